@@ -1,0 +1,10 @@
+# yett_module(name DEPS other modules LIBS third-party targets): the static library yett_<name> of src/<name>.
+function(yett_module name)
+  cmake_parse_arguments(M "" "" "DEPS;LIBS" ${ARGN})
+  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/${name}/*.cc ${CMAKE_SOURCE_DIR}/src/${name}/*.h)
+  add_library(yett_${name} STATIC ${sources})
+  set_target_properties(yett_${name} PROPERTIES LINKER_LANGUAGE CXX)
+  target_include_directories(yett_${name} PUBLIC ${CMAKE_SOURCE_DIR}/src)
+  list(TRANSFORM M_DEPS PREPEND yett_)
+  target_link_libraries(yett_${name} PUBLIC ${M_DEPS} ${M_LIBS})
+endfunction()

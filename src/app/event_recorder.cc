@@ -1,0 +1,34 @@
+#include "app/event_recorder.h"
+
+#include "base/clock.h"
+#include "base/text.h"
+
+namespace yett::app {
+
+static constexpr size_t kMostKinds = 256;
+static constexpr base::Millis kInterval{10'000};
+
+EventRecorder::EventRecorder(net::EventLoop& loop, audit::Writer& writer) : loop_(loop), writer_(writer), timer_([this] { flush(); }) {}
+
+void EventRecorder::record(std::string_view what, std::string_view subject, std::string_view detail) {
+  const bool room = counts_.size() < kMostKinds;
+  const std::string shown = room ? base::printable(detail.substr(0, 512)) : "other";
+  const auto [it, fresh] = counts_.try_emplace({std::string(what), std::string(subject), shown}, 0);
+  if (!fresh) {
+    ++it->second;
+    return;
+  }
+  writer_.append(audit::EventRecord{base::wallMicros(), what, subject, shown, 1});
+  if (!timer_.waiting()) loop_.schedule(timer_, kInterval);
+}
+
+void EventRecorder::flush() {
+  for (const auto& [key, count] : counts_) {
+    if (count == 0) continue;
+    const auto& [what, subject, detail] = key;
+    writer_.append(audit::EventRecord{base::wallMicros(), what, subject, detail, count});
+  }
+  counts_.clear();
+}
+
+}  // namespace yett::app

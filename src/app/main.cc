@@ -1,0 +1,157 @@
+// The command line: which words there are, and which function each one means.
+#include <CLI/CLI.hpp>
+#include <cstring>
+#include <iostream>
+
+#include "app/run.h"
+#include "base/text.h"
+#include "cli/certs.h"
+#include "cli/check.h"
+#include "cli/log.h"
+
+extern char** environ;
+
+namespace yett {
+namespace {
+
+constexpr const char* kDefaultConfig = "yett.json";
+
+// A misspelt setting must not be a setting that is silently not there.
+bool checkEnvironment() {
+  static constexpr std::string_view kKnown[] = {"YETT_CONFIG", "YETT_LOG_LEVEL"};
+  bool ok = true;
+  for (char** entry = environ; *entry != nullptr; ++entry) {
+    const std::string_view name(*entry, std::strcspn(*entry, "="));
+    if (!name.starts_with("YETT_") || std::find(std::begin(kKnown), std::end(kKnown), name) != std::end(kKnown)) continue;
+    std::cerr << "yett: environment: unknown variable `" << name << "`" << base::didYouMean(name, kKnown) << "\n";
+    ok = false;
+  }
+  return ok;
+}
+
+struct Options {
+  std::string config;
+  std::string log;
+  std::string target;
+  std::string level = "info";
+  cli::LogOptions query;
+  cli::IssueOptions issue;
+  std::string trust_domain = "example.org";
+  bool force = false;
+  std::string file;
+};
+
+void addConfig(CLI::App& command, Options& o) {
+  command.add_option("-c,--config", o.config, "configuration file")->envname("YETT_CONFIG")->default_val(kDefaultConfig);
+}
+
+void addLogSource(CLI::App& command, Options& o) {
+  addConfig(command, o);
+  command.add_option("--log", o.log, "audit database, instead of the configuration's");
+  command.add_option("--format", o.query.format, "table or json")->check(CLI::IsMember({"table", "json"}))->default_val("table");
+}
+
+void addFilters(CLI::App& command, Options& o) {
+  auto& q = o.query.query;
+  command.add_option("--since", o.query.since, "10m (ago) or 2026-11-21T12:00:00Z");
+  command.add_option("--until", o.query.until, "as --since");
+  command.add_option("--effect", q.effect, "allow or deny")->check(CLI::IsMember({"allow", "deny"}));
+  command.add_option("--principal", q.principal, "SPIFFE ID; a last * matches what begins so");
+  command.add_option("--method", q.method, "method");
+  command.add_option("--path", q.path, "canonical path; a last * matches what begins so");
+  command.add_option("--policy", q.policy, "policy");
+  command.add_option("--rule", q.rule, "rule; `default` for default denials");
+  command.add_option("--id", q.id, "decision id");
+  command.add_flag("--events", o.query.events, "events (starts, reloads, failed handshakes) instead of decisions");
+}
+
+int withDatabase(Options& o, const std::function<int()>& then) {
+  o.query.database = o.log;
+  if (o.log.empty()) {
+    auto database = cli::databaseOf(o.config);
+    if (!database) {
+      std::cerr << "yett: " << database.error().message << "\n";
+      return 2;
+    }
+    o.query.database = database.value();
+  }
+  return then();
+}
+
+int main(int argc, char** argv) {
+  if (!checkEnvironment()) return 2;
+  Options o;
+  std::function<int()> action;
+  CLI::App app("Yett: an authorization sidecar. Stands in front of a service and asks policy about every request.", "yett");
+  app.require_subcommand(1);
+
+  auto* run = app.add_subcommand("run", "serve until SIGTERM; SIGHUP reloads at once");
+  addConfig(*run, o);
+  run->add_option("--log-level", o.level, "debug, info, warning or error")->envname("YETT_LOG_LEVEL")->default_val("info");
+  run->callback([&] {
+    action = [&] {
+      base::Logger::Level level{};
+      if (base::Logger::parseLevel(o.level, level)) return app::run(o.config, level);
+      std::cerr << "yett: log level `" << base::printable(o.level) << "`: must be debug, info, warning or error\n";
+      return 2;
+    };
+  });
+
+  auto* check = app.add_subcommand("check", "every problem of a configuration or a policy directory");
+  addConfig(*check, o);
+  check->add_option("dir", o.target, "policy directory, instead of a configuration");
+  check->callback([&] { action = [&] { return cli::check(o.target.empty() ? o.config : o.target); }; });
+
+  auto* log = app.add_subcommand("log", "read the audit log");
+  log->require_subcommand(1);
+  auto* query = log->add_subcommand("query", "decisions, newest last");
+  addLogSource(*query, o);
+  addFilters(*query, o);
+  query->add_option("--limit", o.query.query.limit, "so many at the most")->check(CLI::Range(int64_t{1}, int64_t{10'000'000}))->default_val(100);
+  query->callback([&] { action = [&] { return withDatabase(o, [&] { return cli::logQuery(o.query); }); }; });
+  auto* tail = log->add_subcommand("tail", "decisions as they are made, until interrupted");
+  addLogSource(*tail, o);
+  addFilters(*tail, o);
+  tail->callback([&] { action = [&] { return withDatabase(o, [&] { return cli::logTail(o.query); }); }; });
+  auto* verify = log->add_subcommand("verify", "prove that nothing was changed, removed or inserted");
+  addLogSource(*verify, o);
+  verify->callback([&] { action = [&] { return withDatabase(o, [&] { return cli::logVerify(o.query.database, o.query.format); }); }; });
+
+  auto* certs = app.add_subcommand("certs", "a development CA that mints X.509-SVIDs");
+  certs->require_subcommand(1);
+  auto* init = certs->add_subcommand("init", "make the CA");
+  init->add_option("--dir", o.issue.directory, "folder")->default_val("certs/dev");
+  init->add_option("--trust-domain", o.trust_domain, "trust domain")->default_val("example.org");
+  init->add_flag("--force", o.force, "replace a CA that is there");
+  init->callback([&] { action = [&] { return cli::certsInit(o.issue.directory, o.trust_domain, o.force); }; });
+  auto* issue = certs->add_subcommand("issue", "mint an SVID and its key");
+  issue->add_option("id", o.issue.spiffe_id, "SPIFFE ID")->required();
+  issue->add_option("--dir", o.issue.directory, "folder of the CA")->default_val("certs/dev");
+  issue->add_option("--name", o.issue.name, "file name without ending (default: the last segment of the ID)");
+  issue->add_option("--dns", o.issue.dns_names, "DNS name, for a server's certificate");
+  issue->add_option("--ip", o.issue.ip_addresses, "IP address, for a server's certificate");
+  issue->add_option("--ttl", o.issue.ttl, "time to live")->default_val("30d");
+  issue->callback([&] { action = [&] { return cli::certsIssue(o.issue); }; });
+  auto* inspect = certs->add_subcommand("inspect", "what a certificate says");
+  inspect->add_option("file", o.file, "PEM file")->required();
+  inspect->callback([&] { action = [&] { return cli::certsInspect(o.file); }; });
+
+  app.add_subcommand("version", "print the version")->callback([&] {
+    action = [] {
+      std::cout << "yett " YETT_VERSION "\n";
+      return 0;
+    };
+  });
+
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& e) {
+    return app.exit(e) == 0 ? 0 : 2;
+  }
+  return action();
+}
+
+}  // namespace
+}  // namespace yett
+
+int main(int argc, char** argv) { return yett::main(argc, argv); }

@@ -1,0 +1,245 @@
+#include "app/server.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <latch>
+
+#include "base/clock.h"
+#include "base/json.h"
+#include "base/text.h"
+
+namespace yett::app {
+
+Server::Server(std::shared_ptr<const runtime::Generation> generation, base::Logger& log)
+    : log_(log), gate_(generation->config.max_connections), generation_(std::move(generation)) {}
+
+Result<std::unique_ptr<Server>> Server::start(std::shared_ptr<const runtime::Generation> generation, base::Logger& log) {
+  std::unique_ptr<Server> out(new Server(std::move(generation), log));
+  TRY(out->open());
+  return out;
+}
+
+Status Server::open() {
+  const auto& config = generation_->config;
+  if (config.access_log == "stdout") {
+    access_log_ = std::make_unique<base::LineSink>(STDOUT_FILENO, false);
+  } else if (config.access_log != "off") {
+    const int fd = ::open(config.access_log.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
+    if (fd < 0) return Error{"access log " + config.access_log + ": " + std::strerror(errno)};
+    access_log_ = std::make_unique<base::LineSink>(fd, true);
+  }
+  sockets_ = TRY(openSockets(*generation_));
+  audit_ = TRY(audit::Writer::open(config.audit, metrics_, [this](const std::string& why) {
+    if (why.empty()) log_.info("audit log writes again");
+    else log_.error("audit log cannot be written, requests are answered with 503", {{"why", why}});
+  }));
+  const size_t count = config.workers > 0 ? static_cast<size_t>(config.workers) : std::max(1u, std::thread::hardware_concurrency());
+  for (size_t i = 0; i < count; ++i) {
+    Loop& loop = *loops_.emplace_back(std::make_unique<Loop>());
+    loop.events = std::make_unique<EventRecorder>(loop.loop, *audit_);
+    loop.worker = std::make_unique<proxy::Worker>(loop.loop, gate_, *audit_, metrics_, access_log_.get(),
+                                                  [&loop](std::string_view what, std::string_view subject, std::string_view detail) { loop.events->record(what, subject, detail); });
+  }
+  Evaluators evaluators = TRY(makeEvaluators(*generation_, true));
+  admin_ = TRY(admin::AdminServer::start(config.admin, adminContent()));
+  for (auto& loop : loops_) loop->thread = std::thread([l = loop.get()] { l->loop.run(); });
+  distribute(*generation_, sockets_, std::move(evaluators), true);
+  record("start", config.file, "policy " + generation_->policy->digest());
+  for (const auto& [name, socket] : sockets_) log_.info("listening", {{"listener", name}, {"address", socket->address()}});
+  if (!admin_->address().empty()) log_.info("admin listening", {{"address", admin_->address()}});
+  log_.info("serving", {{"workers", std::to_string(count)}, {"policy", generation_->policy->digest().substr(0, 12)}});
+  return {};
+}
+
+Server::~Server() {
+  admin_.reset();
+  draining_ = true;
+  for (auto& loop : loops_) {
+    if (!loop->thread.joinable()) continue;
+    loop->loop.post([l = loop.get()] {
+      l->acceptors.clear();
+      l->events->flush();
+      l->worker->closeAll();
+    });
+    loop->loop.stop();
+    loop->thread.join();
+  }
+  if (audit_) record("stop", generation_->config.file, "");
+  for (auto& loop : loops_) {
+    loop->worker.reset();
+    loop->events.reset();
+  }
+}
+
+void Server::onAllLoops(const std::function<void(Loop&)>& task) {
+  std::latch done(static_cast<ptrdiff_t>(loops_.size()));
+  for (auto& loop : loops_) {
+    loop->loop.post([&task, &done, l = loop.get()] {
+      task(*l);
+      done.count_down();
+    });
+  }
+  done.wait();
+}
+
+Status Server::checkRestartOnly(const runtime::Generation& next) const {
+  const auto& now = generation_->config;
+  const auto& then = next.config;
+  const auto needs = [](const char* what) { return Error{std::string(what) + " cannot be changed while running: restart yett for it, or change it back"}; };
+  if (now.workers != then.workers) return needs("`workers`");
+  if (!(now.audit == then.audit)) return needs("`audit`");
+  if (!(now.admin == then.admin)) return needs("`admin`");
+  if (now.access_log != then.access_log) return needs("`access_log`");
+  if (now.max_connections != then.max_connections) return needs("`max_connections`");
+  return {};
+}
+
+Result<Server::Sockets> Server::openSockets(const runtime::Generation& next) {
+  Sockets out;
+  for (const auto& [name, state] : next.listeners) {
+    const auto before = sockets_.find(name);
+    const bool same = before != sockets_.end() && generation_->listeners.at(name)->config.address == state->config.address;
+    out[name] = same ? before->second : TRY(net::ListeningSocket::open(state->config.address));
+  }
+  return out;
+}
+
+Result<Server::Evaluators> Server::makeEvaluators(const runtime::Generation& next, bool changed) {
+  Evaluators out(loops_.size());
+  for (auto& evaluator : out) {
+    if (changed) evaluator = TRY(policy::PolicyEvaluator::create(next.policy));
+  }
+  return out;
+}
+
+void Server::take(Loop& loop, const runtime::Generation& next, const Sockets& sockets) {
+  loop.worker->pools.update(next.clusters);
+  std::erase_if(loop.acceptors, [&](const auto& item) {
+    const auto kept = sockets.find(item.first);
+    return kept == sockets.end() || kept->second != loop.sockets[item.first];
+  });
+  std::erase_if(loop.slots, [&](const auto& item) { return !sockets.contains(item.first); });
+  loop.sockets = sockets;
+  for (const auto& [name, state] : next.listeners) {
+    auto& slot = loop.slots[name];
+    if (!slot) slot = std::make_shared<proxy::ListenerSlot>();
+    slot->state = state;
+    slot->connections = &metrics_.counter("yett_connections", {{"listener", name}}, "open connections", "gauge");
+    if (loop.acceptors.contains(name)) continue;
+    loop.acceptors[name] = std::make_unique<net::Acceptor>(loop.loop, sockets.at(name), gate_,
+                                                           [&loop, slot](Poco::Net::StreamSocket socket) { loop.worker->accept(slot, std::move(socket)); });
+  }
+}
+
+void Server::distribute(const runtime::Generation& next, const Sockets& sockets, Evaluators evaluators, bool policy_changed) {
+  // Each loop swaps policy, routes and clusters between two events, so no request sees a mix. What it gives back (a large
+  // Lua state, maybe) dies here, not on the loop.
+  std::atomic<size_t> index{0};
+  std::map<Loop*, size_t> order;
+  for (auto& loop : loops_) order[loop.get()] = index++;
+  onAllLoops([&](Loop& loop) {
+    auto& mine = evaluators[order.at(&loop)];
+    if (policy_changed) mine = loop.worker->authorizer.swap(std::move(mine));
+    take(loop, next, sockets);
+  });
+}
+
+Status Server::apply(std::shared_ptr<const runtime::Generation> next) {
+  TRY(checkRestartOnly(*next));
+  const bool policy_changed = next->policy != generation_->policy;
+  Sockets sockets = TRY(openSockets(*next));
+  Evaluators evaluators = TRY(makeEvaluators(*next, policy_changed));
+  distribute(*next, sockets, std::move(evaluators), policy_changed);
+  const std::string before = generation_->policy->digest();
+  sockets_ = std::move(sockets);
+  {
+    const std::lock_guard lock(status_mutex_);
+    generation_ = next;
+    last_refusal_.clear();
+  }
+  metrics_.counter("yett_reloads_total", {{"what", policy_changed ? "policy" : "configuration"}, {"result", "accepted"}}, "reloads by their result").add();
+  record("reload accepted", next->config.file, "policy " + before + " -> " + next->policy->digest());
+  log_.info("reloaded", {{"policy", next->policy->digest().substr(0, 12)}, {"changed", policy_changed ? "policy" : "configuration"}});
+  return {};
+}
+
+void Server::refused(const std::vector<std::string>& problems) {
+  const std::string all = base::joined(problems, "; ");
+  {
+    const std::lock_guard lock(status_mutex_);
+    last_refusal_ = all;
+  }
+  metrics_.counter("yett_reloads_total", {{"what", "any"}, {"result", "refused"}}, "reloads by their result").add();
+  record("reload refused", generation_->config.file, all.substr(0, 4096));
+  for (const auto& problem : problems) log_.error("reload refused, the old generation goes on", {{"problem", problem}});
+}
+
+void Server::record(std::string_view what, std::string_view subject, const std::string& detail) {
+  audit_->append(audit::EventRecord{base::wallMicros(), what, subject, detail, 1});
+}
+
+void Server::drain() {
+  log_.info("draining", {{"connections", std::to_string(gate_.count())}});
+  draining_ = true;
+  std::atomic<size_t> left{loops_.size()};
+  onAllLoops([&](Loop& loop) {
+    loop.acceptors.clear();
+    loop.worker->drain([&left] { --left; });
+  });
+  const int64_t until = base::steadyNanos() + generation_->config.drain_timeout.count() * 1'000'000;
+  while (left > 0 && base::steadyNanos() < until) std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  if (left > 0) log_.warning("drain timeout over, closing what is left", {{"connections", std::to_string(gate_.count())}});
+  // Nothing may refer to `left` any more.
+  onAllLoops([](Loop& loop) { loop.worker->closeAll(); });
+}
+
+admin::AdminContent Server::adminContent() {
+  admin::AdminContent out;
+  out.not_ready = [this]() -> std::string {
+    if (draining_) return "draining";
+    return audit_->healthy() ? "" : "the audit log cannot be written";
+  };
+  out.metrics = [this] {
+    std::string digest;
+    {
+      const std::lock_guard lock(status_mutex_);
+      digest = generation_->policy->digest();
+    }
+    return metrics_.text() + "# HELP yett_policy_info the policy in force\n# TYPE yett_policy_info gauge\nyett_policy_info{digest=\"" + digest + "\"} 1\n";
+  };
+  out.version = [] { return std::string("{\"name\":\"yett\",\"version\":\"" YETT_VERSION "\"}\n"); };
+  out.policies = [this] { return policiesJson(); };
+  out.config = [this] {
+    const std::lock_guard lock(status_mutex_);
+    return generation_->config.text;
+  };
+  return out;
+}
+
+std::string Server::policiesJson() const {
+  std::shared_ptr<const policy::PolicySet> set;
+  std::string refusal;
+  {
+    const std::lock_guard lock(status_mutex_);
+    set = generation_->policy;
+    refusal = last_refusal_;
+  }
+  std::string rules;
+  for (const auto& engine : set->engines()) {
+    for (const auto& rule : engine.rules->rules()) {
+      rules += rules.empty() ? "[" : ",";
+      json::ObjectWriter(rules).field("engine", engine.name).field("policy", rule.policy).field("rule", rule.rule).field("effect", rule.allow ? "allow" : "deny").field("position", rule.position).end();
+    }
+  }
+  std::string out;
+  json::ObjectWriter writer(out);
+  writer.field("digest", set->digest());
+  if (!refusal.empty()) writer.field("last_reload_refused", refusal);
+  writer.raw("rules", rules.empty() ? "[]" : rules + "]").end();
+  return out + "\n";
+}
+
+}  // namespace yett::app

@@ -1,0 +1,130 @@
+#include "app/watcher.h"
+
+#include <sys/inotify.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <filesystem>
+
+namespace yett::app {
+namespace fs = std::filesystem;
+namespace {
+
+constexpr uint32_t kEvents = IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_CREATE | IN_DELETE | IN_ATTRIB | IN_DELETE_SELF | IN_MOVE_SELF;
+
+std::string look(const std::string& path) {
+  struct stat info {};
+  if (::stat(path.c_str(), &info) != 0) return path + " missing\n";
+  return path + " " + std::to_string(info.st_dev) + ":" + std::to_string(info.st_ino) + " " + std::to_string(info.st_size) + " " + std::to_string(info.st_mode) + " " +
+         std::to_string(info.st_mtim.tv_sec) + "." + std::to_string(info.st_mtim.tv_nsec) + "\n";
+}
+
+bool hidden(const fs::path& path) { return path.filename().string().starts_with('.'); }
+
+// Calls `visit` for the directory and all below it, dot-names left out.
+template <typename Visit>
+void walk(const std::string& directory, Visit visit) {
+  std::error_code error;
+  fs::recursive_directory_iterator it(directory, fs::directory_options::follow_directory_symlink | fs::directory_options::skip_permission_denied, error);
+  for (const fs::recursive_directory_iterator end; !error && it != end; it.increment(error)) {
+    std::error_code ignored;
+    const bool folder = it->is_directory(ignored);
+    if (hidden(it->path())) {
+      if (folder) it.disable_recursion_pending();
+      continue;
+    }
+    visit(it->path().string(), folder);
+  }
+}
+
+}  // namespace
+
+Watcher::Watcher() : fd_(::inotify_init1(IN_NONBLOCK | IN_CLOEXEC)) {
+  if (fd_ < 0) std::abort();
+}
+
+Watcher::~Watcher() { ::close(fd_); }
+
+// The folder of the path, and of every place that links on the way lead to: a Kubernetes volume swaps such a link.
+void Watcher::addFolders(const std::string& path) {
+  fs::path current = fs::absolute(path).lexically_normal();
+  for (int hop = 0; hop < 16; ++hop) {
+    for (fs::path part = current; part.has_relative_path(); part = part.parent_path()) {
+      std::error_code error;
+      const bool nearest = part == current;
+      if (nearest || fs::is_symlink(part, error)) {
+        const int watch = ::inotify_add_watch(fd_, part.parent_path().c_str(), kEvents);
+        if (watch >= 0) watches_.push_back(watch);
+      }
+    }
+    std::error_code error;
+    fs::path next;
+    for (fs::path part = current; part.has_relative_path(); part = part.parent_path()) {
+      if (!fs::is_symlink(part, error)) continue;
+      const fs::path target = fs::read_symlink(part, error);
+      next = (target.is_absolute() ? target : part.parent_path() / target) / current.lexically_relative(part);
+      break;
+    }
+    if (next.empty()) return;
+    current = next.lexically_normal();
+    if (!current.has_filename()) current = current.parent_path();
+  }
+}
+
+void Watcher::watch(std::vector<std::string> paths) {
+  for (const int watch : watches_) ::inotify_rm_watch(fd_, watch);
+  watches_.clear();
+  paths_ = std::move(paths);
+  for (const auto& path : paths_) {
+    addFolders(path);
+    std::error_code error;
+    if (!fs::is_directory(path, error)) continue;
+    const int self = ::inotify_add_watch(fd_, path.c_str(), kEvents);
+    if (self >= 0) watches_.push_back(self);
+    walk(path, [&](const std::string& below, bool folder) {
+      if (!folder) return;
+      const int watch = ::inotify_add_watch(fd_, below.c_str(), kEvents);
+      if (watch >= 0) watches_.push_back(watch);
+    });
+  }
+}
+
+void Watcher::drainEvents() {
+  char buffer[16 << 10];
+  while (::read(fd_, buffer, sizeof buffer) > 0) {
+  }
+}
+
+std::string Watcher::fingerprint() const {
+  std::string out;
+  for (const auto& path : paths_) {
+    std::error_code error;
+    if (!fs::is_directory(path, error)) {
+      out += look(path);
+      continue;
+    }
+    std::vector<std::string> lines;
+    walk(path, [&](const std::string& below, bool folder) {
+      if (!folder) lines.push_back(look(below));
+    });
+    std::sort(lines.begin(), lines.end());
+    out += path + "\n";
+    for (const auto& line : lines) out += line;
+  }
+  return out;
+}
+
+std::vector<std::string> sourcesOf(const config::Config& config) {
+  std::vector<std::string> out = {config.file};
+  if (!config.identity.certificate.empty()) {
+    out.push_back(config.identity.certificate);
+    out.push_back(config.identity.private_key);
+  }
+  for (const auto& [domain, path] : config.identity.trust_bundles) out.push_back(path);
+  for (const auto& engine : config.engines) out.push_back(engine.path);
+  return out;
+}
+
+}  // namespace yett::app

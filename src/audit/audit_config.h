@@ -1,0 +1,17 @@
+// Settings of the audit log.
+#pragma once
+
+#include <string>
+
+#include "base/units.h"
+
+namespace yett::audit {
+
+struct AuditConfig {
+  std::string database;               ///< path
+  base::Millis batch_interval{5};     ///< how long the writer gathers before a commit
+  size_t queue_records = 65'536;      ///< more than this waiting answers 503
+  bool operator==(const AuditConfig&) const = default;
+};
+
+}  // namespace yett::audit

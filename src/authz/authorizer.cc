@@ -1,0 +1,87 @@
+#include "authz/authorizer.h"
+
+#include <exception>
+
+namespace yett::authz {
+
+// So many (policy, rule) pairs get a series of their own; the rest share one.
+static constexpr size_t kMostSeries = 1000;
+
+OpenDecision& OpenDecision::operator=(OpenDecision&& other) noexcept {
+  if (this != &other) {
+    if (writer_ != nullptr) end({.result = "aborted"});
+    writer_ = std::exchange(other.writer_, nullptr);
+    ticket_ = other.ticket_;
+  }
+  return *this;
+}
+
+OpenDecision::~OpenDecision() {
+  if (writer_ != nullptr) end({.result = "aborted"});
+}
+
+void OpenDecision::end(const audit::OutcomeRecord& outcome) {
+  if (writer_ == nullptr) return;
+  writer_->append(ticket_, outcome);
+  writer_ = nullptr;
+}
+
+Authorizer::Authorizer(audit::Writer& writer, base::Metrics& metrics)
+    : writer_(writer), metrics_(metrics), duration_(metrics.histogram("yett_decision_duration_seconds", "time to evaluate the policy")) {}
+
+std::unique_ptr<policy::PolicyEvaluator> Authorizer::swap(std::unique_ptr<policy::PolicyEvaluator> evaluator) {
+  evaluator_.swap(evaluator);
+  for (auto& counters : counters_) counters.clear();
+  decision_.clear();
+  return evaluator;
+}
+
+void Authorizer::count() {
+  auto& counters = counters_[decision_.allow ? 1 : 0];
+  const auto key = std::make_pair(decision_.policy, decision_.rule);
+  auto it = counters.find(key);
+  if (it == counters.end()) {
+    const bool room = counters.size() < kMostSeries;
+    base::Counter& counter = metrics_.counter("yett_decisions_total",
+                                              {{"effect", decision_.allow ? "allow" : "deny"},
+                                               {"policy", room ? decision_.policy : "other"},
+                                               {"rule", room ? decision_.rule : "other"},
+                                               {"cached", "false"}},
+                                              "decisions by what decided them");
+    if (!room) return counter.add();
+    it = counters.emplace(key, &counter).first;
+  }
+  it->second->add();
+}
+
+Answer Authorizer::check(const Question& question, base::UuidText& id, OpenDecision& open) {
+  const policy::CheckRequest& r = question.request;
+  id = ids_.next(question.now_micros);
+  decision_.clear();
+  try {
+    if (evaluator_) {
+      evaluator_->decide(r, reader_, decision_);
+    } else {
+      reader_.reset(r);
+      decision_.rule = "error";
+      decision_.errors = "no policy is loaded";
+    }
+  } catch (const std::exception& e) {
+    decision_.clear();
+    decision_.rule = "error";
+    decision_.errors = std::string("internal error: ") + e.what();
+  }
+  count();
+  duration_.observeMicros(decision_.eval_nanos / 1000);
+  const std::string reads = reader_.readsJson();
+  const uint64_t ticket = writer_.append(audit::DecisionRecord{
+      base::view(id), question.now_micros, r.listener, question.route, r.principal->id, r.method, r.host, r.path, r.raw_path,
+      decision_.allow, decision_.policy, decision_.rule, decision_.reason, decision_.errors, decision_.engine, decision_.policy_digest,
+      false, decision_.eval_nanos, reads});
+  if (ticket == 0) return Refusal{503, "the decision could not be recorded"};
+  open = OpenDecision(writer_, ticket);
+  if (!decision_.allow) return Refusal{decision_.status, std::string(decision_.public_reason)};
+  return Permit();
+}
+
+}  // namespace yett::authz

@@ -1,0 +1,89 @@
+// The authorization stage: one question, one recorded answer. A Permit exists only where the policy allowed the request
+// and the audit log took the record; it is the only way to an upstream.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <variant>
+
+#include "audit/writer.h"
+#include "base/metrics.h"
+#include "base/uuid7.h"
+#include "policy/policy_set.h"
+
+namespace yett::authz {
+
+/// A decision that was recorded and is not ended yet. Ended once, with what came of it; if nobody does, its destructor
+/// says "aborted".
+class OpenDecision {
+ public:
+  OpenDecision() = default;
+  OpenDecision(OpenDecision&& other) noexcept : writer_(std::exchange(other.writer_, nullptr)), ticket_(other.ticket_) {}
+  OpenDecision& operator=(OpenDecision&& other) noexcept;
+  ~OpenDecision();
+  void end(const audit::OutcomeRecord& outcome);
+  bool open() const { return writer_ != nullptr; }
+
+ private:
+  friend class Authorizer;
+  OpenDecision(audit::Writer& writer, uint64_t ticket) : writer_(&writer), ticket_(ticket) {}
+  audit::Writer* writer_ = nullptr;
+  uint64_t ticket_ = 0;
+};
+
+/// Leave to forward one request. Only Authorizer makes one; it is used up by forwarding.
+class Permit {
+ public:
+  Permit(Permit&&) noexcept = default;
+  Permit& operator=(Permit&&) noexcept = default;
+
+ private:
+  friend class Authorizer;
+  Permit() = default;
+};
+
+/// The request ends here, with this answer.
+struct Refusal {
+  int status = 403;
+  std::string public_reason;  ///< "" where the rule has none
+};
+
+/// The answer will come later, on the same loop.
+struct Pending {};
+
+using Answer = std::variant<Permit, Refusal, Pending>;
+
+/// One loop's authorization stage. Its thread only.
+class Authorizer {
+ public:
+  Authorizer(audit::Writer& writer, base::Metrics& metrics);
+
+  /// Takes a new policy; hands back the old one, which must be destroyed off the loop.
+  std::unique_ptr<policy::PolicyEvaluator> swap(std::unique_ptr<policy::PolicyEvaluator> evaluator);
+
+  struct Question {
+    const policy::CheckRequest& request;
+    std::string_view route;
+    int64_t now_micros;
+  };
+  /// Decides and records. `id` gets the decision's id, `open` the decision to be ended. Without a policy, without a
+  /// record, on any exception: refused.
+  Answer check(const Question& question, base::UuidText& id, OpenDecision& open);
+
+  /// The decision of the last check(), for the access log.
+  const policy::Decision& last() const { return decision_; }
+
+ private:
+  void count();
+  audit::Writer& writer_;
+  base::Metrics& metrics_;
+  base::Histogram& duration_;
+  base::Uuid7Source ids_;
+  std::unique_ptr<policy::PolicyEvaluator> evaluator_;
+  policy::AttributeReader reader_;
+  policy::Decision decision_;
+  std::map<std::pair<std::string_view, std::string_view>, base::Counter*> counters_[2];  // views into the policy set
+};
+
+}  // namespace yett::authz

@@ -1,0 +1,62 @@
+#include "base/batch_queue.h"
+
+namespace yett::base {
+
+bool BatchQueue::push(std::string_view record) {
+  bool wake = false;
+  {
+    const std::lock_guard lock(mutex_);
+    if (closed_ || records_ >= limits_.records || bytes_.size() + record.size() > limits_.bytes) {
+      ++refused_;
+      return false;
+    }
+    bytes_.append(record);
+    ++records_;
+    wake = sleeping_;
+    sleeping_ = false;
+  }
+  if (wake) filled_.notify_one();
+  return true;
+}
+
+size_t BatchQueue::take(std::string& out, std::chrono::milliseconds wait, std::chrono::milliseconds gather) {
+  out.clear();
+  std::unique_lock lock(mutex_);
+  if (records_ == 0 && !closed_) {
+    sleeping_ = true;
+    filled_.wait_for(lock, wait, [&] { return records_ > 0 || closed_; });
+    sleeping_ = false;
+  }
+  if (records_ > 0 && !closed_ && gather.count() > 0 && records_ < limits_.records / 2) {
+    filled_.wait_for(lock, gather, [&] { return closed_; });
+  }
+  out.swap(bytes_);
+  const size_t count = records_;
+  records_ = 0;
+  return count;
+}
+
+void BatchQueue::close() {
+  {
+    const std::lock_guard lock(mutex_);
+    closed_ = true;
+  }
+  filled_.notify_all();
+}
+
+bool BatchQueue::closed() const {
+  const std::lock_guard lock(mutex_);
+  return closed_;
+}
+
+size_t BatchQueue::records() const {
+  const std::lock_guard lock(mutex_);
+  return records_;
+}
+
+uint64_t BatchQueue::refused() const {
+  const std::lock_guard lock(mutex_);
+  return refused_;
+}
+
+}  // namespace yett::base

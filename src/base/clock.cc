@@ -1,0 +1,19 @@
+#include "base/clock.h"
+
+#include <cstdio>
+#include <ctime>
+
+namespace yett::base {
+
+std::string formatTime(int64_t wall_micros) {
+  const time_t seconds = static_cast<time_t>(wall_micros / 1'000'000);
+  tm parts{};
+  gmtime_r(&seconds, &parts);
+  char out[40];
+  const int size = std::snprintf(out, sizeof out, "%04d-%02d-%02dT%02d:%02d:%02d.%06dZ", parts.tm_year + 1900,
+                                 parts.tm_mon + 1, parts.tm_mday, parts.tm_hour, parts.tm_min, parts.tm_sec,
+                                 static_cast<int>(wall_micros % 1'000'000));
+  return {out, static_cast<size_t>(size)};
+}
+
+}  // namespace yett::base

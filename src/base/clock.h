@@ -1,0 +1,26 @@
+// Time enters as plain numbers: functions that need "now" take it as a parameter, and only the shells (loop, writer,
+// command line) ask these two.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+
+namespace yett::base {
+
+/// Microseconds since 1970-01-01 UTC. May go back; order is told by sequence numbers, never by this.
+inline int64_t wallMicros() {
+  using namespace std::chrono;
+  return duration_cast<microseconds>(system_clock::now().time_since_epoch()).count();
+}
+
+/// Nanoseconds of a clock that never goes back.
+inline int64_t steadyNanos() {
+  using namespace std::chrono;
+  return duration_cast<nanoseconds>(steady_clock::now().time_since_epoch()).count();
+}
+
+/// "2026-11-21T12:00:00.000001Z" (RFC 3339, always six digits, UTC).
+std::string formatTime(int64_t wall_micros);
+
+}  // namespace yett::base

@@ -1,0 +1,167 @@
+#include "base/json.h"
+
+#include <json/json.h>
+
+#include <algorithm>
+
+#include "base/text.h"
+
+namespace yett::json {
+namespace {
+
+int lineAt(std::string_view text, ptrdiff_t offset) {
+  const auto end = text.begin() + std::clamp<ptrdiff_t>(offset, 0, static_cast<ptrdiff_t>(text.size()));
+  return 1 + static_cast<int>(std::count(text.begin(), end, '\n'));
+}
+
+Value convert(const Json::Value& in, std::string_view text) {
+  Value out;
+  out.line = lineAt(text, in.getOffsetStart());
+  switch (in.type()) {
+    case Json::nullValue: break;
+    case Json::booleanValue:
+      out.type = Value::Type::kBool;
+      out.boolean = in.asBool();
+      break;
+    case Json::intValue:
+    case Json::uintValue:
+    case Json::realValue:
+      out.number = in.asDouble();
+      out.type = in.isInt64() && in.type() != Json::realValue ? Value::Type::kInt : Value::Type::kDouble;
+      if (out.type == Value::Type::kInt) out.integer = in.asInt64();
+      break;
+    case Json::stringValue:
+      out.type = Value::Type::kString;
+      out.text = in.asString();
+      break;
+    case Json::arrayValue:
+      out.type = Value::Type::kArray;
+      for (const auto& item : in) out.items.push_back(convert(item, text));
+      break;
+    case Json::objectValue:
+      out.type = Value::Type::kObject;
+      for (auto it = in.begin(); it != in.end(); ++it) out.fields.emplace_back(it.name(), convert(*it, text));
+      break;
+  }
+  return out;
+}
+
+// The length of the well-formed UTF-8 sequence at the front (RFC 3629), or 0.
+size_t utf8Length(std::string_view s) {
+  const auto byte = [&](size_t i) { return static_cast<unsigned char>(s[i]); };
+  const unsigned char lead = byte(0);
+  const size_t size = lead < 0x80 ? 1 : lead >= 0xc2 && lead < 0xe0 ? 2 : (lead & 0xf0) == 0xe0 ? 3 : lead >= 0xf0 && lead < 0xf5 ? 4 : 0;
+  if (size == 0 || s.size() < size) return 0;
+  for (size_t i = 1; i < size; ++i) {
+    if ((byte(i) & 0xc0) != 0x80) return 0;
+  }
+  if (lead == 0xe0 && byte(1) < 0xa0) return 0;
+  if (lead == 0xed && byte(1) >= 0xa0) return 0;
+  if (lead == 0xf0 && byte(1) < 0x90) return 0;
+  if (lead == 0xf4 && byte(1) >= 0x90) return 0;
+  return size;
+}
+
+}  // namespace
+
+const Value* Value::find(std::string_view name) const {
+  for (const auto& [key, value] : fields) {
+    if (key == name) return &value;
+  }
+  return nullptr;
+}
+
+const char* Value::typeName() const {
+  switch (type) {
+    case Type::kNull: return "null";
+    case Type::kBool: return "a boolean";
+    case Type::kInt: return "a number";
+    case Type::kDouble: return "a number";
+    case Type::kString: return "a string";
+    case Type::kArray: return "an array";
+    case Type::kObject: return "an object";
+  }
+  return "";
+}
+
+Result<Value> parse(std::string_view text, bool comments) {
+  Json::CharReaderBuilder builder;
+  Json::CharReaderBuilder::strictMode(&builder.settings_);
+  builder["allowComments"] = comments;
+  builder["strictRoot"] = false;
+  builder["rejectDupKeys"] = true;
+  builder["failIfExtra"] = true;
+  builder["stackLimit"] = 100;
+  const std::unique_ptr<Json::CharReader> reader(builder.newCharReader());
+  Json::Value root;
+  std::string errors;
+  try {
+    if (reader->parse(text.data(), text.data() + text.size(), &root, &errors)) return convert(root, text);
+  } catch (const Json::Exception& e) {
+    return Error{std::string("line 1: ") + e.what()};
+  }
+  // jsoncpp says "* Line 3, Column 5\n  Missing ...\n".
+  int line = 1;
+  const auto at = errors.find("Line ");
+  if (at != std::string::npos) line = std::atoi(errors.c_str() + at + 5);
+  const auto eol = errors.find('\n', at);
+  std::string what = eol == std::string::npos ? errors : errors.substr(eol + 1);
+  what = what.substr(0, what.find('\n'));
+  what.erase(0, what.find_first_not_of(' '));
+  if (!what.empty()) what[0] = base::toLower(what[0]);
+  return Error{"line " + std::to_string(line) + ": " + what};
+}
+
+void appendQuoted(std::string& out, std::string_view text) {
+  static constexpr char kDigits[] = "0123456789abcdef";
+  out += '"';
+  while (!text.empty()) {
+    const unsigned char c = static_cast<unsigned char>(text[0]);
+    size_t size = 1;
+    if (c == '"' || c == '\\') {
+      out += '\\';
+      out += text[0];
+    } else if (c < 0x20 || c == 0x7f) {
+      out += "\\u00";
+      out += kDigits[c >> 4];
+      out += kDigits[c & 15];
+    } else if ((size = utf8Length(text)) == 0) {
+      out += "\xef\xbf\xbd";
+      size = 1;
+    } else {
+      out.append(text.data(), size);
+    }
+    text.remove_prefix(size);
+  }
+  out += '"';
+}
+
+void ObjectWriter::name(std::string_view name) {
+  if (!first_) out_ += ',';
+  first_ = false;
+  appendQuoted(out_, name);
+  out_ += ':';
+}
+
+ObjectWriter& ObjectWriter::field(std::string_view key, std::string_view value) {
+  name(key);
+  appendQuoted(out_, value);
+  return *this;
+}
+
+ObjectWriter& ObjectWriter::field(std::string_view key, int64_t value) {
+  name(key);
+  if (value < 0) out_ += '-';
+  base::appendNumber(out_, value < 0 ? ~static_cast<uint64_t>(value) + 1 : static_cast<uint64_t>(value));
+  return *this;
+}
+
+ObjectWriter& ObjectWriter::flag(std::string_view key, bool value) { return raw(key, value ? "true" : "false"); }
+
+ObjectWriter& ObjectWriter::raw(std::string_view key, std::string_view json) {
+  name(key);
+  out_ += json;
+  return *this;
+}
+
+}  // namespace yett::json

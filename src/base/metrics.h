@@ -1,0 +1,67 @@
+// Counters, gauges and histograms in Prometheus text format. A handle is got once and then counted without a lock;
+// series may be added from any thread (a lock), handles live as long as the registry.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <map>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace yett::base {
+
+/// A number that goes up, or up and down. Any thread.
+class Counter {
+ public:
+  void add(int64_t n = 1) { value_.fetch_add(n, std::memory_order_relaxed); }
+  int64_t value() const { return value_.load(std::memory_order_relaxed); }
+
+ private:
+  std::atomic<int64_t> value_{0};
+};
+
+/// Durations in fixed buckets from 50 us to 10 s. Any thread.
+class Histogram {
+ public:
+  static constexpr std::array<int64_t, 13> kBoundsMicros = {50,     100,    250,     500,     1000,    2500,    5000,
+                                                            10'000, 25'000, 100'000, 500'000, 2'500'000, 10'000'000};
+  void observeMicros(int64_t micros);
+
+ private:
+  friend class Metrics;
+  std::array<std::atomic<int64_t>, kBoundsMicros.size() + 1> buckets_{};
+  std::atomic<int64_t> sum_{0};
+};
+
+using Label = std::pair<std::string_view, std::string_view>;
+
+class Metrics {
+ public:
+  /// The series of this name and these labels, made at its first use. `kind` is "counter" or "gauge".
+  Counter& counter(std::string_view name, const std::vector<Label>& labels, std::string_view help, const char* kind = "counter");
+  Histogram& histogram(std::string_view name, std::string_view help);
+  /// A value that is asked for at each scrape.
+  void gauge(std::string_view name, std::string_view help, std::function<int64_t()> read);
+  /// All series as Prometheus text (exposition format 0.0.4).
+  std::string text() const;
+
+ private:
+  struct Family {
+    std::string help;
+    std::string kind;
+    std::map<std::string, Counter*> series;
+    Histogram* histogram = nullptr;
+    std::function<int64_t()> read;
+  };
+  mutable std::mutex mutex_;  // protects all below; not the values
+  std::map<std::string, Family, std::less<>> families_;
+  std::deque<Counter> counters_;
+  std::deque<Histogram> histograms_;
+};
+
+}  // namespace yett::base

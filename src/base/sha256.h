@@ -1,0 +1,31 @@
+// SHA-256 (FIPS 180-4), by OpenSSL.
+#pragma once
+
+#include <array>
+#include <string>
+#include <string_view>
+
+struct evp_md_ctx_st;
+
+namespace yett::base {
+
+using Sha256 = std::array<char, 32>;
+inline std::string_view view(const Sha256& hash) { return {hash.data(), hash.size()}; }
+
+/// Hashes messages one after the other without allocating. One thread.
+class Sha256Hasher {
+ public:
+  Sha256Hasher();
+  ~Sha256Hasher();
+  Sha256Hasher(const Sha256Hasher&) = delete;
+  Sha256Hasher& update(std::string_view bytes);
+  /// The hash of all updates since the last finish().
+  Sha256 finish();
+
+ private:
+  evp_md_ctx_st* context_;
+};
+
+std::string sha256Hex(std::string_view bytes);
+
+}  // namespace yett::base

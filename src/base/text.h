@@ -1,0 +1,43 @@
+// Small text functions without a better home: ASCII only, no locale, no allocation unless a string is returned.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace yett::base {
+
+constexpr char toLower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c; }
+bool equalsIgnoreCase(std::string_view a, std::string_view b);
+void lowerInPlace(char* data, size_t size);
+std::string lowered(std::string_view text);
+
+/// Cuts SP and HTAB from both ends (OWS of RFC 9110 5.6.3).
+std::string_view trimmed(std::string_view text);
+std::vector<std::string_view> split(std::string_view text, char separator);
+std::string joined(const std::vector<std::string>& parts, std::string_view separator);
+
+std::string hex(std::string_view bytes);
+/// -1 for a character that is no hex digit.
+constexpr int hexValue(char c) {
+  if (c >= '0' && c <= '9') return c - '0';
+  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+  return -1;
+}
+
+/// Digits only, no sign, no blank; false on anything else or on overflow.
+bool parseUnsigned(std::string_view text, uint64_t& out);
+void appendNumber(std::string& out, uint64_t value);
+
+/// The name nearest to `name` by edit distance, or empty where none is near enough to be meant.
+std::string_view nearestName(std::string_view name, std::span<const std::string_view> known);
+/// ", did you mean `x`?" or empty.
+std::string didYouMean(std::string_view name, std::span<const std::string_view> known);
+
+/// Text with what could forge a line or a terminal sequence written as \xNN: for messages that quote a peer's bytes.
+std::string printable(std::string_view bytes);
+
+}  // namespace yett::base

@@ -1,0 +1,19 @@
+// Durations and sizes as people write them in the configuration: "250ms", "64KiB".
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string_view>
+
+#include "base/result.h"
+
+namespace yett::base {
+
+using Millis = std::chrono::milliseconds;
+
+/// Units: ms, s, m, h, d. A number without one is an error; so is a negative one.
+Result<Millis> parseDuration(std::string_view text);
+/// Units: B, KiB, MiB, GiB.
+Result<uint64_t> parseSize(std::string_view text);
+
+}  // namespace yett::base

@@ -1,0 +1,26 @@
+// Decision ids: UUID version 7 (RFC 9562 5.7), ordered by time, the low bits from a generator seeded by the kernel.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string_view>
+
+namespace yett::base {
+
+/// 36 characters of text, no terminating zero.
+using UuidText = std::array<char, 36>;
+
+/// Makes ids for one thread. An id identifies; it is no secret.
+class Uuid7Source {
+ public:
+  Uuid7Source();
+  UuidText next(int64_t wall_micros);
+
+ private:
+  uint64_t random();
+  uint64_t state_[2];
+};
+
+inline std::string_view view(const UuidText& text) { return {text.data(), text.size()}; }
+
+}  // namespace yett::base

@@ -1,0 +1,97 @@
+#include "cli/certs.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <iostream>
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "identity/mint.h"
+#include "identity/spiffe_id.h"
+
+namespace yett::cli {
+namespace {
+
+int failed(const Error& error) {
+  std::cerr << "yett: " << error.message << "\n";
+  return 2;
+}
+
+// Written beside, then renamed over: whoever watches the file sees the old or the new one, whole.
+Status writeFile(const std::string& path, const std::string& content, mode_t mode) {
+  const std::string temporary = path + ".new";
+  const int fd = ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode);
+  if (fd < 0) return Error{temporary + ": cannot write: " + std::strerror(errno)};
+  const bool ok = ::fchmod(fd, mode) == 0 && ::write(fd, content.data(), content.size()) == static_cast<ssize_t>(content.size()) && ::fsync(fd) == 0;
+  ::close(fd);
+  if (!ok || ::rename(temporary.c_str(), path.c_str()) != 0) return Error{path + ": cannot write: " + std::strerror(errno)};
+  return {};
+}
+
+Status makeCa(const std::string& directory, const std::string& trust_domain) {
+  const int64_t now = base::wallMicros() / 1'000'000;
+  identity::CertificateSpec spec;
+  spec.common_name = "Yett development CA of " + trust_domain;
+  spec.uris = {"spiffe://" + trust_domain};
+  spec.ca = true;
+  spec.not_before = now - 300;
+  spec.not_after = now + 3650LL * 86'400;
+  const auto ca = TRY(identity::mint(spec, nullptr));
+  std::error_code error;
+  std::filesystem::create_directories(directory, error);
+  if (error) return Error{directory + ": " + error.message()};
+  TRY(writeFile(directory + "/ca.key", ca.key_pem, 0600));
+  return writeFile(directory + "/bundle.pem", ca.certificate_pem, 0644);
+}
+
+Status issue(const IssueOptions& options, std::string& base_name) {
+  auto id = TRY(identity::SpiffeId::parse(options.spiffe_id));
+  if (id.path().empty()) return Error{"`" + id.text() + "` names a trust domain: add the workload's path, as in `" + id.text() + "/ns/shop/sa/frontend`"};
+  const auto ttl = TRY(base::parseDuration(options.ttl));
+  identity::KeyAndCertificate ca{TRY(base::readSecretFile(options.directory + "/ca.key")), TRY(base::readTrustedFile(options.directory + "/bundle.pem"))};
+  const int64_t now = base::wallMicros() / 1'000'000;
+  identity::CertificateSpec spec;
+  spec.common_name = id.path().substr(id.path().rfind('/') + 1);
+  spec.uris = {id.text()};
+  spec.dns_names = options.dns_names;
+  spec.ip_addresses = options.ip_addresses;
+  spec.not_before = now - 300;
+  spec.not_after = now + ttl.count() / 1000;
+  const auto svid = TRY(identity::mint(spec, &ca));
+  base_name = options.directory + "/" + (options.name.empty() ? spec.common_name : options.name);
+  TRY(writeFile(base_name + ".key", svid.key_pem, 0600));
+  return writeFile(base_name + ".pem", svid.certificate_pem, 0644);
+}
+
+}  // namespace
+
+int certsInit(const std::string& directory, const std::string& trust_domain, bool force) {
+  if (!identity::isTrustDomain(trust_domain)) return failed({"`" + trust_domain + "` is not a trust domain: 1 to 255 of a-z, 0-9, `.`, `-`, `_`"});
+  if (!force && std::filesystem::exists(directory + "/ca.key")) return failed({directory + "/ca.key exists: --force replaces it, and every certificate it has signed becomes worthless"});
+  if (auto ok = makeCa(directory, trust_domain); !ok) return failed(ok.error());
+  std::cout << "made a development CA for " << trust_domain << ": " << directory << "/bundle.pem (trust bundle), " << directory << "/ca.key (keep it secret)\n";
+  return 0;
+}
+
+int certsIssue(const IssueOptions& options) {
+  std::string base_name;
+  if (auto ok = issue(options, base_name); !ok) return failed(ok.error());
+  std::cout << "issued " << options.spiffe_id << ": " << base_name << ".pem, " << base_name << ".key, valid for " << options.ttl << "\n";
+  return 0;
+}
+
+int certsInspect(const std::string& file) {
+  auto pem = base::readFile(file);
+  if (!pem) return failed(pem.error());
+  auto text = identity::describeCertificate(pem.value());
+  if (!text) return failed(std::move(text).error().within(file));
+  std::cout << text.value();
+  return 0;
+}
+
+}  // namespace yett::cli

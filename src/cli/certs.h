@@ -1,0 +1,24 @@
+// `yett certs init|issue|inspect`: a development CA that mints X.509-SVIDs. For development: production has SPIRE and its kin.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/units.h"
+
+namespace yett::cli {
+
+struct IssueOptions {
+  std::string directory = "certs/dev";
+  std::string spiffe_id;
+  std::string name;  ///< file name without ending; default: the last segment of the ID
+  std::vector<std::string> dns_names;
+  std::vector<std::string> ip_addresses;
+  std::string ttl = "30d";
+};
+
+int certsInit(const std::string& directory, const std::string& trust_domain, bool force);
+int certsIssue(const IssueOptions& options);
+int certsInspect(const std::string& file);
+
+}  // namespace yett::cli

@@ -1,0 +1,35 @@
+#include "cli/check.h"
+
+#include <filesystem>
+#include <iostream>
+
+#include "runtime/generation.h"
+
+namespace yett::cli {
+
+int check(const std::string& target) {
+  config::Problems problems(target);
+  std::shared_ptr<const policy::PolicySet> set;
+  std::string what;
+  std::error_code error;
+  if (std::filesystem::is_directory(target, error)) {
+    set = runtime::loadPolicy({{"main", "lua", target, false}}, {}, nullptr, problems);
+  } else if (auto generation = runtime::build(target, nullptr, problems)) {
+    set = generation->policy;
+    what = std::to_string(generation->listeners.size()) + " listeners, " + std::to_string(generation->clusters.size()) + " clusters, ";
+  }
+  for (const auto& problem : problems.texts()) std::cerr << "yett: " << problem << "\n";
+  if (problems.any()) {
+    std::cerr << "yett: " << problems.texts().size() << (problems.texts().size() == 1 ? " problem\n" : " problems\n");
+    return 2;
+  }
+  size_t allows = 0;
+  size_t denies = 0;
+  for (const auto& engine : set->engines()) {
+    for (const auto& rule : engine.rules->rules()) ++(rule.allow ? allows : denies);
+  }
+  std::cout << target << ": ok: " << what << allows << " allow and " << denies << " deny rules, policy digest " << set->digest().substr(0, 12) << "\n";
+  return 0;
+}
+
+}  // namespace yett::cli

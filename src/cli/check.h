@@ -1,0 +1,11 @@
+// `yett check`: every problem of a configuration, or of a policy directory, without serving anything.
+#pragma once
+
+#include <string>
+
+namespace yett::cli {
+
+/// `target`: a configuration file or a policy directory. Returns the exit status.
+int check(const std::string& target);
+
+}  // namespace yett::cli

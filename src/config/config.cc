@@ -1,0 +1,178 @@
+#include "config/config.h"
+
+#include <algorithm>
+#include <set>
+
+#include "base/file.h"
+#include "identity/spiffe_id.h"
+#include "proxy/route_table.h"
+
+namespace yett::config {
+namespace {
+
+void readIdentity(ObjectReader& in, const std::string& file, IdentityConfig& out) {
+  in.object("svid", [&](ObjectReader& svid) {
+    svid.requiredText("certificate", out.certificate);
+    svid.requiredText("private_key", out.private_key);
+    out.certificate = base::relativeTo(file, out.certificate);
+    out.private_key = base::relativeTo(file, out.private_key);
+  });
+  in.entries("trust_bundles", [&](const std::string& domain, const std::string& path) {
+    if (!identity::isTrustDomain(domain)) in.problem("trust_bundles", "`" + domain + "` is not a trust domain");
+    out.trust_bundles[domain] = base::relativeTo(file, path);
+  });
+}
+
+void readRoute(ObjectReader& in, proxy::RouteConfig& out) {
+  in.text("path", out.path);
+  in.texts("hosts", out.hosts);
+  in.texts("methods", out.methods);
+  in.requiredText("cluster", out.cluster);
+  in.duration("response_timeout", out.response_timeout);
+  in.flag("allow_encoded_slashes", out.allow_encoded_slashes);
+  if (auto ok = proxy::RouteTable::create({out}); !ok) in.problem("", ok.error().message);
+}
+
+void readTimeouts(ObjectReader& in, proxy::Timeouts& out) {
+  in.duration("handshake", out.handshake);
+  in.duration("request_head", out.request_head);
+  in.duration("idle", out.idle);
+  in.duration("body", out.body);
+}
+
+void readLimits(ObjectReader& in, http::Limits& out) {
+  uint64_t head = out.head_bytes;
+  in.size("head", head);
+  if (head < 1024 || head > (1 << 20)) in.problem("head", "must be from 1KiB to 1MiB");
+  out.head_bytes = head;
+  int64_t count = static_cast<int64_t>(out.header_count);
+  in.number("headers", 1, 10'000, count);
+  out.header_count = static_cast<size_t>(count);
+  in.size("body", out.body_bytes);
+}
+
+void readListener(ObjectReader& in, const IdentityConfig& identity, proxy::ListenerConfig& out) {
+  in.requiredText("name", out.name);
+  in.requiredText("address", out.address);
+  in.flag("plaintext", out.plaintext);
+  const bool tls = in.has("tls");
+  if (tls == out.plaintext) in.problem("", "a listener has either `tls` or `\"plaintext\": true`");
+  in.object("tls", [&](ObjectReader& t) {
+    size_t mode = 0;
+    t.choice("client_certificate", {"required", "optional", "none"}, mode);
+    out.client_certificate = static_cast<net::ClientCertificate>(mode);
+  });
+  if (tls && identity.certificate.empty()) in.problem("tls", "needs `/identity/svid`: the certificate that this listener shows");
+  if (tls && out.client_certificate != net::ClientCertificate::kNone && identity.trust_bundles.empty()) {
+    in.problem("tls", "needs `/identity/trust_bundles`: without one no caller can be verified");
+  }
+  in.texts("trusted_forwarders", out.trusted_forwarders);
+  for (const auto& id : out.trusted_forwarders) {
+    if (auto ok = identity::SpiffeId::parse(id); !ok) in.problem("trusted_forwarders", ok.error().message);
+  }
+  in.objects("routes", 1, [&](ObjectReader& route) { readRoute(route, out.routes.emplace_back()); });
+  in.object("timeouts", [&](ObjectReader& t) { readTimeouts(t, out.timeouts); });
+  in.object("limits", [&](ObjectReader& l) { readLimits(l, out.limits); });
+}
+
+void readCluster(ObjectReader& in, upstream::ClusterConfig& out) {
+  in.requiredText("name", out.name);
+  in.texts("endpoints", out.endpoints);
+  if (out.endpoints.empty()) in.problem("", "`endpoints` is missing or empty");
+  in.duration("connect_timeout", out.connect_timeout);
+  in.duration("idle_timeout", out.idle_timeout);
+}
+
+void readPolicy(ObjectReader& in, const std::string& file, Config& out) {
+  in.objects("engines", 1, [&](ObjectReader& e) {
+    EngineConfig& engine = out.engines.emplace_back();
+    e.requiredText("name", engine.name);
+    e.requiredText("type", engine.type);
+    if (!engine.type.empty() && engine.type != "lua") e.problem("type", "is `" + engine.type + "`, must be `lua`");
+    e.requiredText("path", engine.path);
+    engine.path = base::relativeTo(file, engine.path);
+    size_t role = 0;
+    e.choice("role", {"decide", "veto"}, role);
+    engine.veto = role == 1;
+  });
+  in.object("budget", [&](ObjectReader& b) {
+    int64_t instructions = static_cast<int64_t>(out.budget.instructions);
+    b.number("instructions", 1000, 100'000'000, instructions);
+    out.budget.instructions = static_cast<uint64_t>(instructions);
+    b.size("memory", out.budget.memory_bytes);
+    if (out.budget.memory_bytes < (16 << 10)) b.problem("memory", "must be at least 16KiB");
+  });
+}
+
+void readAudit(ObjectReader& in, const std::string& file, audit::AuditConfig& out) {
+  in.requiredText("database", out.database);
+  out.database = base::relativeTo(file, out.database);
+  size_t durability = 0;
+  in.choice("durability", {"batched"}, durability);
+  in.duration("batch_interval", out.batch_interval);
+  int64_t queue = static_cast<int64_t>(out.queue_records);
+  in.number("queue_records", 16, 10'000'000, queue);
+  out.queue_records = static_cast<size_t>(queue);
+}
+
+template <typename List>
+void checkNames(ObjectReader& root, const char* what, const List& list) {
+  std::set<std::string> seen;
+  for (const auto& item : list) {
+    if (!item.name.empty() && !seen.insert(item.name).second) root.problem(what, "the name `" + item.name + "` is there twice");
+  }
+}
+
+void checkClusters(ObjectReader& root, const Config& config) {
+  for (const auto& listener : config.listeners) {
+    for (const auto& route : listener.routes) {
+      const bool known = std::any_of(config.clusters.begin(), config.clusters.end(), [&](const auto& c) { return c.name == route.cluster; });
+      if (!known && !route.cluster.empty()) root.problem("clusters", "the cluster `" + route.cluster + "` of a route of listener `" + listener.name + "` is not defined");
+    }
+  }
+}
+
+}  // namespace
+
+Config readConfig(const std::string& file, Problems& problems) {
+  Config out;
+  out.file = file;
+  auto text = base::readTrustedFile(file, 16 << 20);
+  if (!text) {
+    problems.add(text.error().message);
+    return out;
+  }
+  out.text = text.value();
+  auto parsed = json::parse(out.text, true);
+  if (!parsed) {
+    const std::string& what = parsed.error().message;  // "line 3: ..."
+    const auto colon = what.find(':');
+    problems.add(std::atoi(what.c_str() + 5), "", what.substr(colon + 2));
+    return out;
+  }
+  ObjectReader root(parsed.value(), "", problems);
+  root.object("identity", [&](ObjectReader& in) { readIdentity(in, file, out.identity); });
+  root.objects("listeners", 1, [&](ObjectReader& in) { readListener(in, out.identity, out.listeners.emplace_back()); });
+  root.objects("clusters", 1, [&](ObjectReader& in) { readCluster(in, out.clusters.emplace_back()); });
+  if (!root.has("policy")) root.problem("", "`policy` is missing");
+  root.object("policy", [&](ObjectReader& in) { readPolicy(in, file, out); });
+  if (!root.has("audit")) root.problem("", "`audit` is missing: every decision is recorded");
+  root.object("audit", [&](ObjectReader& in) { readAudit(in, file, out.audit); });
+  root.object("admin", [&](ObjectReader& in) {
+    in.text("address", out.admin.address);
+    in.text("socket", out.admin.socket);
+    if (!out.admin.socket.empty()) out.admin.socket = base::relativeTo(file, out.admin.socket);
+  });
+  root.text("access_log", out.access_log);
+  if (out.access_log != "stdout" && out.access_log != "off") out.access_log = base::relativeTo(file, out.access_log);
+  root.number("workers", 0, 256, out.workers);
+  root.number("max_connections", 1, 1'000'000, out.max_connections);
+  root.duration("drain_timeout", out.drain_timeout);
+  checkNames(root, "listeners", out.listeners);
+  checkNames(root, "clusters", out.clusters);
+  checkNames(root, "policy", out.engines);
+  checkClusters(root, out);
+  return out;
+}
+
+}  // namespace yett::config

@@ -1,0 +1,49 @@
+// The whole configuration: one struct of the modules' own. Parsed, checked, with paths made absolute to the file's folder.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "admin/admin_config.h"
+#include "audit/audit_config.h"
+#include "config/object_reader.h"
+#include "policy/rule_engine.h"
+#include "proxy/listener_config.h"
+#include "upstream/cluster.h"
+
+namespace yett::config {
+
+struct IdentityConfig {
+  std::string certificate;  ///< path
+  std::string private_key;  ///< path
+  std::map<std::string, std::string> trust_bundles;  ///< trust domain -> path
+};
+
+struct EngineConfig {
+  std::string name;
+  std::string type;  ///< "lua"
+  std::string path;
+  bool veto = false;
+};
+
+struct Config {
+  std::string file;
+  std::string text;  ///< as read
+  IdentityConfig identity;
+  std::vector<proxy::ListenerConfig> listeners;
+  std::vector<upstream::ClusterConfig> clusters;
+  std::vector<EngineConfig> engines;
+  policy::Budget budget;
+  audit::AuditConfig audit;
+  admin::AdminConfig admin;
+  std::string access_log = "stdout";  ///< "stdout", "off" or a path
+  int64_t workers = 0;                ///< 0: one per core
+  int64_t max_connections = 20'000;
+  base::Millis drain_timeout{30'000};
+};
+
+/// Reads and checks the file. All problems are noted; the result counts only where there is none.
+Config readConfig(const std::string& file, Problems& problems);
+
+}  // namespace yett::config

@@ -1,0 +1,65 @@
+// Reads one JSON object of the configuration, field by field. Every problem is noted with its place; nothing stops at the first.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/json.h"
+#include "base/units.h"
+
+namespace yett::config {
+
+/// "yett.json:14: /listeners/0/adress: unknown key, did you mean `address`?"
+class Problems {
+ public:
+  explicit Problems(std::string file) : file_(std::move(file)) {}
+  void add(int line, const std::string& pointer, const std::string& what);
+  void add(const std::string& text) { texts_.push_back(text); }
+  const std::vector<std::string>& texts() const { return texts_; }
+  bool any() const { return !texts_.empty(); }
+
+ private:
+  std::string file_;
+  std::vector<std::string> texts_;
+};
+
+class ObjectReader {
+ public:
+  /// `value` may be of any type; one that is no object is noted and read as an empty one.
+  ObjectReader(const json::Value& value, std::string pointer, Problems& problems);
+  /// Notes the keys that nobody asked for.
+  ~ObjectReader();
+  ObjectReader(const ObjectReader&) = delete;
+
+  bool has(std::string_view key);
+  /// Each leaves `out` as it is where the key is missing, and notes a wrong type or form.
+  void text(std::string_view key, std::string& out);
+  void flag(std::string_view key, bool& out);
+  void number(std::string_view key, int64_t least, int64_t most, int64_t& out);
+  void duration(std::string_view key, base::Millis& out);
+  void size(std::string_view key, uint64_t& out);
+  void texts(std::string_view key, std::vector<std::string>& out);
+  /// One of `words`: its index.
+  void choice(std::string_view key, const std::vector<std::string_view>& words, size_t& out);
+  void requiredText(std::string_view key, std::string& out);
+  void object(std::string_view key, const std::function<void(ObjectReader&)>& read);
+  /// An array of objects. `least`: how many there must be.
+  void objects(std::string_view key, size_t least, const std::function<void(ObjectReader&)>& read);
+  /// Each field of an object whose keys are free.
+  void entries(std::string_view key, const std::function<void(const std::string& name, const std::string& value)>& read);
+
+  void problem(std::string_view key, const std::string& what);
+  const std::string& pointer() const { return pointer_; }
+
+ private:
+  const json::Value* find(std::string_view key, json::Value::Type type, const char* wanted);
+  std::string at(std::string_view key) const;
+  const json::Value& value_;
+  const std::string pointer_;
+  Problems& problems_;
+  std::vector<std::string_view> asked_;
+};
+
+}  // namespace yett::config

@@ -1,0 +1,53 @@
+// Runs the files of a policy source in a state and collects the rules they define. Every problem is collected, so that
+// one look shows them all.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "engine/lua_state.h"
+#include "engine/policy_source.h"
+#include "engine/rule.h"
+
+namespace yett::engine {
+
+class LuaLoader {
+ public:
+  LuaLoader(const PolicySource& source, LuaState& state) : source_(source), state_(state) {}
+  /// REQUIRES: called once.
+  void load();
+
+  std::vector<Rule>& rules() { return rules_; }
+  /// Registry references of the `when` functions; Rule::condition is an index into it.
+  const std::vector<int>& conditions() const { return conditions_; }
+  const std::vector<std::string>& problems() const { return problems_; }
+
+ private:
+  static LuaLoader& of(lua_State* L);
+  static int onPolicy(lua_State* L);
+  static int onPolicyBody(lua_State* L);
+  static int onRule(lua_State* L);
+  static int onRuleBody(lua_State* L);
+  static int onData(lua_State* L);
+  static int onRequire(lua_State* L);
+
+  void loadFile(const std::string& name);
+  void pushEnvironment(lua_State* L);
+  void readRule(lua_State* L, Rule& rule);
+  void readField(lua_State* L, Rule& rule, const std::string& field);
+  void problem(const Rule& rule, const std::string& what);
+  void checkNames();
+  std::string at(lua_State* L, int level) const;
+
+  const PolicySource& source_;
+  LuaState& state_;
+  std::vector<Rule> rules_;
+  std::vector<bool> in_policy_;
+  std::vector<int> conditions_;
+  std::vector<std::string> problems_;
+  int policies_ = 0;
+  bool loading_library_ = false;
+};
+
+}  // namespace yett::engine

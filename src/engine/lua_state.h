@@ -1,0 +1,64 @@
+// One Lua state with a budget: instructions, bytes and, as a backstop, time. Nothing that runs in it can outlast them:
+// the count hook ends every loop, an abort is sticky (pcall cannot swallow it), and after an abort each further
+// instruction raises again. One thread at a time.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <string>
+
+#include "base/result.h"
+#include "policy/rule_engine.h"
+
+struct lua_State;
+struct lua_Debug;
+
+namespace yett::engine {
+
+class LuaState {
+ public:
+  LuaState();
+  ~LuaState();
+  LuaState(const LuaState&) = delete;
+
+  /// Runs `body` protected and within `budget`; an error or an abort comes back as text. Leaves the stack as it was.
+  Status run(const policy::Budget& budget, const std::function<void(lua_State*)>& body);
+
+  lua_State* native() { return state_; }
+  static LuaState& of(lua_State* L);
+
+  /// Ends the run for good, as nothing in Lua can hide: the budget, an absent value. Does not return.
+  [[noreturn]] void abort(const std::string& why);
+  /// Counts work that a C function is about to do (about one per 16 bytes) as instructions.
+  void charge(uint64_t units);
+  bool aborted() const { return aborted_; }
+  /// The last run ended for its budget, not for what it did.
+  bool overBudget() const { return over_budget_; }
+  /// Raises the abort again where there is one: for what catches errors.
+  void reraise();
+  /// What the last run cost.
+  uint64_t instructions() const { return instructions_; }
+  uint64_t allocated() const { return allocated_; }
+
+ private:
+  static void* allocate(void* self, void* block, size_t old_size, size_t new_size);
+  static void onCount(lua_State* L, lua_Debug*);
+  void checkBudget();
+  void collectSome();
+
+  lua_State* state_ = nullptr;
+  policy::Budget budget_;
+  uint64_t instructions_ = 0;
+  uint64_t step_ = 0;
+  uint64_t allocated_ = 0;      // bytes asked for in this run, freed or not
+  uint64_t garbage_ = 0;        // bytes asked for since the collector last worked
+  int64_t deadline_ = 0;        // steady nanoseconds
+  bool running_ = false;
+  bool over_memory_ = false;
+  bool aborted_ = false;
+  bool over_budget_ = false;
+  std::string why_;
+};
+
+}  // namespace yett::engine

@@ -1,0 +1,60 @@
+#include "engine/policy_source.h"
+
+#include <sys/stat.h>
+
+#include <filesystem>
+
+#include "base/file.h"
+#include "base/sha256.h"
+#include "base/text.h"
+
+namespace yett::engine {
+namespace fs = std::filesystem;
+namespace {
+
+constexpr size_t kMostFiles = 10'000;
+
+// name -> what tells that the file has not changed meanwhile
+Result<std::map<std::string, std::string>> list(const std::string& directory) {
+  std::map<std::string, std::string> out;
+  std::error_code error;
+  fs::recursive_directory_iterator it(directory, fs::directory_options::follow_directory_symlink, error);
+  if (error) return Error{directory + ": cannot read the policy directory: " + error.message()};
+  for (const fs::recursive_directory_iterator end; it != end; it.increment(error)) {
+    if (error) return Error{directory + ": " + error.message()};
+    if (it->path().filename().string().starts_with('.')) {
+      if (it->is_directory(error)) it.disable_recursion_pending();
+      continue;
+    }
+    struct stat info {};
+    if (::stat(it->path().c_str(), &info) != 0 || !S_ISREG(info.st_mode)) continue;
+    const std::string name = fs::path(it->path()).lexically_relative(directory).generic_string();
+    out[name] = std::to_string(info.st_ino) + ":" + std::to_string(info.st_size) + ":" + std::to_string(info.st_mtim.tv_sec) + "." + std::to_string(info.st_mtim.tv_nsec);
+    if (out.size() > kMostFiles) return Error{directory + ": more than " + std::to_string(kMostFiles) + " files"};
+  }
+  return out;
+}
+
+}  // namespace
+
+bool PolicySource::isPolicyFile(const std::string& name) {
+  return name.find('/') == std::string::npos && name.ends_with(".lua") && !name.ends_with("_test.lua");
+}
+
+Result<PolicySource> PolicySource::read(const std::string& directory) {
+  PolicySource source;
+  source.directory = directory;
+  const auto before = TRY(list(directory));
+  base::Sha256Hasher hasher;
+  for (const auto& [name, state] : before) {
+    std::string bytes = TRY(base::readTrustedFile((fs::path(directory) / name).string()));
+    hasher.update(name).update({"\0", 1}).update(std::to_string(bytes.size())).update({"\0", 1}).update(bytes);
+    source.files.emplace(name, std::move(bytes));
+  }
+  if (TRY(list(directory)) != before) return Error{directory + ": changed while it was read"};
+  source.digest = base::hex(base::view(hasher.finish()));
+
+  return source;
+}
+
+}  // namespace yett::engine

@@ -1,0 +1,24 @@
+// A policy directory as it was at one moment: every file's bytes, read once, so that all that is built from it agrees.
+#pragma once
+
+#include <map>
+#include <string>
+
+#include "base/result.h"
+
+namespace yett::engine {
+
+struct PolicySource {
+  std::string directory;
+  std::map<std::string, std::string> files;  ///< path from the directory -> bytes, in bytewise order
+  std::string digest;                        ///< SHA-256 (hex) over names and bytes
+
+  /// Reads the directory and all below it. Names that begin with a dot are skipped. The listing (name, inode, size,
+  /// mtime) must be the same before and after reading: a copy in progress is an error. So are files that others may write.
+  static Result<PolicySource> read(const std::string& directory);
+
+  /// Files that define policies: `*.lua` at the top, without `*_test.lua`. Those below are for `require`.
+  static bool isPolicyFile(const std::string& name);
+};
+
+}  // namespace yett::engine

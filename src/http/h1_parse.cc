@@ -1,0 +1,219 @@
+#include "http/h1_parse.h"
+
+#include <array>
+#include <cstring>
+
+#include "base/text.h"
+#include "target/host.h"
+
+namespace yett::http {
+namespace {
+
+constexpr std::array<bool, 256> makeTokenChars() {
+  std::array<bool, 256> is{};
+  for (const unsigned char c : std::string_view("!#$%&'*+-.^_`|~")) is[c] = true;
+  for (int c = '0'; c <= '9'; ++c) is[c] = true;
+  for (int c = 'a'; c <= 'z'; ++c) is[c] = is[c - 32] = true;
+  return is;
+}
+constexpr auto kToken = makeTokenChars();
+
+bool isToken(std::string_view text) {
+  for (const unsigned char c : text) {
+    if (!kToken[c]) return false;
+  }
+  return !text.empty();
+}
+
+// Takes one line off `rest`, without its CRLF. The head ends with an empty line, so there always is one.
+bool takeLine(char*& at, const char* end, std::string_view& line) {
+  char* lf = static_cast<char*>(std::memchr(at, '\n', static_cast<size_t>(end - at)));
+  if (lf == nullptr || lf == at || lf[-1] != '\r') return false;
+  line = {at, static_cast<size_t>(lf - 1 - at)};
+  at = lf + 1;
+  return true;
+}
+
+// field-line = field-name ":" OWS field-value OWS (RFC 9112 5). No obs-fold, no blank before the colon.
+ParseError parseField(std::string_view line, HeaderMap& out) {
+  size_t colon = 0;
+  char* bytes = const_cast<char*>(line.data());  // the head's own copy
+  for (; colon < line.size() && kToken[static_cast<unsigned char>(line[colon])]; ++colon) bytes[colon] = base::toLower(bytes[colon]);
+  if (colon == 0 || colon == line.size() || line[colon] != ':') return {400, "a header line that is not `name: value`"};
+  const auto value = base::trimmed(line.substr(colon + 1));
+  for (const unsigned char c : value) {
+    if ((c < 0x20 && c != '\t') || c == 0x7f) return {400, "a control character in a header value"};
+  }
+  out.add(line.substr(0, colon), value);
+  return {};
+}
+
+ParseError parseFields(char* at, const char* end, const Limits& limits, HeaderMap& out) {
+  std::string_view line;
+  for (;;) {
+    if (!takeLine(at, end, line)) return {400, "a header line that does not end with CRLF"};
+    if (line.empty()) return at == end ? ParseError{} : ParseError{400, "bytes after the head"};
+    if (out.fields().size() >= limits.header_count) return {431, "too many header fields"};
+    if (const auto error = parseField(line, out)) return error;
+  }
+}
+
+// Content-Length and Transfer-Encoding (RFC 9112 6): one of them, once, in the one form every reader agrees on.
+ParseError readFraming(Head& head) {
+  int lengths = 0;
+  int codings = 0;
+  std::string_view coding;
+  for (const auto& field : head.headers.fields()) {
+    if (field.id == FieldId::kContentLength) {
+      if (++lengths > 1) return {400, "more than one content-length"};
+      if (!base::parseUnsigned(field.value, head.content_length) || head.content_length > (uint64_t{1} << 62)) {
+        return {400, "a content-length that is not a number"};
+      }
+    } else if (field.id == FieldId::kTransferEncoding) {
+      ++codings;
+      coding = field.value;
+    } else if (field.id == FieldId::kConnection) {
+      if (listHasToken(field.value, "close")) head.keep_alive = false;
+      else if (head.version == Version::kHttp10 && listHasToken(field.value, "keep-alive")) head.keep_alive = true;
+    }
+  }
+  if (codings > 0) {
+    if (lengths > 0) return {400, "both content-length and transfer-encoding"};
+    if (head.version == Version::kHttp10) return {400, "transfer-encoding in HTTP/1.0"};
+    if (codings > 1) return {400, "more than one transfer-encoding"};
+    if (!base::equalsIgnoreCase(coding, "chunked")) return {501, "a transfer-encoding other than `chunked`"};
+    head.framing = Framing::kChunked;
+  } else if (lengths > 0) {
+    head.framing = Framing::kLength;
+  }
+  return {};
+}
+
+ParseError parseVersion(std::string_view text, Version& out) {
+  if (text == "HTTP/1.1") out = Version::kHttp11;
+  else if (text == "HTTP/1.0") out = Version::kHttp10;
+  else if (text.size() == 8 && text.starts_with("HTTP/")) return {505, "a version other than HTTP/1.0 and HTTP/1.1"};
+  else return {400, "a start line without an HTTP version"};
+  return {};
+}
+
+// Host and target (RFC 9112 3.2): exactly one Host; an absolute-form target must name the same one.
+ParseError readTarget(RequestHead& out) {
+  int hosts = 0;
+  std::string_view host;
+  for (const auto& field : out.headers.fields()) {
+    if (field.id == FieldId::kHost) {
+      ++hosts;
+      host = field.value;
+    } else if (field.id == FieldId::kExpect) {
+      if (!base::equalsIgnoreCase(field.value, "100-continue")) return {417, "an expectation other than `100-continue`"};
+      out.expects_continue = out.version != Version::kHttp10;
+    }
+  }
+  if (hosts != 1) return {400, hosts == 0 ? "no host header" : "more than one host header"};
+  if (!target::canonicalHost(host, out.host)) return {400, "a host header that is no host"};
+  std::string_view raw = out.raw_target;
+  if (out.method == "CONNECT") return {501, "the method CONNECT"};
+  if (raw == "*" && out.method != "OPTIONS") return {400, "the target `*` with a method other than OPTIONS"};
+  for (const std::string_view scheme : {"http://", "https://"}) {
+    if (raw.size() < scheme.size() || !base::equalsIgnoreCase(raw.substr(0, scheme.size()), scheme)) continue;
+    raw.remove_prefix(scheme.size());
+    const auto authority = raw.substr(0, raw.find_first_of("/?"));
+    std::string named;
+    if (!target::canonicalHost(authority, named) || named != out.host) return {400, "a target and a host header that differ"};
+    raw.remove_prefix(authority.size());
+    if (raw.empty()) raw = "/";
+    break;
+  }
+  if (!target::canonicalize(raw, out.target)) return {400, "a target that is not canonical and cannot be made so"};
+  return {};
+}
+
+}  // namespace
+
+size_t findHeadEnd(std::string_view bytes, size_t from, bool& bare_lf) {
+  bare_lf = false;
+  while (from < bytes.size()) {
+    const void* lf = std::memchr(bytes.data() + from, '\n', bytes.size() - from);
+    if (lf == nullptr) return 0;
+    const size_t at = static_cast<size_t>(static_cast<const char*>(lf) - bytes.data());
+    if (at == 0 || bytes[at - 1] != '\r') {
+      bare_lf = true;
+      return 0;
+    }
+    if (at >= 3 && bytes[at - 2] == '\n') return at + 1;
+    from = at + 1;
+  }
+  return 0;
+}
+
+ParseError parseRequest(std::string_view bytes, const Limits& limits, RequestHead& out) {
+  if (bytes.size() > limits.head_bytes) return {431, "a head over the limit"};
+  char* at = out.keep(bytes);
+  const char* end = at + bytes.size();
+  std::string_view line;
+  if (!takeLine(at, end, line)) return {400, "a request line that does not end with CRLF"};
+  const auto first = line.find(' ');
+  const auto last = line.rfind(' ');
+  if (first == std::string_view::npos || first == last) return {400, "a request line that is not `method target version`"};
+  out.method = line.substr(0, first);
+  out.raw_target = line.substr(first + 1, last - first - 1);
+  if (!isToken(out.method)) return {400, "a method that is no token"};
+  if (const auto error = parseVersion(line.substr(last + 1), out.version)) return error;
+  if (out.raw_target.empty() || out.raw_target.find(' ') != std::string_view::npos) return {400, "a request line with more than two blanks"};
+  out.keep_alive = out.version == Version::kHttp11;
+  if (const auto error = parseFields(at, end, limits, out.headers)) return error;
+  if (const auto error = readFraming(out)) return error;
+  if (limits.body_bytes > 0 && out.framing == Framing::kLength && out.content_length > limits.body_bytes) return {413, "a body over the limit"};
+  return readTarget(out);
+}
+
+ParseError parseResponse(std::string_view bytes, const Limits& limits, bool to_head, ResponseHead& out) {
+  if (bytes.size() > limits.head_bytes) return {502, "a response head over the limit"};
+  char* at = out.keep(bytes);
+  const char* end = at + bytes.size();
+  std::string_view line;
+  if (!takeLine(at, end, line)) return {502, "a status line that does not end with CRLF"};
+  // status-line = HTTP-version SP 3DIGIT SP [ reason ] (RFC 9112 4); the last blank may be missing, as common servers do.
+  uint64_t status = 0;
+  if (line.size() < 12 || line[8] != ' ' || !base::parseUnsigned(line.substr(9, 3), status) || status < 100 || status > 599 ||
+      (line.size() > 12 && line[12] != ' ')) {
+    return {502, "a status line that is not `HTTP/1.1 200 reason`"};
+  }
+  if (parseVersion(line.substr(0, 8), out.version)) return {502, "a response that is neither HTTP/1.0 nor HTTP/1.1"};
+  out.status = static_cast<int>(status);
+  out.reason = line.size() > 13 ? line.substr(13) : std::string_view();
+  for (const unsigned char c : out.reason) {
+    if ((c < 0x20 && c != '\t') || c == 0x7f) return {502, "a control character in the reason phrase"};
+  }
+  out.keep_alive = out.version == Version::kHttp11;
+  if (parseFields(at, end, limits, out.headers)) return {502, "a response with a malformed header section"};
+  if (const auto error = readFraming(out)) return {502, error.why};
+  const bool bodiless = out.status < 200 || out.status == 204 || out.status == 304;
+  if ((out.status < 200 || out.status == 204) && (out.framing == Framing::kChunked || (out.framing == Framing::kLength && out.content_length > 0))) {
+    return {502, "a status that has no body with framing for one"};
+  }
+  if (to_head || bodiless) {
+    // The length that a GET would have given stays in the headers; there is no body (RFC 9110 8.6, 9.3.2).
+    if (out.framing != Framing::kLength || out.status < 200 || out.status == 204) out.content_length = 0;
+    out.framing = Framing::kNone;
+  } else if (out.framing == Framing::kNone) {
+    out.framing = Framing::kUntilClose;
+    out.keep_alive = false;
+  }
+  return {};
+}
+
+ParseError parseTrailers(std::string_view bytes, const Limits& limits, Head& out) {
+  char* at = out.keepTrailers(bytes);
+  if (const auto error = parseFields(at, at + bytes.size(), limits, out.trailers)) return error;
+  for (const auto& field : out.trailers.fields()) {
+    // RFC 9110 6.5.1: no framing, routing or authentication in trailers.
+    if (field.id != FieldId::kOther || field.name == "authorization" || field.name == "cookie" || field.name.starts_with("x-yett-")) {
+      return {400, "a trailer field that must stand in the head"};
+    }
+  }
+  return {};
+}
+
+}  // namespace yett::http

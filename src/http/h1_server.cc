@@ -1,0 +1,273 @@
+#include "http/h1_server.h"
+
+#include <algorithm>
+
+#include "http/h1_write.h"
+
+namespace yett::http {
+
+size_t H1Server::onBytes(std::string_view bytes) {
+  size_t used = 0;
+  for (;;) {
+    const Phase before = phase_;
+    size_t n = 0;
+    switch (phase_) {
+      case Phase::kHead: n = readHead(bytes.substr(used)); break;
+      case Phase::kBody:
+      case Phase::kDiscard: n = readBody(bytes.substr(used)); break;
+      case Phase::kWait:
+        if (used < bytes.size()) wire_.pauseReading();
+        return used;
+      case Phase::kClosed: return bytes.size();
+    }
+    used += n;
+    if (used == bytes.size() && (phase_ != Phase::kBody || !body_.done())) return used;
+    if (n == 0 && phase_ == before) return used;
+  }
+}
+
+size_t H1Server::readHead(std::string_view bytes) {
+  size_t skipped = 0;
+  // RFC 9112 2.2: one empty line before a request is ignored; common clients sent it after a body.
+  if (head_seen_ == 0 && bytes.starts_with("\r\n")) skipped = 2;
+  const auto head = bytes.substr(skipped);
+  bool bare_lf = false;
+  const size_t end = findHeadEnd(head, head_seen_ > 3 ? head_seen_ - 3 : 0, bare_lf);
+  if (end == 0) {
+    if (bare_lf) refuse(400, "a line that does not end with CRLF");
+    else if (head.size() > limits_.head_bytes) refuse(head.find('\n') == std::string_view::npos ? 414 : 431, "a head over the limit");
+    else head_seen_ = head.size();
+    return phase_ == Phase::kClosed ? bytes.size() : skipped;
+  }
+  head_seen_ = 0;
+  handler_ = &events_.onStream(*this);
+  response_done_ = head_sent_ = body_paused_ = false;
+  RequestHead& request = handler_->requestHead();
+  request.clear();
+  if (const auto error = parseRequest(head.substr(0, end), limits_, request)) {
+    phase_ = Phase::kWait;
+    closing_ = true;
+    handler_->onBadRequest(error.status, error.why);
+    return bytes.size();
+  }
+  if (!request.keep_alive) closing_ = true;
+  body_.start(request);
+  phase_ = Phase::kBody;
+  handler_->onRequest();
+  if (phase_ == Phase::kBody && body_.done()) requestEnded();
+  else if (phase_ == Phase::kDiscard && body_.done()) requestEnded();
+  return skipped + end;
+}
+
+size_t H1Server::readBody(std::string_view bytes) {
+  std::string_view rest = bytes;
+  while (phase_ == Phase::kDiscard || (phase_ == Phase::kBody && !body_paused_)) {
+    std::string_view data;
+    switch (body_.next(rest, limits_, handler_->requestHead(), data)) {
+      case H1BodyReader::State::kMore: return bytes.size() - rest.size();
+      case H1BodyReader::State::kData:
+        if (phase_ == Phase::kBody) handler_->onBody(data);
+        if (!body_.done()) break;
+        [[fallthrough]];
+      case H1BodyReader::State::kDone:
+        requestEnded();
+        return bytes.size() - rest.size();
+      case H1BodyReader::State::kBad: {
+        const bool told = phase_ == Phase::kBody;
+        closing_ = true;
+        phase_ = Phase::kWait;
+        const auto& error = body_.error();
+        if (told) handler_->onReset(error.status == 413 ? ResetCause::kTooLarge : ResetCause::kProtocolError, error.why);
+        return bytes.size();
+      }
+    }
+  }
+  return bytes.size() - rest.size();
+}
+
+void H1Server::refuse(int status, const char* why) {
+  handler_ = &events_.onStream(*this);
+  handler_->requestHead().clear();
+  response_done_ = head_sent_ = false;
+  closing_ = true;
+  phase_ = Phase::kWait;
+  head_seen_ = 0;
+  handler_->onBadRequest(status, why);
+}
+
+void H1Server::requestEnded() {
+  const bool told = phase_ == Phase::kBody;
+  if (phase_ == Phase::kClosed || phase_ == Phase::kHead) return;
+  phase_ = Phase::kWait;
+  if (told && !response_done_) handler_->onEnd();
+  if (response_done_ && phase_ == Phase::kWait) endExchange();
+}
+
+void H1Server::endExchange() {
+  RequestHandler& handler = *handler_;
+  handler_ = nullptr;
+  if (closing_ || peer_closed_) {
+    phase_ = Phase::kClosed;
+    wire_.finish();
+  } else {
+    phase_ = Phase::kHead;
+    wire_.resumeReading();
+  }
+  events_.onStreamEnd(handler);
+}
+
+void H1Server::close(bool orderly) {
+  if (phase_ == Phase::kClosed) return;
+  RequestHandler* handler = handler_;
+  handler_ = nullptr;
+  phase_ = Phase::kClosed;
+  if (orderly) wire_.finish();
+  else wire_.abort();
+  if (handler != nullptr) events_.onStreamEnd(*handler);
+}
+
+void H1Server::onPeerClosed() {
+  peer_closed_ = true;
+  if (phase_ == Phase::kHead) {
+    phase_ = Phase::kClosed;
+    wire_.finish();
+  } else if (phase_ == Phase::kBody) {
+    handler_->onReset(ResetCause::kPeerClosed, "the client closed before its request was complete");
+    close(false);
+  } else if (phase_ == Phase::kDiscard) {
+    phase_ = Phase::kWait;
+    closing_ = true;
+    if (response_done_) endExchange();
+  }
+}
+
+void H1Server::onClosed() {
+  if (phase_ == Phase::kClosed) return;
+  RequestHandler* handler = handler_;
+  handler_ = nullptr;
+  phase_ = Phase::kClosed;
+  if (handler == nullptr) return;
+  if (!response_done_) handler->onReset(ResetCause::kPeerClosed, "the client closed before the response was complete");
+  events_.onStreamEnd(*handler);
+}
+
+void H1Server::onReadTimeout() {
+  if (phase_ == Phase::kHead) {
+    if (idle()) {
+      phase_ = Phase::kClosed;
+      wire_.finish();
+    } else {
+      refuse(408, "the request head took too long");
+    }
+  } else if (phase_ == Phase::kBody) {
+    closing_ = true;
+    phase_ = Phase::kWait;
+    handler_->onReset(ResetCause::kTimeout, "the request body took too long");
+  } else if (phase_ == Phase::kDiscard) {
+    close(true);
+  }
+}
+
+void H1Server::drain() {
+  closing_ = true;
+  if (idle()) {
+    phase_ = Phase::kClosed;
+    wire_.finish();
+  }
+}
+
+void H1Server::onWritable() {
+  if (handler_ != nullptr && !response_done_) handler_->onWritable();
+}
+
+void H1Server::sendInterim(const ResponseHead& head) {
+  if (handler_ == nullptr || head_sent_ || handler_->requestHead().version == Version::kHttp10) return;
+  std::string out;
+  writeResponse(head, {}, Framing::kNone, false, Version::kHttp11, out);
+  wire_.write(out);
+}
+
+void H1Server::sendResponse(const ResponseHead& head, const HeaderMap& added) {
+  if (handler_ == nullptr || head_sent_) return;
+  const RequestHead& request = handler_->requestHead();
+  const bool no_body = request.method == "HEAD" || head.status == 204 || head.status == 304;
+  sending_ = no_body ? Framing::kNone : head.framing;
+  if (!no_body && head.framing == Framing::kNone) {
+    sending_ = Framing::kLength;
+    to_send_ = 0;
+  } else if (sending_ == Framing::kLength) {
+    to_send_ = head.content_length;
+  } else if (sending_ == Framing::kChunked || sending_ == Framing::kUntilClose) {
+    sending_ = request.version == Version::kHttp10 ? Framing::kUntilClose : Framing::kChunked;
+  }
+  if (sending_ == Framing::kUntilClose) closing_ = true;
+  head_sent_ = true;
+  std::string out;
+  out.reserve(512);
+  writeResponse(head, added, sending_, closing_ || peer_closed_, request.version, out);
+  wire_.write(out);
+}
+
+void H1Server::sendBody(std::string_view data) {
+  if (handler_ == nullptr || data.empty() || response_done_) return;
+  switch (sending_) {
+    case Framing::kNone: return;
+    case Framing::kLength:
+      data = data.substr(0, std::min<uint64_t>(data.size(), to_send_));
+      to_send_ -= data.size();
+      wire_.write(data);
+      return;
+    case Framing::kUntilClose: wire_.write(data); return;
+    case Framing::kChunked: {
+      std::string head;
+      writeChunkHead(data.size(), head);
+      wire_.write(head);
+      wire_.write(data);
+      wire_.write("\r\n");
+    }
+  }
+}
+
+void H1Server::sendEnd(const HeaderMap& trailers) {
+  if (handler_ == nullptr || response_done_) return;
+  if (sending_ == Framing::kLength && to_send_ > 0) return reset();
+  if (sending_ == Framing::kChunked) {
+    std::string out;
+    writeLastChunk(trailers, out);
+    wire_.write(out);
+  }
+  response_done_ = true;
+  if (phase_ == Phase::kWait) {
+    endExchange();
+  } else if (phase_ == Phase::kBody && !body_.done()) {
+    // The answer came before the request was complete, and nobody reads the rest.
+    close(true);
+  }
+}
+
+void H1Server::reset() { close(false); }
+
+void H1Server::pauseBody() {
+  if (body_paused_ || phase_ != Phase::kBody) return;
+  body_paused_ = true;
+  wire_.pauseReading();
+}
+
+void H1Server::resumeBody() {
+  if (!body_paused_) return;
+  body_paused_ = false;
+  wire_.resumeReading();
+}
+
+void H1Server::discardBody() {
+  if (phase_ != Phase::kBody || body_.done()) return;
+  if (handler_->requestHead().expects_continue || body_.remaining() > limits_.discard_bytes) closing_ = true;
+  phase_ = Phase::kDiscard;
+  if (body_paused_) {
+    body_paused_ = false;
+    wire_.resumeReading();
+  }
+  if (closing_) phase_ = Phase::kWait;
+}
+
+}  // namespace yett::http

@@ -1,0 +1,78 @@
+// The server side of one HTTP/1.1 connection: bytes in, one request at a time out to its handler; responses back to
+// bytes. Pipelined requests wait in the connection until the response before them has been sent (RFC 9112 9.3.2).
+#pragma once
+
+#include "http/h1_body.h"
+#include "http/stream.h"
+#include "http/wire.h"
+
+namespace yett::http {
+
+/// What the owner of the codec learns.
+class ServerEvents {
+ public:
+  virtual ~ServerEvents() = default;
+  /// A request (or something that should have been one) begins: who takes it.
+  virtual RequestHandler& onStream(ServerStream& stream) = 0;
+  /// Both halves of the stream are over; the handler is not called again. The codec is not called from here.
+  virtual void onStreamEnd(RequestHandler& handler) = 0;
+};
+
+class H1Server final : public ServerStream {
+ public:
+  /// REQUIRES: all three outlive the codec.
+  H1Server(Wire& wire, ServerEvents& events, const Limits& limits) : wire_(wire), events_(events), limits_(limits) {}
+
+  /// Takes what it can of `bytes`; the rest is to be offered again, with more behind it.
+  size_t onBytes(std::string_view bytes);
+  /// The peer sends no more. A request that is complete is still answered.
+  void onPeerClosed();
+  /// The connection is gone.
+  void onClosed();
+  void onWritable();
+  /// A limit of time passed while a request was read.
+  void onReadTimeout();
+  /// The response under way is the last one; an idle connection ends now.
+  void drain();
+
+  /// No exchange and no byte of a next one.
+  bool idle() const { return phase_ == Phase::kHead && head_seen_ == 0; }
+  bool readingHead() const { return phase_ == Phase::kHead; }
+  bool readingBody() const { return phase_ == Phase::kBody && !body_paused_; }
+
+  void sendInterim(const ResponseHead& head) override;
+  void sendResponse(const ResponseHead& head, const HeaderMap& added) override;
+  void sendBody(std::string_view data) override;
+  void sendEnd(const HeaderMap& trailers) override;
+  void reset() override;
+  bool writable() const override { return wire_.buffered() < kWriteMark; }
+  void pauseBody() override;
+  void resumeBody() override;
+  void discardBody() override;
+
+ private:
+  enum class Phase { kHead, kBody, kDiscard, kWait, kClosed };
+  size_t readHead(std::string_view bytes);
+  size_t readBody(std::string_view bytes);
+  void refuse(int status, const char* why);
+  void requestEnded();
+  void endExchange();
+  void close(bool orderly);
+
+  Wire& wire_;
+  ServerEvents& events_;
+  const Limits& limits_;
+  Phase phase_ = Phase::kHead;
+  RequestHandler* handler_ = nullptr;
+  H1BodyReader body_;
+  size_t head_seen_ = 0;  // bytes of the head that were searched for its end
+  uint64_t to_send_ = 0;  // of a response with a length
+  Framing sending_ = Framing::kNone;
+  bool head_sent_ = false;
+  bool response_done_ = false;
+  bool body_paused_ = false;
+  bool closing_ = false;
+  bool peer_closed_ = false;
+};
+
+}  // namespace yett::http

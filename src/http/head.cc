@@ -1,0 +1,51 @@
+#include "http/head.h"
+
+namespace yett::http {
+
+void Head::clearShared() {
+  headers.clear();
+  trailers.clear();
+  framing = Framing::kNone;
+  content_length = 0;
+  version = Version::kHttp11;
+  keep_alive = true;
+}
+
+void RequestHead::clear() {
+  clearShared();
+  method = raw_target = {};
+  target.clear();
+  host.clear();
+  expects_continue = false;
+}
+
+void ResponseHead::clear() {
+  clearShared();
+  status = 0;
+  reason = {};
+}
+
+std::string_view reasonPhrase(int status) {
+  switch (status) {
+    case 100: return "Continue";
+    case 200: return "OK";
+    case 400: return "Bad Request";
+    case 401: return "Unauthorized";
+    case 403: return "Forbidden";
+    case 404: return "Not Found";
+    case 408: return "Request Timeout";
+    case 413: return "Content Too Large";
+    case 414: return "URI Too Long";
+    case 417: return "Expectation Failed";
+    case 429: return "Too Many Requests";
+    case 431: return "Request Header Fields Too Large";
+    case 501: return "Not Implemented";
+    case 502: return "Bad Gateway";
+    case 503: return "Service Unavailable";
+    case 504: return "Gateway Timeout";
+    case 505: return "HTTP Version Not Supported";
+    default: return "";
+  }
+}
+
+}  // namespace yett::http

@@ -1,0 +1,73 @@
+// The head of a request or a response: parsed once, owned by its exchange, viewed by everything else.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "http/header_map.h"
+#include "target/canonical.h"
+
+namespace yett::http {
+
+/// How the end of a message's body is found (RFC 9112 6).
+enum class Framing : uint8_t { kNone, kLength, kChunked, kUntilClose };
+
+enum class Version : uint8_t { kHttp10, kHttp11, kHttp2 };
+
+/// The part both kinds of head share. Views point into text_; so a head is neither copied nor moved.
+class Head {
+ public:
+  Head() = default;
+  Head(const Head&) = delete;
+  Head& operator=(const Head&) = delete;
+
+  HeaderMap headers;
+  HeaderMap trailers;
+  Framing framing = Framing::kNone;
+  uint64_t content_length = 0;  ///< of kLength
+  Version version = Version::kHttp11;
+  bool keep_alive = true;  ///< what the sender wants for its connection
+
+  /// Takes a copy of the head's bytes; views for headers are made into it.
+  char* keep(std::string_view bytes) {
+    text_.assign(bytes);
+    return text_.data();
+  }
+  /// The same for a trailer section, which comes later.
+  char* keepTrailers(std::string_view bytes) {
+    trailer_text_.assign(bytes);
+    return trailer_text_.data();
+  }
+
+ protected:
+  void clearShared();
+
+ private:
+  std::string text_;
+  std::string trailer_text_;
+};
+
+class RequestHead : public Head {
+ public:
+  std::string_view method;
+  std::string_view raw_target;
+  target::Target target;
+  std::string host;  ///< canonical
+  bool expects_continue = false;
+
+  void clear();
+};
+
+class ResponseHead : public Head {
+ public:
+  int status = 0;
+  std::string_view reason;
+
+  void clear();
+};
+
+/// The standard phrase of a status (RFC 9110 15), or "".
+std::string_view reasonPhrase(int status);
+
+}  // namespace yett::http

@@ -1,0 +1,16 @@
+#include "http/stream.h"
+
+namespace yett::http {
+
+const char* name(ResetCause cause) {
+  switch (cause) {
+    case ResetCause::kPeerClosed: return "peer closed";
+    case ResetCause::kProtocolError: return "protocol error";
+    case ResetCause::kTimeout: return "timeout";
+    case ResetCause::kTooLarge: return "too large";
+    case ResetCause::kLocal: return "local";
+  }
+  return "";
+}
+
+}  // namespace yett::http

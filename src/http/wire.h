@@ -1,0 +1,28 @@
+// What a codec needs of the connection below it. Implemented by the proxy's downstream session and by an upstream
+// connection. All calls on the connection's loop; none calls back into the codec before it returns.
+#pragma once
+
+#include <cstddef>
+#include <string_view>
+
+namespace yett::http {
+
+class Wire {
+ public:
+  virtual ~Wire() = default;
+  virtual void write(std::string_view bytes) = 0;
+  /// Bytes written and not yet taken by the kernel.
+  virtual size_t buffered() const = 0;
+  /// No onBytes() until resumed; bytes that the codec left are offered again then.
+  virtual void pauseReading() = 0;
+  virtual void resumeReading() = 0;
+  /// Sends what is buffered, then closes in order; the peer may still be sending (its bytes are thrown away).
+  virtual void finish() = 0;
+  /// Closes at once so that the peer sees the cut: a reset, no orderly end.
+  virtual void abort() = 0;
+};
+
+/// A stream counts as writable while less than this waits for the peer.
+inline constexpr size_t kWriteMark = 64 << 10;
+
+}  // namespace yett::http

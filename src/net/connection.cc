@@ -1,0 +1,254 @@
+#include "net/connection.h"
+
+#include <sys/epoll.h>
+#include <sys/socket.h>
+
+#include <cerrno>
+#include <cstring>
+
+namespace yett::net {
+namespace {
+
+constexpr size_t kMark = 64 << 10;            // onDrained() when the buffer goes below it
+constexpr size_t kDirect = 16 << 10;          // pieces of this size go straight to the kernel
+constexpr size_t kKeepCapacity = 4 << 10;     // an empty buffer larger than this is given back
+constexpr size_t kLingerBytes = 1 << 20;      // thrown away at the most before a close
+constexpr base::Millis kLingerTime{1000};
+constexpr int kReadsPerEvent = 4;             // then others have their turn
+
+template <typename Get>
+void readAddress(Get get, int fd, sockaddr_in6& out) {
+  socklen_t size = sizeof out;
+  if (get(fd, reinterpret_cast<sockaddr*>(&out), &size) != 0) out.sin6_family = AF_UNSPEC;
+}
+
+void giveBack(std::string& buffer) {
+  if (buffer.capacity() > kKeepCapacity) std::string().swap(buffer);
+  else buffer.clear();
+}
+
+}  // namespace
+
+Connection::Connection(EventLoop& loop, Poco::Net::StreamSocket socket, std::unique_ptr<Transport> transport, ConnectionEvents& events)
+    : loop_(loop), socket_(std::move(socket)), fd_(socket_.impl()->sockfd()), transport_(std::move(transport)), events_(events), timer_([this] { onTimer(); }) {
+  readAddress(::getpeername, fd_, peer_);
+  readAddress(::getsockname, fd_, local_);
+}
+
+Connection::~Connection() {
+  if (state_ != State::kClosed && state_ != State::kNew) loop_.remove(fd_);
+}
+
+void Connection::start(bool connecting) {
+  state_ = connecting ? State::kConnecting : State::kHandshaking;
+  interest_ = connecting ? EPOLLOUT : EPOLLIN;
+  loop_.add(fd_, interest_, *this);
+  // A plain transport has no handshake to wait for; TLS waits for the first byte.
+  if (!connecting && dynamic_cast<PlainTransport*>(transport_.get()) != nullptr) doHandshake();
+}
+
+void Connection::onEvents(uint32_t events) {
+  if (state_ == State::kClosed) return;
+  if (state_ == State::kConnecting) {
+    int error = 0;
+    socklen_t size = sizeof error;
+    ::getsockopt(fd_, SOL_SOCKET, SO_ERROR, &error, &size);
+    if (error != 0) return close(std::strerror(error), false);
+    state_ = State::kHandshaking;
+  }
+  if (state_ == State::kHandshaking) {
+    doHandshake();
+    if (state_ != State::kOpen || (events & EPOLLIN) == 0) return;
+  }
+  if ((events & EPOLLOUT) != 0) {
+    blocked_ = false;
+    flush();
+  }
+  if (state_ != State::kClosed && (events & (EPOLLIN | EPOLLHUP | EPOLLERR)) != 0) doRead();
+}
+
+void Connection::doHandshake() {
+  const IoResult result = transport_->handshake();
+  switch (result.kind) {
+    case IoResult::Kind::kOk:
+      state_ = State::kOpen;
+      blocked_ = false;
+      updateInterest();
+      events_.onOpen();
+      if (state_ == State::kOpen && transport_->holdsInput()) doRead();
+      return;
+    case IoResult::Kind::kWantRead:
+      blocked_ = false;
+      return updateInterest();
+    case IoResult::Kind::kWantWrite:
+      blocked_ = true;
+      return updateInterest();
+    default: close(transport_->failure(), false);
+  }
+}
+
+void Connection::doRead() {
+  for (int turn = 0; turn < kReadsPerEvent || transport_->holdsInput(); ++turn) {
+    if (state_ == State::kClosed || ((paused_ || eof_) && state_ != State::kLingering)) break;
+    const IoResult result = transport_->read(loop_.scratch(), EventLoop::kScratchSize);
+    if (result.kind == IoResult::Kind::kOk) {
+      if (state_ == State::kLingering || state_ == State::kFinishing) {
+        lingered_ += result.bytes;
+        if (lingered_ > kLingerBytes) return close("", true);
+      } else {
+        deliver({loop_.scratch(), result.bytes});
+      }
+      if (result.bytes < EventLoop::kScratchSize && !transport_->holdsInput()) break;
+      continue;
+    }
+    if (result.kind == IoResult::Kind::kWantRead || result.kind == IoResult::Kind::kWantWrite) break;
+    if (result.kind == IoResult::Kind::kError) return close("the connection was reset", true);
+    eof_ = true;
+    if (state_ == State::kLingering) return close("", false);
+    if (in_.empty() && state_ == State::kOpen) {
+      eof_told_ = true;
+      events_.onEof();
+    }
+    break;
+  }
+  updateInterest();
+}
+
+void Connection::deliver(std::string_view bytes) {
+  delivering_ = true;
+  if (in_.empty()) {
+    const size_t used = events_.onData(bytes);
+    if (state_ == State::kOpen) in_.assign(bytes.substr(used));
+  } else {
+    in_.append(bytes);
+    const size_t used = events_.onData(in_);
+    in_.erase(0, used);
+  }
+  delivering_ = false;
+  if (in_.empty()) giveBack(in_);
+}
+
+void Connection::write(std::string_view bytes) {
+  if (state_ != State::kOpen || bytes.empty()) return;
+  if (buffered() == 0 && bytes.size() >= kDirect && !blocked_) {
+    const IoResult result = transport_->write(bytes.data(), bytes.size());
+    if (result.kind == IoResult::Kind::kOk) bytes.remove_prefix(result.bytes);
+    if (bytes.empty()) return;
+  }
+  out_.append(bytes);
+  if (buffered() >= kMark) was_full_ = true;
+  if (!blocked_) wantFlush();
+}
+
+void Connection::wantFlush() {
+  if (flush_planned_) return;
+  flush_planned_ = true;
+  loop_.afterBatch([this] {
+    flush_planned_ = false;
+    if (state_ != State::kClosed) flush();
+  });
+}
+
+void Connection::flush() {
+  while (buffered() > 0) {
+    const IoResult result = transport_->write(out_.data() + out_at_, buffered());
+    if (result.kind == IoResult::Kind::kOk) {
+      out_at_ += result.bytes;
+    } else if (result.kind == IoResult::Kind::kWantWrite || result.kind == IoResult::Kind::kWantRead) {
+      blocked_ = true;
+      if (out_at_ > kMark) {
+        out_.erase(0, out_at_);
+        out_at_ = 0;
+      }
+      break;
+    } else {
+      return close("the connection was reset", true);
+    }
+  }
+  if (buffered() == 0) {
+    out_at_ = 0;
+    giveBack(out_);
+    if (state_ == State::kFinishing) return linger();
+  }
+  if (was_full_ && buffered() < kMark && state_ == State::kOpen) {
+    was_full_ = false;
+    events_.onDrained();
+  }
+  if (state_ != State::kClosed) updateInterest();
+}
+
+void Connection::updateInterest() {
+  if (state_ == State::kClosed || state_ == State::kNew) return;
+  const bool read = (!paused_ || state_ == State::kHandshaking || state_ == State::kLingering) && !eof_;
+  const uint32_t wanted = (read ? EPOLLIN : 0u) | (blocked_ || state_ == State::kConnecting ? EPOLLOUT : 0u);
+  if (wanted == interest_) return;
+  interest_ = wanted;
+  loop_.modify(fd_, wanted, *this);
+}
+
+void Connection::pauseReading() {
+  if (paused_) return;
+  paused_ = true;
+  // A short pause costs no system call: the interest is updated when the kernel next has something.
+  if (!delivering_) updateInterest();
+}
+
+void Connection::resumeReading() {
+  if (!paused_) return;
+  paused_ = false;
+  loop_.afterBatch([this] {
+    if (state_ != State::kOpen || paused_) return;
+    if (!in_.empty()) {
+      const std::string held = std::move(in_);
+      in_.clear();
+      deliver(held);
+    }
+    if (state_ != State::kOpen || paused_) return;
+    if (transport_->holdsInput()) doRead();
+    if (state_ == State::kOpen && eof_ && !eof_told_ && in_.empty()) {
+      eof_told_ = true;
+      events_.onEof();
+    }
+    updateInterest();
+  });
+}
+
+void Connection::finish() {
+  if (state_ != State::kOpen) return;
+  state_ = State::kFinishing;
+  loop_.schedule(timer_, base::Millis(10'000));
+  if (buffered() == 0) linger();
+  else if (!blocked_) wantFlush();
+}
+
+// Without this, bytes that the peer still sends would make the kernel reset the connection and the last answer would be lost.
+void Connection::linger() {
+  transport_->shutdownWrite();
+  if (eof_) return close("", false);
+  state_ = State::kLingering;
+  loop_.schedule(timer_, kLingerTime);
+  updateInterest();
+}
+
+void Connection::onTimer() {
+  if (state_ == State::kFinishing || state_ == State::kLingering) return close("", true);
+  events_.onTimeout();
+}
+
+void Connection::abort(std::string_view why) { close(why, true); }
+
+void Connection::close(std::string_view why, bool reset) {
+  if (state_ == State::kClosed) return;
+  const std::string reason(why);
+  if (state_ != State::kNew) loop_.remove(fd_);
+  state_ = State::kClosed;
+  timer_.cancel();
+  if (reset) {
+    const struct linger now {1, 0};
+    ::setsockopt(fd_, SOL_SOCKET, SO_LINGER, &now, sizeof now);
+  }
+  socket_.close();
+  events_.onClosed(reason);
+}
+
+}  // namespace yett::net

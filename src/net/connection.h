@@ -1,0 +1,105 @@
+// One connected socket on one loop: reads into the loop's scratch memory, writes through a buffer that exists only
+// while there is something in it. Owned by whoever listens to its events, on its loop's thread.
+#pragma once
+
+#include <Poco/Net/StreamSocket.h>
+
+#include <netinet/in.h>
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+#include "net/event_loop.h"
+#include "net/transport.h"
+
+namespace yett::net {
+
+class ConnectionEvents {
+ public:
+  virtual ~ConnectionEvents() = default;
+  /// Connected, and the handshake is done.
+  virtual void onOpen() = 0;
+  /// Takes bytes off the front and says how many; the rest comes again, with more behind it.
+  virtual size_t onData(std::string_view bytes) = 0;
+  /// The peer sends no more; all it sent has been taken.
+  virtual void onEof() = 0;
+  /// What was written has gone below the mark.
+  virtual void onDrained() = 0;
+  /// The time set by setTimeout() is over.
+  virtual void onTimeout() = 0;
+  /// The connection is closed, by whomever: the last call. `why` is "" for an orderly end. The connection may be given to
+  /// destroyLater() here, not destroyed.
+  virtual void onClosed(std::string_view why) = 0;
+};
+
+class Connection final : public EventHandler, public Destroyable {
+ public:
+  /// For an accepted socket. REQUIRES: non-blocking.
+  Connection(EventLoop& loop, Poco::Net::StreamSocket socket, std::unique_ptr<Transport> transport, ConnectionEvents& events);
+  ~Connection() override;
+
+  /// Begins: registers with the loop. `connecting`: the socket's connect() is under way.
+  void start(bool connecting);
+  /// Buffers and sends once the batch of events is over, so that what belongs together leaves together.
+  void write(std::string_view bytes);
+  size_t buffered() const { return out_.size() - out_at_; }
+  void pauseReading();
+  void resumeReading();
+  /// Sends the rest, then closes in order, waiting a little for the peer to close too.
+  void finish();
+  /// Closes at once with a reset.
+  void abort(std::string_view why = {});
+  /// One time limit, at whose end onTimeout() is called. Setting it again moves it.
+  void setTimeout(base::Millis limit) { loop_.schedule(timer_, limit); }
+  void clearTimeout() { timer_.cancel(); }
+
+  bool open() const { return state_ == State::kOpen; }
+  bool closed() const { return state_ == State::kClosed; }
+  EventLoop& loop() { return loop_; }
+  const Transport& transport() const { return *transport_; }
+  /// The addresses of both ends, as of when the connection was made; AF_UNSPEC where there is none.
+  const sockaddr* peer() const { return reinterpret_cast<const sockaddr*>(&peer_); }
+  const sockaddr* local() const { return reinterpret_cast<const sockaddr*>(&local_); }
+  /// REQUIRES: open().
+  const std::shared_ptr<const identity::Principal>& principal() const { return transport_->principal(); }
+
+  void onEvents(uint32_t events) override;
+
+ private:
+  enum class State { kNew, kConnecting, kHandshaking, kOpen, kFinishing, kLingering, kClosed };
+  void doHandshake();
+  void doRead();
+  void deliver(std::string_view bytes);
+  void flush();
+  void wantFlush();
+  void updateInterest();
+  void onTimer();
+  void close(std::string_view why, bool reset);
+  void linger();
+
+  EventLoop& loop_;
+  Poco::Net::StreamSocket socket_;
+  const int fd_;
+  std::unique_ptr<Transport> transport_;
+  ConnectionEvents& events_;
+  Timer timer_;
+  sockaddr_in6 peer_{};  // large enough for both families
+  sockaddr_in6 local_{};
+  std::string in_;   // offered and not taken yet
+  std::string out_;  // from out_at_ on
+  size_t out_at_ = 0;
+  size_t lingered_ = 0;
+  uint32_t interest_ = 0;
+  State state_ = State::kNew;
+  bool paused_ = false;
+  bool eof_ = false;
+  bool eof_told_ = false;
+  bool flush_planned_ = false;
+  bool blocked_ = false;  // the kernel takes no more: wait for EPOLLOUT
+  bool delivering_ = false;
+  bool was_full_ = false;
+};
+
+}  // namespace yett::net

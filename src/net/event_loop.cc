@@ -1,0 +1,179 @@
+#include "net/event_loop.h"
+
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdlib>
+
+#include "base/clock.h"
+
+namespace yett::net {
+
+static constexpr int64_t kNever = INT64_MAX;
+
+void Timer::cancel() {
+  if (next_ == nullptr) return;
+  next_->prev_ = prev_;
+  prev_->next_ = next_;
+  next_ = prev_ = nullptr;
+}
+
+EventLoop::EventLoop() : scratch_(new char[kScratchSize]) {
+  epoll_ = ::epoll_create1(EPOLL_CLOEXEC);
+  wake_ = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+  if (epoll_ < 0 || wake_ < 0) std::abort();
+  epoll_event event{EPOLLIN, {.ptr = nullptr}};
+  ::epoll_ctl(epoll_, EPOLL_CTL_ADD, wake_, &event);
+  for (size_t i = 0; i < kSlots; ++i) {
+    auto& head = slots_.emplace_back(std::make_unique<Timer>(nullptr));
+    head->next_ = head->prev_ = head.get();
+  }
+  updateTime();
+  tick_ = now_millis_ / kTickMillis;
+  next_due_ = kNever;
+}
+
+EventLoop::~EventLoop() {
+  posted_.clear();
+  finishBatch();
+  for (auto& head : slots_) {
+    while (head->next_ != head.get()) head->next_->cancel();
+    head->next_ = head->prev_ = nullptr;
+  }
+  ::close(wake_);
+  ::close(epoll_);
+}
+
+void EventLoop::updateTime() { now_millis_ = base::steadyNanos() / 1'000'000; }
+
+void EventLoop::post(std::function<void()> task) {
+  bool wake = false;
+  {
+    const std::lock_guard lock(post_mutex_);
+    wake = posted_.empty();
+    posted_.push_back(std::move(task));
+  }
+  const uint64_t one = 1;
+  if (wake && ::write(wake_, &one, sizeof one) < 0) return;  // full means awake already
+}
+
+void EventLoop::stop() {
+  post([this] { stopped_ = true; });
+}
+
+void EventLoop::add(int fd, uint32_t events, EventHandler& handler) {
+  epoll_event event{events, {.ptr = &handler}};
+  ::epoll_ctl(epoll_, EPOLL_CTL_ADD, fd, &event);
+}
+
+void EventLoop::modify(int fd, uint32_t events, EventHandler& handler) {
+  epoll_event event{events, {.ptr = &handler}};
+  ::epoll_ctl(epoll_, EPOLL_CTL_MOD, fd, &event);
+}
+
+void EventLoop::remove(int fd) { ::epoll_ctl(epoll_, EPOLL_CTL_DEL, fd, nullptr); }
+
+void EventLoop::schedule(Timer& timer, base::Millis delay) {
+  timer.cancel();
+  timer.due_ = std::max(tick_ + 1, (now_millis_ + delay.count()) / kTickMillis + 1);
+  next_due_ = std::min(next_due_, timer.due_);
+  Timer& head = *slots_[static_cast<size_t>(timer.due_) % kSlots];
+  timer.next_ = &head;
+  timer.prev_ = head.prev_;
+  head.prev_->next_ = &timer;
+  head.prev_ = &timer;
+}
+
+int64_t EventLoop::findNextDue() const {
+  for (size_t ahead = 1; ahead <= kSlots; ++ahead) {
+    const int64_t tick = tick_ + static_cast<int64_t>(ahead);
+    const Timer& head = *slots_[static_cast<size_t>(tick) % kSlots];
+    if (head.next_ != &head) return tick;
+  }
+  return kNever;
+}
+
+int EventLoop::nextTimeout() const {
+  if (next_due_ == kNever) return -1;
+  return static_cast<int>(std::clamp<int64_t>(next_due_ * kTickMillis - now_millis_, 0, 60'000));
+}
+
+void EventLoop::fireTimers() {
+  const int64_t now_tick = now_millis_ / kTickMillis;
+  if (now_tick < next_due_) {
+    tick_ = now_tick;
+    return;
+  }
+  const int64_t last = std::min(now_tick, tick_ + static_cast<int64_t>(kSlots));
+  for (int64_t tick = tick_ + 1; tick <= last; ++tick) {
+    Timer& head = *slots_[static_cast<size_t>(tick) % kSlots];
+    if (head.next_ == &head) continue;
+    // Taken off the wheel first: what fires may schedule, cancel or destroy any timer, those of this slot too.
+    Timer due(nullptr);
+    due.next_ = due.prev_ = &due;
+    for (Timer* timer = head.next_; timer != &head;) {
+      Timer* next = timer->next_;
+      if (timer->due_ <= now_tick) {
+        timer->cancel();
+        timer->next_ = &due;
+        timer->prev_ = due.prev_;
+        due.prev_->next_ = timer;
+        due.prev_ = timer;
+      }
+      timer = next;
+    }
+    while (due.next_ != &due) {
+      Timer* timer = due.next_;
+      timer->cancel();
+      timer->fire_();
+    }
+    due.next_ = due.prev_ = nullptr;
+  }
+  tick_ = now_tick;
+  next_due_ = findNextDue();
+}
+
+void EventLoop::runPosted() {
+  std::vector<std::function<void()>> tasks;
+  {
+    const std::lock_guard lock(post_mutex_);
+    tasks.swap(posted_);
+  }
+  for (auto& task : tasks) task();
+}
+
+void EventLoop::finishBatch() {
+  while (!after_batch_.empty() || !graveyard_.empty()) {
+    auto tasks = std::move(after_batch_);
+    after_batch_.clear();
+    for (auto& task : tasks) task();
+    if (!after_batch_.empty()) continue;
+    const auto dead = std::move(graveyard_);
+    graveyard_.clear();
+  }
+}
+
+void EventLoop::run() {
+  std::array<epoll_event, 256> events;
+  while (!stopped_) {
+    const int count = ::epoll_wait(epoll_, events.data(), static_cast<int>(events.size()), nextTimeout());
+    updateTime();
+    for (int i = 0; i < count; ++i) {
+      const auto& event = events[static_cast<size_t>(i)];
+      if (event.data.ptr != nullptr) {
+        static_cast<EventHandler*>(event.data.ptr)->onEvents(event.events);
+        continue;
+      }
+      uint64_t value = 0;
+      if (::read(wake_, &value, sizeof value) > 0) runPosted();
+    }
+    fireTimers();
+    finishBatch();
+  }
+  finishBatch();
+}
+
+}  // namespace yett::net

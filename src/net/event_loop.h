@@ -1,0 +1,104 @@
+// The reactor: one thread, one epoll, one timer wheel. Everything that belongs to a loop is touched on its thread only;
+// post() is the one way in from outside.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "base/units.h"
+
+namespace yett::net {
+
+/// Receives epoll events of one descriptor. Must stay alive until the batch in which it was removed is over: give it to
+/// EventLoop::destroyLater().
+class EventHandler {
+ public:
+  virtual ~EventHandler() = default;
+  virtual void onEvents(uint32_t events) = 0;
+};
+
+/// What destroyLater() keeps until no event of the batch can name it.
+class Destroyable {
+ public:
+  virtual ~Destroyable() = default;
+};
+
+/// A single-shot timer, linked into the wheel while it waits. Cancelled by its destructor.
+class Timer {
+ public:
+  explicit Timer(std::function<void()> fire) : fire_(std::move(fire)) {}
+  ~Timer() { cancel(); }
+  Timer(const Timer&) = delete;
+  Timer& operator=(const Timer&) = delete;
+  void cancel();
+  bool waiting() const { return next_ != nullptr; }
+
+ private:
+  friend class EventLoop;
+  std::function<void()> fire_;
+  Timer* next_ = nullptr;
+  Timer* prev_ = nullptr;
+  int64_t due_ = 0;  // tick
+};
+
+class EventLoop {
+ public:
+  EventLoop();
+  ~EventLoop();
+  EventLoop(const EventLoop&) = delete;
+
+  /// Runs until stop(). The thread that calls it becomes the loop's.
+  void run();
+  /// Any thread: run() returns after the current batch.
+  void stop();
+  /// Any thread: `task` runs on the loop's thread, after those posted before it. Tasks left at the end are destroyed unrun.
+  void post(std::function<void()> task);
+
+  /// Loop thread, as all below. `handler` must be removed before its descriptor is closed.
+  void add(int fd, uint32_t events, EventHandler& handler);
+  void modify(int fd, uint32_t events, EventHandler& handler);
+  void remove(int fd);
+
+  /// Fires once after `delay`, give or take one tick (8 ms); moves a timer that already waits.
+  void schedule(Timer& timer, base::Millis delay);
+  /// Destroys `object` when the current batch of events is over.
+  void destroyLater(std::unique_ptr<Destroyable> object) { graveyard_.push_back(std::move(object)); }
+  /// Runs `task` when the current batch of events is over, before anything is destroyed.
+  void afterBatch(std::function<void()> task) { after_batch_.push_back(std::move(task)); }
+
+  /// Milliseconds of the steady clock, as of the current batch.
+  int64_t nowMillis() const { return now_millis_; }
+  /// Memory to read into: valid until the next call that reads. One for the whole loop, so that idle connections hold none.
+  char* scratch() { return scratch_.get(); }
+  static constexpr size_t kScratchSize = 64 << 10;
+
+ private:
+  static constexpr int kTickMillis = 8;
+  static constexpr size_t kSlots = 1024;
+  void updateTime();
+  int nextTimeout() const;
+  int64_t findNextDue() const;
+  void fireTimers();
+  void runPosted();
+  void finishBatch();
+
+  int epoll_ = -1;
+  int wake_ = -1;
+  bool stopped_ = false;
+  int64_t now_millis_ = 0;
+  int64_t tick_ = 0;      // all timers due at or before it have fired
+  int64_t next_due_ = 0;  // no timer is due before this tick; what it was set for may be cancelled
+  std::unique_ptr<char[]> scratch_;
+  std::vector<std::unique_ptr<Timer>> slots_;  // heads of circular lists
+  std::vector<std::unique_ptr<Destroyable>> graveyard_;
+  std::vector<std::function<void()>> after_batch_;
+
+  std::mutex post_mutex_;  // protects posted_
+  std::vector<std::function<void()>> posted_;
+};
+
+}  // namespace yett::net

@@ -1,0 +1,73 @@
+// Listening sockets. One descriptor serves all loops (each waits on it exclusively), so that it survives reload and no
+// second process can share the port unseen.
+#pragma once
+
+#include <Poco/Net/ServerSocket.h>
+#include <Poco/Net/StreamSocket.h>
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "base/result.h"
+#include "net/event_loop.h"
+
+namespace yett::net {
+
+/// How many connections there may be at once, over all loops and listeners. Any thread.
+class Gate {
+ public:
+  explicit Gate(int64_t limit) : limit_(limit) {}
+  bool enter();
+  void leave() { count_.fetch_sub(1, std::memory_order_relaxed); }
+  int64_t count() const { return count_.load(std::memory_order_relaxed); }
+
+ private:
+  const int64_t limit_;
+  std::atomic<int64_t> count_{0};
+};
+
+class ListeningSocket {
+ public:
+  /// "host:port", "[v6]:port" or "unix:///path". Port 0 takes a free one. A stale socket file is replaced, a live one is an error.
+  static Result<std::shared_ptr<ListeningSocket>> open(const std::string& address);
+  ~ListeningSocket();
+
+  int fd() const { return fd_; }
+  /// With the port that was really bound.
+  std::string address() const;
+
+ private:
+  ListeningSocket() = default;
+  Poco::Net::ServerSocket socket_;
+  int fd_ = -1;
+  std::string unix_path_;
+};
+
+/// Accepts from one socket on one loop.
+class Acceptor final : public EventHandler, public Destroyable {
+ public:
+  using Handler = std::function<void(Poco::Net::StreamSocket)>;
+  /// `accepted` gets non-blocking sockets that have entered `gate`; whoever closes them leaves it.
+  Acceptor(EventLoop& loop, std::shared_ptr<ListeningSocket> socket, Gate& gate, Handler accepted);
+  ~Acceptor() override;
+  /// No more connections; those in the backlog stay there for the other loops or the next owner.
+  void stop();
+  void onEvents(uint32_t events) override;
+
+ private:
+  void listen();
+  void rest();
+  EventLoop& loop_;
+  const std::shared_ptr<ListeningSocket> socket_;
+  Gate& gate_;
+  const Handler accepted_;
+  Timer rested_;
+  bool listening_ = false;
+};
+
+/// Parses an address as listeners and endpoints write it. A name is looked up, so never on a loop.
+Result<Poco::Net::SocketAddress> parseAddress(const std::string& text);
+
+}  // namespace yett::net

@@ -1,0 +1,42 @@
+// The TLS side of a listener: certificate, key, protocol settings and the bundles that callers are verified against.
+// Immutable after create(), shared by all loops (so that a session can be resumed on any of them).
+#pragma once
+
+#include <openssl/ssl.h>
+
+#include <memory>
+#include <string>
+
+#include "base/result.h"
+#include "identity/trust_bundle.h"
+
+namespace yett::net {
+
+enum class ClientCertificate { kRequired, kOptional, kNone };
+
+class TlsContext {
+ public:
+  struct Source {
+    std::string name;             ///< the listener's
+    std::string certificate_pem;  ///< leaf first, then intermediates
+    std::string private_key_pem;
+    std::shared_ptr<const identity::TrustBundles> bundles;
+    ClientCertificate client_certificate = ClientCertificate::kRequired;
+  };
+  /// Fails on a certificate that cannot be read, or a key that does not fit it.
+  static Result<std::shared_ptr<const TlsContext>> create(const Source& source);
+  ~TlsContext();
+  TlsContext(const TlsContext&) = delete;
+
+  SSL_CTX* native() const { return context_; }
+  const identity::TrustBundles& bundles() const { return *bundles_; }
+  bool asksForCertificate() const { return asks_; }
+
+ private:
+  TlsContext() = default;
+  SSL_CTX* context_ = nullptr;
+  std::shared_ptr<const identity::TrustBundles> bundles_;
+  bool asks_ = true;
+};
+
+}  // namespace yett::net

@@ -1,0 +1,45 @@
+// TLS on a non-blocking socket, by OpenSSL. The SSL object is made at the first byte: a connection that has sent nothing
+// costs no more than a plain one.
+#pragma once
+
+#include <openssl/ssl.h>
+
+#include <memory>
+#include <string>
+
+#include "net/tls_context.h"
+#include "net/transport.h"
+
+namespace yett::net {
+
+class TlsTransport final : public Transport {
+ public:
+  TlsTransport(int fd, std::shared_ptr<const TlsContext> context);
+  ~TlsTransport() override;
+
+  IoResult handshake() override;
+  IoResult read(char* to, size_t size) override;
+  IoResult write(const char* from, size_t size) override;
+  bool holdsInput() const override;
+  void shutdownWrite() override;
+  const std::shared_ptr<const identity::Principal>& principal() const override { return principal_; }
+  const std::string& failure() const override { return failure_; }
+  TlsInfo info() const override;
+
+  /// Makes `context` verify client certificates as X.509-SVIDs, with the verdict kept in the TlsTransport of the handshake.
+  static void installVerifier(SSL_CTX* context, ClientCertificate mode);
+
+ private:
+  static int verify(X509_STORE_CTX* chain, void*);
+  IoResult result(int returned);
+  bool settlePrincipal();
+
+  const int fd_;
+  const std::shared_ptr<const TlsContext> context_;
+  SSL* ssl_ = nullptr;
+  bool done_ = false;
+  std::shared_ptr<const identity::Principal> principal_;
+  std::string failure_;
+};
+
+}  // namespace yett::net

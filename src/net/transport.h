@@ -1,0 +1,62 @@
+// How bytes get over a connected socket: as they are, or through TLS. One per connection, on its loop.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "identity/principal.h"
+
+namespace yett::net {
+
+struct IoResult {
+  enum class Kind { kOk, kWantRead, kWantWrite, kEof, kError };
+  Kind kind = Kind::kOk;
+  size_t bytes = 0;
+};
+
+/// What the policy may ask about the TLS session; empty on plaintext.
+struct TlsInfo {
+  std::string_view version;
+  std::string_view cipher;
+  std::string_view sni;
+};
+
+class Transport {
+ public:
+  virtual ~Transport() = default;
+  /// kOk when bytes may flow; kWant* to be called again; kError with failure() set.
+  virtual IoResult handshake() = 0;
+  virtual IoResult read(char* to, size_t size) = 0;
+  virtual IoResult write(const char* from, size_t size) = 0;
+  /// Bytes wait that the socket's readiness does not tell of.
+  virtual bool holdsInput() const = 0;
+  /// Tells the peer that no more comes.
+  virtual void shutdownWrite() = 0;
+  /// Who the peer is. REQUIRES: the handshake is done.
+  virtual const std::shared_ptr<const identity::Principal>& principal() const = 0;
+  /// What the policy may ask about the session; views live as long as the transport.
+  virtual TlsInfo info() const = 0;
+  /// Why the handshake failed; "" where the peer just went away.
+  virtual const std::string& failure() const = 0;
+};
+
+class PlainTransport final : public Transport {
+ public:
+  explicit PlainTransport(int fd) : fd_(fd) {}
+  IoResult handshake() override { return {}; }
+  IoResult read(char* to, size_t size) override;
+  IoResult write(const char* from, size_t size) override;
+  bool holdsInput() const override { return false; }
+  void shutdownWrite() override;
+  const std::shared_ptr<const identity::Principal>& principal() const override;
+  TlsInfo info() const override { return {}; }
+  const std::string& failure() const override;
+
+ private:
+  const int fd_;
+};
+
+}  // namespace yett::net

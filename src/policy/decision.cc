@@ -1,0 +1,27 @@
+#include "policy/decision.h"
+
+namespace yett::policy {
+
+void Verdict::clear() {
+  effect = Effect::kAbstain;
+  policy = rule = public_reason = {};
+  status = 403;
+  reason.clear();
+  errors.clear();
+}
+
+void Verdict::addError(std::string_view policy_name, std::string_view rule_name, std::string_view what) {
+  if (!errors.empty()) errors += "; ";
+  errors.append(policy_name).append("/").append(rule_name).append(": ").append(what);
+}
+
+void Decision::clear() {
+  allow = false;
+  policy = rule = engine = public_reason = policy_digest = {};
+  status = 403;
+  reason.clear();
+  errors.clear();
+  eval_nanos = 0;
+}
+
+}  // namespace yett::policy

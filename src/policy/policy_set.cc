@@ -1,0 +1,74 @@
+#include "policy/policy_set.h"
+
+#include <tuple>
+
+#include "base/clock.h"
+#include "base/sha256.h"
+
+namespace yett::policy {
+
+PolicySet::PolicySet(std::vector<LoadedEngine> engines, Budget budget) : engines_(std::move(engines)), budget_(budget) {
+  std::string all = std::to_string(budget.instructions) + " " + std::to_string(budget.memory_bytes) + "\n";
+  for (const auto& engine : engines_) all += engine.name + (engine.veto ? " veto " : " ") + engine.rules->digest() + "\n";
+  digest_ = base::sha256Hex(all);
+}
+
+Result<std::unique_ptr<PolicyEvaluator>> PolicyEvaluator::create(std::shared_ptr<const PolicySet> set) {
+  std::unique_ptr<PolicyEvaluator> out(new PolicyEvaluator(std::move(set)));
+  for (const auto& engine : out->set_->engines()) out->evaluators_.push_back(TRY(engine.rules->makeEvaluator(out->set_->budget())));
+  out->verdicts_.resize(out->evaluators_.size());
+  return out;
+}
+
+void combine(const std::vector<LoadedEngine>& engines, std::vector<Verdict>& verdicts, Decision& out) {
+  const Verdict* chosen = nullptr;
+  bool failed = false;
+  // Of several that deny (or allow), the one whose (policy, rule) comes first bytewise is recorded: order means nothing.
+  const auto consider = [&](size_t i, Effect effect) {
+    const Verdict& v = verdicts[i];
+    if (v.effect != effect) return;
+    if (chosen != nullptr && std::tie(chosen->policy, chosen->rule) <= std::tie(v.policy, v.rule)) return;
+    chosen = &v;
+    out.engine = engines[i].name;
+  };
+  for (size_t i = 0; i < verdicts.size(); ++i) {
+    if (!verdicts[i].errors.empty()) out.errors += (out.errors.empty() ? "" : "; ") + verdicts[i].errors;
+    if (verdicts[i].effect == Effect::kError) failed = true;
+    consider(i, Effect::kDeny);
+  }
+  if (chosen == nullptr && failed) {
+    out.rule = "error";
+    out.reason = "a rule engine failed";
+    return;
+  }
+  if (chosen == nullptr) {
+    for (size_t i = 0; i < verdicts.size(); ++i) {
+      if (!engines[i].veto) consider(i, Effect::kAllow);
+    }
+    out.allow = chosen != nullptr;
+  }
+  if (chosen == nullptr) {
+    out.rule = "default";
+    return;
+  }
+  out.policy = chosen->policy;
+  out.rule = chosen->rule;
+  out.reason = chosen->reason;
+  out.public_reason = chosen->public_reason;
+  out.status = chosen->status;
+}
+
+void PolicyEvaluator::decide(const CheckRequest& request, AttributeReader& reader, Decision& out) {
+  const int64_t began = base::steadyNanos();
+  out.clear();
+  reader.reset(request);
+  for (size_t i = 0; i < evaluators_.size(); ++i) {
+    verdicts_[i].clear();
+    evaluators_[i]->evaluate(reader, verdicts_[i]);
+  }
+  combine(set_->engines(), verdicts_, out);
+  out.policy_digest = set_->digest();
+  out.eval_nanos = base::steadyNanos() - began;
+}
+
+}  // namespace yett::policy

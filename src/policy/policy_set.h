@@ -1,0 +1,51 @@
+// All engines of a configuration, and the one place where their verdicts become a decision.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "policy/rule_engine.h"
+
+namespace yett::policy {
+
+struct LoadedEngine {
+  std::string name;
+  bool veto = false;  ///< may only deny: its allow counts as abstain
+  std::shared_ptr<const RuleSet> rules;
+};
+
+/// Immutable; shared by the workers.
+class PolicySet {
+ public:
+  PolicySet(std::vector<LoadedEngine> engines, Budget budget);
+  const std::vector<LoadedEngine>& engines() const { return engines_; }
+  const std::string& digest() const { return digest_; }
+  const Budget& budget() const { return budget_; }
+
+ private:
+  std::vector<LoadedEngine> engines_;
+  Budget budget_;
+  std::string digest_;
+};
+
+/// One worker's evaluators of one set. One thread; made and destroyed off the loops.
+class PolicyEvaluator {
+ public:
+  static Result<std::unique_ptr<PolicyEvaluator>> create(std::shared_ptr<const PolicySet> set);
+
+  /// Decides. Default deny; a deny that applies wins; any engine's error denies. Fills `out`; the reader then holds what was read.
+  void decide(const CheckRequest& request, AttributeReader& reader, Decision& out);
+  const PolicySet& set() const { return *set_; }
+
+ private:
+  explicit PolicyEvaluator(std::shared_ptr<const PolicySet> set) : set_(std::move(set)) {}
+  std::shared_ptr<const PolicySet> set_;
+  std::vector<std::unique_ptr<Evaluator>> evaluators_;
+  std::vector<Verdict> verdicts_;
+};
+
+/// Combines the verdicts of `engines` (in the same order). Exposed for its tests.
+void combine(const std::vector<LoadedEngine>& engines, std::vector<Verdict>& verdicts, Decision& out);
+
+}  // namespace yett::policy

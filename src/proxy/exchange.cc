@@ -1,0 +1,179 @@
+#include "proxy/exchange.h"
+
+#include "base/clock.h"
+#include "proxy/headers.h"
+#include "proxy/pipeline.h"
+#include "proxy/session.h"
+
+namespace yett::proxy {
+
+Exchange::Exchange(Worker& worker) : worker_(worker), timer_([this] { onTimer(); }) {}
+Exchange::~Exchange() = default;
+
+void Exchange::begin(Session& session) {
+  session_ = &session;
+  down_ = &session.stream();
+  listener_ = session.listener();
+  began_wall_ = base::wallMicros();
+  began_nanos_ = base::steadyNanos();
+  finished_ = false;
+}
+
+void Exchange::clear() {
+  releaseUpstream();
+  timer_.cancel();
+  decision_ = {};
+  session_ = nullptr;
+  down_ = nullptr;
+  listener_.reset();
+  route_ = nullptr;
+  request_.clear();
+  response_.clear();
+  added_.clear();
+  headers_.clear();
+  for (auto* text : {&forwarded_for_, &forwarded_cert_, &trace_parent_, &effect_, &policy_, &rule_, &cause_, &detail_, &upstream_name_}) text->clear();
+  id_ = {};
+  status_ = 0;
+  bytes_in_ = bytes_out_ = last_progress_ = 0;
+  request_ended_ = body_sent_ = retried_ = response_begun_ = false;
+  finished_ = true;
+}
+
+void Exchange::onRequest() {
+  progress();
+  request_ended_ = false;
+  Pipeline::run(*this);
+}
+
+void Exchange::onBadRequest(int status, std::string_view why) {
+  worker_.events("bad request", listener_->config.name, why);
+  reply(status, "bad request", why);
+}
+
+void Exchange::acquire(bool fresh) {
+  waiting_pool_ = worker_.pools.find(route_->cluster);
+  if (waiting_pool_ == nullptr) return fail(503, "no upstream", "the cluster is gone");
+  if (request_.framing != http::Framing::kNone) down_->pauseBody();
+  worker_.loop.schedule(timer_, route_->response_timeout);
+  waiting_pool_->acquire(upstream_, fresh);
+}
+
+void Exchange::onLease(upstream::Lease lease) {
+  waiting_pool_ = nullptr;
+  lease_ = std::move(lease);
+  upstream_name_ = lease_.endpoint();
+  lease_.stream().start(upstream_);
+  lease_.stream().sendRequest(request_, added_);
+  progress();
+  if (request_.framing == http::Framing::kNone || request_ended_) lease_.stream().sendEnd(request_.trailers);
+  else down_->resumeBody();
+}
+
+void Exchange::onBody(std::string_view data) {
+  bytes_in_ += static_cast<int64_t>(data.size());
+  if (!lease_) return;
+  body_sent_ = true;
+  progress();
+  lease_.stream().sendBody(data);
+  if (lease_ && !lease_.stream().writable()) down_->pauseBody();
+}
+
+void Exchange::onEnd() {
+  request_ended_ = true;
+  if (finished_ || !lease_) return;
+  progress();
+  if (request_.framing != http::Framing::kNone) {
+    lease_.stream().sendEnd(request_.trailers);
+    worker_.loop.schedule(timer_, route_->response_timeout);
+  }
+}
+
+void Exchange::onWritable() {
+  progress();
+  if (lease_) lease_.stream().resumeBody();
+}
+
+void Exchange::onReset(http::ResetCause cause, std::string_view detail) {
+  if (finished_) return;
+  releaseUpstream();
+  detail_ = detail;
+  if (cause == http::ResetCause::kPeerClosed) {
+    cause_ = "client closed";
+    return finish("client closed");
+  }
+  if (response_begun_) {
+    cause_ = http::name(cause);
+    down_->reset();
+    return finish("aborted");
+  }
+  const int status = cause == http::ResetCause::kTooLarge ? 413 : cause == http::ResetCause::kTimeout ? 408 : 400;
+  if (status == 400) worker_.events("bad request", listener_->config.name, detail);
+  reply(status, http::name(cause), detail);
+}
+
+void Exchange::onUpstreamResponse() {
+  progress();
+  dropFromResponse(response_);
+  if (response_.status < 200) return down_->sendInterim(response_);
+  response_begun_ = true;
+  status_ = response_.status;
+  down_->sendResponse(response_, {});
+}
+
+void Exchange::onUpstreamBody(std::string_view data) {
+  progress();
+  bytes_out_ += static_cast<int64_t>(data.size());
+  down_->sendBody(data);
+  if (lease_ && !finished_ && !down_->writable()) lease_.stream().pauseBody();
+}
+
+void Exchange::onUpstreamEnd() {
+  // Released first: the end of the response may begin the next request on this connection.
+  lease_.release();
+  http::ServerStream* down = down_;
+  finish("complete");
+  down->sendEnd(response_.trailers);
+}
+
+void Exchange::onUpstreamReset(http::ResetCause cause, std::string_view detail) {
+  const bool retry = cause == http::ResetCause::kPeerClosed && mayRetry();
+  lease_.release();
+  if (retry) {
+    retried_ = true;
+    return acquire(true);
+  }
+  fail(502, cause == http::ResetCause::kPeerClosed ? "upstream closed" : "malformed response", detail);
+}
+
+// A kept-alive connection may close under a request that the service never saw. Only what is safe to send twice is (RFC 9110 9.2.2).
+bool Exchange::mayRetry() const {
+  const auto m = request_.method;
+  const bool idempotent = m == "GET" || m == "HEAD" || m == "OPTIONS" || m == "TRACE" || m == "PUT" || m == "DELETE";
+  return idempotent && !retried_ && !body_sent_ && !response_begun_ && lease_ && !lease_.fresh() && !lease_.stream().responseBegun();
+}
+
+void Exchange::onUpstreamWritable() {
+  progress();
+  if (!finished_) down_->resumeBody();
+}
+
+void Exchange::progress() { last_progress_ = worker_.loop.nowMillis(); }
+
+void Exchange::onTimer() {
+  if (finished_) return;
+  const auto& timeouts = listener_->config.timeouts;
+  const bool uploading = !request_ended_ && request_.framing != http::Framing::kNone;
+  const base::Millis limit = response_begun_ || uploading ? timeouts.body : route_->response_timeout;
+  const base::Millis left = limit - base::Millis(worker_.loop.nowMillis() - last_progress_);
+  if (left.count() > 0) return worker_.loop.schedule(timer_, left);
+  if (uploading && !response_begun_ && lease_ && lease_.stream().writable()) return onReset(http::ResetCause::kTimeout, "the request body took too long");
+  fail(504, "upstream timeout", response_begun_ ? "no progress on the response body" : "no response within its time limit");
+}
+
+void Exchange::releaseUpstream() {
+  if (waiting_pool_ != nullptr) waiting_pool_->cancel(upstream_);
+  waiting_pool_ = nullptr;
+  lease_.release();
+}
+
+}  // namespace yett::proxy

@@ -1,0 +1,117 @@
+// One request and its response: a downstream stream on one side, an upstream one on the other, the pipeline between.
+// Used again for other requests by its worker; belongs to the loop's thread.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "authz/authorizer.h"
+#include "http/stream.h"
+#include "net/event_loop.h"
+#include "policy/check_request.h"
+#include "proxy/worker.h"
+#include "upstream/pool.h"
+
+namespace yett::proxy {
+
+class Exchange final : public http::RequestHandler {
+ public:
+  explicit Exchange(Worker& worker);
+  ~Exchange() override;
+  void begin(Session& session);
+  /// Forgets all that belongs to the last request, and lets go of what it pinned.
+  void clear();
+
+  // From the client.
+  http::RequestHead& requestHead() override { return request_; }
+  void onRequest() override;
+  void onBadRequest(int status, std::string_view why) override;
+  void onBody(std::string_view data) override;
+  void onEnd() override;
+  void onReset(http::ResetCause cause, std::string_view detail) override;
+  void onWritable() override;
+
+  Worker& worker() { return worker_; }
+  Session& session() { return *session_; }
+  const ListenerState& listener() const { return *listener_; }
+  const http::RequestHead& request() const { return request_; }
+  const base::UuidText& id() const { return id_; }
+
+ private:
+  friend class Pipeline;
+  friend void forward(Exchange& exchange, authz::Permit&& permit);
+
+  /// The other side of the exchange.
+  class Upstream final : public http::ResponseHandler, public upstream::PoolUser {
+   public:
+    explicit Upstream(Exchange& exchange) : exchange_(exchange) {}
+    http::ResponseHead& responseHead() override { return exchange_.response_; }
+    void onResponse() override { exchange_.onUpstreamResponse(); }
+    void onBody(std::string_view data) override { exchange_.onUpstreamBody(data); }
+    void onEnd() override { exchange_.onUpstreamEnd(); }
+    void onReset(http::ResetCause cause, std::string_view detail) override { exchange_.onUpstreamReset(cause, detail); }
+    void onWritable() override { exchange_.onUpstreamWritable(); }
+    void onLease(upstream::Lease lease) override { exchange_.onLease(std::move(lease)); }
+    void onNoUpstream(const std::string& why) override { exchange_.fail(503, "no upstream", why); }
+
+   private:
+    Exchange& exchange_;
+  };
+
+  void acquire(bool fresh);
+  void onLease(upstream::Lease lease);
+  void onUpstreamResponse();
+  void onUpstreamBody(std::string_view data);
+  void onUpstreamEnd();
+  void onUpstreamReset(http::ResetCause cause, std::string_view detail);
+  void onUpstreamWritable();
+  void onTimer();
+  bool mayRetry() const;
+  void progress();
+
+  /// Answers by itself with a problem document (RFC 9457).
+  void reply(int status, std::string_view cause, std::string_view public_detail);
+  /// The upstream failed: answers with `status` where nothing was sent yet, else cuts the response.
+  void fail(int status, std::string_view cause, std::string_view detail);
+  void releaseUpstream();
+  void finish(std::string_view result);
+  void logAccess(std::string_view result, int64_t duration_micros);
+
+  Worker& worker_;
+  Session* session_ = nullptr;
+  http::ServerStream* down_ = nullptr;
+  std::shared_ptr<const ListenerState> listener_;
+  const Route* route_ = nullptr;  // of listener_
+  Upstream upstream_{*this};
+  upstream::Lease lease_;
+  upstream::Pool* waiting_pool_ = nullptr;
+  net::Timer timer_;
+
+  http::RequestHead request_;
+  http::ResponseHead response_;
+  http::HeaderMap added_;              // for the upstream; values below
+  std::vector<policy::Header> headers_;  // what the policy sees
+  std::string forwarded_for_;
+  std::string forwarded_cert_;
+  std::string trace_parent_;
+
+  base::UuidText id_{};
+  authz::OpenDecision decision_;
+  std::string effect_, policy_, rule_;   // for the access log
+  std::string cause_;                    // why Yett answered by itself
+  std::string detail_;
+  std::string upstream_name_;
+  int status_ = 0;                       // sent downstream
+  int64_t began_wall_ = 0;
+  int64_t began_nanos_ = 0;
+  int64_t bytes_in_ = 0;
+  int64_t bytes_out_ = 0;
+  int64_t last_progress_ = 0;
+  bool request_ended_ = false;
+  bool body_sent_ = false;               // some of the body went upstream: no second try
+  bool retried_ = false;
+  bool response_begun_ = false;
+  bool finished_ = true;
+};
+
+}  // namespace yett::proxy

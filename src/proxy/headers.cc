@@ -1,0 +1,91 @@
+#include "proxy/headers.h"
+
+#include <algorithm>
+#include <array>
+
+#include "base/text.h"
+
+namespace yett::proxy {
+namespace {
+
+// A name as sloppy readers see it (CGI and its heirs): `_` and `.` are `-`.
+std::string_view folded(std::string_view name, std::array<char, 48>& out) {
+  if (name.size() > out.size()) return {};
+  for (size_t i = 0; i < name.size(); ++i) out[i] = name[i] == '_' || name[i] == '.' ? '-' : name[i];
+  return {out.data(), name.size()};
+}
+
+constexpr std::string_view kForwarded[] = {"x-forwarded-for", "x-forwarded-proto", "x-forwarded-client-cert"};
+constexpr std::string_view kNeverBelieved[] = {"forwarded",          "x-forwarded-host", "x-forwarded-port",       "x-forwarded-prefix", "x-forwarded-server",
+                                               "x-real-ip",          "x-client-ip",      "x-cluster-client-ip",    "true-client-ip",     "x-original-url",
+                                               "x-rewrite-url",      "x-original-uri",   "x-http-method-override", "x-http-method",      "x-method-override",
+                                               "x-ssl-client-cert",  "x-original-host",  "x-original-method"};
+
+template <size_t N>
+bool in(const std::string_view (&names)[N], std::string_view name) {
+  return std::find(std::begin(names), std::end(names), name) != std::end(names);
+}
+
+bool mayBeOurs(std::string_view name) { return name[0] == 'x' || name[0] == 'f' || name[0] == 't'; }
+
+void dropListed(http::HeaderMap& headers) {
+  for (const auto& connection : headers.fields()) {
+    if (connection.id != http::FieldId::kConnection) continue;
+    for (const auto token : base::split(connection.value, ',')) {
+      const std::string name = base::lowered(base::trimmed(token));
+      if (name == "close" || name == "keep-alive" || name == "host") continue;
+      for (auto& field : headers.fields()) {
+        if (field.name == name) field.dropped = true;
+      }
+    }
+  }
+}
+
+}  // namespace
+
+void dropUntrusted(http::RequestHead& head, bool trusted) {
+  std::array<char, 48> buffer;
+  bool listed = false;
+  bool trace_ok = true;
+  for (auto& field : head.headers.fields()) {
+    if (field.id == http::FieldId::kConnection) listed = true;
+    if (http::isHopByHop(field.id)) field.dropped = true;
+    if (field.id == http::FieldId::kExpect && !head.expects_continue) field.dropped = true;
+    if (field.id != http::FieldId::kOther || !mayBeOurs(field.name)) continue;
+    const auto name = folded(field.name, buffer);
+    if (name.starts_with("x-yett-") || in(kNeverBelieved, name)) field.dropped = true;
+    else if (in(kForwarded, name)) field.dropped = !trusted || name != field.name;
+    else if (name == "x-request-id") field.dropped = name != field.name || !validRequestId(field.value);
+    else if (name == "traceparent" && !validTraceParent(field.value)) trace_ok = false;
+  }
+  if (listed) dropListed(head.headers);
+  if (trace_ok) return;
+  for (auto& field : head.headers.fields()) {
+    if (field.name == "traceparent" || field.name == "tracestate") field.dropped = true;
+  }
+}
+
+void dropFromResponse(http::ResponseHead& head) {
+  bool listed = false;
+  for (auto& field : head.headers.fields()) {
+    if (field.id == http::FieldId::kConnection) listed = true;
+    if (http::isHopByHop(field.id) && field.id != http::FieldId::kContentLength) field.dropped = true;
+    if (field.name.starts_with("x-yett-")) field.dropped = true;
+  }
+  if (listed) dropListed(head.headers);
+}
+
+bool validTraceParent(std::string_view v) {
+  if (v.size() != 55 || v.substr(0, 3) != "00-" || v[35] != '-' || v[52] != '-') return false;
+  const auto hex = [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); };
+  for (const auto part : {v.substr(3, 32), v.substr(36, 16), v.substr(53, 2)}) {
+    if (!std::all_of(part.begin(), part.end(), hex)) return false;
+  }
+  return v.substr(3, 32).find_first_not_of('0') != std::string_view::npos && v.substr(36, 16).find_first_not_of('0') != std::string_view::npos;
+}
+
+bool validRequestId(std::string_view value) {
+  return !value.empty() && value.size() <= 128 && std::all_of(value.begin(), value.end(), [](unsigned char c) { return c > 0x20 && c < 0x7f; });
+}
+
+}  // namespace yett::proxy

@@ -1,0 +1,21 @@
+// Which header fields Yett takes away, believes, or sets.
+#pragma once
+
+#include <string_view>
+
+#include "http/head.h"
+
+namespace yett::proxy {
+
+/// Marks as dropped: hop-by-hop fields, fields that Connection lists, fields that Yett sets (in any spelling that folds to
+/// the same name), fields that would override the method or the target. `trusted`: the peer may say x-forwarded-*.
+void dropUntrusted(http::RequestHead& head, bool trusted);
+/// The same for a response: hop-by-hop, Connection-listed, and what only Yett may say.
+void dropFromResponse(http::ResponseHead& head);
+
+/// A traceparent of W3C Trace Context level 1 (2.2): version 00, not all zero.
+bool validTraceParent(std::string_view value);
+/// An x-request-id that is worth keeping: 1 to 128 printable characters without blanks.
+bool validRequestId(std::string_view value);
+
+}  // namespace yett::proxy

@@ -1,0 +1,123 @@
+#include "proxy/pipeline.h"
+
+#include <netinet/in.h>
+
+#include <algorithm>
+
+#include "base/text.h"
+#include "net/connection.h"
+#include "proxy/exchange.h"
+#include "proxy/headers.h"
+#include "proxy/session.h"
+
+namespace yett::proxy {
+namespace {
+
+uint16_t portOf(const sockaddr* address) {
+  if (address->sa_family == AF_INET) return ntohs(reinterpret_cast<const sockaddr_in*>(address)->sin_port);
+  if (address->sa_family == AF_INET6) return ntohs(reinterpret_cast<const sockaddr_in6*>(address)->sin6_port);
+  return 0;
+}
+
+bool isTrustedForwarder(const ListenerState& listener, const identity::Principal& principal) {
+  const auto& trusted = listener.config.trusted_forwarders;
+  return !principal.anonymous() && std::find(trusted.begin(), trusted.end(), principal.id) != trusted.end();
+}
+
+}  // namespace
+
+void Pipeline::run(Exchange& exchange) {
+  normalize(exchange);                            // policy must see what the service will, and nothing else
+  match(exchange);                                // the record names the route; no route is answered only after policy allowed
+  authz::Answer answer = authorize(exchange);     // one question, one record, one answer
+  if (const auto* refusal = std::get_if<authz::Refusal>(&answer)) {
+    return exchange.reply(refusal->status, refusal->status == 503 ? "audit unavailable" : "denied", refusal->public_reason);
+  }
+  if (!std::holds_alternative<authz::Permit>(answer)) return exchange.reply(503, "no decision", "");
+  if (exchange.route_ == nullptr) return exchange.reply(404, "no route", "");
+  if (exchange.request_.target.encoded_slash && !exchange.route_->allow_encoded_slashes) {
+    return exchange.reply(400, "encoded slash", "the path has an encoded slash or backslash");
+  }
+  annotate(exchange);                             // only now, so that nothing a client sent can stand beside it
+  forward(exchange, std::get<authz::Permit>(std::move(answer)));
+}
+
+void Pipeline::normalize(Exchange& e) { dropUntrusted(e.request_, isTrustedForwarder(*e.listener_, *e.session_->connection().principal())); }
+
+void Pipeline::match(Exchange& e) { e.route_ = e.listener_->routes->match(e.request_); }
+
+authz::Answer Pipeline::authorize(Exchange& e) {
+  const http::RequestHead& head = e.request_;
+  const net::Connection& connection = e.session_->connection();
+  e.headers_.clear();
+  for (const auto& field : head.headers.fields()) {
+    if (!field.dropped) e.headers_.push_back({field.name, field.value});
+  }
+  const net::TlsInfo tls = connection.transport().info();
+  policy::CheckRequest check;
+  check.listener = e.listener_->config.name;
+  check.method = head.method;
+  check.scheme = e.session_->tls() ? "https" : "http";
+  check.host = head.host;
+  check.path = head.target.path;
+  check.raw_path = head.raw_target;
+  check.protocol = head.version == http::Version::kHttp10 ? "HTTP/1.0" : "HTTP/1.1";
+  check.query = head.target.query;
+  check.headers = e.headers_;
+  check.principal = e.session_->connection().principal().get();
+  check.source = target::IpAddress::fromSocket(connection.peer());
+  check.source_port = portOf(connection.peer());
+  check.destination = target::IpAddress::fromSocket(connection.local());
+  check.destination_port = portOf(connection.local());
+  check.tls_version = tls.version;
+  check.tls_cipher = tls.cipher;
+  check.tls_sni = tls.sni;
+  check.time_seconds = e.began_wall_ / 1'000'000;
+  authz::Authorizer& authorizer = e.worker_.authorizer;
+  authz::Answer answer = authorizer.check({check, e.route_ != nullptr ? std::string_view(e.route_->name) : "", e.began_wall_}, e.id_, e.decision_);
+  const policy::Decision& decision = authorizer.last();
+  e.effect_ = decision.allow ? "allow" : "deny";
+  e.policy_ = decision.policy;
+  e.rule_ = decision.rule;
+  return answer;
+}
+
+void Pipeline::annotate(Exchange& e) {
+  const auto& principal = *e.session_->connection().principal();
+  const http::HeaderMap& sent = e.request_.headers;
+  std::string_view before;
+  e.added_.add("x-yett-decision-id", base::view(e.id_));
+  if (!principal.anonymous()) {
+    e.added_.add("x-yett-principal", principal.id);
+    if (sent.find("x-forwarded-client-cert", before) > 0) e.forwarded_cert_ = std::string(before) + ",";
+    e.forwarded_cert_ += "Hash=" + principal.certificate_sha256 + ";URI=" + principal.id;
+    e.added_.add("x-forwarded-client-cert", e.forwarded_cert_);
+  }
+  const auto source = target::IpAddress::fromSocket(e.session_->connection().peer());
+  if (source.known()) {
+    if (sent.find("x-forwarded-for", before) > 0) e.forwarded_for_ = std::string(before) + ", ";
+    e.forwarded_for_ += source.text();
+    e.added_.add("x-forwarded-for", e.forwarded_for_);
+  }
+  if (sent.find("x-forwarded-proto", before) == 0) e.added_.add("x-forwarded-proto", e.session_->tls() ? "https" : "http");
+  if (sent.find("x-request-id", before) == 0) e.added_.add("x-request-id", base::view(e.id_));
+  if (sent.find("traceparent", before) == 0) {
+    std::string digits;
+    for (const char c : e.id_) {
+      if (c != '-') digits += c;
+    }
+    e.trace_parent_ = "00-" + digits + "-" + digits.substr(16) + "-00";
+    e.added_.add("traceparent", e.trace_parent_);
+  }
+  // What was appended to replaces what came.
+  for (auto& field : e.request_.headers.fields()) {
+    if (field.name == "x-forwarded-client-cert" || field.name == "x-forwarded-for") field.dropped = true;
+  }
+}
+
+void forward(Exchange& exchange, authz::Permit&& permit) {
+  [[maybe_unused]] const authz::Permit used = std::move(permit);
+  exchange.acquire(false);
+}
+
+}  // namespace yett::proxy

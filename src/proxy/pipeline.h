@@ -1,0 +1,25 @@
+// The order of stages: the only place that states it.
+#pragma once
+
+#include "authz/authorizer.h"
+
+namespace yett::proxy {
+
+class Exchange;
+
+class Pipeline {
+ public:
+  /// Takes a parsed request to its answer or to its upstream.
+  static void run(Exchange& exchange);
+
+ private:
+  static void normalize(Exchange& exchange);
+  static void match(Exchange& exchange);
+  static authz::Answer authorize(Exchange& exchange);
+  static void annotate(Exchange& exchange);
+};
+
+/// Sends the request upstream. Takes the leave that only the authorization stage can give.
+void forward(Exchange& exchange, authz::Permit&& permit);
+
+}  // namespace yett::proxy

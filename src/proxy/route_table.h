@@ -1,0 +1,34 @@
+// Which cluster a request goes to: the first route, in the order of the configuration, that fits. Immutable.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "http/head.h"
+#include "proxy/listener_config.h"
+
+namespace yett::proxy {
+
+struct Route {
+  std::string name;  ///< its path pattern: what records and metrics say
+  target::SegmentPattern path;
+  std::vector<target::HostPattern> hosts;
+  std::vector<std::string> methods;
+  std::string cluster;
+  base::Millis response_timeout{0};
+  bool allow_encoded_slashes = false;
+};
+
+class RouteTable {
+ public:
+  static Result<RouteTable> create(const std::vector<RouteConfig>& routes);
+  /// Null where none fits.
+  const Route* match(const http::RequestHead& head) const;
+
+ private:
+  std::vector<Route> routes_;
+};
+
+}  // namespace yett::proxy

@@ -1,0 +1,95 @@
+#include "proxy/worker.h"
+
+#include "net/tls_transport.h"
+#include "proxy/exchange.h"
+#include "proxy/session.h"
+
+namespace yett::proxy {
+
+static constexpr size_t kMostSpare = 64;
+
+Worker::Worker(net::EventLoop& l, net::Gate& g, audit::Writer& writer, base::Metrics& m, base::LineSink* log, EventSink sink)
+    : loop(l),
+      gate(g),
+      metrics(m),
+      access_log(log),
+      events(std::move(sink)),
+      authorizer(writer, m),
+      pools(l, http::Limits{}),
+      request_duration(m.histogram("yett_request_duration_seconds", "time from a request's head to the end of its response")) {}
+
+Worker::~Worker() { closeAll(); }
+
+void Worker::accept(const std::shared_ptr<ListenerSlot>& slot, Poco::Net::StreamSocket socket) {
+  auto session = std::make_unique<Session>(*this, slot, std::move(socket));
+  Session& made = *session;
+  sessions_.emplace(&made, std::move(session));
+  slot->connections->add(1);
+  made.start();
+}
+
+void Worker::remove(Session& session) {
+  const auto it = sessions_.find(&session);
+  if (it == sessions_.end()) return;
+  loop.destroyLater(std::move(it->second));
+  sessions_.erase(it);
+  gate.leave();
+  if (draining_ && sessions_.empty() && drained_) std::exchange(drained_, nullptr)();
+}
+
+void Worker::drain(std::function<void()> done) {
+  draining_ = true;
+  drained_ = std::move(done);
+  std::vector<Session*> all;
+  for (const auto& [session, owned] : sessions_) all.push_back(session);
+  for (auto* session : all) {
+    if (sessions_.contains(session)) session->drain();
+  }
+  if (sessions_.empty() && drained_) std::exchange(drained_, nullptr)();
+}
+
+void Worker::closeAll() {
+  drained_ = nullptr;
+  while (!sessions_.empty()) sessions_.begin()->first->close();
+}
+
+Exchange& Worker::takeExchange(Session& session) {
+  std::unique_ptr<Exchange> exchange;
+  if (spare_.empty()) {
+    exchange = std::make_unique<Exchange>(*this);
+  } else {
+    exchange = std::move(spare_.back());
+    spare_.pop_back();
+  }
+  exchange->begin(session);
+  Exchange& out = *exchange;
+  busy_.emplace(&out, std::move(exchange));
+  return out;
+}
+
+void Worker::releaseExchange(Exchange& exchange) {
+  // One of its methods may be on the stack.
+  loop.afterBatch([this, &exchange] {
+    const auto it = busy_.find(&exchange);
+    if (it == busy_.end()) return;
+    exchange.clear();
+    if (spare_.size() < kMostSpare) spare_.push_back(std::move(it->second));
+    busy_.erase(it);
+  });
+}
+
+void Worker::countRequest(const std::string& listener, std::string_view route, int status) {
+  std::string key = listener;
+  key += ' ';
+  key += route;
+  key += static_cast<char>(status / 100);
+  key += static_cast<char>(status % 100);
+  auto it = request_counters_.find(key);
+  if (it == request_counters_.end()) {
+    base::Counter& counter = metrics.counter("yett_requests_total", {{"listener", listener}, {"route", route}, {"code", std::to_string(status)}}, "requests by their answer");
+    it = request_counters_.emplace(key, &counter).first;
+  }
+  it->second->add();
+}
+
+}  // namespace yett::proxy

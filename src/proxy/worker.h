@@ -1,0 +1,78 @@
+// All that one loop needs to serve: handed to its sessions and exchanges by reference. Belongs to the loop's thread.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <unordered_set>
+#include <vector>
+
+#include "authz/authorizer.h"
+#include "base/log.h"
+#include "base/metrics.h"
+#include "net/event_loop.h"
+#include "net/listener.h"
+#include "proxy/listener_config.h"
+#include "proxy/route_table.h"
+#include "upstream/pool.h"
+
+namespace yett::proxy {
+
+class Exchange;
+class Session;
+
+/// A listener as one generation has it. Immutable; an exchange pins the one it began with.
+struct ListenerState {
+  ListenerConfig config;
+  std::shared_ptr<const RouteTable> routes;
+  std::shared_ptr<const net::TlsContext> tls;  ///< null: plaintext
+};
+
+/// A listener's place on one loop: its state is replaced by reload, its sessions stay.
+struct ListenerSlot {
+  std::shared_ptr<const ListenerState> state;
+  base::Counter* connections = nullptr;
+};
+
+/// Told of what has no exchange to record it: failed handshakes, requests that are no HTTP. On the loop's thread.
+using EventSink = std::function<void(std::string_view what, std::string_view listener, std::string_view detail)>;
+
+class Worker {
+ public:
+  Worker(net::EventLoop& loop, net::Gate& gate, audit::Writer& writer, base::Metrics& metrics, base::LineSink* access_log, EventSink events);
+  ~Worker();
+  Worker(const Worker&) = delete;
+
+  /// Begins to serve a connection accepted for this listener.
+  void accept(const std::shared_ptr<ListenerSlot>& slot, Poco::Net::StreamSocket socket);
+  /// No new requests on any connection; idle ones close. `done` is called once none is left.
+  void drain(std::function<void()> done);
+  /// Closes all that is left.
+  void closeAll();
+
+  Exchange& takeExchange(Session& session);
+  void releaseExchange(Exchange& exchange);
+  void remove(Session& session);
+  void countRequest(const std::string& listener, std::string_view route, int status);
+  bool draining() const { return draining_; }
+
+  net::EventLoop& loop;
+  net::Gate& gate;
+  base::Metrics& metrics;
+  base::LineSink* const access_log;  ///< null: off
+  const EventSink events;
+  authz::Authorizer authorizer;
+  upstream::Pools pools;
+  base::Histogram& request_duration;
+
+ private:
+  std::map<Session*, std::unique_ptr<Session>> sessions_;
+  std::map<Exchange*, std::unique_ptr<Exchange>> busy_;
+  std::vector<std::unique_ptr<Exchange>> spare_;
+  std::map<std::string, base::Counter*, std::less<>> request_counters_;
+  std::function<void()> drained_;
+  bool draining_ = false;
+};
+
+}  // namespace yett::proxy

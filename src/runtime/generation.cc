@@ -1,0 +1,120 @@
+#include "runtime/generation.h"
+
+#include "base/file.h"
+#include "base/sha256.h"
+#include "engine/lua_engine.h"
+
+namespace yett::runtime {
+namespace {
+
+struct TlsFiles {
+  std::string certificate;
+  std::string key;
+  std::map<std::string, std::string> bundles;
+  std::string digest;
+};
+
+TlsFiles readTlsFiles(const config::IdentityConfig& identity, config::Problems& problems) {
+  TlsFiles out;
+  const auto take = [&](Result<std::string> read, std::string& to) {
+    if (read) to = std::move(read).value();
+    else problems.add("identity: " + read.error().message);
+  };
+  if (!identity.certificate.empty()) {
+    take(base::readTrustedFile(identity.certificate), out.certificate);
+    take(base::readSecretFile(identity.private_key), out.key);
+  }
+  for (const auto& [domain, path] : identity.trust_bundles) take(base::readTrustedFile(path), out.bundles[domain]);
+  base::Sha256Hasher hasher;
+  hasher.update(out.certificate).update({"\0", 1}).update(out.key);
+  for (const auto& [domain, pem] : out.bundles) hasher.update({"\0", 1}).update(domain).update({"\0", 1}).update(pem);
+  const auto hash = hasher.finish();
+  out.digest = base::view(hash);
+  return out;
+}
+
+std::shared_ptr<const net::TlsContext> makeTls(const proxy::ListenerConfig& listener, const TlsFiles& files, const std::shared_ptr<const identity::TrustBundles>& bundles,
+                                               config::Problems& problems) {
+  auto context = net::TlsContext::create({listener.name, files.certificate, files.key, bundles, listener.client_certificate});
+  if (context) return context.value();
+  problems.add("listener `" + listener.name + "`: " + context.error().message);
+  return nullptr;
+}
+
+void buildListeners(Generation& out, const Previous& previous, config::Problems& problems) {
+  const TlsFiles files = readTlsFiles(out.config.identity, problems);
+  if (problems.any()) return;
+  out.tls_digest = files.digest;
+  auto bundles = identity::TrustBundles::create(files.bundles);
+  if (!bundles) return problems.add("identity: " + bundles.error().message);
+  const auto shared = std::make_shared<const identity::TrustBundles>(std::move(bundles).value());
+  for (const auto& config : out.config.listeners) {
+    auto state = std::make_shared<proxy::ListenerState>();
+    state->config = config;
+    auto routes = proxy::RouteTable::create(config.routes);
+    if (!routes) {
+      problems.add("listener `" + config.name + "`: " + routes.error().message);
+      continue;
+    }
+    state->routes = std::make_shared<const proxy::RouteTable>(std::move(routes).value());
+    if (!config.plaintext) {
+      const auto* before = previous != nullptr && previous->listeners.contains(config.name) ? previous->listeners.at(config.name).get() : nullptr;
+      const bool same = before != nullptr && before->tls != nullptr && previous->tls_digest == files.digest && before->config.client_certificate == config.client_certificate;
+      // The same files make the same context: its sessions stay good, so callers can go on resuming.
+      state->tls = same ? before->tls : makeTls(config, files, shared, problems);
+    }
+    out.listeners.emplace(config.name, std::move(state));
+  }
+}
+
+void buildClusters(Generation& out, const Previous& previous, config::Problems& problems) {
+  for (const auto& config : out.config.clusters) {
+    const auto before = previous != nullptr ? previous->clusters.find(config.name) : decltype(previous->clusters.find(""))();
+    if (previous != nullptr && before != previous->clusters.end() && before->second->config == config) {
+      out.clusters.emplace(config.name, before->second);
+      continue;
+    }
+    auto cluster = upstream::Cluster::create(config);
+    if (cluster) out.clusters.emplace(config.name, cluster.value());
+    else problems.add(cluster.error().message);
+  }
+}
+
+}  // namespace
+
+std::shared_ptr<const policy::PolicySet> loadPolicy(const std::vector<config::EngineConfig>& engines, const policy::Budget& budget, const policy::PolicySet* previous,
+                                                    config::Problems& problems) {
+  std::vector<policy::LoadedEngine> loaded;
+  std::vector<std::string> texts;
+  for (const auto& config : engines) {
+    auto source = engine::PolicySource::read(config.path);
+    if (!source) {
+      texts.push_back("policy " + source.error().message);
+      continue;
+    }
+    std::shared_ptr<const policy::RuleSet> rules;
+    for (const auto& before : previous != nullptr ? previous->engines() : std::vector<policy::LoadedEngine>{}) {
+      if (before.name == config.name && before.rules->digest() == source.value().digest) rules = before.rules;
+    }
+    if (!rules) rules = engine::LuaRuleSet::load(std::move(source).value(), texts);
+    if (rules) loaded.push_back({config.name, config.veto, std::move(rules)});
+  }
+  for (const auto& text : texts) problems.add(text);
+  if (!texts.empty()) return nullptr;
+  return std::make_shared<const policy::PolicySet>(std::move(loaded), budget);
+}
+
+std::shared_ptr<const Generation> build(const std::string& config_file, const Previous& previous, config::Problems& problems) {
+  auto out = std::make_shared<Generation>();
+  out->config = config::readConfig(config_file, problems);
+  if (!out->config.engines.empty()) {
+    out->policy = loadPolicy(out->config.engines, out->config.budget, previous ? previous->policy.get() : nullptr, problems);
+    if (previous && out->policy && out->policy->digest() == previous->policy->digest()) out->policy = previous->policy;
+  }
+  if (problems.any()) return nullptr;
+  buildListeners(*out, previous, problems);
+  buildClusters(*out, previous, problems);
+  return problems.any() ? nullptr : out;
+}
+
+}  // namespace yett::runtime

@@ -1,0 +1,119 @@
+#include "store/database.h"
+
+#include <fcntl.h>
+#include <sqlite3.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+
+namespace yett::store {
+
+void Database::Close::operator()(sqlite3* db) const { sqlite3_close_v2(db); }
+void Statement::Finalize::operator()(sqlite3_stmt* statement) const { sqlite3_finalize(statement); }
+Database::Unlock::~Unlock() {
+  if (fd >= 0) ::close(fd);
+}
+Database::~Database() = default;
+
+Error Database::failure(const std::string& what) const { return Error{path_ + ": " + what + ": " + (db_ ? sqlite3_errmsg(db_.get()) : "out of memory")}; }
+
+Result<Database> Database::open(const std::string& path, Mode mode) {
+  Database out;
+  out.path_ = path;
+  if (mode == Mode::kWrite) {
+    // A file of its own to lock: SQLite's locks on the database would be dropped by any close() of a second descriptor to it.
+    const int fd = ::open((path + ".lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (fd < 0) return Error{path + ".lock: cannot open: " + std::strerror(errno)};
+    out.lock_ = Unlock(fd);
+    if (::flock(fd, LOCK_EX | LOCK_NB) != 0) return Error{path + ": another process writes this audit database"};
+    const int created = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (created < 0) return Error{path + ": cannot open: " + std::strerror(errno)};
+    ::fchmod(created, 0600);
+    ::close(created);
+  }
+  sqlite3* db = nullptr;
+  const int flags = (mode == Mode::kWrite ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY) | SQLITE_OPEN_NOMUTEX;
+  const int status = sqlite3_open_v2(path.c_str(), &db, flags, nullptr);
+  out.db_.reset(db);
+  if (status != SQLITE_OK) return out.failure("cannot open");
+  sqlite3_busy_timeout(db, 5000);
+  if (mode == Mode::kWrite) {
+    TRY(out.execute("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=0; PRAGMA secure_delete=ON;"));
+  } else {
+    TRY(out.execute("PRAGMA query_only=ON;"));
+  }
+  return out;
+}
+
+Status Database::execute(const std::string& sql) {
+  if (sqlite3_exec(db_.get(), sql.c_str(), nullptr, nullptr, nullptr) != SQLITE_OK) return failure("cannot execute");
+  return {};
+}
+
+Result<Statement> Database::prepare(std::string_view sql) {
+  Statement out;
+  sqlite3_stmt* statement = nullptr;
+  if (sqlite3_prepare_v3(db_.get(), sql.data(), static_cast<int>(sql.size()), SQLITE_PREPARE_PERSISTENT, &statement, nullptr) != SQLITE_OK) {
+    return failure("cannot prepare a statement");
+  }
+  out.statement_.reset(statement);
+  return out;
+}
+
+Status Database::migrate(std::initializer_list<std::string_view> migrations) {
+  Statement version = TRY(prepare("PRAGMA user_version"));
+  TRY(version.step());
+  const int64_t have = version.integer(0);
+  version.reset();
+  if (have > static_cast<int64_t>(migrations.size())) return Error{path_ + ": was written by a newer version of yett"};
+  int64_t number = 0;
+  for (const auto migration : migrations) {
+    if (++number <= have) continue;
+    TRY(execute("BEGIN IMMEDIATE;" + std::string(migration) + "PRAGMA user_version=" + std::to_string(number) + "; COMMIT;"));
+  }
+  return {};
+}
+
+void Database::checkpointPassive() { sqlite3_wal_checkpoint_v2(db_.get(), nullptr, SQLITE_CHECKPOINT_PASSIVE, nullptr, nullptr); }
+
+Statement& Statement::bind(int index, int64_t value) {
+  sqlite3_bind_int64(statement_.get(), index, value);
+  return *this;
+}
+
+Statement& Statement::bind(int index, std::string_view text) {
+  sqlite3_bind_text(statement_.get(), index, text.empty() ? "" : text.data(), static_cast<int>(text.size()), SQLITE_STATIC);
+  return *this;
+}
+
+Statement& Statement::bindBlob(int index, std::string_view bytes) {
+  sqlite3_bind_blob(statement_.get(), index, bytes.data(), static_cast<int>(bytes.size()), SQLITE_STATIC);
+  return *this;
+}
+
+Result<bool> Statement::step() {
+  const int status = sqlite3_step(statement_.get());
+  if (status == SQLITE_ROW) return true;
+  if (status == SQLITE_DONE) return false;
+  return Error{std::string("the audit database: ") + sqlite3_errmsg(sqlite3_db_handle(statement_.get()))};
+}
+
+Status Statement::run() {
+  auto done = step();
+  reset();
+  if (!done) return std::move(done).error();
+  return {};
+}
+
+void Statement::reset() { sqlite3_reset(statement_.get()); }
+int64_t Statement::integer(int column) const { return sqlite3_column_int64(statement_.get(), column); }
+
+std::string_view Statement::text(int column) const {
+  const auto* data = static_cast<const char*>(sqlite3_column_blob(statement_.get(), column));
+  return {data, static_cast<size_t>(sqlite3_column_bytes(statement_.get(), column))};
+}
+
+}  // namespace yett::store

@@ -1,0 +1,80 @@
+// SQLite, the only door to it. One connection belongs to one thread.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+
+struct sqlite3;
+struct sqlite3_stmt;
+
+namespace yett::store {
+
+class Statement;
+
+class Database {
+ public:
+  enum class Mode {
+    kWrite,  ///< the one writing connection: made if missing (mode 0600), WAL, synchronous=FULL, other processes locked out
+    kRead,   ///< any number; sees committed state
+  };
+  static Result<Database> open(const std::string& path, Mode mode);
+  Database(Database&&) noexcept = default;
+  Database& operator=(Database&&) noexcept = default;
+  ~Database();
+
+  Status execute(const std::string& sql);
+  Result<Statement> prepare(std::string_view sql);
+  /// Brings the schema to `migrations.size()`, each applied once, in a transaction; user_version counts them.
+  Status migrate(std::initializer_list<std::string_view> migrations);
+  /// Moves what the write-ahead log holds into the database without waiting for readers.
+  void checkpointPassive();
+
+ private:
+  struct Close {
+    void operator()(sqlite3* db) const;
+  };
+  struct Unlock {
+    int fd = -1;
+    Unlock() = default;
+    explicit Unlock(int f) : fd(f) {}
+    Unlock(Unlock&& other) noexcept : fd(std::exchange(other.fd, -1)) {}
+    Unlock& operator=(Unlock&& other) noexcept {
+      std::swap(fd, other.fd);
+      return *this;
+    }
+    ~Unlock();
+  };
+  Database() = default;
+  Error failure(const std::string& what) const;
+  std::string path_;
+  Unlock lock_;  // released after the connection is closed
+  std::unique_ptr<sqlite3, Close> db_;
+};
+
+/// A prepared statement: bind from 1, step, read columns from 0, reset. Text and blobs bound must live until the step.
+class Statement {
+ public:
+  Statement& bind(int index, int64_t value);
+  Statement& bind(int index, std::string_view text);
+  Statement& bindBlob(int index, std::string_view bytes);
+  /// True: there is a row. False: done.
+  Result<bool> step();
+  /// step() for statements without rows, then reset().
+  Status run();
+  void reset();
+  int64_t integer(int column) const;
+  std::string_view text(int column) const;  ///< valid until the next step or reset
+
+ private:
+  friend class Database;
+  struct Finalize {
+    void operator()(sqlite3_stmt* statement) const;
+  };
+  std::unique_ptr<sqlite3_stmt, Finalize> statement_;
+};
+
+}  // namespace yett::store

@@ -1,0 +1,128 @@
+#include "target/canonical.h"
+
+#include <array>
+
+#include "base/text.h"
+
+namespace yett::target {
+namespace {
+
+enum CharClass : unsigned char {
+  kRefused,     // CTL, SP, DEL, bytes over 0x7e, '#', '\\': 400
+  kPlain,       // may stand for itself in a segment (pchar of RFC 3986 3.3)
+  kUnreserved,  // kPlain, and an escape of it is undone
+  kEscaped,     // common clients send it raw though RFC 3986 forbids it: written as an escape
+  kSlash,
+  kPercent,
+  kParameter,
+};
+
+constexpr std::array<CharClass, 256> makeClasses() {
+  std::array<CharClass, 256> classes{};
+  for (const unsigned char c : std::string_view("!$&'()*+,=:@")) classes[c] = kPlain;
+  for (const unsigned char c : std::string_view("\"<>^`{|}[]")) classes[c] = kEscaped;
+  for (const unsigned char c : std::string_view("-._~")) classes[c] = kUnreserved;
+  for (int c = 'a'; c <= 'z'; ++c) classes[c] = kUnreserved;
+  for (int c = 'A'; c <= 'Z'; ++c) classes[c] = kUnreserved;
+  for (int c = '0'; c <= '9'; ++c) classes[c] = kUnreserved;
+  classes['/'] = kSlash;
+  classes['%'] = kPercent;
+  classes[';'] = kParameter;
+  return classes;
+}
+constexpr auto kClasses = makeClasses();
+
+void appendEscape(std::string& out, unsigned char c) {
+  static constexpr char kDigits[] = "0123456789ABCDEF";
+  out += '%';
+  out += kDigits[c >> 4];
+  out += kDigits[c & 15];
+}
+
+// Ends the segment that began at `start` of out.path. `cut`: a parameter was cut from it.
+Status endSegment(std::string& path, size_t start, bool cut, bool last) {
+  const std::string_view segment(path.data() + start, path.size() - start);
+  const bool dots = segment == "." || segment == "..";
+  if (dots && cut) return Error{"a dot segment with parameters"};
+  if (segment == "..") {
+    if (start < 2) return Error{"a path that leaves the root"};
+    path.resize(path.rfind('/', start - 2) + 1);
+  } else if (segment == ".") {
+    path.resize(start);
+  } else if (!segment.empty() && !last) {
+    path += '/';
+  }
+  return {};
+}
+
+Status canonicalizePath(std::string_view raw, Target& out) {
+  std::string& path = out.path;
+  path += '/';
+  size_t start = 1;  // of the current segment in path
+  bool cut = false;  // inside a parameter
+  for (size_t i = 1; i < raw.size(); ++i) {
+    unsigned char c = static_cast<unsigned char>(raw[i]);
+    CharClass kind = kClasses[c];
+    bool escape = kind == kEscaped;
+    if (kind == kPercent) {
+      const int high = i + 2 < raw.size() ? base::hexValue(raw[i + 1]) : -1;
+      const int low = high >= 0 ? base::hexValue(raw[i + 2]) : -1;
+      if (low < 0) return Error{"a `%` without two hex digits"};
+      c = static_cast<unsigned char>(high * 16 + low);
+      i += 2;
+      if (c == 0) return Error{"an encoded NUL"};
+      if (c == '/' || c == '\\') out.encoded_slash = true;
+      escape = kClasses[c] != kUnreserved;
+      kind = kPlain;
+    }
+    if (kind == kRefused) return Error{"a character that must not stand in a path: `" + base::printable(raw.substr(i, 1)) + "`"};
+    if (kind == kSlash) {
+      TRY(endSegment(path, start, cut, false));
+      start = path.size();
+      cut = false;
+    } else if (kind == kParameter) {
+      cut = true;
+    } else if (!cut) {
+      if (escape) appendEscape(path, c);
+      else path += static_cast<char>(c);
+    }
+  }
+  return endSegment(path, start, cut, true);
+}
+
+}  // namespace
+
+void Target::clear() {
+  path.clear();
+  query.clear();
+  has_query = encoded_slash = false;
+}
+
+Status canonicalize(std::string_view raw, Target& out) {
+  out.clear();
+  if (raw == "*") {
+    out.path = "*";
+    return {};
+  }
+  if (raw.empty() || raw[0] != '/') return Error{"a target that does not begin with `/`"};
+  const auto mark = raw.find('?');
+  if (mark != std::string_view::npos) {
+    out.has_query = true;
+    for (const unsigned char c : raw.substr(mark + 1)) {
+      if (c <= 0x20 || c >= 0x7f || c == '#' || c == '\\') {
+        return Error{"a character that must not stand in a query: `" + base::printable({reinterpret_cast<const char*>(&c), 1}) + "`"};
+      }
+    }
+    out.query = raw.substr(mark + 1);
+  }
+  return canonicalizePath(raw.substr(0, mark), out);
+}
+
+Result<std::string> canonicalLiteral(std::string_view path) {
+  Target target;
+  if (path.find_first_of("?#;") != std::string_view::npos) return Error{"a path has no `?`, `#` or `;`"};
+  TRY(canonicalize(path, target));
+  return std::move(target.path);
+}
+
+}  // namespace yett::target

@@ -1,0 +1,28 @@
+// The canonical target: the one reading of a request's path that is routed, matched, recorded and forwarded.
+// docs/target.md states the rules; pitfalls of other proxies that they answer are named there.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+
+namespace yett::target {
+
+/// A request target brought to its canonical form. Canonicalizing the result again changes nothing.
+struct Target {
+  std::string path;   ///< begins with '/', or is "*" (OPTIONS); parameters (`;...`) cut from every segment
+  std::string query;  ///< without '?'; as sent
+  bool has_query = false;
+  bool encoded_slash = false;  ///< holds %2F or %5C: refused unless the route says otherwise
+
+  void clear();
+};
+
+/// Canonicalizes an origin-form target or "*" into `out`, reusing its memory. The error says why it is refused (a 400).
+Status canonicalize(std::string_view raw, Target& out);
+
+/// The canonical form of a literal path in a rule or a route: what a request must look like to equal it.
+Result<std::string> canonicalLiteral(std::string_view path);
+
+}  // namespace yett::target

@@ -1,0 +1,43 @@
+// IP addresses and address ranges. IPv4-mapped IPv6 is the IPv4 address it maps (RFC 4291 2.5.5.2), everywhere.
+#pragma once
+
+#include <array>
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+
+struct sockaddr;
+
+namespace yett::target {
+
+/// An address as 16 bytes; IPv4 stands in its mapped form, so that both spellings are equal.
+class IpAddress {
+ public:
+  static Result<IpAddress> parse(std::string_view text);
+  /// From an AF_INET or AF_INET6 socket address; any other family (a Unix socket) gives "not known".
+  static IpAddress fromSocket(const sockaddr* address);
+
+  bool known() const { return known_; }
+  bool isV4() const;
+  /// Dotted quad or RFC 5952 text; "" when not known.
+  std::string text() const;
+
+ private:
+  friend class Cidr;
+  std::array<unsigned char, 16> bytes_{};
+  bool known_ = false;
+};
+
+class Cidr {
+ public:
+  /// "10.0.0.0/8", "2001:db8::/32", or one address. Bits set past the prefix are an error.
+  static Result<Cidr> parse(std::string_view text);
+  bool contains(const IpAddress& address) const;
+
+ private:
+  IpAddress base_;
+  int bits_ = 0;  // of 128
+};
+
+}  // namespace yett::target

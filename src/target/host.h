@@ -1,0 +1,27 @@
+// The host a request is for, in one form: lower case, no port, no trailing dot (RFC 9110 7.2, RFC 3986 3.2.2).
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+
+namespace yett::target {
+
+/// Host of a Host field or an authority: registered name, IPv4 or [IPv6], each with an optional port. Userinfo, an empty
+/// name, or a character outside the grammar is an error. Writes into `out`, reusing its memory.
+Status canonicalHost(std::string_view authority, std::string& out);
+
+/// A host as rules and routes write it: a name, or "*." and a name for one or more labels before it.
+class HostPattern {
+ public:
+  static Result<HostPattern> parse(std::string_view text);
+  /// REQUIRES: `host` is canonical.
+  bool matches(std::string_view host) const;
+
+ private:
+  bool wildcard_ = false;
+  std::string name_;  // with the leading '.' where wildcard
+};
+
+}  // namespace yett::target

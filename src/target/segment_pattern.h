@@ -1,0 +1,41 @@
+// Patterns over '/'-separated segments, as rules and routes write them for paths and SPIFFE IDs:
+//   literal segments · `*` or `{name}` for exactly one non-empty segment · a last `**` for the rest, the base included.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/result.h"
+
+namespace yett::target {
+
+class SegmentPattern {
+ public:
+  /// `text` begins with '/'. Literals are brought to the canonical form of request paths.
+  static Result<SegmentPattern> parsePath(std::string_view text);
+  /// As parsePath, but literals stand for themselves, byte by byte.
+  static Result<SegmentPattern> parseExact(std::string_view text);
+
+  /// REQUIRES: `path` is canonical, or "" (the root of a trust domain). Case counts. A trailing slash counts unless `loose`.
+  bool matches(std::string_view path, bool loose = false) const;
+  /// The value that `{name}` matched in `path`, or nothing. REQUIRES: matches(path).
+  bool capture(std::string_view path, std::string_view name, std::string_view& out) const;
+  const std::vector<std::string>& captures() const { return names_; }
+  const std::string& text() const { return text_; }
+
+ private:
+  struct Segment {
+    bool any;
+    std::string text;  // a literal, or the capture's name
+  };
+  static Result<SegmentPattern> parse(std::string_view text, bool canonical);
+  std::string text_;
+  std::vector<Segment> segments_;
+  std::vector<std::string> names_;
+  bool rest_ = false;            // ends with /**
+  bool trailing_slash_ = false;  // ends with /
+};
+
+}  // namespace yett::target
