@@ -59,7 +59,11 @@ Answer Authorizer::check(const Question& question, base::UuidText& id, OpenDecis
   id = ids_.next(question.now_micros);
   decision_.clear();
   try {
-    if (evaluator_) {
+    if (!question.refuse.empty()) {
+      reader_.reset(r);
+      decision_.rule = "identity";
+      decision_.reason = question.refuse;
+    } else if (evaluator_) {
       evaluator_->decide(r, reader_, decision_);
     } else {
       reader_.reset(r);

@@ -66,6 +66,7 @@ class Authorizer {
     const policy::CheckRequest& request;
     std::string_view route;
     int64_t now_micros;
+    std::string_view refuse = {};  ///< not empty: denied for this reason, whatever policy says (an identity that has ended)
   };
   /// Decides and records. `id` gets the decision's id, `open` the decision to be ended. Without a policy, without a
   /// record, on any exception: refused.

@@ -30,6 +30,7 @@ void readRoute(ObjectReader& in, proxy::RouteConfig& out) {
   in.requiredText("cluster", out.cluster);
   in.duration("response_timeout", out.response_timeout);
   in.flag("allow_encoded_slashes", out.allow_encoded_slashes);
+  in.flag("forward_trailers", out.forward_trailers);
   if (auto ok = proxy::RouteTable::create({out}); !ok) in.problem("", ok.error().message);
 }
 

@@ -88,6 +88,7 @@ size_t H1Client::readHead(std::string_view bytes) {
 }
 
 void H1Client::endResponse() {
+  resumeBody();  // whoever uses the connection next must be able to read
   phase_ = Phase::kDone;
   if (!request_done_) keep_alive_ = false;
   if (handler_ != nullptr) handler_->onEnd();
@@ -101,8 +102,8 @@ void H1Client::fail(ResetCause cause, std::string_view why) {
   if (handler_ != nullptr) handler_->onReset(cause, why);
 }
 
-void H1Client::onPeerClosed() {
-  if (phase_ == Phase::kBody && body_.untilClose()) return endResponse();
+void H1Client::onPeerClosed(bool orderly) {
+  if (phase_ == Phase::kBody && body_.untilClose() && orderly) return endResponse();
   if (phase_ == Phase::kHead) return fail(ResetCause::kPeerClosed, received_any_ ? "the upstream closed inside the response head" : "the upstream closed before it answered");
   if (phase_ == Phase::kBody) return fail(ResetCause::kPeerClosed, "the upstream closed inside the response body");
   if (phase_ == Phase::kIdle || phase_ == Phase::kDone) {

@@ -18,7 +18,8 @@ class H1Client final : public ClientStream {
   void detach() { handler_ = nullptr; }
 
   size_t onBytes(std::string_view bytes);
-  void onPeerClosed();
+  /// `orderly`: by an end of input, not by an error; only that may end a body without a length.
+  void onPeerClosed(bool orderly);
   void onWritable();
 
   bool idle() const { return phase_ == Phase::kIdle; }

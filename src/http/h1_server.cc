@@ -12,7 +12,13 @@ size_t H1Server::onBytes(std::string_view bytes) {
     const Phase before = phase_;
     size_t n = 0;
     switch (phase_) {
-      case Phase::kHead: n = readHead(bytes.substr(used)); break;
+      case Phase::kHead:
+        if (!writable()) {  // a client that asks and does not read gets no further
+          if (used < bytes.size()) wire_.pauseReading();
+          return used;
+        }
+        n = readHead(bytes.substr(used));
+        break;
       case Phase::kBody:
       case Phase::kDiscard: n = readBody(bytes.substr(used)); break;
       case Phase::kWait:
@@ -28,8 +34,8 @@ size_t H1Server::onBytes(std::string_view bytes) {
 
 size_t H1Server::readHead(std::string_view bytes) {
   size_t skipped = 0;
-  // RFC 9112 2.2: one empty line before a request is ignored; common clients sent it after a body.
-  if (head_seen_ == 0 && bytes.starts_with("\r\n")) skipped = 2;
+  // RFC 9112 2.2: empty lines before a request are ignored; common clients sent one after a body.
+  while (bytes.substr(skipped).starts_with("\r\n")) skipped += 2;
   const auto head = bytes.substr(skipped);
   bool bare_lf = false;
   const size_t end = findHeadEnd(head, head_seen_ > 3 ? head_seen_ - 3 : 0, bare_lf);
@@ -78,6 +84,7 @@ size_t H1Server::readBody(std::string_view bytes) {
         phase_ = Phase::kWait;
         const auto& error = body_.error();
         if (told) handler_->onReset(error.status == 413 ? ResetCause::kTooLarge : ResetCause::kProtocolError, error.why);
+        else if (response_done_) endExchange();
         return bytes.size();
       }
     }
@@ -177,6 +184,7 @@ void H1Server::drain() {
 }
 
 void H1Server::onWritable() {
+  if (phase_ == Phase::kHead) wire_.resumeReading();
   if (handler_ != nullptr && !response_done_) handler_->onWritable();
 }
 

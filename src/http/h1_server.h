@@ -38,7 +38,8 @@ class H1Server final : public ServerStream {
   /// No exchange and no byte of a next one.
   bool idle() const { return phase_ == Phase::kHead && head_seen_ == 0; }
   bool readingHead() const { return phase_ == Phase::kHead; }
-  bool readingBody() const { return phase_ == Phase::kBody && !body_paused_; }
+  /// The answer is sent, the rest of the request is being thrown away.
+  bool discarding() const { return phase_ == Phase::kDiscard; }
 
   void sendInterim(const ResponseHead& head) override;
   void sendResponse(const ResponseHead& head, const HeaderMap& added) override;

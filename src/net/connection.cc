@@ -12,8 +12,9 @@ namespace {
 constexpr size_t kMark = 64 << 10;            // onDrained() when the buffer goes below it
 constexpr size_t kDirect = 16 << 10;          // pieces of this size go straight to the kernel
 constexpr size_t kKeepCapacity = 4 << 10;     // an empty buffer larger than this is given back
-constexpr size_t kLingerBytes = 1 << 20;      // thrown away at the most before a close
+constexpr size_t kLingerBytes = 4 << 20;      // thrown away at the most before a close
 constexpr base::Millis kLingerTime{1000};
+constexpr base::Millis kFinishTime{10'000};    // without progress on what is left to send
 constexpr int kReadsPerEvent = 4;             // then others have their turn
 
 template <typename Get>
@@ -30,22 +31,25 @@ void giveBack(std::string& buffer) {
 }  // namespace
 
 Connection::Connection(EventLoop& loop, Poco::Net::StreamSocket socket, std::unique_ptr<Transport> transport, ConnectionEvents& events)
-    : loop_(loop), socket_(std::move(socket)), fd_(socket_.impl()->sockfd()), transport_(std::move(transport)), events_(events), timer_([this] { onTimer(); }) {
+    : loop_(loop), socket_(std::move(socket)), fd_(socket_.impl()->sockfd()), transport_(std::move(transport)), events_(events), timer_([this] { onTimer(); }), turn_([this] { goOnReading(); }) {
   readAddress(::getpeername, fd_, peer_);
   readAddress(::getsockname, fd_, local_);
 }
 
 Connection::~Connection() {
-  if (state_ != State::kClosed && state_ != State::kNew) loop_.remove(fd_);
+  if (registered_) loop_.remove(fd_);
 }
 
 void Connection::start(bool connecting) {
   state_ = connecting ? State::kConnecting : State::kHandshaking;
   interest_ = connecting ? EPOLLOUT : EPOLLIN;
   loop_.add(fd_, interest_, *this);
+  registered_ = true;
   // A plain transport has no handshake to wait for; TLS waits for the first byte.
   if (!connecting && dynamic_cast<PlainTransport*>(transport_.get()) != nullptr) doHandshake();
 }
+
+bool Connection::mayRead() const { return state_ == State::kLingering || (state_ == State::kOpen && !paused_ && !eof_); }
 
 void Connection::onEvents(uint32_t events) {
   if (state_ == State::kClosed) return;
@@ -63,8 +67,17 @@ void Connection::onEvents(uint32_t events) {
   if ((events & EPOLLOUT) != 0) {
     blocked_ = false;
     flush();
+    if (state_ == State::kClosed) return;
   }
-  if (state_ != State::kClosed && (events & (EPOLLIN | EPOLLHUP | EPOLLERR)) != 0) doRead();
+  if (mayRead()) {
+    if ((events & (EPOLLIN | EPOLLHUP | EPOLLERR)) != 0) doRead();
+  } else if ((events & (EPOLLHUP | EPOLLERR)) != 0) {
+    // These two cannot be masked, so a connection that may not read now would spin. After its end of input the peer has
+    // gone altogether; before it, there may be bytes to read later, so it only leaves the poller until then.
+    if (eof_) return close("the connection was reset", true);
+    loop_.remove(fd_);
+    registered_ = false;
+  }
 }
 
 void Connection::doHandshake() {
@@ -88,30 +101,36 @@ void Connection::doHandshake() {
 }
 
 void Connection::doRead() {
-  for (int turn = 0; turn < kReadsPerEvent || transport_->holdsInput(); ++turn) {
-    if (state_ == State::kClosed || ((paused_ || eof_) && state_ != State::kLingering)) break;
+  for (int turn = 0; turn < kReadsPerEvent && mayRead(); ++turn) {
     const IoResult result = transport_->read(loop_.scratch(), EventLoop::kScratchSize);
     if (result.kind == IoResult::Kind::kOk) {
-      if (state_ == State::kLingering || state_ == State::kFinishing) {
+      if (state_ == State::kLingering) {
         lingered_ += result.bytes;
-        if (lingered_ > kLingerBytes) return close("", true);
+        if (lingered_ > kLingerBytes) return close("", false);
       } else {
         deliver({loop_.scratch(), result.bytes});
       }
       if (result.bytes < EventLoop::kScratchSize && !transport_->holdsInput()) break;
       continue;
     }
+    if (result.kind == IoResult::Kind::kWantWrite) blocked_ = true;
     if (result.kind == IoResult::Kind::kWantRead || result.kind == IoResult::Kind::kWantWrite) break;
     if (result.kind == IoResult::Kind::kError) return close("the connection was reset", true);
     eof_ = true;
     if (state_ == State::kLingering) return close("", false);
-    if (in_.empty() && state_ == State::kOpen) {
-      eof_told_ = true;
-      events_.onEof();
-    }
+    tellEof();
     break;
   }
+  if (state_ == State::kClosed) return;
+  if (mayRead() && transport_->holdsInput()) loop_.nextTurn(turn_);
+  if (buffered() > 0 && !blocked_) wantFlush();
   updateInterest();
+}
+
+void Connection::tellEof() {
+  if (!eof_ || eof_told_ || paused_ || state_ != State::kOpen) return;
+  eof_told_ = true;
+  events_.onEof();
 }
 
 void Connection::deliver(std::string_view bytes) {
@@ -129,7 +148,7 @@ void Connection::deliver(std::string_view bytes) {
 }
 
 void Connection::write(std::string_view bytes) {
-  if (state_ != State::kOpen || bytes.empty()) return;
+  if (state_ != State::kOpen || bytes.empty() || write_failed_) return;
   if (buffered() == 0 && bytes.size() >= kDirect && !blocked_) {
     const IoResult result = transport_->write(bytes.data(), bytes.size());
     if (result.kind == IoResult::Kind::kOk) bytes.remove_prefix(result.bytes);
@@ -154,21 +173,23 @@ void Connection::flush() {
     const IoResult result = transport_->write(out_.data() + out_at_, buffered());
     if (result.kind == IoResult::Kind::kOk) {
       out_at_ += result.bytes;
-    } else if (result.kind == IoResult::Kind::kWantWrite || result.kind == IoResult::Kind::kWantRead) {
+      if (state_ == State::kFinishing) loop_.schedule(timer_, kFinishTime);
+    } else if (result.kind == IoResult::Kind::kWantWrite) {
       blocked_ = true;
-      if (out_at_ > kMark) {
-        out_.erase(0, out_at_);
-        out_at_ = 0;
-      }
       break;
+    } else if (result.kind == IoResult::Kind::kWantRead) {
+      break;  // tried again once something was read
     } else {
-      return close("the connection was reset", true);
+      return onWriteError();
     }
   }
   if (buffered() == 0) {
     out_at_ = 0;
     giveBack(out_);
     if (state_ == State::kFinishing) return linger();
+  } else if (out_at_ > kMark) {
+    out_.erase(0, out_at_);
+    out_at_ = 0;
   }
   if (was_full_ && buffered() < kMark && state_ == State::kOpen) {
     was_full_ = false;
@@ -177,13 +198,23 @@ void Connection::flush() {
   if (state_ != State::kClosed) updateInterest();
 }
 
+void Connection::onWriteError() {
+  if (!reads_on_ || !mayRead()) return close("the connection was reset", true);
+  write_failed_ = true;
+  out_.clear();
+  out_at_ = 0;
+  doRead();
+}
+
 void Connection::updateInterest() {
   if (state_ == State::kClosed || state_ == State::kNew) return;
-  const bool read = (!paused_ || state_ == State::kHandshaking || state_ == State::kLingering) && !eof_;
+  const bool read = state_ == State::kHandshaking || mayRead();
   const uint32_t wanted = (read ? EPOLLIN : 0u) | (blocked_ || state_ == State::kConnecting ? EPOLLOUT : 0u);
-  if (wanted == interest_) return;
+  if (wanted == interest_ && (registered_ || wanted == 0)) return;
   interest_ = wanted;
-  loop_.modify(fd_, wanted, *this);
+  if (registered_) loop_.modify(fd_, wanted, *this);
+  else loop_.add(fd_, wanted, *this);
+  registered_ = true;
 }
 
 void Connection::pauseReading() {
@@ -196,27 +227,26 @@ void Connection::pauseReading() {
 void Connection::resumeReading() {
   if (!paused_) return;
   paused_ = false;
-  loop_.afterBatch([this] {
-    if (state_ != State::kOpen || paused_) return;
-    if (!in_.empty()) {
-      const std::string held = std::move(in_);
-      in_.clear();
-      deliver(held);
-    }
-    if (state_ != State::kOpen || paused_) return;
-    if (transport_->holdsInput()) doRead();
-    if (state_ == State::kOpen && eof_ && !eof_told_ && in_.empty()) {
-      eof_told_ = true;
-      events_.onEof();
-    }
-    updateInterest();
-  });
+  loop_.nextTurn(turn_);
+}
+
+// In a batch of its own: whoever resumed is on the stack, and one busy connection must not keep the loop for itself.
+void Connection::goOnReading() {
+  if (state_ != State::kOpen || paused_) return;
+  if (!in_.empty()) {
+    const std::string held = std::move(in_);
+    in_.clear();
+    deliver(held);
+  }
+  if (mayRead() && transport_->holdsInput()) return doRead();
+  tellEof();
+  updateInterest();
 }
 
 void Connection::finish() {
   if (state_ != State::kOpen) return;
   state_ = State::kFinishing;
-  loop_.schedule(timer_, base::Millis(10'000));
+  loop_.schedule(timer_, kFinishTime);
   if (buffered() == 0) linger();
   else if (!blocked_) wantFlush();
 }
@@ -231,7 +261,8 @@ void Connection::linger() {
 }
 
 void Connection::onTimer() {
-  if (state_ == State::kFinishing || state_ == State::kLingering) return close("", true);
+  if (state_ == State::kFinishing) return close("", true);
+  if (state_ == State::kLingering) return close("", false);  // the kernel goes on sending what it has
   events_.onTimeout();
 }
 
@@ -240,9 +271,11 @@ void Connection::abort(std::string_view why) { close(why, true); }
 void Connection::close(std::string_view why, bool reset) {
   if (state_ == State::kClosed) return;
   const std::string reason(why);
-  if (state_ != State::kNew) loop_.remove(fd_);
+  if (registered_) loop_.remove(fd_);
+  registered_ = false;
   state_ = State::kClosed;
   timer_.cancel();
+  turn_.cancel();
   if (reset) {
     const struct linger now {1, 0};
     ::setsockopt(fd_, SOL_SOCKET, SO_LINGER, &now, sizeof now);

@@ -47,6 +47,8 @@ class Connection final : public EventHandler, public Destroyable {
   size_t buffered() const { return out_.size() - out_at_; }
   void pauseReading();
   void resumeReading();
+  /// A failed write does not end the connection while there may be something to read: the peer's answer to what it did get.
+  void readOnAfterFailedWrite() { reads_on_ = true; }
   /// Sends the rest, then closes in order, waiting a little for the peer to close too.
   void finish();
   /// Closes at once with a reset.
@@ -72,6 +74,10 @@ class Connection final : public EventHandler, public Destroyable {
   void doHandshake();
   void doRead();
   void deliver(std::string_view bytes);
+  void goOnReading();
+  bool mayRead() const;
+  void tellEof();
+  void onWriteError();
   void flush();
   void wantFlush();
   void updateInterest();
@@ -85,6 +91,7 @@ class Connection final : public EventHandler, public Destroyable {
   std::unique_ptr<Transport> transport_;
   ConnectionEvents& events_;
   Timer timer_;
+  Timer turn_;  // reading goes on in the next batch
   sockaddr_in6 peer_{};  // large enough for both families
   sockaddr_in6 local_{};
   std::string in_;   // offered and not taken yet
@@ -93,6 +100,9 @@ class Connection final : public EventHandler, public Destroyable {
   size_t lingered_ = 0;
   uint32_t interest_ = 0;
   State state_ = State::kNew;
+  bool registered_ = false;
+  bool reads_on_ = false;
+  bool write_failed_ = false;
   bool paused_ = false;
   bool eof_ = false;
   bool eof_told_ = false;

@@ -31,6 +31,7 @@ EventLoop::EventLoop() : scratch_(new char[kScratchSize]) {
     auto& head = slots_.emplace_back(std::make_unique<Timer>(nullptr));
     head->next_ = head->prev_ = head.get();
   }
+  turns_.next_ = turns_.prev_ = &turns_;
   updateTime();
   tick_ = now_millis_ / kTickMillis;
   next_due_ = kNever;
@@ -43,6 +44,8 @@ EventLoop::~EventLoop() {
     while (head->next_ != head.get()) head->next_->cancel();
     head->next_ = head->prev_ = nullptr;
   }
+  while (turns_.next_ != &turns_) turns_.next_->cancel();
+  turns_.next_ = turns_.prev_ = nullptr;
   ::close(wake_);
   ::close(epoll_);
 }
@@ -136,6 +139,29 @@ void EventLoop::fireTimers() {
   next_due_ = findNextDue();
 }
 
+void EventLoop::nextTurn(Timer& timer) {
+  timer.cancel();
+  timer.next_ = &turns_;
+  timer.prev_ = turns_.prev_;
+  turns_.prev_->next_ = &timer;
+  turns_.prev_ = &timer;
+}
+
+void EventLoop::runTurns() {
+  if (turns_.next_ == &turns_) return;
+  Timer due(nullptr);
+  due.next_ = turns_.next_;
+  due.prev_ = turns_.prev_;
+  due.next_->prev_ = due.prev_->next_ = &due;
+  turns_.next_ = turns_.prev_ = &turns_;
+  while (due.next_ != &due) {
+    Timer* timer = due.next_;
+    timer->cancel();
+    timer->fire_();
+  }
+  due.next_ = due.prev_ = nullptr;
+}
+
 void EventLoop::runPosted() {
   std::vector<std::function<void()>> tasks;
   {
@@ -159,8 +185,10 @@ void EventLoop::finishBatch() {
 void EventLoop::run() {
   std::array<epoll_event, 256> events;
   while (!stopped_) {
-    const int count = ::epoll_wait(epoll_, events.data(), static_cast<int>(events.size()), nextTimeout());
+    const int timeout = turns_.next_ != &turns_ ? 0 : nextTimeout();
+    const int count = ::epoll_wait(epoll_, events.data(), static_cast<int>(events.size()), timeout);
     updateTime();
+    bool woken = false;
     for (int i = 0; i < count; ++i) {
       const auto& event = events[static_cast<size_t>(i)];
       if (event.data.ptr != nullptr) {
@@ -168,8 +196,11 @@ void EventLoop::run() {
         continue;
       }
       uint64_t value = 0;
-      if (::read(wake_, &value, sizeof value) > 0) runPosted();
+      woken = ::read(wake_, &value, sizeof value) > 0;
     }
+    // After the events: what a task removes may be named by one of them.
+    if (woken) runPosted();
+    runTurns();
     fireTimers();
     finishBatch();
   }

@@ -65,6 +65,8 @@ class EventLoop {
 
   /// Fires once after `delay`, give or take one tick (8 ms); moves a timer that already waits.
   void schedule(Timer& timer, base::Millis delay);
+  /// Fires in the next batch, which then comes at once: for work that must let others have their turn first.
+  void nextTurn(Timer& timer);
   /// Destroys `object` when the current batch of events is over.
   void destroyLater(std::unique_ptr<Destroyable> object) { graveyard_.push_back(std::move(object)); }
   /// Runs `task` when the current batch of events is over, before anything is destroyed.
@@ -84,6 +86,7 @@ class EventLoop {
   int64_t findNextDue() const;
   void fireTimers();
   void runPosted();
+  void runTurns();
   void finishBatch();
 
   int epoll_ = -1;
@@ -94,6 +97,7 @@ class EventLoop {
   int64_t next_due_ = 0;  // no timer is due before this tick; what it was set for may be cancelled
   std::unique_ptr<char[]> scratch_;
   std::vector<std::unique_ptr<Timer>> slots_;  // heads of circular lists
+  Timer turns_{nullptr};  // head of the circular list of nextTurn()
   std::vector<std::unique_ptr<Destroyable>> graveyard_;
   std::vector<std::function<void()>> after_batch_;
 

@@ -11,7 +11,12 @@
 namespace yett::net {
 
 TlsTransport::TlsTransport(int fd, std::shared_ptr<const TlsContext> context) : fd_(fd), context_(std::move(context)) {}
-TlsTransport::~TlsTransport() { SSL_free(ssl_); }
+TlsTransport::~TlsTransport() {
+  // Without this, OpenSSL takes a client that closed without a close_notify (as many do) for an attack on its session and
+  // forgets it. HTTP says by itself where its messages end.
+  if (ssl_ != nullptr && done_) SSL_set_shutdown(ssl_, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
+  SSL_free(ssl_);
+}
 
 void TlsTransport::installVerifier(SSL_CTX* context, ClientCertificate mode) {
   // Whoever presents a certificate is verified, in optional mode too: a bad one never becomes anonymous.

@@ -59,13 +59,14 @@ void Exchange::acquire(bool fresh) {
 }
 
 void Exchange::onLease(upstream::Lease lease) {
+  if (finished_ || waiting_pool_ == nullptr) return;  // given back by its destructor
   waiting_pool_ = nullptr;
   lease_ = std::move(lease);
   upstream_name_ = lease_.endpoint();
   lease_.stream().start(upstream_);
   lease_.stream().sendRequest(request_, added_);
   progress();
-  if (request_.framing == http::Framing::kNone || request_ended_) lease_.stream().sendEnd(request_.trailers);
+  if (request_.framing == http::Framing::kNone || request_ended_) lease_.stream().sendEnd(requestTrailers());
   else down_->resumeBody();
 }
 
@@ -83,9 +84,17 @@ void Exchange::onEnd() {
   if (finished_ || !lease_) return;
   progress();
   if (request_.framing != http::Framing::kNone) {
-    lease_.stream().sendEnd(request_.trailers);
+    lease_.stream().sendEnd(requestTrailers());
     worker_.loop.schedule(timer_, route_->response_timeout);
   }
+}
+
+// Policy has decided by what stood in the head. A service that merges trailers into its headers would see something else,
+// so they pass only where the route says so.
+const http::HeaderMap& Exchange::requestTrailers() {
+  if (!route_->forward_trailers) request_.trailers.clear();
+  else dropUntrustedTrailers(request_);
+  return request_.trailers;
 }
 
 void Exchange::onWritable() {
@@ -167,6 +176,7 @@ void Exchange::onTimer() {
   const base::Millis left = limit - base::Millis(worker_.loop.nowMillis() - last_progress_);
   if (left.count() > 0) return worker_.loop.schedule(timer_, left);
   if (uploading && !response_begun_ && lease_ && lease_.stream().writable()) return onReset(http::ResetCause::kTimeout, "the request body took too long");
+  if (response_begun_ && !down_->writable()) return fail(504, "client timeout", "the client does not take the response");
   fail(504, "upstream timeout", response_begun_ ? "no progress on the response body" : "no response within its time limit");
 }
 

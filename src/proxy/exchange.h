@@ -66,6 +66,7 @@ class Exchange final : public http::RequestHandler {
   void onUpstreamReset(http::ResetCause cause, std::string_view detail);
   void onUpstreamWritable();
   void onTimer();
+  const http::HeaderMap& requestTrailers();
   bool mayRetry() const;
   void progress();
 

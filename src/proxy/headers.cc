@@ -10,7 +10,7 @@ namespace {
 
 // A name as sloppy readers see it (CGI and its heirs): `_` and `.` are `-`.
 std::string_view folded(std::string_view name, std::array<char, 48>& out) {
-  if (name.size() > out.size()) return {};
+  name = name.substr(0, out.size());  // no name that matters is longer
   for (size_t i = 0; i < name.size(); ++i) out[i] = name[i] == '_' || name[i] == '.' ? '-' : name[i];
   return {out.data(), name.size()};
 }
@@ -62,6 +62,14 @@ void dropUntrusted(http::RequestHead& head, bool trusted) {
   if (trace_ok) return;
   for (auto& field : head.headers.fields()) {
     if (field.name == "traceparent" || field.name == "tracestate") field.dropped = true;
+  }
+}
+
+void dropUntrustedTrailers(http::RequestHead& head) {
+  std::array<char, 48> buffer;
+  for (auto& field : head.trailers.fields()) {
+    const auto name = folded(field.name, buffer);
+    if (name.starts_with("x-yett-") || in(kNeverBelieved, name) || in(kForwarded, name)) field.dropped = true;
   }
 }
 

@@ -19,6 +19,7 @@ struct RouteConfig {
   std::string cluster;
   base::Millis response_timeout{15'000};   ///< from the whole request sent to the response's head
   bool allow_encoded_slashes = false;
+  bool forward_trailers = false;           ///< request trailers, which policy never sees
 };
 
 /// Limits of time; defaults meant to survive the open internet.

@@ -29,17 +29,18 @@ void Exchange::reply(int status, std::string_view cause, std::string_view public
   if (decided) fields.add("x-yett-decision-id", base::view(id_));
   if (status == 503) fields.add("retry-after", "1");
   http::ServerStream* down = down_;
+  Session* session = session_;
   bytes_out_ = static_cast<int64_t>(body.size());
   down->discardBody();
   down->sendResponse(response_, fields);
   down->sendBody(body);
   finish(cause);
   down->sendEnd({});
+  session->replied();
 }
 
 void Exchange::fail(int status, std::string_view cause, std::string_view detail) {
   if (finished_) return;
-  waiting_pool_ = nullptr;
   detail_ = detail;
   if (!response_begun_) return reply(status, cause, "");
   releaseUpstream();

@@ -74,7 +74,10 @@ authz::Answer Pipeline::authorize(Exchange& e) {
   check.tls_sni = tls.sni;
   check.time_seconds = e.began_wall_ / 1'000'000;
   authz::Authorizer& authorizer = e.worker_.authorizer;
-  authz::Answer answer = authorizer.check({check, e.route_ != nullptr ? std::string_view(e.route_->name) : "", e.began_wall_}, e.id_, e.decision_);
+  const bool expired = !check.principal->anonymous() && check.time_seconds > check.principal->expires;
+  if (expired) e.session_->drain();  // the next handshake shows whether there is a newer certificate
+  const std::string_view route = e.route_ != nullptr ? std::string_view(e.route_->name) : "";
+  authz::Answer answer = authorizer.check({check, route, e.began_wall_, expired ? "the caller's certificate has expired" : ""}, e.id_, e.decision_);
   const policy::Decision& decision = authorizer.last();
   e.effect_ = decision.allow ? "allow" : "deny";
   e.policy_ = decision.policy;

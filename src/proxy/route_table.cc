@@ -9,7 +9,7 @@ Result<RouteTable> RouteTable::create(const std::vector<RouteConfig>& routes) {
   for (const auto& config : routes) {
     auto path = target::SegmentPattern::parsePath(config.path);
     if (!path) return std::move(path).error().within("route `" + config.path + "`");
-    Route route{config.path, std::move(path).value(), {}, config.methods, config.cluster, config.response_timeout, config.allow_encoded_slashes};
+    Route route{config.path, std::move(path).value(), {}, config.methods, config.cluster, config.response_timeout, config.allow_encoded_slashes, config.forward_trailers};
     for (const auto& host : config.hosts) route.hosts.push_back(TRY(target::HostPattern::parse(host)));
     out.routes_.push_back(std::move(route));
   }

@@ -19,6 +19,7 @@ struct Route {
   std::string cluster;
   base::Millis response_timeout{0};
   bool allow_encoded_slashes = false;
+  bool forward_trailers = false;
 };
 
 class RouteTable {

@@ -23,6 +23,12 @@ Session::Session(Worker& worker, std::shared_ptr<ListenerSlot> slot, Poco::Net::
 
 Session::~Session() = default;
 
+bool Session::distrusted() const {
+  const auto& then = limits_owner_->tls;
+  const auto& now = slot_->state->tls;
+  return then && now && then->bundles().digest() != now->bundles().digest();
+}
+
 void Session::start() {
   connection_.setTimeout(limits_owner_->config.timeouts.handshake);
   connection_.start(false);
@@ -47,7 +53,7 @@ void Session::onTimeout() {
     worker_.events("handshake failed", slot_->state->config.name, "no complete handshake within its time limit");
     return connection_.abort();
   }
-  if (codec_.readingHead()) codec_.onReadTimeout();
+  if (codec_.readingHead() || codec_.discarding()) codec_.onReadTimeout();
 }
 
 http::RequestHandler& Session::onStream(http::ServerStream&) {
@@ -61,6 +67,10 @@ void Session::onStreamEnd(http::RequestHandler& handler) {
   if (!connection_.open()) return;
   connection_.setTimeout(limits_owner_->config.timeouts.idle);
   if (worker_.draining()) codec_.drain();
+}
+
+void Session::replied() {
+  if (connection_.open() && codec_.discarding()) connection_.setTimeout(limits_owner_->config.timeouts.body);
 }
 
 void Session::drain() {

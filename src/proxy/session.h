@@ -15,12 +15,16 @@ class Session final : public net::ConnectionEvents, public http::Wire, public ht
   ~Session() override;
   void start();
   void drain();
+  /// The exchange has answered by itself; what is left of its request gets one time limit.
+  void replied();
   void close() { connection_.abort(); }
 
   Worker& worker() { return worker_; }
   const std::shared_ptr<const ListenerState>& listener() const { return slot_->state; }
   net::Connection& connection() { return connection_; }
   bool tls() const { return tls_; }
+  /// The listener's trust bundles are not those that this connection was verified against.
+  bool distrusted() const;
 
   // The connection's events.
   void onOpen() override;

@@ -48,6 +48,16 @@ void Worker::drain(std::function<void()> done) {
   if (sessions_.empty() && drained_) std::exchange(drained_, nullptr)();
 }
 
+void Worker::drainDistrusted() {
+  std::vector<Session*> all;
+  for (const auto& [session, owned] : sessions_) {
+    if (session->distrusted()) all.push_back(session);
+  }
+  for (auto* session : all) {
+    if (sessions_.contains(session)) session->drain();
+  }
+}
+
 void Worker::closeAll() {
   drained_ = nullptr;
   while (!sessions_.empty()) sessions_.begin()->first->close();

@@ -48,6 +48,8 @@ class Worker {
   void accept(const std::shared_ptr<ListenerSlot>& slot, Poco::Net::StreamSocket socket);
   /// No new requests on any connection; idle ones close. `done` is called once none is left.
   void drain(std::function<void()> done);
+  /// Lets connections end that were verified against bundles their listener no longer has.
+  void drainDistrusted();
   /// Closes all that is left.
   void closeAll();
 

@@ -28,6 +28,7 @@ void UpstreamConnection::connect(PoolUser& user, size_t attempts_left) {
   }
   const int fd = socket.impl()->sockfd();
   connection_ = std::make_unique<net::Connection>(loop_, std::move(socket), std::make_unique<net::PlainTransport>(fd), *this);
+  connection_->readOnAfterFailedWrite();
   connection_->start(true);
   connection_->setTimeout(pool_.cluster().config.connect_timeout);
 }
@@ -58,7 +59,7 @@ void UpstreamConnection::onClosed(std::string_view why) {
   const std::string reason = endpoint_ + ": " + std::string(why.empty() ? "closed" : why);
   const size_t attempts = attempts_left_;
   Pool& pool = pool_;
-  if (opened_) client_.onPeerClosed();
+  if (opened_) client_.onPeerClosed(false);
   pool.remove(*this);
   if (user == nullptr) return;
   if (attempts > 0) pool.connect(*user, attempts - 1);

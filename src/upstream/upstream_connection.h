@@ -28,7 +28,7 @@ class UpstreamConnection final : public net::ConnectionEvents, public http::Wire
 
   void onOpen() override;
   size_t onData(std::string_view bytes) override { return client_.onBytes(bytes); }
-  void onEof() override { client_.onPeerClosed(); }
+  void onEof() override { client_.onPeerClosed(true); }
   void onDrained() override { client_.onWritable(); }
   void onTimeout() override;
   void onClosed(std::string_view why) override;

@@ -1,0 +1,310 @@
+"""What the scenarios share: a real yett in a folder of its own, real peers, and ways to talk to them.
+
+Everything listens on loopback, on free ports, and is ended by the test that started it.
+"""
+import contextlib
+import http.client
+import json
+import os
+import pathlib
+import shutil
+import signal
+import socket
+import socketserver
+import ssl
+import subprocess
+import tempfile
+import threading
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+BINARY = os.environ.get("YETT_TEST_BINARY") or str(ROOT / "build/release/yett")
+SLOW = float(os.environ.get("YETT_TEST_SLOW") or 1)  # sanitizers: limits of time are this much longer
+DOMAIN = "spiffe://example.org"
+RULES = """
+policy "test" {
+  deny "closed" { path = "/admin/**", public_reason = "admin is closed" },
+  allow "frontend" { principal = "spiffe://example.org/frontend" },
+}
+"""
+
+
+def environment():
+    env = {k: v for k, v in os.environ.items() if not k.startswith("YETT_")}
+    return env
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def wait_for(what, condition, seconds=5.0):
+    end = time.monotonic() + seconds * SLOW
+    while time.monotonic() < end:
+        result = condition()
+        if result:
+            return result
+        time.sleep(0.02)
+    raise AssertionError(f"waited {seconds * SLOW:.0f} s in vain for {what}")
+
+
+class Yett:
+    """A folder with certificates, rules and configuration, and the process that serves it."""
+
+    def __init__(self, upstream="127.0.0.1:1", rules=RULES, **changes):
+        self.dir = pathlib.Path(tempfile.mkdtemp(prefix="yett-scenario-"))
+        self.port = free_port()
+        self.admin_port = free_port()
+        self.process = None
+        certs = getattr(Yett, "_certs", None)
+        if certs is None:
+            Yett._certs = certs = pathlib.Path(tempfile.mkdtemp(prefix="yett-certs-"))
+            run("certs", "init", "--dir", str(certs))
+            run("certs", "issue", f"{DOMAIN}/server", "--dir", str(certs), "--dns", "localhost", "--ip", "127.0.0.1")
+            for name in ("frontend", "other"):
+                run("certs", "issue", f"{DOMAIN}/{name}", "--dir", str(certs))
+        self.certs = self.dir / "certs"
+        shutil.copytree(certs, self.certs)
+        (self.dir / "rules").mkdir()
+        self.write_rules(rules)
+        self.config = {
+            "identity": {
+                "svid": {"certificate": "certs/server.pem", "private_key": "certs/server.key"},
+                "trust_bundles": {"example.org": "certs/bundle.pem"},
+            },
+            "listeners": [{"name": "inbound", "address": f"127.0.0.1:{self.port}", "tls": {"client_certificate": "required"},
+                           "routes": [{"path": "/**", "cluster": "app"}]}],
+            "clusters": [{"name": "app", "endpoints": [upstream]}],
+            "policy": {"engines": [{"name": "main", "type": "lua", "path": "rules"}]},
+            "audit": {"database": "yett.db"},
+            "admin": {"address": f"127.0.0.1:{self.admin_port}", "socket": "admin.sock"},
+            "access_log": "access.log",
+        }
+        for key, value in changes.items():
+            self.config[key] = value
+        self.write_config()
+
+    @property
+    def listener(self):
+        return self.config["listeners"][0]
+
+    def plaintext(self):
+        """Callers without TLS: for tests of what is not TLS."""
+        self.listener.pop("tls", None)
+        self.listener["plaintext"] = True
+        self.write_config()
+        return self
+
+    def write_config(self):
+        self.replace("yett.json", json.dumps(self.config, indent=1))
+
+    def write_rules(self, text, name="test.lua"):
+        self.replace(f"rules/{name}", text)
+
+    def replace(self, name, text):
+        path = self.dir / name
+        temporary = path.with_name("." + path.name + ".new")
+        temporary.write_text(text)
+        temporary.chmod(0o600)
+        temporary.rename(path)
+
+    def start(self):
+        self.stderr = open(self.dir / "stderr.log", "ab")
+        self.process = subprocess.Popen([BINARY, "run", "-c", str(self.dir / "yett.json")], stderr=self.stderr, stdout=self.stderr, env=environment())
+        wait_for("yett to listen", lambda: self.process.poll() is not None or "serving" in self.log(), 20)
+        assert self.process.poll() is None, self.log()
+        return self
+
+    def stop(self, how=signal.SIGTERM, expect=0):
+        if self.process is None:
+            return
+        if self.process.poll() is None:
+            self.process.send_signal(how)
+        code = self.process.wait(60 * SLOW)
+        self.process = None
+        self.stderr.close()
+        if expect is not None:
+            assert code == expect, f"yett ended with {code}:\n{self.log()}"
+
+    def __enter__(self):
+        return self.start()
+
+    def __exit__(self, kind, value, trace):
+        try:
+            self.stop(expect=0 if kind is None else None)
+            if kind is None:
+                assert "Sanitizer" not in self.log(), self.log()
+        finally:
+            if kind is not None:
+                print(self.log()[-4000:])
+            shutil.rmtree(self.dir, ignore_errors=True)
+
+    def log(self):
+        return (self.dir / "stderr.log").read_text(errors="replace")
+
+    def access_log(self):
+        return [json.loads(line) for line in (self.dir / "access.log").read_text().splitlines()]
+
+    def rss_mib(self):
+        for line in pathlib.Path(f"/proc/{self.process.pid}/status").read_text().splitlines():
+            if line.startswith("VmRSS"):
+                return int(line.split()[1]) / 1024
+        raise AssertionError("no VmRSS")
+
+    def context(self, who="frontend"):
+        context = ssl.create_default_context(cafile=str(self.certs / "bundle.pem"))
+        if who:
+            context.load_cert_chain(str(self.certs / f"{who}.pem"), str(self.certs / f"{who}.key"))
+        return context
+
+    def connect(self, who="frontend", timeout=10):
+        connection = http.client.HTTPSConnection("localhost", self.port, context=self.context(who), timeout=timeout * SLOW)
+        connection.sock = None
+        return connection
+
+    def raw(self, timeout=10):
+        return socket.create_connection(("127.0.0.1", self.port), timeout * SLOW)
+
+    def raw_tls(self, who="frontend", timeout=10):
+        return self.context(who).wrap_socket(self.raw(timeout), server_hostname="localhost")
+
+    def get(self, path="/", who="frontend", method="GET", headers=None, body=None):
+        connection = self.connect(who)
+        try:
+            connection.request(method, path, body=body, headers=headers or {})
+            response = connection.getresponse()
+            return response.status, dict((k.lower(), v) for k, v in response.getheaders()), response.read()
+        finally:
+            connection.close()
+
+    def curl(self, path, *args, who="frontend"):
+        command = ["curl", "-sS", "-m", str(30 * SLOW), "--cacert", str(self.certs / "bundle.pem")]
+        if who:
+            command += ["--cert", str(self.certs / f"{who}.pem"), "--key", str(self.certs / f"{who}.key")]
+        return subprocess.run([*command, *args, f"https://localhost:{self.port}{path}"], capture_output=True, timeout=120 * SLOW)
+
+    def query(self, *args):
+        out = run("log", "query", "--log", str(self.dir / "yett.db"), "--format", "json", "--limit", "1000000", *args)
+        return [json.loads(line) for line in out.splitlines()]
+
+    def verify(self):
+        done = subprocess.run([BINARY, "log", "verify", "--log", str(self.dir / "yett.db"), "--format", "json"], capture_output=True, text=True, env=environment())
+        return json.loads(done.stdout)
+
+    def admin(self, path):
+        connection = http.client.HTTPConnection("127.0.0.1", self.admin_port, timeout=10 * SLOW)
+        try:
+            connection.request("GET", path)
+            response = connection.getresponse()
+            return response.status, response.read().decode()
+        finally:
+            connection.close()
+
+
+def run(*args):
+    done = subprocess.run([BINARY, *args], capture_output=True, text=True, env=environment())
+    assert done.returncode == 0, f"yett {' '.join(args)}: {done.returncode}\n{done.stdout}{done.stderr}"
+    return done.stdout
+
+
+class Service:
+    """An upstream made of one function: handle(connection) for each accepted socket."""
+
+    def __init__(self, handle):
+        service = self
+        self.connections = 0
+
+        class Handler(socketserver.BaseRequestHandler):
+            def handle(self):
+                service.connections += 1
+                with contextlib.suppress(OSError):
+                    handle(self.request)
+
+        class Server(socketserver.ThreadingTCPServer):
+            allow_reuse_address = True
+            daemon_threads = True
+            request_queue_size = 256
+
+        self.server = Server(("127.0.0.1", 0), Handler)
+        self.address = "127.0.0.1:%d" % self.server.server_address[1]
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.server.shutdown()
+        self.server.server_close()
+
+
+def read_head(connection):
+    data = b""
+    while b"\r\n\r\n" not in data:
+        piece = connection.recv(65536)
+        if not piece:
+            return None
+        data += piece
+    head, rest = data.split(b"\r\n\r\n", 1)
+    return head.decode("latin-1"), rest
+
+
+def echo(connection):
+    """Answers each request (bodies by Content-Length only) with its own head."""
+    while True:
+        got = read_head(connection)
+        if got is None:
+            return
+        head, rest = got
+        length = 0
+        for line in head.split("\r\n")[1:]:
+            if line.lower().startswith("content-length:"):
+                length = int(line.split(":")[1])
+        while len(rest) < length:
+            rest += connection.recv(65536)
+        body = head.encode("latin-1")
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+
+
+class Nginx:
+    """A real nginx that serves a folder and answers /slow, /echo and uploads."""
+
+    def __init__(self):
+        self.dir = pathlib.Path(tempfile.mkdtemp(prefix="yett-nginx-"))
+        self.port = free_port()
+        self.address = f"127.0.0.1:{self.port}"
+        (self.dir / "www").mkdir()
+        (self.dir / "www/index.html").write_text("hello from nginx\n")
+        self.dir.chmod(0o755)
+        (self.dir / "nginx.conf").write_text(f"""
+daemon off; master_process off; pid {self.dir}/pid; error_log stderr crit;
+events {{ worker_connections 4096; }}
+http {{
+  access_log off; keepalive_requests 1000000; client_max_body_size 0;
+  client_body_temp_path {self.dir}/body; proxy_temp_path {self.dir}/proxy; fastcgi_temp_path {self.dir}/f; uwsgi_temp_path {self.dir}/u; scgi_temp_path {self.dir}/s;
+  server {{
+    listen 127.0.0.1:{self.port};
+    root {self.dir}/www;
+    location /hello {{ return 200 "hello\\n"; }}
+    location /v1 {{ return 200 "one\\n"; }}
+    location /v2 {{ return 200 "two\\n"; }}
+  }}
+}}
+""")
+
+    def __enter__(self):
+        self.process = subprocess.Popen(["nginx", "-c", str(self.dir / "nginx.conf"), "-p", str(self.dir)], stderr=subprocess.DEVNULL)
+        wait_for("nginx to listen", self._up, 10)
+        return self
+
+    def _up(self):
+        with contextlib.suppress(OSError):
+            socket.create_connection(("127.0.0.1", self.port), 1).close()
+            return True
+        return False
+
+    def __exit__(self, *_):
+        self.process.terminate()
+        self.process.wait(10)
+        shutil.rmtree(self.dir, ignore_errors=True)

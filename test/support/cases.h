@@ -1,0 +1,22 @@
+// Cases as data: Markdown files with `http` blocks, in the notation of llhttp's tests.
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace yett::test {
+
+struct MarkdownCase {
+  std::string file;
+  std::string title;
+  std::string meta;    ///< the comment before the block
+  std::string input;   ///< the bytes, escapes undone, lines ended by CRLF
+  std::string expect;  ///< the block after it
+};
+
+/// All cases of a Markdown file; none where it does not exist.
+std::vector<MarkdownCase> readMarkdownCases(const std::string& path);
+/// Markdown files of a folder, in order.
+std::vector<std::string> markdownFiles(const std::string& folder);
+
+}  // namespace yett::test

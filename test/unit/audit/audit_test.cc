@@ -1,0 +1,193 @@
+#include <catch2/catch.hpp>
+#include <filesystem>
+#include <thread>
+
+#include "audit/cbor.h"
+#include "audit/reader.h"
+#include "audit/verifier.h"
+#include "audit/writer.h"
+#include "support/temp_dir.h"
+
+using namespace yett;
+
+namespace {
+
+audit::DecisionRecord decision(std::string_view id) {
+  audit::DecisionRecord r;
+  r.id = id;
+  r.time_micros = 1'800'000'000'000'000;
+  r.listener = "inbound";
+  r.principal = "spiffe://example.org/a";
+  r.method = "GET";
+  r.path = "/orders/42";
+  r.allow = true;
+  r.policy = "orders";
+  r.rule = "reads";
+  return r;
+}
+
+void writeSome(const std::string& path, int count) {
+  base::Metrics metrics;
+  auto writer = audit::Writer::open({path, base::Millis(1), 1000}, metrics, [](const std::string&) {});
+  REQUIRE(writer.ok());
+  for (int i = 0; i < count; ++i) {
+    const std::string id = "id-" + std::to_string(i);
+    const uint64_t ticket = writer.value()->append(decision(id));
+    REQUIRE(ticket != 0);
+    writer.value()->append(ticket, audit::OutcomeRecord{200, "127.0.0.1:9000", 0, 5, 100, "complete"});
+  }
+}
+
+std::string brokenness(const std::string& path) {
+  const auto v = audit::verify(path, [](int64_t) {});
+  REQUIRE(v.ok());
+  return v.value().broken;
+}
+
+void sql(const std::string& path, const std::string& text) {
+  auto db = store::Database::open(path, store::Database::Mode::kWrite);
+  REQUIRE(db.ok());
+  REQUIRE(db.value().execute(text).ok());
+}
+
+}  // namespace
+
+TEST_CASE("cbor: deterministic form, and nothing else is read") {
+  std::string out;
+  audit::CborWriter w(out);
+  w.map(2);
+  w.integer(0);
+  w.integer(-500);
+  w.integer(24);
+  w.text("a\xff");
+  CHECK(out == std::string("\xa2\x00\x39\x01\xf3\x18\x18\x42" "a\xff", 10));
+  audit::CborReader longer(std::string_view("\x18\x05", 2));  // 5 in two bytes
+  longer.integer();
+  CHECK_FALSE(longer.ok());
+  audit::CborReader wide(std::string_view("\x19\x00\x18", 3));
+  wide.integer();
+  CHECK_FALSE(wide.ok());
+}
+
+TEST_CASE("audit: what is appended can be read, joined with its outcome, and verifies") {
+  const test::TempDir dir;
+  const std::string path = dir.path("yett.db");
+  writeSome(path, 50);
+  auto reader = audit::Reader::open(path);
+  REQUIRE(reader.ok());
+  audit::Query query;
+  query.limit = 1000;
+  const auto rows = reader.value().decisions(query).value();
+  REQUIRE(rows.size() == 50);
+  CHECK(rows[7].id == "id-7");
+  CHECK(rows[7].ended);
+  CHECK(rows[7].status == 200);
+  query.principal = "spiffe://example.org/*";
+  query.rule = "reads";
+  query.effect = "allow";
+  query.limit = 3;
+  CHECK(reader.value().decisions(query).value().size() == 3);
+  query.effect = "deny";
+  CHECK(reader.value().decisions(query).value().empty());
+  const auto v = audit::verify(path, [](int64_t) {}).value();
+  CHECK(v.broken.empty());
+  CHECK(v.links == 101);
+  CHECK(v.gaps == 0);
+}
+
+TEST_CASE("audit: a second start goes on with the same chain") {
+  const test::TempDir dir;
+  writeSome(dir.path("yett.db"), 3);
+  writeSome(dir.path("yett.db"), 3);
+  const auto v = audit::verify(dir.path("yett.db"), [](int64_t) {}).value();
+  CHECK(v.broken.empty());
+  CHECK(v.links == 13);
+  CHECK(v.gaps == 0);
+}
+
+TEST_CASE("audit: every kind of tampering is found, at its record") {
+  struct Case {
+    const char* what;
+    const char* sql;
+    const char* found;
+  };
+  const Case cases[] = {
+      {"content of a link", "UPDATE links SET bytes = zeroblob(20) WHERE seq = 6", "record 6: its content was changed"},
+      {"a removed link", "DELETE FROM links WHERE seq = 6", "record 7: it does not follow"},
+      {"a removed record, everywhere", "DELETE FROM links WHERE seq = 6; DELETE FROM decisions WHERE seq = 6", "record 7: it does not follow"},
+      {"a removed first link", "DELETE FROM links WHERE seq = 1", "record 2: the log does not begin"},
+      {"swapped links", "UPDATE links SET seq = -1 WHERE seq = 4; UPDATE links SET seq = 4 WHERE seq = 6; UPDATE links SET seq = 6 WHERE seq = -1", "record 4: it does not follow"},
+      {"an inserted link", "INSERT INTO links SELECT 1000, kind, prev, bytes, hash FROM links WHERE seq = 4", "record 1000: it does not follow"},
+      {"a hash", "UPDATE links SET hash = zeroblob(32) WHERE seq = 6", "record 6: its content was changed"},
+      {"a row of the plain table", "UPDATE decisions SET effect = 'deny' WHERE seq = 4", "record 4: column `effect`"},
+      {"a removed row", "DELETE FROM decisions WHERE seq = 4", "record 4: its row is missing"},
+      {"an inserted row", "INSERT INTO decisions SELECT 999, id, time, listener, route, principal, method, host, path, raw_target, effect, policy, rule, reason, errors, engine, policy_digest, "
+                          "cached, eval_ns, reads FROM decisions WHERE seq = 4",
+       "record 999: a row in table `decisions`"},
+      {"an outcome", "UPDATE outcomes SET status = 500 WHERE decision_seq = 4", "column `status`"},
+  };
+  for (const auto& c : cases) {
+    INFO(c.what);
+    const test::TempDir dir;
+    const std::string path = dir.path("yett.db");
+    writeSome(path, 10);
+    REQUIRE(brokenness(path).empty());
+    sql(path, c.sql);
+    INFO(brokenness(path));
+    CHECK(brokenness(path).find(c.found) != std::string::npos);
+  }
+}
+
+TEST_CASE("audit: numbers that a crash lost are a visible gap, and the chain is whole") {
+  const test::TempDir dir;
+  const std::string path = dir.path("yett.db");
+  writeSome(path, 5);
+  sql(path, "UPDATE meta SET value = 5000 WHERE name = 'lease'");  // as a crash leaves it
+  writeSome(path, 5);
+  const auto v = audit::verify(path, [](int64_t) {}).value();
+  CHECK(v.broken.empty());
+  CHECK(v.gaps == 1);
+  CHECK(v.last_seq == 5010);
+}
+
+TEST_CASE("audit: a second process on the same file is refused, and the file is for its owner alone") {
+  const test::TempDir dir;
+  base::Metrics metrics;
+  const audit::AuditConfig config{dir.path("yett.db"), base::Millis(1), 1000};
+  auto first = audit::Writer::open(config, metrics, [](const std::string&) {});
+  REQUIRE(first.ok());
+  auto second = audit::Writer::open(config, metrics, [](const std::string&) {});
+  REQUIRE_FALSE(second.ok());
+  CHECK(second.error().message.find("another process writes") != std::string::npos);
+  CHECK((std::filesystem::status(config.database).permissions() & std::filesystem::perms(077)) == std::filesystem::perms::none);
+}
+
+TEST_CASE("audit: a full queue takes no decision") {
+  base::BatchQueue queue({100, 3});
+  CHECK(queue.push("a"));
+  CHECK(queue.push("b"));
+  CHECK(queue.push("c"));
+  CHECK_FALSE(queue.push("d"));
+  CHECK(queue.refused() == 1);
+  std::string batch;
+  CHECK(queue.take(batch, std::chrono::milliseconds(0), std::chrono::milliseconds(0)) == 3);
+  CHECK(batch == "abc");
+  CHECK(queue.push("e"));
+}
+
+TEST_CASE("audit: while another holds the database, decisions are refused; nothing that was taken is lost") {
+  const test::TempDir dir;
+  const std::string path = dir.path("yett.db");
+  base::Metrics metrics;
+  auto writer = audit::Writer::open({path, base::Millis(1), 1000}, metrics, [](const std::string&) {});
+  REQUIRE(writer.ok());
+  int taken = 0;
+  {
+    auto reader = store::Database::open(path, store::Database::Mode::kRead);  // no harm
+    REQUIRE(reader.ok());
+    for (int i = 0; i < 100; ++i) taken += writer.value()->append(decision("x")) != 0 ? 1 : 0;
+  }
+  writer.value().reset();
+  CHECK(taken == 100);
+  CHECK(audit::verify(path, [](int64_t) {}).value().links == 101);
+}

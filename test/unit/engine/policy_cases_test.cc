@@ -1,0 +1,153 @@
+#include <catch2/catch.hpp>
+#include <chrono>
+
+#include "base/file.h"
+#include "base/json.h"
+#include "engine/lua_engine.h"
+#include "policy/policy_set.h"
+#include "support/temp_dir.h"
+
+using namespace yett;
+
+namespace {
+
+json::Value readCases(const std::string& name) {
+  auto text = base::readFile(YETT_SOURCE_DIR "/test/cases/policy/" + name);
+  REQUIRE(text.ok());
+  auto parsed = json::parse(text.value(), false);
+  INFO((parsed.ok() ? "" : parsed.error().message));
+  REQUIRE(parsed.ok());
+  return std::move(parsed).value();
+}
+
+std::shared_ptr<const engine::LuaRuleSet> load(const json::Value& c, const test::TempDir& dir, std::vector<std::string>& problems) {
+  for (const auto& [name, text] : c.find("files")->fields) dir.write("rules/" + name, text.text);
+  auto source = engine::PolicySource::read(dir.path("rules"));
+  REQUIRE(source.ok());
+  return engine::LuaRuleSet::load(std::move(source).value(), problems);
+}
+
+std::string textOr(const json::Value& v, const char* key, const char* fallback) {
+  const auto* found = v.find(key);
+  return found != nullptr ? found->text : fallback;
+}
+
+identity::Principal principalOf(const std::string& id) {
+  identity::Principal out;
+  if (id.empty()) return out;
+  const auto slash = std::min(id.find('/', 9), id.size());
+  out.kind = identity::Principal::Kind::kX509Svid;
+  out.id = id;
+  out.trust_domain = id.substr(9, slash - 9);
+  out.path = id.substr(slash);
+  return out;
+}
+
+struct Outcome {
+  std::string what;  // "allow rule"
+  policy::Decision decision;
+  int64_t micros;
+};
+
+Outcome decide(policy::PolicyEvaluator& evaluator, const json::Value& r) {
+  const auto principal = principalOf(textOr(r, "principal", ""));
+  const std::string method = textOr(r, "method", "GET"), host = textOr(r, "host", "h"), path = textOr(r, "path", "/"), query = textOr(r, "query", "");
+  std::vector<policy::Header> headers;
+  if (const auto* list = r.find("headers")) {
+    for (const auto& pair : list->items) headers.push_back({pair.items[0].text, pair.items[1].text});
+  }
+  policy::CheckRequest request;
+  request.method = method;
+  request.host = host;
+  request.path = path;
+  request.query = query;
+  request.headers = headers;
+  request.principal = &principal;
+  request.source = target::IpAddress::parse(textOr(r, "source", "127.0.0.1")).value();
+  policy::AttributeReader reader;
+  Outcome out;
+  const auto began = std::chrono::steady_clock::now();
+  evaluator.decide(request, reader, out.decision);
+  out.micros = std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() - began).count();
+  out.what = std::string(out.decision.allow ? "allow " : "deny ") + std::string(out.decision.rule);
+  return out;
+}
+
+}  // namespace
+
+TEST_CASE("policy: the cases of language and sandbox decide as they say") {
+  for (const char* file : {"language.json", "sandbox.json"}) {
+    for (const auto& c : readCases(file).items) {
+      INFO(c.find("name")->text);
+      const test::TempDir dir;
+      std::vector<std::string> problems;
+      auto rules = load(c, dir, problems);
+      INFO((problems.empty() ? "" : problems[0]));
+      REQUIRE(rules != nullptr);
+      auto set = std::make_shared<const policy::PolicySet>(std::vector<policy::LoadedEngine>{{"main", false, rules}}, policy::Budget{});
+      auto evaluator = policy::PolicyEvaluator::create(set);
+      REQUIRE(evaluator.ok());
+      for (int round = 0; round < 2; ++round) {  // twice: the first must leave nothing behind
+        for (const auto& r : c.find("requests")->items) {
+          const Outcome outcome = decide(*evaluator.value(), r);
+          INFO(textOr(r, "method", "GET") << " " << textOr(r, "path", "/") << " errors: " << outcome.decision.errors);
+          CHECK(outcome.what.starts_with(textOr(r, "expect", "?")));
+          CHECK(outcome.decision.errors.find(textOr(r, "error", "")) != std::string::npos);
+          if (r.find("error") == nullptr) CHECK(outcome.decision.errors.empty());
+          if (const auto* reason = r.find("reason")) CHECK(outcome.decision.reason == reason->text);
+          CHECK(outcome.micros < 400'000);
+        }
+      }
+    }
+  }
+}
+
+TEST_CASE("policy: every problem is reported, with its place") {
+  for (const auto& c : readCases("problems.json").items) {
+    INFO(c.find("name")->text);
+    const test::TempDir dir;
+    std::vector<std::string> problems;
+    CHECK(load(c, dir, problems) == nullptr);
+    std::string all;
+    for (const auto& problem : problems) all += problem + "\n";
+    INFO(all);
+    for (const auto& wanted : c.find("problems")->items) CHECK(all.find(wanted.text) != std::string::npos);
+  }
+}
+
+TEST_CASE("policy: a file that others may write is refused") {
+  const test::TempDir dir;
+  dir.write("rules/p.lua", "policy 'p' { deny 'a' {} }");
+  std::filesystem::permissions(dir.path("rules/p.lua"), std::filesystem::perms(0666));
+  const auto source = engine::PolicySource::read(dir.path("rules"));
+  REQUIRE_FALSE(source.ok());
+  CHECK(source.error().message.find("chmod go-w") != std::string::npos);
+}
+
+TEST_CASE("policy: dot-files and tests are no policies, and do not change who is allowed") {
+  const test::TempDir dir;
+  dir.write("rules/p.lua", "policy 'p' { deny 'a' {} }");
+  dir.write("rules/.hidden.lua", "this is not Lua");
+  dir.write("rules/p_test.lua", "this is not Lua");
+  std::vector<std::string> problems;
+  CHECK(engine::LuaRuleSet::load(engine::PolicySource::read(dir.path("rules")).value(), problems) != nullptr);
+}
+
+TEST_CASE("policy: what a condition read is noted, absence too") {
+  const test::TempDir dir;
+  dir.write("rules/p.lua", "policy 'p' { allow 'a' { principal = anyone, when = function(r) return has(r.header, 'x') or r.method == 'GET' end } }");
+  std::vector<std::string> problems;
+  auto rules = engine::LuaRuleSet::load(engine::PolicySource::read(dir.path("rules")).value(), problems);
+  auto set = std::make_shared<const policy::PolicySet>(std::vector<policy::LoadedEngine>{{"main", false, rules}}, policy::Budget{});
+  auto evaluator = policy::PolicyEvaluator::create(set);
+  identity::Principal anonymous;
+  policy::CheckRequest request;
+  request.method = "GET";
+  request.path = "/";
+  request.principal = &anonymous;
+  policy::AttributeReader reader;
+  policy::Decision decision;
+  evaluator.value()->decide(request, reader, decision);
+  CHECK(decision.allow);
+  CHECK(reader.readsJson() == R"({"header.x":null,"method":"GET"})");
+}

@@ -1,0 +1,63 @@
+#include <catch2/catch.hpp>
+#include <thread>
+
+#include "net/event_loop.h"
+
+using namespace yett;
+
+TEST_CASE("event loop: timers fire in time, in order, and not after cancel") {
+  net::EventLoop loop;
+  std::vector<int> fired;
+  net::Timer a([&] { fired.push_back(1); });
+  net::Timer b([&] { fired.push_back(2); });
+  net::Timer c([&] { fired.push_back(3); });
+  net::Timer end([&] { loop.stop(); });
+  loop.schedule(b, base::Millis(60));
+  loop.schedule(a, base::Millis(20));
+  loop.schedule(c, base::Millis(40));
+  loop.schedule(end, base::Millis(120));
+  c.cancel();
+  loop.run();
+  CHECK(fired == std::vector<int>{1, 2});
+}
+
+TEST_CASE("event loop: a timer may move or destroy others, and itself, while it fires") {
+  net::EventLoop loop;
+  int count = 0;
+  auto victim = std::make_unique<net::Timer>([&] { count += 100; });
+  net::Timer* again_ptr = nullptr;
+  net::Timer again([&] {
+    victim.reset();
+    if (++count < 3) loop.schedule(*again_ptr, base::Millis(8));
+    else loop.stop();
+  });
+  again_ptr = &again;
+  loop.schedule(again, base::Millis(10));
+  loop.schedule(*victim, base::Millis(10));
+  loop.run();
+  CHECK(count == 3);
+}
+
+TEST_CASE("event loop: a timer longer than one turn of the wheel is not early") {
+  net::EventLoop loop;
+  bool early = false;
+  net::Timer far([&] { early = true; });
+  net::Timer end([&] { loop.stop(); });
+  loop.schedule(far, base::Millis(8 * 1024 + 50));
+  loop.schedule(end, base::Millis(100));
+  loop.run();
+  CHECK_FALSE(early);
+}
+
+TEST_CASE("event loop: posts from another thread run on the loop, in order") {
+  net::EventLoop loop;
+  std::vector<int> seen;
+  std::thread other([&] {
+    for (int i = 0; i < 1000; ++i) loop.post([&seen, i] { seen.push_back(i); });
+    loop.stop();
+  });
+  loop.run();
+  other.join();
+  REQUIRE(seen.size() == 1000);
+  CHECK(std::is_sorted(seen.begin(), seen.end()));
+}
