@@ -112,8 +112,9 @@ class Yett:
 
     def start(self):
         self.stderr = open(self.dir / "stderr.log", "ab")
+        before = self.log().count(" serving ")
         self.process = subprocess.Popen([BINARY, "run", "-c", str(self.dir / "yett.json")], stderr=self.stderr, stdout=self.stderr, env=environment())
-        wait_for("yett to listen", lambda: self.process.poll() is not None or "serving" in self.log(), 20)
+        wait_for("yett to listen", lambda: self.process.poll() is not None or self.log().count(" serving ") > before, 20)
         assert self.process.poll() is None, self.log()
         return self
 

@@ -1,0 +1,62 @@
+#!/usr/bin/env python3
+"""Fails where schemas/config.schema.json and the parser do not know the same keys, or an example breaks the schema."""
+import json
+import pathlib
+import re
+import sys
+
+root = pathlib.Path(__file__).resolve().parent.parent
+schema = json.loads((root / "schemas/config.schema.json").read_text())
+problems = []
+
+
+def keys_of(node):
+    found = set()
+    if isinstance(node, dict):
+        for key, value in node.items():
+            if key == "properties":
+                found |= set(value)
+            found |= keys_of(value)
+    elif isinstance(node, list):
+        for value in node:
+            found |= keys_of(value)
+    return found
+
+
+source = (root / "src/config/config.cc").read_text()
+parsed = set(re.findall(r'\.(?:text|requiredText|texts|flag|number|duration|size|choice|object|objects|entries|has)\("(\w+)"', source))
+for key in sorted(parsed ^ keys_of(schema)):
+    problems.append(f"`{key}` is known to {'the parser' if key in parsed else 'the schema'} alone")
+
+
+def check(value, rule, where):
+    if "$ref" in rule:
+        rule = schema["$defs"][rule["$ref"].split("/")[-1]]
+    kinds = {"object": dict, "array": list, "string": str, "integer": int, "boolean": bool}
+    if "type" in rule and not isinstance(value, kinds[rule["type"]]):
+        problems.append(f"{where}: is no {rule['type']}")
+    elif "enum" in rule and value not in rule["enum"]:
+        problems.append(f"{where}: not one of {rule['enum']}")
+    elif isinstance(value, dict):
+        for key in rule.get("required", []):
+            if key not in value:
+                problems.append(f"{where}: `{key}` is missing")
+        for key, item in value.items():
+            inner = rule.get("properties", {}).get(key, rule.get("additionalProperties"))
+            if not inner:
+                problems.append(f"{where}/{key}: unknown")
+            else:
+                check(item, inner, f"{where}/{key}")
+    elif isinstance(value, list):
+        for i, item in enumerate(value):
+            check(item, rule.get("items", {}), f"{where}/{i}")
+    elif isinstance(value, str) and "pattern" in rule and not re.search(rule["pattern"], value):
+        problems.append(f"{where}: does not match {rule['pattern']}")
+
+
+examples = sorted((root / "examples").glob("*/yett.json"))
+for path in examples:
+    text = re.sub(r'("(?:[^"\\]|\\.)*")|//[^\n]*|/\*.*?\*/', lambda m: m.group(1) or "", path.read_text(), flags=re.S)
+    check(json.loads(text), schema, path.relative_to(root).as_posix())
+print("\n".join(problems) if problems else f"schema: ok, {len(parsed)} keys, {len(examples)} examples")
+sys.exit(1 if problems else 0)

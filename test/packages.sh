@@ -1,0 +1,44 @@
+# What Debian 12 must have before Yett can be built and tested; sourced by the scripts that install it.
+BUILD_PACKAGES="g++ cmake ninja-build ccache pkg-config libpoco-dev libssl-dev libre2-dev liblua5.4-dev libjsoncpp-dev libsqlite3-dev libcli11-dev"
+DEMO_PACKAGES="python3 curl openssl ca-certificates"
+TEST_PACKAGES="catch2 nginx-light procps"
+
+# install PACKAGE...: installs those that are missing, and says so.
+install_packages() {
+  local missing=()
+  for package in "$@"; do
+    dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing+=("$package")
+  done
+  [ ${#missing[@]} -gt 0 ] || return 0
+  echo "== installing ${missing[*]}"
+  local sudo=""
+  if [ "$(id -u)" != 0 ]; then
+    command -v sudo >/dev/null || { echo "error: these packages are missing and this is not root: ${missing[*]}" >&2; return 1; }
+    sudo=sudo
+  fi
+  local log
+  log=$(mktemp)
+  if ! { $sudo apt-get update -qq && $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "${missing[@]}"; } >"$log" 2>&1; then
+    tail -20 "$log" >&2
+    echo "error: cannot install ${missing[*]} (log: $log)" >&2
+    return 1
+  fi
+  rm -f "$log"
+}
+
+# build PRESET [TARGET...]: configures and builds, quietly unless it fails.
+build() {
+  local preset=$1 log began
+  shift
+  log=$(mktemp)
+  began=$(date +%s)
+  echo "== building $preset"
+  if ! { cmake --preset "$preset" && cmake --build --preset "$preset" ${@:+--target "$@"}; } >"$log" 2>&1; then
+    grep -E 'error|FAILED' "$log" | head -40 >&2
+    tail -5 "$log" >&2
+    echo "error: building $preset failed (log: $log)" >&2
+    return 1
+  fi
+  rm -f "$log"
+  echo "   built in $(($(date +%s) - began)) s"
+}

@@ -1,0 +1,93 @@
+#!/usr/bin/env bash
+# Installs what is missing, builds Yett three times (optimised, ASan+UBSan, TSan) and runs all tests.
+# The last line counts them. Works from a clean clone on Debian 12, as root or with sudo.
+#   --quick     only the optimised build's scenarios and the unit tests under ASan
+#   --interop   also against peers from other registries (test/interop); skips what cannot be had
+#   --full      also the tests that take an hour
+set -euo pipefail
+cd "$(dirname "$0")/.."
+. test/packages.sh
+
+quick=false
+interop=false
+full=false
+for word in "$@"; do
+  case "$word" in
+    --quick) quick=true ;;
+    --interop) interop=true ;;
+    --full) full=true ;;
+    *) echo "usage: test/run.sh [--quick] [--interop] [--full]" >&2; exit 2 ;;
+  esac
+done
+
+began=$(date +%s)
+passed=0
+failed=0
+skipped=0
+out=$(mktemp)
+trap 'rm -f "$out"' EXIT
+ulimit -n 65536 2>/dev/null || ulimit -n "$(ulimit -Hn)"
+
+
+unit() { # PRESET
+  echo "== unit tests ($1)"
+  local ok=true
+  "build/$1/test/yett_unit" --use-colour no >"$out" 2>&1 || ok=false
+  $ok || grep -v '^\.*$' "$out" | tail -80
+  # "All tests passed (N assertions in M test cases)" or "test cases: M | P passed | F failed"
+  if $ok; then
+    local cases
+    cases=$(sed -n 's/.* in \([0-9]*\) test cases*).*/\1/p' "$out" | tail -1)
+    passed=$((passed + cases))
+    echo "   $cases cases passed"
+  else
+    passed=$((passed + $(sed -n 's/^test cases:.*| *\([0-9]*\) passed.*/\1/p' "$out" | tail -1 | grep . || echo 0)))
+    failed=$((failed + $(sed -n 's/^test cases:.*| *\([0-9]*\) failed.*/\1/p' "$out" | tail -1 | grep . || echo 1)))
+  fi
+}
+
+scenarios() { # PRESET SLOWNESS MODULE...
+  local preset=$1 slow=$2
+  shift 2
+  echo "== scenarios ($preset): $*"
+  local ok=true
+  (cd test/scenario && YETT_TEST_BINARY="$PWD/../../build/$preset/yett" YETT_TEST_SLOW=$slow timeout 1500 /usr/bin/python3 -W ignore -m unittest -v "$@") >"$out" 2>&1 || ok=false
+  grep -E '^  [0-9]|^test_.*ok$|^ok$' "$out" | grep -E '^  ' || true
+  $ok || tail -100 "$out"
+  local ran bad
+  ran=$(sed -n 's/^Ran \([0-9]*\) tests* in.*/\1/p' "$out" | tail -1)
+  bad=$(sed -n 's/^FAILED (//p' "$out" | tail -1 | grep -oE '(failures|errors)=[0-9]+' | cut -d= -f2 | paste -sd+ | grep . || echo 0)
+  bad=$((bad))
+  $ok || [ "$bad" -gt 0 ] || bad=1
+  ran=${ran:-1}
+  passed=$((passed + ran - bad))
+  failed=$((failed + bad))
+  echo "   $((ran - bad)) of $ran passed"
+}
+
+install_packages $BUILD_PACKAGES $DEMO_PACKAGES $TEST_PACKAGES
+
+echo "== architecture"
+if python3 test/check_arrows.py && python3 test/check_schema.py; then passed=$((passed + 2)); else failed=$((failed + 1)); fi
+
+export ASAN_OPTIONS=detect_leaks=1:abort_on_error=0 UBSAN_OPTIONS=print_stacktrace=1 TSAN_OPTIONS=halt_on_error=0:second_deadlock_stack=1
+build release yett
+scenarios release 1 test_identity test_proxy test_life test_cli test_examples
+build dev
+unit dev
+if ! $quick; then
+  YETT_TEST_BODY=$((64 << 20)) YETT_TEST_CONNECTIONS=500 scenarios dev 4 test_identity test_proxy test_life test_cli
+  build tsan
+  unit tsan
+  YETT_TEST_BODY=$((32 << 20)) YETT_TEST_CONNECTIONS=300 scenarios tsan 5 test_proxy test_life
+fi
+if $interop; then
+  echo "== interop: no peers from other registries are used yet"
+fi
+if $full; then
+  echo "== full: no tests of an hour yet"
+fi
+
+echo "== done in $(($(date +%s) - began)) s"
+echo "$passed passed, $failed failed, $skipped skipped"
+[ "$failed" = 0 ]

@@ -1,0 +1,154 @@
+"""What a person sees on the command line, above all when something is wrong."""
+import json
+import os
+import pathlib
+import signal
+import sqlite3
+import subprocess
+import tempfile
+import time
+import unittest
+
+from harness import BINARY, DOMAIN, SLOW, Nginx, Yett, environment, run, wait_for
+
+
+def yett(*args, env=None, cwd=None):
+    done = subprocess.run([BINARY, *args], capture_output=True, text=True, env={**environment(), **(env or {})}, cwd=cwd, timeout=60 * SLOW)
+    return done.returncode, done.stdout, done.stderr
+
+
+class CommandLine(unittest.TestCase):
+    def test_version_help_and_wrong_usage(self):
+        self.assertEqual(yett("version")[0], 0)
+        self.assertRegex(yett("version")[1], r"^yett \d+\.\d+\.\d+\n$")
+        self.assertEqual(yett("--help")[0], 0)
+        for args in ((), ("rum",), ("run", "--confg", "x"), ("log",), ("log", "query", "--effect", "maybe"), ("certs", "issue")):
+            self.assertEqual(yett(*args)[0], 2, args)
+        code, _, err = yett("version", env={"YETT_CONFG": "x"})
+        self.assertEqual(code, 2)
+        self.assertIn("unknown variable `YETT_CONFG`, did you mean `YETT_CONFIG`?", err)
+        code, _, err = yett("run", "-c", "/nonexistent.json")
+        self.assertEqual(code, 2)
+        self.assertIn("/nonexistent.json: cannot open: No such file or directory", err)
+
+    def test_check_says_every_problem_at_once(self):
+        y = Yett("127.0.0.1:1", rules='policy "p" {\n  allow "a" { principal = anyone, pathh = "/x" },\n}')
+        y.config["listeners"][0]["adress"] = y.config["listeners"][0].pop("address")
+        y.write_config()
+        code, out, err = yett("check", "-c", str(y.dir / "yett.json"))
+        self.assertEqual(code, 2)
+        self.assertIn("/listeners/0/adress: unknown key, did you mean `address`?", err)
+        self.assertIn("policy test.lua:2: rule `a`: unknown field `pathh`, did you mean `path`?", err)
+        self.assertTrue(err.endswith("yett: 3 problems\n"), err)
+        self.assertEqual(yett("run", "-c", str(y.dir / "yett.json"))[0], 2)
+        self.assertEqual(yett("check", str(y.dir / "rules"))[0], 2)
+        y.write_rules('policy "p" { allow "a" { principal = anyone } }')
+        code, out, _ = yett("check", str(y.dir / "rules"))
+        self.assertEqual(code, 0)
+        self.assertIn("1 allow and 0 deny rules", out)
+
+    def test_unsafe_files_are_refused(self):
+        y = Yett("127.0.0.1:1")
+        (y.certs / "server.key").chmod(0o644)
+        code, _, err = yett("check", "-c", str(y.dir / "yett.json"))
+        self.assertEqual(code, 2)
+        self.assertIn("others may read or write this key: run `chmod go-rwx` on it", err)
+        (y.certs / "server.key").chmod(0o600)
+        (y.dir / "rules/test.lua").chmod(0o666)
+        self.assertIn("run `chmod go-w` on it", yett("check", "-c", str(y.dir / "yett.json"))[2])
+
+    def test_certs(self):
+        with tempfile.TemporaryDirectory() as d:
+            self.assertEqual(yett("certs", "init", cwd=d)[0], 0)
+            self.assertEqual(yett("certs", "init", cwd=d)[0], 2)
+            code, out, _ = yett("certs", "issue", f"{DOMAIN}/ns/a", cwd=d)
+            self.assertEqual(code, 0)
+            self.assertEqual(os.stat(f"{d}/certs/dev/a.key").st_mode & 0o777, 0o600)
+            code, out, _ = yett("certs", "inspect", "certs/dev/a.pem", cwd=d)
+            self.assertIn(f"spiffe id   {DOMAIN}/ns/a", out)
+            self.assertEqual(yett("certs", "issue", "spiffe://Example.org/a", cwd=d)[0], 2)
+            self.assertEqual(yett("certs", "issue", DOMAIN, cwd=d)[0], 2)
+            self.assertIn("cannot open", yett("certs", "inspect", "none.pem", cwd=d)[2])
+
+    def test_log_query_tail_and_verify(self):
+        with Nginx() as nginx, Yett(nginx.address) as y:
+            log = str(y.dir / "yett.db")
+            tail = subprocess.Popen([BINARY, "log", "tail", "--log", log], stdout=subprocess.PIPE, text=True, env=environment())
+            y.get("/hello")
+            y.get("/hello?secret=1", who="other")
+            y.get("/admin/x")
+            wait_for("three records", lambda: len(y.query()) == 3)
+            self.assertEqual([d["path"] for d in y.query("--effect", "deny")], ["/hello", "/admin/x"])
+            self.assertEqual(len(y.query("--principal", f"{DOMAIN}/front*")), 2)
+            self.assertEqual([d["rule"] for d in y.query("--path", "/admin*")], ["closed"])
+            self.assertEqual(len(y.query("--rule", "default")), 1)
+            self.assertEqual(len(y.query("--since", "1h", "--until", "2100-01-01")), 3)
+            self.assertEqual(len(y.query("--until", "2020-01-01T00:00:00Z")), 0)
+            first = y.query()[0]
+            self.assertEqual(y.query("--id", first["id"])[0]["seq"], first["seq"])
+            self.assertEqual(first["outcome"]["status"], 200)
+            table = run("log", "query", "-c", str(y.dir / "yett.json"))
+            self.assertRegex(table, r"TIME +EFFECT +STATUS +PRINCIPAL")
+            self.assertRegex(table, rf"DENY +403 +{DOMAIN}/other +GET /hello +default")
+            code, _, err = yett("log", "query", "--log", log, "--since", "yesterdayish")
+            self.assertEqual(code, 2)
+            self.assertIn("is not a time", err)
+            self.assertEqual(yett("log", "verify", "--log", log)[0], 0)
+            wait_for("the tail", lambda: True)
+            time.sleep(0.6 * SLOW)
+            tail.send_signal(signal.SIGTERM)
+            out = tail.communicate(timeout=10)[0]
+            self.assertEqual(len([line for line in out.splitlines() if "GET /" in line]), 3, out)
+            self.assertEqual(y.admin("/healthz"), (200, "ok\n"))
+            self.assertEqual(y.admin("/readyz"), (200, "ready\n"))
+            self.assertEqual(y.admin("/config")[0], 404)
+            import http.client
+            import socket
+            s = socket.socket(socket.AF_UNIX)
+            s.connect(str(y.dir / "admin.sock"))
+            s.sendall(b"GET /policies HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+            data = b""
+            while piece := s.recv(65536):
+                data += piece
+            s.close()
+            self.assertIn(b'"rule":"closed"', data)
+            self.assertEqual(os.stat(y.dir / "admin.sock").st_mode & 0o777, 0o600)
+        y2 = Yett("127.0.0.1:1")
+        code, _, err = yett("log", "query", "--log", str(y2.dir / "none.db"))
+        self.assertEqual(code, 2)
+        self.assertIn("none.db: cannot open", err)
+
+    def test_tampering_is_exit_status_1(self):
+        y = Yett("127.0.0.1:1").start()
+        for _ in range(3):
+            y.get("/admin/x")
+        y.stop()
+        db = sqlite3.connect(y.dir / "yett.db")
+        db.execute("UPDATE decisions SET effect = 'allow' WHERE seq = (SELECT min(seq) FROM decisions)")
+        db.commit()
+        db.close()
+        code, out, _ = yett("log", "verify", "--log", str(y.dir / "yett.db"))
+        self.assertEqual(code, 1)
+        self.assertIn("BROKEN: record 3: column `effect` of table `decisions` differs from the link", out)
+
+    def test_a_log_that_cannot_be_written_answers_503_and_recovers(self):
+        with Nginx() as nginx, Yett(nginx.address, audit={"database": "yett.db", "queue_records": 64}) as y:
+            self.assertEqual(y.get("/hello")[0], 200)
+            blocker = sqlite3.connect(y.dir / "yett.db", isolation_level=None)
+            blocker.execute("BEGIN IMMEDIATE")
+
+            def unavailable():
+                status, _, body = y.get("/hello")
+                return status == 503
+
+            wait_for("503", unavailable, 15)
+            wait_for("not ready", lambda: y.admin("/readyz")[0] == 503, 15)
+            blocker.execute("ROLLBACK")
+            blocker.close()
+            wait_for("recovery", lambda: y.get("/hello")[0] == 200, 15)
+            wait_for("ready", lambda: y.admin("/readyz")[0] == 200, 15)
+            self.assertTrue(y.verify()["ok"])
+
+
+if __name__ == "__main__":
+    unittest.main()

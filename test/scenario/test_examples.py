@@ -1,0 +1,17 @@
+"""The examples do what they say."""
+import subprocess
+import unittest
+
+from harness import ROOT, environment
+
+
+class Examples(unittest.TestCase):
+    def test_quickstart(self):
+        done = subprocess.run([str(ROOT / "examples/quickstart/run.sh"), "--once"], capture_output=True, text=True, timeout=600, env=environment())
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        self.assertIn("everything was as it should be", done.stdout)
+        self.assertIn("-> 403", done.stdout)
+
+
+if __name__ == "__main__":
+    unittest.main()
