@@ -35,7 +35,8 @@ class Handler final : public net::HTTPRequestHandler {
     if (path == "/version") return send(response, 200, "application/json", content_.version());
     if (trusted_ && path == "/policies") return send(response, 200, "application/json", content_.policies());
     if (trusted_ && path == "/config") return send(response, 200, "application/json", content_.config());
-    send(response, 404, "text/plain", "no such page: /healthz /readyz /metrics /version" + std::string(trusted_ ? " /policies /config\n" : "\n"));
+    send(response, 404, "text/plain",
+         "no such page: /healthz /readyz /metrics /version" + std::string(trusted_ ? " /policies /config\n" : "\n"));
   }
 
  private:
@@ -51,7 +52,9 @@ class Handler final : public net::HTTPRequestHandler {
 class Factory final : public net::HTTPRequestHandlerFactory {
  public:
   Factory(const AdminContent& content, bool trusted) : content_(content), trusted_(trusted) {}
-  net::HTTPRequestHandler* createRequestHandler(const net::HTTPServerRequest&) override { return new Handler(content_, trusted_); }
+  net::HTTPRequestHandler* createRequestHandler(const net::HTTPServerRequest&) override {
+    return new Handler(content_, trusted_);
+  }
 
  private:
   const AdminContent& content_;

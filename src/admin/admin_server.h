@@ -15,8 +15,8 @@ struct AdminContent {
   std::function<std::string()> not_ready;  ///< "" when ready, else why not
   std::function<std::string()> metrics;
   std::function<std::string()> version;
-  std::function<std::string()> policies;   ///< JSON
-  std::function<std::string()> config;     ///< JSON
+  std::function<std::string()> policies;  ///< JSON
+  std::function<std::string()> config;    ///< JSON
 };
 
 class AdminServer {

@@ -8,7 +8,8 @@ namespace yett::app {
 static constexpr size_t kMostKinds = 256;
 static constexpr base::Millis kInterval{10'000};
 
-EventRecorder::EventRecorder(net::EventLoop& loop, audit::Writer& writer) : loop_(loop), writer_(writer), timer_([this] { flush(); }) {}
+EventRecorder::EventRecorder(net::EventLoop& loop, audit::Writer& writer)
+    : loop_(loop), writer_(writer), timer_([this] { flush(); }) {}
 
 void EventRecorder::record(std::string_view what, std::string_view subject, std::string_view detail) {
   const bool room = counts_.size() < kMostKinds;

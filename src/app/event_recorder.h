@@ -1,5 +1,5 @@
-// Puts what has no exchange (failed handshakes, requests that are no HTTP) into the audit log without letting an attacker
-// fill it: the first of a kind at once, the rest as one count each ten seconds. One per loop, on its thread.
+// Puts what has no exchange (failed handshakes, requests that are no HTTP) into the audit log without letting an
+// attacker fill it: the first of a kind at once, the rest as one count each ten seconds. One per loop, on its thread.
 #pragma once
 
 #include <map>

@@ -22,7 +22,8 @@ bool checkEnvironment() {
   bool ok = true;
   for (char** entry = environ; *entry != nullptr; ++entry) {
     const std::string_view name(*entry, std::strcspn(*entry, "="));
-    if (!name.starts_with("YETT_") || std::find(std::begin(kKnown), std::end(kKnown), name) != std::end(kKnown)) continue;
+    if (!name.starts_with("YETT_") || std::find(std::begin(kKnown), std::end(kKnown), name) != std::end(kKnown))
+      continue;
     std::cerr << "yett: environment: unknown variable `" << name << "`" << base::didYouMean(name, kKnown) << "\n";
     ok = false;
   }
@@ -42,13 +43,17 @@ struct Options {
 };
 
 void addConfig(CLI::App& command, Options& o) {
-  command.add_option("-c,--config", o.config, "configuration file")->envname("YETT_CONFIG")->default_val(kDefaultConfig);
+  command.add_option("-c,--config", o.config, "configuration file")
+      ->envname("YETT_CONFIG")
+      ->default_val(kDefaultConfig);
 }
 
 void addLogSource(CLI::App& command, Options& o) {
   addConfig(command, o);
   command.add_option("--log", o.log, "audit database, instead of the configuration's");
-  command.add_option("--format", o.query.format, "table or json")->check(CLI::IsMember({"table", "json"}))->default_val("table");
+  command.add_option("--format", o.query.format, "table or json")
+      ->check(CLI::IsMember({"table", "json"}))
+      ->default_val("table");
 }
 
 void addFilters(CLI::App& command, Options& o) {
@@ -82,12 +87,15 @@ int main(int argc, char** argv) {
   if (!checkEnvironment()) return 2;
   Options o;
   std::function<int()> action;
-  CLI::App app("Yett: an authorization sidecar. Stands in front of a service and asks policy about every request.", "yett");
+  CLI::App app("Yett: an authorization sidecar. Stands in front of a service and asks policy about every request.",
+               "yett");
   app.require_subcommand(1);
 
   auto* run = app.add_subcommand("run", "serve until SIGTERM; SIGHUP reloads at once");
   addConfig(*run, o);
-  run->add_option("--log-level", o.level, "debug, info, warning or error")->envname("YETT_LOG_LEVEL")->default_val("info");
+  run->add_option("--log-level", o.level, "debug, info, warning or error")
+      ->envname("YETT_LOG_LEVEL")
+      ->default_val("info");
   run->callback([&] {
     action = [&] {
       base::Logger::Level level{};
@@ -107,7 +115,9 @@ int main(int argc, char** argv) {
   auto* query = log->add_subcommand("query", "decisions, newest last");
   addLogSource(*query, o);
   addFilters(*query, o);
-  query->add_option("--limit", o.query.query.limit, "so many at the most")->check(CLI::Range(int64_t{1}, int64_t{10'000'000}))->default_val(100);
+  query->add_option("--limit", o.query.query.limit, "so many at the most")
+      ->check(CLI::Range(int64_t{1}, int64_t{10'000'000}))
+      ->default_val(100);
   query->callback([&] { action = [&] { return withDatabase(o, [&] { return cli::logQuery(o.query); }); }; });
   auto* tail = log->add_subcommand("tail", "decisions as they are made, until interrupted");
   addLogSource(*tail, o);
@@ -115,7 +125,9 @@ int main(int argc, char** argv) {
   tail->callback([&] { action = [&] { return withDatabase(o, [&] { return cli::logTail(o.query); }); }; });
   auto* verify = log->add_subcommand("verify", "prove that nothing was changed, removed or inserted");
   addLogSource(*verify, o);
-  verify->callback([&] { action = [&] { return withDatabase(o, [&] { return cli::logVerify(o.query.database, o.query.format); }); }; });
+  verify->callback([&] {
+    action = [&] { return withDatabase(o, [&] { return cli::logVerify(o.query.database, o.query.format); }); };
+  });
 
   auto* certs = app.add_subcommand("certs", "a development CA that mints X.509-SVIDs");
   certs->require_subcommand(1);
@@ -154,4 +166,6 @@ int main(int argc, char** argv) {
 }  // namespace
 }  // namespace yett
 
-int main(int argc, char** argv) { return yett::main(argc, argv); }
+int main(int argc, char** argv) {
+  return yett::main(argc, argv);
+}

@@ -14,16 +14,19 @@
 namespace yett::app {
 namespace {
 
-constexpr int64_t kQuietMillis = 60;      // a change is taken when nothing more has changed for so long
-constexpr int64_t kLookMillis = 2000;     // a look without being told
-constexpr int64_t kAgainMillis = 1000;    // a refused change is tried once more: a key may arrive after its certificate
+constexpr int64_t kQuietMillis = 60;    // a change is taken when nothing more has changed for so long
+constexpr int64_t kLookMillis = 2000;   // a look without being told
+constexpr int64_t kAgainMillis = 1000;  // a refused change is tried once more: a key may arrive after its certificate
 
-int64_t nowMillis() { return base::steadyNanos() / 1'000'000; }
+int64_t nowMillis() {
+  return base::steadyNanos() / 1'000'000;
+}
 
 // Follows the files: knows what was tried, what is changing, and when to try.
 class Reloader {
  public:
-  Reloader(Server& server, const std::string& file) : server_(server), file_(file), sources_(sourcesOf(server.generation()->config)) {
+  Reloader(Server& server, const std::string& file)
+      : server_(server), file_(file), sources_(sourcesOf(server.generation()->config)) {
     watch(server.generation()->config);
   }
 
@@ -90,6 +93,7 @@ class Reloader {
       sources_ = sourcesOf(next->config);
       return look();
     }
+    watcher_.watch(sources_);  // what was watched may have been replaced by what was refused
     if (may_again) again_at_ = nowMillis() + kAgainMillis;
     if (problems.texts() != refusal_) server_.refused(problems.texts());
     refusal_ = problems.texts();
@@ -99,8 +103,8 @@ class Reloader {
   const std::string file_;
   std::vector<std::string> sources_;
   Watcher watcher_;
-  std::string tried_;   // fingerprint of what the last reload was built from
-  std::string seen_;    // fingerprint of a change that may go on
+  std::string tried_;  // fingerprint of what the last reload was built from
+  std::string seen_;   // fingerprint of a change that may go on
   std::vector<std::string> refusal_;
   bool changing_ = false;
   int64_t quiet_at_ = 0;
@@ -135,7 +139,8 @@ int run(const std::string& config_file, base::Logger::Level level) {
   auto generation = runtime::build(config_file, nullptr, problems);
   if (!generation) {
     for (const auto& problem : problems.texts()) std::cerr << "yett: " << problem << "\n";
-    std::cerr << "yett: not started: " << problems.texts().size() << (problems.texts().size() == 1 ? " problem\n" : " problems\n");
+    std::cerr << "yett: not started: " << problems.texts().size()
+              << (problems.texts().size() == 1 ? " problem\n" : " problems\n");
     return 2;
   }
   base::LineSink errors(STDERR_FILENO, false);

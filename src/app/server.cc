@@ -16,7 +16,8 @@ namespace yett::app {
 Server::Server(std::shared_ptr<const runtime::Generation> generation, base::Logger& log)
     : log_(log), gate_(generation->config.max_connections), generation_(std::move(generation)) {}
 
-Result<std::unique_ptr<Server>> Server::start(std::shared_ptr<const runtime::Generation> generation, base::Logger& log) {
+Result<std::unique_ptr<Server>> Server::start(std::shared_ptr<const runtime::Generation> generation,
+                                              base::Logger& log) {
   std::unique_ptr<Server> out(new Server(std::move(generation), log));
   TRY(out->open());
   return out;
@@ -36,19 +37,24 @@ Status Server::open() {
     if (why.empty()) log_.info("audit log writes again");
     else log_.error("audit log cannot be written, requests are answered with 503", {{"why", why}});
   }));
-  const size_t count = config.workers > 0 ? static_cast<size_t>(config.workers) : std::max(1u, std::thread::hardware_concurrency());
+  const size_t count =
+      config.workers > 0 ? static_cast<size_t>(config.workers) : std::max(1u, std::thread::hardware_concurrency());
   for (size_t i = 0; i < count; ++i) {
     Loop& loop = *loops_.emplace_back(std::make_unique<Loop>());
     loop.events = std::make_unique<EventRecorder>(loop.loop, *audit_);
-    loop.worker = std::make_unique<proxy::Worker>(loop.loop, gate_, *audit_, metrics_, access_log_.get(),
-                                                  [&loop](std::string_view what, std::string_view subject, std::string_view detail) { loop.events->record(what, subject, detail); });
+    loop.worker = std::make_unique<proxy::Worker>(
+        loop.loop, gate_, *audit_, metrics_, access_log_.get(),
+        [&loop](std::string_view what, std::string_view subject, std::string_view detail) {
+          loop.events->record(what, subject, detail);
+        });
   }
   Evaluators evaluators = TRY(makeEvaluators(*generation_, true));
   admin_ = TRY(admin::AdminServer::start(config.admin, adminContent()));
   for (auto& loop : loops_) loop->thread = std::thread([l = loop.get()] { l->loop.run(); });
   distribute(*generation_, sockets_, std::move(evaluators), true);
   record("start", config.file, "policy " + generation_->policy->digest());
-  for (const auto& [name, socket] : sockets_) log_.info("listening", {{"listener", name}, {"address", socket->address()}});
+  for (const auto& [name, socket] : sockets_)
+    log_.info("listening", {{"listener", name}, {"address", socket->address()}});
   if (!admin_->address().empty()) log_.info("admin listening", {{"address", admin_->address()}});
   log_.info("serving", {{"workers", std::to_string(count)}, {"policy", generation_->policy->digest().substr(0, 12)}});
   return {};
@@ -88,7 +94,9 @@ void Server::onAllLoops(const std::function<void(Loop&)>& task) {
 Status Server::checkRestartOnly(const runtime::Generation& next) const {
   const auto& now = generation_->config;
   const auto& then = next.config;
-  const auto needs = [](const char* what) { return Error{std::string(what) + " cannot be changed while running: restart yett for it, or change it back"}; };
+  const auto needs = [](const char* what) {
+    return Error{std::string(what) + " cannot be changed while running: restart yett for it, or change it back"};
+  };
   if (now.workers != then.workers) return needs("`workers`");
   if (!(now.audit == then.audit)) return needs("`audit`");
   if (!(now.admin == then.admin)) return needs("`admin`");
@@ -101,7 +109,8 @@ Result<Server::Sockets> Server::openSockets(const runtime::Generation& next) {
   Sockets out;
   for (const auto& [name, state] : next.listeners) {
     const auto before = sockets_.find(name);
-    const bool same = before != sockets_.end() && generation_->listeners.at(name)->config.address == state->config.address;
+    const bool same =
+        before != sockets_.end() && generation_->listeners.at(name)->config.address == state->config.address;
     out[name] = same ? before->second : TRY(net::ListeningSocket::open(state->config.address));
   }
   return out;
@@ -129,14 +138,16 @@ void Server::take(Loop& loop, const runtime::Generation& next, const Sockets& so
     slot->state = state;
     slot->connections = &metrics_.counter("yett_connections", {{"listener", name}}, "open connections", "gauge");
     if (loop.acceptors.contains(name)) continue;
-    loop.acceptors[name] = std::make_unique<net::Acceptor>(loop.loop, sockets.at(name), gate_,
-                                                           [&loop, slot](Poco::Net::StreamSocket socket) { loop.worker->accept(slot, std::move(socket)); });
+    loop.acceptors[name] = std::make_unique<net::Acceptor>(
+        loop.loop, sockets.at(name), gate_,
+        [&loop, slot](Poco::Net::StreamSocket socket) { loop.worker->accept(slot, std::move(socket)); });
   }
 }
 
-void Server::distribute(const runtime::Generation& next, const Sockets& sockets, Evaluators evaluators, bool policy_changed) {
-  // Each loop swaps policy, routes and clusters between two events, so no request sees a mix. What it gives back (a large
-  // Lua state, maybe) dies here, not on the loop.
+void Server::distribute(const runtime::Generation& next, const Sockets& sockets, Evaluators evaluators,
+                        bool policy_changed) {
+  // Each loop swaps policy, routes and clusters between two events, so no request sees a mix. What it gives back (a
+  // large Lua state, maybe) dies here, not on the loop.
   std::atomic<size_t> index{0};
   std::map<Loop*, size_t> order;
   for (auto& loop : loops_) order[loop.get()] = index++;
@@ -161,9 +172,13 @@ Status Server::apply(std::shared_ptr<const runtime::Generation> next) {
     generation_ = next;
     last_refusal_.clear();
   }
-  metrics_.counter("yett_reloads_total", {{"what", policy_changed ? "policy" : "configuration"}, {"result", "accepted"}}, "reloads by their result").add();
+  metrics_
+      .counter("yett_reloads_total", {{"what", policy_changed ? "policy" : "configuration"}, {"result", "accepted"}},
+               "reloads by their result")
+      .add();
   record("reload accepted", next->config.file, "policy " + before + " -> " + next->policy->digest());
-  log_.info("reloaded", {{"policy", next->policy->digest().substr(0, 12)}, {"changed", policy_changed ? "policy" : "configuration"}});
+  log_.info("reloaded", {{"policy", next->policy->digest().substr(0, 12)},
+                         {"changed", policy_changed ? "policy" : "configuration"}});
   return {};
 }
 
@@ -192,7 +207,8 @@ void Server::drain() {
   });
   const int64_t until = base::steadyNanos() + generation_->config.drain_timeout.count() * 1'000'000;
   while (left > 0 && base::steadyNanos() < until) std::this_thread::sleep_for(std::chrono::milliseconds(10));
-  if (left > 0) log_.warning("drain timeout over, closing what is left", {{"connections", std::to_string(gate_.count())}});
+  if (left > 0)
+    log_.warning("drain timeout over, closing what is left", {{"connections", std::to_string(gate_.count())}});
   // Nothing may refer to `left` any more.
   onAllLoops([](Loop& loop) { loop.worker->closeAll(); });
 }
@@ -209,7 +225,9 @@ admin::AdminContent Server::adminContent() {
       const std::lock_guard lock(status_mutex_);
       digest = generation_->policy->digest();
     }
-    return metrics_.text() + "# HELP yett_policy_info the policy in force\n# TYPE yett_policy_info gauge\nyett_policy_info{digest=\"" + digest + "\"} 1\n";
+    return metrics_.text() +
+           "# HELP yett_policy_info the policy in force\n# TYPE yett_policy_info gauge\nyett_policy_info{digest=\"" +
+           digest + "\"} 1\n";
   };
   out.version = [] { return std::string("{\"name\":\"yett\",\"version\":\"" YETT_VERSION "\"}\n"); };
   out.policies = [this] { return policiesJson(); };
@@ -232,7 +250,13 @@ std::string Server::policiesJson() const {
   for (const auto& engine : set->engines()) {
     for (const auto& rule : engine.rules->rules()) {
       rules += rules.empty() ? "[" : ",";
-      json::ObjectWriter(rules).field("engine", engine.name).field("policy", rule.policy).field("rule", rule.rule).field("effect", rule.allow ? "allow" : "deny").field("position", rule.position).end();
+      json::ObjectWriter(rules)
+          .field("engine", engine.name)
+          .field("policy", rule.policy)
+          .field("rule", rule.rule)
+          .field("effect", rule.allow ? "allow" : "deny")
+          .field("position", rule.position)
+          .end();
     }
   }
   std::string out;

@@ -1,5 +1,5 @@
-// The running program: loops and their threads, listening sockets, audit writer, admin side. Made and driven by the main
-// thread.
+// The running program: loops and their threads, listening sockets, audit writer, admin side. Made and driven by the
+// main thread.
 #pragma once
 
 #include <atomic>
@@ -25,7 +25,8 @@ namespace yett::app {
 class Server {
  public:
   /// Opens everything that the generation names and begins to serve. `log` outlives the server.
-  static Result<std::unique_ptr<Server>> start(std::shared_ptr<const runtime::Generation> generation, base::Logger& log);
+  static Result<std::unique_ptr<Server>> start(std::shared_ptr<const runtime::Generation> generation,
+                                               base::Logger& log);
   /// Stops at once what drain() has not ended.
   ~Server();
   Server(const Server&) = delete;

@@ -12,22 +12,28 @@ namespace yett::app {
 namespace fs = std::filesystem;
 namespace {
 
-constexpr uint32_t kEvents = IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_CREATE | IN_DELETE | IN_ATTRIB | IN_DELETE_SELF | IN_MOVE_SELF;
+constexpr uint32_t kEvents =
+    IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_CREATE | IN_DELETE | IN_ATTRIB | IN_DELETE_SELF | IN_MOVE_SELF;
 
 std::string look(const std::string& path) {
   struct stat info {};
   if (::stat(path.c_str(), &info) != 0) return path + " missing\n";
-  return path + " " + std::to_string(info.st_dev) + ":" + std::to_string(info.st_ino) + " " + std::to_string(info.st_size) + " " + std::to_string(info.st_mode) + " " +
-         std::to_string(info.st_mtim.tv_sec) + "." + std::to_string(info.st_mtim.tv_nsec) + "\n";
+  return path + " " + std::to_string(info.st_dev) + ":" + std::to_string(info.st_ino) + " " +
+         std::to_string(info.st_size) + " " + std::to_string(info.st_mode) + " " + std::to_string(info.st_mtim.tv_sec) +
+         "." + std::to_string(info.st_mtim.tv_nsec) + "\n";
 }
 
-bool hidden(const fs::path& path) { return path.filename().string().starts_with('.'); }
+bool hidden(const fs::path& path) {
+  return path.filename().string().starts_with('.');
+}
 
 // Calls `visit` for the directory and all below it, dot-names left out.
 template <typename Visit>
 void walk(const std::string& directory, Visit visit) {
   std::error_code error;
-  fs::recursive_directory_iterator it(directory, fs::directory_options::follow_directory_symlink | fs::directory_options::skip_permission_denied, error);
+  fs::recursive_directory_iterator it(
+      directory, fs::directory_options::follow_directory_symlink | fs::directory_options::skip_permission_denied,
+      error);
   for (const fs::recursive_directory_iterator end; !error && it != end; it.increment(error)) {
     std::error_code ignored;
     const bool folder = it->is_directory(ignored);
@@ -45,7 +51,9 @@ Watcher::Watcher() : fd_(::inotify_init1(IN_NONBLOCK | IN_CLOEXEC)) {
   if (fd_ < 0) std::abort();
 }
 
-Watcher::~Watcher() { ::close(fd_); }
+Watcher::~Watcher() {
+  ::close(fd_);
+}
 
 // The folder of the path, and of every place that links on the way lead to: a Kubernetes volume swaps such a link.
 void Watcher::addFolders(const std::string& path) {

@@ -1,5 +1,6 @@
 // Sees that the files behind a generation have changed: inotify on the folders that hold them (and, through links, on
-// the folders where they really are), with a look every two seconds for file systems that tell nothing. Main thread only.
+// the folders where they really are), with a look every two seconds for file systems that tell nothing. Main thread
+// only.
 #pragma once
 
 #include <string>

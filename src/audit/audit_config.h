@@ -8,9 +8,9 @@
 namespace yett::audit {
 
 struct AuditConfig {
-  std::string database;               ///< path
-  base::Millis batch_interval{5};     ///< how long the writer gathers before a commit
-  size_t queue_records = 65'536;      ///< more than this waiting answers 503
+  std::string database;            ///< path
+  base::Millis batch_interval{5};  ///< how long the writer gathers before a commit
+  size_t queue_records = 65'536;   ///< more than this waiting answers 503
   bool operator==(const AuditConfig&) const = default;
 };
 

@@ -1,5 +1,5 @@
-// The part of CBOR (RFC 8949) that records need, deterministically encoded (4.2.1): shortest integers, definite lengths,
-// map keys in ascending order.
+// The part of CBOR (RFC 8949) that records need, deterministically encoded (4.2.1): shortest integers, definite
+// lengths, map keys in ascending order.
 #pragma once
 
 #include <cstdint>
@@ -14,7 +14,8 @@ class CborWriter {
   explicit CborWriter(std::string& out) : out_(out) {}
   void map(uint64_t entries) { head(5, entries); }
   void integer(int64_t value);
-  void text(std::string_view value);  ///< bytes as they are: a record keeps what was sent, UTF-8 or not, as a byte string then
+  void text(std::string_view
+                value);  ///< bytes as they are: a record keeps what was sent, UTF-8 or not, as a byte string then
 
  private:
   void head(unsigned major, uint64_t value);

@@ -50,7 +50,9 @@ std::string tail(const Query& query, const std::string& table) {
 
 }  // namespace
 
-Result<Reader> Reader::open(const std::string& database) { return Reader(TRY(store::Database::open(database, store::Database::Mode::kRead))); }
+Result<Reader> Reader::open(const std::string& database) {
+  return Reader(TRY(store::Database::open(database, store::Database::Mode::kRead)));
+}
 
 Result<std::vector<Row>> Reader::decisions(const Query& query) {
   Conditions where = common(query, "d");
@@ -61,18 +63,23 @@ Result<std::vector<Row>> Reader::decisions(const Query& query) {
   where.text("d.policy", query.policy);
   where.text("d.rule", query.rule);
   where.text("d.id", query.id);
-  store::Statement rows = TRY(db_.prepare(
-      "SELECT d.seq, d.time, d.id, d.listener, d.route, d.principal, d.method, d.host, d.path, d.raw_target, d.effect, d.policy, d.rule, d.reason, d.errors,"
-      " d.engine, d.policy_digest, d.reads, d.eval_ns, d.cached, o.seq, o.status, o.bytes_in, o.bytes_out, o.duration_us, o.upstream, o.result"
-      " FROM decisions d LEFT JOIN outcomes o ON o.decision_seq = d.seq" + where.sql() + tail(query, "d")));
+  store::Statement rows =
+      TRY(db_.prepare("SELECT d.seq, d.time, d.id, d.listener, d.route, d.principal, d.method, d.host, d.path, "
+                      "d.raw_target, d.effect, d.policy, d.rule, d.reason, d.errors,"
+                      " d.engine, d.policy_digest, d.reads, d.eval_ns, d.cached, o.seq, o.status, o.bytes_in, "
+                      "o.bytes_out, o.duration_us, o.upstream, o.result"
+                      " FROM decisions d LEFT JOIN outcomes o ON o.decision_seq = d.seq" +
+                      where.sql() + tail(query, "d")));
   where.bindTo(rows);
   std::vector<Row> out;
   while (TRY(rows.step())) {
     Row row{};
     row.seq = rows.integer(0);
     row.time = rows.integer(1);
-    std::string* const texts[] = {&row.id, &row.listener, &row.route, &row.principal, &row.method, &row.host, &row.path, &row.raw_target, &row.effect,
-                                  &row.policy, &row.rule, &row.reason, &row.errors, &row.engine, &row.policy_digest, &row.reads};
+    std::string* const texts[] = {&row.id,     &row.listener, &row.route,         &row.principal,
+                                  &row.method, &row.host,     &row.path,          &row.raw_target,
+                                  &row.effect, &row.policy,   &row.rule,          &row.reason,
+                                  &row.errors, &row.engine,   &row.policy_digest, &row.reads};
     int column = 2;
     for (auto* text : texts) *text = rows.text(column++);
     row.eval_ns = rows.integer(18);
@@ -92,11 +99,13 @@ Result<std::vector<Row>> Reader::decisions(const Query& query) {
 
 Result<std::vector<EventRow>> Reader::events(const Query& query) {
   const Conditions where = common(query, "e");
-  store::Statement rows = TRY(db_.prepare("SELECT e.seq, e.time, e.count, e.what, e.subject, e.detail FROM events e" + where.sql() + tail(query, "e")));
+  store::Statement rows = TRY(db_.prepare("SELECT e.seq, e.time, e.count, e.what, e.subject, e.detail FROM events e" +
+                                          where.sql() + tail(query, "e")));
   where.bindTo(rows);
   std::vector<EventRow> out;
   while (TRY(rows.step())) {
-    out.push_back({rows.integer(0), rows.integer(1), rows.integer(2), std::string(rows.text(3)), std::string(rows.text(4)), std::string(rows.text(5))});
+    out.push_back({rows.integer(0), rows.integer(1), rows.integer(2), std::string(rows.text(3)),
+                   std::string(rows.text(4)), std::string(rows.text(5))});
   }
   if (query.newest) std::reverse(out.begin(), out.end());
   return out;

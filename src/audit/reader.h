@@ -24,7 +24,8 @@ struct Query {
 
 struct Row {
   int64_t seq, time;
-  std::string id, listener, route, principal, method, host, path, raw_target, effect, policy, rule, reason, errors, engine, policy_digest, reads;
+  std::string id, listener, route, principal, method, host, path, raw_target, effect, policy, rule, reason, errors,
+      engine, policy_digest, reads;
   int64_t eval_ns;
   bool cached;
   bool ended;  ///< the outcome is there

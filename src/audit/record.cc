@@ -6,13 +6,16 @@ namespace yett::audit {
 namespace {
 
 constexpr Column kDecisionColumns[] = {
-    {"id", 2, true}, {"time", 3, false}, {"listener", 4, true}, {"route", 5, true}, {"principal", 6, true}, {"method", 7, true},
-    {"host", 8, true}, {"path", 9, true}, {"raw_target", 10, true}, {"effect", 11, true}, {"policy", 12, true}, {"rule", 13, true},
-    {"reason", 14, true}, {"errors", 15, true}, {"engine", 16, true}, {"policy_digest", 17, true}, {"cached", 18, false},
-    {"eval_ns", 19, false}, {"reads", 20, true}};
-constexpr Column kOutcomeColumns[] = {{"decision_seq", 2, false}, {"status", 3, false}, {"upstream", 4, true}, {"bytes_in", 5, false},
-                                      {"bytes_out", 6, false}, {"duration_us", 7, false}, {"result", 8, true}};
-constexpr Column kEventColumns[] = {{"time", 2, false}, {"what", 3, true}, {"subject", 4, true}, {"detail", 5, true}, {"count", 6, false}};
+    {"id", 2, true},          {"time", 3, false},     {"listener", 4, true}, {"route", 5, true},
+    {"principal", 6, true},   {"method", 7, true},    {"host", 8, true},     {"path", 9, true},
+    {"raw_target", 10, true}, {"effect", 11, true},   {"policy", 12, true},  {"rule", 13, true},
+    {"reason", 14, true},     {"errors", 15, true},   {"engine", 16, true},  {"policy_digest", 17, true},
+    {"cached", 18, false},    {"eval_ns", 19, false}, {"reads", 20, true}};
+constexpr Column kOutcomeColumns[] = {{"decision_seq", 2, false}, {"status", 3, false},    {"upstream", 4, true},
+                                      {"bytes_in", 5, false},     {"bytes_out", 6, false}, {"duration_us", 7, false},
+                                      {"result", 8, true}};
+constexpr Column kEventColumns[] = {
+    {"time", 2, false}, {"what", 3, true}, {"subject", 4, true}, {"detail", 5, true}, {"count", 6, false}};
 
 // Writes the fields that are there, and counts them.
 class FieldWriter {
@@ -94,7 +97,8 @@ void encode(const EventRecord& r, std::string& out, uint8_t& entries) {
   w.number(6, r.count);
 }
 
-void canonicalBytes(Kind kind, int64_t seq, int64_t decision_seq, std::string_view fields, uint8_t entries, std::string& out) {
+void canonicalBytes(Kind kind, int64_t seq, int64_t decision_seq, std::string_view fields, uint8_t entries,
+                    std::string& out) {
   CborWriter cbor(out);
   cbor.map(entries + 2u + (decision_seq > 0 ? 1u : 0u));
   cbor.integer(0);

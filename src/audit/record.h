@@ -39,7 +39,7 @@ struct OutcomeRecord {
 
 struct EventRecord {
   int64_t time_micros = 0;
-  std::string_view what;     ///< "start", "stop", "reload accepted", "reload refused", "handshake failed", "bad request"
+  std::string_view what;  ///< "start", "stop", "reload accepted", "reload refused", "handshake failed", "bad request"
   std::string_view subject;  ///< listener, file or configuration
   std::string_view detail;
   int64_t count = 1;
@@ -59,13 +59,15 @@ struct Layout {
 };
 const Layout& layout(Kind kind);
 
-/// A record's fields without kind and seq, as CBOR key-value pairs; `entries` counts them. Empty and zero fields are left out.
+/// A record's fields without kind and seq, as CBOR key-value pairs; `entries` counts them. Empty and zero fields are
+/// left out.
 void encode(const DecisionRecord& record, std::string& out, uint8_t& entries);
 void encode(const OutcomeRecord& record, std::string& out, uint8_t& entries);
 void encode(const EventRecord& record, std::string& out, uint8_t& entries);
 
 /// The canonical bytes of a link: {0: kind, 1: seq, (2: decision_seq,) fields...}. `decision_seq` only for outcomes.
-void canonicalBytes(Kind kind, int64_t seq, int64_t decision_seq, std::string_view fields, uint8_t entries, std::string& out);
+void canonicalBytes(Kind kind, int64_t seq, int64_t decision_seq, std::string_view fields, uint8_t entries,
+                    std::string& out);
 
 /// A link's fields by key, as views into its bytes.
 struct Fields {

@@ -51,7 +51,9 @@ class TableWalk {
   bool row_ = false;
 };
 
-std::string at(int64_t seq, const std::string& what) { return "record " + std::to_string(seq) + ": " + what; }
+std::string at(int64_t seq, const std::string& what) {
+  return "record " + std::to_string(seq) + ": " + what;
+}
 
 }  // namespace
 
@@ -60,7 +62,8 @@ Result<Verification> verify(const std::string& path, const std::function<void(in
   TRY(db.execute("BEGIN"));  // one snapshot, also of a log that is being written
   store::Statement links = TRY(db.prepare("SELECT seq, kind, prev, bytes, hash FROM links ORDER BY seq"));
   std::vector<TableWalk> tables;
-  for (const Kind kind : {Kind::kDecision, Kind::kOutcome, Kind::kEvent}) tables.push_back(TRY(TableWalk::open(db, kind)));
+  for (const Kind kind : {Kind::kDecision, Kind::kOutcome, Kind::kEvent})
+    tables.push_back(TRY(TableWalk::open(db, kind)));
   Verification out;
   base::Sha256Hasher hasher;
   base::Sha256 head{};
@@ -74,11 +77,14 @@ Result<Verification> verify(const std::string& path, const std::function<void(in
     };
     if (out.links == 0) out.first_seq = seq;
     else if (seq != out.last_seq + 1) ++out.gaps;
-    if (out.links == 0 && kind != static_cast<int64_t>(Kind::kLog)) return fail("the log does not begin with its first link");
-    if (links.text(2) != base::view(head)) return fail("it does not follow the record before it: one was removed, inserted or moved");
+    if (out.links == 0 && kind != static_cast<int64_t>(Kind::kLog))
+      return fail("the log does not begin with its first link");
+    if (links.text(2) != base::view(head))
+      return fail("it does not follow the record before it: one was removed, inserted or moved");
     head = hasher.update(links.text(2)).update(links.text(3)).finish();
     if (links.text(4) != base::view(head)) return fail("its content was changed");
-    if (!decode(links.text(3), fields) || fields.number[0] != kind || fields.number[1] != seq) return fail("its content is not a canonical record");
+    if (!decode(links.text(3), fields) || fields.number[0] != kind || fields.number[1] != seq)
+      return fail("its content is not a canonical record");
     if (kind >= 1 && kind <= 3) {
       const std::string differs = TRY(tables[static_cast<size_t>(kind) - 1].compare(seq, fields));
       if (!differs.empty()) return fail(differs);

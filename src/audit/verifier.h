@@ -13,9 +13,9 @@ struct Verification {
   int64_t links = 0;
   int64_t first_seq = 0;
   int64_t last_seq = 0;
-  int64_t gaps = 0;          ///< jumps in the sequence where the chain itself is whole: records that a crash lost
-  std::string head;          ///< hash of the last link, hex
-  std::string broken;        ///< "" or what is wrong, and where
+  int64_t gaps = 0;    ///< jumps in the sequence where the chain itself is whole: records that a crash lost
+  std::string head;    ///< hash of the last link, hex
+  std::string broken;  ///< "" or what is wrong, and where
 };
 
 /// Walks the whole chain: each link's hash, its connection to the one before, its canonical form, and that the plain

@@ -10,8 +10,8 @@
 namespace yett::audit {
 namespace {
 
-constexpr int64_t kLease = 100'000;               // sequence numbers taken durably at once
-constexpr int64_t kCheckpointEvery = 4'000;       // records between two moves of the WAL into the database
+constexpr int64_t kLease = 100'000;          // sequence numbers taken durably at once
+constexpr int64_t kCheckpointEvery = 4'000;  // records between two moves of the WAL into the database
 constexpr base::Millis kRetry{100};
 constexpr base::Millis kIdleWait{1000};
 
@@ -41,10 +41,12 @@ Writer::Writer(const AuditConfig& config, base::Metrics& metrics, std::function<
       queue_({config.queue_records * 4096, config.queue_records}),
       failed_(std::move(failed)),
       written_(metrics.counter("yett_audit_records_total", {}, "records written to the audit database")) {
-  metrics.gauge("yett_audit_queue_records", "records waiting to be written", [this] { return static_cast<int64_t>(queue_.records()); });
+  metrics.gauge("yett_audit_queue_records", "records waiting to be written",
+                [this] { return static_cast<int64_t>(queue_.records()); });
 }
 
-Result<std::unique_ptr<Writer>> Writer::open(const AuditConfig& config, base::Metrics& metrics, std::function<void(const std::string&)> failed) {
+Result<std::unique_ptr<Writer>> Writer::open(const AuditConfig& config, base::Metrics& metrics,
+                                             std::function<void(const std::string&)> failed) {
   std::unique_ptr<Writer> out(new Writer(config, metrics, std::move(failed)));
   TRY(out->prepare());
   out->thread_ = std::thread([writer = out.get()] { writer->run(); });
@@ -57,15 +59,19 @@ Writer::~Writer() {
 }
 
 Status Writer::prepare() {
-  database_ = std::make_unique<store::Database>(TRY(store::Database::open(config_.database, store::Database::Mode::kWrite)));
+  database_ =
+      std::make_unique<store::Database>(TRY(store::Database::open(config_.database, store::Database::Mode::kWrite)));
   TRY(database_->migrate({kSchema1}));
   inserts_.push_back(TRY(database_->prepare("INSERT INTO links (seq, kind, prev, bytes, hash) VALUES (?,?,?,?,?)")));
-  for (const Kind kind : {Kind::kDecision, Kind::kOutcome, Kind::kEvent}) inserts_.push_back(TRY(database_->prepare(insertSql(kind))));
-  lease_ = std::make_unique<store::Statement>(TRY(database_->prepare("INSERT INTO meta VALUES ('lease', ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value")));
+  for (const Kind kind : {Kind::kDecision, Kind::kOutcome, Kind::kEvent})
+    inserts_.push_back(TRY(database_->prepare(insertSql(kind))));
+  lease_ = std::make_unique<store::Statement>(TRY(database_->prepare(
+      "INSERT INTO meta VALUES ('lease', ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value")));
   store::Statement last = TRY(database_->prepare("SELECT seq, hash FROM links ORDER BY seq DESC LIMIT 1"));
   const bool any = TRY(last.step());
   if (any) {
-    if (last.text(1).size() != head_.size()) return Error{config_.database + ": its last link is damaged: run `yett log verify`"};
+    if (last.text(1).size() != head_.size())
+      return Error{config_.database + ": its last link is damaged: run `yett log verify`"};
     seq_ = last.integer(0);
     std::memcpy(head_.data(), last.text(1).data(), head_.size());
   }
@@ -77,7 +83,8 @@ Status Writer::prepare() {
   leased_ = seq_;
   if (any) return {};
   std::string id(16, '\0');
-  if (getrandom(id.data(), id.size(), 0) != static_cast<ssize_t>(id.size())) return Error{"no random bytes for the log's id"};
+  if (getrandom(id.data(), id.size(), 0) != static_cast<ssize_t>(id.size()))
+    return Error{"no random bytes for the log's id"};
   std::string fields;
   uint8_t entries = 0;
   encode(EventRecord{base::wallMicros(), "", "", id, 0}, fields, entries);
@@ -177,7 +184,8 @@ Status Writer::writeBatch(const std::string& batch) {
     Frame frame;
     std::memcpy(&frame, rest.data(), sizeof frame);
     rest.remove_prefix(sizeof frame);
-    if (auto ok = writeRecord(frame.kind, frame.ticket, rest.substr(0, frame.size), frame.entries); !ok) return undo(std::move(ok));
+    if (auto ok = writeRecord(frame.kind, frame.ticket, rest.substr(0, frame.size), frame.entries); !ok)
+      return undo(std::move(ok));
     rest.remove_prefix(frame.size);
   }
   if (auto ok = database_->execute("COMMIT"); !ok) return undo(std::move(ok));
@@ -198,7 +206,12 @@ Status Writer::writeRecord(Kind kind, uint64_t ticket, std::string_view fields, 
   canonicalBytes(kind, seq, decision_seq, fields, entries, bytes_);
   const auto hash = hasher_.update(base::view(head_)).update(bytes_).finish();
   store::Statement& link = inserts_[0];
-  TRY(link.bind(1, seq).bind(2, static_cast<int64_t>(kind)).bindBlob(3, base::view(head_)).bindBlob(4, bytes_).bindBlob(5, base::view(hash)).run());
+  TRY(link.bind(1, seq)
+          .bind(2, static_cast<int64_t>(kind))
+          .bindBlob(3, base::view(head_))
+          .bindBlob(4, bytes_)
+          .bindBlob(5, base::view(hash))
+          .run());
   head_ = hash;
   if (kind == Kind::kDecision) open_decisions_[ticket] = seq;
   const Layout& columns = layout(kind);

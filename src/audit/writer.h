@@ -1,5 +1,5 @@
-// The audit log's one writing thread. append*() may be called from any thread: it encodes into a bounded queue and never
-// waits for the disk. What is accepted is kept until it is written, however often a write fails.
+// The audit log's one writing thread. append*() may be called from any thread: it encodes into a bounded queue and
+// never waits for the disk. What is accepted is kept until it is written, however often a write fails.
 #pragma once
 
 #include <atomic>
@@ -23,13 +23,14 @@ class Writer {
  public:
   /// Opens (or makes) the database, checks that its last link is whole, and starts the thread. `failed` is told, on the
   /// writer's thread, of each failing write, and of recovery with "".
-  static Result<std::unique_ptr<Writer>> open(const AuditConfig& config, base::Metrics& metrics, std::function<void(const std::string&)> failed);
+  static Result<std::unique_ptr<Writer>> open(const AuditConfig& config, base::Metrics& metrics,
+                                              std::function<void(const std::string&)> failed);
   /// Writes what is queued, then ends.
   ~Writer();
   Writer(const Writer&) = delete;
 
-  /// Takes a decision; the ticket joins its outcome to it. 0: not taken (full queue, failing writes, closed): the request
-  /// must not go on.
+  /// Takes a decision; the ticket joins its outcome to it. 0: not taken (full queue, failing writes, closed): the
+  /// request must not go on.
   uint64_t append(const DecisionRecord& record);
   /// Takes the outcome of a decision. REQUIRES: once per ticket.
   void append(uint64_t ticket, const OutcomeRecord& record);

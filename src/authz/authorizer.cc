@@ -27,7 +27,9 @@ void OpenDecision::end(const audit::OutcomeRecord& outcome) {
 }
 
 Authorizer::Authorizer(audit::Writer& writer, base::Metrics& metrics)
-    : writer_(writer), metrics_(metrics), duration_(metrics.histogram("yett_decision_duration_seconds", "time to evaluate the policy")) {}
+    : writer_(writer),
+      metrics_(metrics),
+      duration_(metrics.histogram("yett_decision_duration_seconds", "time to evaluate the policy")) {}
 
 std::unique_ptr<policy::PolicyEvaluator> Authorizer::swap(std::unique_ptr<policy::PolicyEvaluator> evaluator) {
   evaluator_.swap(evaluator);
@@ -79,9 +81,9 @@ Answer Authorizer::check(const Question& question, base::UuidText& id, OpenDecis
   duration_.observeMicros(decision_.eval_nanos / 1000);
   const std::string reads = reader_.readsJson();
   const uint64_t ticket = writer_.append(audit::DecisionRecord{
-      base::view(id), question.now_micros, r.listener, question.route, r.principal->id, r.method, r.host, r.path, r.raw_path,
-      decision_.allow, decision_.policy, decision_.rule, decision_.reason, decision_.errors, decision_.engine, decision_.policy_digest,
-      false, decision_.eval_nanos, reads});
+      base::view(id), question.now_micros, r.listener, question.route, r.principal->id, r.method, r.host, r.path,
+      r.raw_path, decision_.allow, decision_.policy, decision_.rule, decision_.reason, decision_.errors,
+      decision_.engine, decision_.policy_digest, false, decision_.eval_nanos, reads});
   if (ticket == 0) return Refusal{503, "the decision could not be recorded"};
   open = OpenDecision(writer_, ticket);
   if (!decision_.allow) return Refusal{decision_.status, std::string(decision_.public_reason)};

@@ -19,7 +19,8 @@ namespace yett::authz {
 class OpenDecision {
  public:
   OpenDecision() = default;
-  OpenDecision(OpenDecision&& other) noexcept : writer_(std::exchange(other.writer_, nullptr)), ticket_(other.ticket_) {}
+  OpenDecision(OpenDecision&& other) noexcept
+      : writer_(std::exchange(other.writer_, nullptr)), ticket_(other.ticket_) {}
   OpenDecision& operator=(OpenDecision&& other) noexcept;
   ~OpenDecision();
   void end(const audit::OutcomeRecord& outcome);
@@ -66,7 +67,8 @@ class Authorizer {
     const policy::CheckRequest& request;
     std::string_view route;
     int64_t now_micros;
-    std::string_view refuse = {};  ///< not empty: denied for this reason, whatever policy says (an identity that has ended)
+    std::string_view refuse =
+        {};  ///< not empty: denied for this reason, whatever policy says (an identity that has ended)
   };
   /// Decides and records. `id` gets the decision's id, `open` the decision to be ended. Without a policy, without a
   /// record, on any exception: refused.

@@ -48,7 +48,9 @@ Result<std::string> readChecked(const std::string& path, size_t limit, mode_t fo
 
 }  // namespace
 
-Result<std::string> readFile(const std::string& path, size_t limit) { return readChecked(path, limit, 0, ""); }
+Result<std::string> readFile(const std::string& path, size_t limit) {
+  return readChecked(path, limit, 0, "");
+}
 
 Result<std::string> readTrustedFile(const std::string& path, size_t limit) {
   return readChecked(path, limit, S_IWGRP | S_IWOTH, "group or others may write it: run `chmod go-w` on it");

@@ -50,7 +50,11 @@ Value convert(const Json::Value& in, std::string_view text) {
 size_t utf8Length(std::string_view s) {
   const auto byte = [&](size_t i) { return static_cast<unsigned char>(s[i]); };
   const unsigned char lead = byte(0);
-  const size_t size = lead < 0x80 ? 1 : lead >= 0xc2 && lead < 0xe0 ? 2 : (lead & 0xf0) == 0xe0 ? 3 : lead >= 0xf0 && lead < 0xf5 ? 4 : 0;
+  const size_t size = lead < 0x80                   ? 1
+                      : lead >= 0xc2 && lead < 0xe0 ? 2
+                      : (lead & 0xf0) == 0xe0       ? 3
+                      : lead >= 0xf0 && lead < 0xf5 ? 4
+                                                    : 0;
   if (size == 0 || s.size() < size) return 0;
   for (size_t i = 1; i < size; ++i) {
     if ((byte(i) & 0xc0) != 0x80) return 0;
@@ -156,7 +160,9 @@ ObjectWriter& ObjectWriter::field(std::string_view key, int64_t value) {
   return *this;
 }
 
-ObjectWriter& ObjectWriter::flag(std::string_view key, bool value) { return raw(key, value ? "true" : "false"); }
+ObjectWriter& ObjectWriter::flag(std::string_view key, bool value) {
+  return raw(key, value ? "true" : "false");
+}
 
 ObjectWriter& ObjectWriter::raw(std::string_view key, std::string_view json) {
   name(key);

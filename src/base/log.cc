@@ -78,7 +78,10 @@ void Logger::log(Level level, std::string_view message, std::initializer_list<Fi
     line += ' ';
     line += field.name;
     line += '=';
-    const bool plain = !field.value.empty() && field.value.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.:/@%+,*") == std::string::npos;
+    const bool plain =
+        !field.value.empty() &&
+        field.value.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.:/@%+,*") ==
+            std::string::npos;
     if (plain) line += field.value;
     else json::appendQuoted(line, field.value);
   }

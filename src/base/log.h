@@ -44,10 +44,16 @@ class Logger {
   enum class Level { kDebug, kInfo, kWarning, kError };
   Logger(LineSink& sink, Level level) : sink_(sink), level_(level) {}
 
-  void debug(std::string_view message, std::initializer_list<Field> fields = {}) { log(Level::kDebug, message, fields); }
+  void debug(std::string_view message, std::initializer_list<Field> fields = {}) {
+    log(Level::kDebug, message, fields);
+  }
   void info(std::string_view message, std::initializer_list<Field> fields = {}) { log(Level::kInfo, message, fields); }
-  void warning(std::string_view message, std::initializer_list<Field> fields = {}) { log(Level::kWarning, message, fields); }
-  void error(std::string_view message, std::initializer_list<Field> fields = {}) { log(Level::kError, message, fields); }
+  void warning(std::string_view message, std::initializer_list<Field> fields = {}) {
+    log(Level::kWarning, message, fields);
+  }
+  void error(std::string_view message, std::initializer_list<Field> fields = {}) {
+    log(Level::kError, message, fields);
+  }
 
   /// "debug", "info", "warning", "error"; false for any other.
   static bool parseLevel(std::string_view text, Level& out);

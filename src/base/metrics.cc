@@ -27,7 +27,8 @@ static std::string labelText(const std::vector<Label>& labels) {
   return out;
 }
 
-Counter& Metrics::counter(std::string_view name, const std::vector<Label>& labels, std::string_view help, const char* kind) {
+Counter& Metrics::counter(std::string_view name, const std::vector<Label>& labels, std::string_view help,
+                          const char* kind) {
   const std::lock_guard lock(mutex_);
   Family& family = families_[std::string(name)];
   family.help = help;
@@ -65,7 +66,8 @@ std::string Metrics::text() const {
   std::string out;
   for (const auto& [name, family] : families_) {
     out += "# HELP " + name + " " + family.help + "\n# TYPE " + name + " " + family.kind + "\n";
-    for (const auto& [labels, series] : family.series) out += name + labels + " " + std::to_string(series->value()) + "\n";
+    for (const auto& [labels, series] : family.series)
+      out += name + labels + " " + std::to_string(series->value()) + "\n";
     if (family.read) out += name + " " + std::to_string(family.read()) + "\n";
     if (family.histogram == nullptr) continue;
     int64_t total = 0;

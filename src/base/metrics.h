@@ -28,8 +28,8 @@ class Counter {
 /// Durations in fixed buckets from 50 us to 10 s. Any thread.
 class Histogram {
  public:
-  static constexpr std::array<int64_t, 13> kBoundsMicros = {50,     100,    250,     500,     1000,    2500,    5000,
-                                                            10'000, 25'000, 100'000, 500'000, 2'500'000, 10'000'000};
+  static constexpr std::array<int64_t, 13> kBoundsMicros = {
+      50, 100, 250, 500, 1000, 2500, 5000, 10'000, 25'000, 100'000, 500'000, 2'500'000, 10'000'000};
   void observeMicros(int64_t micros);
 
  private:
@@ -43,7 +43,8 @@ using Label = std::pair<std::string_view, std::string_view>;
 class Metrics {
  public:
   /// The series of this name and these labels, made at its first use. `kind` is "counter" or "gauge".
-  Counter& counter(std::string_view name, const std::vector<Label>& labels, std::string_view help, const char* kind = "counter");
+  Counter& counter(std::string_view name, const std::vector<Label>& labels, std::string_view help,
+                   const char* kind = "counter");
   Histogram& histogram(std::string_view name, std::string_view help);
   /// A value that is asked for at each scrape.
   void gauge(std::string_view name, std::string_view help, std::function<int64_t()> read);

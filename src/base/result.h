@@ -60,9 +60,9 @@ using Status = Result<void>;
 }  // namespace yett
 
 /// TRY(expr): the value of a Result, or return its error from the enclosing function.
-#define TRY(expr)                                                                \
-  __extension__({                                                                \
-    auto&& yett_try_result = (expr);                                             \
+#define TRY(expr)                                                                        \
+  __extension__({                                                                        \
+    auto&& yett_try_result = (expr);                                                     \
     if (!yett_try_result.ok()) return ::yett::Error(std::move(yett_try_result).error()); \
-    std::move(yett_try_result).value();                                          \
+    std::move(yett_try_result).value();                                                  \
   })

@@ -6,8 +6,12 @@
 
 namespace yett::base {
 
-Sha256Hasher::Sha256Hasher() : context_(EVP_MD_CTX_new()) { EVP_DigestInit_ex(context_, EVP_sha256(), nullptr); }
-Sha256Hasher::~Sha256Hasher() { EVP_MD_CTX_free(context_); }
+Sha256Hasher::Sha256Hasher() : context_(EVP_MD_CTX_new()) {
+  EVP_DigestInit_ex(context_, EVP_sha256(), nullptr);
+}
+Sha256Hasher::~Sha256Hasher() {
+  EVP_MD_CTX_free(context_);
+}
 
 Sha256Hasher& Sha256Hasher::update(std::string_view bytes) {
   EVP_DigestUpdate(context_, bytes.data(), bytes.size());
@@ -21,6 +25,8 @@ Sha256 Sha256Hasher::finish() {
   return out;
 }
 
-std::string sha256Hex(std::string_view bytes) { return hex(view(Sha256Hasher().update(bytes).finish())); }
+std::string sha256Hex(std::string_view bytes) {
+  return hex(view(Sha256Hasher().update(bytes).finish()));
+}
 
 }  // namespace yett::base

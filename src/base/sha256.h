@@ -10,7 +10,9 @@ struct evp_md_ctx_st;
 namespace yett::base {
 
 using Sha256 = std::array<char, 32>;
-inline std::string_view view(const Sha256& hash) { return {hash.data(), hash.size()}; }
+inline std::string_view view(const Sha256& hash) {
+  return {hash.data(), hash.size()};
+}
 
 /// Hashes messages one after the other without allocating. One thread.
 class Sha256Hasher {

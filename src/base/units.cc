@@ -28,7 +28,8 @@ Result<Millis> parseDuration(std::string_view text) {
   static constexpr Unit kUnits[] = {{"ms", 1}, {"s", 1000}, {"m", 60'000}, {"h", 3'600'000}, {"d", 86'400'000}};
   uint64_t millis = 0;
   if (!parseWithUnit(text, kUnits, millis)) {
-    return Error{"`" + printable(text) + "` is not a duration: write a whole number and ms, s, m, h or d, as in `250ms`"};
+    return Error{"`" + printable(text) +
+                 "` is not a duration: write a whole number and ms, s, m, h or d, as in `250ms`"};
   }
   return Millis(static_cast<int64_t>(millis));
 }

@@ -21,6 +21,8 @@ class Uuid7Source {
   uint64_t state_[2];
 };
 
-inline std::string_view view(const UuidText& text) { return {text.data(), text.size()}; }
+inline std::string_view view(const UuidText& text) {
+  return {text.data(), text.size()};
+}
 
 }  // namespace yett::base

@@ -27,9 +27,12 @@ Status writeFile(const std::string& path, const std::string& content, mode_t mod
   const std::string temporary = path + ".new";
   const int fd = ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode);
   if (fd < 0) return Error{temporary + ": cannot write: " + std::strerror(errno)};
-  const bool ok = ::fchmod(fd, mode) == 0 && ::write(fd, content.data(), content.size()) == static_cast<ssize_t>(content.size()) && ::fsync(fd) == 0;
+  const bool ok = ::fchmod(fd, mode) == 0 &&
+                  ::write(fd, content.data(), content.size()) == static_cast<ssize_t>(content.size()) &&
+                  ::fsync(fd) == 0;
   ::close(fd);
-  if (!ok || ::rename(temporary.c_str(), path.c_str()) != 0) return Error{path + ": cannot write: " + std::strerror(errno)};
+  if (!ok || ::rename(temporary.c_str(), path.c_str()) != 0)
+    return Error{path + ": cannot write: " + std::strerror(errno)};
   return {};
 }
 
@@ -51,9 +54,12 @@ Status makeCa(const std::string& directory, const std::string& trust_domain) {
 
 Status issue(const IssueOptions& options, std::string& base_name) {
   auto id = TRY(identity::SpiffeId::parse(options.spiffe_id));
-  if (id.path().empty()) return Error{"`" + id.text() + "` names a trust domain: add the workload's path, as in `" + id.text() + "/ns/shop/sa/frontend`"};
+  if (id.path().empty())
+    return Error{"`" + id.text() + "` names a trust domain: add the workload's path, as in `" + id.text() +
+                 "/ns/shop/sa/frontend`"};
   const auto ttl = TRY(base::parseDuration(options.ttl));
-  identity::KeyAndCertificate ca{TRY(base::readSecretFile(options.directory + "/ca.key")), TRY(base::readTrustedFile(options.directory + "/bundle.pem"))};
+  identity::KeyAndCertificate ca{TRY(base::readSecretFile(options.directory + "/ca.key")),
+                                 TRY(base::readTrustedFile(options.directory + "/bundle.pem"))};
   const int64_t now = base::wallMicros() / 1'000'000;
   identity::CertificateSpec spec;
   spec.common_name = id.path().substr(id.path().rfind('/') + 1);
@@ -71,17 +77,22 @@ Status issue(const IssueOptions& options, std::string& base_name) {
 }  // namespace
 
 int certsInit(const std::string& directory, const std::string& trust_domain, bool force) {
-  if (!identity::isTrustDomain(trust_domain)) return failed({"`" + trust_domain + "` is not a trust domain: 1 to 255 of a-z, 0-9, `.`, `-`, `_`"});
-  if (!force && std::filesystem::exists(directory + "/ca.key")) return failed({directory + "/ca.key exists: --force replaces it, and every certificate it has signed becomes worthless"});
+  if (!identity::isTrustDomain(trust_domain))
+    return failed({"`" + trust_domain + "` is not a trust domain: 1 to 255 of a-z, 0-9, `.`, `-`, `_`"});
+  if (!force && std::filesystem::exists(directory + "/ca.key"))
+    return failed(
+        {directory + "/ca.key exists: --force replaces it, and every certificate it has signed becomes worthless"});
   if (auto ok = makeCa(directory, trust_domain); !ok) return failed(ok.error());
-  std::cout << "made a development CA for " << trust_domain << ": " << directory << "/bundle.pem (trust bundle), " << directory << "/ca.key (keep it secret)\n";
+  std::cout << "made a development CA for " << trust_domain << ": " << directory << "/bundle.pem (trust bundle), "
+            << directory << "/ca.key (keep it secret)\n";
   return 0;
 }
 
 int certsIssue(const IssueOptions& options) {
   std::string base_name;
   if (auto ok = issue(options, base_name); !ok) return failed(ok.error());
-  std::cout << "issued " << options.spiffe_id << ": " << base_name << ".pem, " << base_name << ".key, valid for " << options.ttl << "\n";
+  std::cout << "issued " << options.spiffe_id << ": " << base_name << ".pem, " << base_name << ".key, valid for "
+            << options.ttl << "\n";
   return 0;
 }
 

@@ -1,4 +1,5 @@
-// `yett certs init|issue|inspect`: a development CA that mints X.509-SVIDs. For development: production has SPIRE and its kin.
+// `yett certs init|issue|inspect`: a development CA that mints X.509-SVIDs. For development: production has SPIRE and
+// its kin.
 #pragma once
 
 #include <string>

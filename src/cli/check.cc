@@ -16,7 +16,8 @@ int check(const std::string& target) {
     set = runtime::loadPolicy({{"main", "lua", target, false}}, {}, nullptr, problems);
   } else if (auto generation = runtime::build(target, nullptr, problems)) {
     set = generation->policy;
-    what = std::to_string(generation->listeners.size()) + " listeners, " + std::to_string(generation->clusters.size()) + " clusters, ";
+    what = std::to_string(generation->listeners.size()) + " listeners, " + std::to_string(generation->clusters.size()) +
+           " clusters, ";
   }
   for (const auto& problem : problems.texts()) std::cerr << "yett: " << problem << "\n";
   if (problems.any()) {
@@ -28,7 +29,8 @@ int check(const std::string& target) {
   for (const auto& engine : set->engines()) {
     for (const auto& rule : engine.rules->rules()) ++(rule.allow ? allows : denies);
   }
-  std::cout << target << ": ok: " << what << allows << " allow and " << denies << " deny rules, policy digest " << set->digest().substr(0, 12) << "\n";
+  std::cout << target << ": ok: " << what << allows << " allow and " << denies << " deny rules, policy digest "
+            << set->digest().substr(0, 12) << "\n";
   return 0;
 }
 

@@ -26,15 +26,36 @@ int failed(const Error& error) {
 std::string asJson(const audit::Row& row) {
   std::string out;
   json::ObjectWriter w(out);
-  w.field("seq", row.seq).field("id", row.id).field("time", base::formatTime(row.time)).field("listener", row.listener).field("route", row.route);
-  w.field("principal", row.principal).field("method", row.method).field("host", row.host).field("path", row.path).field("raw_target", row.raw_target);
-  w.field("effect", row.effect).field("policy", row.policy).field("rule", row.rule).field("reason", row.reason).field("errors", row.errors);
-  w.field("engine", row.engine).field("policy_digest", row.policy_digest).flag("cached", row.cached).field("eval_ns", row.eval_ns);
+  w.field("seq", row.seq)
+      .field("id", row.id)
+      .field("time", base::formatTime(row.time))
+      .field("listener", row.listener)
+      .field("route", row.route);
+  w.field("principal", row.principal)
+      .field("method", row.method)
+      .field("host", row.host)
+      .field("path", row.path)
+      .field("raw_target", row.raw_target);
+  w.field("effect", row.effect)
+      .field("policy", row.policy)
+      .field("rule", row.rule)
+      .field("reason", row.reason)
+      .field("errors", row.errors);
+  w.field("engine", row.engine)
+      .field("policy_digest", row.policy_digest)
+      .flag("cached", row.cached)
+      .field("eval_ns", row.eval_ns);
   w.raw("reads", row.reads.empty() ? "{}" : row.reads);
   if (row.ended) {
     std::string outcome;
-    json::ObjectWriter(outcome).field("status", row.status).field("upstream", row.upstream).field("bytes_in", row.bytes_in).field("bytes_out", row.bytes_out)
-        .field("duration_us", row.duration_us).field("result", row.result).end();
+    json::ObjectWriter(outcome)
+        .field("status", row.status)
+        .field("upstream", row.upstream)
+        .field("bytes_in", row.bytes_in)
+        .field("bytes_out", row.bytes_out)
+        .field("duration_us", row.duration_us)
+        .field("result", row.result)
+        .end();
     w.raw("outcome", outcome);
   }
   w.end();
@@ -43,8 +64,14 @@ std::string asJson(const audit::Row& row) {
 
 std::string asJson(const audit::EventRow& row) {
   std::string out;
-  json::ObjectWriter(out).field("seq", row.seq).field("time", base::formatTime(row.time)).field("event", row.what).field("subject", row.subject).field("detail", row.detail)
-      .field("count", row.count).end();
+  json::ObjectWriter(out)
+      .field("seq", row.seq)
+      .field("time", base::formatTime(row.time))
+      .field("event", row.what)
+      .field("subject", row.subject)
+      .field("detail", row.detail)
+      .field("count", row.count)
+      .end();
   return out + "\n";
 }
 
@@ -55,12 +82,23 @@ Line asLine(const audit::Row& row) {
   const std::string rule = row.policy.empty() ? row.rule : row.policy + ": " + row.rule;
   std::string why = row.reason;
   if (!row.errors.empty()) why += (why.empty() ? "" : "; ") + row.errors;
-  return {base::formatTime(row.time).substr(0, 23) + "Z", row.effect == "allow" ? "ALLOW" : "DENY", row.ended ? std::to_string(row.status) : "-", who,
-          base::printable(row.method + " " + row.path), base::printable(rule), base::printable(why)};
+  return {base::formatTime(row.time).substr(0, 23) + "Z",
+          row.effect == "allow" ? "ALLOW" : "DENY",
+          row.ended ? std::to_string(row.status) : "-",
+          who,
+          base::printable(row.method + " " + row.path),
+          base::printable(rule),
+          base::printable(why)};
 }
 
 Line asLine(const audit::EventRow& row) {
-  return {base::formatTime(row.time).substr(0, 23) + "Z", "EVENT", std::to_string(row.count), base::printable(row.what), base::printable(row.subject), base::printable(row.detail), ""};
+  return {base::formatTime(row.time).substr(0, 23) + "Z",
+          "EVENT",
+          std::to_string(row.count),
+          base::printable(row.what),
+          base::printable(row.subject),
+          base::printable(row.detail),
+          ""};
 }
 
 void printTable(const std::vector<Line>& lines, const Line& header, bool with_header) {
@@ -132,7 +170,8 @@ Result<int64_t> parseTime(const std::string& text, int64_t now_micros) {
     const char* end = ::strptime(text.c_str(), form, &parts);
     if (end != nullptr && *end == '\0') return static_cast<int64_t>(timegm(&parts)) * 1'000'000;
   }
-  return Error{"`" + base::printable(text) + "` is not a time: write `10m` for ten minutes ago, or `2026-11-21T12:00:00Z` (UTC)"};
+  return Error{"`" + base::printable(text) +
+               "` is not a time: write `10m` for ten minutes ago, or `2026-11-21T12:00:00Z` (UTC)"};
 }
 
 Result<std::string> databaseOf(const std::string& config_file) {
@@ -141,7 +180,8 @@ Result<std::string> databaseOf(const std::string& config_file) {
   if (!parsed) return Error{config_file + ": " + parsed.error().message};
   const auto* audit = parsed.value().find("audit");
   const auto* database = audit != nullptr ? audit->find("database") : nullptr;
-  if (database == nullptr || database->text.empty()) return Error{config_file + ": has no /audit/database: name the log with --log"};
+  if (database == nullptr || database->text.empty())
+    return Error{config_file + ": has no /audit/database: name the log with --log"};
   return base::relativeTo(config_file, database->text);
 }
 
@@ -178,14 +218,25 @@ int logVerify(const std::string& database, const std::string& format) {
   const auto& v = result.value();
   if (format == "json") {
     std::string out;
-    json::ObjectWriter(out).flag("ok", v.broken.empty()).field("records", v.links).field("first_seq", v.first_seq).field("last_seq", v.last_seq).field("gaps", v.gaps)
-        .field("head", v.head).flag("authenticated", false).field("broken", v.broken).end();
+    json::ObjectWriter(out)
+        .flag("ok", v.broken.empty())
+        .field("records", v.links)
+        .field("first_seq", v.first_seq)
+        .field("last_seq", v.last_seq)
+        .field("gaps", v.gaps)
+        .field("head", v.head)
+        .flag("authenticated", false)
+        .field("broken", v.broken)
+        .end();
     std::cout << out << "\n";
   } else if (!v.broken.empty()) {
     std::cout << "BROKEN: " << v.broken << "\n" << v.links << " records before it are whole\n";
   } else {
-    std::cout << "ok: " << v.links << " records, " << v.first_seq << " to " << v.last_seq << ", head " << v.head << "\n";
-    if (v.gaps > 0) std::cout << v.gaps << (v.gaps == 1 ? " gap" : " gaps") << " in the numbers: a stop that was not orderly, what was not on disk then is lost\n";
+    std::cout << "ok: " << v.links << " records, " << v.first_seq << " to " << v.last_seq << ", head " << v.head
+              << "\n";
+    if (v.gaps > 0)
+      std::cout << v.gaps << (v.gaps == 1 ? " gap" : " gaps")
+                << " in the numbers: a stop that was not orderly, what was not on disk then is lost\n";
     std::cout << "consistent, not authenticated: the log has no signed checkpoints\n";
   }
   return v.broken.empty() ? 0 : 1;

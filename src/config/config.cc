@@ -63,7 +63,8 @@ void readListener(ObjectReader& in, const IdentityConfig& identity, proxy::Liste
     t.choice("client_certificate", {"required", "optional", "none"}, mode);
     out.client_certificate = static_cast<net::ClientCertificate>(mode);
   });
-  if (tls && identity.certificate.empty()) in.problem("tls", "needs `/identity/svid`: the certificate that this listener shows");
+  if (tls && identity.certificate.empty())
+    in.problem("tls", "needs `/identity/svid`: the certificate that this listener shows");
   if (tls && out.client_certificate != net::ClientCertificate::kNone && identity.trust_bundles.empty()) {
     in.problem("tls", "needs `/identity/trust_bundles`: without one no caller can be verified");
   }
@@ -120,15 +121,19 @@ template <typename List>
 void checkNames(ObjectReader& root, const char* what, const List& list) {
   std::set<std::string> seen;
   for (const auto& item : list) {
-    if (!item.name.empty() && !seen.insert(item.name).second) root.problem(what, "the name `" + item.name + "` is there twice");
+    if (!item.name.empty() && !seen.insert(item.name).second)
+      root.problem(what, "the name `" + item.name + "` is there twice");
   }
 }
 
 void checkClusters(ObjectReader& root, const Config& config) {
   for (const auto& listener : config.listeners) {
     for (const auto& route : listener.routes) {
-      const bool known = std::any_of(config.clusters.begin(), config.clusters.end(), [&](const auto& c) { return c.name == route.cluster; });
-      if (!known && !route.cluster.empty()) root.problem("clusters", "the cluster `" + route.cluster + "` of a route of listener `" + listener.name + "` is not defined");
+      const bool known = std::any_of(config.clusters.begin(), config.clusters.end(),
+                                     [&](const auto& c) { return c.name == route.cluster; });
+      if (!known && !route.cluster.empty())
+        root.problem("clusters", "the cluster `" + route.cluster + "` of a route of listener `" + listener.name +
+                                     "` is not defined");
     }
   }
 }

@@ -1,4 +1,5 @@
-// The whole configuration: one struct of the modules' own. Parsed, checked, with paths made absolute to the file's folder.
+// The whole configuration: one struct of the modules' own. Parsed, checked, with paths made absolute to the file's
+// folder.
 #pragma once
 
 #include <map>
@@ -15,8 +16,8 @@
 namespace yett::config {
 
 struct IdentityConfig {
-  std::string certificate;  ///< path
-  std::string private_key;  ///< path
+  std::string certificate;                           ///< path
+  std::string private_key;                           ///< path
   std::map<std::string, std::string> trust_bundles;  ///< trust domain -> path
 };
 

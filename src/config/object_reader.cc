@@ -12,8 +12,10 @@ void Problems::add(int line, const std::string& pointer, const std::string& what
   texts_.push_back(file_ + ":" + std::to_string(line) + ": " + (pointer.empty() ? "/" : pointer) + ": " + what);
 }
 
-ObjectReader::ObjectReader(const json::Value& value, std::string pointer, Problems& problems) : value_(value), pointer_(std::move(pointer)), problems_(problems) {
-  if (value_.type != Type::kObject) problems_.add(value_.line, pointer_, std::string("is ") + value_.typeName() + ", must be an object");
+ObjectReader::ObjectReader(const json::Value& value, std::string pointer, Problems& problems)
+    : value_(value), pointer_(std::move(pointer)), problems_(problems) {
+  if (value_.type != Type::kObject)
+    problems_.add(value_.line, pointer_, std::string("is ") + value_.typeName() + ", must be an object");
 }
 
 ObjectReader::~ObjectReader() {
@@ -68,7 +70,8 @@ void ObjectReader::number(std::string_view key, int64_t least, int64_t most, int
   const auto* value = find(key, Type::kInt, "a whole number");
   if (value == nullptr) return;
   if (value->integer < least || value->integer > most) {
-    return problem(key, "is " + std::to_string(value->integer) + ", must be from " + std::to_string(least) + " to " + std::to_string(most));
+    return problem(key, "is " + std::to_string(value->integer) + ", must be from " + std::to_string(least) + " to " +
+                            std::to_string(most));
   }
   out = value->integer;
 }
@@ -123,14 +126,16 @@ void ObjectReader::object(std::string_view key, const std::function<void(ObjectR
 void ObjectReader::objects(std::string_view key, size_t least, const std::function<void(ObjectReader&)>& read) {
   const auto* value = find(key, Type::kArray, "an array of objects");
   const size_t count = value == nullptr ? 0 : value->items.size();
-  if (count < least && (value != nullptr || value_.find(key) == nullptr)) problem(value != nullptr ? key : "", value != nullptr ? "is empty" : "`" + std::string(key) + "` is missing");
+  if (count < least && (value != nullptr || value_.find(key) == nullptr))
+    problem(value != nullptr ? key : "", value != nullptr ? "is empty" : "`" + std::string(key) + "` is missing");
   for (size_t i = 0; i < count; ++i) {
     ObjectReader reader(value->items[i], at(key) + "/" + std::to_string(i), problems_);
     read(reader);
   }
 }
 
-void ObjectReader::entries(std::string_view key, const std::function<void(const std::string&, const std::string&)>& read) {
+void ObjectReader::entries(std::string_view key,
+                           const std::function<void(const std::string&, const std::string&)>& read) {
   const auto* value = find(key, Type::kObject, "an object");
   if (value == nullptr) return;
   for (const auto& [name, item] : value->fields) {

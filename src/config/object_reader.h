@@ -1,4 +1,5 @@
-// Reads one JSON object of the configuration, field by field. Every problem is noted with its place; nothing stops at the first.
+// Reads one JSON object of the configuration, field by field. Every problem is noted with its place; nothing stops at
+// the first.
 #pragma once
 
 #include <functional>
@@ -48,7 +49,8 @@ class ObjectReader {
   /// An array of objects. `least`: how many there must be.
   void objects(std::string_view key, size_t least, const std::function<void(ObjectReader&)>& read);
   /// Each field of an object whose keys are free.
-  void entries(std::string_view key, const std::function<void(const std::string& name, const std::string& value)>& read);
+  void entries(std::string_view key,
+               const std::function<void(const std::string& name, const std::string& value)>& read);
 
   void problem(std::string_view key, const std::string& what);
   const std::string& pointer() const { return pointer_; }

@@ -13,7 +13,8 @@ namespace {
 
 class LuaEvaluator final : public policy::Evaluator {
  public:
-  LuaEvaluator(const std::vector<Rule>& rules, policy::Budget budget) : rules_(rules), budget_(budget), state_(std::make_unique<LuaState>()) {}
+  LuaEvaluator(const std::vector<Rule>& rules, policy::Budget budget)
+      : rules_(rules), budget_(budget), state_(std::make_unique<LuaState>()) {}
 
   Status load(const PolicySource& source) {
     LuaLoader loader(source, *state_);
@@ -72,9 +73,11 @@ class LuaEvaluator final : public policy::Evaluator {
     lua_rawgeti(L, LUA_REGISTRYINDEX, conditions_[static_cast<size_t>(condition)]);
     lua_rawgeti(L, LUA_REGISTRYINDEX, request_);
     lua_call(L, 1, 2);
-    if (lua_type(L, -2) != LUA_TBOOLEAN) luaL_error(L, "`when` returned a %s, must return true or false", luaL_typename(L, -2));
+    if (lua_type(L, -2) != LUA_TBOOLEAN)
+      luaL_error(L, "`when` returned a %s, must return true or false", luaL_typename(L, -2));
     if (lua_type(L, -1) == LUA_TSTRING) reason.assign(lua_tostring(L, -1), std::min<size_t>(lua_rawlen(L, -1), 1024));
-    else if (lua_type(L, -1) != LUA_TNIL) luaL_error(L, "`when` gave a %s as its reason, must be a string", luaL_typename(L, -1));
+    else if (lua_type(L, -1) != LUA_TNIL)
+      luaL_error(L, "`when` gave a %s as its reason, must be a string", luaL_typename(L, -1));
     return lua_toboolean(L, -2) != 0;
   }
 

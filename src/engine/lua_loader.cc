@@ -11,9 +11,9 @@
 namespace yett::engine {
 namespace {
 
-const char kLoader = 0;       // registry key: the loader at work
-const char kBase = 0;         // registry key: the sandbox's names
-const char kLibraries = 0;    // registry key: what `require` has loaded
+const char kLoader = 0;     // registry key: the loader at work
+const char kBase = 0;       // registry key: the sandbox's names
+const char kLibraries = 0;  // registry key: what `require` has loaded
 constexpr policy::Budget kLoadBudget{200'000'000, uint64_t{1} << 30};
 constexpr const char* kRuleType = "yett.rule";
 
@@ -104,7 +104,8 @@ void LuaLoader::problem(const Rule& rule, const std::string& what) {
 int LuaLoader::onPolicy(lua_State* L) {
   LuaLoader& self = of(L);
   if (lua_type(L, 1) != LUA_TSTRING || lua_rawlen(L, 1) == 0) return luaL_error(L, "write policy \"name\" { rules }");
-  if (self.loading_library_) return luaL_error(L, "a library defines no policy: put it into a file of its own at the top");
+  if (self.loading_library_)
+    return luaL_error(L, "a library defines no policy: put it into a file of its own at the top");
   lua_settop(L, 1);
   lua_pushcclosure(L, onPolicyBody, 1);
   return 1;
@@ -119,7 +120,8 @@ int LuaLoader::onPolicyBody(lua_State* L) {
     const auto* index = static_cast<int*>(luaL_testudata(L, -1, kRuleType));
     if (index == nullptr || lua_type(L, -2) != LUA_TNUMBER) {
       const std::string key = lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : "an entry";
-      self.problems_.push_back(self.at(L, 1) + ": policy `" + base::printable(name) + "`: `" + base::printable(key) + "` is no rule: write allow \"name\" { ... } or deny \"name\" { ... }");
+      self.problems_.push_back(self.at(L, 1) + ": policy `" + base::printable(name) + "`: `" + base::printable(key) +
+                               "` is no rule: write allow \"name\" { ... } or deny \"name\" { ... }");
       continue;
     }
     self.rules_[static_cast<size_t>(*index)].policy = name;
@@ -132,7 +134,8 @@ int LuaLoader::onPolicyBody(lua_State* L) {
 int LuaLoader::onRule(lua_State* L) {
   LuaLoader& self = of(L);
   const bool allow = lua_toboolean(L, lua_upvalueindex(1)) != 0;
-  if (lua_type(L, 1) != LUA_TSTRING || lua_rawlen(L, 1) == 0) return luaL_error(L, "write %s \"name\" { fields }", allow ? "allow" : "deny");
+  if (lua_type(L, 1) != LUA_TSTRING || lua_rawlen(L, 1) == 0)
+    return luaL_error(L, "write %s \"name\" { fields }", allow ? "allow" : "deny");
   lua_pushboolean(L, allow);
   lua_pushvalue(L, 1);
   lua_pushstring(L, self.at(L, 1).c_str());
@@ -195,7 +198,8 @@ void LuaLoader::readField(lua_State* L, Rule& rule, const std::string& field) {
     if (!lua_isinteger(L, value)) return fail("is a " + type + ", must be a whole number");
     if (auto ok = setStatus(rule, lua_tointeger(L, value)); !ok) problem(rule, ok.error().message);
   } else if (field == "header") {
-    if (lua_type(L, value) != LUA_TTABLE) return fail("is a " + type + ", must be a table: header = { [\"x-name\"] = \"value\" }");
+    if (lua_type(L, value) != LUA_TTABLE)
+      return fail("is a " + type + ", must be a table: header = { [\"x-name\"] = \"value\" }");
     for (lua_pushnil(L); lua_next(L, value) != 0; lua_pop(L, 1)) {
       std::vector<std::string> values;
       if (lua_type(L, -2) != LUA_TSTRING || !stringList(L, lua_gettop(L), values)) {
@@ -216,7 +220,8 @@ int LuaLoader::onData(lua_State* L) {
   LuaLoader& self = of(L);
   const std::string name = luaL_checkstring(L, 1);
   const auto file = self.source_.files.find(name);
-  if (file == self.source_.files.end()) return luaL_error(L, "data: no file `%s` in the policy directory", name.c_str());
+  if (file == self.source_.files.end())
+    return luaL_error(L, "data: no file `%s` in the policy directory", name.c_str());
   auto document = json::parse(file->second, false);
   if (!document) return luaL_error(L, "data: %s: %s", name.c_str(), document.error().message.c_str());
   pushJson(L, document.value());
@@ -234,10 +239,12 @@ int LuaLoader::onRequire(lua_State* L) {
   if (lua_getfield(L, -1, name.c_str()) != LUA_TNIL) return 1;
   lua_pop(L, 1);
   const auto file = self.source_.files.find(name);
-  if (file == self.source_.files.end()) return luaL_error(L, "require: no file `%s` in the policy directory", name.c_str());
+  if (file == self.source_.files.end())
+    return luaL_error(L, "require: no file `%s` in the policy directory", name.c_str());
   lua_pushboolean(L, 0);
   lua_setfield(L, -2, name.c_str());  // a library that requires itself gets false, not an endless loop
-  if (luaL_loadbufferx(L, file->second.data(), file->second.size(), ("@" + name).c_str(), "t") != LUA_OK) return lua_error(L);
+  if (luaL_loadbufferx(L, file->second.data(), file->second.size(), ("@" + name).c_str(), "t") != LUA_OK)
+    return lua_error(L);
   self.pushEnvironment(L);
   lua_setupvalue(L, -2, 1);
   const bool before = self.loading_library_;
@@ -290,7 +297,9 @@ void LuaLoader::checkNames() {
       continue;
     }
     const auto [first, fresh] = seen.try_emplace({rule.policy, rule.name}, &rule);
-    if (!fresh) problem(rule, "the policy `" + base::printable(rule.policy) + "` has a rule of this name already, at " + first->second->position());
+    if (!fresh)
+      problem(rule, "the policy `" + base::printable(rule.policy) + "` has a rule of this name already, at " +
+                        first->second->position());
   }
 }
 
@@ -322,7 +331,8 @@ void LuaLoader::load() {
     if (PolicySource::isPolicyFile(name)) loadFile(name);
   }
   checkNames();
-  if (policies_ == 0 && problems_.empty()) problems_.push_back(source_.directory + ": holds no policy: a set without one is refused");
+  if (policies_ == 0 && problems_.empty())
+    problems_.push_back(source_.directory + ": holds no policy: a set without one is refused");
   auto sealed = state_.run(kLoadBudget, [](lua_State* L) {
     sealGlobals(L);
     lua_pushnil(L);

@@ -48,9 +48,12 @@ constexpr Field kFields[] = {
     {Group::kTls, "sni", Attr::kTlsSni},
 };
 
-constexpr std::string_view kGroupNames[] = {"", "header", "query", "params", "principal", "source", "destination", "tls"};
+constexpr std::string_view kGroupNames[] = {"",          "header", "query",       "params",
+                                            "principal", "source", "destination", "tls"};
 
-Handle& handleAt(lua_State* L, int index) { return *static_cast<Handle*>(luaL_checkudata(L, index, "yett.request")); }
+Handle& handleAt(lua_State* L, int index) {
+  return *static_cast<Handle*>(luaL_checkudata(L, index, "yett.request"));
+}
 
 [[noreturn]] void refuse(lua_State* L, const std::string& why) {
   luaL_where(L, 1);
@@ -61,9 +64,18 @@ Handle& handleAt(lua_State* L, int index) { return *static_cast<Handle*>(luaL_ch
 bool resolve(Group group, std::string_view key, Attr& attr, std::string_view& attr_key) {
   attr_key = {};
   switch (group) {
-    case Group::kHeader: attr = Attr::kHeader; attr_key = key; return true;
-    case Group::kQuery: attr = Attr::kQuery; attr_key = key; return true;
-    case Group::kParams: attr = Attr::kParam; attr_key = key; return true;
+    case Group::kHeader:
+      attr = Attr::kHeader;
+      attr_key = key;
+      return true;
+    case Group::kQuery:
+      attr = Attr::kQuery;
+      attr_key = key;
+      return true;
+    case Group::kParams:
+      attr = Attr::kParam;
+      attr_key = key;
+      return true;
     default: break;
   }
   for (const auto& field : kFields) {
@@ -137,7 +149,9 @@ int hasField(lua_State* L) {
   return 1;
 }
 
-int refuseAssign(lua_State* L) { return luaL_error(L, "a request cannot be changed by policy"); }
+int refuseAssign(lua_State* L) {
+  return luaL_error(L, "a request cannot be changed by policy");
+}
 
 void pushHandle(lua_State* L, AttributeReader** reader, Group group, int values) {
   auto* handle = static_cast<Handle*>(lua_newuserdatauv(L, sizeof(Handle), values));
@@ -149,7 +163,8 @@ void pushHandle(lua_State* L, AttributeReader** reader, Group group, int values)
 
 void pushRequest(lua_State* L, AttributeReader** reader) {
   luaL_newmetatable(L, "yett.request");
-  const luaL_Reg methods[] = {{"__index", index}, {"__newindex", refuseAssign}, {"__has", hasField}, {nullptr, nullptr}};
+  const luaL_Reg methods[] = {
+      {"__index", index}, {"__newindex", refuseAssign}, {"__has", hasField}, {nullptr, nullptr}};
   luaL_setfuncs(L, methods, 0);
   lua_pop(L, 1);
   pushHandle(L, reader, Group::kRoot, static_cast<int>(Group::kCount) - 1);

@@ -13,8 +13,8 @@ namespace {
 
 constexpr size_t kLongestString = 64 << 10;
 constexpr int kDeepest = 60;
-const char kSealed = 0;    // registry key: globals are read-only by now
-const char kFrozen = 1;    // metatable key: the table behind a proxy
+const char kSealed = 0;  // registry key: globals are read-only by now
+const char kFrozen = 1;  // metatable key: the table behind a proxy
 
 size_t checkLength(lua_State* L, size_t size) {
   if (size > kLongestString) luaL_error(L, "a string over %d bytes", static_cast<int>(kLongestString));
@@ -51,7 +51,9 @@ int stringRep(lua_State* L) {
   const size_t size = lua_rawlen(L, (luaL_checktype(L, 1, LUA_TSTRING), 1));
   const lua_Integer n = luaL_checkinteger(L, 2);
   const size_t separator = lua_isnoneornil(L, 3) ? 0 : lua_rawlen(L, (luaL_checktype(L, 3, LUA_TSTRING), 3));
-  if (n > 0 && (size + separator) > 0) checkLength(L, static_cast<size_t>(n) > kLongestString ? kLongestString + 1 : (size + separator) * static_cast<size_t>(n));
+  if (n > 0 && (size + separator) > 0)
+    checkLength(
+        L, static_cast<size_t>(n) > kLongestString ? kLongestString + 1 : (size + separator) * static_cast<size_t>(n));
   return charged(L);
 }
 
@@ -67,7 +69,8 @@ int stringFormat(lua_State* L) {
   }
   for (int i = 2; i <= lua_gettop(L); ++i) {
     const int type = lua_type(L, i);
-    if (type != LUA_TSTRING && type != LUA_TNUMBER && type != LUA_TBOOLEAN && type != LUA_TNIL) luaL_argerror(L, i, "string, number or boolean expected");
+    if (type != LUA_TSTRING && type != LUA_TNUMBER && type != LUA_TBOOLEAN && type != LUA_TNIL)
+      luaL_argerror(L, i, "string, number or boolean expected");
   }
   return charged(L);
 }
@@ -114,7 +117,10 @@ int safeToString(lua_State* L) {
   luaL_checkany(L, 1);
   switch (lua_type(L, 1)) {
     case LUA_TSTRING: lua_settop(L, 1); return 1;
-    case LUA_TNUMBER: lua_settop(L, 1); lua_tostring(L, 1); return 1;
+    case LUA_TNUMBER:
+      lua_settop(L, 1);
+      lua_tostring(L, 1);
+      return 1;
     case LUA_TBOOLEAN: lua_pushstring(L, lua_toboolean(L, 1) ? "true" : "false"); return 1;
     default: lua_pushstring(L, luaL_typename(L, 1)); return 1;  // no addresses: they differ from worker to worker
   }
@@ -175,7 +181,8 @@ int sortedPairs(lua_State* L) {
   for (lua_pushnil(L); lua_next(L, 2) != 0; lua_pop(L, 1)) {
     LuaState::of(L).charge(2);
     const int type = lua_type(L, -2);
-    if (type != LUA_TNUMBER && type != LUA_TSTRING && type != LUA_TBOOLEAN) luaL_error(L, "pairs over a table whose keys have no order");
+    if (type != LUA_TNUMBER && type != LUA_TSTRING && type != LUA_TBOOLEAN)
+      luaL_error(L, "pairs over a table whose keys have no order");
     lua_pushvalue(L, -2);
     lua_rawseti(L, 3, ++count);
   }
@@ -222,15 +229,20 @@ int optional(lua_State* L) {
   return 1;
 }
 
-int refuseWrite(lua_State* L) { return luaL_error(L, "%s cannot be changed: policy code keeps no state", lua_tostring(L, lua_upvalueindex(1))); }
+int refuseWrite(lua_State* L) {
+  return luaL_error(L, "%s cannot be changed: policy code keeps no state", lua_tostring(L, lua_upvalueindex(1)));
+}
 
 int strictIndex(lua_State* L) {
   lua_pushvalue(L, 2);
   if (lua_rawget(L, lua_upvalueindex(1)) != LUA_TNIL) return 1;
   const char* what = lua_tostring(L, lua_upvalueindex(2));
-  const std::string key = lua_type(L, 2) == LUA_TSTRING ? lua_tostring(L, 2) : lua_type(L, 2) == LUA_TNUMBER ? luaL_tolstring(L, 2, nullptr) : luaL_typename(L, 2);
+  const std::string key = lua_type(L, 2) == LUA_TSTRING   ? lua_tostring(L, 2)
+                          : lua_type(L, 2) == LUA_TNUMBER ? luaL_tolstring(L, 2, nullptr)
+                                                          : luaL_typename(L, 2);
   luaL_where(L, 1);
-  LuaState::of(L).abort(std::string(lua_tostring(L, -1)) + what + " has no `" + key + "`: ask with has() or optional()");
+  LuaState::of(L).abort(std::string(lua_tostring(L, -1)) + what + " has no `" + key +
+                        "`: ask with has() or optional()");
 }
 
 int frozenLength(lua_State* L) {
@@ -277,7 +289,8 @@ void openSandbox(lua_State* L) {
     if (std::string_view(name) == "tonumber") lua_pushcclosure(L, charged, 1);
     lua_setfield(L, globals, name);
   }
-  const luaL_Reg own[] = {{"pcall", safePcall}, {"tostring", safeToString}, {"pairs", sortedPairs}, {"has", has}, {"optional", optional}, {nullptr, nullptr}};
+  const luaL_Reg own[] = {{"pcall", safePcall}, {"tostring", safeToString}, {"pairs", sortedPairs},
+                          {"has", has},         {"optional", optional},     {nullptr, nullptr}};
   lua_pushvalue(L, globals);
   luaL_setfuncs(L, own, 0);
   lua_settop(L, globals);
@@ -308,7 +321,10 @@ void openSandbox(lua_State* L) {
 
   luaL_requiref(L, "math", luaopen_math, 0);
   lua_newtable(L);
-  take(L, globals + 1, {"abs", "ceil", "floor", "fmod", "max", "min", "modf", "sqrt", "tointeger", "type", "ult", "huge", "pi", "maxinteger", "mininteger"}, nullptr);
+  take(L, globals + 1,
+       {"abs", "ceil", "floor", "fmod", "max", "min", "modf", "sqrt", "tointeger", "type", "ult", "huge", "pi",
+        "maxinteger", "mininteger"},
+       nullptr);
   frozenLibrary(L, globals, "math");
   lua_settop(L, globals);
 
@@ -359,7 +375,9 @@ static void freezeDeep(lua_State* L, const char* what, bool strict, int depth) {
   lua_replace(L, table);
 }
 
-void freeze(lua_State* L, const char* what, bool strict) { freezeDeep(L, what, strict, 0); }
+void freeze(lua_State* L, const char* what, bool strict) {
+  freezeDeep(L, what, strict, 0);
+}
 
 void makeGlobals(lua_State* L) {
   lua_newtable(L);

@@ -9,10 +9,10 @@
 namespace yett::engine {
 namespace {
 
-constexpr uint64_t kCount = 1000;                     // instructions between two looks at the budget
-constexpr int64_t kBackstopNanos = 250'000'000;       // far above what the instruction budget takes
+constexpr uint64_t kCount = 1000;                // instructions between two looks at the budget
+constexpr int64_t kBackstopNanos = 250'000'000;  // far above what the instruction budget takes
 constexpr uint64_t kHardCapFactor = 4;
-constexpr uint64_t kCollectBytes = 256 << 10;         // garbage that is worth a step of the collector
+constexpr uint64_t kCollectBytes = 256 << 10;  // garbage that is worth a step of the collector
 
 int runBody(lua_State* L) {
   const auto* body = static_cast<const std::function<void(lua_State*)>*>(lua_touserdata(L, 1));
@@ -31,11 +31,16 @@ LuaState::LuaState() {
   lua_gc(state_, LUA_GCSTOP);
 }
 
-LuaState::~LuaState() { lua_close(state_); }
+LuaState::~LuaState() {
+  lua_close(state_);
+}
 
-LuaState& LuaState::of(lua_State* L) { return **static_cast<LuaState**>(lua_getextraspace(L)); }
+LuaState& LuaState::of(lua_State* L) {
+  return **static_cast<LuaState**>(lua_getextraspace(L));
+}
 
-// The soft limit does not fail the allocation (that would start a full collection): it ends the run at the next instruction.
+// The soft limit does not fail the allocation (that would start a full collection): it ends the run at the next
+// instruction.
 void* LuaState::allocate(void* self, void* block, size_t old_size, size_t new_size) {
   auto& state = *static_cast<LuaState*>(self);
   if (new_size == 0) {
@@ -68,7 +73,8 @@ void LuaState::checkBudget() {
   over_budget_ = over_memory_ || instructions_ >= budget_.instructions || over_time;
   if (!over_budget_) return;
   if (over_memory_) abort("memory budget of " + std::to_string(budget_.memory_bytes) + " bytes used up");
-  abort(over_time ? "time limit of a decision used up" : "instruction budget of " + std::to_string(budget_.instructions) + " used up");
+  abort(over_time ? "time limit of a decision used up"
+                  : "instruction budget of " + std::to_string(budget_.instructions) + " used up");
 }
 
 void LuaState::abort(const std::string& why) {

@@ -51,9 +51,9 @@ class LuaState {
   policy::Budget budget_;
   uint64_t instructions_ = 0;
   uint64_t step_ = 0;
-  uint64_t allocated_ = 0;      // bytes asked for in this run, freed or not
-  uint64_t garbage_ = 0;        // bytes asked for since the collector last worked
-  int64_t deadline_ = 0;        // steady nanoseconds
+  uint64_t allocated_ = 0;  // bytes asked for in this run, freed or not
+  uint64_t garbage_ = 0;    // bytes asked for since the collector last worked
+  int64_t deadline_ = 0;    // steady nanoseconds
   bool running_ = false;
   bool over_memory_ = false;
   bool aborted_ = false;

@@ -29,7 +29,8 @@ Result<std::map<std::string, std::string>> list(const std::string& directory) {
     struct stat info {};
     if (::stat(it->path().c_str(), &info) != 0 || !S_ISREG(info.st_mode)) continue;
     const std::string name = fs::path(it->path()).lexically_relative(directory).generic_string();
-    out[name] = std::to_string(info.st_ino) + ":" + std::to_string(info.st_size) + ":" + std::to_string(info.st_mtim.tv_sec) + "." + std::to_string(info.st_mtim.tv_nsec);
+    out[name] = std::to_string(info.st_ino) + ":" + std::to_string(info.st_size) + ":" +
+                std::to_string(info.st_mtim.tv_sec) + "." + std::to_string(info.st_mtim.tv_nsec);
     if (out.size() > kMostFiles) return Error{directory + ": more than " + std::to_string(kMostFiles) + " files"};
   }
   return out;

@@ -14,7 +14,8 @@ struct PolicySource {
   std::string digest;                        ///< SHA-256 (hex) over names and bytes
 
   /// Reads the directory and all below it. Names that begin with a dot are skipped. The listing (name, inode, size,
-  /// mtime) must be the same before and after reading: a copy in progress is an error. So are files that others may write.
+  /// mtime) must be the same before and after reading: a copy in progress is an error. So are files that others may
+  /// write.
   static Result<PolicySource> read(const std::string& directory);
 
   /// Files that define policies: `*.lua` at the top, without `*_test.lua`. Those below are for `require`.

@@ -10,12 +10,16 @@ namespace yett::engine {
 Result<PrincipalMatcher> PrincipalMatcher::parse(std::string_view text) {
   PrincipalMatcher out;
   const std::string shown = "`" + base::printable(text) + "`";
-  if (!text.starts_with("spiffe://")) return Error{shown + " is not a SPIFFE ID pattern: write `spiffe://trust.domain/path`, `authenticated` or `anyone`"};
+  if (!text.starts_with("spiffe://"))
+    return Error{shown +
+                 " is not a SPIFFE ID pattern: write `spiffe://trust.domain/path`, `authenticated` or `anyone`"};
   const auto rest = text.substr(9);
   const auto slash = std::min(rest.find('/'), rest.size());
   out.trust_domain = rest.substr(0, slash);
-  if (!identity::isTrustDomain(out.trust_domain)) return Error{shown + ": the trust domain must be literal: a-z, 0-9, `.`, `-`, `_`"};
-  if (slash == rest.size()) return Error{shown + " names a trust domain and no workload: for all of it write `" + std::string(text) + "/**`"};
+  if (!identity::isTrustDomain(out.trust_domain))
+    return Error{shown + ": the trust domain must be literal: a-z, 0-9, `.`, `-`, `_`"};
+  if (slash == rest.size())
+    return Error{shown + " names a trust domain and no workload: for all of it write `" + std::string(text) + "/**`"};
   auto path = target::SegmentPattern::parseExact(rest.substr(slash));
   if (!path) return std::move(path).error().within(shown);
   if (rest.ends_with('/')) return Error{shown + " ends with `/`, which no SPIFFE ID does"};

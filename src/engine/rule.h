@@ -50,8 +50,8 @@ struct Rule {
   std::string public_reason;
   int status = 403;
 
-  /// Natively, without any code. A deny reads loosely where an allow reads narrowly: GET denies HEAD, a trailing slash is
-  /// ignored, any value of a header will do. `path` is the pattern that matched, for its captures.
+  /// Natively, without any code. A deny reads loosely where an allow reads narrowly: GET denies HEAD, a trailing slash
+  /// is ignored, any value of a header will do. `path` is the pattern that matched, for its captures.
   bool matches(const policy::CheckRequest& request, const target::SegmentPattern*& path) const;
   std::string position() const { return file + ":" + std::to_string(line); }
 };

@@ -9,13 +9,15 @@ namespace {
 
 bool isToken(std::string_view text) {
   return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || std::string_view("!#$%&'*+-.^_`|~").find(c) != std::string_view::npos;
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+           std::string_view("!#$%&'*+-.^_`|~").find(c) != std::string_view::npos;
   });
 }
 
 Status setMethod(Rule& rule, const std::string& value) {
   if (!isToken(value)) return Error{"`" + base::printable(value) + "` is no method"};
-  if (base::lowered(value) == value) return Error{"`" + value + "`: methods are case-sensitive, and common ones are upper case"};
+  if (base::lowered(value) == value)
+    return Error{"`" + value + "`: methods are case-sensitive, and common ones are upper case"};
   rule.methods.push_back(value);
   return {};
 }
@@ -32,7 +34,8 @@ Status setPrincipal(Rule& rule, const std::string& value) {
 }  // namespace
 
 const std::vector<std::string_view>& ruleFieldNames() {
-  static const std::vector<std::string_view> names = {"principal", "method", "host", "path", "header", "source", "when", "reason", "public_reason", "status"};
+  static const std::vector<std::string_view> names = {"principal", "method", "host",   "path",          "header",
+                                                      "source",    "when",   "reason", "public_reason", "status"};
   return names;
 }
 
@@ -61,20 +64,23 @@ Status addHeaderMatcher(Rule& rule, std::string_view header, const std::vector<s
 }
 
 Status setText(Rule& rule, std::string_view field, std::string value) {
-  if (field == "public_reason" && rule.allow) return Error{"`public_reason` is for deny rules: an allow has nothing to explain to the caller"};
+  if (field == "public_reason" && rule.allow)
+    return Error{"`public_reason` is for deny rules: an allow has nothing to explain to the caller"};
   (field == "reason" ? rule.reason : rule.public_reason) = std::move(value);
   return {};
 }
 
 Status setStatus(Rule& rule, int64_t value) {
   if (rule.allow) return Error{"`status` is for deny rules"};
-  if (value != 401 && value != 403 && value != 404 && value != 429) return Error{"`status` is " + std::to_string(value) + ", must be 401, 403, 404 or 429"};
+  if (value != 401 && value != 403 && value != 404 && value != 429)
+    return Error{"`status` is " + std::to_string(value) + ", must be 401, 403, 404 or 429"};
   rule.status = static_cast<int>(value);
   return {};
 }
 
 Status checkRule(const Rule& rule) {
-  if (rule.allow && rule.principals.empty()) return Error{"an allow must say its `principal`: a SPIFFE ID pattern, `authenticated` or `anyone`"};
+  if (rule.allow && rule.principals.empty())
+    return Error{"an allow must say its `principal`: a SPIFFE ID pattern, `authenticated` or `anyone`"};
   return {};
 }
 

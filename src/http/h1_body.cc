@@ -33,7 +33,8 @@ H1BodyReader::State H1BodyReader::readSize(std::string_view& bytes) {
     size = size * 16 + static_cast<uint64_t>(base::hexValue(bytes[digits]));
     if (++digits > kSizeDigits) return fail(400, "a chunk size with too many digits");
   }
-  if (digits < bytes.size() && (digits == 0 || bytes[digits] != '\r')) return fail(400, "a chunk size line that is not a number and CRLF");
+  if (digits < bytes.size() && (digits == 0 || bytes[digits] != '\r'))
+    return fail(400, "a chunk size line that is not a number and CRLF");
   if (bytes.size() < digits + 2) return State::kMore;
   if (bytes[digits + 1] != '\n') return fail(400, "a chunk size line that does not end with CRLF");
   bytes.remove_prefix(digits + 2);
@@ -59,7 +60,8 @@ H1BodyReader::State H1BodyReader::readTrailers(std::string_view& bytes, const Li
   return State::kDone;
 }
 
-H1BodyReader::State H1BodyReader::next(std::string_view& bytes, const Limits& limits, Head& head, std::string_view& data) {
+H1BodyReader::State H1BodyReader::next(std::string_view& bytes, const Limits& limits, Head& head,
+                                       std::string_view& data) {
   data = {};
   for (;;) {
     if (phase_ == Phase::kDone) return State::kDone;
@@ -82,7 +84,8 @@ H1BodyReader::State H1BodyReader::next(std::string_view& bytes, const Limits& li
         return State::kData;
       }
       case Phase::kChunkEnd:
-        if (bytes[0] != '\r' || (bytes.size() > 1 && bytes[1] != '\n')) return fail(400, "a chunk that does not end with CRLF");
+        if (bytes[0] != '\r' || (bytes.size() > 1 && bytes[1] != '\n'))
+          return fail(400, "a chunk that does not end with CRLF");
         if (bytes.size() < 2) return State::kMore;
         bytes.remove_prefix(2);
         phase_ = Phase::kSize;

@@ -67,7 +67,8 @@ size_t H1Client::readHead(std::string_view bytes) {
     return bytes.size();
   }
   if (head.status == 101 || (head.status < 200 && ++interims_ > kMostInterims)) {
-    fail(ResetCause::kProtocolError, head.status == 101 ? "101 to a request that asked for no upgrade" : "too many interim responses");
+    fail(ResetCause::kProtocolError,
+         head.status == 101 ? "101 to a request that asked for no upgrade" : "too many interim responses");
     return bytes.size();
   }
   if (head.status < 200) {
@@ -104,7 +105,9 @@ void H1Client::fail(ResetCause cause, std::string_view why) {
 
 void H1Client::onPeerClosed(bool orderly) {
   if (phase_ == Phase::kBody && body_.untilClose() && orderly) return endResponse();
-  if (phase_ == Phase::kHead) return fail(ResetCause::kPeerClosed, received_any_ ? "the upstream closed inside the response head" : "the upstream closed before it answered");
+  if (phase_ == Phase::kHead)
+    return fail(ResetCause::kPeerClosed, received_any_ ? "the upstream closed inside the response head"
+                                                       : "the upstream closed before it answered");
   if (phase_ == Phase::kBody) return fail(ResetCause::kPeerClosed, "the upstream closed inside the response body");
   if (phase_ == Phase::kIdle || phase_ == Phase::kDone) {
     keep_alive_ = false;

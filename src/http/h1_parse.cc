@@ -38,7 +38,8 @@ bool takeLine(char*& at, const char* end, std::string_view& line) {
 ParseError parseField(std::string_view line, HeaderMap& out) {
   size_t colon = 0;
   char* bytes = const_cast<char*>(line.data());  // the head's own copy
-  for (; colon < line.size() && kToken[static_cast<unsigned char>(line[colon])]; ++colon) bytes[colon] = base::toLower(bytes[colon]);
+  for (; colon < line.size() && kToken[static_cast<unsigned char>(line[colon])]; ++colon)
+    bytes[colon] = base::toLower(bytes[colon]);
   if (colon == 0 || colon == line.size() || line[colon] != ':') return {400, "a header line that is not `name: value`"};
   const auto value = base::trimmed(line.substr(colon + 1));
   for (const unsigned char c : value) {
@@ -106,7 +107,8 @@ ParseError readTarget(RequestHead& out) {
       ++hosts;
       host = field.value;
     } else if (field.id == FieldId::kExpect) {
-      if (!base::equalsIgnoreCase(field.value, "100-continue")) return {417, "an expectation other than `100-continue`"};
+      if (!base::equalsIgnoreCase(field.value, "100-continue"))
+        return {417, "an expectation other than `100-continue`"};
       out.expects_continue = out.version != Version::kHttp10;
     }
   }
@@ -120,7 +122,8 @@ ParseError readTarget(RequestHead& out) {
     raw.remove_prefix(scheme.size());
     const auto authority = raw.substr(0, raw.find_first_of("/?"));
     std::string named;
-    if (!target::canonicalHost(authority, named) || named != out.host) return {400, "a target and a host header that differ"};
+    if (!target::canonicalHost(authority, named) || named != out.host)
+      return {400, "a target and a host header that differ"};
     raw.remove_prefix(authority.size());
     if (raw.empty()) raw = "/";
     break;
@@ -155,16 +158,19 @@ ParseError parseRequest(std::string_view bytes, const Limits& limits, RequestHea
   if (!takeLine(at, end, line)) return {400, "a request line that does not end with CRLF"};
   const auto first = line.find(' ');
   const auto last = line.rfind(' ');
-  if (first == std::string_view::npos || first == last) return {400, "a request line that is not `method target version`"};
+  if (first == std::string_view::npos || first == last)
+    return {400, "a request line that is not `method target version`"};
   out.method = line.substr(0, first);
   out.raw_target = line.substr(first + 1, last - first - 1);
   if (!isToken(out.method)) return {400, "a method that is no token"};
   if (const auto error = parseVersion(line.substr(last + 1), out.version)) return error;
-  if (out.raw_target.empty() || out.raw_target.find(' ') != std::string_view::npos) return {400, "a request line with more than two blanks"};
+  if (out.raw_target.empty() || out.raw_target.find(' ') != std::string_view::npos)
+    return {400, "a request line with more than two blanks"};
   out.keep_alive = out.version == Version::kHttp11;
   if (const auto error = parseFields(at, end, limits, out.headers)) return error;
   if (const auto error = readFraming(out)) return error;
-  if (limits.body_bytes > 0 && out.framing == Framing::kLength && out.content_length > limits.body_bytes) return {413, "a body over the limit"};
+  if (limits.body_bytes > 0 && out.framing == Framing::kLength && out.content_length > limits.body_bytes)
+    return {413, "a body over the limit"};
   return readTarget(out);
 }
 
@@ -174,10 +180,11 @@ ParseError parseResponse(std::string_view bytes, const Limits& limits, bool to_h
   const char* end = at + bytes.size();
   std::string_view line;
   if (!takeLine(at, end, line)) return {502, "a status line that does not end with CRLF"};
-  // status-line = HTTP-version SP 3DIGIT SP [ reason ] (RFC 9112 4); the last blank may be missing, as common servers do.
+  // status-line = HTTP-version SP 3DIGIT SP [ reason ] (RFC 9112 4); the last blank may be missing, as common servers
+  // do.
   uint64_t status = 0;
-  if (line.size() < 12 || line[8] != ' ' || !base::parseUnsigned(line.substr(9, 3), status) || status < 100 || status > 599 ||
-      (line.size() > 12 && line[12] != ' ')) {
+  if (line.size() < 12 || line[8] != ' ' || !base::parseUnsigned(line.substr(9, 3), status) || status < 100 ||
+      status > 599 || (line.size() > 12 && line[12] != ' ')) {
     return {502, "a status line that is not `HTTP/1.1 200 reason`"};
   }
   if (parseVersion(line.substr(0, 8), out.version)) return {502, "a response that is neither HTTP/1.0 nor HTTP/1.1"};
@@ -190,7 +197,8 @@ ParseError parseResponse(std::string_view bytes, const Limits& limits, bool to_h
   if (parseFields(at, end, limits, out.headers)) return {502, "a response with a malformed header section"};
   if (const auto error = readFraming(out)) return {502, error.why};
   const bool bodiless = out.status < 200 || out.status == 204 || out.status == 304;
-  if ((out.status < 200 || out.status == 204) && (out.framing == Framing::kChunked || (out.framing == Framing::kLength && out.content_length > 0))) {
+  if ((out.status < 200 || out.status == 204) &&
+      (out.framing == Framing::kChunked || (out.framing == Framing::kLength && out.content_length > 0))) {
     return {502, "a status that has no body with framing for one"};
   }
   if (to_head || bodiless) {
@@ -209,7 +217,8 @@ ParseError parseTrailers(std::string_view bytes, const Limits& limits, Head& out
   if (const auto error = parseFields(at, at + bytes.size(), limits, out.trailers)) return error;
   for (const auto& field : out.trailers.fields()) {
     // RFC 9110 6.5.1: no framing, routing or authentication in trailers.
-    if (field.id != FieldId::kOther || field.name == "authorization" || field.name == "cookie" || field.name.starts_with("x-yett-")) {
+    if (field.id != FieldId::kOther || field.name == "authorization" || field.name == "cookie" ||
+        field.name.starts_with("x-yett-")) {
       return {400, "a trailer field that must stand in the head"};
     }
   }

@@ -41,7 +41,8 @@ size_t H1Server::readHead(std::string_view bytes) {
   const size_t end = findHeadEnd(head, head_seen_ > 3 ? head_seen_ - 3 : 0, bare_lf);
   if (end == 0) {
     if (bare_lf) refuse(400, "a line that does not end with CRLF");
-    else if (head.size() > limits_.head_bytes) refuse(head.find('\n') == std::string_view::npos ? 414 : 431, "a head over the limit");
+    else if (head.size() > limits_.head_bytes)
+      refuse(head.find('\n') == std::string_view::npos ? 414 : 431, "a head over the limit");
     else head_seen_ = head.size();
     return phase_ == Phase::kClosed ? bytes.size() : skipped;
   }
@@ -75,15 +76,14 @@ size_t H1Server::readBody(std::string_view bytes) {
         if (phase_ == Phase::kBody) handler_->onBody(data);
         if (!body_.done()) break;
         [[fallthrough]];
-      case H1BodyReader::State::kDone:
-        requestEnded();
-        return bytes.size() - rest.size();
+      case H1BodyReader::State::kDone: requestEnded(); return bytes.size() - rest.size();
       case H1BodyReader::State::kBad: {
         const bool told = phase_ == Phase::kBody;
         closing_ = true;
         phase_ = Phase::kWait;
         const auto& error = body_.error();
-        if (told) handler_->onReset(error.status == 413 ? ResetCause::kTooLarge : ResetCause::kProtocolError, error.why);
+        if (told)
+          handler_->onReset(error.status == 413 ? ResetCause::kTooLarge : ResetCause::kProtocolError, error.why);
         else if (response_done_) endExchange();
         return bytes.size();
       }
@@ -253,7 +253,9 @@ void H1Server::sendEnd(const HeaderMap& trailers) {
   }
 }
 
-void H1Server::reset() { close(false); }
+void H1Server::reset() {
+  close(false);
+}
 
 void H1Server::pauseBody() {
   if (body_paused_ || phase_ != Phase::kBody) return;

@@ -45,7 +45,8 @@ void writeRequest(const RequestHead& head, const HeaderMap& added, std::string& 
   out += "\r\n";
 }
 
-void writeResponse(const ResponseHead& head, const HeaderMap& added, Framing framing, bool close, Version client, std::string& out) {
+void writeResponse(const ResponseHead& head, const HeaderMap& added, Framing framing, bool close, Version client,
+                   std::string& out) {
   out += client == Version::kHttp10 ? "HTTP/1.0 " : "HTTP/1.1 ";
   base::appendNumber(out, static_cast<uint64_t>(head.status));
   out += ' ';

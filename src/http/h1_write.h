@@ -14,7 +14,8 @@ void writeRequest(const RequestHead& head, const HeaderMap& added, std::string& 
 
 /// The response for a client of `version`. `framing` may differ from the head's (an HTTP/1.0 client knows no chunks);
 /// `close` says so in a Connection field.
-void writeResponse(const ResponseHead& head, const HeaderMap& added, Framing framing, bool close, Version client, std::string& out);
+void writeResponse(const ResponseHead& head, const HeaderMap& added, Framing framing, bool close, Version client,
+                   std::string& out);
 
 /// A chunk's size line; the data and CRLF follow.
 void writeChunkHead(size_t size, std::string& out);

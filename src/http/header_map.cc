@@ -10,8 +10,12 @@ FieldId fieldId(std::string_view name) {
     case 4: return name == "host" ? FieldId::kHost : FieldId::kOther;
     case 6: return name == "expect" ? FieldId::kExpect : FieldId::kOther;
     case 7: return name == "upgrade" ? FieldId::kUpgrade : name == "trailer" ? FieldId::kTrailer : FieldId::kOther;
-    case 10: return name == "connection" ? FieldId::kConnection : name == "keep-alive" ? FieldId::kKeepAlive : FieldId::kOther;
-    case 14: return name == "content-length" ? FieldId::kContentLength : name == "http2-settings" ? FieldId::kHttp2Settings : FieldId::kOther;
+    case 10:
+      return name == "connection" ? FieldId::kConnection : name == "keep-alive" ? FieldId::kKeepAlive : FieldId::kOther;
+    case 14:
+      return name == "content-length"   ? FieldId::kContentLength
+             : name == "http2-settings" ? FieldId::kHttp2Settings
+                                        : FieldId::kOther;
     case 16: return name == "proxy-connection" ? FieldId::kProxyConnection : FieldId::kOther;
     case 17: return name == "transfer-encoding" ? FieldId::kTransferEncoding : FieldId::kOther;
     case 18: return name == "proxy-authenticate" ? FieldId::kProxyAuthenticate : FieldId::kOther;
@@ -20,7 +24,9 @@ FieldId fieldId(std::string_view name) {
   }
 }
 
-bool isHopByHop(FieldId id) { return id != FieldId::kOther && id != FieldId::kHost && id != FieldId::kExpect; }
+bool isHopByHop(FieldId id) {
+  return id != FieldId::kOther && id != FieldId::kHost && id != FieldId::kExpect;
+}
 
 size_t HeaderMap::find(std::string_view lower_name, std::string_view& first) const {
   size_t count = 0;

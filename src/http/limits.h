@@ -7,9 +7,9 @@
 namespace yett::http {
 
 struct Limits {
-  size_t head_bytes = 64 << 10;   ///< the whole head, request line included: 431 (414 for the line alone)
-  size_t header_count = 100;      ///< fields of a head or a trailer section: 431
-  uint64_t body_bytes = 0;        ///< 0: no limit; else 413
+  size_t head_bytes = 64 << 10;     ///< the whole head, request line included: 431 (414 for the line alone)
+  size_t header_count = 100;        ///< fields of a head or a trailer section: 431
+  uint64_t body_bytes = 0;          ///< 0: no limit; else 413
   size_t discard_bytes = 64 << 10;  ///< of an unread body, so that the connection can go on
 };
 

@@ -68,7 +68,6 @@ class Stream {
   virtual void resumeBody() = 0;
 };
 
-
 /// Server side: answers a request.
 class ServerStream : public Stream {
  public:

@@ -24,7 +24,9 @@ std::string textOf(BIO* bio) {
   return {data, static_cast<size_t>(size)};
 }
 
-Bio reader(const std::string& pem) { return {BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())), BIO_free}; }
+Bio reader(const std::string& pem) {
+  return {BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())), BIO_free};
+}
 
 std::string keyPem(EVP_PKEY* key) {
   const Bio bio(BIO_new(BIO_s_mem()), BIO_free);
@@ -54,11 +56,14 @@ std::string alternativeNames(const CertificateSpec& spec) {
 }
 
 bool addExtensions(X509* cert, X509* issuer, const CertificateSpec& spec) {
-  const std::string usage = spec.key_usage != nullptr ? spec.key_usage : spec.ca ? "critical,keyCertSign,cRLSign" : "critical,digitalSignature";
+  const std::string usage = spec.key_usage != nullptr ? spec.key_usage
+                            : spec.ca                 ? "critical,keyCertSign,cRLSign"
+                                                      : "critical,digitalSignature";
   const std::string names = alternativeNames(spec);
   return addExtension(cert, issuer, NID_basic_constraints, spec.ca ? "critical,CA:TRUE" : "critical,CA:FALSE") &&
          (usage.empty() || addExtension(cert, issuer, NID_key_usage, usage)) &&
-         (spec.ca || spec.extended_key_usage[0] == '\0' || addExtension(cert, issuer, NID_ext_key_usage, spec.extended_key_usage)) &&
+         (spec.ca || spec.extended_key_usage[0] == '\0' ||
+          addExtension(cert, issuer, NID_ext_key_usage, spec.extended_key_usage)) &&
          addExtension(cert, issuer, NID_subject_key_identifier, "hash") &&
          (cert == issuer || addExtension(cert, issuer, NID_authority_key_identifier, "keyid")) &&
          (names.empty() || addExtension(cert, issuer, NID_subject_alt_name, names));
@@ -86,12 +91,15 @@ Result<KeyAndCertificate> mint(const CertificateSpec& spec, const KeyAndCertific
   ASN1_TIME_set(X509_getm_notAfter(cert.get()), static_cast<time_t>(spec.not_after));
   X509_set_pubkey(cert.get(), key.get());
   X509_NAME* subject = X509_get_subject_name(cert.get());
-  X509_NAME_add_entry_by_txt(subject, "O", MBSTRING_ASC, reinterpret_cast<const unsigned char*>("Yett development"), -1, -1, 0);
-  X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_UTF8, reinterpret_cast<const unsigned char*>(spec.common_name.c_str()), -1, -1, 0);
+  X509_NAME_add_entry_by_txt(subject, "O", MBSTRING_ASC, reinterpret_cast<const unsigned char*>("Yett development"), -1,
+                             -1, 0);
+  X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_UTF8,
+                             reinterpret_cast<const unsigned char*>(spec.common_name.c_str()), -1, -1, 0);
   X509* signer = issuer_cert ? issuer_cert.get() : cert.get();
   X509_set_issuer_name(cert.get(), X509_get_subject_name(signer));
   if (!addExtensions(cert.get(), signer, spec)) return Error{"the certificate cannot be made: " + opensslError()};
-  if (X509_sign(cert.get(), issuer_key ? issuer_key.get() : key.get(), EVP_sha256()) == 0) return Error{"the certificate cannot be signed: " + opensslError()};
+  if (X509_sign(cert.get(), issuer_key ? issuer_key.get() : key.get(), EVP_sha256()) == 0)
+    return Error{"the certificate cannot be signed: " + opensslError()};
   const Bio bio(BIO_new(BIO_s_mem()), BIO_free);
   PEM_write_bio_X509(bio.get(), cert.get());
   return KeyAndCertificate{keyPem(key.get()), textOf(bio.get())};
@@ -118,7 +126,8 @@ Result<std::string> describeCertificate(const std::string& pem) {
   BIO_printf(bio.get(), "\nvalid to    ");
   ASN1_TIME_print(bio.get(), X509_get0_notAfter(cert.get()));
   const bool expired = X509_cmp_current_time(X509_get0_notAfter(cert.get())) < 0;
-  BIO_printf(bio.get(), "%s\nca          %s\n", expired ? " (expired)" : "", X509_check_ca(cert.get()) == 1 ? "yes" : "no");
+  BIO_printf(bio.get(), "%s\nca          %s\n", expired ? " (expired)" : "",
+             X509_check_ca(cert.get()) == 1 ? "yes" : "no");
   return textOf(bio.get());
 }
 

@@ -21,9 +21,9 @@ struct CertificateSpec {
   std::vector<std::string> dns_names;
   std::vector<std::string> ip_addresses;
   bool ca = false;
-  const char* key_usage = nullptr;  ///< null: what fits `ca`; "": no such extension
+  const char* key_usage = nullptr;                           ///< null: what fits `ca`; "": no such extension
   const char* extended_key_usage = "serverAuth,clientAuth";  ///< "": no such extension
-  int64_t not_before = 0;           ///< seconds since 1970
+  int64_t not_before = 0;                                    ///< seconds since 1970
   int64_t not_after = 0;
 };
 

@@ -10,11 +10,11 @@ namespace yett::identity {
 struct Principal {
   enum class Kind { kAnonymous, kX509Svid };
   Kind kind = Kind::kAnonymous;
-  std::string id;            ///< the SPIFFE ID, or "" when anonymous
-  std::string trust_domain;  ///< "" when anonymous
-  std::string path;          ///< of the SPIFFE ID, with its leading '/'
+  std::string id;                  ///< the SPIFFE ID, or "" when anonymous
+  std::string trust_domain;        ///< "" when anonymous
+  std::string path;                ///< of the SPIFFE ID, with its leading '/'
   std::string certificate_sha256;  ///< hex, of the leaf's DER
-  int64_t expires = 0;       ///< seconds since 1970: the earliest end in the chain that was verified
+  int64_t expires = 0;             ///< seconds since 1970: the earliest end in the chain that was verified
 
   bool anonymous() const { return kind == Kind::kAnonymous; }
   std::string_view kindName() const { return anonymous() ? "anonymous" : "x509-svid"; }

@@ -10,8 +10,12 @@ namespace {
 constexpr std::string_view kScheme = "spiffe://";
 constexpr size_t kMostBytes = 2048;
 
-bool isDomainChar(char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.' || c == '-' || c == '_'; }
-bool isPathChar(char c) { return isDomainChar(c) || (c >= 'A' && c <= 'Z'); }
+bool isDomainChar(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.' || c == '-' || c == '_';
+}
+bool isPathChar(char c) {
+  return isDomainChar(c) || (c >= 'A' && c <= 'Z');
+}
 
 }  // namespace
 
@@ -20,7 +24,9 @@ bool isTrustDomain(std::string_view name) {
 }
 
 Result<SpiffeId> SpiffeId::parse(std::string_view text) {
-  const auto bad = [&](const char* why) { return Error{"`" + base::printable(text.substr(0, 128)) + "` is not a SPIFFE ID: " + why}; };
+  const auto bad = [&](const char* why) {
+    return Error{"`" + base::printable(text.substr(0, 128)) + "` is not a SPIFFE ID: " + why};
+  };
   if (text.size() > kMostBytes) return bad("it is longer than 2048 bytes");
   if (!text.starts_with(kScheme)) return bad("it does not begin with `spiffe://`");
   const auto rest = text.substr(kScheme.size());
@@ -32,7 +38,8 @@ Result<SpiffeId> SpiffeId::parse(std::string_view text) {
     const auto segment = path.substr(1, end - 1);
     if (segment.empty()) return bad("its path has an empty segment or a trailing slash");
     if (segment == "." || segment == "..") return bad("its path has a dot segment");
-    if (!std::all_of(segment.begin(), segment.end(), isPathChar)) return bad("its path has a character other than letters, digits, `.`, `-`, `_`");
+    if (!std::all_of(segment.begin(), segment.end(), isPathChar))
+      return bad("its path has a character other than letters, digits, `.`, `-`, `_`");
     path.remove_prefix(end);
   }
   SpiffeId id;

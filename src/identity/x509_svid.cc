@@ -45,7 +45,8 @@ Result<SpiffeId> leafId(X509* leaf) {
     const ASN1_IA5STRING* value = name->d.uniformResourceIdentifier;
     uri = {reinterpret_cast<const char*>(ASN1_STRING_get0_data(value)), static_cast<size_t>(ASN1_STRING_length(value))};
   }
-  if (uris != 1) return Error{"the certificate has " + std::to_string(uris) + " URI SANs, an X.509-SVID has exactly one"};
+  if (uris != 1)
+    return Error{"the certificate has " + std::to_string(uris) + " URI SANs, an X.509-SVID has exactly one"};
   SpiffeId id = TRY(SpiffeId::parse(uri));
   const std::string who = "the certificate of `" + id.text() + "`";
   if (id.path().empty()) return Error{who + " names a trust domain, not a workload"};
@@ -53,17 +54,19 @@ Result<SpiffeId> leafId(X509* leaf) {
   if ((flags & EXFLAG_INVALID) != 0) return Error{who + " has malformed extensions"};
   if ((flags & EXFLAG_CA) != 0) return Error{who + " is a CA certificate"};
   const uint32_t usage = X509_get_key_usage(leaf);  // all bits where the extension is missing
-  if ((flags & EXFLAG_KUSAGE) == 0 || (usage & KU_DIGITAL_SIGNATURE) == 0) return Error{who + " has no key usage digitalSignature"};
+  if ((flags & EXFLAG_KUSAGE) == 0 || (usage & KU_DIGITAL_SIGNATURE) == 0)
+    return Error{who + " has no key usage digitalSignature"};
   if ((usage & (KU_KEY_CERT_SIGN | KU_CRL_SIGN)) != 0) return Error{who + " has the key usage of a CA"};
   return id;
 }
 
-Result<Principal> verifySvid(X509* leaf, STACK_OF(X509)* chain, const TrustBundles& bundles, int64_t now) {
+Result<Principal> verifySvid(X509* leaf, STACK_OF(X509) * chain, const TrustBundles& bundles, int64_t now) {
   SpiffeId id = TRY(leafId(leaf));
   const std::string who = "the certificate of `" + id.text() + "`: ";
   X509_STORE* store = bundles.find(id.trustDomain());
   if (store == nullptr) return Error{who + "no trust bundle for trust domain `" + std::string(id.trustDomain()) + "`"};
-  const std::unique_ptr<X509_STORE_CTX, decltype(&X509_STORE_CTX_free)> context(X509_STORE_CTX_new(), X509_STORE_CTX_free);
+  const std::unique_ptr<X509_STORE_CTX, decltype(&X509_STORE_CTX_free)> context(X509_STORE_CTX_new(),
+                                                                                X509_STORE_CTX_free);
   if (!context || X509_STORE_CTX_init(context.get(), store, leaf, chain) != 1) return Error{who + "cannot be verified"};
   X509_VERIFY_PARAM* param = X509_STORE_CTX_get0_param(context.get());
   X509_VERIFY_PARAM_set_time(param, static_cast<time_t>(now));
@@ -75,15 +78,18 @@ Result<Principal> verifySvid(X509* leaf, STACK_OF(X509)* chain, const TrustBundl
   }
   int64_t expires = INT64_MAX;
   STACK_OF(X509)* verified = X509_STORE_CTX_get0_chain(context.get());
-  for (int i = 0; i < sk_X509_num(verified); ++i) expires = std::min(expires, toSeconds(X509_get0_notAfter(sk_X509_value(verified, i))));
+  for (int i = 0; i < sk_X509_num(verified); ++i)
+    expires = std::min(expires, toSeconds(X509_get0_notAfter(sk_X509_value(verified, i))));
   return makePrincipal(leaf, id, expires);
 }
 
-Result<Principal> reviewSvid(X509* leaf, STACK_OF(X509)* chain, int64_t now) {
+Result<Principal> reviewSvid(X509* leaf, STACK_OF(X509) * chain, int64_t now) {
   SpiffeId id = TRY(leafId(leaf));
   int64_t expires = toSeconds(X509_get0_notAfter(leaf));
-  for (int i = 0; i < sk_X509_num(chain); ++i) expires = std::min(expires, toSeconds(X509_get0_notAfter(sk_X509_value(chain, i))));
-  if (now > expires) return Error{"the certificate of `" + id.text() + "`: certificate has expired since the session began"};
+  for (int i = 0; i < sk_X509_num(chain); ++i)
+    expires = std::min(expires, toSeconds(X509_get0_notAfter(sk_X509_value(chain, i))));
+  if (now > expires)
+    return Error{"the certificate of `" + id.text() + "`: certificate has expired since the session began"};
   return makePrincipal(leaf, id, expires);
 }
 

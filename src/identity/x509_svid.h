@@ -10,16 +10,16 @@
 
 namespace yett::identity {
 
-/// The SPIFFE ID of a leaf: exactly one URI SAN (section 2), no NUL in it, a path; not a CA, digitalSignature set, keyCertSign and
-/// cRLSign not (section 4.3 and 5.2).
+/// The SPIFFE ID of a leaf: exactly one URI SAN (section 2), no NUL in it, a path; not a CA, digitalSignature set,
+/// keyCertSign and cRLSign not (section 4.3 and 5.2).
 Result<SpiffeId> leafId(X509* leaf);
 
 /// Verifies a chain against the bundle of the leaf's own trust domain and of no other (section 5.1), for client
 /// authentication, at `now` (seconds since 1970). `chain` may be null.
-Result<Principal> verifySvid(X509* leaf, STACK_OF(X509)* chain, const TrustBundles& bundles, int64_t now);
+Result<Principal> verifySvid(X509* leaf, STACK_OF(X509) * chain, const TrustBundles& bundles, int64_t now);
 
 /// What must be looked at again when a session is resumed: the leaf and the chain it came with are still in their time.
 /// The bundle is the one of the first handshake, since sessions do not outlive the context that holds it.
-Result<Principal> reviewSvid(X509* leaf, STACK_OF(X509)* chain, int64_t now);
+Result<Principal> reviewSvid(X509* leaf, STACK_OF(X509) * chain, int64_t now);
 
 }  // namespace yett::identity

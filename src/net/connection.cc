@@ -9,13 +9,13 @@
 namespace yett::net {
 namespace {
 
-constexpr size_t kMark = 64 << 10;            // onDrained() when the buffer goes below it
-constexpr size_t kDirect = 16 << 10;          // pieces of this size go straight to the kernel
-constexpr size_t kKeepCapacity = 4 << 10;     // an empty buffer larger than this is given back
-constexpr size_t kLingerBytes = 4 << 20;      // thrown away at the most before a close
+constexpr size_t kMark = 64 << 10;         // onDrained() when the buffer goes below it
+constexpr size_t kDirect = 16 << 10;       // pieces of this size go straight to the kernel
+constexpr size_t kKeepCapacity = 4 << 10;  // an empty buffer larger than this is given back
+constexpr size_t kLingerBytes = 4 << 20;   // thrown away at the most before a close
 constexpr base::Millis kLingerTime{1000};
-constexpr base::Millis kFinishTime{10'000};    // without progress on what is left to send
-constexpr int kReadsPerEvent = 4;             // then others have their turn
+constexpr base::Millis kFinishTime{10'000};  // without progress on what is left to send
+constexpr int kReadsPerEvent = 4;            // then others have their turn
 
 template <typename Get>
 void readAddress(Get get, int fd, sockaddr_in6& out) {
@@ -30,8 +30,15 @@ void giveBack(std::string& buffer) {
 
 }  // namespace
 
-Connection::Connection(EventLoop& loop, Poco::Net::StreamSocket socket, std::unique_ptr<Transport> transport, ConnectionEvents& events)
-    : loop_(loop), socket_(std::move(socket)), fd_(socket_.impl()->sockfd()), transport_(std::move(transport)), events_(events), timer_([this] { onTimer(); }), turn_([this] { goOnReading(); }) {
+Connection::Connection(EventLoop& loop, Poco::Net::StreamSocket socket, std::unique_ptr<Transport> transport,
+                       ConnectionEvents& events)
+    : loop_(loop),
+      socket_(std::move(socket)),
+      fd_(socket_.impl()->sockfd()),
+      transport_(std::move(transport)),
+      events_(events),
+      timer_([this] { onTimer(); }),
+      turn_([this] { goOnReading(); }) {
   readAddress(::getpeername, fd_, peer_);
   readAddress(::getsockname, fd_, local_);
 }
@@ -49,7 +56,9 @@ void Connection::start(bool connecting) {
   if (!connecting && dynamic_cast<PlainTransport*>(transport_.get()) != nullptr) doHandshake();
 }
 
-bool Connection::mayRead() const { return state_ == State::kLingering || (state_ == State::kOpen && !paused_ && !eof_); }
+bool Connection::mayRead() const {
+  return state_ == State::kLingering || (state_ == State::kOpen && !paused_ && !eof_);
+}
 
 void Connection::onEvents(uint32_t events) {
   if (state_ == State::kClosed) return;
@@ -90,12 +99,8 @@ void Connection::doHandshake() {
       events_.onOpen();
       if (state_ == State::kOpen && transport_->holdsInput()) doRead();
       return;
-    case IoResult::Kind::kWantRead:
-      blocked_ = false;
-      return updateInterest();
-    case IoResult::Kind::kWantWrite:
-      blocked_ = true;
-      return updateInterest();
+    case IoResult::Kind::kWantRead: blocked_ = false; return updateInterest();
+    case IoResult::Kind::kWantWrite: blocked_ = true; return updateInterest();
     default: close(transport_->failure(), false);
   }
 }
@@ -251,7 +256,8 @@ void Connection::finish() {
   else if (!blocked_) wantFlush();
 }
 
-// Without this, bytes that the peer still sends would make the kernel reset the connection and the last answer would be lost.
+// Without this, bytes that the peer still sends would make the kernel reset the connection and the last answer would be
+// lost.
 void Connection::linger() {
   transport_->shutdownWrite();
   if (eof_) return close("", false);
@@ -266,7 +272,9 @@ void Connection::onTimer() {
   events_.onTimeout();
 }
 
-void Connection::abort(std::string_view why) { close(why, true); }
+void Connection::abort(std::string_view why) {
+  close(why, true);
+}
 
 void Connection::close(std::string_view why, bool reset) {
   if (state_ == State::kClosed) return;
@@ -277,7 +285,7 @@ void Connection::close(std::string_view why, bool reset) {
   timer_.cancel();
   turn_.cancel();
   if (reset) {
-    const struct linger now {1, 0};
+    const struct linger now { 1, 0 };
     ::setsockopt(fd_, SOL_SOCKET, SO_LINGER, &now, sizeof now);
   }
   socket_.close();

@@ -3,7 +3,6 @@
 #pragma once
 
 #include <Poco/Net/StreamSocket.h>
-
 #include <netinet/in.h>
 
 #include <memory>
@@ -29,15 +28,16 @@ class ConnectionEvents {
   virtual void onDrained() = 0;
   /// The time set by setTimeout() is over.
   virtual void onTimeout() = 0;
-  /// The connection is closed, by whomever: the last call. `why` is "" for an orderly end. The connection may be given to
-  /// destroyLater() here, not destroyed.
+  /// The connection is closed, by whomever: the last call. `why` is "" for an orderly end. The connection may be given
+  /// to destroyLater() here, not destroyed.
   virtual void onClosed(std::string_view why) = 0;
 };
 
 class Connection final : public EventHandler, public Destroyable {
  public:
   /// For an accepted socket. REQUIRES: non-blocking.
-  Connection(EventLoop& loop, Poco::Net::StreamSocket socket, std::unique_ptr<Transport> transport, ConnectionEvents& events);
+  Connection(EventLoop& loop, Poco::Net::StreamSocket socket, std::unique_ptr<Transport> transport,
+             ConnectionEvents& events);
   ~Connection() override;
 
   /// Begins: registers with the loop. `connecting`: the socket's connect() is under way.
@@ -47,7 +47,8 @@ class Connection final : public EventHandler, public Destroyable {
   size_t buffered() const { return out_.size() - out_at_; }
   void pauseReading();
   void resumeReading();
-  /// A failed write does not end the connection while there may be something to read: the peer's answer to what it did get.
+  /// A failed write does not end the connection while there may be something to read: the peer's answer to what it did
+  /// get.
   void readOnAfterFailedWrite() { reads_on_ = true; }
   /// Sends the rest, then closes in order, waiting a little for the peer to close too.
   void finish();
@@ -91,7 +92,7 @@ class Connection final : public EventHandler, public Destroyable {
   std::unique_ptr<Transport> transport_;
   ConnectionEvents& events_;
   Timer timer_;
-  Timer turn_;  // reading goes on in the next batch
+  Timer turn_;           // reading goes on in the next batch
   sockaddr_in6 peer_{};  // large enough for both families
   sockaddr_in6 local_{};
   std::string in_;   // offered and not taken yet

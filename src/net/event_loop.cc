@@ -50,7 +50,9 @@ EventLoop::~EventLoop() {
   ::close(epoll_);
 }
 
-void EventLoop::updateTime() { now_millis_ = base::steadyNanos() / 1'000'000; }
+void EventLoop::updateTime() {
+  now_millis_ = base::steadyNanos() / 1'000'000;
+}
 
 void EventLoop::post(std::function<void()> task) {
   bool wake = false;
@@ -77,7 +79,9 @@ void EventLoop::modify(int fd, uint32_t events, EventHandler& handler) {
   ::epoll_ctl(epoll_, EPOLL_CTL_MOD, fd, &event);
 }
 
-void EventLoop::remove(int fd) { ::epoll_ctl(epoll_, EPOLL_CTL_DEL, fd, nullptr); }
+void EventLoop::remove(int fd) {
+  ::epoll_ctl(epoll_, EPOLL_CTL_DEL, fd, nullptr);
+}
 
 void EventLoop::schedule(Timer& timer, base::Millis delay) {
   timer.cancel();

@@ -55,7 +55,8 @@ class EventLoop {
   void run();
   /// Any thread: run() returns after the current batch.
   void stop();
-  /// Any thread: `task` runs on the loop's thread, after those posted before it. Tasks left at the end are destroyed unrun.
+  /// Any thread: `task` runs on the loop's thread, after those posted before it. Tasks left at the end are destroyed
+  /// unrun.
   void post(std::function<void()> task);
 
   /// Loop thread, as all below. `handler` must be removed before its descriptor is closed.
@@ -74,7 +75,8 @@ class EventLoop {
 
   /// Milliseconds of the steady clock, as of the current batch.
   int64_t nowMillis() const { return now_millis_; }
-  /// Memory to read into: valid until the next call that reads. One for the whole loop, so that idle connections hold none.
+  /// Memory to read into: valid until the next call that reads. One for the whole loop, so that idle connections hold
+  /// none.
   char* scratch() { return scratch_.get(); }
   static constexpr size_t kScratchSize = 64 << 10;
 
@@ -97,7 +99,7 @@ class EventLoop {
   int64_t next_due_ = 0;  // no timer is due before this tick; what it was set for may be cancelled
   std::unique_ptr<char[]> scratch_;
   std::vector<std::unique_ptr<Timer>> slots_;  // heads of circular lists
-  Timer turns_{nullptr};  // head of the circular list of nextTurn()
+  Timer turns_{nullptr};                       // head of the circular list of nextTurn()
   std::vector<std::unique_ptr<Destroyable>> graveyard_;
   std::vector<std::function<void()>> after_batch_;
 

@@ -28,7 +28,8 @@ bool Gate::enter() {
 
 Result<Poco::Net::SocketAddress> parseAddress(const std::string& text) {
   try {
-    if (text.starts_with(kUnixPrefix)) return Poco::Net::SocketAddress(Poco::Net::AddressFamily::UNIX_LOCAL, text.substr(kUnixPrefix.size()));
+    if (text.starts_with(kUnixPrefix))
+      return Poco::Net::SocketAddress(Poco::Net::AddressFamily::UNIX_LOCAL, text.substr(kUnixPrefix.size()));
     const auto colon = text.rfind(':');
     if (colon == std::string::npos || colon + 1 == text.size()) return Error{"`" + text + "` has no port"};
     return Poco::Net::SocketAddress(text);
@@ -75,11 +76,15 @@ std::string ListeningSocket::address() const {
 }
 
 Acceptor::Acceptor(EventLoop& loop, std::shared_ptr<ListeningSocket> socket, Gate& gate, Handler accepted)
-    : loop_(loop), socket_(std::move(socket)), gate_(gate), accepted_(std::move(accepted)), rested_([this] { listen(); }) {
+    : loop_(loop), socket_(std::move(socket)), gate_(gate), accepted_(std::move(accepted)), rested_([this] {
+        listen();
+      }) {
   listen();
 }
 
-Acceptor::~Acceptor() { stop(); }
+Acceptor::~Acceptor() {
+  stop();
+}
 
 void Acceptor::listen() {
   if (listening_) return;

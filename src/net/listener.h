@@ -30,7 +30,8 @@ class Gate {
 
 class ListeningSocket {
  public:
-  /// "host:port", "[v6]:port" or "unix:///path". Port 0 takes a free one. A stale socket file is replaced, a live one is an error.
+  /// "host:port", "[v6]:port" or "unix:///path". Port 0 takes a free one. A stale socket file is replaced, a live one
+  /// is an error.
   static Result<std::shared_ptr<ListeningSocket>> open(const std::string& address);
   ~ListeningSocket();
 

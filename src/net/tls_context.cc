@@ -12,17 +12,21 @@ namespace {
 using Bio = std::unique_ptr<BIO, decltype(&BIO_free)>;
 using Cert = std::unique_ptr<X509, decltype(&X509_free)>;
 
-Bio reader(const std::string& pem) { return {BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())), BIO_free}; }
+Bio reader(const std::string& pem) {
+  return {BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())), BIO_free};
+}
 
 Status useCertificate(SSL_CTX* context, const std::string& pem) {
   const Bio bio = reader(pem);
   const Cert leaf(PEM_read_bio_X509(bio.get(), nullptr, nullptr, nullptr), X509_free);
   if (!leaf) return Error{"the certificate cannot be read: " + identity::opensslError()};
-  if (SSL_CTX_use_certificate(context, leaf.get()) != 1) return Error{"the certificate cannot be used: " + identity::opensslError()};
+  if (SSL_CTX_use_certificate(context, leaf.get()) != 1)
+    return Error{"the certificate cannot be used: " + identity::opensslError()};
   for (;;) {
     const Cert next(PEM_read_bio_X509(bio.get(), nullptr, nullptr, nullptr), X509_free);
     if (!next) break;
-    if (SSL_CTX_add1_chain_cert(context, next.get()) != 1) return Error{"the certificate's chain cannot be used: " + identity::opensslError()};
+    if (SSL_CTX_add1_chain_cert(context, next.get()) != 1)
+      return Error{"the certificate's chain cannot be used: " + identity::opensslError()};
   }
   identity::opensslError();  // the end of the file is left in the queue
   return {};
@@ -37,13 +41,16 @@ Result<std::shared_ptr<const TlsContext>> TlsContext::create(const Source& sourc
   SSL_CTX* context = out->context_ = SSL_CTX_new(TLS_server_method());
   if (context == nullptr) return Error{identity::opensslError()};
   SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION);
-  // Sessions are kept here, not in tickets: a ticket carries the client's whole chain and would outlive a change of bundle.
-  SSL_CTX_set_options(context, SSL_OP_NO_TICKET | SSL_OP_NO_RENEGOTIATION | SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_NO_COMPRESSION);
+  // Sessions are kept here, not in tickets: a ticket carries the client's whole chain and would outlive a change of
+  // bundle.
+  SSL_CTX_set_options(
+      context, SSL_OP_NO_TICKET | SSL_OP_NO_RENEGOTIATION | SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_NO_COMPRESSION);
   SSL_CTX_set_num_tickets(context, 1);
   SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_SERVER);
   SSL_CTX_sess_set_cache_size(context, 10'000);
   SSL_CTX_set_timeout(context, 3600);
-  SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+  SSL_CTX_set_mode(context,
+                   SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
   SSL_CTX_set_read_ahead(context, 1);
   SSL_CTX_set_cipher_list(context, "ECDHE+AESGCM:ECDHE+CHACHA20");
   SSL_CTX_set1_groups_list(context, "X25519:P-256:P-384");
@@ -55,12 +62,20 @@ Result<std::shared_ptr<const TlsContext>> TlsContext::create(const Source& sourc
     return Error{"the private key does not fit the certificate: " + identity::opensslError()};
   }
   const std::string mode = std::to_string(static_cast<int>(source.client_certificate));
-  const auto id = base::Sha256Hasher().update(source.name).update("\n").update(mode).update(source.bundles->digest()).update(source.certificate_pem).finish();
+  const auto id = base::Sha256Hasher()
+                      .update(source.name)
+                      .update("\n")
+                      .update(mode)
+                      .update(source.bundles->digest())
+                      .update(source.certificate_pem)
+                      .finish();
   SSL_CTX_set_session_id_context(context, reinterpret_cast<const unsigned char*>(id.data()), SSL_MAX_SID_CTX_LENGTH);
   TlsTransport::installVerifier(context, source.client_certificate);
   return std::shared_ptr<const TlsContext>(std::move(out));
 }
 
-TlsContext::~TlsContext() { SSL_CTX_free(context_); }
+TlsContext::~TlsContext() {
+  SSL_CTX_free(context_);
+}
 
 }  // namespace yett::net

@@ -12,8 +12,8 @@ namespace yett::net {
 
 TlsTransport::TlsTransport(int fd, std::shared_ptr<const TlsContext> context) : fd_(fd), context_(std::move(context)) {}
 TlsTransport::~TlsTransport() {
-  // Without this, OpenSSL takes a client that closed without a close_notify (as many do) for an attack on its session and
-  // forgets it. HTTP says by itself where its messages end.
+  // Without this, OpenSSL takes a client that closed without a close_notify (as many do) for an attack on its session
+  // and forgets it. HTTP says by itself where its messages end.
   if (ssl_ != nullptr && done_) SSL_set_shutdown(ssl_, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
   SSL_free(ssl_);
 }
@@ -30,8 +30,8 @@ void TlsTransport::installVerifier(SSL_CTX* context, ClientCertificate mode) {
 int TlsTransport::verify(X509_STORE_CTX* chain, void*) {
   auto* ssl = static_cast<SSL*>(X509_STORE_CTX_get_ex_data(chain, SSL_get_ex_data_X509_STORE_CTX_idx()));
   auto* self = static_cast<TlsTransport*>(SSL_get_app_data(ssl));
-  auto verdict = identity::verifySvid(X509_STORE_CTX_get0_cert(chain), X509_STORE_CTX_get0_untrusted(chain), self->context_->bundles(),
-                                      base::wallMicros() / 1'000'000);
+  auto verdict = identity::verifySvid(X509_STORE_CTX_get0_cert(chain), X509_STORE_CTX_get0_untrusted(chain),
+                                      self->context_->bundles(), base::wallMicros() / 1'000'000);
   if (!verdict) {
     self->failure_ = verdict.error().message;
     X509_STORE_CTX_set_error(chain, X509_V_ERR_APPLICATION_VERIFICATION);
@@ -41,7 +41,8 @@ int TlsTransport::verify(X509_STORE_CTX* chain, void*) {
   return 1;
 }
 
-// After a full handshake verify() has spoken; a resumed one never called it, so the certificate of the session is looked at again.
+// After a full handshake verify() has spoken; a resumed one never called it, so the certificate of the session is
+// looked at again.
 bool TlsTransport::settlePrincipal() {
   static const auto anonymous = std::make_shared<const identity::Principal>();
   if (principal_) return true;
@@ -83,7 +84,8 @@ IoResult TlsTransport::handshake() {
     return settlePrincipal() ? IoResult{} : IoResult{IoResult::Kind::kError, 0};
   }
   const IoResult out = result(n);
-  if (out.kind == IoResult::Kind::kError && failure_.empty() && ERR_peek_error() != 0) failure_ = base::lowered(identity::opensslError());
+  if (out.kind == IoResult::Kind::kError && failure_.empty() && ERR_peek_error() != 0)
+    failure_ = base::lowered(identity::opensslError());
   return out;
 }
 
@@ -101,7 +103,9 @@ IoResult TlsTransport::write(const char* from, size_t size) {
   return ok == 1 ? IoResult{IoResult::Kind::kOk, n} : result(ok);
 }
 
-bool TlsTransport::holdsInput() const { return ssl_ != nullptr && SSL_has_pending(ssl_) == 1; }
+bool TlsTransport::holdsInput() const {
+  return ssl_ != nullptr && SSL_has_pending(ssl_) == 1;
+}
 
 void TlsTransport::shutdownWrite() {
   if (ssl_ != nullptr && done_) {

@@ -1,5 +1,5 @@
-// TLS on a non-blocking socket, by OpenSSL. The SSL object is made at the first byte: a connection that has sent nothing
-// costs no more than a plain one.
+// TLS on a non-blocking socket, by OpenSSL. The SSL object is made at the first byte: a connection that has sent
+// nothing costs no more than a plain one.
 #pragma once
 
 #include <openssl/ssl.h>
@@ -26,7 +26,8 @@ class TlsTransport final : public Transport {
   const std::string& failure() const override { return failure_; }
   TlsInfo info() const override;
 
-  /// Makes `context` verify client certificates as X.509-SVIDs, with the verdict kept in the TlsTransport of the handshake.
+  /// Makes `context` verify client certificates as X.509-SVIDs, with the verdict kept in the TlsTransport of the
+  /// handshake.
   static void installVerifier(SSL_CTX* context, ClientCertificate mode);
 
  private:

@@ -25,7 +25,9 @@ IoResult PlainTransport::write(const char* from, size_t size) {
   return n >= 0 ? IoResult{IoResult::Kind::kOk, static_cast<size_t>(n)} : failed(IoResult::Kind::kWantWrite);
 }
 
-void PlainTransport::shutdownWrite() { ::shutdown(fd_, SHUT_WR); }
+void PlainTransport::shutdownWrite() {
+  ::shutdown(fd_, SHUT_WR);
+}
 
 const std::shared_ptr<const identity::Principal>& PlainTransport::principal() const {
   static const auto anonymous = std::make_shared<const identity::Principal>();

@@ -8,12 +8,22 @@ namespace {
 
 using State = AttrValue::State;
 
-AttrValue present(std::string_view text) { return {State::kPresent, text, 0, false}; }
-AttrValue presentIf(std::string_view text) { return text.empty() ? AttrValue{} : present(text); }
-AttrValue number(int64_t n) { return {State::kPresent, {}, n, true}; }
-AttrValue error(std::string_view why) { return {State::kError, why, 0, false}; }
+AttrValue present(std::string_view text) {
+  return {State::kPresent, text, 0, false};
+}
+AttrValue presentIf(std::string_view text) {
+  return text.empty() ? AttrValue{} : present(text);
+}
+AttrValue number(int64_t n) {
+  return {State::kPresent, {}, n, true};
+}
+AttrValue error(std::string_view why) {
+  return {State::kError, why, 0, false};
+}
 
-bool keyed(Attr attr) { return attr == Attr::kQuery || attr == Attr::kHeader || attr == Attr::kHeaderList || attr == Attr::kParam; }
+bool keyed(Attr attr) {
+  return attr == Attr::kQuery || attr == Attr::kHeader || attr == Attr::kHeaderList || attr == Attr::kParam;
+}
 
 }  // namespace
 

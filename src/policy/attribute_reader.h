@@ -14,11 +14,27 @@
 namespace yett::policy {
 
 enum class Attr : uint8_t {
-  kMethod, kScheme, kHost, kPath, kRawPath, kProtocol,
-  kQuery, kHeader, kHeaderList, kParam,  // these have a key
-  kPrincipalId, kPrincipalTrustDomain, kPrincipalPath, kPrincipalKind,
-  kSourceIp, kSourcePort, kDestinationIp, kDestinationPort,
-  kTlsVersion, kTlsCipher, kTlsSni,
+  kMethod,
+  kScheme,
+  kHost,
+  kPath,
+  kRawPath,
+  kProtocol,
+  kQuery,
+  kHeader,
+  kHeaderList,
+  kParam,  // these have a key
+  kPrincipalId,
+  kPrincipalTrustDomain,
+  kPrincipalPath,
+  kPrincipalKind,
+  kSourceIp,
+  kSourcePort,
+  kDestinationIp,
+  kDestinationPort,
+  kTlsVersion,
+  kTlsCipher,
+  kTlsSni,
   kTime,
 };
 
@@ -28,7 +44,7 @@ std::string_view name(Attr attr);
 struct AttrValue {
   enum class State { kPresent, kAbsent, kError };
   State state = State::kAbsent;
-  std::string_view text;   ///< of kPresent, unless number; the message of kError. Valid while the request is
+  std::string_view text;  ///< of kPresent, unless number; the message of kError. Valid while the request is
   int64_t number = 0;
   bool is_number = false;
 };

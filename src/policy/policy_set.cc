@@ -9,13 +9,15 @@ namespace yett::policy {
 
 PolicySet::PolicySet(std::vector<LoadedEngine> engines, Budget budget) : engines_(std::move(engines)), budget_(budget) {
   std::string all = std::to_string(budget.instructions) + " " + std::to_string(budget.memory_bytes) + "\n";
-  for (const auto& engine : engines_) all += engine.name + (engine.veto ? " veto " : " ") + engine.rules->digest() + "\n";
+  for (const auto& engine : engines_)
+    all += engine.name + (engine.veto ? " veto " : " ") + engine.rules->digest() + "\n";
   digest_ = base::sha256Hex(all);
 }
 
 Result<std::unique_ptr<PolicyEvaluator>> PolicyEvaluator::create(std::shared_ptr<const PolicySet> set) {
   std::unique_ptr<PolicyEvaluator> out(new PolicyEvaluator(std::move(set)));
-  for (const auto& engine : out->set_->engines()) out->evaluators_.push_back(TRY(engine.rules->makeEvaluator(out->set_->budget())));
+  for (const auto& engine : out->set_->engines())
+    out->evaluators_.push_back(TRY(engine.rules->makeEvaluator(out->set_->budget())));
   out->verdicts_.resize(out->evaluators_.size());
   return out;
 }
@@ -23,7 +25,8 @@ Result<std::unique_ptr<PolicyEvaluator>> PolicyEvaluator::create(std::shared_ptr
 void combine(const std::vector<LoadedEngine>& engines, std::vector<Verdict>& verdicts, Decision& out) {
   const Verdict* chosen = nullptr;
   bool failed = false;
-  // Of several that deny (or allow), the one whose (policy, rule) comes first bytewise is recorded: order means nothing.
+  // Of several that deny (or allow), the one whose (policy, rule) comes first bytewise is recorded: order means
+  // nothing.
   const auto consider = [&](size_t i, Effect effect) {
     const Verdict& v = verdicts[i];
     if (v.effect != effect) return;

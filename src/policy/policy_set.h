@@ -34,7 +34,8 @@ class PolicyEvaluator {
  public:
   static Result<std::unique_ptr<PolicyEvaluator>> create(std::shared_ptr<const PolicySet> set);
 
-  /// Decides. Default deny; a deny that applies wins; any engine's error denies. Fills `out`; the reader then holds what was read.
+  /// Decides. Default deny; a deny that applies wins; any engine's error denies. Fills `out`; the reader then holds
+  /// what was read.
   void decide(const CheckRequest& request, AttributeReader& reader, Decision& out);
   const PolicySet& set() const { return *set_; }
 

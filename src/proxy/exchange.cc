@@ -31,7 +31,9 @@ void Exchange::clear() {
   response_.clear();
   added_.clear();
   headers_.clear();
-  for (auto* text : {&forwarded_for_, &forwarded_cert_, &trace_parent_, &effect_, &policy_, &rule_, &cause_, &detail_, &upstream_name_}) text->clear();
+  for (auto* text : {&forwarded_for_, &forwarded_cert_, &trace_parent_, &effect_, &policy_, &rule_, &cause_, &detail_,
+                     &upstream_name_})
+    text->clear();
   id_ = {};
   status_ = 0;
   bytes_in_ = bytes_out_ = last_progress_ = 0;
@@ -89,8 +91,8 @@ void Exchange::onEnd() {
   }
 }
 
-// Policy has decided by what stood in the head. A service that merges trailers into its headers would see something else,
-// so they pass only where the route says so.
+// Policy has decided by what stood in the head. A service that merges trailers into its headers would see something
+// else, so they pass only where the route says so.
 const http::HeaderMap& Exchange::requestTrailers() {
   if (!route_->forward_trailers) request_.trailers.clear();
   else dropUntrustedTrailers(request_);
@@ -154,11 +156,13 @@ void Exchange::onUpstreamReset(http::ResetCause cause, std::string_view detail) 
   fail(502, cause == http::ResetCause::kPeerClosed ? "upstream closed" : "malformed response", detail);
 }
 
-// A kept-alive connection may close under a request that the service never saw. Only what is safe to send twice is (RFC 9110 9.2.2).
+// A kept-alive connection may close under a request that the service never saw. Only what is safe to send twice is (RFC
+// 9110 9.2.2).
 bool Exchange::mayRetry() const {
   const auto m = request_.method;
   const bool idempotent = m == "GET" || m == "HEAD" || m == "OPTIONS" || m == "TRACE" || m == "PUT" || m == "DELETE";
-  return idempotent && !retried_ && !body_sent_ && !response_begun_ && lease_ && !lease_.fresh() && !lease_.stream().responseBegun();
+  return idempotent && !retried_ && !body_sent_ && !response_begun_ && lease_ && !lease_.fresh() &&
+         !lease_.stream().responseBegun();
 }
 
 void Exchange::onUpstreamWritable() {
@@ -166,7 +170,9 @@ void Exchange::onUpstreamWritable() {
   if (!finished_) down_->resumeBody();
 }
 
-void Exchange::progress() { last_progress_ = worker_.loop.nowMillis(); }
+void Exchange::progress() {
+  last_progress_ = worker_.loop.nowMillis();
+}
 
 void Exchange::onTimer() {
   if (finished_) return;
@@ -175,9 +181,12 @@ void Exchange::onTimer() {
   const base::Millis limit = response_begun_ || uploading ? timeouts.body : route_->response_timeout;
   const base::Millis left = limit - base::Millis(worker_.loop.nowMillis() - last_progress_);
   if (left.count() > 0) return worker_.loop.schedule(timer_, left);
-  if (uploading && !response_begun_ && lease_ && lease_.stream().writable()) return onReset(http::ResetCause::kTimeout, "the request body took too long");
-  if (response_begun_ && !down_->writable()) return fail(504, "client timeout", "the client does not take the response");
-  fail(504, "upstream timeout", response_begun_ ? "no progress on the response body" : "no response within its time limit");
+  if (uploading && !response_begun_ && lease_ && lease_.stream().writable())
+    return onReset(http::ResetCause::kTimeout, "the request body took too long");
+  if (response_begun_ && !down_->writable())
+    return fail(504, "client timeout", "the client does not take the response");
+  fail(504, "upstream timeout",
+       response_begun_ ? "no progress on the response body" : "no response within its time limit");
 }
 
 void Exchange::releaseUpstream() {

@@ -90,7 +90,7 @@ class Exchange final : public http::RequestHandler {
 
   http::RequestHead request_;
   http::ResponseHead response_;
-  http::HeaderMap added_;              // for the upstream; values below
+  http::HeaderMap added_;                // for the upstream; values below
   std::vector<policy::Header> headers_;  // what the policy sees
   std::string forwarded_for_;
   std::string forwarded_cert_;
@@ -98,18 +98,18 @@ class Exchange final : public http::RequestHandler {
 
   base::UuidText id_{};
   authz::OpenDecision decision_;
-  std::string effect_, policy_, rule_;   // for the access log
-  std::string cause_;                    // why Yett answered by itself
+  std::string effect_, policy_, rule_;  // for the access log
+  std::string cause_;                   // why Yett answered by itself
   std::string detail_;
   std::string upstream_name_;
-  int status_ = 0;                       // sent downstream
+  int status_ = 0;  // sent downstream
   int64_t began_wall_ = 0;
   int64_t began_nanos_ = 0;
   int64_t bytes_in_ = 0;
   int64_t bytes_out_ = 0;
   int64_t last_progress_ = 0;
   bool request_ended_ = false;
-  bool body_sent_ = false;               // some of the body went upstream: no second try
+  bool body_sent_ = false;  // some of the body went upstream: no second try
   bool retried_ = false;
   bool response_begun_ = false;
   bool finished_ = true;

@@ -16,17 +16,20 @@ std::string_view folded(std::string_view name, std::array<char, 48>& out) {
 }
 
 constexpr std::string_view kForwarded[] = {"x-forwarded-for", "x-forwarded-proto", "x-forwarded-client-cert"};
-constexpr std::string_view kNeverBelieved[] = {"forwarded",          "x-forwarded-host", "x-forwarded-port",       "x-forwarded-prefix", "x-forwarded-server",
-                                               "x-real-ip",          "x-client-ip",      "x-cluster-client-ip",    "true-client-ip",     "x-original-url",
-                                               "x-rewrite-url",      "x-original-uri",   "x-http-method-override", "x-http-method",      "x-method-override",
-                                               "x-ssl-client-cert",  "x-original-host",  "x-original-method"};
+constexpr std::string_view kNeverBelieved[] = {
+    "forwarded",         "x-forwarded-host", "x-forwarded-port",       "x-forwarded-prefix", "x-forwarded-server",
+    "x-real-ip",         "x-client-ip",      "x-cluster-client-ip",    "true-client-ip",     "x-original-url",
+    "x-rewrite-url",     "x-original-uri",   "x-http-method-override", "x-http-method",      "x-method-override",
+    "x-ssl-client-cert", "x-original-host",  "x-original-method"};
 
 template <size_t N>
 bool in(const std::string_view (&names)[N], std::string_view name) {
   return std::find(std::begin(names), std::end(names), name) != std::end(names);
 }
 
-bool mayBeOurs(std::string_view name) { return name[0] == 'x' || name[0] == 'f' || name[0] == 't'; }
+bool mayBeOurs(std::string_view name) {
+  return name[0] == 'x' || name[0] == 'f' || name[0] == 't';
+}
 
 void dropListed(http::HeaderMap& headers) {
   for (const auto& connection : headers.fields()) {
@@ -89,11 +92,13 @@ bool validTraceParent(std::string_view v) {
   for (const auto part : {v.substr(3, 32), v.substr(36, 16), v.substr(53, 2)}) {
     if (!std::all_of(part.begin(), part.end(), hex)) return false;
   }
-  return v.substr(3, 32).find_first_not_of('0') != std::string_view::npos && v.substr(36, 16).find_first_not_of('0') != std::string_view::npos;
+  return v.substr(3, 32).find_first_not_of('0') != std::string_view::npos &&
+         v.substr(36, 16).find_first_not_of('0') != std::string_view::npos;
 }
 
 bool validRequestId(std::string_view value) {
-  return !value.empty() && value.size() <= 128 && std::all_of(value.begin(), value.end(), [](unsigned char c) { return c > 0x20 && c < 0x7f; });
+  return !value.empty() && value.size() <= 128 &&
+         std::all_of(value.begin(), value.end(), [](unsigned char c) { return c > 0x20 && c < 0x7f; });
 }
 
 }  // namespace yett::proxy

@@ -7,8 +7,8 @@
 
 namespace yett::proxy {
 
-/// Marks as dropped: hop-by-hop fields, fields that Connection lists, fields that Yett sets (in any spelling that folds to
-/// the same name), fields that would override the method or the target. `trusted`: the peer may say x-forwarded-*.
+/// Marks as dropped: hop-by-hop fields, fields that Connection lists, fields that Yett sets (in any spelling that folds
+/// to the same name), fields that would override the method or the target. `trusted`: the peer may say x-forwarded-*.
 void dropUntrusted(http::RequestHead& head, bool trusted);
 /// Trailers may say nothing that a header may not.
 void dropUntrustedTrailers(http::RequestHead& head);

@@ -17,17 +17,17 @@ struct RouteConfig {
   std::vector<std::string> hosts;
   std::vector<std::string> methods;
   std::string cluster;
-  base::Millis response_timeout{15'000};   ///< from the whole request sent to the response's head
+  base::Millis response_timeout{15'000};  ///< from the whole request sent to the response's head
   bool allow_encoded_slashes = false;
-  bool forward_trailers = false;           ///< request trailers, which policy never sees
+  bool forward_trailers = false;  ///< request trailers, which policy never sees
 };
 
 /// Limits of time; defaults meant to survive the open internet.
 struct Timeouts {
   base::Millis handshake{10'000};
-  base::Millis request_head{15'000};   ///< from the first byte to the last of a head
-  base::Millis idle{60'000};           ///< between two requests
-  base::Millis body{60'000};           ///< between two pieces of a body, either way
+  base::Millis request_head{15'000};  ///< from the first byte to the last of a head
+  base::Millis idle{60'000};          ///< between two requests
+  base::Millis body{60'000};          ///< between two pieces of a body, either way
 };
 
 struct ListenerConfig {

@@ -78,7 +78,10 @@ void Exchange::logAccess(std::string_view result, int64_t duration_micros) {
   if (!cause_.empty()) out.field("cause", cause_);
   if (!detail_.empty()) out.field("detail", detail_);
   if (!upstream_name_.empty()) out.field("upstream", upstream_name_);
-  out.field("result", result).field("bytes_in", bytes_in_).field("bytes_out", bytes_out_).field("duration_us", duration_micros);
+  out.field("result", result)
+      .field("bytes_in", bytes_in_)
+      .field("bytes_out", bytes_out_)
+      .field("duration_us", duration_micros);
   out.end();
   line += '\n';
   worker_.access_log->write(line);

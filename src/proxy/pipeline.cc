@@ -27,24 +27,29 @@ bool isTrustedForwarder(const ListenerState& listener, const identity::Principal
 }  // namespace
 
 void Pipeline::run(Exchange& exchange) {
-  normalize(exchange);                            // policy must see what the service will, and nothing else
-  match(exchange);                                // the record names the route; no route is answered only after policy allowed
-  authz::Answer answer = authorize(exchange);     // one question, one record, one answer
+  normalize(exchange);  // policy must see what the service will, and nothing else
+  match(exchange);      // the record names the route; no route is answered only after policy allowed
+  authz::Answer answer = authorize(exchange);  // one question, one record, one answer
   if (const auto* refusal = std::get_if<authz::Refusal>(&answer)) {
-    return exchange.reply(refusal->status, refusal->status == 503 ? "audit unavailable" : "denied", refusal->public_reason);
+    return exchange.reply(refusal->status, refusal->status == 503 ? "audit unavailable" : "denied",
+                          refusal->public_reason);
   }
   if (!std::holds_alternative<authz::Permit>(answer)) return exchange.reply(503, "no decision", "");
   if (exchange.route_ == nullptr) return exchange.reply(404, "no route", "");
   if (exchange.request_.target.encoded_slash && !exchange.route_->allow_encoded_slashes) {
     return exchange.reply(400, "encoded slash", "the path has an encoded slash or backslash");
   }
-  annotate(exchange);                             // only now, so that nothing a client sent can stand beside it
+  annotate(exchange);  // only now, so that nothing a client sent can stand beside it
   forward(exchange, std::get<authz::Permit>(std::move(answer)));
 }
 
-void Pipeline::normalize(Exchange& e) { dropUntrusted(e.request_, isTrustedForwarder(*e.listener_, *e.session_->connection().principal())); }
+void Pipeline::normalize(Exchange& e) {
+  dropUntrusted(e.request_, isTrustedForwarder(*e.listener_, *e.session_->connection().principal()));
+}
 
-void Pipeline::match(Exchange& e) { e.route_ = e.listener_->routes->match(e.request_); }
+void Pipeline::match(Exchange& e) {
+  e.route_ = e.listener_->routes->match(e.request_);
+}
 
 authz::Answer Pipeline::authorize(Exchange& e) {
   const http::RequestHead& head = e.request_;
@@ -77,7 +82,8 @@ authz::Answer Pipeline::authorize(Exchange& e) {
   const bool expired = !check.principal->anonymous() && check.time_seconds > check.principal->expires;
   if (expired) e.session_->drain();  // the next handshake shows whether there is a newer certificate
   const std::string_view route = e.route_ != nullptr ? std::string_view(e.route_->name) : "";
-  authz::Answer answer = authorizer.check({check, route, e.began_wall_, expired ? "the caller's certificate has expired" : ""}, e.id_, e.decision_);
+  authz::Answer answer = authorizer.check(
+      {check, route, e.began_wall_, expired ? "the caller's certificate has expired" : ""}, e.id_, e.decision_);
   const policy::Decision& decision = authorizer.last();
   e.effect_ = decision.allow ? "allow" : "deny";
   e.policy_ = decision.policy;
@@ -102,7 +108,8 @@ void Pipeline::annotate(Exchange& e) {
     e.forwarded_for_ += source.text();
     e.added_.add("x-forwarded-for", e.forwarded_for_);
   }
-  if (sent.find("x-forwarded-proto", before) == 0) e.added_.add("x-forwarded-proto", e.session_->tls() ? "https" : "http");
+  if (sent.find("x-forwarded-proto", before) == 0)
+    e.added_.add("x-forwarded-proto", e.session_->tls() ? "https" : "http");
   if (sent.find("x-request-id", before) == 0) e.added_.add("x-request-id", base::view(e.id_));
   if (sent.find("traceparent", before) == 0) {
     std::string digits;

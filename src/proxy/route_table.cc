@@ -9,7 +9,14 @@ Result<RouteTable> RouteTable::create(const std::vector<RouteConfig>& routes) {
   for (const auto& config : routes) {
     auto path = target::SegmentPattern::parsePath(config.path);
     if (!path) return std::move(path).error().within("route `" + config.path + "`");
-    Route route{config.path, std::move(path).value(), {}, config.methods, config.cluster, config.response_timeout, config.allow_encoded_slashes, config.forward_trailers};
+    Route route{config.path,
+                std::move(path).value(),
+                {},
+                config.methods,
+                config.cluster,
+                config.response_timeout,
+                config.allow_encoded_slashes,
+                config.forward_trailers};
     for (const auto& host : config.hosts) route.hosts.push_back(TRY(target::HostPattern::parse(host)));
     out.routes_.push_back(std::move(route));
   }
@@ -18,8 +25,10 @@ Result<RouteTable> RouteTable::create(const std::vector<RouteConfig>& routes) {
 
 const Route* RouteTable::match(const http::RequestHead& head) const {
   for (const auto& route : routes_) {
-    const bool method = route.methods.empty() || std::find(route.methods.begin(), route.methods.end(), head.method) != route.methods.end();
-    const bool host = route.hosts.empty() || std::any_of(route.hosts.begin(), route.hosts.end(), [&](const auto& h) { return h.matches(head.host); });
+    const bool method = route.methods.empty() ||
+                        std::find(route.methods.begin(), route.methods.end(), head.method) != route.methods.end();
+    const bool host = route.hosts.empty() || std::any_of(route.hosts.begin(), route.hosts.end(),
+                                                         [&](const auto& h) { return h.matches(head.host); });
     if (method && host && route.path.matches(head.target.path)) return &route;
   }
   return nullptr;

@@ -9,7 +9,10 @@
 
 namespace yett::proxy {
 
-class Session final : public net::ConnectionEvents, public http::Wire, public http::ServerEvents, public net::Destroyable {
+class Session final : public net::ConnectionEvents,
+                      public http::Wire,
+                      public http::ServerEvents,
+                      public net::Destroyable {
  public:
   Session(Worker& worker, std::shared_ptr<ListenerSlot> slot, Poco::Net::StreamSocket socket);
   ~Session() override;

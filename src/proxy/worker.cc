@@ -8,7 +8,8 @@ namespace yett::proxy {
 
 static constexpr size_t kMostSpare = 64;
 
-Worker::Worker(net::EventLoop& l, net::Gate& g, audit::Writer& writer, base::Metrics& m, base::LineSink* log, EventSink sink)
+Worker::Worker(net::EventLoop& l, net::Gate& g, audit::Writer& writer, base::Metrics& m, base::LineSink* log,
+               EventSink sink)
     : loop(l),
       gate(g),
       metrics(m),
@@ -16,9 +17,12 @@ Worker::Worker(net::EventLoop& l, net::Gate& g, audit::Writer& writer, base::Met
       events(std::move(sink)),
       authorizer(writer, m),
       pools(l, http::Limits{}),
-      request_duration(m.histogram("yett_request_duration_seconds", "time from a request's head to the end of its response")) {}
+      request_duration(
+          m.histogram("yett_request_duration_seconds", "time from a request's head to the end of its response")) {}
 
-Worker::~Worker() { closeAll(); }
+Worker::~Worker() {
+  closeAll();
+}
 
 void Worker::accept(const std::shared_ptr<ListenerSlot>& slot, Poco::Net::StreamSocket socket) {
   auto session = std::make_unique<Session>(*this, slot, std::move(socket));
@@ -96,7 +100,9 @@ void Worker::countRequest(const std::string& listener, std::string_view route, i
   key += static_cast<char>(status % 100);
   auto it = request_counters_.find(key);
   if (it == request_counters_.end()) {
-    base::Counter& counter = metrics.counter("yett_requests_total", {{"listener", listener}, {"route", route}, {"code", std::to_string(status)}}, "requests by their answer");
+    base::Counter& counter = metrics.counter(
+        "yett_requests_total", {{"listener", listener}, {"route", route}, {"code", std::to_string(status)}},
+        "requests by their answer");
     it = request_counters_.emplace(key, &counter).first;
   }
   it->second->add();

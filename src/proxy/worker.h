@@ -40,7 +40,8 @@ using EventSink = std::function<void(std::string_view what, std::string_view lis
 
 class Worker {
  public:
-  Worker(net::EventLoop& loop, net::Gate& gate, audit::Writer& writer, base::Metrics& metrics, base::LineSink* access_log, EventSink events);
+  Worker(net::EventLoop& loop, net::Gate& gate, audit::Writer& writer, base::Metrics& metrics,
+         base::LineSink* access_log, EventSink events);
   ~Worker();
   Worker(const Worker&) = delete;
 

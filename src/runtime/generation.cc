@@ -33,9 +33,11 @@ TlsFiles readTlsFiles(const config::IdentityConfig& identity, config::Problems& 
   return out;
 }
 
-std::shared_ptr<const net::TlsContext> makeTls(const proxy::ListenerConfig& listener, const TlsFiles& files, const std::shared_ptr<const identity::TrustBundles>& bundles,
+std::shared_ptr<const net::TlsContext> makeTls(const proxy::ListenerConfig& listener, const TlsFiles& files,
+                                               const std::shared_ptr<const identity::TrustBundles>& bundles,
                                                config::Problems& problems) {
-  auto context = net::TlsContext::create({listener.name, files.certificate, files.key, bundles, listener.client_certificate});
+  auto context =
+      net::TlsContext::create({listener.name, files.certificate, files.key, bundles, listener.client_certificate});
   if (context) return context.value();
   problems.add("listener `" + listener.name + "`: " + context.error().message);
   return nullptr;
@@ -58,8 +60,11 @@ void buildListeners(Generation& out, const Previous& previous, config::Problems&
     }
     state->routes = std::make_shared<const proxy::RouteTable>(std::move(routes).value());
     if (!config.plaintext) {
-      const auto* before = previous != nullptr && previous->listeners.contains(config.name) ? previous->listeners.at(config.name).get() : nullptr;
-      const bool same = before != nullptr && before->tls != nullptr && previous->tls_digest == files.digest && before->config.client_certificate == config.client_certificate;
+      const auto* before = previous != nullptr && previous->listeners.contains(config.name)
+                               ? previous->listeners.at(config.name).get()
+                               : nullptr;
+      const bool same = before != nullptr && before->tls != nullptr && previous->tls_digest == files.digest &&
+                        before->config.client_certificate == config.client_certificate;
       // The same files make the same context: its sessions stay good, so callers can go on resuming.
       state->tls = same ? before->tls : makeTls(config, files, shared, problems);
     }
@@ -69,7 +74,8 @@ void buildListeners(Generation& out, const Previous& previous, config::Problems&
 
 void buildClusters(Generation& out, const Previous& previous, config::Problems& problems) {
   for (const auto& config : out.config.clusters) {
-    const auto before = previous != nullptr ? previous->clusters.find(config.name) : decltype(previous->clusters.find(""))();
+    const auto before =
+        previous != nullptr ? previous->clusters.find(config.name) : decltype(previous->clusters.find(""))();
     if (previous != nullptr && before != previous->clusters.end() && before->second->config == config) {
       out.clusters.emplace(config.name, before->second);
       continue;
@@ -82,7 +88,8 @@ void buildClusters(Generation& out, const Previous& previous, config::Problems& 
 
 }  // namespace
 
-std::shared_ptr<const policy::PolicySet> loadPolicy(const std::vector<config::EngineConfig>& engines, const policy::Budget& budget, const policy::PolicySet* previous,
+std::shared_ptr<const policy::PolicySet> loadPolicy(const std::vector<config::EngineConfig>& engines,
+                                                    const policy::Budget& budget, const policy::PolicySet* previous,
                                                     config::Problems& problems) {
   std::vector<policy::LoadedEngine> loaded;
   std::vector<std::string> texts;
@@ -104,11 +111,13 @@ std::shared_ptr<const policy::PolicySet> loadPolicy(const std::vector<config::En
   return std::make_shared<const policy::PolicySet>(std::move(loaded), budget);
 }
 
-std::shared_ptr<const Generation> build(const std::string& config_file, const Previous& previous, config::Problems& problems) {
+std::shared_ptr<const Generation> build(const std::string& config_file, const Previous& previous,
+                                        config::Problems& problems) {
   auto out = std::make_shared<Generation>();
   out->config = config::readConfig(config_file, problems);
   if (!out->config.engines.empty()) {
-    out->policy = loadPolicy(out->config.engines, out->config.budget, previous ? previous->policy.get() : nullptr, problems);
+    out->policy =
+        loadPolicy(out->config.engines, out->config.budget, previous ? previous->policy.get() : nullptr, problems);
     if (previous && out->policy && out->policy->digest() == previous->policy->digest()) out->policy = previous->policy;
   }
   if (problems.any()) return nullptr;

@@ -20,17 +20,19 @@ struct Generation {
   std::shared_ptr<const policy::PolicySet> policy;
   std::map<std::string, std::shared_ptr<const proxy::ListenerState>> listeners;  ///< by name
   std::map<std::string, std::shared_ptr<const upstream::Cluster>> clusters;      ///< by name
-  std::string tls_digest;  ///< of certificate, key and bundles
+  std::string tls_digest;                                                        ///< of certificate, key and bundles
 };
 
 /// What was built before and may be used again where its source is the same; null at the start.
 using Previous = std::shared_ptr<const Generation>;
 
 /// Reads the configuration and all it names, and builds a generation. On failure returns null and notes every problem.
-std::shared_ptr<const Generation> build(const std::string& config_file, const Previous& previous, config::Problems& problems);
+std::shared_ptr<const Generation> build(const std::string& config_file, const Previous& previous,
+                                        config::Problems& problems);
 
 /// Loads only a policy directory, for `yett check DIR`.
-std::shared_ptr<const policy::PolicySet> loadPolicy(const std::vector<config::EngineConfig>& engines, const policy::Budget& budget,
-                                                    const policy::PolicySet* previous, config::Problems& problems);
+std::shared_ptr<const policy::PolicySet> loadPolicy(const std::vector<config::EngineConfig>& engines,
+                                                    const policy::Budget& budget, const policy::PolicySet* previous,
+                                                    config::Problems& problems);
 
 }  // namespace yett::runtime

@@ -11,20 +11,27 @@
 
 namespace yett::store {
 
-void Database::Close::operator()(sqlite3* db) const { sqlite3_close_v2(db); }
-void Statement::Finalize::operator()(sqlite3_stmt* statement) const { sqlite3_finalize(statement); }
+void Database::Close::operator()(sqlite3* db) const {
+  sqlite3_close_v2(db);
+}
+void Statement::Finalize::operator()(sqlite3_stmt* statement) const {
+  sqlite3_finalize(statement);
+}
 Database::Unlock::~Unlock() {
   if (fd >= 0) ::close(fd);
 }
 Database::~Database() = default;
 
-Error Database::failure(const std::string& what) const { return Error{path_ + ": " + what + ": " + (db_ ? sqlite3_errmsg(db_.get()) : "out of memory")}; }
+Error Database::failure(const std::string& what) const {
+  return Error{path_ + ": " + what + ": " + (db_ ? sqlite3_errmsg(db_.get()) : "out of memory")};
+}
 
 Result<Database> Database::open(const std::string& path, Mode mode) {
   Database out;
   out.path_ = path;
   if (mode == Mode::kWrite) {
-    // A file of its own to lock: SQLite's locks on the database would be dropped by any close() of a second descriptor to it.
+    // A file of its own to lock: SQLite's locks on the database would be dropped by any close() of a second descriptor
+    // to it.
     const int fd = ::open((path + ".lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (fd < 0) return Error{path + ".lock: cannot open: " + std::strerror(errno)};
     out.lock_ = Unlock(fd);
@@ -41,7 +48,8 @@ Result<Database> Database::open(const std::string& path, Mode mode) {
   if (status != SQLITE_OK) return out.failure("cannot open");
   sqlite3_busy_timeout(db, 5000);
   if (mode == Mode::kWrite) {
-    TRY(out.execute("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=0; PRAGMA secure_delete=ON;"));
+    TRY(out.execute(
+        "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=0; PRAGMA secure_delete=ON;"));
   } else {
     TRY(out.execute("PRAGMA query_only=ON;"));
   }
@@ -56,7 +64,8 @@ Status Database::execute(const std::string& sql) {
 Result<Statement> Database::prepare(std::string_view sql) {
   Statement out;
   sqlite3_stmt* statement = nullptr;
-  if (sqlite3_prepare_v3(db_.get(), sql.data(), static_cast<int>(sql.size()), SQLITE_PREPARE_PERSISTENT, &statement, nullptr) != SQLITE_OK) {
+  if (sqlite3_prepare_v3(db_.get(), sql.data(), static_cast<int>(sql.size()), SQLITE_PREPARE_PERSISTENT, &statement,
+                         nullptr) != SQLITE_OK) {
     return failure("cannot prepare a statement");
   }
   out.statement_.reset(statement);
@@ -72,12 +81,15 @@ Status Database::migrate(std::initializer_list<std::string_view> migrations) {
   int64_t number = 0;
   for (const auto migration : migrations) {
     if (++number <= have) continue;
-    TRY(execute("BEGIN IMMEDIATE;" + std::string(migration) + "PRAGMA user_version=" + std::to_string(number) + "; COMMIT;"));
+    TRY(execute("BEGIN IMMEDIATE;" + std::string(migration) + "PRAGMA user_version=" + std::to_string(number) +
+                "; COMMIT;"));
   }
   return {};
 }
 
-void Database::checkpointPassive() { sqlite3_wal_checkpoint_v2(db_.get(), nullptr, SQLITE_CHECKPOINT_PASSIVE, nullptr, nullptr); }
+void Database::checkpointPassive() {
+  sqlite3_wal_checkpoint_v2(db_.get(), nullptr, SQLITE_CHECKPOINT_PASSIVE, nullptr, nullptr);
+}
 
 Statement& Statement::bind(int index, int64_t value) {
   sqlite3_bind_int64(statement_.get(), index, value);
@@ -85,7 +97,8 @@ Statement& Statement::bind(int index, int64_t value) {
 }
 
 Statement& Statement::bind(int index, std::string_view text) {
-  sqlite3_bind_text(statement_.get(), index, text.empty() ? "" : text.data(), static_cast<int>(text.size()), SQLITE_STATIC);
+  sqlite3_bind_text(statement_.get(), index, text.empty() ? "" : text.data(), static_cast<int>(text.size()),
+                    SQLITE_STATIC);
   return *this;
 }
 
@@ -108,8 +121,12 @@ Status Statement::run() {
   return {};
 }
 
-void Statement::reset() { sqlite3_reset(statement_.get()); }
-int64_t Statement::integer(int column) const { return sqlite3_column_int64(statement_.get(), column); }
+void Statement::reset() {
+  sqlite3_reset(statement_.get());
+}
+int64_t Statement::integer(int column) const {
+  return sqlite3_column_int64(statement_.get(), column);
+}
 
 std::string_view Statement::text(int column) const {
   const auto* data = static_cast<const char*>(sqlite3_column_blob(statement_.get(), column));

@@ -18,7 +18,8 @@ class Statement;
 class Database {
  public:
   enum class Mode {
-    kWrite,  ///< the one writing connection: made if missing (mode 0600), WAL, synchronous=FULL, other processes locked out
+    kWrite,  ///< the one writing connection: made if missing (mode 0600), WAL, synchronous=FULL, other processes locked
+             ///< out
     kRead,   ///< any number; sees committed state
   };
   static Result<Database> open(const std::string& path, Mode mode);

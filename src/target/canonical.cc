@@ -75,7 +75,8 @@ Status canonicalizePath(std::string_view raw, Target& out) {
       escape = kClasses[c] != kUnreserved;
       kind = kPlain;
     }
-    if (kind == kRefused) return Error{"a character that must not stand in a path: `" + base::printable(raw.substr(i, 1)) + "`"};
+    if (kind == kRefused)
+      return Error{"a character that must not stand in a path: `" + base::printable(raw.substr(i, 1)) + "`"};
     if (kind == kSlash) {
       TRY(endSegment(path, start, cut, false));
       start = path.size();
@@ -110,7 +111,8 @@ Status canonicalize(std::string_view raw, Target& out) {
     out.has_query = true;
     for (const unsigned char c : raw.substr(mark + 1)) {
       if (c <= 0x20 || c >= 0x7f || c == '#' || c == '\\') {
-        return Error{"a character that must not stand in a query: `" + base::printable({reinterpret_cast<const char*>(&c), 1}) + "`"};
+        return Error{"a character that must not stand in a query: `" +
+                     base::printable({reinterpret_cast<const char*>(&c), 1}) + "`"};
       }
     }
     out.query = raw.substr(mark + 1);

@@ -36,7 +36,9 @@ IpAddress IpAddress::fromSocket(const sockaddr* address) {
   return out;
 }
 
-bool IpAddress::isV4() const { return std::memcmp(bytes_.data(), kMapped, 12) == 0; }
+bool IpAddress::isV4() const {
+  return std::memcmp(bytes_.data(), kMapped, 12) == 0;
+}
 
 std::string IpAddress::text() const {
   if (!known_) return {};
@@ -52,8 +54,10 @@ Result<Cidr> Cidr::parse(std::string_view text) {
   out.base_ = TRY(IpAddress::parse(text.substr(0, slash)));
   const int width = text.substr(0, slash).find(':') == std::string_view::npos ? 32 : 128;
   uint64_t bits = static_cast<uint64_t>(width);
-  if (slash != std::string_view::npos && (!base::parseUnsigned(text.substr(slash + 1), bits) || bits > static_cast<uint64_t>(width))) {
-    return Error{"`" + base::printable(text) + "` is not an address range: the prefix goes from 0 to " + std::to_string(width)};
+  if (slash != std::string_view::npos &&
+      (!base::parseUnsigned(text.substr(slash + 1), bits) || bits > static_cast<uint64_t>(width))) {
+    return Error{"`" + base::printable(text) + "` is not an address range: the prefix goes from 0 to " +
+                 std::to_string(width)};
   }
   out.bits_ = static_cast<int>(bits) + (128 - width);
   for (int bit = out.bits_; bit < 128; ++bit) {

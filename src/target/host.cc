@@ -43,7 +43,8 @@ Status canonicalHost(std::string_view authority, std::string& out) {
   char before = '.';
   for (char c : name) {
     c = base::toLower(c);
-    if (!isNameChar(c) || (c == '.' && before == '.')) return Error{"a host with a character that must not stand there"};
+    if (!isNameChar(c) || (c == '.' && before == '.'))
+      return Error{"a host with a character that must not stand there"};
     out += before = c;
   }
   return colon == std::string_view::npos ? Status() : checkPort(authority.substr(colon));

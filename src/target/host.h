@@ -8,8 +8,8 @@
 
 namespace yett::target {
 
-/// Host of a Host field or an authority: registered name, IPv4 or [IPv6], each with an optional port. Userinfo, an empty
-/// name, or a character outside the grammar is an error. Writes into `out`, reusing its memory.
+/// Host of a Host field or an authority: registered name, IPv4 or [IPv6], each with an optional port. Userinfo, an
+/// empty name, or a character outside the grammar is an error. Writes into `out`, reusing its memory.
 Status canonicalHost(std::string_view authority, std::string& out);
 
 /// A host as rules and routes write it: a name, or "*." and a name for one or more labels before it.

@@ -24,8 +24,12 @@ bool isName(std::string_view text) {
 
 }  // namespace
 
-Result<SegmentPattern> SegmentPattern::parsePath(std::string_view text) { return parse(text, true); }
-Result<SegmentPattern> SegmentPattern::parseExact(std::string_view text) { return parse(text, false); }
+Result<SegmentPattern> SegmentPattern::parsePath(std::string_view text) {
+  return parse(text, true);
+}
+Result<SegmentPattern> SegmentPattern::parseExact(std::string_view text) {
+  return parse(text, false);
+}
 
 Result<SegmentPattern> SegmentPattern::parse(std::string_view text, bool canonical) {
   SegmentPattern pattern;
@@ -56,7 +60,8 @@ Result<SegmentPattern> SegmentPattern::parse(std::string_view text, bool canonic
       std::string literal(segment);
       if (canonical) {
         literal = TRY(canonicalLiteral("/" + literal)).substr(1);
-        if (literal.empty() || literal.find('/') != std::string::npos) return Error{"`" + std::string(segment) + "` is no segment of a canonical path"};
+        if (literal.empty() || literal.find('/') != std::string::npos)
+          return Error{"`" + std::string(segment) + "` is no segment of a canonical path"};
       }
       pattern.segments_.push_back({false, std::move(literal)});
     }

@@ -1,4 +1,5 @@
-// A service behind Yett: its endpoints and how to talk to them. Immutable; names are resolved when it is made, off the loops.
+// A service behind Yett: its endpoints and how to talk to them. Immutable; names are resolved when it is made, off the
+// loops.
 #pragma once
 
 #include <Poco/Net/SocketAddress.h>
@@ -14,9 +15,9 @@ namespace yett::upstream {
 
 struct ClusterConfig {
   std::string name;
-  std::vector<std::string> endpoints;   ///< host:port, [v6]:port or unix:///path
+  std::vector<std::string> endpoints;  ///< host:port, [v6]:port or unix:///path
   base::Millis connect_timeout{2000};
-  base::Millis idle_timeout{30'000};    ///< a pooled connection is closed after this
+  base::Millis idle_timeout{30'000};  ///< a pooled connection is closed after this
   bool operator==(const ClusterConfig&) const = default;
 };
 

@@ -24,8 +24,12 @@ void Lease::release() {
   connection->pool_.giveBack(*connection);
 }
 
-http::H1Client& Lease::stream() const { return connection_->client(); }
-const std::string& Lease::endpoint() const { return connection_->endpoint(); }
+http::H1Client& Lease::stream() const {
+  return connection_->client();
+}
+const std::string& Lease::endpoint() const {
+  return connection_->endpoint();
+}
 
 Pool::Pool(net::EventLoop& loop, std::shared_ptr<const Cluster> cluster, const http::Limits& limits)
     : loop_(loop), cluster_(std::move(cluster)), limits_(limits) {}

@@ -5,7 +5,8 @@
 
 namespace yett::upstream {
 
-UpstreamConnection::UpstreamConnection(Pool& pool, net::EventLoop& loop, const Endpoint& endpoint, const http::Limits& limits)
+UpstreamConnection::UpstreamConnection(Pool& pool, net::EventLoop& loop, const Endpoint& endpoint,
+                                       const http::Limits& limits)
     : pool_(pool), loop_(loop), endpoint_(endpoint.name), address_(endpoint.address), client_(*this, limits) {}
 
 UpstreamConnection::~UpstreamConnection() = default;
@@ -27,7 +28,8 @@ void UpstreamConnection::connect(PoolUser& user, size_t attempts_left) {
     return;
   }
   const int fd = socket.impl()->sockfd();
-  connection_ = std::make_unique<net::Connection>(loop_, std::move(socket), std::make_unique<net::PlainTransport>(fd), *this);
+  connection_ =
+      std::make_unique<net::Connection>(loop_, std::move(socket), std::make_unique<net::PlainTransport>(fd), *this);
   connection_->readOnAfterFailedWrite();
   connection_->start(true);
   connection_->setTimeout(pool_.cluster().config.connect_timeout);
@@ -41,14 +43,18 @@ void UpstreamConnection::onOpen() {
   user->onLease(Lease(*this, true));
 }
 
-void UpstreamConnection::onTimeout() { connection_->abort(opened_ ? "" : "no connection within the connect timeout"); }
+void UpstreamConnection::onTimeout() {
+  connection_->abort(opened_ ? "" : "no connection within the connect timeout");
+}
 
 void UpstreamConnection::rest(base::Millis limit) {
   client_.makeIdle();
   connection_->setTimeout(limit);
 }
 
-void UpstreamConnection::wake() { connection_->clearTimeout(); }
+void UpstreamConnection::wake() {
+  connection_->clearTimeout();
+}
 
 void UpstreamConnection::close() {
   if (connection_ && !connection_->closed()) connection_->abort();

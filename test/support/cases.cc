@@ -42,7 +42,8 @@ std::vector<MarkdownCase> readMarkdownCases(const std::string& path) {
       else if (line.starts_with("```") && line.size() > 3 && !out.empty()) where = kExpect, block.clear();
     } else if (line == "```") {
       if (!block.empty()) block.pop_back();
-      if (where == kInput) out.push_back({std::filesystem::path(path).filename().string(), title, meta, decode(block), ""});
+      if (where == kInput)
+        out.push_back({std::filesystem::path(path).filename().string(), title, meta, decode(block), ""});
       else out.back().expect = block;
       where = kText;
     } else {

@@ -60,7 +60,9 @@ TEST_CASE("cbor: deterministic form, and nothing else is read") {
   w.integer(-500);
   w.integer(24);
   w.text("a\xff");
-  CHECK(out == std::string("\xa2\x00\x39\x01\xf3\x18\x18\x42" "a\xff", 10));
+  CHECK(out == std::string("\xa2\x00\x39\x01\xf3\x18\x18\x42"
+                           "a\xff",
+                           10));
   audit::CborReader longer(std::string_view("\x18\x05", 2));  // 5 in two bytes
   longer.integer();
   CHECK_FALSE(longer.ok());
@@ -114,15 +116,22 @@ TEST_CASE("audit: every kind of tampering is found, at its record") {
   const Case cases[] = {
       {"content of a link", "UPDATE links SET bytes = zeroblob(20) WHERE seq = 6", "record 6: its content was changed"},
       {"a removed link", "DELETE FROM links WHERE seq = 6", "record 7: it does not follow"},
-      {"a removed record, everywhere", "DELETE FROM links WHERE seq = 6; DELETE FROM decisions WHERE seq = 6", "record 7: it does not follow"},
+      {"a removed record, everywhere", "DELETE FROM links WHERE seq = 6; DELETE FROM decisions WHERE seq = 6",
+       "record 7: it does not follow"},
       {"a removed first link", "DELETE FROM links WHERE seq = 1", "record 2: the log does not begin"},
-      {"swapped links", "UPDATE links SET seq = -1 WHERE seq = 4; UPDATE links SET seq = 4 WHERE seq = 6; UPDATE links SET seq = 6 WHERE seq = -1", "record 4: it does not follow"},
-      {"an inserted link", "INSERT INTO links SELECT 1000, kind, prev, bytes, hash FROM links WHERE seq = 4", "record 1000: it does not follow"},
+      {"swapped links",
+       "UPDATE links SET seq = -1 WHERE seq = 4; UPDATE links SET seq = 4 WHERE seq = 6; UPDATE links SET seq = 6 "
+       "WHERE seq = -1",
+       "record 4: it does not follow"},
+      {"an inserted link", "INSERT INTO links SELECT 1000, kind, prev, bytes, hash FROM links WHERE seq = 4",
+       "record 1000: it does not follow"},
       {"a hash", "UPDATE links SET hash = zeroblob(32) WHERE seq = 6", "record 6: its content was changed"},
       {"a row of the plain table", "UPDATE decisions SET effect = 'deny' WHERE seq = 4", "record 4: column `effect`"},
       {"a removed row", "DELETE FROM decisions WHERE seq = 4", "record 4: its row is missing"},
-      {"an inserted row", "INSERT INTO decisions SELECT 999, id, time, listener, route, principal, method, host, path, raw_target, effect, policy, rule, reason, errors, engine, policy_digest, "
-                          "cached, eval_ns, reads FROM decisions WHERE seq = 4",
+      {"an inserted row",
+       "INSERT INTO decisions SELECT 999, id, time, listener, route, principal, method, host, path, raw_target, "
+       "effect, policy, rule, reason, errors, engine, policy_digest, "
+       "cached, eval_ns, reads FROM decisions WHERE seq = 4",
        "record 999: a row in table `decisions`"},
       {"an outcome", "UPDATE outcomes SET status = 500 WHERE decision_seq = 4", "column `status`"},
   };
@@ -159,7 +168,8 @@ TEST_CASE("audit: a second process on the same file is refused, and the file is 
   auto second = audit::Writer::open(config, metrics, [](const std::string&) {});
   REQUIRE_FALSE(second.ok());
   CHECK(second.error().message.find("another process writes") != std::string::npos);
-  CHECK((std::filesystem::status(config.database).permissions() & std::filesystem::perms(077)) == std::filesystem::perms::none);
+  CHECK((std::filesystem::status(config.database).permissions() & std::filesystem::perms(077)) ==
+        std::filesystem::perms::none);
 }
 
 TEST_CASE("audit: a full queue takes no decision") {

@@ -1,7 +1,8 @@
+#include "authz/authorizer.h"
+
 #include <catch2/catch.hpp>
 
 #include "audit/reader.h"
-#include "authz/authorizer.h"
 #include "support/temp_dir.h"
 
 using namespace yett;
@@ -23,13 +24,17 @@ struct Set final : policy::RuleSet {
   std::string digest_ = "d";
   const std::string& digest() const override { return digest_; }
   std::vector<policy::RuleInfo> rules() const override { return {}; }
-  Result<std::unique_ptr<policy::Evaluator>> makeEvaluator(const policy::Budget&) const override { return std::unique_ptr<policy::Evaluator>(new Engine); }
+  Result<std::unique_ptr<policy::Evaluator>> makeEvaluator(const policy::Budget&) const override {
+    return std::unique_ptr<policy::Evaluator>(new Engine);
+  }
 };
 
 template <typename Engine>
 std::unique_ptr<policy::PolicyEvaluator> evaluatorOf() {
   std::vector<policy::LoadedEngine> engines{{"main", false, std::make_shared<const Set<Engine>>()}};
-  return policy::PolicyEvaluator::create(std::make_shared<const policy::PolicySet>(std::move(engines), policy::Budget{})).value();
+  return policy::PolicyEvaluator::create(
+             std::make_shared<const policy::PolicySet>(std::move(engines), policy::Budget{}))
+      .value();
 }
 
 struct Fixture {
@@ -93,7 +98,8 @@ TEST_CASE("authorizer: an allow that cannot be recorded is a 503, not a permit")
   test::TempDir dir;
   base::Metrics metrics;
   // A queue of one record that the writer is slow to take.
-  auto writer = audit::Writer::open({dir.path("yett.db"), base::Millis(500), 2}, metrics, [](const std::string&) {}).value();
+  auto writer =
+      audit::Writer::open({dir.path("yett.db"), base::Millis(500), 2}, metrics, [](const std::string&) {}).value();
   authz::Authorizer authorizer(*writer, metrics);
   authorizer.swap(evaluatorOf<Allowing>());
   identity::Principal anonymous;

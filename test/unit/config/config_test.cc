@@ -1,7 +1,8 @@
+#include "config/config.h"
+
 #include <catch2/catch.hpp>
 
 #include "base/units.h"
-#include "config/config.h"
 #include "support/temp_dir.h"
 
 using namespace yett;
@@ -57,8 +58,10 @@ TEST_CASE("config: each mistake names its line, its pointer and what to do") {
       {"\"address\"", "\"adress\"", "/listeners/0: `address` is missing"},
       {"\"2MiB\"", "\"2MB\"", "/policy/budget/memory: `2MB` is not a size"},
       {"\"2MiB\"", "2", "is a number, must be a string with a size"},
-      {"\"cluster\": \"app\"", "\"cluster\": \"ap\"", "the cluster `ap` of a route of listener `inbound` is not defined"},
-      {"\"tls\": {}", "\"tls\": {\"client_certificate\": \"maybe\"}", "is `maybe`, must be `required` or `optional` or `none`"},
+      {"\"cluster\": \"app\"", "\"cluster\": \"ap\"",
+       "the cluster `ap` of a route of listener `inbound` is not defined"},
+      {"\"tls\": {}", "\"tls\": {\"client_certificate\": \"maybe\"}",
+       "is `maybe`, must be `required` or `optional` or `none`"},
       {"\"tls\": {}, ", "", "either `tls` or `\"plaintext\": true`"},
       {"\"type\": \"lua\"", "\"type\": \"rego\"", "is `rego`, must be `lua`"},
       {"\"path\": \"/**\"", "\"path\": \"orders\"", "must begin with `/`"},
@@ -73,7 +76,8 @@ TEST_CASE("config: each mistake names its line, its pointer and what to do") {
     const std::string all = problemsOf(replaced(kGood, c.from, c.to));
     INFO(all);
     std::string lower = all;
-    CHECK((all.find(c.wanted) != std::string::npos || (std::string_view(c.wanted) == "duplicate key" && all.find("uplicate key") != std::string::npos)));
+    CHECK((all.find(c.wanted) != std::string::npos ||
+           (std::string_view(c.wanted) == "duplicate key" && all.find("uplicate key") != std::string::npos)));
   }
 }
 
@@ -89,6 +93,7 @@ TEST_CASE("units: durations and sizes need a unit, and fit") {
   CHECK(base::parseDuration("250ms").value().count() == 250);
   CHECK(base::parseDuration("2h").value().count() == 7'200'000);
   CHECK(base::parseSize("64KiB").value() == 65536);
-  for (const char* bad : {"", "5", "ms", "-5s", "1.5s", "5 s", "99999999999999999999s", "5S"}) CHECK_FALSE(base::parseDuration(bad).ok());
+  for (const char* bad : {"", "5", "ms", "-5s", "1.5s", "5 s", "99999999999999999999s", "5S"})
+    CHECK_FALSE(base::parseDuration(bad).ok());
   for (const char* bad : {"64KB", "64", "KiB", "64 KiB", "99999999999GiB"}) CHECK_FALSE(base::parseSize(bad).ok());
 }

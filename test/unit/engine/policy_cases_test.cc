@@ -20,7 +20,8 @@ json::Value readCases(const std::string& name) {
   return std::move(parsed).value();
 }
 
-std::shared_ptr<const engine::LuaRuleSet> load(const json::Value& c, const test::TempDir& dir, std::vector<std::string>& problems) {
+std::shared_ptr<const engine::LuaRuleSet> load(const json::Value& c, const test::TempDir& dir,
+                                               std::vector<std::string>& problems) {
   for (const auto& [name, text] : c.find("files")->fields) dir.write("rules/" + name, text.text);
   auto source = engine::PolicySource::read(dir.path("rules"));
   REQUIRE(source.ok());
@@ -51,7 +52,8 @@ struct Outcome {
 
 Outcome decide(policy::PolicyEvaluator& evaluator, const json::Value& r) {
   const auto principal = principalOf(textOr(r, "principal", ""));
-  const std::string method = textOr(r, "method", "GET"), host = textOr(r, "host", "h"), path = textOr(r, "path", "/"), query = textOr(r, "query", "");
+  const std::string method = textOr(r, "method", "GET"), host = textOr(r, "host", "h"), path = textOr(r, "path", "/"),
+                    query = textOr(r, "query", "");
   std::vector<policy::Header> headers;
   if (const auto* list = r.find("headers")) {
     for (const auto& pair : list->items) headers.push_back({pair.items[0].text, pair.items[1].text});
@@ -84,7 +86,8 @@ TEST_CASE("policy: the cases of language and sandbox decide as they say") {
       auto rules = load(c, dir, problems);
       INFO((problems.empty() ? "" : problems[0]));
       REQUIRE(rules != nullptr);
-      auto set = std::make_shared<const policy::PolicySet>(std::vector<policy::LoadedEngine>{{"main", false, rules}}, policy::Budget{});
+      auto set = std::make_shared<const policy::PolicySet>(std::vector<policy::LoadedEngine>{{"main", false, rules}},
+                                                           policy::Budget{});
       auto evaluator = policy::PolicyEvaluator::create(set);
       REQUIRE(evaluator.ok());
       for (int round = 0; round < 2; ++round) {  // twice: the first must leave nothing behind
@@ -135,10 +138,13 @@ TEST_CASE("policy: dot-files and tests are no policies, and do not change who is
 
 TEST_CASE("policy: what a condition read is noted, absence too") {
   const test::TempDir dir;
-  dir.write("rules/p.lua", "policy 'p' { allow 'a' { principal = anyone, when = function(r) return has(r.header, 'x') or r.method == 'GET' end } }");
+  dir.write("rules/p.lua",
+            "policy 'p' { allow 'a' { principal = anyone, when = function(r) return has(r.header, 'x') or r.method == "
+            "'GET' end } }");
   std::vector<std::string> problems;
   auto rules = engine::LuaRuleSet::load(engine::PolicySource::read(dir.path("rules")).value(), problems);
-  auto set = std::make_shared<const policy::PolicySet>(std::vector<policy::LoadedEngine>{{"main", false, rules}}, policy::Budget{});
+  auto set = std::make_shared<const policy::PolicySet>(std::vector<policy::LoadedEngine>{{"main", false, rules}},
+                                                       policy::Budget{});
   auto evaluator = policy::PolicyEvaluator::create(set);
   identity::Principal anonymous;
   policy::CheckRequest request;

@@ -1,5 +1,5 @@
-// The vectors of nodejs/llhttp against our parser. What llhttp refuses, and what it takes only in a lenient mode, must be
-// refused here; what it takes must be taken, unless the difference is named below with its reason.
+// The vectors of nodejs/llhttp against our parser. What llhttp refuses, and what it takes only in a lenient mode, must
+// be refused here; what it takes must be taken, unless the difference is named below with its reason.
 #include <catch2/catch.hpp>
 #include <filesystem>
 
@@ -33,9 +33,12 @@ const char* differsBecause(const std::string& title) {
 // Codes 21 to 23 are llhttp's own pauses, not errors of the message.
 bool llhttpAccepts(const test::MarkdownCase& c) {
   const auto at = c.expect.find("error code=");
-  return at == std::string::npos || std::string_view(c.expect).substr(at + 11, 2) == "21" || std::string_view(c.expect).substr(at + 11, 2) == "22";
+  return at == std::string::npos || std::string_view(c.expect).substr(at + 11, 2) == "21" ||
+         std::string_view(c.expect).substr(at + 11, 2) == "22";
 }
-bool lenient(const test::MarkdownCase& c) { return c.meta.find("-lenient-") != std::string::npos; }
+bool lenient(const test::MarkdownCase& c) {
+  return c.meta.find("-lenient-") != std::string::npos;
+}
 
 // llhttp does not ask for a Host; the first message gets one, so that the rest of it is looked at.
 std::string withHost(std::string input) {
@@ -55,7 +58,8 @@ Seen look(const std::string& input) {
   test::H1Harness harness;
   harness.feed(withHost(input));
   const bool no_host = harness.bad_why == "no host header" && !harness.seen.empty();
-  const bool whole = harness.bad_status == 0 && !harness.seen.empty() && harness.seen.back().complete && harness.leftover() == 0 && !harness.finished;
+  const bool whole = harness.bad_status == 0 && !harness.seen.empty() && harness.seen.back().complete &&
+                     harness.leftover() == 0 && !harness.finished;
   return {harness.bad_status != 0 && !no_host, whole, harness.bad_why};
 }
 

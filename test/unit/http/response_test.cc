@@ -62,7 +62,8 @@ TEST_CASE("responses: framing of every kind, whole and byte by byte") {
   const Case cases[] = {
       {"GET", "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabc", 200, "abc", true, true},
       {"GET", "HTTP/1.1 200\r\nContent-Length: 0\r\n\r\n", 200, "", true, true},
-      {"GET", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\nX: 1\r\n\r\n", 200, "abc", true, true},
+      {"GET", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\nX: 1\r\n\r\n", 200, "abc", true,
+       true},
       {"GET", "HTTP/1.1 204 No Content\r\n\r\n", 204, "", true, true},
       {"GET", "HTTP/1.1 304 Not Modified\r\nContent-Length: 100\r\n\r\n", 304, "", true, true},
       {"HEAD", "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n", 200, "", true, true},
@@ -125,7 +126,8 @@ TEST_CASE("responses: a connection with bytes that nobody asked for is not used 
 }
 
 TEST_CASE("responses: closing in the middle is a failure, not an end") {
-  for (const char* bytes : {"", "HTTP/1.1 200", "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nabc", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n"}) {
+  for (const char* bytes : {"", "HTTP/1.1 200", "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nabc",
+                            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n"}) {
     ClientHarness h;
     h.feed(bytes, 0);
     h.client.onPeerClosed(true);
@@ -137,7 +139,8 @@ TEST_CASE("responses: closing in the middle is a failure, not an end") {
 TEST_CASE("llhttp vectors: responses that llhttp refuses are refused") {
   for (const auto& file : test::markdownFiles(YETT_SOURCE_DIR "/../shared/vectors/llhttp/response")) {
     for (const auto& c : test::readMarkdownCases(file)) {
-      const bool accepted = c.expect.find("error code=") == std::string::npos || c.expect.find("error code=2") != std::string::npos;
+      const bool accepted =
+          c.expect.find("error code=") == std::string::npos || c.expect.find("error code=2") != std::string::npos;
       if (accepted && c.meta.find("-lenient-") == std::string::npos) continue;
       INFO(c.file << ": " << c.title << "\n" << c.input);
       ClientHarness h;

@@ -1,10 +1,11 @@
-#include <catch2/catch.hpp>
+#include "identity/x509_svid.h"
+
 #include <openssl/pem.h>
 
+#include <catch2/catch.hpp>
 #include <memory>
 
 #include "identity/mint.h"
-#include "identity/x509_svid.h"
 
 using namespace yett::identity;
 
@@ -44,12 +45,15 @@ CertificateSpec leafSpec(std::vector<std::string> uris) {
 }  // namespace
 
 TEST_CASE("spiffe id: the grammar") {
-  for (const char* good : {"spiffe://example.org/a", "spiffe://example.org", "spiffe://a-b_c.1/X/y.z", "spiffe://e/..."}) {
+  for (const char* good :
+       {"spiffe://example.org/a", "spiffe://example.org", "spiffe://a-b_c.1/X/y.z", "spiffe://e/..."}) {
     INFO(good);
     CHECK(SpiffeId::parse(good).ok());
   }
-  for (const char* bad : {"", "http://example.org/a", "SPIFFE://example.org/a", "spiffe://Example.org/a", "spiffe:///a", "spiffe://example.org/", "spiffe://example.org/a/", "spiffe://example.org//a",
-                          "spiffe://example.org/a/../b", "spiffe://example.org/.", "spiffe://example.org/a?b", "spiffe://example.org/a#b", "spiffe://example.org:80/a", "spiffe://u@example.org/a",
+  for (const char* bad : {"", "http://example.org/a", "SPIFFE://example.org/a", "spiffe://Example.org/a", "spiffe:///a",
+                          "spiffe://example.org/", "spiffe://example.org/a/", "spiffe://example.org//a",
+                          "spiffe://example.org/a/../b", "spiffe://example.org/.", "spiffe://example.org/a?b",
+                          "spiffe://example.org/a#b", "spiffe://example.org:80/a", "spiffe://u@example.org/a",
                           "spiffe://example.org/%41", "spiffe://example.org/a b", "spiffe://exa\xc3\xa4mple.org/a"}) {
     INFO(bad);
     CHECK_FALSE(SpiffeId::parse(bad).ok());
@@ -65,7 +69,8 @@ TEST_CASE("x509-svid: a sound one gives its principal, each broken one says why"
   const auto ca = mint(caSpec("example.org"), nullptr).value();
   const auto foreign = mint(caSpec("example.org"), nullptr).value();
   const auto other = mint(caSpec("other.org"), nullptr).value();
-  const auto bundles = TrustBundles::create({{"example.org", ca.certificate_pem}, {"other.org", other.certificate_pem}}).value();
+  const auto bundles =
+      TrustBundles::create({{"example.org", ca.certificate_pem}, {"other.org", other.certificate_pem}}).value();
   const auto verify = [&](const CertificateSpec& spec, const KeyAndCertificate* issuer) {
     const auto minted = mint(spec, issuer).value();
     return verifySvid(parse(minted.certificate_pem).get(), nullptr, bundles, kNow);
@@ -96,15 +101,18 @@ TEST_CASE("x509-svid: a sound one gives its principal, each broken one says why"
       {"a trust domain's ID", leafSpec({"spiffe://example.org"}), &ca, "names a trust domain, not a workload"},
       {"a CA", with([](auto& s) { s.ca = true; }), &ca, "is a CA certificate"},
       {"no key usage", with([](auto& s) { s.key_usage = ""; }), &ca, "has no key usage digitalSignature"},
-      {"keyCertSign", with([](auto& s) { s.key_usage = "critical,digitalSignature,keyCertSign"; }), &ca, "has the key usage of a CA"},
-      {"cRLSign", with([](auto& s) { s.key_usage = "critical,digitalSignature,cRLSign"; }), &ca, "has the key usage of a CA"},
+      {"keyCertSign", with([](auto& s) { s.key_usage = "critical,digitalSignature,keyCertSign"; }), &ca,
+       "has the key usage of a CA"},
+      {"cRLSign", with([](auto& s) { s.key_usage = "critical,digitalSignature,cRLSign"; }), &ca,
+       "has the key usage of a CA"},
       {"for servers only", with([](auto& s) { s.extended_key_usage = "serverAuth"; }), &ca, "certificate purpose"},
       {"expired", with([](auto& s) { s.not_after = kNow - 1; }), &ca, "certificate has expired"},
       {"not valid yet", with([](auto& s) { s.not_before = kNow + 10; }), &ca, "certificate is not yet valid"},
       {"another CA of the same name", leafSpec({id}), &foreign, "unable to get local issuer"},
       {"another trust domain's CA", leafSpec({id}), &other, "unable to get local issuer"},
       {"self-signed", leafSpec({id}), nullptr, "self"},
-      {"unknown trust domain", leafSpec({"spiffe://unknown.org/a"}), &ca, "no trust bundle for trust domain `unknown.org`"},
+      {"unknown trust domain", leafSpec({"spiffe://unknown.org/a"}), &ca,
+       "no trust bundle for trust domain `unknown.org`"},
       {"claims the other domain", leafSpec({"spiffe://other.org/a"}), &ca, "unable to get local issuer"},
   };
   for (const auto& c : cases) {
@@ -112,7 +120,9 @@ TEST_CASE("x509-svid: a sound one gives its principal, each broken one says why"
     const auto result = verify(c.spec, c.issuer);
     REQUIRE_FALSE(result.ok());
     INFO(result.error().message);
-    CHECK((result.error().message.find(c.why) != std::string::npos || (std::string_view(c.why).starts_with("unable") && result.error().message.find("signature") != std::string::npos)));
+    CHECK((result.error().message.find(c.why) != std::string::npos ||
+           (std::string_view(c.why).starts_with("unable") &&
+            result.error().message.find("signature") != std::string::npos)));
   }
 }
 

@@ -1,7 +1,7 @@
+#include "net/event_loop.h"
+
 #include <catch2/catch.hpp>
 #include <thread>
-
-#include "net/event_loop.h"
 
 using namespace yett;
 

@@ -16,7 +16,8 @@ Verdict verdict(Effect effect, std::string_view policy = "p", std::string_view r
 
 Decision decide(std::vector<Verdict> verdicts, const std::vector<bool>& veto = {}) {
   std::vector<LoadedEngine> engines;
-  for (size_t i = 0; i < verdicts.size(); ++i) engines.push_back({"e" + std::to_string(i), i < veto.size() && veto[i], nullptr});
+  for (size_t i = 0; i < verdicts.size(); ++i)
+    engines.push_back({"e" + std::to_string(i), i < veto.size() && veto[i], nullptr});
   Decision out;
   combine(engines, verdicts, out);
   return out;
@@ -61,7 +62,8 @@ TEST_CASE("combine: adding a deny, an error or a veto never grows what is allowe
       const bool before = decide({verdict(x), verdict(y)}).allow;
       CHECK((before || !decide({verdict(x), verdict(y), verdict(Effect::kDeny)}).allow));
       CHECK((before || !decide({verdict(x), verdict(y), verdict(Effect::kError)}).allow));
-      for (const Effect z : effects) CHECK((before || !decide({verdict(x), verdict(y), verdict(z)}, {false, false, true}).allow));
+      for (const Effect z : effects)
+        CHECK((before || !decide({verdict(x), verdict(y), verdict(z)}, {false, false, true}).allow));
     }
   }
 }

@@ -1,7 +1,7 @@
+#include "target/canonical.h"
+
 #include <catch2/catch.hpp>
 #include <random>
-
-#include "target/canonical.h"
 
 using yett::target::canonicalize;
 using yett::target::Target;
@@ -45,8 +45,10 @@ TEST_CASE("canonical target: one reading of every spelling") {
 }
 
 TEST_CASE("canonical target: what two readers could read two ways is refused") {
-  for (const char* raw : {"", "a", "http://h/", "/..", "/../a", "/a/../../b", "/%2e%2e", "/a#b", "/a\\b", "/a b", "/a%", "/a%2", "/a%zz", "/%00", "/a\x01", "/a\x7f",
-                          "/a\xc3\xa9", "/..;/admin", "/.;x/a", "/a/..;v=1", "/a?b#c", "/a?b c", "/a?\x80", "/%2e%2e;/x"}) {
+  for (const char* raw :
+       {"",           "a",          "http://h/", "/..",       "/../a",  "/a/../../b", "/%2e%2e", "/a#b",
+        "/a\\b",      "/a b",       "/a%",       "/a%2",      "/a%zz",  "/%00",       "/a\x01",  "/a\x7f",
+        "/a\xc3\xa9", "/..;/admin", "/.;x/a",    "/a/..;v=1", "/a?b#c", "/a?b c",     "/a?\x80", "/%2e%2e;/x"}) {
     INFO(raw);
     Target target;
     CHECK_FALSE(canonicalize(raw, target).ok());
@@ -73,7 +75,8 @@ TEST_CASE("canonical target: path and query are separate values") {
 
 TEST_CASE("canonical target: canonicalizing again changes nothing, over generated targets") {
   std::mt19937 random(7);
-  const std::string_view pieces[] = {"/", "/", ".", "..", "%2e", "%2F", "%5c", "a", "B", "%41", "%7e", ";", ";x=1", "%25", "|", "~", "é", "%e9", "?", "=", "&", "+", ":", "@"};
+  const std::string_view pieces[] = {"/",    "/",   ".", "..", "%2e", "%2F", "%5c", "a", "B", "%41", "%7e", ";",
+                                     ";x=1", "%25", "|", "~",  "é",   "%e9", "?",   "=", "&", "+",   ":",   "@"};
   Target once;
   Target twice;
   int accepted = 0;
