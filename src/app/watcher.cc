@@ -31,9 +31,7 @@ bool hidden(const fs::path& path) {
 template <typename Visit>
 void walk(const std::string& directory, Visit visit) {
   std::error_code error;
-  fs::recursive_directory_iterator it(
-      directory, fs::directory_options::follow_directory_symlink | fs::directory_options::skip_permission_denied,
-      error);
+  fs::recursive_directory_iterator it(directory, fs::directory_options::skip_permission_denied, error);
   for (const fs::recursive_directory_iterator end; !error && it != end; it.increment(error)) {
     std::error_code ignored;
     const bool folder = it->is_directory(ignored);

@@ -56,34 +56,45 @@ void Authorizer::count() {
   it->second->add();
 }
 
-Answer Authorizer::check(const Question& question, base::UuidText& id, OpenDecision& open) {
-  const policy::CheckRequest& r = question.request;
-  id = ids_.next(question.now_micros);
+void Authorizer::decide(const Question& question) {
   decision_.clear();
-  try {
-    if (!question.refuse.empty()) {
-      reader_.reset(r);
-      decision_.rule = "identity";
-      decision_.reason = question.refuse;
-    } else if (evaluator_) {
-      evaluator_->decide(r, reader_, decision_);
-    } else {
-      reader_.reset(r);
-      decision_.rule = "error";
-      decision_.errors = "no policy is loaded";
-    }
-  } catch (const std::exception& e) {
-    decision_.clear();
+  if (!question.refuse.empty()) {
+    reader_.reset(question.request);
+    decision_.rule = "identity";
+    decision_.reason = question.refuse;
+  } else if (evaluator_) {
+    evaluator_->decide(question.request, reader_, decision_);
+  } else {
+    reader_.reset(question.request);
     decision_.rule = "error";
-    decision_.errors = std::string("internal error: ") + e.what();
+    decision_.errors = "no policy is loaded";
   }
-  count();
-  duration_.observeMicros(decision_.eval_nanos / 1000);
+}
+
+uint64_t Authorizer::record(const Question& question, const base::UuidText& id) {
+  const policy::CheckRequest& r = question.request;
   const std::string reads = reader_.readsJson();
-  const uint64_t ticket = writer_.append(audit::DecisionRecord{
+  return writer_.append(audit::DecisionRecord{
       base::view(id), question.now_micros, r.listener, question.route, r.principal->id, r.method, r.host, r.path,
       r.raw_path, decision_.allow, decision_.policy, decision_.rule, decision_.reason, decision_.errors,
       decision_.engine, decision_.policy_digest, false, decision_.eval_nanos, reads});
+}
+
+Answer Authorizer::check(const Question& question, base::UuidText& id, OpenDecision& open) {
+  id = ids_.next(question.now_micros);
+  uint64_t ticket = 0;
+  try {
+    decide(question);
+    ticket = record(question, id);
+  } catch (const std::exception& e) {
+    decision_.clear();
+    reader_.reset(question.request);
+    decision_.rule = "error";
+    decision_.errors = std::string("internal error: ") + e.what();
+    ticket = record(question, id);
+  }
+  count();
+  duration_.observeMicros(decision_.eval_nanos / 1000);
   if (ticket == 0) return Refusal{503, "the decision could not be recorded"};
   open = OpenDecision(writer_, ticket);
   if (!decision_.allow) return Refusal{decision_.status, std::string(decision_.public_reason)};

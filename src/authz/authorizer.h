@@ -78,6 +78,8 @@ class Authorizer {
   const policy::Decision& last() const { return decision_; }
 
  private:
+  void decide(const Question& question);
+  uint64_t record(const Question& question, const base::UuidText& id);
   void count();
   audit::Writer& writer_;
   base::Metrics& metrics_;

@@ -9,14 +9,25 @@
 namespace yett::json {
 namespace {
 
-int lineAt(std::string_view text, ptrdiff_t offset) {
-  const auto end = text.begin() + std::clamp<ptrdiff_t>(offset, 0, static_cast<ptrdiff_t>(text.size()));
-  return 1 + static_cast<int>(std::count(text.begin(), end, '\n'));
-}
+// Finds the line of an offset; built once per document, since every value asks.
+class Lines {
+ public:
+  explicit Lines(std::string_view text) {
+    for (size_t i = 0; i < text.size(); ++i) {
+      if (text[i] == '\n') ends_.push_back(static_cast<ptrdiff_t>(i));
+    }
+  }
+  int at(ptrdiff_t offset) const {
+    return 1 + static_cast<int>(std::lower_bound(ends_.begin(), ends_.end(), offset) - ends_.begin());
+  }
 
-Value convert(const Json::Value& in, std::string_view text) {
+ private:
+  std::vector<ptrdiff_t> ends_;
+};
+
+Value convert(const Json::Value& in, const Lines& lines) {
   Value out;
-  out.line = lineAt(text, in.getOffsetStart());
+  out.line = lines.at(in.getOffsetStart());
   switch (in.type()) {
     case Json::nullValue: break;
     case Json::booleanValue:
@@ -36,11 +47,11 @@ Value convert(const Json::Value& in, std::string_view text) {
       break;
     case Json::arrayValue:
       out.type = Value::Type::kArray;
-      for (const auto& item : in) out.items.push_back(convert(item, text));
+      for (const auto& item : in) out.items.push_back(convert(item, lines));
       break;
     case Json::objectValue:
       out.type = Value::Type::kObject;
-      for (auto it = in.begin(); it != in.end(); ++it) out.fields.emplace_back(it.name(), convert(*it, text));
+      for (auto it = in.begin(); it != in.end(); ++it) out.fields.emplace_back(it.name(), convert(*it, lines));
       break;
   }
   return out;
@@ -100,7 +111,7 @@ Result<Value> parse(std::string_view text, bool comments) {
   Json::Value root;
   std::string errors;
   try {
-    if (reader->parse(text.data(), text.data() + text.size(), &root, &errors)) return convert(root, text);
+    if (reader->parse(text.data(), text.data() + text.size(), &root, &errors)) return convert(root, Lines(text));
   } catch (const Json::Exception& e) {
     return Error{std::string("line 1: ") + e.what()};
   }

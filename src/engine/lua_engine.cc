@@ -23,7 +23,7 @@ class LuaEvaluator final : public policy::Evaluator {
     if (!loader.problems().empty()) return Error{loader.problems().front()};
     if (loader.rules().size() != rules_.size()) return Error{"loading the policy a second time gave other rules"};
     conditions_ = loader.conditions();
-    return state_->run({1'000'000, 1 << 20}, [&](lua_State* L) {
+    return state_->run([&](lua_State* L) {
       pushRequest(L, &reader_);
       request_ = luaL_ref(L, LUA_REGISTRYINDEX);
     });
@@ -31,7 +31,7 @@ class LuaEvaluator final : public policy::Evaluator {
 
   void evaluate(policy::AttributeReader& reader, policy::Verdict& out) override {
     reader_ = &reader;
-    left_ = budget_;
+    state_->begin(budget_, LuaState::Purpose::kDecide);
     for (const auto& rule : rules_) {
       if (!applies(rule, reader, out)) continue;
       if (out.effect == policy::Effect::kError) return;
@@ -55,9 +55,7 @@ class LuaEvaluator final : public policy::Evaluator {
     reader.setPattern(path);
     bool result = false;
     out.reason.clear();
-    auto ran = state_->run(left_, [&](lua_State* L) { result = call(L, rule.condition, out.reason); });
-    left_.instructions -= std::min(left_.instructions, state_->instructions());
-    left_.memory_bytes -= std::min(left_.memory_bytes, state_->allocated());
+    auto ran = state_->run([&](lua_State* L) { result = call(L, rule.condition, out.reason); });
     if (ran) return result;
     out.reason.clear();
     out.addError(rule.policy, rule.name, ran.error().message);
@@ -83,7 +81,6 @@ class LuaEvaluator final : public policy::Evaluator {
 
   const std::vector<Rule>& rules_;
   const policy::Budget budget_;
-  policy::Budget left_;
   std::unique_ptr<LuaState> state_;
   std::vector<int> conditions_;
   int request_ = 0;

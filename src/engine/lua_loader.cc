@@ -5,6 +5,7 @@
 
 #include "base/json.h"
 #include "base/text.h"
+#include "engine/lua_freeze.h"
 #include "engine/lua_sandbox.h"
 #include "engine/rule_fields.h"
 
@@ -23,16 +24,19 @@ bool stringList(lua_State* L, int index, std::vector<std::string>& out) {
     return true;
   }
   if (lua_type(L, index) != LUA_TTABLE) return false;
-  const auto size = static_cast<lua_Integer>(lua_rawlen(L, index));
+  pushBehind(L, index);
+  const int list = lua_gettop(L);
+  const auto size = static_cast<lua_Integer>(lua_rawlen(L, list));
   lua_Integer seen = 0;
-  for (lua_pushnil(L); lua_next(L, index) != 0; lua_pop(L, 1)) ++seen;
+  for (lua_pushnil(L); lua_next(L, list) != 0; lua_pop(L, 1)) ++seen;
   for (lua_Integer i = 1; i <= size; ++i) {
-    const bool text = lua_rawgeti(L, index, i) == LUA_TSTRING;
+    const bool text = lua_rawgeti(L, list, i) == LUA_TSTRING;
     if (text) out.emplace_back(lua_tostring(L, -1), lua_rawlen(L, -1));
     lua_pop(L, 1);
-    if (!text) return false;
+    if (!text) break;
   }
-  return seen == size;
+  lua_settop(L, list - 1);
+  return seen == size && static_cast<lua_Integer>(out.size()) == size;
 }
 
 void pushJson(lua_State* L, const json::Value& value) {
@@ -58,25 +62,6 @@ void pushJson(lua_State* L, const json::Value& value) {
         lua_rawset(L, -3);
       }
       return;
-  }
-}
-
-// Outer tables of a condition become read-only, those of the functions it calls too.
-void freezeUpvalues(lua_State* L, int function, int depth) {
-  if (depth > 20) return;
-  luaL_checkstack(L, 8, "freezing upvalues");
-  for (int i = 1;; ++i) {
-    const char* name = lua_getupvalue(L, function, i);
-    if (name == nullptr) return;
-    if (std::string_view(name) == "_ENV") {
-      lua_pop(L, 1);
-    } else if (lua_type(L, -1) == LUA_TTABLE) {
-      freeze(L, "a table of an outer local", false);
-      lua_setupvalue(L, function, i);
-    } else {
-      if (lua_type(L, -1) == LUA_TFUNCTION && !lua_iscfunction(L, -1)) freezeUpvalues(L, lua_gettop(L), depth + 1);
-      lua_pop(L, 1);
-    }
   }
 }
 
@@ -116,6 +101,8 @@ int LuaLoader::onPolicyBody(lua_State* L) {
   luaL_checktype(L, 1, LUA_TTABLE);
   const std::string name = lua_tostring(L, lua_upvalueindex(1));
   ++self.policies_;
+  pushBehind(L, 1);
+  lua_replace(L, 1);
   for (lua_pushnil(L); lua_next(L, 1) != 0; lua_pop(L, 1)) {
     const auto* index = static_cast<int*>(luaL_testudata(L, -1, kRuleType));
     if (index == nullptr || lua_type(L, -2) != LUA_TNUMBER) {
@@ -163,6 +150,8 @@ int LuaLoader::onRuleBody(lua_State* L) {
 }
 
 void LuaLoader::readRule(lua_State* L, Rule& rule) {
+  pushBehind(L, 1);
+  lua_replace(L, 1);
   std::vector<std::string> fields;
   for (lua_pushnil(L); lua_next(L, 1) != 0; lua_pop(L, 1)) {
     if (lua_type(L, -2) == LUA_TSTRING) fields.emplace_back(lua_tostring(L, -2));
@@ -187,7 +176,6 @@ void LuaLoader::readField(lua_State* L, Rule& rule, const std::string& field) {
   }
   if (field == "when") {
     if (lua_type(L, value) != LUA_TFUNCTION) return fail("is a " + type + ", must be a function");
-    freezeUpvalues(L, value, 0);
     lua_pushvalue(L, value);
     rule.condition = static_cast<int>(conditions_.size());
     conditions_.push_back(luaL_ref(L, LUA_REGISTRYINDEX));
@@ -200,7 +188,9 @@ void LuaLoader::readField(lua_State* L, Rule& rule, const std::string& field) {
   } else if (field == "header") {
     if (lua_type(L, value) != LUA_TTABLE)
       return fail("is a " + type + ", must be a table: header = { [\"x-name\"] = \"value\" }");
-    for (lua_pushnil(L); lua_next(L, value) != 0; lua_pop(L, 1)) {
+    pushBehind(L, value);
+    const int fields = lua_gettop(L);
+    for (lua_pushnil(L); lua_next(L, fields) != 0; lua_pop(L, 1)) {
       std::vector<std::string> values;
       if (lua_type(L, -2) != LUA_TSTRING || !stringList(L, lua_gettop(L), values)) {
         fail("must give a string or a list of strings for each name");
@@ -208,6 +198,8 @@ void LuaLoader::readField(lua_State* L, Rule& rule, const std::string& field) {
         fail(ok.error().message);
       }
     }
+    lua_settop(L, value);
+    if (rule.headers.empty()) fail("names no header, which would match everything");
     std::sort(rule.headers.begin(), rule.headers.end(), [](const auto& a, const auto& b) { return a.name < b.name; });
   } else {
     std::vector<std::string> values;
@@ -224,8 +216,9 @@ int LuaLoader::onData(lua_State* L) {
     return luaL_error(L, "data: no file `%s` in the policy directory", name.c_str());
   auto document = json::parse(file->second, false);
   if (!document) return luaL_error(L, "data: %s: %s", name.c_str(), document.error().message.c_str());
+  Freezer freezer(L);
   pushJson(L, document.value());
-  freeze(L, name.c_str(), true);
+  freezer.value(name.c_str(), true);
   return 1;
 }
 
@@ -251,7 +244,6 @@ int LuaLoader::onRequire(lua_State* L) {
   self.loading_library_ = true;
   lua_call(L, 0, 1);
   self.loading_library_ = before;
-  freeze(L, module.c_str(), false);
   if (lua_isnil(L, -1)) {
     lua_pop(L, 1);
     lua_pushboolean(L, 1);
@@ -277,7 +269,7 @@ void LuaLoader::pushEnvironment(lua_State* L) {
 
 void LuaLoader::loadFile(const std::string& name) {
   const std::string& text = source_.files.at(name);
-  auto ran = state_.run(kLoadBudget, [&](lua_State* L) {
+  auto ran = state_.run([&](lua_State* L) {
     if (luaL_loadbufferx(L, text.data(), text.size(), ("@" + name).c_str(), "t") != LUA_OK) lua_error(L);
     pushEnvironment(L);
     lua_setupvalue(L, -2, 1);
@@ -304,7 +296,8 @@ void LuaLoader::checkNames() {
 }
 
 void LuaLoader::load() {
-  auto prepared = state_.run(kLoadBudget, [&](lua_State* L) {
+  state_.begin(kLoadBudget, LuaState::Purpose::kLoad);
+  auto prepared = state_.run([&](lua_State* L) {
     lua_pushlightuserdata(L, this);
     lua_rawsetp(L, LUA_REGISTRYINDEX, &kLoader);
     lua_newtable(L);
@@ -333,7 +326,16 @@ void LuaLoader::load() {
   checkNames();
   if (policies_ == 0 && problems_.empty())
     problems_.push_back(source_.directory + ": holds no policy: a set without one is refused");
-  auto sealed = state_.run(kLoadBudget, [](lua_State* L) {
+  for (const auto& rule : rules_) {
+    if (rule.condition < 0) continue;
+    auto frozen = state_.run([&](lua_State* L) {
+      Freezer freezer(L);
+      lua_rawgeti(L, LUA_REGISTRYINDEX, conditions_[static_cast<size_t>(rule.condition)]);
+      freezer.value("a condition", false);
+    });
+    if (!frozen) problem(rule, frozen.error().message);
+  }
+  auto sealed = state_.run([](lua_State* L) {
     sealGlobals(L);
     lua_pushnil(L);
     lua_rawsetp(L, LUA_REGISTRYINDEX, &kLoader);

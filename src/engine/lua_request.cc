@@ -95,13 +95,26 @@ bool resolve(Group group, std::string_view key, Attr& attr, std::string_view& at
   refuse(L, "a request has no field `" + std::string(key) + "`" + base::didYouMean(key, known));
 }
 
+// The key that is asked for. Anything but a string could never be there, and pcall must not hide that it was asked.
+std::string_view keyAt(lua_State* L) {
+  if (lua_type(L, 2) != LUA_TSTRING) refuse(L, std::string("a request has no field named by a ") + luaL_typename(L, 2));
+  return {lua_tostring(L, 2), lua_rawlen(L, 2)};
+}
+
+// "header `x-region` ", cut where somebody made the name long.
+std::string describe(Group group, std::string_view key) {
+  std::string what(kGroupNames[static_cast<int>(group)]);
+  return what + (what.empty() ? "`" : " `") + std::string(key.substr(0, 64)) + "` ";
+}
+
 int headersMethod(lua_State* L) {
   const Handle& handle = handleAt(L, 1);
-  size_t size = 0;
-  const char* key = luaL_checklstring(L, 2, &size);
+  const std::string_view key = keyAt(L);
   AttributeReader& reader = **handle.reader;
-  reader.read(Attr::kHeaderList, {key, size});
-  const auto& values = reader.readList({key, size});
+  const auto count = reader.read(Attr::kHeaderList, key);
+  if (count.state == policy::AttrValue::State::kRefused)
+    refuse(L, describe(Group::kHeader, key) + std::string(count.text));
+  const auto& values = reader.readList(key);
   lua_createtable(L, static_cast<int>(values.size()), 0);
   for (size_t i = 0; i < values.size(); ++i) {
     lua_pushlstring(L, values[i].data(), values[i].size());
@@ -112,9 +125,7 @@ int headersMethod(lua_State* L) {
 
 int index(lua_State* L) {
   const Handle& handle = handleAt(L, 1);
-  size_t size = 0;
-  const char* text = luaL_checklstring(L, 2, &size);
-  const std::string_view key(text, size);
+  const std::string_view key = keyAt(L);
   Attr attr{};
   std::string_view attr_key;
   if (!resolve(handle.group, key, attr, attr_key)) {
@@ -128,9 +139,8 @@ int index(lua_State* L) {
   }
   const auto value = (*handle.reader)->read(attr, attr_key);
   if (value.state != policy::AttrValue::State::kPresent) {
-    std::string what(kGroupNames[static_cast<int>(handle.group)]);
-    what += (what.empty() ? "`" : " `") + std::string(key) + "` ";
-    if (value.state == policy::AttrValue::State::kError) refuse(L, what + std::string(value.text));
+    const std::string what = describe(handle.group, key);
+    if (value.state != policy::AttrValue::State::kAbsent) refuse(L, what + std::string(value.text));
     refuse(L, what + "is absent: ask with has() or optional()");
   }
   if (value.is_number) lua_pushinteger(L, value.number);
@@ -140,12 +150,14 @@ int index(lua_State* L) {
 
 int hasField(lua_State* L) {
   const Handle& handle = handleAt(L, 1);
-  size_t size = 0;
-  const char* key = luaL_checklstring(L, 2, &size);
+  const std::string_view key = keyAt(L);
   Attr attr{};
   std::string_view attr_key;
-  if (!resolve(handle.group, {key, size}, attr, attr_key)) unknownField(L, handle.group, {key, size});
-  lua_pushboolean(L, (*handle.reader)->read(attr, attr_key).state != policy::AttrValue::State::kAbsent);
+  if (!resolve(handle.group, key, attr, attr_key)) unknownField(L, handle.group, key);
+  const auto value = (*handle.reader)->read(attr, attr_key);
+  if (value.state == policy::AttrValue::State::kRefused)
+    refuse(L, describe(handle.group, key) + std::string(value.text));
+  lua_pushboolean(L, value.state != policy::AttrValue::State::kAbsent);
   return 1;
 }
 

@@ -2,17 +2,26 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <ctime>
 #include <lua.hpp>
-
-#include "base/clock.h"
 
 namespace yett::engine {
 namespace {
 
-constexpr uint64_t kCount = 1000;                // instructions between two looks at the budget
-constexpr int64_t kBackstopNanos = 250'000'000;  // far above what the instruction budget takes
+constexpr uint64_t kCount = 250;                // instructions between two looks at the budget
+constexpr uint64_t kRunCost = 20;               // of every run, however short
+constexpr int64_t kLeastCpuNanos = 20'000'000;  // the backstop: far above what the instruction budget takes
+constexpr int64_t kCpuNanosPerInstruction = 200;
+constexpr size_t kLongestString = 64 << 10;
 constexpr uint64_t kHardCapFactor = 4;
 constexpr uint64_t kCollectBytes = 256 << 10;  // garbage that is worth a step of the collector
+
+// Time that this thread has worked, so that a busy machine makes no decision fail.
+int64_t cpuNanos() {
+  timespec now{};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+  return now.tv_sec * 1'000'000'000 + now.tv_nsec;
+}
 
 int runBody(lua_State* L) {
   const auto* body = static_cast<const std::function<void(lua_State*)>*>(lua_touserdata(L, 1));
@@ -40,25 +49,34 @@ LuaState& LuaState::of(lua_State* L) {
 }
 
 // The soft limit does not fail the allocation (that would start a full collection): it ends the run at the next
-// instruction.
+// instruction. Only what goes far beyond it gets no memory.
 void* LuaState::allocate(void* self, void* block, size_t old_size, size_t new_size) {
   auto& state = *static_cast<LuaState*>(self);
   if (new_size == 0) {
     std::free(block);
     return nullptr;
   }
+  // For a new object, old_size is its type (lua_Alloc in the manual).
+  if (block == nullptr && old_size == LUA_TSTRING && new_size > kLongestString + 64 && state.running_ &&
+      state.purpose_ == Purpose::kDecide) {
+    state.over_string_ = true;
+    state.arm();
+  }
   const size_t grown = block == nullptr ? new_size : new_size > old_size ? new_size - old_size : 0;
   if (state.running_ && grown > 0) {
-    const uint64_t after = state.allocated_ + grown;
-    if (after > state.budget_.memory_bytes * kHardCapFactor && !state.aborted_) return nullptr;
-    state.allocated_ = after;
-    if (after > state.budget_.memory_bytes && !state.over_memory_) {
+    state.allocated_ += grown;
+    if (state.allocated_ > state.budget_.memory_bytes) {
       state.over_memory_ = true;
-      lua_sethook(state.state_, &LuaState::onCount, LUA_MASKCOUNT, 1);
+      state.arm();
+      if (state.allocated_ > state.budget_.memory_bytes * kHardCapFactor && !state.aborted_) return nullptr;
     }
   }
   state.garbage_ += grown;
   return std::realloc(block, new_size);
+}
+
+void LuaState::arm() {
+  lua_sethook(state_, &LuaState::onCount, LUA_MASKCOUNT, 1);
 }
 
 void LuaState::onCount(lua_State* L, lua_Debug*) {
@@ -68,20 +86,33 @@ void LuaState::onCount(lua_State* L, lua_Debug*) {
   state.checkBudget();
 }
 
+std::string LuaState::exhausted() {
+  if (over_string_) return "a string over " + std::to_string(kLongestString) + " bytes";
+  if (over_memory_) return "memory budget of " + std::to_string(budget_.memory_bytes) + " bytes used up";
+  if (instructions_ >= budget_.instructions)
+    return "instruction budget of " + std::to_string(budget_.instructions) + " used up";
+  return {};
+}
+
 void LuaState::checkBudget() {
-  const bool over_time = base::steadyNanos() > deadline_;
-  over_budget_ = over_memory_ || instructions_ >= budget_.instructions || over_time;
-  if (!over_budget_) return;
-  if (over_memory_) abort("memory budget of " + std::to_string(budget_.memory_bytes) + " bytes used up");
-  abort(over_time ? "time limit of a decision used up"
-                  : "instruction budget of " + std::to_string(budget_.instructions) + " used up");
+  std::string why = exhausted();
+  if (why.empty()) {
+    const int64_t now = cpuNanos();
+    if (deadline_ == 0) {
+      deadline_ = now + std::max(kLeastCpuNanos, static_cast<int64_t>(budget_.instructions) * kCpuNanosPerInstruction);
+    }
+    if (now < deadline_) return;
+    why = "time limit of a decision used up";
+  }
+  over_budget_ = true;
+  abort(why);
 }
 
 void LuaState::abort(const std::string& why) {
   if (!aborted_) {
     aborted_ = true;
     why_ = why;
-    lua_sethook(state_, &LuaState::onCount, LUA_MASKCOUNT, 1);
+    arm();
   }
   lua_pushliteral(state_, "aborted");
   lua_error(state_);
@@ -95,15 +126,21 @@ void LuaState::reraise() {
 void LuaState::charge(uint64_t units) {
   reraise();
   instructions_ += units;
-  if (running_) checkBudget();
+  if (running_ && (over_memory_ || over_string_ || instructions_ >= budget_.instructions)) checkBudget();
 }
 
-Status LuaState::run(const policy::Budget& budget, const std::function<void(lua_State*)>& body) {
+void LuaState::begin(const policy::Budget& budget, Purpose purpose) {
   budget_ = budget;
+  purpose_ = purpose;
   step_ = std::clamp<uint64_t>(budget.instructions / 4, 1, kCount);
   instructions_ = allocated_ = 0;
-  over_memory_ = over_budget_ = aborted_ = false;
-  deadline_ = base::steadyNanos() + std::max<int64_t>(kBackstopNanos, static_cast<int64_t>(budget.instructions) * 1000);
+  deadline_ = 0;
+  over_memory_ = over_string_ = over_budget_ = false;
+}
+
+Status LuaState::run(const std::function<void(lua_State*)>& body) {
+  aborted_ = false;
+  instructions_ += kRunCost;
   const int top = lua_gettop(state_);
   lua_sethook(state_, &LuaState::onCount, LUA_MASKCOUNT, static_cast<int>(step_));
   running_ = true;
@@ -116,9 +153,10 @@ Status LuaState::run(const policy::Budget& budget, const std::function<void(lua_
   Status out;
   if (aborted_) {
     out = Error{why_};
-  } else if (status == LUA_ERRMEM) {
+  } else if (const std::string why = exhausted(); !why.empty()) {
+    // Whatever it returned: a C function that was the last thing to run left no instruction to end it.
     over_budget_ = true;
-    out = Error{"memory budget of " + std::to_string(budget.memory_bytes) + " bytes used up"};
+    out = Error{why};
   } else if (status != LUA_OK) {
     const char* message = lua_type(state_, -1) == LUA_TSTRING ? lua_tostring(state_, -1) : nullptr;
     out = Error{message != nullptr ? message : "an error that is no string"};

@@ -22,8 +22,14 @@ class LuaState {
   ~LuaState();
   LuaState(const LuaState&) = delete;
 
-  /// Runs `body` protected and within `budget`; an error or an abort comes back as text. Leaves the stack as it was.
-  Status run(const policy::Budget& budget, const std::function<void(lua_State*)>& body);
+  enum class Purpose {
+    kLoad,
+    kDecide,  ///< strings over 64 KiB end the run
+  };
+  /// Begins a decision (or a load): the runs that follow share this budget.
+  void begin(const policy::Budget& budget, Purpose purpose);
+  /// Runs `body` protected; an error, or the end of the budget, comes back as text. Leaves the stack as it was.
+  Status run(const std::function<void(lua_State*)>& body);
 
   lua_State* native() { return state_; }
   static LuaState& of(lua_State* L);
@@ -32,18 +38,19 @@ class LuaState {
   [[noreturn]] void abort(const std::string& why);
   /// Counts work that a C function is about to do (about one per 16 bytes) as instructions.
   void charge(uint64_t units);
-  bool aborted() const { return aborted_; }
-  /// The last run ended for its budget, not for what it did.
+  /// What the last run ended for is the budget, not something that it did.
   bool overBudget() const { return over_budget_; }
   /// Raises the abort again where there is one: for what catches errors.
   void reraise();
-  /// What the last run cost.
+  /// What the runs since begin() have cost.
   uint64_t instructions() const { return instructions_; }
   uint64_t allocated() const { return allocated_; }
 
  private:
   static void* allocate(void* self, void* block, size_t old_size, size_t new_size);
   static void onCount(lua_State* L, lua_Debug*);
+  void arm();
+  std::string exhausted();
   void checkBudget();
   void collectSome();
 
@@ -56,6 +63,8 @@ class LuaState {
   int64_t deadline_ = 0;    // steady nanoseconds
   bool running_ = false;
   bool over_memory_ = false;
+  bool over_string_ = false;
+  Purpose purpose_ = Purpose::kLoad;
   bool aborted_ = false;
   bool over_budget_ = false;
   std::string why_;

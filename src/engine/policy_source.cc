@@ -18,7 +18,7 @@ constexpr size_t kMostFiles = 10'000;
 Result<std::map<std::string, std::string>> list(const std::string& directory) {
   std::map<std::string, std::string> out;
   std::error_code error;
-  fs::recursive_directory_iterator it(directory, fs::directory_options::follow_directory_symlink, error);
+  fs::recursive_directory_iterator it(directory, fs::directory_options::none, error);
   if (error) return Error{directory + ": cannot read the policy directory: " + error.message()};
   for (const fs::recursive_directory_iterator end; it != end; it.increment(error)) {
     if (error) return Error{directory + ": " + error.message()};

@@ -8,6 +8,9 @@ namespace {
 
 using State = AttrValue::State;
 
+constexpr size_t kLongestKey = 256;
+constexpr size_t kMostReads = 256;
+
 AttrValue present(std::string_view text) {
   return {State::kPresent, text, 0, false};
 }
@@ -63,10 +66,15 @@ void AttributeReader::reset(const CheckRequest& request) {
 }
 
 AttrValue AttributeReader::read(Attr attr, std::string_view key) {
+  if (key.size() > kLongestKey) return {State::kRefused, "has a name over 256 bytes", 0, false};
   for (const auto& read : reads_) {
+    if (read.attr != attr || read.key != key) continue;
     // A capture depends on the rule's pattern, so it is looked up afresh for each rule.
-    if (read.attr == attr && read.key == key && attr != Attr::kParam) return read.value;
+    if (attr == Attr::kParam) return find(attr, key);
+    return read.value;
   }
+  if (reads_.size() >= kMostReads)
+    return {State::kRefused, "is one value too many: a decision reads 256 at most", 0, false};
   const AttrValue value = find(attr, key);
   reads_.push_back({attr, std::string(key), value});
   return value;

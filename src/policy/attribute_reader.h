@@ -42,9 +42,15 @@ enum class Attr : uint8_t {
 std::string_view name(Attr attr);
 
 struct AttrValue {
-  enum class State { kPresent, kAbsent, kError };
+  enum class State {
+    kPresent,
+    kAbsent,
+    kError,    ///< there, and not one value
+    kRefused,  ///< over a limit: not even whether it is there is said
+  };
   State state = State::kAbsent;
-  std::string_view text;  ///< of kPresent, unless number; the message of kError. Valid while the request is
+  std::string_view
+      text;  ///< of kPresent, unless number; the message of kError and kRefused. Valid while the request is
   int64_t number = 0;
   bool is_number = false;
 };

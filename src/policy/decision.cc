@@ -12,7 +12,7 @@ void Verdict::clear() {
 
 void Verdict::addError(std::string_view policy_name, std::string_view rule_name, std::string_view what) {
   if (!errors.empty()) errors += "; ";
-  errors.append(policy_name).append("/").append(rule_name).append(": ").append(what);
+  errors.append(policy_name).append("/").append(rule_name).append(": ").append(what.substr(0, 1024));
 }
 
 void Decision::clear() {

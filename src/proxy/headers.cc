@@ -27,8 +27,8 @@ bool in(const std::string_view (&names)[N], std::string_view name) {
   return std::find(std::begin(names), std::end(names), name) != std::end(names);
 }
 
-bool mayBeOurs(std::string_view name) {
-  return name[0] == 'x' || name[0] == 'f' || name[0] == 't';
+bool mayMatter(std::string_view name) {
+  return name[0] == 'x' || name[0] == 'f' || name[0] == 't' || name.find_first_of("_.") != std::string_view::npos;
 }
 
 void dropListed(http::HeaderMap& headers) {
@@ -54,9 +54,10 @@ void dropUntrusted(http::RequestHead& head, bool trusted) {
     if (field.id == http::FieldId::kConnection) listed = true;
     if (http::isHopByHop(field.id)) field.dropped = true;
     if (field.id == http::FieldId::kExpect && !head.expects_continue) field.dropped = true;
-    if (field.id != http::FieldId::kOther || !mayBeOurs(field.name)) continue;
+    if (field.id != http::FieldId::kOther || !mayMatter(field.name)) continue;
     const auto name = folded(field.name, buffer);
-    if (name.starts_with("x-yett-") || in(kNeverBelieved, name)) field.dropped = true;
+    if (name.starts_with("x-yett-") || in(kNeverBelieved, name) || http::fieldId(name) != http::FieldId::kOther)
+      field.dropped = true;
     else if (in(kForwarded, name)) field.dropped = !trusted || name != field.name;
     else if (name == "x-request-id") field.dropped = name != field.name || !validRequestId(field.value);
     else if (name == "traceparent" && !validTraceParent(field.value)) trace_ok = false;

@@ -8,10 +8,9 @@ namespace yett::target {
 namespace {
 
 enum CharClass : unsigned char {
-  kRefused,     // CTL, SP, DEL, bytes over 0x7e, '#', '\\': 400
-  kPlain,       // may stand for itself in a segment (pchar of RFC 3986 3.3)
-  kUnreserved,  // kPlain, and an escape of it is undone
-  kEscaped,     // common clients send it raw though RFC 3986 forbids it: written as an escape
+  kRefused,  // CTL, SP, DEL, bytes over 0x7e, '#', '\\': 400
+  kPlain,    // may stand for itself in a segment (pchar of RFC 3986 3.3)
+  kEscaped,  // common clients send it raw though RFC 3986 forbids it: written as an escape
   kSlash,
   kPercent,
   kParameter,
@@ -19,12 +18,11 @@ enum CharClass : unsigned char {
 
 constexpr std::array<CharClass, 256> makeClasses() {
   std::array<CharClass, 256> classes{};
-  for (const unsigned char c : std::string_view("!$&'()*+,=:@")) classes[c] = kPlain;
   for (const unsigned char c : std::string_view("\"<>^`{|}[]")) classes[c] = kEscaped;
-  for (const unsigned char c : std::string_view("-._~")) classes[c] = kUnreserved;
-  for (int c = 'a'; c <= 'z'; ++c) classes[c] = kUnreserved;
-  for (int c = 'A'; c <= 'Z'; ++c) classes[c] = kUnreserved;
-  for (int c = '0'; c <= '9'; ++c) classes[c] = kUnreserved;
+  for (const unsigned char c : std::string_view("-._~!$&'()*+,=:@")) classes[c] = kPlain;
+  for (int c = 'a'; c <= 'z'; ++c) classes[c] = kPlain;
+  for (int c = 'A'; c <= 'Z'; ++c) classes[c] = kPlain;
+  for (int c = '0'; c <= '9'; ++c) classes[c] = kPlain;
   classes['/'] = kSlash;
   classes['%'] = kPercent;
   classes[';'] = kParameter;
@@ -72,7 +70,8 @@ Status canonicalizePath(std::string_view raw, Target& out) {
       i += 2;
       if (c == 0) return Error{"an encoded NUL"};
       if (c == '/' || c == '\\') out.encoded_slash = true;
-      escape = kClasses[c] != kUnreserved;
+      // What may stand for itself in a segment is one value with its escape: services undo both alike.
+      escape = kClasses[c] != kPlain;
       kind = kPlain;
     }
     if (kind == kRefused)

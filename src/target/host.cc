@@ -39,7 +39,8 @@ Status canonicalHost(std::string_view authority, std::string& out) {
   const auto colon = authority.find(':');
   std::string_view name = authority.substr(0, colon);
   if (!name.empty() && name.back() == '.') name.remove_suffix(1);
-  if (name.empty() || name.size() > 253) return Error{"a host without a name, or one over 253 characters"};
+  if (name.empty() || name.back() == '.' || name.size() > 253)
+    return Error{"a host without a name, or one over 253 characters"};
   char before = '.';
   for (char c : name) {
     c = base::toLower(c);

@@ -154,6 +154,10 @@ class Yett:
                 return int(line.split()[1]) / 1024
         raise AssertionError("no VmRSS")
 
+    def cpu_ticks(self):
+        fields = pathlib.Path(f"/proc/{self.process.pid}/stat").read_text().rsplit(")", 1)[1].split()
+        return int(fields[11]) + int(fields[12])
+
     def context(self, who="frontend"):
         context = ssl.create_default_context(cafile=str(self.certs / "bundle.pem"))
         if who:

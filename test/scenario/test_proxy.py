@@ -1,9 +1,9 @@
 """What passes through: bodies of any size, both ways, and every way in which an upstream or a client can fail."""
 import hashlib
 import os
-import pathlib
 import socket
 import ssl
+import struct
 import threading
 import time
 import unittest
@@ -221,7 +221,6 @@ class Failures(unittest.TestCase):
             harness.read_head(connection)
             connection.sendall(b"HTTP/1.1 200 OK\r\n\r\nabc")
             time.sleep(0.2)
-            import struct
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             connection.close()
 
@@ -273,13 +272,44 @@ class Failures(unittest.TestCase):
                     threading.Timer(2 * SLOW, held.close).start()
                 wait_for("all connections to end", lambda: 'yett_connections{listener="inbound"} 0' in y.admin("/metrics")[1], 8)
 
-                def cpu():
-                    fields = pathlib.Path(f"/proc/{y.process.pid}/stat").read_text().rsplit(")", 1)[1].split()
-                    return int(fields[11]) + int(fields[12])
-
-                before = cpu()
+                before = y.cpu_ticks()
                 time.sleep(1)
-                self.assertLess(cpu() - before, 20, "busy without a connection")
+                self.assertLess(y.cpu_ticks() - before, 20, "busy without a connection")
+
+    def test_a_client_that_asks_and_does_not_read_costs_no_memory(self):
+        """An adversary pipelined denied requests without reading: 748 MiB in 12 seconds."""
+        with Yett("127.0.0.1:1", rules='policy "p" { deny "all" {} }').plaintext() as y:
+            c = y.raw()
+            c.setblocking(False)
+            end = time.monotonic() + 2
+            sent = 0
+            while time.monotonic() < end and sent < 50_000_000:
+                try:
+                    sent += c.send(b"GET / HTTP/1.1\r\nHost: h\r\n\r\n" * 1000)
+                except BlockingIOError:
+                    time.sleep(0.01)
+            if SLOW == 1:
+                self.assertLess(y.rss_mib(), 40)
+            c.close()
+
+    def test_a_client_that_resets_while_its_request_waits_leaves_no_busy_loop(self):
+        """A half-close, or a pipelined request, then a reset: the poller reported HUP for ever."""
+        def slow(connection):
+            harness.read_head(connection)
+            time.sleep(2.5)
+
+        with Service(slow) as s, Yett(s.address, rules='policy "p" { allow "all" { principal = anyone } }').plaintext() as y:
+            for half_close in (True, False):
+                c = y.raw()
+                c.sendall(b"GET /a HTTP/1.1\r\nHost: h\r\n\r\n" + (b"" if half_close else b"GET /b HTTP/1.1\r\nHost: h\r\n\r\n"))
+                if half_close:
+                    c.shutdown(socket.SHUT_WR)
+                time.sleep(0.2)
+                c.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                c.close()
+            before = y.cpu_ticks()
+            time.sleep(1)
+            self.assertLess(y.cpu_ticks() - before, 30)
 
     def test_limits_answer_and_close(self):
         y = Yett("127.0.0.1:1").plaintext()

@@ -27,6 +27,9 @@ TEST_CASE("canonical target: one reading of every spelling") {
       {"/%7euser", "/~user"},
       {"/a%20b", "/a%20b"},
       {"/%e2%82%ac", "/%E2%82%AC"},
+      {"/orders%3Apurge", "/orders:purge"},  // else a deny of /orders:purge would miss it
+      {"/%40root%2b%24", "/@root+$"},
+      {"/a%3bb", "/a%3Bb"},
       {"/a|b", "/a%7Cb"},
       {"/{x}", "/%7Bx%7D"},
       {"/%252e%252e/x", "/%252e%252e/x"},

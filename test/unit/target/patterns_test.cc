@@ -74,7 +74,7 @@ TEST_CASE("host: canonical form") {
     CHECK(out == wanted);
   }
   for (const char* raw : {"", ":80", "a b", "a,b", "user@host", "a..b", ".a", "[::1", "[zz]", "host:99999", "host:8x",
-                          "ex\xc3\xa4mple", "a/b", "a%41", "host:80:80", "."}) {
+                          "ex\xc3\xa4mple", "a/b", "a%41", "host:80:80", ".", "host..", "host..:80"}) {
     INFO(raw);
     CHECK_FALSE(canonicalHost(raw, out).ok());
   }

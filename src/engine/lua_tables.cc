@@ -1,0 +1,193 @@
+#include "engine/lua_tables.h"
+
+#include <algorithm>
+#include <lua.hpp>
+
+#include "engine/lua_freeze.h"
+#include "engine/lua_state.h"
+
+namespace yett::engine {
+namespace {
+
+constexpr lua_Integer kMostUnpacked = 4000;
+constexpr size_t kLongestString = 64 << 10;
+
+int nextPair(lua_State* L) {
+  const lua_Integer i = lua_tointeger(L, lua_upvalueindex(3)) + 1;
+  lua_pushinteger(L, i);
+  lua_replace(L, lua_upvalueindex(3));
+  if (lua_rawgeti(L, lua_upvalueindex(2), i) == LUA_TNIL) return 1;
+  lua_pushvalue(L, -1);
+  lua_gettable(L, lua_upvalueindex(1));
+  return 2;
+}
+
+// Less-than over keys: numbers before strings before booleans, each in its own order.
+bool keyLess(lua_State* L, int a, int b) {
+  const int ta = lua_type(L, a);
+  const int tb = lua_type(L, b);
+  if (ta != tb) return ta == LUA_TNUMBER || (ta == LUA_TSTRING && tb != LUA_TNUMBER);
+  if (ta == LUA_TBOOLEAN) return lua_toboolean(L, a) < lua_toboolean(L, b);
+  return lua_compare(L, a, b, LUA_OPLT) == 1;
+}
+
+void siftDown(lua_State* L, int array, lua_Integer root, lua_Integer size) {
+  for (;;) {
+    lua_Integer child = root * 2;
+    if (child > size) return;
+    LuaState::of(L).charge(2);
+    lua_rawgeti(L, array, child);
+    if (child < size) {
+      lua_rawgeti(L, array, child + 1);
+      if (keyLess(L, -2, -1)) {
+        lua_replace(L, -2);
+        ++child;
+      } else {
+        lua_pop(L, 1);
+      }
+    }
+    lua_rawgeti(L, array, root);
+    if (!keyLess(L, -1, -2)) {
+      lua_pop(L, 2);
+      return;
+    }
+    lua_rawseti(L, array, child);
+    lua_rawseti(L, array, root);
+    root = child;
+  }
+}
+
+int nextItem(lua_State* L) {
+  const lua_Integer i = lua_tointeger(L, 2) + 1;
+  pushBehind(L, 1);
+  lua_pushinteger(L, i);
+  if (lua_rawgeti(L, -2, i) == LUA_TNIL) return 1;
+  return 2;
+}
+
+// Calls the stock function kept as upvalue 1, charged for all elements: inserting and removing move them.
+int moving(lua_State* L) {
+  luaL_checktype(L, 1, LUA_TTABLE);
+  LuaState::of(L).charge(2 + static_cast<uint64_t>(luaL_len(L, 1)) / 4);
+  lua_pushvalue(L, lua_upvalueindex(1));
+  lua_insert(L, 1);
+  lua_call(L, lua_gettop(L) - 1, LUA_MULTRET);
+  return lua_gettop(L);
+}
+
+int concat(lua_State* L) {
+  luaL_checktype(L, 1, LUA_TTABLE);
+  size_t separator_size = 0;
+  const char* separator = luaL_optlstring(L, 2, "", &separator_size);
+  const lua_Integer first = luaL_optinteger(L, 3, 1);
+  const lua_Integer last = lua_isnoneornil(L, 4) ? luaL_len(L, 1) : luaL_checkinteger(L, 4);
+  size_t total = 0;
+  luaL_Buffer buffer;
+  luaL_buffinit(L, &buffer);
+  for (lua_Integer i = first; i <= last; ++i) {
+    lua_geti(L, 1, i);
+    if (lua_type(L, -1) != LUA_TSTRING && lua_type(L, -1) != LUA_TNUMBER)
+      luaL_error(L, "table.concat: element %d is no string", static_cast<int>(i));
+    size_t size = 0;
+    lua_tolstring(L, -1, &size);
+    total += size + separator_size;
+    LuaState::of(L).charge(2 + size / 16);
+    if (total > kLongestString) luaL_error(L, "a string over %d bytes", static_cast<int>(kLongestString));
+    luaL_addvalue(&buffer);
+    if (i < last) luaL_addlstring(&buffer, separator, separator_size);
+  }
+  luaL_pushresult(&buffer);
+  return 1;
+}
+
+int unpack(lua_State* L) {
+  const lua_Integer first = luaL_optinteger(L, 2, 1);
+  const lua_Integer last = lua_isnoneornil(L, 3) ? luaL_len(L, 1) : luaL_checkinteger(L, 3);
+  if (last >= first && (last - first >= kMostUnpacked || last - first < 0))
+    luaL_error(L, "table.unpack: more than %d values", static_cast<int>(kMostUnpacked));
+  LuaState::of(L).charge(1 + static_cast<uint64_t>(last >= first ? last - first : 0));
+  lua_pushvalue(L, lua_upvalueindex(1));
+  lua_insert(L, 1);
+  lua_call(L, lua_gettop(L) - 1, LUA_MULTRET);
+  return lua_gettop(L);
+}
+
+// The order of plain values, charged for long strings: a comparison of two of them takes as long as they are.
+int lessThan(lua_State* L) {
+  const auto bytes = [&](int index) { return lua_type(L, index) == LUA_TSTRING ? lua_rawlen(L, index) : 0; };
+  LuaState::of(L).charge(2 + std::min(bytes(1), bytes(2)) / 16);
+  lua_pushboolean(L, lua_compare(L, 1, 2, LUA_OPLT));
+  return 1;
+}
+
+int sort(lua_State* L) {
+  luaL_checktype(L, 1, LUA_TTABLE);
+  LuaState::of(L).charge(2 + static_cast<uint64_t>(luaL_len(L, 1)));
+  lua_settop(L, 2);
+  if (lua_isnil(L, 2)) {
+    lua_pushcfunction(L, lessThan);
+    lua_replace(L, 2);
+  }
+  lua_pushvalue(L, lua_upvalueindex(1));
+  lua_insert(L, 1);
+  lua_call(L, 2, 0);
+  return 0;
+}
+
+}  // namespace
+
+// pairs in sorted order: the order of a hash table differs between states, and a decision must not.
+int sortedPairs(lua_State* L) {
+  luaL_checktype(L, 1, LUA_TTABLE);
+  lua_settop(L, 1);
+  pushBehind(L, 1);  // 2
+  lua_newtable(L);   // 3: keys
+  lua_Integer count = 0;
+  for (lua_pushnil(L); lua_next(L, 2) != 0; lua_pop(L, 1)) {
+    LuaState::of(L).charge(2);
+    const int type = lua_type(L, -2);
+    if (type != LUA_TNUMBER && type != LUA_TSTRING && type != LUA_TBOOLEAN)
+      luaL_error(L, "pairs over a table whose keys have no order");
+    lua_pushvalue(L, -2);
+    lua_rawseti(L, 3, ++count);
+  }
+  for (lua_Integer root = count / 2; root >= 1; --root) siftDown(L, 3, root, count);
+  for (lua_Integer size = count; size > 1; --size) {
+    lua_rawgeti(L, 3, 1);
+    lua_rawgeti(L, 3, size);
+    lua_rawseti(L, 3, 1);
+    lua_rawseti(L, 3, size);
+    siftDown(L, 3, 1, size - 1);
+  }
+  lua_pushvalue(L, 1);
+  lua_pushvalue(L, 3);
+  lua_pushinteger(L, 0);
+  lua_pushcclosure(L, nextPair, 3);
+  return 1;
+}
+
+int listPairs(lua_State* L) {
+  luaL_checktype(L, 1, LUA_TTABLE);
+  lua_pushcfunction(L, nextItem);
+  lua_pushvalue(L, 1);
+  lua_pushinteger(L, 0);
+  return 3;
+}
+
+void takeTableFunctions(lua_State* L, int stock) {
+  const auto wrap = [&](const char* name, lua_CFunction wrapper) {
+    lua_getfield(L, stock, name);
+    lua_pushcclosure(L, wrapper, 1);
+    lua_setfield(L, -2, name);
+  };
+  wrap("insert", moving);
+  wrap("remove", moving);
+  wrap("unpack", unpack);
+  wrap("sort", sort);
+  lua_pushcfunction(L, concat);
+  lua_setfield(L, -2, "concat");
+  lua_getfield(L, stock, "pack");
+  lua_setfield(L, -2, "pack");
+}
+
+}  // namespace yett::engine
