@@ -33,6 +33,7 @@ build() {
   log=$(mktemp)
   began=$(date +%s)
   echo "== building $preset"
+  export CCACHE_BASEDIR=$PWD CCACHE_NOHASHDIR=1  # a second clone finds what the first one compiled
   if ! { cmake --preset "$preset" && cmake --build --preset "$preset" ${@:+--target "$@"}; } >"$log" 2>&1; then
     grep -E 'error|FAILED' "$log" | head -40 >&2
     tail -5 "$log" >&2

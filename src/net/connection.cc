@@ -106,6 +106,7 @@ void Connection::doHandshake() {
 }
 
 void Connection::doRead() {
+  bool waits = false;  // for the socket: what the transport holds is no whole record
   for (int turn = 0; turn < kReadsPerEvent && mayRead(); ++turn) {
     const IoResult result = transport_->read(loop_.scratch(), EventLoop::kScratchSize);
     if (result.kind == IoResult::Kind::kOk) {
@@ -119,7 +120,8 @@ void Connection::doRead() {
       continue;
     }
     if (result.kind == IoResult::Kind::kWantWrite) blocked_ = true;
-    if (result.kind == IoResult::Kind::kWantRead || result.kind == IoResult::Kind::kWantWrite) break;
+    waits = result.kind == IoResult::Kind::kWantRead || result.kind == IoResult::Kind::kWantWrite;
+    if (waits) break;
     if (result.kind == IoResult::Kind::kError) return close("the connection was reset", true);
     eof_ = true;
     if (state_ == State::kLingering) return close("", false);
@@ -127,7 +129,7 @@ void Connection::doRead() {
     break;
   }
   if (state_ == State::kClosed) return;
-  if (mayRead() && transport_->holdsInput()) loop_.nextTurn(turn_);
+  if (!waits && mayRead() && transport_->holdsInput()) loop_.nextTurn(turn_);
   if (buffered() > 0 && !blocked_) wantFlush();
   updateInterest();
 }

@@ -311,6 +311,36 @@ class Failures(unittest.TestCase):
             time.sleep(1)
             self.assertLess(y.cpu_ticks() - before, 30)
 
+    def test_half_a_tls_record_leaves_no_busy_loop(self):
+        """OpenSSL says that it holds input while it waits for the rest of a record."""
+        with Yett("127.0.0.1:1") as y:
+            sock = y.raw()
+            incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+            tls = y.context().wrap_bio(incoming, outgoing, server_hostname="localhost")
+            while True:
+                try:
+                    tls.do_handshake()
+                    break
+                except ssl.SSLWantReadError:
+                    sock.sendall(outgoing.read())
+                    incoming.write(sock.recv(65536))
+            tls.write(b"GET /admin HTTP/1.1\r\nHost: h\r\n\r\n")
+            record = outgoing.read()
+            sock.sendall(record[:-20])
+            time.sleep(0.2)
+            before = y.cpu_ticks()
+            time.sleep(1)
+            self.assertLess(y.cpu_ticks() - before, 30)
+            sock.sendall(record[-20:])
+            incoming.write(sock.recv(65536))
+            while True:
+                try:
+                    self.assertIn(b"403 Forbidden", tls.read(4096))
+                    break
+                except ssl.SSLWantReadError:
+                    incoming.write(sock.recv(65536))
+            sock.close()
+
     def test_limits_answer_and_close(self):
         y = Yett("127.0.0.1:1").plaintext()
         y.listener["limits"] = {"head": "2KiB", "headers": 10, "body": "1KiB"}
