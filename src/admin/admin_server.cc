@@ -10,6 +10,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/text.h"
+
 namespace yett::admin {
 namespace net = Poco::Net;
 namespace {
@@ -100,7 +102,7 @@ Result<std::unique_ptr<AdminServer>> AdminServer::start(const AdminConfig& confi
       out->servers_->tcp = out->servers_->serve(socket, false);
     }
   } catch (const Poco::Exception& e) {
-    return Error{"admin: cannot listen on " + config.address + ": " + e.displayText()};
+    return Error{"admin: cannot listen on " + config.address + ": " + base::lowered(e.message())};
   }
   try {
     if (!config.socket.empty()) {
@@ -119,7 +121,7 @@ Result<std::unique_ptr<AdminServer>> AdminServer::start(const AdminConfig& confi
       out->servers_->local = out->servers_->serve(socket, true);
     }
   } catch (const Poco::Exception& e) {
-    return Error{"admin: cannot listen on " + config.socket + ": " + e.displayText()};
+    return Error{"admin: cannot listen on " + config.socket + ": " + base::lowered(e.message())};
   }
   return out;
 }

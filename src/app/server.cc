@@ -33,10 +33,12 @@ Status Server::open() {
     access_log_ = std::make_unique<base::LineSink>(fd, true);
   }
   sockets_ = TRY(openSockets(*generation_));
-  audit_ = TRY(audit::Writer::open(config.audit, metrics_, [this](const std::string& why) {
+  auto audit = audit::Writer::open(config.audit, metrics_, [this](const std::string& why) {
     if (why.empty()) log_.info("audit log writes again");
     else log_.error("audit log cannot be written, requests are answered with 503", {{"why", why}});
-  }));
+  });
+  if (!audit) return std::move(audit).error().within("audit");
+  audit_ = std::move(audit).value();
   const size_t count =
       config.workers > 0 ? static_cast<size_t>(config.workers) : std::max(1u, std::thread::hardware_concurrency());
   for (size_t i = 0; i < count; ++i) {

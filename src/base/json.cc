@@ -124,6 +124,7 @@ Result<Value> parse(std::string_view text, bool comments) {
   what = what.substr(0, what.find('\n'));
   what.erase(0, what.find_first_not_of(' '));
   if (!what.empty()) what[0] = base::toLower(what[0]);
+  if (what.ends_with('.')) what.pop_back();
   return Error{"line " + std::to_string(line) + ": " + what};
 }
 

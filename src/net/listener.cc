@@ -10,6 +10,8 @@
 
 #include <cerrno>
 
+#include "base/text.h"
+
 namespace yett::net {
 namespace {
 
@@ -34,7 +36,7 @@ Result<Poco::Net::SocketAddress> parseAddress(const std::string& text) {
     if (colon == std::string::npos || colon + 1 == text.size()) return Error{"`" + text + "` has no port"};
     return Poco::Net::SocketAddress(text);
   } catch (const Poco::Exception& e) {
-    return Error{"`" + text + "` is not an address: " + e.displayText()};
+    return Error{"`" + text + "` is not an address that can be found: " + base::lowered(e.displayText())};
   }
 }
 
@@ -62,7 +64,7 @@ Result<std::shared_ptr<ListeningSocket>> ListeningSocket::open(const std::string
     out->socket_.setBlocking(false);
     out->fd_ = out->socket_.impl()->sockfd();
   } catch (const Poco::Exception& e) {
-    return Error{"cannot listen on " + address + ": " + e.displayText()};
+    return Error{"cannot listen on " + address + ": " + base::lowered(e.message())};
   }
   return out;
 }

@@ -44,8 +44,9 @@ std::shared_ptr<const net::TlsContext> makeTls(const proxy::ListenerConfig& list
 }
 
 void buildListeners(Generation& out, const Previous& previous, config::Problems& problems) {
+  const size_t before_reading = problems.texts().size();
   const TlsFiles files = readTlsFiles(out.config.identity, problems);
-  if (problems.any()) return;
+  if (problems.texts().size() > before_reading) return;
   out.tls_digest = files.digest;
   auto bundles = identity::TrustBundles::create(files.bundles);
   if (!bundles) return problems.add("identity: " + bundles.error().message);
@@ -115,12 +116,13 @@ std::shared_ptr<const Generation> build(const std::string& config_file, const Pr
                                         config::Problems& problems) {
   auto out = std::make_shared<Generation>();
   out->config = config::readConfig(config_file, problems);
+  const bool readable = !problems.any();
   if (!out->config.engines.empty()) {
     out->policy =
         loadPolicy(out->config.engines, out->config.budget, previous ? previous->policy.get() : nullptr, problems);
     if (previous && out->policy && out->policy->digest() == previous->policy->digest()) out->policy = previous->policy;
   }
-  if (problems.any()) return nullptr;
+  if (!readable) return nullptr;  // what a file names is looked at only where the file is understood
   buildListeners(*out, previous, problems);
   buildClusters(*out, previous, problems);
   return problems.any() ? nullptr : out;

@@ -20,7 +20,7 @@ void UpstreamConnection::connect(PoolUser& user, size_t attempts_left) {
     socket.connectNB(address_);
     if (address_.family() != Poco::Net::AddressFamily::UNIX_LOCAL) socket.setNoDelay(true);
   } catch (const Poco::Exception& e) {
-    failure = e.displayText();
+    failure = e.message();
   }
   if (!failure.empty()) {
     // A Unix socket or a full table fails at once; the pool must not be re-entered from here.

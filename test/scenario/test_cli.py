@@ -42,6 +42,14 @@ class CommandLine(unittest.TestCase):
         self.assertTrue(err.endswith("yett: 3 problems\n"), err)
         self.assertEqual(yett("run", "-c", str(y.dir / "yett.json"))[0], 2)
         self.assertEqual(yett("check", str(y.dir / "rules"))[0], 2)
+        # Where the file is understood, what it names is looked at too, all of it.
+        y.config["listeners"][0]["address"] = y.config["listeners"][0].pop("adress")
+        y.config["clusters"][0]["endpoints"] = ["no.such.host.invalid:1"]
+        y.config["identity"]["svid"]["private_key"] = "certs/frontend.key"
+        y.write_config()
+        err = yett("check", "-c", str(y.dir / "yett.json"))[2]
+        for part in ("unknown field `pathh`", "the private key does not fit the certificate", "`no.such.host.invalid:1` is not an address that can be found"):
+            self.assertIn(part, err)
         y.write_rules('policy "p" { allow "a" { principal = anyone } }')
         code, out, _ = yett("check", str(y.dir / "rules"))
         self.assertEqual(code, 0)
