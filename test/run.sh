@@ -72,14 +72,14 @@ if python3 test/check_arrows.py && python3 test/check_schema.py; then passed=$((
 
 export ASAN_OPTIONS=detect_leaks=1:abort_on_error=0 UBSAN_OPTIONS=print_stacktrace=1 TSAN_OPTIONS=halt_on_error=0:second_deadlock_stack=1
 build release yett
-scenarios release 1 test_identity test_proxy test_life test_cli test_examples
+scenarios release 1 test_identity test_proxy test_life test_cli test_hostile test_examples
 build dev
 unit dev
 if ! $quick; then
-  YETT_TEST_BODY=$((64 << 20)) YETT_TEST_CONNECTIONS=500 scenarios dev 4 test_identity test_proxy test_life test_cli
+  YETT_TEST_BODY=$((64 << 20)) YETT_TEST_CONNECTIONS=500 scenarios dev 4 test_identity test_proxy test_life test_cli test_hostile
   build tsan
   unit tsan
-  YETT_TEST_BODY=$((32 << 20)) YETT_TEST_CONNECTIONS=300 scenarios tsan 5 test_proxy test_life
+  YETT_TEST_BODY=$((32 << 20)) YETT_TEST_CONNECTIONS=300 scenarios tsan 5 test_proxy test_life test_hostile
 fi
 if $interop; then
   echo "== interop: no peers from other registries are used yet"

@@ -30,10 +30,10 @@ void giveBack(std::string& buffer) {
 
 }  // namespace
 
-Connection::Connection(EventLoop& loop, Poco::Net::StreamSocket socket, std::unique_ptr<Transport> transport,
+Connection::Connection(EventLoop& loop, const Poco::Net::StreamSocket& socket, std::unique_ptr<Transport> transport,
                        ConnectionEvents& events)
     : loop_(loop),
-      socket_(std::move(socket)),
+      socket_(socket),
       fd_(socket_.impl()->sockfd()),
       transport_(std::move(transport)),
       events_(events),

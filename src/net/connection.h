@@ -36,7 +36,7 @@ class ConnectionEvents {
 class Connection final : public EventHandler, public Destroyable {
  public:
   /// For an accepted socket. REQUIRES: non-blocking.
-  Connection(EventLoop& loop, Poco::Net::StreamSocket socket, std::unique_ptr<Transport> transport,
+  Connection(EventLoop& loop, const Poco::Net::StreamSocket& socket, std::unique_ptr<Transport> transport,
              ConnectionEvents& events);
   ~Connection() override;
 

@@ -71,6 +71,16 @@ class Identity(unittest.TestCase):
                 self.assertEqual(done.stdout, b"")
                 self.assertEqual([d["principal"] for d in y.query()], ["", "", f"{DOMAIN}/frontend"])
 
+    def test_mode_none_asks_for_no_certificate_and_believes_none(self):
+        with Nginx() as nginx:
+            y = Yett(nginx.address, rules='policy "p" { allow "all" { principal = anyone, path = "/hello" }, allow "known" { principal = authenticated } }')
+            y.listener["tls"]["client_certificate"] = "none"
+            y.write_config()
+            with y:
+                self.assertEqual(y.curl("/hello").stdout, b"hello\n")
+                self.assertEqual(y.get("/index.html")[0], 403)
+                self.assertEqual({d["principal"] for d in y.query()}, {""})
+
     def test_a_resumed_session_keeps_its_principal(self):
         for version in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3):
             with Nginx() as nginx, Yett(nginx.address) as y:

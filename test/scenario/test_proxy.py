@@ -341,6 +341,42 @@ class Failures(unittest.TestCase):
                     incoming.write(sock.recv(65536))
             sock.close()
 
+    def test_unix_sockets_and_ipv6_on_both_sides(self):
+        rules = 'policy "p" { allow "local" { principal = anyone, path = "/hello", when = function(r) return not has(r.source, "ip") or r.source.ip == "::1" end } }'
+        y = Yett("127.0.0.1:1", rules=rules)
+        path = y.dir / "up.sock"
+        up = socket.socket(socket.AF_UNIX)
+        up.bind(str(path))
+        up.listen(16)
+
+        def serve():
+            while True:
+                try:
+                    connection, _ = up.accept()
+                except OSError:
+                    return
+                threading.Thread(target=harness.echo, args=(connection,), daemon=True).start()
+
+        threading.Thread(target=serve, daemon=True).start()
+        port = free_port()
+        listener = {"plaintext": True, "routes": [{"path": "/**", "cluster": "app"}]}
+        y.config["listeners"] = [{"name": "unix", "address": f"unix://{y.dir}/in.sock", **listener}, {"name": "six", "address": f"[::1]:{port}", **listener}]
+        y.config["clusters"] = [{"name": "app", "endpoints": [f"unix://{path}"]}]
+        y.write_config()
+        (y.dir / "in.sock").touch()  # a stale file is replaced
+        with y:
+            for _ in range(2):
+                c = socket.socket(socket.AF_UNIX)
+                c.connect(str(y.dir / "in.sock"))
+                six = socket.create_connection(("::1", port))
+                for s in (c, six):
+                    s.sendall(b"GET /hello HTTP/1.1\r\nHost: h\r\n\r\n")
+                    self.assertIn(b"200 OK", s.recv(4096))
+                    s.close()
+            self.assertEqual([d["listener"] for d in y.query("--effect", "allow")], ["unix", "six"] * 2)
+        self.assertFalse((y.dir / "in.sock").exists())
+        up.close()
+
     def test_limits_answer_and_close(self):
         y = Yett("127.0.0.1:1").plaintext()
         y.listener["limits"] = {"head": "2KiB", "headers": 10, "body": "1KiB"}
