@@ -341,6 +341,79 @@ class Failures(unittest.TestCase):
                     incoming.write(sock.recv(65536))
             sock.close()
 
+    def test_a_connection_that_comes_too_late_serves_nobody(self):
+        """The upstream took the connection after its exchange had answered 504, and got a request without a permit."""
+        full = socket.socket()
+        full.bind(("127.0.0.1", 0))
+        full.listen(0)
+        fillers = [socket.socket() for _ in range(3)]
+        for f in fillers:
+            f.setblocking(False)
+            f.connect_ex(full.getsockname())
+        y = Yett("127.0.0.1:%d" % full.getsockname()[1], workers=1)
+        y.config["clusters"][0]["connect_timeout"] = "8s"
+        y.listener["routes"][0]["response_timeout"] = "300ms"
+        y.write_config()
+        with y:
+            self.assertEqual(y.get("/late")[0], 504)
+            for _ in range(3):
+                self.assertEqual(y.get("/admin/x")[0], 403)
+            received, end = b"", time.monotonic() + 5
+            full.settimeout(0.5)
+            while time.monotonic() < end:  # room in the backlog: the kernel tries again and connects
+                try:
+                    connection, _ = full.accept()
+                    connection.settimeout(0.3)
+                    received += connection.recv(1000)
+                except (TimeoutError, socket.timeout):
+                    continue
+            self.assertEqual(received, b"")
+            self.assertEqual(y.get("/admin/x")[0], 403)
+        for s in (full, *fillers):
+            s.close()
+
+    def test_a_slow_client_does_not_spoil_the_upstream_connection_for_the_next(self):
+        """The last piece of a response paused the connection, and it went back to the pool paused."""
+        body = b"x" * 8_000_000
+
+        def service(connection):
+            while harness.read_head(connection):
+                connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+
+        with Service(service) as s, Yett(s.address, workers=1, rules='policy "p" { allow "all" { principal = anyone } }').plaintext() as y:
+            for _ in range(4):
+                slow = socket.socket()
+                slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+                slow.connect(("127.0.0.1", y.port))
+                slow.sendall(b"GET /a HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")
+                while slow.recv(65536):
+                    time.sleep(0.0005)
+                slow.close()
+                fast = y.raw(5)
+                fast.sendall(b"GET /b HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")
+                data = b""
+                while piece := fast.recv(65536):
+                    data += piece
+                self.assertTrue(data.endswith(body))
+                fast.close()
+
+    def test_the_last_response_arrives_whole_however_late_it_is_read(self):
+        """A close one second after the last write threw away what the kernel still had to send."""
+        body = b"y" * 1_000_000
+
+        def service(connection):
+            harness.read_head(connection)
+            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+
+        with Service(service) as s, Yett(s.address) as y:
+            c = y.raw_tls()
+            c.sendall(b"GET /a HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+            time.sleep(2.5)
+            data = b""
+            while piece := c.recv(65536):
+                data += piece
+            self.assertEqual(len(data.split(b"\r\n\r\n", 1)[1]), len(body))
+
     def test_unix_sockets_and_ipv6_on_both_sides(self):
         rules = 'policy "p" { allow "local" { principal = anyone, path = "/hello", when = function(r) return not has(r.source, "ip") or r.source.ip == "::1" end } }'
         y = Yett("127.0.0.1:1", rules=rules)
