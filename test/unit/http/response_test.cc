@@ -136,6 +136,16 @@ TEST_CASE("responses: closing in the middle is a failure, not an end") {
   }
 }
 
+TEST_CASE("responses: a reset does not end a body without a length; an orderly close does") {
+  for (const bool orderly : {true, false}) {
+    ClientHarness h;
+    h.feed("HTTP/1.1 200 OK\r\n\r\nabc", 0);
+    h.client.onPeerClosed(orderly);
+    CHECK(h.ended == orderly);
+    CHECK(h.failure.empty() == orderly);
+  }
+}
+
 TEST_CASE("llhttp vectors: responses that llhttp refuses are refused") {
   for (const auto& file : test::markdownFiles(YETT_SOURCE_DIR "/../shared/vectors/llhttp/response")) {
     for (const auto& c : test::readMarkdownCases(file)) {
