@@ -31,6 +31,7 @@ stop() { for pid in "${pids[@]}"; do kill "$pid" 2>/dev/null || true; done; wait
 trap stop EXIT
 trap 'exit 130' INT TERM
 /usr/bin/python3 "$here/service.py" 9000 & pids+=($!)
+for _ in $(seq 100); do curl -s http://127.0.0.1:9000/ >/dev/null && break; sleep 0.1; done
 $yett check -c "$here/yett.json"
 $yett run -c "$here/yett.json" 2>"$work/yett.log" & pids+=($!)
 for _ in $(seq 100); do curl -sf http://127.0.0.1:9901/readyz >/dev/null && break; sleep 0.1; done
