@@ -11,7 +11,7 @@ CREATE TABLE decisions (
   listener TEXT NOT NULL, route TEXT NOT NULL, principal TEXT NOT NULL, method TEXT NOT NULL, host TEXT NOT NULL,
   path TEXT NOT NULL, raw_target TEXT NOT NULL, effect TEXT NOT NULL, policy TEXT NOT NULL, rule TEXT NOT NULL,
   reason TEXT NOT NULL, errors TEXT NOT NULL, engine TEXT NOT NULL, policy_digest TEXT NOT NULL,
-  cached INTEGER NOT NULL, eval_ns INTEGER NOT NULL, reads TEXT NOT NULL
+  cached INTEGER NOT NULL, eval_ns INTEGER NOT NULL, reads TEXT NOT NULL, would_deny TEXT NOT NULL
 );
 CREATE INDEX decisions_by_time ON decisions (time);
 CREATE TABLE outcomes (

@@ -256,7 +256,7 @@ std::string Server::policiesJson() const {
           .field("engine", engine.name)
           .field("policy", rule.policy)
           .field("rule", rule.rule)
-          .field("effect", rule.allow ? "allow" : "deny")
+          .field("effect", rule.effect)
           .field("position", rule.position)
           .end();
     }

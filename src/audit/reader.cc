@@ -63,34 +63,34 @@ Result<std::vector<Row>> Reader::decisions(const Query& query) {
   where.text("d.policy", query.policy);
   where.text("d.rule", query.rule);
   where.text("d.id", query.id);
-  store::Statement rows =
-      TRY(db_.prepare("SELECT d.seq, d.time, d.id, d.listener, d.route, d.principal, d.method, d.host, d.path, "
-                      "d.raw_target, d.effect, d.policy, d.rule, d.reason, d.errors,"
-                      " d.engine, d.policy_digest, d.reads, d.eval_ns, d.cached, o.seq, o.status, o.bytes_in, "
-                      "o.bytes_out, o.duration_us, o.upstream, o.result"
-                      " FROM decisions d LEFT JOIN outcomes o ON o.decision_seq = d.seq" +
-                      where.sql() + tail(query, "d")));
+  store::Statement rows = TRY(db_.prepare(
+      "SELECT d.seq, d.time, d.id, d.listener, d.route, d.principal, d.method, d.host, d.path, "
+      "d.raw_target, d.effect, d.policy, d.rule, d.reason, d.errors,"
+      " d.engine, d.policy_digest, d.reads, d.would_deny, d.eval_ns, d.cached, o.seq, o.status, o.bytes_in, "
+      "o.bytes_out, o.duration_us, o.upstream, o.result"
+      " FROM decisions d LEFT JOIN outcomes o ON o.decision_seq = d.seq" +
+      where.sql() + tail(query, "d")));
   where.bindTo(rows);
   std::vector<Row> out;
   while (TRY(rows.step())) {
     Row row{};
     row.seq = rows.integer(0);
     row.time = rows.integer(1);
-    std::string* const texts[] = {&row.id,     &row.listener, &row.route,         &row.principal,
-                                  &row.method, &row.host,     &row.path,          &row.raw_target,
-                                  &row.effect, &row.policy,   &row.rule,          &row.reason,
-                                  &row.errors, &row.engine,   &row.policy_digest, &row.reads};
+    std::string* const texts[] = {&row.id,    &row.listener,  &row.route,      &row.principal, &row.method,
+                                  &row.host,  &row.path,      &row.raw_target, &row.effect,    &row.policy,
+                                  &row.rule,  &row.reason,    &row.errors,     &row.engine,    &row.policy_digest,
+                                  &row.reads, &row.would_deny};
     int column = 2;
     for (auto* text : texts) *text = rows.text(column++);
-    row.eval_ns = rows.integer(18);
-    row.cached = rows.integer(19) != 0;
-    row.ended = rows.integer(20) != 0;
-    row.status = rows.integer(21);
-    row.bytes_in = rows.integer(22);
-    row.bytes_out = rows.integer(23);
-    row.duration_us = rows.integer(24);
-    row.upstream = rows.text(25);
-    row.result = rows.text(26);
+    row.eval_ns = rows.integer(19);
+    row.cached = rows.integer(20) != 0;
+    row.ended = rows.integer(21) != 0;
+    row.status = rows.integer(22);
+    row.bytes_in = rows.integer(23);
+    row.bytes_out = rows.integer(24);
+    row.duration_us = rows.integer(25);
+    row.upstream = rows.text(26);
+    row.result = rows.text(27);
     out.push_back(std::move(row));
   }
   if (query.newest) std::reverse(out.begin(), out.end());

@@ -25,7 +25,7 @@ struct Query {
 struct Row {
   int64_t seq, time;
   std::string id, listener, route, principal, method, host, path, raw_target, effect, policy, rule, reason, errors,
-      engine, policy_digest, reads;
+      engine, policy_digest, reads, would_deny;
   int64_t eval_ns;
   bool cached;
   bool ended;  ///< the outcome is there

@@ -10,7 +10,7 @@ constexpr Column kDecisionColumns[] = {
     {"principal", 6, true},   {"method", 7, true},    {"host", 8, true},     {"path", 9, true},
     {"raw_target", 10, true}, {"effect", 11, true},   {"policy", 12, true},  {"rule", 13, true},
     {"reason", 14, true},     {"errors", 15, true},   {"engine", 16, true},  {"policy_digest", 17, true},
-    {"cached", 18, false},    {"eval_ns", 19, false}, {"reads", 20, true}};
+    {"cached", 18, false},    {"eval_ns", 19, false}, {"reads", 20, true},   {"would_deny", 21, true}};
 constexpr Column kOutcomeColumns[] = {{"decision_seq", 2, false}, {"status", 3, false},    {"upstream", 4, true},
                                       {"bytes_in", 5, false},     {"bytes_out", 6, false}, {"duration_us", 7, false},
                                       {"result", 8, true}};
@@ -76,6 +76,7 @@ void encode(const DecisionRecord& r, std::string& out, uint8_t& entries) {
   w.number(18, r.cached ? 1 : 0);
   w.number(19, r.eval_nanos);
   w.text(20, r.reads);
+  w.text(21, r.would_deny);
 }
 
 void encode(const OutcomeRecord& r, std::string& out, uint8_t& entries) {

@@ -14,7 +14,7 @@ namespace yett::audit {
 enum class Kind : uint8_t { kLog = 0, kDecision = 1, kOutcome = 2, kEvent = 3 };
 
 /// Most fields that a record has, kind and seq included.
-inline constexpr size_t kMostFields = 21;
+inline constexpr size_t kMostFields = 22;
 
 /// One decision, as the exchange knows it. Views: valid during the call that takes it.
 struct DecisionRecord {
@@ -26,6 +26,7 @@ struct DecisionRecord {
   bool cached = false;
   int64_t eval_nanos = 0;
   std::string_view reads;
+  std::string_view would_deny;  ///< "policy/rule" of an audit_only deny that applies
 };
 
 struct OutcomeRecord {

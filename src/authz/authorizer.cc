@@ -39,7 +39,7 @@ std::unique_ptr<policy::PolicyEvaluator> Authorizer::swap(std::unique_ptr<policy
 }
 
 void Authorizer::count() {
-  auto& counters = counters_[decision_.allow ? 1 : 0];
+  auto& counters = counters_[(decision_.allow ? 1 : 0) + (decision_.cached ? 2 : 0)];
   const auto key = std::make_pair(decision_.policy, decision_.rule);
   auto it = counters.find(key);
   if (it == counters.end()) {
@@ -48,7 +48,7 @@ void Authorizer::count() {
                                               {{"effect", decision_.allow ? "allow" : "deny"},
                                                {"policy", room ? decision_.policy : "other"},
                                                {"rule", room ? decision_.rule : "other"},
-                                               {"cached", "false"}},
+                                               {"cached", decision_.cached ? "true" : "false"}},
                                               "decisions by what decided them");
     if (!room) return counter.add();
     it = counters.emplace(key, &counter).first;
@@ -74,10 +74,26 @@ void Authorizer::decide(const Question& question) {
 uint64_t Authorizer::record(const Question& question, const base::UuidText& id) {
   const policy::CheckRequest& r = question.request;
   const std::string reads = reader_.readsJson();
-  return writer_.append(audit::DecisionRecord{
-      base::view(id), question.now_micros, r.listener, question.route, r.principal->id, r.method, r.host, r.path,
-      r.raw_path, decision_.allow, decision_.policy, decision_.rule, decision_.reason, decision_.errors,
-      decision_.engine, decision_.policy_digest, false, decision_.eval_nanos, reads});
+  return writer_.append(audit::DecisionRecord{base::view(id),
+                                              question.now_micros,
+                                              r.listener,
+                                              question.route,
+                                              r.principal->id,
+                                              r.method,
+                                              r.host,
+                                              r.path,
+                                              r.raw_path,
+                                              decision_.allow,
+                                              decision_.policy,
+                                              decision_.rule,
+                                              decision_.reason,
+                                              decision_.errors,
+                                              decision_.engine,
+                                              decision_.policy_digest,
+                                              decision_.cached,
+                                              decision_.eval_nanos,
+                                              reads,
+                                              decision_.would_deny});
 }
 
 Answer Authorizer::check(const Question& question, base::UuidText& id, OpenDecision& open) {
@@ -97,7 +113,7 @@ Answer Authorizer::check(const Question& question, base::UuidText& id, OpenDecis
   duration_.observeMicros(decision_.eval_nanos / 1000);
   if (ticket == 0) return Refusal{503, "the decision could not be recorded"};
   open = OpenDecision(writer_, ticket);
-  if (!decision_.allow) return Refusal{decision_.status, std::string(decision_.public_reason)};
+  if (!decision_.allow) return Refusal{decision_.status, decision_.public_reason};
   return Permit();
 }
 

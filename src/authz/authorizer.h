@@ -88,7 +88,7 @@ class Authorizer {
   std::unique_ptr<policy::PolicyEvaluator> evaluator_;
   policy::AttributeReader reader_;
   policy::Decision decision_;
-  std::map<std::pair<std::string_view, std::string_view>, base::Counter*> counters_[2];  // views into the policy set
+  std::map<std::pair<std::string_view, std::string_view>, base::Counter*> counters_[4];  // views into the policy set
 };
 
 }  // namespace yett::authz

@@ -99,14 +99,14 @@ const char* Value::typeName() const {
   return "";
 }
 
-Result<Value> parse(std::string_view text, bool comments) {
+Result<Value> parse(std::string_view text, bool comments, int depth) {
   Json::CharReaderBuilder builder;
   Json::CharReaderBuilder::strictMode(&builder.settings_);
   builder["allowComments"] = comments;
   builder["strictRoot"] = false;
   builder["rejectDupKeys"] = true;
   builder["failIfExtra"] = true;
-  builder["stackLimit"] = 100;
+  builder["stackLimit"] = depth;
   const std::unique_ptr<Json::CharReader> reader(builder.newCharReader());
   Json::Value root;
   std::string errors;

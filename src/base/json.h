@@ -28,8 +28,9 @@ struct Value {
   const char* typeName() const;
 };
 
-/// Parses JSON, with // and /* */ comments where `comments` says so. Errors: "line 3: ...".
-Result<Value> parse(std::string_view text, bool comments);
+/// Parses JSON, with // and /* */ comments where `comments` says so, nested `depth` deep at the most. Errors: "line 3:
+/// ...".
+Result<Value> parse(std::string_view text, bool comments, int depth = 100);
 
 /// Appends `text` as a JSON string, quotes included. Bytes that are not UTF-8 become U+FFFD, so the output is always
 /// valid JSON; control characters are escaped, so it is always one line.

@@ -27,7 +27,8 @@ int check(const std::string& target) {
   size_t allows = 0;
   size_t denies = 0;
   for (const auto& engine : set->engines()) {
-    for (const auto& rule : engine.rules->rules()) ++(rule.allow ? allows : denies);
+    for (const auto& rule : engine.rules->rules()) ++(std::string_view(rule.effect) == "deny" ? denies : allows);
+    for (const auto& warning : engine.rules->warnings()) std::cerr << "yett: warning: policy " << warning << "\n";
   }
   std::cout << target << ": ok: " << what << allows << " allow and " << denies << " deny rules, policy digest "
             << set->digest().substr(0, 12) << "\n";

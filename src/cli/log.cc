@@ -46,6 +46,7 @@ std::string asJson(const audit::Row& row) {
       .flag("cached", row.cached)
       .field("eval_ns", row.eval_ns);
   w.raw("reads", row.reads.empty() ? "{}" : row.reads);
+  if (!row.would_deny.empty()) w.field("would_deny", row.would_deny);
   if (row.ended) {
     std::string outcome;
     json::ObjectWriter(outcome)

@@ -90,7 +90,8 @@ void readPolicy(ObjectReader& in, const std::string& file, Config& out) {
     EngineConfig& engine = out.engines.emplace_back();
     e.requiredText("name", engine.name);
     e.requiredText("type", engine.type);
-    if (!engine.type.empty() && engine.type != "lua") e.problem("type", "is `" + engine.type + "`, must be `lua`");
+    if (!engine.type.empty() && engine.type != "lua" && engine.type != "rules")
+      e.problem("type", "is `" + engine.type + "`, must be `lua` or `rules`");
     e.requiredText("path", engine.path);
     engine.path = base::relativeTo(file, engine.path);
     size_t role = 0;

@@ -1,12 +1,13 @@
-// The rule engine `lua`: rules matched natively, conditions run as Lua within the budget.
+// The rule engine `lua`: rules matched natively, conditions run as Lua within the budget, their results remembered.
 #pragma once
 
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
 #include "engine/policy_source.h"
-#include "engine/rule.h"
+#include "engine/rule_book.h"
 #include "policy/rule_engine.h"
 
 namespace yett::engine {
@@ -17,13 +18,19 @@ class LuaRuleSet final : public policy::RuleSet {
   static std::shared_ptr<const LuaRuleSet> load(PolicySource source, std::vector<std::string>& problems);
 
   const std::string& digest() const override { return source_.digest; }
-  std::vector<policy::RuleInfo> rules() const override;
-  Result<std::unique_ptr<policy::Evaluator>> makeEvaluator(const policy::Budget& budget) const override;
+  std::vector<policy::RuleInfo> rules() const override { return book_->infos(); }
+  std::vector<std::string> ownedHeaders() const override { return book_->ownedHeaders(); }
+  std::vector<std::string> warnings() const override;
+  Result<std::unique_ptr<policy::Evaluator>> makeEvaluator(const policy::EvaluatorOptions& options) const override;
+
+  const PolicySource& source() const { return source_; }
+  const RuleBook& book() const { return *book_; }
 
  private:
   explicit LuaRuleSet(PolicySource source) : source_(std::move(source)) {}
   PolicySource source_;
-  std::vector<Rule> rules_;  // denies before allows, each in bytewise order of (policy, rule)
+  std::set<std::string> code_files_;  // those that hold conditions: all that an evaluator needs
+  std::unique_ptr<const RuleBook> book_;
 };
 
 }  // namespace yett::engine

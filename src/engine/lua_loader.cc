@@ -5,8 +5,11 @@
 
 #include "base/json.h"
 #include "base/text.h"
+#include "engine/lua_fields.h"
 #include "engine/lua_freeze.h"
+#include "engine/lua_json.h"
 #include "engine/lua_sandbox.h"
+#include "engine/lua_values.h"
 #include "engine/rule_fields.h"
 
 namespace yett::engine {
@@ -18,60 +21,13 @@ const char kLibraries = 0;  // registry key: what `require` has loaded
 constexpr policy::Budget kLoadBudget{200'000'000, uint64_t{1} << 30};
 constexpr const char* kRuleType = "yett.rule";
 
-bool stringList(lua_State* L, int index, std::vector<std::string>& out) {
-  if (lua_type(L, index) == LUA_TSTRING) {
-    out.emplace_back(lua_tostring(L, index), lua_rawlen(L, index));
-    return true;
-  }
-  if (lua_type(L, index) != LUA_TTABLE) return false;
-  pushBehind(L, index);
-  const int list = lua_gettop(L);
-  const auto size = static_cast<lua_Integer>(lua_rawlen(L, list));
-  lua_Integer seen = 0;
-  for (lua_pushnil(L); lua_next(L, list) != 0; lua_pop(L, 1)) ++seen;
-  for (lua_Integer i = 1; i <= size; ++i) {
-    const bool text = lua_rawgeti(L, list, i) == LUA_TSTRING;
-    if (text) out.emplace_back(lua_tostring(L, -1), lua_rawlen(L, -1));
-    lua_pop(L, 1);
-    if (!text) break;
-  }
-  lua_settop(L, list - 1);
-  return seen == size && static_cast<lua_Integer>(out.size()) == size;
-}
-
-void pushJson(lua_State* L, const json::Value& value) {
-  luaL_checkstack(L, 4, "a document nested too deep");
-  switch (value.type) {
-    case json::Value::Type::kNull: lua_pushnil(L); return;
-    case json::Value::Type::kBool: lua_pushboolean(L, value.boolean); return;
-    case json::Value::Type::kInt: lua_pushinteger(L, value.integer); return;
-    case json::Value::Type::kDouble: lua_pushnumber(L, value.number); return;
-    case json::Value::Type::kString: lua_pushlstring(L, value.text.data(), value.text.size()); return;
-    case json::Value::Type::kArray:
-      lua_createtable(L, static_cast<int>(value.items.size()), 0);
-      for (size_t i = 0; i < value.items.size(); ++i) {
-        pushJson(L, value.items[i]);
-        lua_rawseti(L, -2, static_cast<lua_Integer>(i + 1));
-      }
-      return;
-    case json::Value::Type::kObject:
-      lua_createtable(L, 0, static_cast<int>(value.fields.size()));
-      for (const auto& [name, item] : value.fields) {
-        lua_pushlstring(L, name.data(), name.size());
-        pushJson(L, item);
-        lua_rawset(L, -3);
-      }
-      return;
-  }
-}
-
 }  // namespace
 
 LuaLoader& LuaLoader::of(lua_State* L) {
   lua_rawgetp(L, LUA_REGISTRYINDEX, &kLoader);
   auto* loader = static_cast<LuaLoader*>(lua_touserdata(L, -1));
   lua_pop(L, 1);
-  if (loader == nullptr) luaL_error(L, "policy, allow, deny, data and require are for loading only");
+  if (loader == nullptr) luaL_error(L, "policy, allow, deny, decide, data and require are for loading only");
   return *loader;
 }
 
@@ -108,7 +64,7 @@ int LuaLoader::onPolicyBody(lua_State* L) {
     if (index == nullptr || lua_type(L, -2) != LUA_TNUMBER) {
       const std::string key = lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : "an entry";
       self.problems_.push_back(self.at(L, 1) + ": policy `" + base::printable(name) + "`: `" + base::printable(key) +
-                               "` is no rule: write allow \"name\" { ... } or deny \"name\" { ... }");
+                               "` is no rule: write allow \"name\" { ... }, deny \"name\" { ... } or decide(...)");
       continue;
     }
     self.rules_[static_cast<size_t>(*index)].policy = name;
@@ -133,79 +89,51 @@ int LuaLoader::onRule(lua_State* L) {
 int LuaLoader::onRuleBody(lua_State* L) {
   LuaLoader& self = of(L);
   luaL_checktype(L, 1, LUA_TTABLE);
-  Rule rule;
-  rule.allow = lua_toboolean(L, lua_upvalueindex(1)) != 0;
-  rule.name = lua_tostring(L, lua_upvalueindex(2));
-  const std::string position = lua_tostring(L, lua_upvalueindex(3));
-  const auto colon = position.rfind(':');
-  rule.file = position.substr(0, colon);
-  rule.line = std::atoi(position.c_str() + colon + 1);
-  self.readRule(L, rule);
-  auto* index = static_cast<int*>(lua_newuserdatauv(L, sizeof(int), 0));
-  *index = static_cast<int>(self.rules_.size());
-  luaL_setmetatable(L, kRuleType);
-  self.rules_.push_back(std::move(rule));
-  self.in_policy_.push_back(false);
+  {
+    Rule rule;
+    rule.kind = lua_toboolean(L, lua_upvalueindex(1)) != 0 ? Rule::Kind::kAllow : Rule::Kind::kDeny;
+    rule.name = lua_tostring(L, lua_upvalueindex(2));
+    place(rule, lua_tostring(L, lua_upvalueindex(3)));
+    lua_settop(L, 1);
+    readRuleTable(L, rule, self.conditions_, [&](const std::string& what) { self.problem(rule, what); });
+    self.take(L, std::move(rule));
+  }
   return 1;
 }
 
-void LuaLoader::readRule(lua_State* L, Rule& rule) {
-  pushBehind(L, 1);
-  lua_replace(L, 1);
-  std::vector<std::string> fields;
-  for (lua_pushnil(L); lua_next(L, 1) != 0; lua_pop(L, 1)) {
-    if (lua_type(L, -2) == LUA_TSTRING) fields.emplace_back(lua_tostring(L, -2));
-    else problem(rule, "has an entry without a name");
+// decide(function(r) ... end), decide("name", function(r) ... end)
+int LuaLoader::onDecide(lua_State* L) {
+  LuaLoader& self = of(L);
+  const bool named = lua_gettop(L) == 2 && lua_type(L, 1) == LUA_TSTRING && lua_rawlen(L, 1) > 0;
+  if (lua_type(L, named ? 2 : 1) != LUA_TFUNCTION || lua_gettop(L) != (named ? 2 : 1))
+    return luaL_error(L, "write decide(function(r) ... end) or decide(\"name\", function(r) ... end)");
+  {
+    Rule rule;
+    rule.kind = Rule::Kind::kDecide;
+    rule.name = named ? lua_tostring(L, 1) : "decide";
+    place(rule, self.at(L, 1));
+    lua_settop(L, named ? 2 : 1);
+    rule.condition = static_cast<int>(self.conditions_.size());
+    self.conditions_.push_back(luaL_ref(L, LUA_REGISTRYINDEX));
+    self.take(L, std::move(rule));
   }
-  std::sort(fields.begin(), fields.end());
-  for (const auto& field : fields) {
-    lua_getfield(L, 1, field.c_str());
-    readField(L, rule, field);
-    lua_pop(L, 1);
-  }
-  if (auto ok = checkRule(rule); !ok) problem(rule, ok.error().message);
+  return 1;
 }
 
-void LuaLoader::readField(lua_State* L, Rule& rule, const std::string& field) {
-  const auto& known = ruleFieldNames();
-  const int value = lua_gettop(L);
-  const std::string type = luaL_typename(L, value);
-  const auto fail = [&](const std::string& what) { problem(rule, "`" + field + "` " + what); };
-  if (std::find(known.begin(), known.end(), field) == known.end()) {
-    return problem(rule, "unknown field `" + base::printable(field) + "`" + base::didYouMean(field, known));
-  }
-  if (field == "when") {
-    if (lua_type(L, value) != LUA_TFUNCTION) return fail("is a " + type + ", must be a function");
-    lua_pushvalue(L, value);
-    rule.condition = static_cast<int>(conditions_.size());
-    conditions_.push_back(luaL_ref(L, LUA_REGISTRYINDEX));
-  } else if (field == "reason" || field == "public_reason") {
-    if (lua_type(L, value) != LUA_TSTRING) return fail("is a " + type + ", must be a string");
-    if (auto ok = setText(rule, field, lua_tostring(L, value)); !ok) problem(rule, ok.error().message);
-  } else if (field == "status") {
-    if (!lua_isinteger(L, value)) return fail("is a " + type + ", must be a whole number");
-    if (auto ok = setStatus(rule, lua_tointeger(L, value)); !ok) problem(rule, ok.error().message);
-  } else if (field == "header") {
-    if (lua_type(L, value) != LUA_TTABLE)
-      return fail("is a " + type + ", must be a table: header = { [\"x-name\"] = \"value\" }");
-    pushBehind(L, value);
-    const int fields = lua_gettop(L);
-    for (lua_pushnil(L); lua_next(L, fields) != 0; lua_pop(L, 1)) {
-      std::vector<std::string> values;
-      if (lua_type(L, -2) != LUA_TSTRING || !stringList(L, lua_gettop(L), values)) {
-        fail("must give a string or a list of strings for each name");
-      } else if (auto ok = addHeaderMatcher(rule, lua_tostring(L, -2), values); !ok) {
-        fail(ok.error().message);
-      }
-    }
-    lua_settop(L, value);
-    if (rule.headers.empty()) fail("names no header, which would match everything");
-    std::sort(rule.headers.begin(), rule.headers.end(), [](const auto& a, const auto& b) { return a.name < b.name; });
-  } else {
-    std::vector<std::string> values;
-    if (!stringList(L, value, values)) return fail("is a " + type + ", must be a string or a list of strings");
-    if (auto ok = setMatcher(rule, field, values); !ok) fail(ok.error().message);
-  }
+void LuaLoader::place(Rule& rule, const std::string& position) {
+  const auto colon = position.rfind(':');
+  rule.file = position.substr(0, colon);
+  rule.line = std::atoi(position.c_str() + colon + 1);
+}
+
+// Leaves a value that stands for the rule on the stack.
+void LuaLoader::take(lua_State* L, Rule rule) {
+  if (rule.condition >= 0) code_files_.insert(file_);
+  auto* index = static_cast<int*>(lua_newuserdatauv(L, sizeof(int), 0));
+  *index = static_cast<int>(rules_.size());
+  luaL_setmetatable(L, kRuleType);
+  rules_.push_back(std::move(rule));
+  in_policy_.push_back(false);
 }
 
 int LuaLoader::onData(lua_State* L) {
@@ -269,6 +197,7 @@ void LuaLoader::pushEnvironment(lua_State* L) {
 
 void LuaLoader::loadFile(const std::string& name) {
   const std::string& text = source_.files.at(name);
+  file_ = name;
   auto ran = state_.run([&](lua_State* L) {
     if (luaL_loadbufferx(L, text.data(), text.size(), ("@" + name).c_str(), "t") != LUA_OK) lua_error(L);
     pushEnvironment(L);
@@ -280,22 +209,15 @@ void LuaLoader::loadFile(const std::string& name) {
   problems_.push_back(what.starts_with(name + ":") ? what : name + ": " + what);
 }
 
-void LuaLoader::checkNames() {
-  std::map<std::pair<std::string, std::string>, const Rule*> seen;
+// A rule that no policy holds has no name to be found by; the others' names must be unique.
+void LuaLoader::checkPolicies() {
   for (size_t i = 0; i < rules_.size(); ++i) {
-    const Rule& rule = rules_[i];
-    if (!in_policy_[i]) {
-      problem(rule, "stands in no policy: put it into policy \"name\" { ... }");
-      continue;
-    }
-    const auto [first, fresh] = seen.try_emplace({rule.policy, rule.name}, &rule);
-    if (!fresh)
-      problem(rule, "the policy `" + base::printable(rule.policy) + "` has a rule of this name already, at " +
-                        first->second->position());
+    if (!in_policy_[i]) problem(rules_[i], "stands in no policy: put it into policy \"name\" { ... }");
   }
+  if (std::find(in_policy_.begin(), in_policy_.end(), false) == in_policy_.end()) checkNames(rules_, problems_);
 }
 
-void LuaLoader::load() {
+void LuaLoader::load(const std::set<std::string>* only) {
   state_.begin(kLoadBudget, LuaState::Purpose::kLoad);
   auto prepared = state_.run([&](lua_State* L) {
     lua_pushlightuserdata(L, this);
@@ -306,25 +228,23 @@ void LuaLoader::load() {
     lua_pop(L, 1);
     lua_newtable(L);
     openSandbox(L);
-    const luaL_Reg own[] = {{"policy", onPolicy}, {"data", onData}, {"require", onRequire}, {nullptr, nullptr}};
+    const luaL_Reg own[] = {
+        {"policy", onPolicy}, {"decide", onDecide}, {"data", onData}, {"require", onRequire}, {nullptr, nullptr}};
     luaL_setfuncs(L, own, 0);
     for (const bool allow : {true, false}) {
       lua_pushboolean(L, allow);
       lua_pushcclosure(L, onRule, 1);
       lua_setfield(L, -2, allow ? "allow" : "deny");
     }
-    for (const char* word : {"anyone", "authenticated"}) {
-      lua_pushstring(L, word);
-      lua_setfield(L, -2, word);
-    }
+    openValues(L);
     lua_rawsetp(L, LUA_REGISTRYINDEX, &kBase);
   });
   if (!prepared) problems_.push_back(prepared.error().message);
   for (const auto& [name, text] : source_.files) {
-    if (PolicySource::isPolicyFile(name)) loadFile(name);
+    if (PolicySource::isPolicyFile(name) && (only == nullptr || only->contains(name))) loadFile(name);
   }
-  checkNames();
-  if (policies_ == 0 && problems_.empty())
+  checkPolicies();
+  if (policies_ == 0 && problems_.empty() && only == nullptr)
     problems_.push_back(source_.directory + ": holds no policy: a set without one is refused");
   for (const auto& rule : rules_) {
     if (rule.condition < 0) continue;
@@ -337,6 +257,7 @@ void LuaLoader::load() {
   }
   auto sealed = state_.run([](lua_State* L) {
     sealGlobals(L);
+    valuesLoaded(L);
     lua_pushnil(L);
     lua_rawsetp(L, LUA_REGISTRYINDEX, &kLoader);
   });

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -16,11 +17,14 @@ class LuaLoader {
  public:
   LuaLoader(const PolicySource& source, LuaState& state) : source_(source), state_(state) {}
   /// REQUIRES: called once.
-  void load();
+  /// `only`: nothing but these files, for an evaluator; null for all.
+  void load(const std::set<std::string>* only);
 
   std::vector<Rule>& rules() { return rules_; }
   /// Registry references of the `when` functions; Rule::condition is an index into it.
   const std::vector<int>& conditions() const { return conditions_; }
+  /// The policy files that hold conditions.
+  const std::set<std::string>& codeFiles() const { return code_files_; }
   const std::vector<std::string>& problems() const { return problems_; }
 
  private:
@@ -29,15 +33,16 @@ class LuaLoader {
   static int onPolicyBody(lua_State* L);
   static int onRule(lua_State* L);
   static int onRuleBody(lua_State* L);
+  static int onDecide(lua_State* L);
   static int onData(lua_State* L);
   static int onRequire(lua_State* L);
 
   void loadFile(const std::string& name);
   void pushEnvironment(lua_State* L);
-  void readRule(lua_State* L, Rule& rule);
-  void readField(lua_State* L, Rule& rule, const std::string& field);
+  static void place(Rule& rule, const std::string& position);
+  void take(lua_State* L, Rule rule);
   void problem(const Rule& rule, const std::string& what);
-  void checkNames();
+  void checkPolicies();
   std::string at(lua_State* L, int level) const;
 
   const PolicySource& source_;
@@ -46,6 +51,8 @@ class LuaLoader {
   std::vector<bool> in_policy_;
   std::vector<int> conditions_;
   std::vector<std::string> problems_;
+  std::set<std::string> code_files_;
+  std::string file_;  // that is being loaded
   int policies_ = 0;
   bool loading_library_ = false;
 };

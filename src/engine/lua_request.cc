@@ -5,6 +5,8 @@
 #include <vector>
 
 #include "base/text.h"
+#include "engine/lua_freeze.h"
+#include "engine/lua_json.h"
 #include "engine/lua_state.h"
 #include "policy/attribute_reader.h"
 
@@ -14,7 +16,19 @@ namespace {
 using policy::Attr;
 using policy::AttributeReader;
 
-enum class Group : int { kRoot, kHeader, kQuery, kParams, kPrincipal, kSource, kDestination, kTls, kCount };
+enum class Group : int {
+  kRoot,
+  kHeader,
+  kQuery,
+  kParams,
+  kPrincipal,
+  kSource,
+  kDestination,
+  kTls,
+  kGrpc,
+  kBody,
+  kCount
+};
 
 struct Handle {
   AttributeReader** reader;
@@ -46,10 +60,15 @@ constexpr Field kFields[] = {
     {Group::kTls, "version", Attr::kTlsVersion},
     {Group::kTls, "cipher", Attr::kTlsCipher},
     {Group::kTls, "sni", Attr::kTlsSni},
+    {Group::kGrpc, "service", Attr::kGrpcService},
+    {Group::kGrpc, "method", Attr::kGrpcMethod},
+    {Group::kBody, "complete", Attr::kBodyComplete},
+    {Group::kBody, "size", Attr::kBodySize},
+    {Group::kBody, "json", Attr::kBodyJson},
 };
 
-constexpr std::string_view kGroupNames[] = {"",          "header", "query",       "params",
-                                            "principal", "source", "destination", "tls"};
+constexpr std::string_view kGroupNames[] = {"",       "header",      "query", "params", "principal",
+                                            "source", "destination", "tls",   "grpc",   "body"};
 
 Handle& handleAt(lua_State* L, int index) {
   return *static_cast<Handle*>(luaL_checkudata(L, index, "yett.request"));
@@ -111,10 +130,10 @@ int headersMethod(lua_State* L) {
   const Handle& handle = handleAt(L, 1);
   const std::string_view key = keyAt(L);
   AttributeReader& reader = **handle.reader;
-  const auto count = reader.read(Attr::kHeaderList, key);
+  policy::AttrValue count;
+  const auto& values = reader.readList(key, count);
   if (count.state == policy::AttrValue::State::kRefused)
     refuse(L, describe(Group::kHeader, key) + std::string(count.text));
-  const auto& values = reader.readList(key);
   lua_createtable(L, static_cast<int>(values.size()), 0);
   for (size_t i = 0; i < values.size(); ++i) {
     lua_pushlstring(L, values[i].data(), values[i].size());
@@ -143,8 +162,19 @@ int index(lua_State* L) {
     if (value.state != policy::AttrValue::State::kAbsent) refuse(L, what + std::string(value.text));
     refuse(L, what + "is absent: ask with has() or optional()");
   }
-  if (value.is_number) lua_pushinteger(L, value.number);
-  else lua_pushlstring(L, value.text.data(), value.text.size());
+  switch (value.type) {
+    case policy::AttrValue::Type::kText: lua_pushlstring(L, value.text.data(), value.text.size()); break;
+    case policy::AttrValue::Type::kNumber: lua_pushinteger(L, value.number); break;
+    case policy::AttrValue::Type::kFlag: lua_pushboolean(L, value.number != 0); break;
+    case policy::AttrValue::Type::kJson: {
+      // A document of its own each time: what one condition gets, no other can have seen.
+      LuaState::of(L).charge(10 + value.text.size() / 4);
+      Freezer freezer(L);
+      pushJson(L, (*handle.reader)->bodyJson());
+      freezer.value("the body", true);
+      break;
+    }
+  }
   return 1;
 }
 

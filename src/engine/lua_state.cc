@@ -23,21 +23,35 @@ int64_t cpuNanos() {
   return now.tv_sec * 1'000'000'000 + now.tv_nsec;
 }
 
-int runBody(lua_State* L) {
-  const auto* body = static_cast<const std::function<void(lua_State*)>*>(lua_touserdata(L, 1));
-  lua_settop(L, 0);
-  (*body)(L);
-  return 0;
-}
+constexpr size_t kShortString = 40 + 64;  // LUAI_MAXSHORTLEN and a generous header: interned, so maybe there already
+constexpr uint64_t kMostRaw = 64 << 20;
 
 }  // namespace
 
+int LuaState::runBody(lua_State* L) {
+  const Call call = *static_cast<Call*>(lua_touserdata(L, 1));
+  lua_settop(L, 0);
+  call.body(L, call.at);
+  return 0;
+}
+
 LuaState::LuaState() {
+  birth_ = Birth::kState;
   state_ = lua_newstate(&LuaState::allocate, this);
+  birth_ = Birth::kOff;
   if (state_ == nullptr) std::abort();
   *static_cast<LuaState**>(lua_getextraspace(state_)) = this;
   lua_atpanic(state_, [](lua_State*) -> int { std::abort(); });
   lua_gc(state_, LUA_GCSTOP);
+  calibrate();
+}
+
+// Learns the size of a call record: what the first call asks for.
+void LuaState::calibrate() {
+  birth_ = Birth::kCall;
+  lua_pushcfunction(state_, [](lua_State*) { return 0; });
+  lua_call(state_, 0, 0);
+  birth_ = Birth::kOff;
 }
 
 LuaState::~LuaState() {
@@ -56,6 +70,7 @@ void* LuaState::allocate(void* self, void* block, size_t old_size, size_t new_si
     std::free(block);
     return nullptr;
   }
+  if (state.birth_ != Birth::kOff) return state.allocateAtBirth(block, old_size, new_size);
   // For a new object, old_size is its type (lua_Alloc in the manual).
   if (block == nullptr && old_size == LUA_TSTRING && new_size > kLongestString + 64 && state.running_ &&
       state.purpose_ == Purpose::kDecide) {
@@ -64,23 +79,65 @@ void* LuaState::allocate(void* self, void* block, size_t old_size, size_t new_si
   }
   const size_t grown = block == nullptr ? new_size : new_size > old_size ? new_size - old_size : 0;
   if (state.running_ && grown > 0) {
-    state.allocated_ += grown;
+    state.raw_ += grown;
+    if (state.counts(block, old_size, new_size)) state.allocated_ += grown;
     if (state.allocated_ > state.budget_.memory_bytes) {
       state.over_memory_ = true;
       state.arm();
-      if (state.allocated_ > state.budget_.memory_bytes * kHardCapFactor && !state.aborted_) return nullptr;
+    }
+    if (state.raw_ > state.budget_.memory_bytes * kHardCapFactor + kMostRaw && !state.aborted_) {
+      state.over_memory_ = true;
+      state.arm();
+      return nullptr;
     }
   }
   state.garbage_ += grown;
-  return std::realloc(block, new_size);
+  void** moved = block == nullptr               ? nullptr
+                 : block == state.stack_        ? &state.stack_
+                 : block == state.string_table_ ? &state.string_table_
+                                                : nullptr;
+  void* out = std::realloc(block, new_size);
+  if (moved != nullptr && out != nullptr) *moved = out;
+  return out;
+}
+
+// lua_newstate asks for the state, its stack, the registry with its two slots and the table of strings; the first call
+// for its record. A build of Lua that does otherwise would only count more than it needs to.
+void* LuaState::allocateAtBirth(void* block, size_t old_size, size_t new_size) {
+  const bool array = block == nullptr && old_size == 0;
+  const bool table = block != nullptr && block == string_table_;
+  void* out = std::realloc(block, new_size);
+  if (birth_ == Birth::kCall) {
+    if (array) call_size_ = new_size;
+  } else if (array && stack_ == nullptr && new_size >= LUA_MINSTACK * 2 * sizeof(void*) * 2) {
+    if (new_size != sizeof(void*) * 128) stack_ = out;
+  } else if (array && new_size == sizeof(void*) * 128) {
+    string_table_ = out;
+  } else if (table) {
+    string_table_ = out;
+  }
+  return out;
+}
+
+// Whether an allocation happens in every state that runs the same: strings that are short may be there already, and the
+// stack, the call records and the table of strings may have grown before.
+bool LuaState::counts(const void* block, size_t old_size, size_t new_size) const {
+  if (block != nullptr) return block != stack_ && block != string_table_;
+  if (old_size == LUA_TSTRING) return new_size > kShortString;
+  return old_size != 0 || new_size != call_size_;
 }
 
 void LuaState::arm() {
   lua_sethook(state_, &LuaState::onCount, LUA_MASKCOUNT, 1);
 }
 
-void LuaState::onCount(lua_State* L, lua_Debug*) {
+void LuaState::onCount(lua_State* L, lua_Debug* event) {
   LuaState& state = of(L);
+  if (event->event == LUA_HOOKLINE) {
+    lua_getinfo(L, "S", event);
+    if (!state.aborted_) state.lines_(event->short_src, event->currentline);
+    return;
+  }
   state.reraise();
   state.instructions_ += state.step_;
   state.checkBudget();
@@ -133,20 +190,34 @@ void LuaState::begin(const policy::Budget& budget, Purpose purpose) {
   budget_ = budget;
   purpose_ = purpose;
   step_ = std::clamp<uint64_t>(budget.instructions / 4, 1, kCount);
-  instructions_ = allocated_ = 0;
+  instructions_ = allocated_ = raw_ = 0;
   deadline_ = 0;
   over_memory_ = over_string_ = over_budget_ = false;
 }
 
-Status LuaState::run(const std::function<void(lua_State*)>& body) {
+bool LuaState::chargeRun(uint64_t instructions, uint64_t allocated) {
+  if (instructions_ + instructions >= budget_.instructions || allocated_ + allocated > budget_.memory_bytes)
+    return false;
+  instructions_ += instructions;
+  allocated_ += allocated;
+  return true;
+}
+
+void LuaState::watchLines(LineSink sink) {
+  lines_ = std::move(sink);
+}
+
+Status LuaState::runAny(void (*body)(lua_State*, void*), void* at) {
+  Call call{body, at};
   aborted_ = false;
   instructions_ += kRunCost;
   const int top = lua_gettop(state_);
-  lua_sethook(state_, &LuaState::onCount, LUA_MASKCOUNT, static_cast<int>(step_));
+  lua_sethook(state_, &LuaState::onCount, lines_ ? LUA_MASKCOUNT | LUA_MASKLINE : LUA_MASKCOUNT,
+              static_cast<int>(step_));
   running_ = true;
   // Light C function and light userdata: these two pushes allocate nothing, so they cannot fail outside protection.
   lua_pushcfunction(state_, &runBody);
-  lua_pushlightuserdata(state_, const_cast<std::function<void(lua_State*)>*>(&body));
+  lua_pushlightuserdata(state_, &call);
   const int status = lua_pcall(state_, 1, 0, 0);
   running_ = false;
   lua_sethook(state_, nullptr, 0, 0);

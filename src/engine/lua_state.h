@@ -7,6 +7,8 @@
 #include <cstdint>
 #include <functional>
 #include <string>
+#include <type_traits>
+#include <vector>
 
 #include "base/result.h"
 #include "policy/rule_engine.h"
@@ -28,8 +30,12 @@ class LuaState {
   };
   /// Begins a decision (or a load): the runs that follow share this budget.
   void begin(const policy::Budget& budget, Purpose purpose);
-  /// Runs `body` protected; an error, or the end of the budget, comes back as text. Leaves the stack as it was.
-  Status run(const std::function<void(lua_State*)>& body);
+  /// Runs `body(lua_State*)` protected; an error, or the end of the budget, comes back as text. Leaves the stack as it
+  /// was.
+  template <typename Body>
+  Status run(Body&& body) {
+    return runAny([](lua_State* L, void* at) { (*static_cast<std::remove_reference_t<Body>*>(at))(L); }, &body);
+  }
 
   lua_State* native() { return state_; }
   static LuaState& of(lua_State* L);
@@ -42,11 +48,27 @@ class LuaState {
   bool overBudget() const { return over_budget_; }
   /// Raises the abort again where there is one: for what catches errors.
   void reraise();
-  /// What the runs since begin() have cost.
+  /// What the runs since begin() have cost. The same run costs the same in every state, whatever it did before.
   uint64_t instructions() const { return instructions_; }
   uint64_t allocated() const { return allocated_; }
+  /// Charges what a run has cost before, in place of the run. False, and nothing charged, where it would not have ended
+  /// within the budget.
+  bool chargeRun(uint64_t instructions, uint64_t allocated);
+
+  /// Calls back for every line that runs (null: for none): coverage and explanations, off the hot path.
+  using LineSink = std::function<void(const char* file, int line)>;
+  void watchLines(LineSink sink);
 
  private:
+  struct Call {
+    void (*body)(lua_State*, void*);
+    void* at;
+  };
+  static int runBody(lua_State* L);
+  Status runAny(void (*body)(lua_State*, void*), void* at);
+  void calibrate();
+  bool counts(const void* block, size_t old_size, size_t new_size) const;
+  void* allocateAtBirth(void* block, size_t old_size, size_t new_size);
   static void* allocate(void* self, void* block, size_t old_size, size_t new_size);
   static void onCount(lua_State* L, lua_Debug*);
   void arm();
@@ -58,7 +80,8 @@ class LuaState {
   policy::Budget budget_;
   uint64_t instructions_ = 0;
   uint64_t step_ = 0;
-  uint64_t allocated_ = 0;  // bytes asked for in this run, freed or not
+  uint64_t allocated_ = 0;  // bytes asked for since begin(), freed or not; only what is the same in every state
+  uint64_t raw_ = 0;        // all of them
   uint64_t garbage_ = 0;    // bytes asked for since the collector last worked
   int64_t deadline_ = 0;    // steady nanoseconds
   bool running_ = false;
@@ -68,6 +91,14 @@ class LuaState {
   bool aborted_ = false;
   bool over_budget_ = false;
   std::string why_;
+  LineSink lines_;
+
+  // What grows with a state's history, and is not counted: its stack, its table of strings, its call records.
+  enum class Birth : uint8_t { kOff, kState, kCall } birth_ = Birth::kOff;
+  std::vector<size_t> birth_sizes_;
+  void* stack_ = nullptr;
+  void* string_table_ = nullptr;
+  size_t call_size_ = 0;
 };
 
 }  // namespace yett::engine

@@ -1,72 +1,85 @@
 #include "engine/rule.h"
 
 #include <algorithm>
-
-#include "base/text.h"
-#include "identity/spiffe_id.h"
+#include <tuple>
 
 namespace yett::engine {
-
-Result<PrincipalMatcher> PrincipalMatcher::parse(std::string_view text) {
-  PrincipalMatcher out;
-  const std::string shown = "`" + base::printable(text) + "`";
-  if (!text.starts_with("spiffe://"))
-    return Error{shown +
-                 " is not a SPIFFE ID pattern: write `spiffe://trust.domain/path`, `authenticated` or `anyone`"};
-  const auto rest = text.substr(9);
-  const auto slash = std::min(rest.find('/'), rest.size());
-  out.trust_domain = rest.substr(0, slash);
-  if (!identity::isTrustDomain(out.trust_domain))
-    return Error{shown + ": the trust domain must be literal: a-z, 0-9, `.`, `-`, `_`"};
-  if (slash == rest.size())
-    return Error{shown + " names a trust domain and no workload: for all of it write `" + std::string(text) + "/**`"};
-  auto path = target::SegmentPattern::parseExact(rest.substr(slash));
-  if (!path) return std::move(path).error().within(shown);
-  if (rest.ends_with('/')) return Error{shown + " ends with `/`, which no SPIFFE ID does"};
-  out.path = std::move(path).value();
-  return out;
-}
-
-bool PrincipalMatcher::matches(const identity::Principal& principal) const {
-  if (kind == Kind::kAnyone) return true;
-  if (principal.anonymous()) return false;
-  return kind == Kind::kAuthenticated || (principal.trust_domain == trust_domain && path.matches(principal.path));
-}
-
 namespace {
 
-bool matchesMethod(const Rule& rule, std::string_view method) {
-  return std::any_of(rule.methods.begin(), rule.methods.end(), [&](const std::string& wanted) {
-    return wanted == method || (!rule.allow && wanted == "GET" && method == "HEAD");
-  });
-}
+// One way of reading for the matchers of a rule and the other for their twins.
+class Reading {
+ public:
+  Reading(const Matchers& list, policy::AttributeReader& reader, bool deny, bool twins, const char** failed)
+      : list_(list), reader_(reader), deny_(deny), twins_(twins), failed_(failed) {}
 
-bool matchesHeader(const Rule& rule, const HeaderMatcher& matcher, const policy::CheckRequest& request) {
-  size_t sent = 0;
-  bool any = false;
-  for (const auto& header : request.headers) {
-    if (header.name != matcher.name) continue;
-    ++sent;
-    if (std::find(matcher.values.begin(), matcher.values.end(), header.value) != matcher.values.end()) any = true;
+  bool all(const target::SegmentPattern*& path) {
+    const policy::CheckRequest& r = reader_.request();
+    const bool loose = deny_ != twins_;
+    if (!list_.methods.empty() && !holds("method", matchMethod(list_.methods, r.method, loose))) return false;
+    if (!list_.paths.empty() && !holds("path", matchPath(list_.paths, r.path, loose, path))) return false;
+    if (!list_.principals.empty() && !holds("principal", matchPrincipal(list_.principals, *r.principal))) return false;
+    if (!list_.hosts.empty() && !holds("host", matchHost(list_.hosts, r.host))) return false;
+    if (!list_.sources.empty() && !holds("source", matchSource(list_.sources, r.source))) return false;
+    if (!list_.grpcs.empty() && !holds("grpc", matchGrpc(list_.grpcs, reader_, loose))) return false;
+    return std::all_of(list_.headers.begin(), list_.headers.end(),
+                       [&](const auto& h) { return holds("header", matchHeader(h, reader_, loose)); }) &&
+           std::all_of(list_.queries.begin(), list_.queries.end(),
+                       [&](const auto& q) { return holds("query", matchQuery(q, reader_, loose)); });
   }
-  return any && (sent == 1 || !rule.allow);
-}
 
-template <typename List, typename Match>
-bool emptyOrAny(const List& list, Match match) {
-  return list.empty() || std::any_of(list.begin(), list.end(), match);
-}
+ private:
+  bool holds(const char* what, Match match) {
+    bool out = false;
+    switch (match) {
+      case Match::kYes: out = !twins_; break;
+      case Match::kNo: out = twins_; break;
+      case Match::kNoOfMany: out = twins_ && deny_; break;
+      case Match::kAbsent: out = twins_ && deny_; break;
+      case Match::kError: out = deny_; break;
+    }
+    if (!out && failed_ != nullptr) *failed_ = what;
+    return out;
+  }
+  const Matchers& list_;
+  policy::AttributeReader& reader_;
+  const bool deny_;
+  const bool twins_;
+  const char** failed_;
+};
+
+constexpr std::pair<const char*, const char*> kTwins[] = {
+    {"principal", "not_principal"}, {"method", "not_method"}, {"host", "not_host"},     {"path", "not_path"},
+    {"header", "not_header"},       {"query", "not_query"},   {"source", "not_source"}, {"grpc", "not_grpc"}};
 
 }  // namespace
 
-bool Rule::matches(const policy::CheckRequest& request, const target::SegmentPattern*& path) const {
+bool Rule::conditional() const {
+  return condition >= 0 || unwanted != nullptr || !wanted.headers.empty() || !wanted.queries.empty() ||
+         !wanted.grpcs.empty();
+}
+
+bool matches(const Rule& rule, policy::AttributeReader& reader, const target::SegmentPattern*& path,
+             const char** failed) {
   path = nullptr;
-  if (!methods.empty() && !matchesMethod(*this, request.method)) return false;
-  if (!emptyOrAny(paths, [&](const auto& p) { return p.matches(request.path, !allow) && (path = &p); })) return false;
-  if (!emptyOrAny(principals, [&](const auto& p) { return p.matches(*request.principal); })) return false;
-  if (!emptyOrAny(hosts, [&](const auto& h) { return h.matches(request.host); })) return false;
-  if (!emptyOrAny(sources, [&](const auto& s) { return s.contains(request.source); })) return false;
-  return std::all_of(headers.begin(), headers.end(), [&](const auto& h) { return matchesHeader(*this, h, request); });
+  if (!Reading(rule.wanted, reader, rule.deny(), false, failed).all(path)) return false;
+  const target::SegmentPattern* ignored = nullptr;
+  if (rule.unwanted == nullptr || Reading(*rule.unwanted, reader, rule.deny(), true, failed).all(ignored)) return true;
+  if (failed == nullptr) return false;
+  for (const auto& [name, twin] : kTwins) {
+    if (std::string_view(*failed) == name) *failed = twin;
+  }
+  return false;
+}
+
+bool evaluatedBefore(const Rule& a, const Rule& b) {
+  const bool allow_a = a.allow();
+  const bool allow_b = b.allow();
+  return std::tie(allow_a, a.policy, a.name) < std::tie(allow_b, b.policy, b.name);
+}
+
+policy::RuleInfo infoOf(const Rule& rule) {
+  const char* effect = rule.allow() ? "allow" : rule.kind == Rule::Kind::kDecide ? "decide" : "deny";
+  return {rule.policy, rule.name, effect, rule.position(), rule.audit_only};
 }
 
 }  // namespace yett::engine

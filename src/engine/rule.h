@@ -1,59 +1,56 @@
-// A rule's matchers in native form, whatever language wrote them. Immutable after load; any thread.
+// One rule in native form, whatever language wrote it. Immutable after load; any thread.
 #pragma once
 
+#include <memory>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
-#include "policy/check_request.h"
-#include "target/cidr.h"
-#include "target/host.h"
-#include "target/segment_pattern.h"
+#include "engine/matchers.h"
+#include "policy/decision.h"
+#include "policy/rule_engine.h"
 
 namespace yett::engine {
 
-/// Which callers a rule means. No pattern matches an anonymous caller.
-struct PrincipalMatcher {
-  enum class Kind { kAnyone, kAuthenticated, kPattern };
-  Kind kind = Kind::kPattern;
-  std::string trust_domain;
-  target::SegmentPattern path;
-
-  /// "spiffe://trust.domain/segments": the domain is literal, the path a segment pattern.
-  static Result<PrincipalMatcher> parse(std::string_view text);
-  bool matches(const identity::Principal& principal) const;
-};
-
-struct HeaderMatcher {
-  std::string name;  ///< lower case
-  std::vector<std::string> values;
-};
-
-/// An empty list matches everything; else one of it must match. All that are set must.
 struct Rule {
+  enum class Kind : uint8_t {
+    kDeny,
+    kDecide,  ///< a program: may permit, refuse or abstain
+    kAllow,
+  };
   std::string policy;
   std::string name;
-  bool allow = false;
-  std::string file;
+  Kind kind = Kind::kDeny;
+  bool audit_only = false;  ///< of a deny: recorded, changes nothing
+  int status = 403;
   int line = 0;
-
-  std::vector<PrincipalMatcher> principals;
-  std::vector<std::string> methods;
-  std::vector<target::HostPattern> hosts;
-  std::vector<target::SegmentPattern> paths;
-  std::vector<HeaderMatcher> headers;
-  std::vector<target::Cidr> sources;
-
-  int condition = -1;  ///< index of its `when`, or -1
+  int condition = -1;       ///< which `when` or program of its engine, or -1
+  int64_t ttl_seconds = 0;  ///< 0: results that depend on the time are not remembered
+  std::string file;
   std::string reason;
   std::string public_reason;
-  int status = 403;
+  Matchers wanted;
+  std::unique_ptr<Matchers> unwanted;  ///< the `not_` twins; null for none
+  std::unique_ptr<policy::Obligations> obligations;
 
-  /// Natively, without any code. A deny reads loosely where an allow reads narrowly: GET denies HEAD, a trailing slash
-  /// is ignored, any value of a header will do. `path` is the pattern that matched, for its captures.
-  bool matches(const policy::CheckRequest& request, const target::SegmentPattern*& path) const;
+  bool allow() const { return kind == Kind::kAllow; }
+  bool deny() const { return kind == Kind::kDeny; }
   std::string position() const { return file + ":" + std::to_string(line); }
+  /// Whether anything but its principal, method, path, host and source has a say.
+  bool conditional() const;
 };
+
+/// Natively, without any code; the obvious way, matcher by matcher. An allow is read narrowly: every matcher must be
+/// certain. A deny is read widely: a doubt is a match. A `not_` twin is read the other way round, and an absent value
+/// is in doubt for it. `path` is the pattern that matched, for its captures. `failed`, where not null, gets the name of
+/// the first matcher that failed.
+bool matches(const Rule& rule, policy::AttributeReader& reader, const target::SegmentPattern*& path,
+             const char** failed = nullptr);
+
+/// The order of evaluation: denies and programs, then allows; each by (policy, name) bytewise.
+bool evaluatedBefore(const Rule& a, const Rule& b);
+
+/// How rules appear in lists.
+policy::RuleInfo infoOf(const Rule& rule);
 
 }  // namespace yett::engine

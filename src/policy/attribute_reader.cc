@@ -1,92 +1,105 @@
 #include "policy/attribute_reader.h"
 
-#include "base/json.h"
 #include "target/query.h"
 
 namespace yett::policy {
 namespace {
 
 using State = AttrValue::State;
+using Type = AttrValue::Type;
 
-constexpr size_t kLongestKey = 256;
-constexpr size_t kMostReads = 256;
+constexpr int kDeepestBody = 32;
 
 AttrValue present(std::string_view text) {
-  return {State::kPresent, text, 0, false};
+  return {State::kPresent, Type::kText, text, 0};
 }
 AttrValue presentIf(std::string_view text) {
   return text.empty() ? AttrValue{} : present(text);
 }
 AttrValue number(int64_t n) {
-  return {State::kPresent, {}, n, true};
+  return {State::kPresent, Type::kNumber, {}, n};
+}
+AttrValue flag(bool on) {
+  return {State::kPresent, Type::kFlag, {}, on ? 1 : 0};
 }
 AttrValue error(std::string_view why) {
-  return {State::kError, why, 0, false};
+  return {State::kError, Type::kText, why, 0};
+}
+AttrValue refused(std::string_view why) {
+  return {State::kRefused, Type::kText, why, 0};
+}
+
+constexpr std::string_view kNames[] = {
+    "method",         "scheme",         "host",      "path",        "raw_path",       "protocol",
+    "query",          "header",         "headers",   "params",      "principal.id",   "principal.trust_domain",
+    "principal.path", "principal.kind", "source.ip", "source.port", "destination.ip", "destination.port",
+    "tls.version",    "tls.cipher",     "tls.sni",   "time",        "grpc.service",   "grpc.method",
+    "body.complete",  "body.size",      "body.json"};
+static_assert(std::size(kNames) == static_cast<size_t>(kLastAttr) + 1);
+
+}  // namespace
+
+std::string_view name(Attr attr) {
+  return kNames[static_cast<size_t>(attr)];
 }
 
 bool keyed(Attr attr) {
   return attr == Attr::kQuery || attr == Attr::kHeader || attr == Attr::kHeaderList || attr == Attr::kParam;
 }
 
-}  // namespace
-
-std::string_view name(Attr attr) {
-  switch (attr) {
-    case Attr::kMethod: return "method";
-    case Attr::kScheme: return "scheme";
-    case Attr::kHost: return "host";
-    case Attr::kPath: return "path";
-    case Attr::kRawPath: return "raw_path";
-    case Attr::kProtocol: return "protocol";
-    case Attr::kQuery: return "query";
-    case Attr::kHeader: return "header";
-    case Attr::kHeaderList: return "headers";
-    case Attr::kParam: return "params";
-    case Attr::kPrincipalId: return "principal.id";
-    case Attr::kPrincipalTrustDomain: return "principal.trust_domain";
-    case Attr::kPrincipalPath: return "principal.path";
-    case Attr::kPrincipalKind: return "principal.kind";
-    case Attr::kSourceIp: return "source.ip";
-    case Attr::kSourcePort: return "source.port";
-    case Attr::kDestinationIp: return "destination.ip";
-    case Attr::kDestinationPort: return "destination.port";
-    case Attr::kTlsVersion: return "tls.version";
-    case Attr::kTlsCipher: return "tls.cipher";
-    case Attr::kTlsSni: return "tls.sni";
-    case Attr::kTime: return "time";
-  }
-  return "";
-}
-
 void AttributeReader::reset(const CheckRequest& request) {
   request_ = &request;
   pattern_ = nullptr;
   reads_.clear();
-  query_parsed_ = query_bad_ = false;
+  keys_.clear();
+  window_.clear();
+  window_number_ = 0;
+  query_parsed_ = query_bad_ = body_parsed_ = false;
+  source_ip_.clear();
+  destination_ip_.clear();
+}
+
+void AttributeReader::beginWindow() {
+  window_.clear();
+  ++window_number_;
 }
 
 AttrValue AttributeReader::read(Attr attr, std::string_view key) {
-  if (key.size() > kLongestKey) return {State::kRefused, "has a name over 256 bytes", 0, false};
-  for (const auto& read : reads_) {
-    if (read.attr != attr || read.key != key) continue;
+  if (key.size() > kLongestKey) return refused("has a name over 256 bytes");
+  for (size_t i = 0; i < reads_.size(); ++i) {
+    Noted& noted = reads_[i];
+    if (noted.attr != attr || keyOf(noted) != key) continue;
+    if (noted.window != window_number_) {
+      noted.window = window_number_;
+      window_.push_back(static_cast<uint32_t>(i));
+    }
     // A capture depends on the rule's pattern, so it is looked up afresh for each rule.
-    if (attr == Attr::kParam) return find(attr, key);
-    return read.value;
+    return attr == Attr::kParam ? find(attr, key) : noted.value;
   }
-  if (reads_.size() >= kMostReads)
-    return {State::kRefused, "is one value too many: a decision reads 256 at most", 0, false};
+  if (reads_.size() >= kMostReads) return refused("is one value too many: a decision reads 256 at most");
   const AttrValue value = find(attr, key);
-  reads_.push_back({attr, std::string(key), value});
+  window_.push_back(static_cast<uint32_t>(reads_.size()));
+  reads_.push_back(
+      {attr, static_cast<uint32_t>(keys_.size()), static_cast<uint32_t>(key.size()), window_number_, value});
+  keys_ += key;
   return value;
 }
 
+AttrValue AttributeReader::peek(Attr attr, std::string_view key) {
+  return find(attr, key);
+}
+
+void AttributeReader::parseQueryOnce() {
+  if (query_parsed_) return;
+  query_parsed_ = true;
+  query_.clear();
+  auto parsed = target::parseQuery(request_->query);
+  query_bad_ = !parsed.ok();
+  if (parsed) query_ = std::move(parsed).value();
+}
+
 AttrValue AttributeReader::findQuery(std::string_view key) {
-  if (!query_parsed_) {
-    query_parsed_ = true;
-    auto parsed = target::parseQuery(request_->query);
-    query_bad_ = !parsed.ok();
-    if (parsed) query_ = std::move(parsed).value();
-  }
+  parseQueryOnce();
   if (query_bad_) return error("the query cannot be decoded");
   const std::string* found = nullptr;
   for (const auto& [name, value] : query_) {
@@ -97,22 +110,57 @@ AttrValue AttributeReader::findQuery(std::string_view key) {
   return found != nullptr ? present(*found) : AttrValue{};
 }
 
+bool AttributeReader::peekQuery(std::string_view key, std::vector<std::string_view>& out) {
+  parseQueryOnce();
+  out.clear();
+  for (const auto& [name, value] : query_) {
+    if (name == key) out.push_back(value);
+  }
+  return !query_bad_;
+}
+
+// Of a request that says it is gRPC: POST, application/grpc, /service/method.
+AttrValue AttributeReader::findGrpc(bool method) {
+  const CheckRequest& r = *request_;
+  const auto& types = peekList("content-type");
+  if (r.method != "POST" || types.size() != 1 || !types[0].starts_with("application/grpc")) return {};
+  const auto slash = r.path.find('/', 1);
+  if (slash == std::string_view::npos || slash == 1 || slash + 1 == r.path.size() ||
+      r.path.find('/', slash + 1) != std::string_view::npos)
+    return {};
+  return present(method ? r.path.substr(slash + 1) : r.path.substr(1, slash - 1));
+}
+
+AttrValue AttributeReader::findBody() {
+  const Body* body = request_->body;
+  if (body == nullptr || !body->complete || body->bytes.empty()) return {};
+  if (!body_parsed_) {
+    body_parsed_ = true;
+    body_error_.clear();
+    auto parsed = json::parse(body->bytes, false, kDeepestBody);
+    if (parsed) body_ = std::move(parsed).value();
+    else body_error_ = "cannot be taken: " + parsed.error().message;
+  }
+  if (!body_error_.empty()) return error(body_error_);
+  return {State::kPresent, Type::kJson, body->bytes, 0};
+}
+
 AttrValue AttributeReader::find(Attr attr, std::string_view key) {
   const CheckRequest& r = *request_;
   switch (attr) {
     case Attr::kMethod: return present(r.method);
     case Attr::kScheme: return present(r.scheme);
-    case Attr::kHost: return present(r.host);
+    case Attr::kHost: return presentIf(r.host);
     case Attr::kPath: return present(r.path);
     case Attr::kRawPath: return present(r.raw_path);
     case Attr::kProtocol: return present(r.protocol);
     case Attr::kQuery: return findQuery(key);
     case Attr::kHeader: {
-      const auto& all = readList(key);
+      const auto& all = peekList(key);
       if (all.size() > 1) return error("was sent more than once: take `r:headers(name)`");
       return all.empty() ? AttrValue{} : present(all[0]);
     }
-    case Attr::kHeaderList: return number(static_cast<int64_t>(readList(key).size()));
+    case Attr::kHeaderList: return number(static_cast<int64_t>(peekList(key).size()));
     case Attr::kParam: {
       std::string_view value;
       return pattern_ != nullptr && pattern_->capture(r.path, key, value) ? present(value) : AttrValue{};
@@ -121,19 +169,29 @@ AttrValue AttributeReader::find(Attr attr, std::string_view key) {
     case Attr::kPrincipalTrustDomain: return presentIf(r.principal->trust_domain);
     case Attr::kPrincipalPath: return presentIf(r.principal->path);
     case Attr::kPrincipalKind: return present(r.principal->kindName());
-    case Attr::kSourceIp: return presentIf(source_ip_ = r.source.text());
+    case Attr::kSourceIp:
+      if (source_ip_.empty()) source_ip_ = r.source.text();
+      return presentIf(source_ip_);
     case Attr::kSourcePort: return r.source.known() ? number(r.source_port) : AttrValue{};
-    case Attr::kDestinationIp: return presentIf(destination_ip_ = r.destination.text());
+    case Attr::kDestinationIp:
+      if (destination_ip_.empty()) destination_ip_ = r.destination.text();
+      return presentIf(destination_ip_);
     case Attr::kDestinationPort: return r.destination.known() ? number(r.destination_port) : AttrValue{};
     case Attr::kTlsVersion: return presentIf(r.tls_version);
     case Attr::kTlsCipher: return presentIf(r.tls_cipher);
     case Attr::kTlsSni: return presentIf(r.tls_sni);
     case Attr::kTime: return number(r.time_seconds);
+    case Attr::kGrpcService: return findGrpc(false);
+    case Attr::kGrpcMethod: return findGrpc(true);
+    case Attr::kBodyComplete: return flag(r.body != nullptr && r.body->complete);
+    case Attr::kBodySize:
+      return r.body != nullptr && r.body->complete ? number(static_cast<int64_t>(r.body->bytes.size())) : AttrValue{};
+    case Attr::kBodyJson: return findBody();
   }
   return {};
 }
 
-const std::vector<std::string_view>& AttributeReader::readList(std::string_view header) {
+const std::vector<std::string_view>& AttributeReader::peekList(std::string_view header) {
   list_.clear();
   for (const auto& field : request_->headers) {
     if (field.name == header) list_.push_back(field.value);
@@ -141,16 +199,36 @@ const std::vector<std::string_view>& AttributeReader::readList(std::string_view 
   return list_;
 }
 
+const std::vector<std::string_view>& AttributeReader::readList(std::string_view header, AttrValue& value) {
+  value = read(Attr::kHeaderList, header);
+  return peekList(header);
+}
+
+std::string AttributeReader::listJson(std::string_view header) const {
+  std::string out = "[";
+  for (const auto& field : request_->headers) {
+    if (field.name != header) continue;
+    if (out.size() > 1) out += ',';
+    json::appendQuoted(out, field.value);
+  }
+  return out + "]";
+}
+
 std::string AttributeReader::readsJson() const {
   if (reads_.empty()) return {};
   std::string out;
   json::ObjectWriter writer(out);
+  std::string what;
   for (const auto& read : reads_) {
-    std::string what(name(read.attr));
-    if (keyed(read.attr)) what += "." + read.key;
+    what = name(read.attr);
+    if (keyed(read.attr)) what.append(".").append(keyOf(read));
     if (read.value.state == State::kAbsent) writer.raw(what, "null");
     else if (read.value.state == State::kError) writer.raw(what, "{\"error\":true}");
-    else if (read.value.is_number) writer.field(what, read.value.number);
+    else if (read.attr == Attr::kHeaderList) writer.raw(what, listJson(keyOf(read)));
+    else if (read.value.type == Type::kNumber) writer.field(what, read.value.number);
+    else if (read.value.type == Type::kFlag) writer.flag(what, read.value.number != 0);
+    else if (read.value.type == Type::kJson)  // a body is never written down
+      writer.raw(what, "{\"bytes\":" + std::to_string(read.value.text.size()) + "}");
     else writer.field(what, read.value.text);
   }
   writer.end();

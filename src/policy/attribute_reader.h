@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/json.h"
 #include "policy/check_request.h"
 #include "target/segment_pattern.h"
 
@@ -23,7 +24,7 @@ enum class Attr : uint8_t {
   kQuery,
   kHeader,
   kHeaderList,
-  kParam,  // these have a key
+  kParam,  // these four have a key
   kPrincipalId,
   kPrincipalTrustDomain,
   kPrincipalPath,
@@ -36,58 +37,107 @@ enum class Attr : uint8_t {
   kTlsCipher,
   kTlsSni,
   kTime,
+  kGrpcService,
+  kGrpcMethod,
+  kBodyComplete,
+  kBodySize,
+  kBodyJson,
 };
+inline constexpr Attr kLastAttr = Attr::kBodyJson;
 
 /// The name as policy writes it: "header", "principal.id". A keyed attribute adds its key.
 std::string_view name(Attr attr);
+/// Whether the attribute has a key.
+bool keyed(Attr attr);
 
 struct AttrValue {
-  enum class State {
+  enum class State : uint8_t {
     kPresent,
     kAbsent,
     kError,    ///< there, and not one value
     kRefused,  ///< over a limit: not even whether it is there is said
   };
+  enum class Type : uint8_t { kText, kNumber, kFlag, kJson };
   State state = State::kAbsent;
-  std::string_view
-      text;  ///< of kPresent, unless number; the message of kError and kRefused. Valid while the request is
-  int64_t number = 0;
-  bool is_number = false;
+  Type type = Type::kText;
+  /// The text, or the bytes of a JSON body; the message of kError and kRefused. Valid while the request is.
+  std::string_view text;
+  int64_t number = 0;  ///< also 0 or 1 of a flag; the length of a list
+
+  bool present() const { return state == State::kPresent; }
 };
 
 /// Reads one request for one decision. One thread.
 class AttributeReader {
  public:
+  /// Names longer than this, and more reads than that, are refused.
+  static constexpr size_t kLongestKey = 256;
+  static constexpr size_t kMostReads = 256;
+
   /// Begins with another request; keeps the memory. REQUIRES: `request` outlives the reads.
   void reset(const CheckRequest& request);
   /// The pattern whose captures `params` are; null for none.
   void setPattern(const target::SegmentPattern* pattern) { pattern_ = pattern; }
 
-  /// A header or query key that was sent more than once is kError: two readers could take different ones.
+  /// A header or query key that was sent more than once is kError: two readers could take different ones. `key` is
+  /// copied.
   AttrValue read(Attr attr, std::string_view key = {});
-  /// All values of a header, in order.
-  const std::vector<std::string_view>& readList(std::string_view header);
+  /// All values of a header, in order; noted as kHeaderList. Valid until the next call. `value` is as read() has it.
+  const std::vector<std::string_view>& readList(std::string_view header, AttrValue& value);
+  /// The document of a present kBodyJson.
+  const json::Value& bodyJson() const { return body_; }
+
+  /// As read() and readList(), without a note: for matchers and remembered results that decide whether to read.
+  AttrValue peek(Attr attr, std::string_view key = {});
+  const std::vector<std::string_view>& peekList(std::string_view header);
+  /// All values of a query key in order, without a note. False where the query cannot be decoded.
+  bool peekQuery(std::string_view key, std::vector<std::string_view>& out);
+
+  /// What is read from here on is what one condition depends on.
+  void beginWindow();
+  struct Read {
+    Attr attr;
+    std::string_view key;
+  };
+  /// The reads of this window, each once, in order.
+  size_t windowSize() const { return window_.size(); }
+  Read windowRead(size_t i) const { return {reads_[window_[i]].attr, keyOf(reads_[window_[i]])}; }
 
   const CheckRequest& request() const { return *request_; }
   /// What was read, as JSON: {"header.x-region":"eu","header.x-debug":null}. "" when nothing was.
   std::string readsJson() const;
 
  private:
-  struct Read {
+  struct Noted {
     Attr attr;
-    std::string key;
+    uint32_t key_at;  // in keys_
+    uint32_t key_size;
+    uint32_t window;
     AttrValue value;
   };
+  std::string_view keyOf(const Noted& noted) const {
+    return std::string_view(keys_).substr(noted.key_at, noted.key_size);
+  }
   AttrValue find(Attr attr, std::string_view key);
+  std::string listJson(std::string_view header) const;
   AttrValue findQuery(std::string_view key);
+  AttrValue findBody();
+  AttrValue findGrpc(bool method);
+  void parseQueryOnce();
 
   const CheckRequest* request_ = nullptr;
   const target::SegmentPattern* pattern_ = nullptr;
-  std::vector<Read> reads_;
+  std::vector<Noted> reads_;
+  std::string keys_;
+  std::vector<uint32_t> window_;  // indexes of reads_
+  uint32_t window_number_ = 0;
   std::vector<std::string_view> list_;
   std::vector<std::pair<std::string, std::string>> query_;
   bool query_parsed_ = false;
   bool query_bad_ = false;
+  json::Value body_;
+  std::string body_error_;
+  bool body_parsed_ = false;
   std::string source_ip_;
   std::string destination_ip_;
 };

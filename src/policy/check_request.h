@@ -15,6 +15,12 @@ struct Header {
   std::string_view value;
 };
 
+/// The body of a request whose route lets policy see it.
+struct Body {
+  bool complete = false;  ///< all of it is here; else nothing is
+  std::string_view bytes;
+};
+
 /// Views and pointers are valid while the decision is made. Headers are those the service will see.
 struct CheckRequest {
   std::string_view listener;
@@ -35,6 +41,7 @@ struct CheckRequest {
   std::string_view tls_cipher;
   std::string_view tls_sni;
   int64_t time_seconds = 0;
+  const Body* body = nullptr;  ///< null: not for policy on this route
 };
 
 }  // namespace yett::policy

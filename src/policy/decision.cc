@@ -4,10 +4,11 @@ namespace yett::policy {
 
 void Verdict::clear() {
   effect = Effect::kAbstain;
-  policy = rule = public_reason = {};
+  policy = rule = {};
+  obligations = nullptr;
   status = 403;
-  reason.clear();
-  errors.clear();
+  fresh = remembered = 0;
+  for (auto* text : {&public_reason, &reason, &errors, &would_deny}) text->clear();
 }
 
 void Verdict::addError(std::string_view policy_name, std::string_view rule_name, std::string_view what) {
@@ -17,10 +18,11 @@ void Verdict::addError(std::string_view policy_name, std::string_view rule_name,
 
 void Decision::clear() {
   allow = false;
-  policy = rule = engine = public_reason = policy_digest = {};
+  policy = rule = engine = policy_digest = {};
+  obligations = nullptr;
   status = 403;
-  reason.clear();
-  errors.clear();
+  cached = false;
+  for (auto* text : {&public_reason, &reason, &errors, &would_deny}) text->clear();
   eval_nanos = 0;
 }
 

@@ -4,20 +4,32 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 namespace yett::policy {
 
 enum class Effect : uint8_t { kAllow, kDeny, kAbstain, kError };
+
+/// What an allow asks of the proxy: headers of the request that goes upstream. Names in lower case.
+struct Obligations {
+  std::vector<std::pair<std::string, std::string>> set_headers;
+  std::vector<std::string> remove_headers;
+};
 
 /// What one engine says. Views point into the engine's immutable set.
 struct Verdict {
   Effect effect = Effect::kAbstain;
   std::string_view policy;
   std::string_view rule;
-  std::string_view public_reason;
-  int status = 403;    ///< of a deny
-  std::string reason;  ///< for the operator
-  std::string errors;  ///< what went wrong on the way, joined by "; "
+  const Obligations* obligations = nullptr;  ///< of an allow; null for none
+  int status = 403;                          ///< of a deny
+  std::string public_reason;                 ///< of a deny: for the caller
+  std::string reason;                        ///< for the operator
+  std::string errors;                        ///< what went wrong on the way, joined by "; "
+  std::string would_deny;                    ///< "policy/rule" of an audit_only deny that applies
+  uint32_t fresh = 0;                        ///< conditions that ran
+  uint32_t remembered = 0;                   ///< conditions whose result was remembered
 
   void clear();
   void addError(std::string_view policy, std::string_view rule, std::string_view what);
@@ -29,11 +41,14 @@ struct Decision {
   std::string_view policy;  ///< "" by default deny
   std::string_view rule;    ///< "default" by default deny, "error" where an engine failed
   std::string_view engine;
-  std::string_view public_reason;
   std::string_view policy_digest;
+  const Obligations* obligations = nullptr;  ///< of an allow; null for none
   int status = 403;
+  bool cached = false;  ///< every condition it rests on was remembered, and there was one
+  std::string public_reason;
   std::string reason;
   std::string errors;
+  std::string would_deny;
   int64_t eval_nanos = 0;
 
   void clear();

@@ -1,5 +1,6 @@
 #include "policy/policy_set.h"
 
+#include <algorithm>
 #include <tuple>
 
 #include "base/clock.h"
@@ -12,12 +13,23 @@ PolicySet::PolicySet(std::vector<LoadedEngine> engines, Budget budget) : engines
   for (const auto& engine : engines_)
     all += engine.name + (engine.veto ? " veto " : " ") + engine.rules->digest() + "\n";
   digest_ = base::sha256Hex(all);
+  for (const auto& engine : engines_) {
+    for (auto& header : engine.rules->ownedHeaders()) owned_headers_.push_back(std::move(header));
+  }
+  std::sort(owned_headers_.begin(), owned_headers_.end());
+  owned_headers_.erase(std::unique(owned_headers_.begin(), owned_headers_.end()), owned_headers_.end());
 }
 
-Result<std::unique_ptr<PolicyEvaluator>> PolicyEvaluator::create(std::shared_ptr<const PolicySet> set) {
+void Evaluator::explain(AttributeReader&, std::vector<RuleTrace>&) {}
+
+Result<std::unique_ptr<PolicyEvaluator>> PolicyEvaluator::create(std::shared_ptr<const PolicySet> set,
+                                                                 EvaluatorOptions options) {
   std::unique_ptr<PolicyEvaluator> out(new PolicyEvaluator(std::move(set)));
-  for (const auto& engine : out->set_->engines())
-    out->evaluators_.push_back(TRY(engine.rules->makeEvaluator(out->set_->budget())));
+  options.budget = out->set_->budget();
+  for (const auto& engine : out->set_->engines()) {
+    options.engine = engine.name;
+    out->evaluators_.push_back(TRY(engine.rules->makeEvaluator(options)));
+  }
   out->verdicts_.resize(out->evaluators_.size());
   return out;
 }
@@ -36,6 +48,7 @@ void combine(const std::vector<LoadedEngine>& engines, std::vector<Verdict>& ver
   };
   for (size_t i = 0; i < verdicts.size(); ++i) {
     if (!verdicts[i].errors.empty()) out.errors += (out.errors.empty() ? "" : "; ") + verdicts[i].errors;
+    if (out.would_deny.empty()) out.would_deny = verdicts[i].would_deny;
     if (verdicts[i].effect == Effect::kError) failed = true;
     consider(i, Effect::kDeny);
   }
@@ -52,6 +65,9 @@ void combine(const std::vector<LoadedEngine>& engines, std::vector<Verdict>& ver
   }
   if (chosen == nullptr) {
     out.rule = "default";
+    for (const auto& v : verdicts) {
+      if (out.reason.empty()) out.reason = v.reason;  // why the nearest allow did not apply
+    }
     return;
   }
   out.policy = chosen->policy;
@@ -59,6 +75,7 @@ void combine(const std::vector<LoadedEngine>& engines, std::vector<Verdict>& ver
   out.reason = chosen->reason;
   out.public_reason = chosen->public_reason;
   out.status = chosen->status;
+  if (out.allow) out.obligations = chosen->obligations;
 }
 
 void PolicyEvaluator::decide(const CheckRequest& request, AttributeReader& reader, Decision& out) {
@@ -70,8 +87,23 @@ void PolicyEvaluator::decide(const CheckRequest& request, AttributeReader& reade
     evaluators_[i]->evaluate(reader, verdicts_[i]);
   }
   combine(set_->engines(), verdicts_, out);
+  uint32_t fresh = 0;
+  uint32_t remembered = 0;
+  for (const auto& verdict : verdicts_) {
+    fresh += verdict.fresh;
+    remembered += verdict.remembered;
+  }
+  out.cached = remembered > 0 && fresh == 0;
+  if (!out.allow) out.would_deny.clear();  // it is denied anyway
   out.policy_digest = set_->digest();
   out.eval_nanos = base::steadyNanos() - began;
+}
+
+void PolicyEvaluator::explain(const CheckRequest& request, AttributeReader& reader, std::vector<RuleTrace>& out) {
+  for (auto& evaluator : evaluators_) {
+    reader.reset(request);
+    evaluator->explain(reader, out);
+  }
 }
 
 }  // namespace yett::policy

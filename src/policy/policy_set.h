@@ -22,21 +22,28 @@ class PolicySet {
   const std::vector<LoadedEngine>& engines() const { return engines_; }
   const std::string& digest() const { return digest_; }
   const Budget& budget() const { return budget_; }
+  /// Headers that any rule of any engine sets or removes: nobody's request may bring them.
+  const std::vector<std::string>& ownedHeaders() const { return owned_headers_; }
 
  private:
   std::vector<LoadedEngine> engines_;
   Budget budget_;
   std::string digest_;
+  std::vector<std::string> owned_headers_;
 };
 
 /// One worker's evaluators of one set. One thread; made and destroyed off the loops.
 class PolicyEvaluator {
  public:
-  static Result<std::unique_ptr<PolicyEvaluator>> create(std::shared_ptr<const PolicySet> set);
+  /// The budget of `options` and the engine's name come from the set.
+  static Result<std::unique_ptr<PolicyEvaluator>> create(std::shared_ptr<const PolicySet> set,
+                                                         EvaluatorOptions options = {});
 
   /// Decides. Default deny; a deny that applies wins; any engine's error denies. Fills `out`; the reader then holds
   /// what was read.
   void decide(const CheckRequest& request, AttributeReader& reader, Decision& out);
+  /// Every rule of every engine, each on its own.
+  void explain(const CheckRequest& request, AttributeReader& reader, std::vector<RuleTrace>& out);
   const PolicySet& set() const { return *set_; }
 
  private:

@@ -2,10 +2,12 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "base/metrics.h"
 #include "base/result.h"
 #include "policy/attribute_reader.h"
 #include "policy/decision.h"
@@ -18,20 +20,58 @@ struct Budget {
   uint64_t memory_bytes = 1 << 20;
 };
 
+/// Where results of conditions are kept from one run of the program to the next. Both are called off the loops or may
+/// be called from any of them.
+struct RememberedStore {
+  /// Gives each row that was kept for this engine.
+  std::function<void(std::string_view engine, const std::function<void(std::string_view key, std::string_view value)>&)>
+      load;
+  /// Takes a row; may drop it.
+  std::function<void(std::string_view engine, std::string_view key, std::string_view value)> keep;
+};
+
+/// How an evaluator works. What it points to outlives it.
+struct EvaluatorOptions {
+  Budget budget;
+  std::string engine;                           ///< its name
+  size_t remembered_entries = 0;                ///< results of conditions to remember; 0: none
+  uint64_t remembered_bytes = 64 << 20;         ///< and the bytes they may take
+  const RememberedStore* remembered = nullptr;  ///< null: forgotten at the end
+  base::Metrics* metrics = nullptr;             ///< null: not counted
+};
+
+/// What became of one rule, for people.
+struct RuleTrace {
+  std::string policy;
+  std::string rule;
+  std::string position;
+  std::string effect;  ///< "allow", "deny", "decide"
+  bool applies = false;
+  std::string failed;      ///< the matcher that failed; "" where none did
+  bool evaluated = false;  ///< its condition ran
+  std::string result;      ///< what the condition returned: "true", "false", "permit", "error: ..."
+  std::string reason;
+  std::string decided_at;  ///< file:line of the last line that ran
+  std::vector<std::string> reads;
+};
+
 /// Evaluates one worker's requests, one at a time, on its thread.
 class Evaluator {
  public:
   virtual ~Evaluator() = default;
   /// Fills `out`, which is clear. Never throws; whatever goes wrong is Effect::kError or a deny with `errors` set.
   virtual void evaluate(AttributeReader& reader, Verdict& out) = 0;
+  /// Every rule, each on its own, in the order of evaluation. Slow. The default says nothing.
+  virtual void explain(AttributeReader& reader, std::vector<RuleTrace>& out);
 };
 
 /// A line of `yett check` and of the admin page.
 struct RuleInfo {
   std::string policy;
   std::string rule;
-  bool allow;
+  const char* effect;    ///< "allow", "deny", "decide"
   std::string position;  ///< file:line
+  bool audit_only = false;
 };
 
 /// One engine's loaded source. Immutable; any thread.
@@ -41,8 +81,12 @@ class RuleSet {
   /// SHA-256 (hex) over everything that was loaded.
   virtual const std::string& digest() const = 0;
   virtual std::vector<RuleInfo> rules() const = 0;
+  /// Headers that any rule sets or removes upstream, in lower case: no client may send them.
+  virtual std::vector<std::string> ownedHeaders() const = 0;
+  /// What is allowed but hardly meant: "file:line: ...".
+  virtual std::vector<std::string> warnings() const = 0;
   /// Slow: never on a loop. The evaluator must not outlive the set.
-  virtual Result<std::unique_ptr<Evaluator>> makeEvaluator(const Budget& budget) const = 0;
+  virtual Result<std::unique_ptr<Evaluator>> makeEvaluator(const EvaluatorOptions& options) const = 0;
 };
 
 }  // namespace yett::policy

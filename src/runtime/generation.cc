@@ -2,6 +2,7 @@
 
 #include "base/file.h"
 #include "base/sha256.h"
+#include "engine/json_engine.h"
 #include "engine/lua_engine.h"
 
 namespace yett::runtime {
@@ -104,7 +105,8 @@ std::shared_ptr<const policy::PolicySet> loadPolicy(const std::vector<config::En
     for (const auto& before : previous != nullptr ? previous->engines() : std::vector<policy::LoadedEngine>{}) {
       if (before.name == config.name && before.rules->digest() == source.value().digest) rules = before.rules;
     }
-    if (!rules) rules = engine::LuaRuleSet::load(std::move(source).value(), texts);
+    if (!rules && config.type == "rules") rules = engine::JsonRuleSet::load(source.value(), texts);
+    else if (!rules) rules = engine::LuaRuleSet::load(std::move(source).value(), texts);
     if (rules) loaded.push_back({config.name, config.veto, std::move(rules)});
   }
   for (const auto& text : texts) problems.add(text);

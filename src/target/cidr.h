@@ -20,6 +20,8 @@ class IpAddress {
 
   bool known() const { return known_; }
   bool isV4() const;
+  /// 16 bytes; all zero when not known.
+  const std::array<unsigned char, 16>& bytes() const { return bytes_; }
   /// Dotted quad or RFC 5952 text; "" when not known.
   std::string text() const;
 
@@ -34,6 +36,9 @@ class Cidr {
   /// "10.0.0.0/8", "2001:db8::/32", or one address. Bits set past the prefix are an error.
   static Result<Cidr> parse(std::string_view text);
   bool contains(const IpAddress& address) const;
+  bool contains(const Cidr& other) const { return bits_ <= other.bits_ && contains(other.base_); }
+  const IpAddress& base() const { return base_; }
+  int bits() const { return bits_; }  ///< of 128
 
  private:
   IpAddress base_;

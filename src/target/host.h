@@ -18,6 +18,9 @@ class HostPattern {
   static Result<HostPattern> parse(std::string_view text);
   /// REQUIRES: `host` is canonical.
   bool matches(std::string_view host) const;
+  bool wildcard() const { return wildcard_; }
+  /// The name; of a wildcard, what follows the '*': ".example.org".
+  const std::string& name() const { return name_; }
 
  private:
   bool wildcard_ = false;

@@ -26,11 +26,15 @@ class SegmentPattern {
   const std::vector<std::string>& captures() const { return names_; }
   const std::string& text() const { return text_; }
 
- private:
   struct Segment {
     bool any;
-    std::string text;  // a literal, or the capture's name
+    std::string text;  ///< a literal, or the capture's name
   };
+  const std::vector<Segment>& segments() const { return segments_; }
+  bool rest() const { return rest_; }                     ///< ends with /**
+  bool trailingSlash() const { return trailing_slash_; }  ///< ends with /
+
+ private:
   static Result<SegmentPattern> parse(std::string_view text, bool canonical);
   std::string text_;
   std::vector<Segment> segments_;

@@ -131,7 +131,7 @@ TEST_CASE("audit: every kind of tampering is found, at its record") {
       {"an inserted row",
        "INSERT INTO decisions SELECT 999, id, time, listener, route, principal, method, host, path, raw_target, "
        "effect, policy, rule, reason, errors, engine, policy_digest, "
-       "cached, eval_ns, reads FROM decisions WHERE seq = 4",
+       "cached, eval_ns, reads, would_deny FROM decisions WHERE seq = 4",
        "record 999: a row in table `decisions`"},
       {"an outcome", "UPDATE outcomes SET status = 500 WHERE decision_seq = 4", "column `status`"},
   };

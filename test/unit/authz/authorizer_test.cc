@@ -24,7 +24,9 @@ struct Set final : policy::RuleSet {
   std::string digest_ = "d";
   const std::string& digest() const override { return digest_; }
   std::vector<policy::RuleInfo> rules() const override { return {}; }
-  Result<std::unique_ptr<policy::Evaluator>> makeEvaluator(const policy::Budget&) const override {
+  std::vector<std::string> ownedHeaders() const override { return {}; }
+  std::vector<std::string> warnings() const override { return {}; }
+  Result<std::unique_ptr<policy::Evaluator>> makeEvaluator(const policy::EvaluatorOptions&) const override {
     return std::unique_ptr<policy::Evaluator>(new Engine);
   }
 };

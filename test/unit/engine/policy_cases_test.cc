@@ -5,6 +5,7 @@
 #include "base/json.h"
 #include "engine/lua_engine.h"
 #include "policy/policy_set.h"
+#include "support/random_policy.h"
 #include "support/temp_dir.h"
 
 using namespace yett;
@@ -33,17 +34,6 @@ std::string textOr(const json::Value& v, const char* key, const char* fallback) 
   return found != nullptr ? found->text : fallback;
 }
 
-identity::Principal principalOf(const std::string& id) {
-  identity::Principal out;
-  if (id.empty()) return out;
-  const auto slash = std::min(id.find('/', 9), id.size());
-  out.kind = identity::Principal::Kind::kX509Svid;
-  out.id = id;
-  out.trust_domain = id.substr(9, slash - 9);
-  out.path = id.substr(slash);
-  return out;
-}
-
 struct Outcome {
   std::string what;  // "allow rule"
   policy::Decision decision;
@@ -51,7 +41,7 @@ struct Outcome {
 };
 
 Outcome decide(policy::PolicyEvaluator& evaluator, const json::Value& r) {
-  const auto principal = principalOf(textOr(r, "principal", ""));
+  const auto principal = test::principalOf(textOr(r, "principal", ""));
   const std::string method = textOr(r, "method", "GET"), host = textOr(r, "host", "h"), path = textOr(r, "path", "/"),
                     query = textOr(r, "query", "");
   std::vector<policy::Header> headers;

@@ -1,0 +1,265 @@
+#include "engine/exact_memory.h"
+
+#include <algorithm>
+#include <random>
+
+#include "base/hash.h"
+#include "engine/remembered_row.h"
+
+namespace yett::engine {
+namespace {
+
+using policy::Attr;
+using policy::AttrValue;
+
+constexpr size_t kMostShapes = 8;
+constexpr size_t kLongestKey = 4096;
+constexpr size_t kItemOverhead = 160;
+constexpr uint32_t kTrial = 1024;    // results kept before a rule's hits are judged
+constexpr uint32_t kLeastHits = 16;  // one hit for so many kept, or it stops keeping but one in as many
+
+// What must not be written down: bodies, and headers that are secrets.
+bool isSecret(Attr attr, std::string_view key) {
+  if (attr == Attr::kBodyJson) return true;
+  if (attr != Attr::kHeader && attr != Attr::kHeaderList) return false;
+  return key == "authorization" || key == "cookie" || key == "proxy-authorization" || key == "x-api-key";
+}
+
+void append(std::string& out, std::string_view bytes) {
+  const auto size = static_cast<uint32_t>(bytes.size());
+  out.append(reinterpret_cast<const char*>(&size), sizeof size).append(bytes);
+}
+
+void append(std::string& out, uint64_t number) {
+  out.append(reinterpret_cast<const char*>(&number), sizeof number);
+}
+
+// A value as part of a key: equal bytes mean equal values.
+void appendValue(Attr attr, std::string_view key, policy::AttributeReader& reader, std::string& out) {
+  const AttrValue value = reader.peek(attr, key);
+  out += static_cast<char>(static_cast<int>(value.state) << 4 | static_cast<int>(value.type));
+  if (!value.present()) return;
+  if (value.type == AttrValue::Type::kText || value.type == AttrValue::Type::kJson) return append(out, value.text);
+  append(out, static_cast<uint64_t>(value.number));
+  if (attr != Attr::kHeaderList) return;
+  for (const auto& item : reader.peekList(key)) append(out, item);
+}
+
+}  // namespace
+
+ExactMemory::ExactMemory(const policy::EvaluatorOptions& options, const std::vector<std::string_view>& policies)
+    : most_entries_(options.remembered_entries),
+      most_bytes_(options.remembered_bytes),
+      engine_(options.engine),
+      store_(options.remembered),
+      seed_(std::random_device{}() | uint64_t{std::random_device{}()} << 32) {
+  base::Metrics& metrics = options.metrics != nullptr ? *options.metrics : own_metrics_;
+  std::map<std::string_view, uint32_t> known;
+  rules_.resize(policies.size());
+  for (size_t i = 0; i < policies.size(); ++i) {
+    const auto [it, fresh] = known.try_emplace(policies[i], static_cast<uint32_t>(counters_.size()));
+    rules_[i].counters = it->second;
+    if (!fresh) continue;
+    const auto counter = [&](const char* name, const char* help) {
+      return &metrics.counter(name, {{"policy", policies[i]}}, help);
+    };
+    counters_.push_back({counter("yett_remembered_hits_total", "results of conditions that were remembered"),
+                         counter("yett_remembered_misses_total", "conditions that ran"),
+                         counter("yett_remembered_uncacheable_total", "results that could not be remembered"),
+                         counter("yett_remembered_evictions_total", "results that made room for others")});
+  }
+  if (most_entries_ == 0) return;
+  table_.resize(64);
+  if (store_ == nullptr || !store_->load) return;
+  store_->load(engine_, [this](std::string_view key, std::string_view value) { restore(key, value); });
+}
+
+bool ExactMemory::encode(uint32_t rule, const Shape& shape, policy::AttributeReader& reader, std::string& out) const {
+  out.clear();
+  append(out, uint64_t{rule} << 32 | shape.number);
+  for (const auto& [attr, key] : shape.attributes) {
+    if (attr != Attr::kTime) appendValue(attr, key, reader, out);
+    if (out.size() > kLongestKey) return false;
+  }
+  return true;
+}
+
+uint32_t* ExactMemory::lookup(uint64_t hash, std::string_view key) {
+  for (size_t at = hash & (table_.size() - 1);; at = (at + 1) & (table_.size() - 1)) {
+    if (table_[at] == 0) return nullptr;
+    const Item& item = items_[table_[at] - 1];
+    if (item.hash == hash && std::string_view(item.bytes).substr(0, item.key_size) == key) return &table_[at];
+  }
+}
+
+bool ExactMemory::find(uint32_t rule, policy::AttributeReader& reader, Remembered& out) {
+  RuleState& state = rules_[rule];
+  for (size_t i = 0; i < state.shapes.size(); ++i) {
+    if (!encode(rule, state.shapes[i], reader, key_)) continue;
+    uint32_t* slot = lookup(base::hashBytes(key_, seed_), key_);
+    if (slot == nullptr) continue;
+    Item& item = items_[*slot - 1];
+    if (item.expires != 0 && item.expires <= reader.request().time_seconds) continue;
+    item.touched = true;
+    if (i > 0)
+      std::rotate(state.shapes.begin(), state.shapes.begin() + static_cast<ptrdiff_t>(i),
+                  state.shapes.begin() + static_cast<ptrdiff_t>(i) + 1);
+    found_ = &state.shapes[0];
+    const std::string_view bytes(item.bytes);
+    out = {item.answer,
+           bytes.substr(item.key_size, item.reason_size),
+           bytes.substr(item.key_size + item.reason_size),
+           item.instructions,
+           item.cost_bytes,
+           item.expires};
+    return true;
+  }
+  return false;
+}
+
+bool ExactMemory::noteReads(policy::AttributeReader& reader) {
+  for (const auto& [attr, key] : found_->attributes) {
+    if (reader.read(attr, key).state == AttrValue::State::kRefused) return false;
+  }
+  return true;
+}
+
+void ExactMemory::countHit(uint32_t rule) {
+  counters_[rules_[rule].counters].hits->add();
+  ++rules_[rule].hits;
+}
+
+void ExactMemory::countMiss(uint32_t rule) {
+  counters_[rules_[rule].counters].misses->add();
+}
+
+ExactMemory::Shape* ExactMemory::shapeOf(uint32_t rule, std::vector<Attribute> attributes) {
+  RuleState& state = rules_[rule];
+  for (auto& shape : state.shapes) {
+    if (shape.attributes == attributes) return &shape;
+  }
+  if (state.shapes.size() >= kMostShapes) return nullptr;
+  Shape shape{next_shape_++, std::move(attributes)};
+  for (const auto& [attr, key] : shape.attributes) shape.lasting = shape.lasting && !isSecret(attr, key);
+  state.shapes.insert(state.shapes.begin(), std::move(shape));
+  return &state.shapes.front();
+}
+
+void ExactMemory::keep(uint32_t rule, policy::AttributeReader& reader, const Remembered& result) {
+  RuleState& state = rules_[rule];
+  std::vector<Attribute> attributes;
+  bool time = false;
+  for (size_t i = 0; i < reader.windowSize(); ++i) {
+    const auto read = reader.windowRead(i);
+    attributes.push_back({read.attr, std::string(read.key)});
+    time = time || read.attr == Attr::kTime;
+  }
+  Shape* shape = time && result.expires == 0 ? nullptr : shapeOf(rule, std::move(attributes));
+  if (shape == nullptr || !encode(rule, *shape, reader, key_)) return counters_[state.counters].uncacheable->add();
+  if (state.kept >= kTrial && state.hits < state.kept / kLeastHits && ++state.skipped % kLeastHits != 0) return;
+  if (state.kept++ == kTrial * 16) state.kept /= 2, state.hits /= 2;  // old times count less
+  if (lookup(base::hashBytes(key_, seed_), key_) != nullptr) erase(*lookup(base::hashBytes(key_, seed_), key_) - 1);
+  insert(rule, key_, result);
+  if (shape->lasting) persist(rule, *shape, key_, result);
+}
+
+void ExactMemory::erase(uint32_t number) {
+  Item& item = items_[number];
+  size_t at = item.hash & (table_.size() - 1);
+  while (table_[at] != number + 1) at = (at + 1) & (table_.size() - 1);
+  // Those behind it move up, so that no search stops too early.
+  for (size_t next = (at + 1) & (table_.size() - 1); table_[next] != 0; next = (next + 1) & (table_.size() - 1)) {
+    const size_t home = items_[table_[next] - 1].hash & (table_.size() - 1);
+    if (((next - home) & (table_.size() - 1)) < ((next - at) & (table_.size() - 1))) continue;
+    table_[at] = table_[next];
+    at = next;
+  }
+  table_[at] = 0;
+  bytes_ -= item.bytes.size() + kItemOverhead;
+  item.bytes.clear();
+  item.bytes.shrink_to_fit();
+  item.used = false;
+  free_.push_back(number);
+  --used_;
+}
+
+// A place for one more; somebody goes where there is none.
+uint32_t ExactMemory::place() {
+  while (used_ > 0 && (used_ >= most_entries_ || bytes_ > most_bytes_)) {
+    for (;; hand_ = (hand_ + 1) % static_cast<uint32_t>(items_.size())) {
+      Item& item = items_[hand_];
+      if (!item.used) continue;
+      if (!item.touched) break;
+      item.touched = false;
+    }
+    counters_[rules_[items_[hand_].rule].counters].evictions->add();
+    erase(hand_);
+  }
+  if (!free_.empty()) {
+    const uint32_t out = free_.back();
+    free_.pop_back();
+    return out;
+  }
+  items_.emplace_back();
+  return static_cast<uint32_t>(items_.size() - 1);
+}
+
+void ExactMemory::insert(uint32_t rule, std::string_view key, const Remembered& result) {
+  const uint32_t number = place();
+  if ((used_ + 1) * 2 > table_.size()) {
+    std::vector<uint32_t> bigger(table_.size() * 2);
+    for (const uint32_t entry : table_) {
+      if (entry == 0) continue;
+      size_t at = items_[entry - 1].hash & (bigger.size() - 1);
+      while (bigger[at] != 0) at = (at + 1) & (bigger.size() - 1);
+      bigger[at] = entry;
+    }
+    table_ = std::move(bigger);
+  }
+  Item& item = items_[number];
+  item.hash = base::hashBytes(key, seed_);
+  item.rule = rule;
+  item.key_size = static_cast<uint32_t>(key.size());
+  item.reason_size = static_cast<uint32_t>(result.reason.size());
+  item.answer = result.answer;
+  item.used = true;
+  item.touched = false;
+  item.instructions = result.instructions;
+  item.cost_bytes = result.bytes;
+  item.expires = result.expires;
+  item.bytes.reserve(key.size() + result.reason.size() + result.public_reason.size());
+  item.bytes.append(key).append(result.reason).append(result.public_reason);
+  size_t at = item.hash & (table_.size() - 1);
+  while (table_[at] != 0) at = (at + 1) & (table_.size() - 1);
+  table_[at] = number + 1;
+  bytes_ += item.bytes.size() + kItemOverhead;
+  ++used_;
+}
+
+void ExactMemory::persist(uint32_t rule, const Shape& shape, std::string_view key, const Remembered& result) {
+  if (store_ == nullptr || !store_->keep) return;
+  RememberedRow row;
+  row.rule = rule;
+  for (const auto& [attr, name] : shape.attributes) row.attributes.emplace_back(static_cast<uint8_t>(attr), name);
+  row.values = key.substr(sizeof(uint64_t));
+  row.result = result;
+  store_->keep(engine_, row.key(), row.value());
+}
+
+void ExactMemory::restore(std::string_view key, std::string_view value) {
+  RememberedRow row;
+  if (used_ >= most_entries_ || !RememberedRow::parse(key, value, row) || row.rule >= rules_.size()) return;
+  std::vector<Attribute> attributes;
+  for (const auto& [attr, name] : row.attributes) {
+    if (attr > static_cast<uint8_t>(policy::kLastAttr)) return;
+    attributes.push_back({static_cast<Attr>(attr), std::string(name)});
+  }
+  const Shape* shape = shapeOf(row.rule, std::move(attributes));
+  if (shape == nullptr) return;
+  key_.clear();
+  append(key_, uint64_t{row.rule} << 32 | shape->number);
+  key_ += row.values;
+  if (lookup(base::hashBytes(key_, seed_), key_) == nullptr) insert(row.rule, key_, row.result);
+}
+
+}  // namespace yett::engine

@@ -1,0 +1,199 @@
+#include "engine/json_engine.h"
+
+#include <algorithm>
+
+#include "base/json.h"
+#include "base/text.h"
+#include "engine/lint.h"
+#include "engine/rule_fields.h"
+
+namespace yett::engine {
+namespace {
+
+using json::Value;
+
+class FileReader {
+ public:
+  FileReader(const std::string& file, std::vector<Rule>& rules, std::vector<std::string>& problems)
+      : file_(file), rules_(rules), problems_(problems) {}
+
+  // {"policies": {"name": {"rules": [ ... ]}}}
+  void read(const std::string& text) {
+    auto parsed = json::parse(text, true);
+    if (!parsed) {
+      const std::string& what = parsed.error().message;  // "line 3: ..."
+      const auto colon = what.find(':');
+      return problem(std::atoi(what.c_str() + 5), what.substr(colon + 2));
+    }
+    const Value& root = parsed.value();
+    if (!isObject(root, "the file")) return;
+    for (const auto& [name, value] : root.fields) {
+      if (name != "policies" && name != "$schema") unknown(value, name, {"policies", "$schema"});
+    }
+    const Value* policies = root.find("policies");
+    if (policies == nullptr)
+      return problem(root.line, "`policies` is missing: { \"policies\": { \"name\": { \"rules\": [ ... ] } } }");
+    if (!isObject(*policies, "`policies`")) return;
+    for (const auto& [name, value] : policies->fields) readPolicy(name, value);
+  }
+
+ private:
+  void problem(int line, const std::string& what) {
+    problems_.push_back(file_ + ":" + std::to_string(line) + ": " + what);
+  }
+  void unknown(const Value& at, const std::string& name, const std::vector<std::string_view>& known) {
+    problem(at.line, "unknown field `" + base::printable(name) + "`" + base::didYouMean(name, known));
+  }
+  bool isObject(const Value& value, const std::string& what) {
+    if (value.type == Value::Type::kObject) return true;
+    problem(value.line, what + " is " + value.typeName() + ", must be an object");
+    return false;
+  }
+
+  void readPolicy(const std::string& name, const Value& value) {
+    if (name.empty()) problem(value.line, "a policy without a name");
+    if (!isObject(value, "policy `" + base::printable(name) + "`")) return;
+    for (const auto& [field, item] : value.fields) {
+      if (field != "rules") unknown(item, field, {"rules"});
+    }
+    const Value* rules = value.find("rules");
+    if (rules == nullptr || rules->type != Value::Type::kArray)
+      return problem(value.line, "policy `" + base::printable(name) + "`: `rules` must be an array");
+    for (const auto& rule : rules->items) readRule(name, rule);
+  }
+
+  // {"allow": "name", fields} or {"deny": "name", fields}
+  void readRule(const std::string& policy, const Value& value) {
+    if (!isObject(value, "a rule")) return;
+    const Value* allow = value.find("allow");
+    const Value* deny = value.find("deny");
+    const Value* name = allow != nullptr ? allow : deny;
+    if ((allow == nullptr) == (deny == nullptr) || name->type != Value::Type::kString || name->text.empty())
+      return problem(value.line, "a rule has either \"allow\": \"name\" or \"deny\": \"name\"");
+    Rule rule;
+    rule.policy = policy;
+    rule.name = name->text;
+    rule.kind = allow != nullptr ? Rule::Kind::kAllow : Rule::Kind::kDeny;
+    rule.file = file_;
+    rule.line = value.line;
+    name_ = rule.name;
+    for (const auto& [field, item] : value.fields) {
+      if (field != "allow" && field != "deny") readField(rule, field, item);
+    }
+    note(value, finishRule(rule));
+    rules_.push_back(std::move(rule));
+  }
+
+  void fail(const Value& at, const std::string& what) {
+    problem(at.line, "rule `" + base::printable(name_) + "`: " + what);
+  }
+  void note(const Value& at, const Status& status, const std::string& field = "") {
+    if (!status) fail(at, (field.empty() ? "" : "`" + field + "` ") + status.error().message);
+  }
+  void wrongType(const Value& at, const std::string& field, const char* wanted) {
+    fail(at, "`" + field + "` is " + at.typeName() + ", must be " + wanted);
+  }
+
+  void readField(Rule& rule, const std::string& field, const Value& value) {
+    auto known = ruleFieldNames();
+    std::erase_if(known, [](auto name) { return name == "when" || name == "ttl"; });
+    if (std::find(known.begin(), known.end(), field) == known.end())
+      return fail(value, "unknown field `" + base::printable(field) + "`" + base::didYouMean(field, known));
+    if (isListField(field)) {
+      std::vector<FieldValue> values;
+      if (readValues(field, value, values)) note(value, setMatcher(rule, field, values), field);
+    } else if (isKeyedField(field)) {
+      readKeyed(rule, field, value);
+    } else if (field == "status") {
+      if (value.type != Value::Type::kInt) return wrongType(value, field, "a whole number");
+      note(value, setStatus(rule, value.integer));
+    } else if (field == "audit_only") {
+      if (value.type != Value::Type::kBool) return wrongType(value, field, "true or false");
+      note(value, setAuditOnly(rule, value.boolean));
+    } else if (field == "set_header" || field == "remove_header") {
+      readObligation(rule, field, value);
+    } else {
+      if (value.type != Value::Type::kString) return wrongType(value, field, "a string");
+      note(value, setText(rule, field, value.text));
+    }
+  }
+
+  bool readValue(const std::string& field, const Value& value, FieldValue& out) {
+    if (value.type == Value::Type::kString) return out.text = value.text, true;
+    const Value* regex = value.find("re");
+    if (regex == nullptr || value.fields.size() != 1 || regex->type != Value::Type::kString)
+      return wrongType(value, field, "a string, { \"re\": \"...\" }, or a list of these"), false;
+    auto compiled = target::Regex::compile(regex->text);
+    if (!compiled) return fail(value, compiled.error().message), false;
+    out.regex = std::move(compiled).value();
+    return true;
+  }
+
+  bool readValues(const std::string& field, const Value& value, std::vector<FieldValue>& out) {
+    if (value.type != Value::Type::kArray) return readValue(field, value, out.emplace_back());
+    return std::all_of(value.items.begin(), value.items.end(),
+                       [&](const Value& item) { return readValue(field, item, out.emplace_back()); });
+  }
+
+  void readKeyed(Rule& rule, const std::string& field, const Value& value) {
+    if (value.type != Value::Type::kObject || value.fields.empty())
+      return wrongType(value, field, "an object of names and their values");
+    for (const auto& [key, item] : value.fields) {
+      std::vector<FieldValue> values;
+      if (readValues(field, item, values)) note(item, addKeyedMatcher(rule, field, key, std::move(values)), field);
+    }
+  }
+
+  void readObligation(Rule& rule, const std::string& field, const Value& value) {
+    const bool set = field == "set_header";
+    if (value.type != (set ? Value::Type::kObject : Value::Type::kArray))
+      return wrongType(value, field, set ? "an object of names and values" : "an array of names");
+    for (const auto& [name, item] : value.fields) {
+      if (item.type != Value::Type::kString) wrongType(item, field, "an object of names and values");
+      else note(item, addObligation(rule, field, name, item.text));
+    }
+    for (const auto& item : value.items) {
+      if (item.type != Value::Type::kString) wrongType(item, field, "an array of names");
+      else note(item, addObligation(rule, field, item.text, ""));
+    }
+  }
+
+  const std::string& file_;
+  std::vector<Rule>& rules_;
+  std::vector<std::string>& problems_;
+  std::string name_;
+};
+
+class JsonEvaluator final : public RuleEvaluator {
+ public:
+  using RuleEvaluator::RuleEvaluator;
+};
+
+}  // namespace
+
+std::shared_ptr<const JsonRuleSet> JsonRuleSet::load(const PolicySource& source, std::vector<std::string>& problems) {
+  auto out = std::make_shared<JsonRuleSet>();
+  std::vector<Rule> rules;
+  std::vector<std::string> found;
+  for (const auto& [name, text] : source.files) {
+    if (name.find('/') == std::string::npos && name.ends_with(".json")) FileReader(name, rules, found).read(text);
+  }
+  if (found.empty()) checkNames(rules, found);
+  if (found.empty() && rules.empty())
+    found.push_back(source.directory + ": holds no rule: a set without one is refused");
+  for (const auto& problem : found) problems.push_back("policy " + problem);
+  if (!found.empty()) return nullptr;
+  out->digest_ = source.digest;
+  out->book_ = std::make_unique<const RuleBook>(std::move(rules));
+  return out;
+}
+
+std::vector<std::string> JsonRuleSet::warnings() const {
+  return lint(*book_);
+}
+
+Result<std::unique_ptr<policy::Evaluator>> JsonRuleSet::makeEvaluator(const policy::EvaluatorOptions&) const {
+  return std::unique_ptr<policy::Evaluator>(std::make_unique<JsonEvaluator>(*book_));
+}
+
+}  // namespace yett::engine

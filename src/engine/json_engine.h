@@ -1,0 +1,31 @@
+// The rule engine `rules`: the matchers as declarative JSON, for those who generate policy. schemas/rules.schema.json
+// describes the files.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "engine/policy_source.h"
+#include "engine/rule_book.h"
+
+namespace yett::engine {
+
+class JsonRuleSet final : public policy::RuleSet {
+ public:
+  /// Loads all `*.json` at the top of the source. On failure returns null and says every problem, with file:line.
+  static std::shared_ptr<const JsonRuleSet> load(const PolicySource& source, std::vector<std::string>& problems);
+
+  const std::string& digest() const override { return digest_; }
+  std::vector<policy::RuleInfo> rules() const override { return book_->infos(); }
+  std::vector<std::string> ownedHeaders() const override { return book_->ownedHeaders(); }
+  std::vector<std::string> warnings() const override;
+  Result<std::unique_ptr<policy::Evaluator>> makeEvaluator(const policy::EvaluatorOptions& options) const override;
+  const RuleBook& book() const { return *book_; }
+
+ private:
+  std::string digest_;
+  std::unique_ptr<const RuleBook> book_;
+};
+
+}  // namespace yett::engine

@@ -1,0 +1,120 @@
+#include "engine/lint.h"
+
+#include <algorithm>
+#include <tuple>
+
+#include "base/text.h"
+
+namespace yett::engine {
+namespace {
+
+constexpr size_t kMostCompared = 2000;  // rules: every pair is looked at
+constexpr size_t kMostShapes = 64;
+
+bool coversPattern(const target::SegmentPattern& outer, const target::SegmentPattern& inner, bool loose) {
+  const auto& a = outer.segments();
+  const auto& b = inner.segments();
+  if (outer.rest() ? b.size() < a.size() : inner.rest() || b.size() != a.size()) return false;
+  if (!outer.rest() && !loose && outer.trailingSlash() != inner.trailingSlash()) return false;
+  for (size_t i = 0; i < a.size(); ++i) {
+    if (!a[i].any && (b[i].any || a[i].text != b[i].text)) return false;
+  }
+  return true;
+}
+
+bool coversCaller(const PrincipalMatcher& outer, const PrincipalMatcher& inner) {
+  using Kind = PrincipalMatcher::Kind;
+  if (outer.kind == Kind::kAnyone) return true;
+  if (outer.kind == Kind::kAuthenticated) return inner.kind != Kind::kAnyone;
+  if (outer.kind != inner.kind) return false;
+  if (outer.kind == Kind::kRegex) return outer.regex->text() == inner.regex->text();
+  return outer.trust_domain == inner.trust_domain && coversPattern(outer.path, inner.path, false);
+}
+
+bool coversHost(const HostMatcher& outer, const HostMatcher& inner) {
+  if (outer.regex || inner.regex) return outer.regex && inner.regex && outer.regex->text() == inner.regex->text();
+  const std::string& a = outer.pattern.name();
+  const std::string& b = inner.pattern.name();
+  if (!outer.pattern.wildcard()) return !inner.pattern.wildcard() && a == b;
+  return inner.pattern.wildcard() ? b.ends_with(a) : b.size() > a.size() && b.ends_with(a);
+}
+
+bool coversPath(const PathMatcher& outer, const PathMatcher& inner, bool loose) {
+  if (!outer.regex && outer.pattern.rest() && outer.pattern.segments().empty()) return true;
+  if (outer.regex || inner.regex) return outer.regex && inner.regex && outer.regex->text() == inner.regex->text();
+  return coversPattern(outer.pattern, inner.pattern, loose);
+}
+
+// Every entry of `inner` is covered by one of `outer`; an empty list means all there is.
+template <typename List, typename Covers>
+bool coversList(const List& outer, const List& inner, Covers each) {
+  if (outer.empty()) return true;
+  if (inner.empty()) return false;
+  return std::all_of(inner.begin(), inner.end(), [&](const auto& in) {
+    return std::any_of(outer.begin(), outer.end(), [&](const auto& out) { return each(out, in); });
+  });
+}
+
+bool everyone(const Rule& rule) {
+  const auto& m = rule.wanted;
+  const bool anyone = std::any_of(m.principals.begin(), m.principals.end(),
+                                  [](const auto& p) { return p.kind == PrincipalMatcher::Kind::kAnyone; });
+  const bool anywhere = m.paths.empty() || std::any_of(m.paths.begin(), m.paths.end(), [](const auto& p) {
+                          return !p.regex && p.pattern.rest() && p.pattern.segments().empty();
+                        });
+  return anyone && anywhere && m.hosts.empty() && m.methods.empty() && m.sources.empty() && !rule.conditional();
+}
+
+void compare(const std::vector<Rule>& rules, size_t at, std::vector<std::pair<const Rule*, std::string>>& out) {
+  const Rule& rule = rules[at];
+  for (size_t i = 0; i < rules.size(); ++i) {
+    const Rule& other = rules[i];
+    if (i == at || other.conditional() || other.audit_only || other.kind == Rule::Kind::kDecide) continue;
+    if (!covers(other, rule)) continue;
+    if (other.deny() && rule.allow())
+      return void(out.emplace_back(
+          &rule, "can never allow: `" + other.name + "` (" + other.position() + ") denies all that it matches"));
+    const bool mutual = !rule.conditional() && covers(rule, other);
+    if (other.kind != rule.kind || (mutual && i > at)) continue;
+    if (mutual)
+      return void(out.emplace_back(&rule, "matches the same as `" + other.name + "` (" + other.position() + ")"));
+    return void(out.emplace_back(&rule, "changes nothing: `" + other.name + "` (" + other.position() +
+                                            ") does the same for all that it matches"));
+  }
+}
+
+}  // namespace
+
+bool covers(const Rule& outer, const Rule& inner) {
+  const Matchers& a = outer.wanted;
+  const Matchers& b = inner.wanted;
+  if (outer.conditional()) return false;
+  const bool loose = outer.deny();
+  return coversList(a.methods, b.methods,
+                    [&](const auto& x, const auto& y) { return x == y || (loose && x == "GET" && y == "HEAD"); }) &&
+         coversList(a.paths, b.paths, [&](const auto& x, const auto& y) { return coversPath(x, y, loose); }) &&
+         coversList(a.principals, b.principals, coversCaller) && coversList(a.hosts, b.hosts, coversHost) &&
+         coversList(a.sources, b.sources, [](const auto& x, const auto& y) { return x.contains(y); });
+}
+
+std::vector<std::string> lint(const RuleBook& book) {
+  std::vector<std::pair<const Rule*, std::string>> found;
+  const auto& rules = book.rules();
+  for (size_t i = 0; i < rules.size(); ++i) {
+    if (rules[i].allow() && everyone(rules[i])) found.emplace_back(&rules[i], "allows everyone everything");
+    if (rules.size() <= kMostCompared && !rules[i].audit_only) compare(rules, i, found);
+  }
+  std::sort(found.begin(), found.end(), [](const auto& a, const auto& b) {
+    return std::tie(a.first->file, a.first->line, a.second) < std::tie(b.first->file, b.first->line, b.second);
+  });
+  std::vector<std::string> out;
+  for (const auto& [rule, what] : found)
+    out.push_back(rule->position() + ": rule `" + base::printable(rule->name) + "` " + what);
+  const size_t shapes = book.index().shapes();
+  if (shapes > kMostShapes)
+    out.push_back("the rules have " + std::to_string(shapes) +
+                  " different shapes of matchers: each costs a decision some 20 ns; write them more alike");
+  return out;
+}
+
+}  // namespace yett::engine

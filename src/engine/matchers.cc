@@ -1,0 +1,153 @@
+#include "engine/matchers.h"
+
+#include <algorithm>
+
+#include "base/text.h"
+#include "identity/spiffe_id.h"
+
+namespace yett::engine {
+namespace {
+
+// SPIFFE-ID 2.2: what a path segment may hold.
+bool isIdSegment(std::string_view text) {
+  return text != "." && text != ".." && std::all_of(text.begin(), text.end(), [](char c) {
+           return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '.' ||
+                  c == '_';
+         });
+}
+
+Match asMatch(bool yes) {
+  return yes ? Match::kYes : Match::kNo;
+}
+
+bool anyOf(const std::vector<ValueMatcher>& values, std::string_view value) {
+  return std::any_of(values.begin(), values.end(), [&](const auto& v) { return v.matches(value); });
+}
+
+// One value is looked at by an allow; any of them by a deny.
+Match matchValues(const std::vector<ValueMatcher>& values, const std::vector<std::string_view>& sent, bool loose) {
+  if (sent.empty()) return Match::kAbsent;
+  if (!loose && sent.size() > 1) return Match::kError;
+  if (std::any_of(sent.begin(), sent.end(), [&](const auto& v) { return anyOf(values, v); })) return Match::kYes;
+  return sent.size() > 1 ? Match::kNoOfMany : Match::kNo;
+}
+
+}  // namespace
+
+Result<PrincipalMatcher> PrincipalMatcher::parse(std::string_view text) {
+  PrincipalMatcher out;
+  const std::string shown = "`" + base::printable(text) + "`";
+  if (text == "anyone" || text == "authenticated") {
+    out.kind = text == "anyone" ? Kind::kAnyone : Kind::kAuthenticated;
+    return out;
+  }
+  if (!text.starts_with("spiffe://"))
+    return Error{shown +
+                 " is not a SPIFFE ID pattern: write `spiffe://trust.domain/path`, `authenticated` or `anyone`"};
+  const auto rest = text.substr(9);
+  const auto slash = std::min(rest.find('/'), rest.size());
+  out.trust_domain = rest.substr(0, slash);
+  if (!identity::isTrustDomain(out.trust_domain))
+    return Error{shown + ": the trust domain must be literal: a-z, 0-9, `.`, `-`, `_`"};
+  if (slash == rest.size())
+    return Error{shown + " names a trust domain and no workload: for all of it write `" + std::string(text) + "/**`"};
+  auto path = target::SegmentPattern::parseExact(rest.substr(slash));
+  if (!path) return std::move(path).error().within(shown);
+  if (rest.ends_with('/')) return Error{shown + " ends with `/`, which no SPIFFE ID does"};
+  for (const auto& segment : path.value().segments()) {
+    if (!segment.any && !isIdSegment(segment.text))
+      return Error{shown + " can match nothing: `" + base::printable(segment.text) + "` is no segment of a SPIFFE ID"};
+  }
+  out.path = std::move(path).value();
+  return out;
+}
+
+Match matchPrincipal(const std::vector<PrincipalMatcher>& list, const identity::Principal& principal) {
+  bool pattern = false;
+  for (const auto& matcher : list) {
+    switch (matcher.kind) {
+      case PrincipalMatcher::Kind::kAnyone: return Match::kYes;
+      case PrincipalMatcher::Kind::kAuthenticated:
+        if (!principal.anonymous()) return Match::kYes;
+        break;
+      case PrincipalMatcher::Kind::kPattern:
+        pattern = true;
+        if (!principal.anonymous() && principal.trust_domain == matcher.trust_domain &&
+            matcher.path.matches(principal.path))
+          return Match::kYes;
+        break;
+      case PrincipalMatcher::Kind::kRegex:
+        pattern = true;
+        if (!principal.anonymous() && matcher.regex->matches(principal.id)) return Match::kYes;
+        break;
+    }
+  }
+  return principal.anonymous() && pattern ? Match::kAbsent : Match::kNo;
+}
+
+Match matchMethod(const std::vector<std::string>& list, std::string_view method, bool loose) {
+  return asMatch(std::any_of(list.begin(), list.end(), [&](const std::string& wanted) {
+    return wanted == method || (loose && wanted == "GET" && method == "HEAD");
+  }));
+}
+
+Match matchHost(const std::vector<HostMatcher>& list, std::string_view host) {
+  if (host.empty()) return Match::kAbsent;
+  return asMatch(std::any_of(list.begin(), list.end(), [&](const HostMatcher& m) {
+    return m.regex ? m.regex->matches(host) : m.pattern.matches(host);
+  }));
+}
+
+Match matchPath(const std::vector<PathMatcher>& list, std::string_view path, bool loose,
+                const target::SegmentPattern*& found) {
+  found = nullptr;
+  for (const auto& matcher : list) {
+    if (!matcher.regex) {
+      if (!matcher.pattern.matches(path, loose)) continue;
+      found = &matcher.pattern;
+      return Match::kYes;
+    }
+    if (matcher.regex->matches(path)) return Match::kYes;
+    if (loose && path.size() > 1 && path.back() == '/' && matcher.regex->matches(path.substr(0, path.size() - 1)))
+      return Match::kYes;
+  }
+  return Match::kNo;
+}
+
+Match matchSource(const std::vector<target::Cidr>& list, const target::IpAddress& source) {
+  if (!source.known()) return Match::kAbsent;
+  return asMatch(std::any_of(list.begin(), list.end(), [&](const auto& range) { return range.contains(source); }));
+}
+
+Match matchHeader(const KeyedMatcher& matcher, policy::AttributeReader& reader, bool loose) {
+  const auto& sent = reader.peekList(matcher.key);
+  const auto noted = reader.read(sent.size() > 1 ? policy::Attr::kHeaderList : policy::Attr::kHeader, matcher.key);
+  if (noted.state == policy::AttrValue::State::kRefused) return Match::kError;
+  reader.peekList(matcher.key);  // read() looks at the same list
+  return matchValues(matcher.values, sent, loose);
+}
+
+Match matchQuery(const KeyedMatcher& matcher, policy::AttributeReader& reader, bool loose) {
+  const auto value = reader.read(policy::Attr::kQuery, matcher.key);
+  if (value.state == policy::AttrValue::State::kRefused) return Match::kError;
+  std::vector<std::string_view> sent;
+  if (!reader.peekQuery(matcher.key, sent)) return Match::kError;
+  return matchValues(matcher.values, sent, loose);
+}
+
+Match matchGrpc(const std::vector<GrpcMatcher>& list, policy::AttributeReader& reader, bool loose) {
+  const auto service = reader.read(policy::Attr::kGrpcService);
+  const auto method = reader.read(policy::Attr::kGrpcMethod);
+  if (!loose && !service.present()) return Match::kAbsent;
+  std::string_view path = reader.request().path;
+  if (loose && path.size() > 1 && path.back() == '/') path.remove_suffix(1);
+  const auto slash = path.find('/', 1);
+  const auto first = path.substr(path.empty() ? 0 : 1, slash == std::string_view::npos ? slash : slash - 1);
+  const auto second = slash == std::string_view::npos ? std::string_view() : path.substr(slash + 1);
+  return asMatch(std::any_of(list.begin(), list.end(), [&](const GrpcMatcher& m) {
+    return loose ? m.service == first && (m.method.empty() || m.method == second)
+                 : m.service == service.text && (m.method.empty() || m.method == method.text);
+  }));
+}
+
+}  // namespace yett::engine

@@ -1,0 +1,371 @@
+#include "engine/rule_index.h"
+
+#include <algorithm>
+#include <map>
+#include <tuple>
+
+#include "base/hash.h"
+
+namespace yett::engine {
+namespace {
+
+constexpr size_t kMostSegments = 32;
+
+std::string_view takeLiteral(const char*& at) {
+  uint16_t size = 0;
+  std::memcpy(&size, at, sizeof size);
+  const std::string_view out(at + sizeof size, size);
+  at += sizeof size + size;
+  return out;
+}
+
+std::array<unsigned char, 16> prefixOf(const std::array<unsigned char, 16>& address, size_t bits) {
+  std::array<unsigned char, 16> out{};
+  std::copy_n(address.begin(), bits / 8, out.begin());
+  if (bits % 8 != 0) out[bits / 8] = static_cast<unsigned char>(address[bits / 8] & (0xff00 >> (bits % 8)));
+  return out;
+}
+
+std::string_view view(const std::array<unsigned char, 16>& bytes) {
+  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
+
+// What follows the first of the last `dots` dots, that one included; "" where there are fewer or nothing before it.
+std::string_view suffixOf(std::string_view host, size_t dots) {
+  size_t at = host.size();
+  for (size_t i = 0; i < dots; ++i) {
+    at = at == 0 ? std::string_view::npos : host.rfind('.', at - 1);
+    if (at == std::string_view::npos) return {};
+  }
+  return at == 0 ? std::string_view() : host.substr(at);
+}
+
+constexpr uint64_t kSeed = 0x8ebc6af09c88c6e3;
+
+uint64_t add(uint64_t hash, uint64_t part) {
+  return base::mixed(hash ^ part, 0xa0761d6478bd642f) | 1;  // never 0, which means "does not fit"
+}
+
+}  // namespace
+
+// Sorts rules into shapes, then lays the table out.
+class RuleIndex::Builder {
+ public:
+  explicit Builder(RuleIndex& index) : index_(index) {}
+
+  void add(uint32_t number) {
+    const Rule& rule = index_.rules_[number];
+    const Matchers& m = rule.wanted;
+    std::array<std::vector<Choice>, 5> choices;
+    bool whole = rule.unwanted != nullptr || !m.headers.empty() || !m.queries.empty() || !m.grpcs.empty();
+    for (const auto& path : m.paths) {
+      if (path.regex) addRegex(number, *path.regex, rule);
+      else if (path.pattern.segments().size() > kMostSegments) whole = true, choices[kPath].push_back({});
+      else choices[kPath].push_back(segments(path.pattern));
+      if (m.paths.size() > 1 && rule.condition >= 0 && !path.pattern.captures().empty()) whole = true;
+    }
+    if (!m.paths.empty() && choices[kPath].empty()) return;  // expressions only
+    for (const auto& principal : m.principals) choices[kPrincipal].push_back(caller(principal, whole));
+    for (const auto& host : m.hosts) choices[kHost].push_back(hostOf(host, whole));
+    for (const auto& method : m.methods) {
+      choices[kMethod].push_back({{Look::Kind::kExact}, {method}});
+      if (rule.deny() && method == "GET") choices[kMethod].push_back({{Look::Kind::kExact}, {"HEAD"}});
+    }
+    for (const auto& source : m.sources) {
+      choices[kSource].push_back(
+          {{Look::Kind::kPrefix, static_cast<uint8_t>(source.bits())}, {std::string(view(source.base().bytes()))}});
+    }
+    limit(choices, whole);
+    expand(number, rule, choices, whole);
+  }
+
+  void finish() {
+    std::sort(found_.begin(), found_.end(), [](const auto& a, const auto& b) {
+      return std::tie(a.hash, a.entry.rule) < std::tie(b.hash, b.entry.rule);
+    });
+    size_t buckets = 0;
+    for (size_t i = 0; i < found_.size(); ++i) buckets += i == 0 || found_[i].hash != found_[i - 1].hash ? 1 : 0;
+    size_t size = 16;
+    while (size < buckets * 2) size *= 2;
+    index_.slots_.resize(size);
+    index_.entries_.reserve(found_.size());
+    for (size_t i = 0; i < found_.size();) {
+      size_t end = i;
+      while (end < found_.size() && found_[end].hash == found_[i].hash) index_.entries_.push_back(found_[end++].entry);
+      size_t at = found_[i].hash & (size - 1);
+      while (index_.slots_[at].count != 0) at = (at + 1) & (size - 1);
+      index_.slots_[at] = {found_[i].hash, static_cast<uint32_t>(i), static_cast<uint32_t>(end - i)};
+      i = end;
+    }
+    index_.literals_.shrink_to_fit();
+    index_.regexes_.compile();
+  }
+
+ private:
+  struct Choice {
+    Look look;
+    std::vector<std::string> literals;
+    bool slash_counts = false;
+    bool slash = false;
+  };
+  struct Found {
+    uint64_t hash;
+    Entry entry;
+  };
+
+  static Choice segments(const target::SegmentPattern& pattern) {
+    Choice out{{Look::Kind::kSegments, static_cast<uint8_t>(pattern.segments().size()), pattern.rest(), 0}, {}};
+    for (size_t i = 0; i < pattern.segments().size(); ++i) {
+      if (pattern.segments()[i].any) continue;
+      out.look.mask |= 1u << i;
+      out.literals.push_back(pattern.segments()[i].text);
+    }
+    out.slash_counts = !pattern.rest();
+    out.slash = pattern.trailingSlash();
+    return out;
+  }
+
+  static Choice caller(const PrincipalMatcher& matcher, bool& whole) {
+    switch (matcher.kind) {
+      case PrincipalMatcher::Kind::kAnyone: return {};
+      case PrincipalMatcher::Kind::kAuthenticated: return {{Look::Kind::kAuthenticated}, {}};
+      case PrincipalMatcher::Kind::kRegex: whole = true; return {{Look::Kind::kAuthenticated}, {}};
+      case PrincipalMatcher::Kind::kPattern: break;
+    }
+    if (matcher.path.segments().size() >= kMostSegments) return whole = true, Choice{};
+    Choice out = segments(matcher.path);
+    out.look.mask = out.look.mask << 1 | 1;  // the trust domain stands before the segments
+    ++out.look.count;
+    out.literals.insert(out.literals.begin(), matcher.trust_domain);
+    return out;
+  }
+
+  static Choice hostOf(const HostMatcher& matcher, bool& whole) {
+    if (matcher.regex) return whole = true, Choice{};
+    const std::string& name = matcher.pattern.name();
+    if (!matcher.pattern.wildcard()) return {{Look::Kind::kExact}, {name}};
+    return {{Look::Kind::kSuffix, static_cast<uint8_t>(std::count(name.begin(), name.end(), '.'))}, {name}};
+  }
+
+  // Too many combinations: the longest list is left to the matchers.
+  static void limit(std::array<std::vector<Choice>, 5>& choices, bool& whole) {
+    constexpr size_t kMostEntries = 256;
+    for (;;) {
+      size_t product = 1;
+      auto* longest = &choices[0];
+      for (auto& list : choices) {
+        product *= std::max<size_t>(list.size(), 1);
+        if (list.size() > longest->size()) longest = &list;
+      }
+      if (product <= kMostEntries) break;
+      longest->clear();
+      whole = true;
+    }
+    for (auto& list : choices) {
+      if (list.empty()) list.emplace_back();
+    }
+  }
+
+  void expand(uint32_t number, const Rule& rule, const std::array<std::vector<Choice>, 5>& choices, bool whole) {
+    for (const auto& path : choices[kPath])
+      for (const auto& principal : choices[kPrincipal])
+        for (const auto& host : choices[kHost])
+          for (const auto& method : choices[kMethod])
+            for (const auto& source : choices[kSource])
+              addEntry(number, rule, {&path, &principal, &host, &method, &source}, whole);
+  }
+
+  void addEntry(uint32_t number, const Rule& rule, const std::array<const Choice*, 5>& choice, bool whole) {
+    Shape shape{};
+    for (size_t d = 0; d < 5; ++d) shape.looks[d] = lookNumber(d, choice[d]->look);
+    uint64_t hash = shapeSeed(shapeNumber(shape));
+    const auto at = static_cast<uint32_t>(index_.literals_.size());
+    for (size_t d = 0; d < 5; ++d) {
+      uint64_t part = kSeed;
+      for (const auto& literal : choice[d]->literals) {
+        part = engine::add(part, base::hashBytes(literal, kSeed));
+        const auto size = static_cast<uint16_t>(literal.size());
+        index_.literals_.append(reinterpret_cast<const char*>(&size), sizeof size).append(literal);
+      }
+      hash = engine::add(hash, part | 1);
+    }
+    found_.push_back({hash, {number, at, choice[kPath]->slash_counts && !rule.deny(), choice[kPath]->slash, whole}});
+  }
+
+  static uint64_t shapeSeed(uint32_t shape) { return engine::add(kSeed, shape); }
+
+  uint16_t lookNumber(size_t dimension, const Look& look) {
+    auto& list = index_.looks_[dimension];
+    const auto it = std::find(list.begin(), list.end(), look);
+    if (it != list.end()) return static_cast<uint16_t>(it - list.begin());
+    list.push_back(look);
+    return static_cast<uint16_t>(list.size() - 1);
+  }
+
+  uint32_t shapeNumber(const Shape& shape) {
+    const auto [it, fresh] = shape_numbers_.try_emplace(shape, static_cast<uint32_t>(index_.shapes_.size()));
+    if (fresh) index_.shapes_.push_back(shape);
+    return it->second;
+  }
+
+  void addRegex(uint32_t number, const target::Regex& regex, const Rule&) {
+    const auto [it, fresh] = regex_places_.try_emplace(regex.text(), 0);
+    if (fresh) {
+      it->second = index_.regexes_.add(regex);
+      index_.regex_entries_.emplace_back();
+    }
+    auto& list = index_.regex_entries_[it->second];
+    if (list.empty() || list.back().rule != number) list.push_back({number, 0, false, false, true});
+  }
+
+  RuleIndex& index_;
+  std::vector<Found> found_;
+  std::map<Shape, uint32_t> shape_numbers_;
+  std::map<std::string, size_t> regex_places_;
+};
+
+RuleIndex::RuleIndex(std::span<const Rule> rules) : rules_(rules) {
+  Builder builder(*this);
+  for (uint32_t i = 0; i < rules.size(); ++i) builder.add(i);
+  builder.finish();
+}
+
+const RuleIndex::Slot* RuleIndex::find(uint64_t hash) const {
+  for (size_t at = hash & (slots_.size() - 1);; at = (at + 1) & (slots_.size() - 1)) {
+    if (slots_[at].count == 0) return nullptr;
+    if (slots_[at].hash == hash) return &slots_[at];
+  }
+}
+
+uint64_t RuleIndex::hashOf(Dimension dimension, const Look& look, const Search& search) const {
+  const policy::CheckRequest& r = search.reader_->request();
+  uint64_t part = kSeed;
+  switch (look.kind) {
+    case Look::Kind::kAny: return part | 1;
+    case Look::Kind::kAuthenticated: return r.principal->anonymous() ? 0 : part | 1;
+    case Look::Kind::kSegments: {
+      const auto& parts = dimension == kPath ? search.path_ : search.principal_;
+      if (look.rest ? parts.size() < look.count : parts.size() != look.count) return 0;
+      if (dimension == kPath && !r.path.starts_with('/')) return 0;
+      for (uint32_t mask = look.mask; mask != 0; mask &= mask - 1)
+        part = add(part, parts[static_cast<size_t>(__builtin_ctz(mask))].hash);
+      return part | 1;
+    }
+    case Look::Kind::kExact:
+      if (dimension == kHost && r.host.empty()) return 0;
+      return add(part, base::hashBytes(dimension == kHost ? r.host : r.method, kSeed));
+    case Look::Kind::kSuffix: {
+      const auto suffix = suffixOf(r.host, look.count);
+      return suffix.empty() ? 0 : add(part, base::hashBytes(suffix, kSeed));
+    }
+    case Look::Kind::kPrefix:
+      if (!r.source.known()) return 0;
+      return add(part, base::hashBytes(view(prefixOf(r.source.bytes(), look.count)), kSeed));
+  }
+  return 0;
+}
+
+void RuleIndex::Search::split(std::string_view path, std::vector<Part>& parts) const {
+  while (path.size() > 1) {
+    const auto end = std::min(path.find('/', 1), path.size());
+    const auto segment = path.substr(1, end - 1);
+    parts.push_back({segment, base::hashBytes(segment, kSeed)});
+    path.remove_prefix(end);
+  }
+}
+
+void RuleIndex::Search::start(const RuleIndex& index, policy::AttributeReader& reader) {
+  index_ = &index;
+  reader_ = &reader;
+  spans_.clear();
+  last_ = UINT32_MAX;
+  const policy::CheckRequest& r = reader.request();
+  path_.clear();
+  principal_.clear();
+  slash_ = r.path.ends_with('/');
+  split(r.path, path_);
+  if (!r.principal->anonymous()) {
+    principal_.push_back({r.principal->trust_domain, base::hashBytes(r.principal->trust_domain, kSeed)});
+    split(r.principal->path, principal_);
+  }
+  for (size_t d = 0; d < 5; ++d) {
+    hashes_[d].clear();
+    for (const auto& look : index.looks_[d]) hashes_[d].push_back(index.hashOf(static_cast<Dimension>(d), look, *this));
+  }
+  for (uint32_t i = 0; i < index.shapes_.size(); ++i) {
+    uint64_t hash = add(kSeed, i);
+    bool fits = true;
+    for (size_t d = 0; d < 5 && fits; ++d) {
+      const uint64_t part = hashes_[d][index.shapes_[i].looks[d]];
+      fits = part != 0;
+      hash = add(hash, part);
+    }
+    if (!fits) continue;
+    const Slot* slot = index.find(hash);
+    if (slot == nullptr) continue;
+    const Entry* first = index.entries_.data() + slot->first;
+    spans_.push_back({first, first + slot->count, i});
+  }
+  if (index.regexes_.size() == 0) return;
+  for (auto path = r.path;; path.remove_suffix(1)) {
+    index.regexes_.match(path, expressions_);
+    for (const int place : expressions_) {
+      const auto& list = index.regex_entries_[static_cast<size_t>(place)];
+      spans_.push_back({list.data(), list.data() + list.size(), 0});
+    }
+    if (path.size() < 2 || path.size() != r.path.size() || !slash_) break;  // a deny ignores a trailing slash
+  }
+}
+
+bool RuleIndex::Search::verify(const Entry& entry, uint32_t shape) const {
+  const char* at = index_->literals_.data() + entry.literals;
+  const policy::CheckRequest& r = reader_->request();
+  for (size_t d = 0; d < 5; ++d) {
+    const Look& look = index_->looks_[d][index_->shapes_[shape].looks[d]];
+    switch (look.kind) {
+      case Look::Kind::kAny:
+      case Look::Kind::kAuthenticated: break;
+      case Look::Kind::kSegments:
+        for (uint32_t mask = look.mask; mask != 0; mask &= mask - 1) {
+          const auto& parts = d == kPath ? path_ : principal_;
+          if (takeLiteral(at) != parts[static_cast<size_t>(__builtin_ctz(mask))].text) return false;
+        }
+        break;
+      case Look::Kind::kExact:
+        if (takeLiteral(at) != (d == kHost ? r.host : r.method)) return false;
+        break;
+      case Look::Kind::kSuffix:
+        if (takeLiteral(at) != suffixOf(r.host, look.count)) return false;
+        break;
+      case Look::Kind::kPrefix:
+        if (takeLiteral(at) != view(prefixOf(r.source.bytes(), look.count))) return false;
+        break;
+    }
+  }
+  return !entry.slash_counts || entry.slash == slash_;
+}
+
+bool RuleIndex::Search::next(uint32_t& rule, const target::SegmentPattern*& path) {
+  for (;;) {
+    Span* least = nullptr;
+    for (auto& span : spans_) {
+      if (span.at != span.end && (least == nullptr || span.at->rule < least->at->rule)) least = &span;
+    }
+    if (least == nullptr) return false;
+    const Entry& entry = *least->at++;
+    if (entry.rule == last_) continue;  // found already by another of its paths, or of its callers
+    const Rule& candidate = index_->rules_[entry.rule];
+    path = nullptr;
+    if (entry.whole) {
+      if (!matches(candidate, *reader_, path)) continue;
+    } else {
+      if (!verify(entry, least->shape)) continue;
+      if (candidate.condition >= 0 && candidate.wanted.paths.size() == 1) path = &candidate.wanted.paths[0].pattern;
+    }
+    last_ = entry.rule;
+    rule = entry.rule;
+    return true;
+  }
+}
+
+}  // namespace yett::engine

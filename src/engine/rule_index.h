@@ -1,0 +1,104 @@
+// Finds the rules that may apply to a request at a cost that does not grow with their number: tuple space search. Each
+// rule falls into a shape (which path segments are literal and how many there are, the same for the principal, exact or
+// wildcard host, method or none, length of the source prefix); all rules of a shape lie in one hash table under their
+// literals; a request probes each shape that fits it. Expressions over paths are one automaton. Immutable; any thread.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "engine/rule.h"
+
+namespace yett::engine {
+
+class RuleIndex {
+ public:
+  struct Entry {
+    uint32_t rule;
+    uint32_t literals;  // where they are in literals_
+    bool slash_counts;
+    bool slash;  // where it counts: the path must end with one
+    bool whole;  // the literals are not all: the rule's matchers have to be asked
+  };
+
+  /// REQUIRES: `rules` is in the order of evaluation and outlives the index, unchanged.
+  explicit RuleIndex(std::span<const Rule> rules);
+
+  /// What a search needs, kept from request to request. One thread.
+  class Search {
+   public:
+    /// Begins with a request.
+    void start(const RuleIndex& index, policy::AttributeReader& reader);
+    /// The next rule that matches natively, in the order of evaluation, each once; false when there are no more. `path`
+    /// is as matches() has it.
+    bool next(uint32_t& rule, const target::SegmentPattern*& path);
+
+   private:
+    friend class RuleIndex;
+    struct Part {
+      std::string_view text;
+      uint64_t hash;
+    };
+    struct Span {
+      const Entry* at;
+      const Entry* end;
+      uint32_t shape;
+    };
+    void split(std::string_view path, std::vector<Part>& parts) const;
+    bool verify(const Entry& entry, uint32_t shape) const;
+
+    const RuleIndex* index_ = nullptr;
+    policy::AttributeReader* reader_ = nullptr;
+    std::vector<Part> path_;       // segments
+    std::vector<Part> principal_;  // trust domain, then segments
+    bool slash_ = false;
+    std::array<std::vector<uint64_t>, 5> hashes_;  // by dimension and shape in it; 0: does not fit
+    std::vector<Span> spans_;
+    std::vector<int> expressions_;
+    uint32_t last_ = UINT32_MAX;
+  };
+
+  /// Distinct shapes: what a search costs.
+  size_t shapes() const { return shapes_.size(); }
+  size_t expressions() const { return regexes_.size(); }
+
+ private:
+  enum Dimension : size_t { kPath, kPrincipal, kHost, kMethod, kSource };
+  /// A way to look at one dimension of a request.
+  struct Look {
+    enum class Kind : uint8_t { kAny, kAuthenticated, kExact, kSegments, kSuffix, kPrefix };
+    Kind kind = Kind::kAny;
+    uint8_t count = 0;  // segments, labels or bits
+    bool rest = false;
+    uint32_t mask = 0;  // segments that are literal
+    auto operator<=>(const Look&) const = default;
+  };
+  struct Shape {
+    std::array<uint16_t, 5> looks;
+    auto operator<=>(const Shape&) const = default;
+  };
+  struct Slot {
+    uint64_t hash = 0;
+    uint32_t first = 0;
+    uint32_t count = 0;
+  };
+  class Builder;
+
+  uint64_t hashOf(Dimension dimension, const Look& look, const Search& search) const;
+  const Slot* find(uint64_t hash) const;
+
+  std::span<const Rule> rules_;
+  std::array<std::vector<Look>, 5> looks_;
+  std::vector<Shape> shapes_;
+  std::vector<Slot> slots_;
+  std::vector<Entry> entries_;
+  std::string literals_;
+  target::RegexSet regexes_;
+  std::vector<std::vector<Entry>> regex_entries_;  // by place in the set
+};
+
+}  // namespace yett::engine

@@ -1,0 +1,53 @@
+// Regular expressions as rules write them: RE2 (linear time), anchored at both ends, over bytes.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+
+namespace re2 {
+class RE2;
+}
+
+namespace yett::target {
+
+/// One expression. Immutable, any thread; copies share it.
+class Regex {
+ public:
+  /// Errors: the syntax, or a program over its limit.
+  static Result<Regex> compile(std::string_view text);
+  /// The whole of `text` must match; `.` is any byte.
+  bool matches(std::string_view text) const;
+  const std::string& text() const;
+  /// What matching `size` bytes may cost at worst, in units of about 16 compared bytes.
+  uint64_t worstCost(size_t size) const;
+
+ private:
+  std::shared_ptr<const re2::RE2> regex_;
+};
+
+/// Many expressions matched in one pass.
+class RegexSet {
+ public:
+  RegexSet();
+  ~RegexSet();
+  RegexSet(RegexSet&&) noexcept;
+  RegexSet& operator=(RegexSet&&) noexcept;
+  /// Its place in the set.
+  size_t add(const Regex& regex);
+  /// REQUIRES: called once, after the last add().
+  void compile();
+  size_t size() const { return all_.size(); }
+  /// The places of those that match, ascending, in `out`.
+  void match(std::string_view text, std::vector<int>& out) const;
+
+ private:
+  struct Automaton;
+  std::vector<Regex> all_;
+  std::unique_ptr<Automaton> automaton_;
+};
+
+}  // namespace yett::target

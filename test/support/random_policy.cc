@@ -1,0 +1,299 @@
+#include "support/random_policy.h"
+
+#include <algorithm>
+#include <regex>
+#include <sstream>
+
+namespace yett::test {
+namespace {
+
+size_t pick(Random& random, size_t n) {
+  return random() % n;
+}
+bool chance(Random& random, size_t percent) {
+  return pick(random, 100) < percent;
+}
+const char* one(Random& random, const std::vector<const char*>& of) {
+  return of[pick(random, of.size())];
+}
+
+const std::vector<const char*> kSegments = {"a", "b", "orders", "42", "x%20y"};
+const std::vector<const char*> kHosts = {"a.example.org", "b.example.org", "example.org", "x.a.example.org", "other"};
+const std::vector<const char*> kMethods = {"GET", "HEAD", "POST", "PUT"};
+const std::vector<const char*> kPrincipals = {"spiffe://example.org/ns/a/sa/x", "spiffe://example.org/ns/b/sa/x",
+                                              "spiffe://example.org/ns/a", "spiffe://other.org/ns/a/sa/x",
+                                              "spiffe://example.org/z"};
+const std::vector<const char*> kSources = {"10.0.0.1", "10.1.2.3", "192.168.0.7", "2001:db8::1", "127.0.0.1"};
+
+std::vector<std::string> split(const std::string& text, char at) {
+  std::vector<std::string> out;
+  std::stringstream in(text);
+  for (std::string part; std::getline(in, part, at);) out.push_back(part);
+  return out;
+}
+
+// "/a/b/" -> {"a", "b"} and the slash.
+std::vector<std::string> segmentsOf(const std::string& path, bool& slash) {
+  slash = path.size() > 0 && path.back() == '/';
+  auto out = split(path, '/');
+  if (!out.empty()) out.erase(out.begin());
+  return out;
+}
+
+bool isAny(const std::string& segment) {
+  return segment == "*" || segment[0] == '{';
+}
+
+bool pathMatches(std::string pattern, const std::string& path, bool loose) {
+  if (pattern.starts_with("re:")) {
+    const std::regex re(pattern.substr(3));
+    if (std::regex_match(path, re)) return true;
+    return loose && path.size() > 1 && path.back() == '/' && std::regex_match(path.substr(0, path.size() - 1), re);
+  }
+  bool rest = false;
+  if (pattern.ends_with("/**")) {
+    rest = true;
+    pattern.resize(pattern.size() - 3);
+  }
+  bool want_slash = false;
+  bool has_slash = false;
+  const auto wanted = segmentsOf(pattern, want_slash);
+  const auto sent = segmentsOf(path, has_slash);
+  if (rest ? sent.size() < wanted.size() : sent.size() != wanted.size()) return false;
+  for (size_t i = 0; i < wanted.size(); ++i) {
+    if (!isAny(wanted[i]) && wanted[i] != sent[i]) return false;
+  }
+  return rest || loose || want_slash == has_slash;
+}
+
+bool callerMatches(const std::string& pattern, const std::string& id) {
+  if (pattern == "anyone") return true;
+  if (id.empty()) return false;
+  if (pattern == "authenticated") return true;
+  if (pattern.starts_with("re:")) return std::regex_match(id, std::regex(pattern.substr(3)));
+  return pathMatches("/" + pattern.substr(9), "/" + id.substr(9), false);
+}
+
+bool hostMatches(const std::string& pattern, const std::string& host) {
+  if (pattern.starts_with("re:")) return std::regex_match(host, std::regex(pattern.substr(3)));
+  if (pattern.starts_with("*.")) return host.size() > pattern.size() - 1 && host.ends_with(pattern.substr(1));
+  return pattern == host;
+}
+
+bool sourceMatches(const std::string& range, const std::string& source) {
+  static const std::map<std::string, std::vector<std::string>> kInside = {
+      {"10.0.0.0/8", {"10.0.0.1", "10.1.2.3"}},
+      {"10.0.0.0/16", {"10.0.0.1"}},
+      {"10.1.2.3", {"10.1.2.3"}},
+      {"2001:db8::/32", {"2001:db8::1"}},
+      {"::ffff:10.0.0.1", {"10.0.0.1"}},
+      {"0.0.0.0/0", {"10.0.0.1", "10.1.2.3", "192.168.0.7", "127.0.0.1"}}};
+  const auto& inside = kInside.at(range);
+  return std::find(inside.begin(), inside.end(), source) != inside.end();
+}
+
+enum class Found { kNo, kYes, kUnsure, kAbsent, kNoOfMany };
+
+Found keyed(const std::vector<std::string>& wanted, const std::vector<std::string>& sent, bool loose) {
+  if (sent.empty()) return Found::kAbsent;
+  if (!loose && sent.size() > 1) return Found::kUnsure;
+  for (const auto& value : sent) {
+    for (const auto& w : wanted) {
+      if (w.starts_with("re:") ? std::regex_match(value, std::regex(w.substr(3))) : w == value) return Found::kYes;
+    }
+  }
+  return sent.size() > 1 ? Found::kNoOfMany : Found::kNo;
+}
+
+Found look(const std::string& field, const std::vector<std::string>& wanted, const RequestText& r, bool loose) {
+  const auto any = [&](auto match) {
+    return std::any_of(wanted.begin(), wanted.end(), match) ? Found::kYes : Found::kNo;
+  };
+  if (field == "method")
+    return any([&](const auto& m) { return m == r.method || (loose && m == "GET" && r.method == "HEAD"); });
+  if (field == "path") return any([&](const auto& p) { return pathMatches(p, r.path, loose); });
+  if (field == "host") return any([&](const auto& h) { return hostMatches(h, r.host); });
+  if (field == "source") return any([&](const auto& s) { return sourceMatches(s, r.source); });
+  if (field == "principal") {
+    const Found found = any([&](const auto& p) { return callerMatches(p, r.principal); });
+    const bool patterns =
+        std::any_of(wanted.begin(), wanted.end(), [](const auto& p) { return p != "anyone" && p != "authenticated"; });
+    return found == Found::kNo && r.principal.empty() && patterns ? Found::kAbsent : found;
+  }
+  const std::string key = field.substr(field.find(':') + 1);
+  std::vector<std::string> sent;
+  if (field.starts_with("header:")) {
+    for (const auto& [name, value] : r.headers) {
+      if (name == key) sent.push_back(value);
+    }
+  } else {
+    for (const auto& pair : split(r.query, '&')) {
+      const auto equals = pair.find('=');
+      if (pair.substr(0, equals) == key) sent.push_back(equals == std::string::npos ? "" : pair.substr(equals + 1));
+    }
+  }
+  return keyed(wanted, sent, loose);
+}
+
+bool applies(const RuleText& rule, const RequestText& r) {
+  for (const auto& [field, values] : rule.fields) {
+    const bool twin = field.starts_with("not_");
+    // A deny is read widely, an allow narrowly, and a twin the other way round.
+    const Found found = look(twin ? field.substr(4) : field, values, r, twin ? rule.allow : !rule.allow);
+    bool holds = false;
+    if (!twin) holds = found == Found::kYes || (found == Found::kUnsure && !rule.allow);
+    else holds = rule.allow ? found == Found::kNo : found != Found::kYes;
+    if (!holds) return false;
+  }
+  return true;
+}
+
+std::string randomPattern(Random& random, bool principal) {
+  std::string out = principal ? one(random, {"spiffe://example.org", "spiffe://other.org"}) : "";
+  const size_t count = pick(random, 4) + (principal ? 1 : 0);
+  for (size_t i = 0; i < count; ++i) {
+    out += '/';
+    if (chance(random, 25)) out += principal || chance(random, 50) ? "*" : "{s" + std::to_string(i) + "}";
+    else out += principal ? one(random, {"ns", "a", "b", "sa", "x", "z"}) : one(random, kSegments);
+  }
+  if (chance(random, 35)) return out + "/**";
+  if (!principal && (out.empty() || chance(random, 15))) out += '/';
+  return out;
+}
+
+std::string quoted(const std::string& value) {
+  std::string escaped;
+  for (const char c : value) escaped += c == '\\' || c == '"' ? std::string("\\") + c : std::string(1, c);
+  return value.starts_with("re:") ? "{\"re\": \"" + escaped.substr(3) + "\"}" : "\"" + escaped + "\"";
+}
+
+std::string list(const std::vector<std::string>& values) {
+  std::string out;
+  for (const auto& value : values) out += (out.empty() ? "" : ", ") + quoted(value);
+  return values.size() == 1 ? out : "[" + out + "]";
+}
+
+}  // namespace
+
+identity::Principal principalOf(const std::string& id) {
+  identity::Principal out;
+  if (id.empty()) return out;
+  const auto slash = std::min(id.find('/', 9), id.size());
+  out.kind = identity::Principal::Kind::kX509Svid;
+  out.id = id;
+  out.trust_domain = id.substr(9, slash - 9);
+  out.path = id.substr(slash);
+  return out;
+}
+
+OwnedRequest::OwnedRequest(const RequestText& text) : text_(text), principal_(principalOf(text.principal)) {
+  for (const auto& [name, value] : text_.headers) headers_.push_back({name, value});
+  check.method = text_.method;
+  check.scheme = "https";
+  check.host = text_.host;
+  check.path = text_.path;
+  check.raw_path = text_.path;
+  check.protocol = "HTTP/1.1";
+  check.query = text_.query;
+  check.headers = headers_;
+  check.principal = &principal_;
+  check.source = target::IpAddress::parse(text_.source).value();
+  check.time_seconds = 1'800'000'000;
+}
+
+std::string RuleText::json() const {
+  std::string out = std::string("{\"") + (allow ? "allow" : "deny") + "\": \"" + name + "\"";
+  std::map<std::string, std::string> tables;
+  for (const auto& [field, values] : fields) {
+    const auto colon = field.find(':');
+    if (colon == std::string::npos) {
+      out += ", \"" + field + "\": " + list(values);
+    } else {
+      std::string& table = tables[field.substr(0, colon)];
+      table += (table.empty() ? "" : ", ") + ("\"" + field.substr(colon + 1) + "\": ") + list(values);
+    }
+  }
+  for (const auto& [field, table] : tables) out += ", \"" + field + "\": {" + table + "}";
+  return out + "}";
+}
+
+RuleText randomRule(Random& random, int number) {
+  RuleText rule;
+  rule.policy = one(random, {"p", "q"});
+  rule.name = "r" + std::to_string(number);
+  rule.allow = chance(random, 65);
+  const auto some = [&](const std::string& field, size_t percent, auto value) {
+    for (const char* twin : {"", "not_"}) {
+      if (!chance(random, *twin == 0 ? percent : percent / 5)) continue;
+      auto& values = rule.fields[twin + field];
+      for (size_t n = chance(random, 70) ? 1 : 2 + pick(random, chance(random, 3) ? 300 : 3); n > 0; --n)
+        values.push_back(value());
+    }
+  };
+  some("path", 85, [&]() -> std::string {
+    return chance(random, 8) ? one(random, {"re:/(a|b)/[0-9]+", "re:/a.*", "re:/orders(/.*)?"})
+                             : randomPattern(random, false);
+  });
+  some("principal", 60, [&]() -> std::string {
+    if (chance(random, 20)) return one(random, {"anyone", "authenticated"});
+    if (chance(random, 6)) return "re:spiffe://example\\.org/.*";
+    return chance(random, 40) ? one(random, kPrincipals) : randomPattern(random, true);
+  });
+  some("method", 40, [&] { return one(random, kMethods); });
+  some("host", 25, [&]() -> std::string {
+    return chance(random, 10)   ? "re:[ab]\\.example\\.org"
+           : chance(random, 40) ? one(random, {"*.example.org", "*.a.example.org"})
+                                : one(random, kHosts);
+  });
+  some("source", 20, [&] {
+    return one(random, {"10.0.0.0/8", "10.0.0.0/16", "10.1.2.3", "2001:db8::/32", "::ffff:10.0.0.1", "0.0.0.0/0"});
+  });
+  some("header:x-a", 15, [&] { return one(random, {"1", "2", "re:[0-9]"}); });
+  some("header:x-b", 8, [&] { return one(random, {"1", "2"}); });
+  some("query:k", 10, [&] { return one(random, {"v", "w", ""}); });
+  if (rule.allow && !rule.fields.contains("principal")) rule.fields["principal"] = {"anyone"};
+  return rule;
+}
+
+RequestText randomRequest(Random& random) {
+  RequestText r;
+  r.method = one(random, kMethods);
+  for (size_t n = pick(random, 4); n > 0; --n) r.path += std::string("/") + one(random, kSegments);
+  if (r.path.empty() || chance(random, 15)) r.path += "/";
+  r.host = one(random, kHosts);
+  r.source = one(random, kSources);
+  if (chance(random, 85)) r.principal = one(random, kPrincipals);
+  for (const char* name : {"x-a", "x-b"}) {
+    for (size_t n = chance(random, 60) ? 1 : pick(random, 3); n > 0; --n)
+      r.headers.emplace_back(name, one(random, {"1", "2", "z"}));
+  }
+  for (size_t n = pick(random, 3); n > 0; --n)
+    r.query += (r.query.empty() ? "" : "&") + std::string(one(random, {"k=v", "k=w", "k", "j=v"}));
+  return r;
+}
+
+std::string rulesJson(const std::vector<RuleText>& rules) {
+  std::map<std::string, std::string> policies;
+  for (const auto& rule : rules) {
+    std::string& text = policies[rule.policy];
+    text += (text.empty() ? "" : ",\n") + rule.json();
+  }
+  std::string out;
+  for (const auto& [name, text] : policies)
+    out += (out.empty() ? "\"" : ", \"") + name + "\": {\"rules\": [" + text + "]}";
+  return "{\"policies\": {" + out + "}}";
+}
+
+std::string obviousDecision(const std::vector<RuleText>& rules, const RequestText& request) {
+  for (const bool allow : {false, true}) {
+    const RuleText* first = nullptr;
+    for (const auto& rule : rules) {
+      if (rule.allow != allow || !applies(rule, request)) continue;
+      if (first == nullptr || std::tie(rule.policy, rule.name) < std::tie(first->policy, first->name)) first = &rule;
+    }
+    if (first != nullptr) return std::string(allow ? "allow " : "deny ") + first->policy + "/" + first->name;
+  }
+  return "deny /default";
+}
+
+}  // namespace yett::test
