@@ -12,8 +12,7 @@ namespace yett::engine {
 namespace {
 
 constexpr size_t kLongestReason = 1024;
-constexpr uint32_t kMostSpent = 10;  // budgets one after another, and a rule is not run for a while
-constexpr int64_t kSuspension = 2;   // seconds
+constexpr int64_t kSuspension = 2;  // seconds
 
 std::string reasonAt(lua_State* L, int index, const char* whose) {
   if (lua_type(L, index) == LUA_TSTRING)
@@ -118,14 +117,14 @@ RuleEvaluator::Answer LuaEvaluator::ask(uint32_t number, policy::AttributeReader
   ++out.fresh;
   Patience& patience = patience_[number];
   if (patience.suspended > reader.request().time_seconds) {
-    out.addError(rule.policy, rule.name, "suspended: it used up its budget 10 times one after another");
+    out.addError(rule.policy, rule.name, "suspended: it used up its budget again and again");
     return Answer::kSpent;
   }
   const Answer answer = fresh(number, reader, out);
   if (answer != Answer::kSpent) {
     patience.spent = 0;
-  } else if (++patience.spent >= kMostSpent) {
-    patience = {kMostSpent - 1, reader.request().time_seconds + kSuspension};  // then one try
+  } else if (++patience.spent >= options_.most_spent && options_.most_spent > 0) {
+    patience = {options_.most_spent - 1, reader.request().time_seconds + kSuspension};  // then one try
     suspensions_.add();
   }
   return answer;

@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "engine/lua_freeze.h"
+#include "engine/lua_patterns.h"
 #include "engine/lua_state.h"
 #include "engine/lua_tables.h"
 
@@ -63,30 +64,12 @@ int stringFormat(lua_State* L) {
   return charged(L);
 }
 
-// Without patterns: a pattern's cost has no bound that the budget could see.
-int stringFind(lua_State* L) {
-  size_t size = 0;
-  size_t wanted_size = 0;
-  const std::string_view text(luaL_checklstring(L, 1, &size), lua_rawlen(L, 1));
-  const std::string_view wanted(luaL_checklstring(L, 2, &wanted_size), lua_rawlen(L, 2));
-  lua_Integer from = luaL_optinteger(L, 3, 1);
-  if (from < 0) from = std::max<lua_Integer>(1, static_cast<lua_Integer>(size) + from + 1);
-  if (!lua_toboolean(L, 4) && wanted.find_first_of("^$*+?.([%-") != std::string_view::npos) {
-    luaL_error(L, "string.find takes no patterns: call find(s, text, 1, true) for plain text, or use a matcher");
-  }
-  LuaState::of(L).charge(1 + size / 16 + (size / 64) * (wanted_size / 16));
-  const auto at = from < 1 ? std::string_view::npos : text.find(wanted, static_cast<size_t>(from - 1));
-  if (at == std::string_view::npos) return lua_pushnil(L), 1;
-  lua_pushinteger(L, static_cast<lua_Integer>(at + 1));
-  lua_pushinteger(L, static_cast<lua_Integer>(at + wanted_size));
-  return 2;
-}
-
 int safePcall(lua_State* L) {
   luaL_checkany(L, 1);
   LuaState::of(L).charge(20);
   const int status = lua_pcall(L, lua_gettop(L) - 1, LUA_MULTRET, 0);
-  LuaState::of(L).charge(1);  // raises again where the budget is gone: nothing in Lua can hide that
+  LuaState::of(L).charge(status == LUA_OK ? 1 : 150);  // a failed one unwinds, which takes long; raises again where the
+                                                       // budget is gone: nothing in Lua can hide that
   lua_pushboolean(L, status == LUA_OK);
   lua_insert(L, 1);
   return lua_gettop(L);
@@ -175,8 +158,7 @@ void openSandbox(lua_State* L) {
   take(L, globals + 1, {"len", "sub", "upper", "lower", "byte", "char", "reverse"}, charged);
   take(L, globals + 1, {"rep"}, stringRep);
   take(L, globals + 1, {"format"}, stringFormat);
-  lua_pushcfunction(L, stringFind);
-  lua_setfield(L, -2, "find");
+  takePatternFunctions(L);
   frozenLibrary(L, globals, "string");
   // Methods of strings (s:upper()) are the same functions; the stock metatable would also turn strings into numbers.
   lua_pushliteral(L, "");

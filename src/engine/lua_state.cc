@@ -8,10 +8,16 @@
 namespace yett::engine {
 namespace {
 
-constexpr uint64_t kCount = 250;                // instructions between two looks at the budget
-constexpr uint64_t kRunCost = 20;               // of every run, however short
-constexpr int64_t kLeastCpuNanos = 20'000'000;  // the backstop: far above what the instruction budget takes
-constexpr int64_t kCpuNanosPerInstruction = 200;
+constexpr uint64_t kCount = 250;   // instructions between two looks at the budget
+constexpr uint64_t kRunCost = 20;  // of every run, however short
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr int64_t kSlowness = 8;  // of a build that checks everything
+#else
+constexpr int64_t kSlowness = 1;
+#endif
+// The backstop, for what no count sees (comparing long strings): some five times what the instruction budget takes.
+constexpr int64_t kLeastCpuNanos = 5'000'000 * kSlowness;
+constexpr int64_t kCpuNanosPerInstruction = 50 * kSlowness;
 constexpr size_t kLongestString = 64 << 10;
 constexpr uint64_t kHardCapFactor = 4;
 constexpr uint64_t kCollectBytes = 256 << 10;  // garbage that is worth a step of the collector
@@ -188,6 +194,7 @@ void LuaState::charge(uint64_t units) {
 
 void LuaState::begin(const policy::Budget& budget, Purpose purpose) {
   budget_ = budget;
+  ++serial_;
   purpose_ = purpose;
   step_ = std::clamp<uint64_t>(budget.instructions / 4, 1, kCount);
   instructions_ = allocated_ = raw_ = 0;

@@ -48,6 +48,8 @@ class LuaState {
   bool overBudget() const { return over_budget_; }
   /// Raises the abort again where there is one: for what catches errors.
   void reraise();
+  /// A number for each begin(): what is made in one must not be used in another.
+  int64_t serial() const { return serial_; }
   /// What the runs since begin() have cost. The same run costs the same in every state, whatever it did before.
   uint64_t instructions() const { return instructions_; }
   uint64_t allocated() const { return allocated_; }
@@ -80,6 +82,7 @@ class LuaState {
   policy::Budget budget_;
   uint64_t instructions_ = 0;
   uint64_t step_ = 0;
+  int64_t serial_ = 0;
   uint64_t allocated_ = 0;  // bytes asked for since begin(), freed or not; only what is the same in every state
   uint64_t raw_ = 0;        // all of them
   uint64_t garbage_ = 0;    // bytes asked for since the collector last worked

@@ -13,6 +13,8 @@ constexpr lua_Integer kMostUnpacked = 4000;
 constexpr size_t kLongestString = 64 << 10;
 
 int nextPair(lua_State* L) {
+  if (lua_tointeger(L, lua_upvalueindex(4)) != LuaState::of(L).serial())
+    return luaL_error(L, "an iterator cannot be used in another decision than the one that made it");
   const lua_Integer i = lua_tointeger(L, lua_upvalueindex(3)) + 1;
   lua_pushinteger(L, i);
   lua_replace(L, lua_upvalueindex(3));
@@ -162,7 +164,8 @@ int sortedPairs(lua_State* L) {
   lua_pushvalue(L, 1);
   lua_pushvalue(L, 3);
   lua_pushinteger(L, 0);
-  lua_pushcclosure(L, nextPair, 3);
+  lua_pushinteger(L, LuaState::of(L).serial());
+  lua_pushcclosure(L, nextPair, 4);
   return 1;
 }
 

@@ -38,6 +38,8 @@ struct EvaluatorOptions {
   uint64_t remembered_bytes = 64 << 20;         ///< and the bytes they may take
   const RememberedStore* remembered = nullptr;  ///< null: forgotten at the end
   base::Metrics* metrics = nullptr;             ///< null: not counted
+  /// So many budgets used up by one rule, one after another, and it is not run for a while; 0: never mind.
+  uint32_t most_spent = 10;
 };
 
 /// What became of one rule, for people.
