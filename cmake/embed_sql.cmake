@@ -1,4 +1,14 @@
-# Turns the SQL migrations in schemas/ into a header, so that the binary needs no file beside it.
-file(READ ${CMAKE_SOURCE_DIR}/schemas/audit/001_initial.sql YETT_AUDIT_SCHEMA_1)
-configure_file(${CMAKE_SOURCE_DIR}/cmake/audit_schema.h.in ${CMAKE_BINARY_DIR}/generated/audit/audit_schema.h @ONLY)
-set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/schemas/audit/001_initial.sql)
+# Turns the SQL migrations in schemas/ into headers, so that the binary needs no file beside it.
+function(yett_embed_sql module)
+  string(TOUPPER ${module} MODULE)
+  string(SUBSTRING ${module} 0 1 initial)
+  string(TOUPPER ${initial} initial)
+  string(SUBSTRING ${module} 1 -1 rest)
+  set(YETT_MODULE ${module})
+  set(YETT_CONSTANT k${initial}${rest}Schema1)
+  file(READ ${CMAKE_SOURCE_DIR}/schemas/${module}/001_initial.sql YETT_SQL)
+  configure_file(${CMAKE_SOURCE_DIR}/cmake/schema.h.in ${CMAKE_BINARY_DIR}/generated/${module}/${module}_schema.h @ONLY)
+  set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/schemas/${module}/001_initial.sql)
+endfunction()
+yett_embed_sql(audit)
+yett_embed_sql(cache)

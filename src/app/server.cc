@@ -39,6 +39,11 @@ Status Server::open() {
   });
   if (!audit) return std::move(audit).error().within("audit");
   audit_ = std::move(audit).value();
+  if (!config.cache.database.empty() && config.cache.entries > 0) {
+    auto remembered = cache::RememberedDb::open(config.cache, metrics_);
+    if (!remembered) return std::move(remembered).error().within("cache");
+    remembered_ = std::move(remembered).value();
+  }
   const size_t count =
       config.workers > 0 ? static_cast<size_t>(config.workers) : std::max(1u, std::thread::hardware_concurrency());
   for (size_t i = 0; i < count; ++i) {
@@ -101,6 +106,7 @@ Status Server::checkRestartOnly(const runtime::Generation& next) const {
   };
   if (now.workers != then.workers) return needs("`workers`");
   if (!(now.audit == then.audit)) return needs("`audit`");
+  if (!(now.cache == then.cache)) return needs("`cache`");
   if (!(now.admin == then.admin)) return needs("`admin`");
   if (now.access_log != then.access_log) return needs("`access_log`");
   if (now.max_connections != then.max_connections) return needs("`max_connections`");
@@ -120,9 +126,13 @@ Result<Server::Sockets> Server::openSockets(const runtime::Generation& next) {
 
 Result<Server::Evaluators> Server::makeEvaluators(const runtime::Generation& next, bool changed) {
   Evaluators out(loops_.size());
-  for (auto& evaluator : out) {
-    if (changed) evaluator = TRY(policy::PolicyEvaluator::create(next.policy));
-  }
+  if (!changed) return out;
+  policy::EvaluatorOptions options;
+  options.remembered_entries = next.config.cache.entries;
+  options.remembered_bytes = next.config.cache.bytes;
+  options.metrics = &metrics_;
+  if (remembered_) options.remembered = remembered_->storeFor(next.policy->digest());
+  for (auto& evaluator : out) evaluator = TRY(policy::PolicyEvaluator::create(next.policy, options));
   return out;
 }
 

@@ -15,6 +15,7 @@
 #include "audit/writer.h"
 #include "base/log.h"
 #include "base/metrics.h"
+#include "cache/remembered_db.h"
 #include "net/event_loop.h"
 #include "net/listener.h"
 #include "proxy/worker.h"
@@ -70,6 +71,7 @@ class Server {
   std::unique_ptr<base::LineSink> access_log_;
   net::Gate gate_;
   std::unique_ptr<audit::Writer> audit_;
+  std::unique_ptr<cache::RememberedDb> remembered_;  // outlives the evaluators
   std::vector<std::unique_ptr<Loop>> loops_;
   Sockets sockets_;
   std::unique_ptr<admin::AdminServer> admin_;

@@ -61,7 +61,7 @@ Writer::~Writer() {
 Status Writer::prepare() {
   database_ =
       std::make_unique<store::Database>(TRY(store::Database::open(config_.database, store::Database::Mode::kWrite)));
-  TRY(database_->migrate({kSchema1}));
+  TRY(database_->migrate({kAuditSchema1}));
   inserts_.push_back(TRY(database_->prepare("INSERT INTO links (seq, kind, prev, bytes, hash) VALUES (?,?,?,?,?)")));
   for (const Kind kind : {Kind::kDecision, Kind::kOutcome, Kind::kEvent})
     inserts_.push_back(TRY(database_->prepare(insertSql(kind))));

@@ -33,6 +33,7 @@ Authorizer::Authorizer(audit::Writer& writer, base::Metrics& metrics)
 
 std::unique_ptr<policy::PolicyEvaluator> Authorizer::swap(std::unique_ptr<policy::PolicyEvaluator> evaluator) {
   evaluator_.swap(evaluator);
+  owned_headers_ = evaluator_ ? evaluator_->set().ownedHeaders() : std::vector<std::string>{};
   for (auto& counters : counters_) counters.clear();
   decision_.clear();
   return evaluator;

@@ -74,7 +74,9 @@ class Authorizer {
   /// record, on any exception: refused.
   Answer check(const Question& question, base::UuidText& id, OpenDecision& open);
 
-  /// The decision of the last check(), for the access log.
+  /// Headers that only policy may set: to be taken off every request before check().
+  const std::vector<std::string>& ownedHeaders() const { return owned_headers_; }
+  /// The decision of the last check(), for the access log. Its obligations are valid until the policy changes.
   const policy::Decision& last() const { return decision_; }
 
  private:
@@ -88,6 +90,7 @@ class Authorizer {
   std::unique_ptr<policy::PolicyEvaluator> evaluator_;
   policy::AttributeReader reader_;
   policy::Decision decision_;
+  std::vector<std::string> owned_headers_;
   std::map<std::pair<std::string_view, std::string_view>, base::Counter*> counters_[4];  // views into the policy set
 };
 

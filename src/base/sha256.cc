@@ -1,6 +1,7 @@
 #include "base/sha256.h"
 
 #include <openssl/evp.h>
+#include <openssl/hmac.h>
 
 #include "base/text.h"
 
@@ -22,6 +23,14 @@ Sha256 Sha256Hasher::finish() {
   Sha256 out;
   EVP_DigestFinal_ex(context_, reinterpret_cast<unsigned char*>(out.data()), nullptr);
   EVP_DigestInit_ex(context_, nullptr, nullptr);
+  return out;
+}
+
+Sha256 hmacSha256(std::string_view key, std::string_view bytes) {
+  Sha256 out;
+  unsigned int size = 0;
+  HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()), reinterpret_cast<const unsigned char*>(bytes.data()),
+       bytes.size(), reinterpret_cast<unsigned char*>(out.data()), &size);
   return out;
 }
 

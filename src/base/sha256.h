@@ -28,6 +28,9 @@ class Sha256Hasher {
   evp_md_ctx_st* context_;
 };
 
+/// HMAC-SHA256 (RFC 2104).
+Sha256 hmacSha256(std::string_view key, std::string_view bytes);
+
 std::string sha256Hex(std::string_view bytes);
 
 }  // namespace yett::base

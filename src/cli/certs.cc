@@ -1,9 +1,11 @@
 #include "cli/certs.h"
 
 #include <fcntl.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
@@ -11,6 +13,7 @@
 
 #include "base/clock.h"
 #include "base/file.h"
+#include "base/text.h"
 #include "identity/mint.h"
 #include "identity/spiffe_id.h"
 
@@ -48,6 +51,11 @@ Status makeCa(const std::string& directory, const std::string& trust_domain) {
   std::error_code error;
   std::filesystem::create_directories(directory, error);
   if (error) return Error{directory + ": " + error.message()};
+  std::array<unsigned char, 32> secret{};
+  if (::getrandom(secret.data(), secret.size(), 0) != static_cast<ssize_t>(secret.size()))
+    return Error{"no random bytes for a key"};
+  TRY(writeFile(directory + "/cache.key",
+                base::hex({reinterpret_cast<const char*>(secret.data()), secret.size()}) + "\n", 0600));
   TRY(writeFile(directory + "/ca.key", ca.key_pem, 0600));
   return writeFile(directory + "/bundle.pem", ca.certificate_pem, 0644);
 }

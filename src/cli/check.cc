@@ -13,7 +13,7 @@ int check(const std::string& target) {
   std::string what;
   std::error_code error;
   if (std::filesystem::is_directory(target, error)) {
-    set = runtime::loadPolicy({{"main", "lua", target, false}}, {}, nullptr, problems);
+    set = runtime::loadPolicy({{"main", "lua", target, "", false}}, {}, nullptr, problems);
   } else if (auto generation = runtime::build(target, nullptr, problems)) {
     set = generation->policy;
     what = std::to_string(generation->listeners.size()) + " listeners, " + std::to_string(generation->clusters.size()) +

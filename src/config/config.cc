@@ -31,6 +31,9 @@ void readRoute(ObjectReader& in, proxy::RouteConfig& out) {
   in.duration("response_timeout", out.response_timeout);
   in.flag("allow_encoded_slashes", out.allow_encoded_slashes);
   in.flag("forward_trailers", out.forward_trailers);
+  in.size("buffer_body", out.buffer_body);
+  if (out.buffer_body > (16 << 20))
+    in.problem("buffer_body", "must be 16MiB at the most: every request may hold as much");
   if (auto ok = proxy::RouteTable::create({out}); !ok) in.problem("", ok.error().message);
 }
 
@@ -90,10 +93,13 @@ void readPolicy(ObjectReader& in, const std::string& file, Config& out) {
     EngineConfig& engine = out.engines.emplace_back();
     e.requiredText("name", engine.name);
     e.requiredText("type", engine.type);
-    if (!engine.type.empty() && engine.type != "lua" && engine.type != "rules")
-      e.problem("type", "is `" + engine.type + "`, must be `lua` or `rules`");
+    if (!engine.type.empty() && engine.type != "lua" && engine.type != "rules" && engine.type != "plugin")
+      e.problem("type", "is `" + engine.type + "`, must be `lua`, `rules` or `plugin`");
     e.requiredText("path", engine.path);
     engine.path = base::relativeTo(file, engine.path);
+    e.text("settings", engine.settings);
+    if (!engine.settings.empty() && engine.type != "plugin") e.problem("settings", "is for plugins");
+    if (!engine.settings.empty()) engine.settings = base::relativeTo(file, engine.settings);
     size_t role = 0;
     e.choice("role", {"decide", "veto"}, role);
     engine.veto = role == 1;
@@ -116,6 +122,20 @@ void readAudit(ObjectReader& in, const std::string& file, audit::AuditConfig& ou
   int64_t queue = static_cast<int64_t>(out.queue_records);
   in.number("queue_records", 16, 10'000'000, queue);
   out.queue_records = static_cast<size_t>(queue);
+}
+
+void readCache(ObjectReader& in, const std::string& file, cache::CacheConfig& out) {
+  int64_t entries = static_cast<int64_t>(out.entries);
+  in.number("entries", 0, 100'000'000, entries);
+  out.entries = static_cast<size_t>(entries);
+  in.size("bytes", out.bytes);
+  in.text("database", out.database);
+  in.text("key_file", out.key_file);
+  if (out.database.empty() != out.key_file.empty())
+    in.problem("", "`database` and `key_file` go together: what is read back is proved with a key that lies elsewhere");
+  if (out.database.empty()) return;
+  out.database = base::relativeTo(file, out.database);
+  out.key_file = base::relativeTo(file, out.key_file);
 }
 
 template <typename List>
@@ -165,6 +185,7 @@ Config readConfig(const std::string& file, Problems& problems) {
   root.object("policy", [&](ObjectReader& in) { readPolicy(in, file, out); });
   if (!root.has("audit")) root.problem("", "`audit` is missing: every decision is recorded");
   root.object("audit", [&](ObjectReader& in) { readAudit(in, file, out.audit); });
+  root.object("cache", [&](ObjectReader& in) { readCache(in, file, out.cache); });
   root.object("admin", [&](ObjectReader& in) {
     in.text("address", out.admin.address);
     in.text("socket", out.admin.socket);

@@ -8,6 +8,7 @@
 
 #include "admin/admin_config.h"
 #include "audit/audit_config.h"
+#include "cache/cache_config.h"
 #include "config/object_reader.h"
 #include "policy/rule_engine.h"
 #include "proxy/listener_config.h"
@@ -23,8 +24,9 @@ struct IdentityConfig {
 
 struct EngineConfig {
   std::string name;
-  std::string type;  ///< "lua"
-  std::string path;
+  std::string type;      ///< "lua", "rules" or "plugin"
+  std::string path;      ///< directory; of a plugin its shared object
+  std::string settings;  ///< of a plugin: path of a file that it is given, or ""
   bool veto = false;
 };
 
@@ -36,6 +38,7 @@ struct Config {
   std::vector<upstream::ClusterConfig> clusters;
   std::vector<EngineConfig> engines;
   policy::Budget budget;
+  cache::CacheConfig cache;
   audit::AuditConfig audit;
   admin::AdminConfig admin;
   std::string access_log = "stdout";  ///< "stdout", "off" or a path

@@ -97,7 +97,7 @@ class ExactMemory {
   const size_t most_entries_;
   const uint64_t most_bytes_;
   const std::string engine_;
-  const policy::RememberedStore* store_;
+  const std::shared_ptr<const policy::RememberedStore> store_;
   const uint64_t seed_;
   base::Metrics own_metrics_;
   std::vector<Counters> counters_;

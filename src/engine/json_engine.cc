@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/json.h"
+#include "base/sha256.h"
 #include "base/text.h"
 #include "engine/lint.h"
 #include "engine/rule_fields.h"
@@ -171,6 +172,11 @@ class JsonEvaluator final : public RuleEvaluator {
 
 }  // namespace
 
+// Not that of the directory alone: the same files may be another engine's.
+std::string JsonRuleSet::digestOf(const PolicySource& source) {
+  return base::sha256Hex("rules\n" + source.digest);
+}
+
 std::shared_ptr<const JsonRuleSet> JsonRuleSet::load(const PolicySource& source, std::vector<std::string>& problems) {
   auto out = std::make_shared<JsonRuleSet>();
   std::vector<Rule> rules;
@@ -183,7 +189,7 @@ std::shared_ptr<const JsonRuleSet> JsonRuleSet::load(const PolicySource& source,
     found.push_back(source.directory + ": holds no rule: a set without one is refused");
   for (const auto& problem : found) problems.push_back("policy " + problem);
   if (!found.empty()) return nullptr;
-  out->digest_ = source.digest;
+  out->digest_ = digestOf(source);
   out->book_ = std::make_unique<const RuleBook>(std::move(rules));
   return out;
 }

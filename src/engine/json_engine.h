@@ -16,6 +16,9 @@ class JsonRuleSet final : public policy::RuleSet {
   /// Loads all `*.json` at the top of the source. On failure returns null and says every problem, with file:line.
   static std::shared_ptr<const JsonRuleSet> load(const PolicySource& source, std::vector<std::string>& problems);
 
+  /// The digest that load() would give.
+  static std::string digestOf(const PolicySource& source);
+
   const std::string& digest() const override { return digest_; }
   std::vector<policy::RuleInfo> rules() const override { return book_->infos(); }
   std::vector<std::string> ownedHeaders() const override { return book_->ownedHeaders(); }

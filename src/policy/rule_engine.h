@@ -33,11 +33,11 @@ struct RememberedStore {
 /// How an evaluator works. What it points to outlives it.
 struct EvaluatorOptions {
   Budget budget;
-  std::string engine;                           ///< its name
-  size_t remembered_entries = 0;                ///< results of conditions to remember; 0: none
-  uint64_t remembered_bytes = 64 << 20;         ///< and the bytes they may take
-  const RememberedStore* remembered = nullptr;  ///< null: forgotten at the end
-  base::Metrics* metrics = nullptr;             ///< null: not counted
+  std::string engine;                                 ///< its name
+  size_t remembered_entries = 0;                      ///< results of conditions to remember; 0: none
+  uint64_t remembered_bytes = 64 << 20;               ///< and the bytes they may take
+  std::shared_ptr<const RememberedStore> remembered;  ///< null: forgotten at the end
+  base::Metrics* metrics = nullptr;                   ///< null: not counted
   /// So many budgets used up by one rule, one after another, and it is not run for a while; 0: never mind.
   uint32_t most_spent = 10;
 };

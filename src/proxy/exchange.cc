@@ -7,6 +7,8 @@
 
 namespace yett::proxy {
 
+static constexpr size_t kMostKept = 64 << 10;  // of a buffer, for the next request
+
 Exchange::Exchange(Worker& worker) : worker_(worker), timer_([this] { onTimer(); }) {}
 Exchange::~Exchange() = default;
 
@@ -34,6 +36,10 @@ void Exchange::clear() {
   for (auto* text : {&forwarded_for_, &forwarded_cert_, &trace_parent_, &effect_, &policy_, &rule_, &cause_, &detail_,
                      &upstream_name_})
     text->clear();
+  obliged_.clear();
+  if (body_.capacity() > kMostKept) body_ = std::string();
+  body_.clear();
+  buffering_ = false;
   id_ = {};
   status_ = 0;
   bytes_in_ = bytes_out_ = last_progress_ = 0;
@@ -45,6 +51,24 @@ void Exchange::onRequest() {
   progress();
   request_ended_ = false;
   Pipeline::run(*this);
+}
+
+bool Exchange::waitForBody() {
+  if (route_ == nullptr || route_->buffer_body == 0 || request_.framing == http::Framing::kNone || request_ended_)
+    return false;
+  if (request_.framing == http::Framing::kLength && request_.content_length > route_->buffer_body) {
+    reply(413, "body too large", "the body is larger than policy may see on this route");
+    return true;
+  }
+  buffering_ = true;
+  worker_.loop.schedule(timer_, listener_->config.timeouts.body);
+  if (!request_.expects_continue) return true;
+  // The client waits for leave to send what policy wants to see; the service must not be asked for it again.
+  http::ResponseHead leave;
+  leave.status = 100;
+  down_->sendInterim(leave);
+  request_.expects_continue = false;
+  return true;
 }
 
 void Exchange::onBadRequest(int status, std::string_view why) {
@@ -68,12 +92,23 @@ void Exchange::onLease(upstream::Lease lease) {
   lease_.stream().start(upstream_);
   lease_.stream().sendRequest(request_, added_);
   progress();
+  if (!body_.empty()) {
+    body_sent_ = true;
+    lease_.stream().sendBody(body_);
+    if (!lease_) return;
+  }
   if (request_.framing == http::Framing::kNone || request_ended_) lease_.stream().sendEnd(requestTrailers());
   else down_->resumeBody();
 }
 
 void Exchange::onBody(std::string_view data) {
   bytes_in_ += static_cast<int64_t>(data.size());
+  if (buffering_) {
+    progress();
+    if (body_.size() + data.size() <= route_->buffer_body) return void(body_ += data);
+    buffering_ = false;
+    return reply(413, "body too large", "the body is larger than policy may see on this route");
+  }
   if (!lease_) return;
   body_sent_ = true;
   progress();
@@ -83,7 +118,13 @@ void Exchange::onBody(std::string_view data) {
 
 void Exchange::onEnd() {
   request_ended_ = true;
-  if (finished_ || !lease_) return;
+  if (finished_) return;
+  if (buffering_) {
+    buffering_ = false;
+    timer_.cancel();
+    return Pipeline::run(*this);
+  }
+  if (!lease_) return;
   progress();
   if (request_.framing != http::Framing::kNone) {
     lease_.stream().sendEnd(requestTrailers());
@@ -95,7 +136,7 @@ void Exchange::onEnd() {
 // else, so they pass only where the route says so.
 const http::HeaderMap& Exchange::requestTrailers() {
   if (!route_->forward_trailers) request_.trailers.clear();
-  else dropUntrustedTrailers(request_);
+  else dropUntrustedTrailers(request_, worker_.authorizer.ownedHeaders());
   return request_.trailers;
 }
 
@@ -181,6 +222,7 @@ void Exchange::onTimer() {
   const base::Millis limit = response_begun_ || uploading ? timeouts.body : route_->response_timeout;
   const base::Millis left = limit - base::Millis(worker_.loop.nowMillis() - last_progress_);
   if (left.count() > 0) return worker_.loop.schedule(timer_, left);
+  if (buffering_) return onReset(http::ResetCause::kTimeout, "the request body took too long");
   if (uploading && !response_begun_ && lease_ && lease_.stream().writable())
     return onReset(http::ResetCause::kTimeout, "the request body took too long");
   if (response_begun_ && !down_->writable())

@@ -58,6 +58,8 @@ class Exchange final : public http::RequestHandler {
     Exchange& exchange_;
   };
 
+  /// True while the route wants the body before the decision and not all of it is here.
+  bool waitForBody();
   void acquire(bool fresh);
   void onLease(upstream::Lease lease);
   void onUpstreamResponse();
@@ -95,6 +97,9 @@ class Exchange final : public http::RequestHandler {
   std::string forwarded_for_;
   std::string forwarded_cert_;
   std::string trace_parent_;
+  std::vector<std::pair<std::string, std::string>> obliged_;  // headers that policy sets
+  std::string body_;                                          // buffered for policy
+  bool buffering_ = false;
 
   base::UuidText id_{};
   authz::OpenDecision decision_;

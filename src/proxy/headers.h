@@ -1,6 +1,8 @@
 // Which header fields Yett takes away, believes, or sets.
 #pragma once
 
+#include <span>
+#include <string>
 #include <string_view>
 
 #include "http/head.h"
@@ -9,9 +11,9 @@ namespace yett::proxy {
 
 /// Marks as dropped: hop-by-hop fields, fields that Connection lists, fields that Yett sets (in any spelling that folds
 /// to the same name), fields that would override the method or the target. `trusted`: the peer may say x-forwarded-*.
-void dropUntrusted(http::RequestHead& head, bool trusted);
+void dropUntrusted(http::RequestHead& head, bool trusted, std::span<const std::string> owned = {});
 /// Trailers may say nothing that a header may not.
-void dropUntrustedTrailers(http::RequestHead& head);
+void dropUntrustedTrailers(http::RequestHead& head, std::span<const std::string> owned = {});
 /// The same for a response: hop-by-hop, Connection-listed, and what only Yett may say.
 void dropFromResponse(http::ResponseHead& head);
 

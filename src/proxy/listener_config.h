@@ -20,6 +20,7 @@ struct RouteConfig {
   base::Millis response_timeout{15'000};  ///< from the whole request sent to the response's head
   bool allow_encoded_slashes = false;
   bool forward_trailers = false;  ///< request trailers, which policy never sees
+  uint64_t buffer_body = 0;       ///< bytes of a request's body that policy may see, all of it or a 413; 0: none
 };
 
 /// Limits of time; defaults meant to survive the open internet.

@@ -27,8 +27,9 @@ bool isTrustedForwarder(const ListenerState& listener, const identity::Principal
 }  // namespace
 
 void Pipeline::run(Exchange& exchange) {
-  normalize(exchange);  // policy must see what the service will, and nothing else
-  match(exchange);      // the record names the route; no route is answered only after policy allowed
+  normalize(exchange);                 // policy must see what the service will, and nothing else
+  match(exchange);                     // the record names the route; no route is answered only after policy allowed
+  if (exchange.waitForBody()) return;  // where the route lets policy see it: run again when it is here
   authz::Answer answer = authorize(exchange);  // one question, one record, one answer
   if (const auto* refusal = std::get_if<authz::Refusal>(&answer)) {
     return exchange.reply(refusal->status, refusal->status == 503 ? "audit unavailable" : "denied",
@@ -44,7 +45,8 @@ void Pipeline::run(Exchange& exchange) {
 }
 
 void Pipeline::normalize(Exchange& e) {
-  dropUntrusted(e.request_, isTrustedForwarder(*e.listener_, *e.session_->connection().principal()));
+  dropUntrusted(e.request_, isTrustedForwarder(*e.listener_, *e.session_->connection().principal()),
+                e.worker_.authorizer.ownedHeaders());
 }
 
 void Pipeline::match(Exchange& e) {
@@ -78,6 +80,8 @@ authz::Answer Pipeline::authorize(Exchange& e) {
   check.tls_cipher = tls.cipher;
   check.tls_sni = tls.sni;
   check.time_seconds = e.began_wall_ / 1'000'000;
+  const policy::Body body{true, e.body_};
+  if (e.route_ != nullptr && e.route_->buffer_body > 0) check.body = &body;
   authz::Authorizer& authorizer = e.worker_.authorizer;
   const bool expired = !check.principal->anonymous() && check.time_seconds > check.principal->expires;
   if (expired) e.session_->drain();  // the next handshake shows whether there is a newer certificate
@@ -91,7 +95,19 @@ authz::Answer Pipeline::authorize(Exchange& e) {
   return answer;
 }
 
+// What the allow asks for. Copied: the policy may change while the request waits for a connection.
+void Pipeline::oblige(Exchange& e, const policy::Obligations& obligations) {
+  e.obliged_ = obligations.set_headers;
+  for (const auto& name : obligations.remove_headers) {
+    for (auto& field : e.request_.headers.fields()) {
+      if (field.name == name) field.dropped = true;
+    }
+  }
+  for (const auto& [name, value] : e.obliged_) e.added_.add(name, value);
+}
+
 void Pipeline::annotate(Exchange& e) {
+  if (const auto* obligations = e.worker_.authorizer.last().obligations) oblige(e, *obligations);
   const auto& principal = *e.session_->connection().principal();
   const http::HeaderMap& sent = e.request_.headers;
   std::string_view before;

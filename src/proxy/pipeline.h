@@ -17,6 +17,7 @@ class Pipeline {
   static void match(Exchange& exchange);
   static authz::Answer authorize(Exchange& exchange);
   static void annotate(Exchange& exchange);
+  static void oblige(Exchange& exchange, const policy::Obligations& obligations);
 };
 
 /// Sends the request upstream. Takes the leave that only the authorization stage can give.

@@ -16,7 +16,8 @@ Result<RouteTable> RouteTable::create(const std::vector<RouteConfig>& routes) {
                 config.cluster,
                 config.response_timeout,
                 config.allow_encoded_slashes,
-                config.forward_trailers};
+                config.forward_trailers,
+                config.buffer_body};
     for (const auto& host : config.hosts) route.hosts.push_back(TRY(target::HostPattern::parse(host)));
     out.routes_.push_back(std::move(route));
   }

@@ -20,6 +20,7 @@ struct Route {
   base::Millis response_timeout{0};
   bool allow_encoded_slashes = false;
   bool forward_trailers = false;
+  uint64_t buffer_body = 0;
 };
 
 class RouteTable {

@@ -4,6 +4,7 @@
 #include "base/sha256.h"
 #include "engine/json_engine.h"
 #include "engine/lua_engine.h"
+#include "engine/plugin_engine.h"
 
 namespace yett::runtime {
 namespace {
@@ -90,23 +91,57 @@ void buildClusters(Generation& out, const Previous& previous, config::Problems& 
 
 }  // namespace
 
+namespace {
+
+/// The rules of the previous set with this name and digest, or null.
+std::shared_ptr<const policy::RuleSet> reused(const policy::PolicySet* previous, const config::EngineConfig& config,
+                                              const std::string& digest) {
+  if (previous == nullptr) return nullptr;
+  for (const auto& before : previous->engines()) {
+    if (before.name == config.name && before.rules->digest() == digest) return before.rules;
+  }
+  return nullptr;
+}
+
+Result<std::shared_ptr<const policy::RuleSet>> loadPlugin(const config::EngineConfig& config,
+                                                          const policy::PolicySet* previous) {
+  const std::string object = TRY(base::readTrustedFile(config.path, size_t{256} << 20));
+  std::string settings;
+  if (!config.settings.empty()) settings = TRY(base::readTrustedFile(config.settings));
+  if (auto before = reused(previous, config, engine::PluginRuleSet::digestOf(object, settings))) return before;
+  return std::shared_ptr<const policy::RuleSet>(
+      TRY(engine::PluginRuleSet::load(config.path, object, std::move(settings))));
+}
+
+std::shared_ptr<const policy::RuleSet> loadEngine(const config::EngineConfig& config, const policy::PolicySet* previous,
+                                                  std::vector<std::string>& texts) {
+  if (config.type == "plugin") {
+    auto rules = loadPlugin(config, previous);
+    if (rules) return rules.value();
+    texts.push_back("plugin " + rules.error().message);
+    return nullptr;
+  }
+  auto source = engine::PolicySource::read(config.path);
+  if (!source) {
+    texts.push_back("policy " + source.error().message);
+    return nullptr;
+  }
+  const bool json = config.type == "rules";
+  const std::string digest = json ? engine::JsonRuleSet::digestOf(source.value()) : source.value().digest;
+  if (auto before = reused(previous, config, digest)) return before;
+  if (json) return engine::JsonRuleSet::load(source.value(), texts);
+  return engine::LuaRuleSet::load(std::move(source).value(), texts);
+}
+
+}  // namespace
+
 std::shared_ptr<const policy::PolicySet> loadPolicy(const std::vector<config::EngineConfig>& engines,
                                                     const policy::Budget& budget, const policy::PolicySet* previous,
                                                     config::Problems& problems) {
   std::vector<policy::LoadedEngine> loaded;
   std::vector<std::string> texts;
   for (const auto& config : engines) {
-    auto source = engine::PolicySource::read(config.path);
-    if (!source) {
-      texts.push_back("policy " + source.error().message);
-      continue;
-    }
-    std::shared_ptr<const policy::RuleSet> rules;
-    for (const auto& before : previous != nullptr ? previous->engines() : std::vector<policy::LoadedEngine>{}) {
-      if (before.name == config.name && before.rules->digest() == source.value().digest) rules = before.rules;
-    }
-    if (!rules && config.type == "rules") rules = engine::JsonRuleSet::load(source.value(), texts);
-    else if (!rules) rules = engine::LuaRuleSet::load(std::move(source).value(), texts);
+    auto rules = loadEngine(config, previous, texts);
     if (rules) loaded.push_back({config.name, config.veto, std::move(rules)});
   }
   for (const auto& text : texts) problems.add(text);

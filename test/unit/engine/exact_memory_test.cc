@@ -76,12 +76,12 @@ std::string randomPolicy(test::Random& random) {
 
 struct Rows {
   std::map<std::string, std::string> kept;
-  policy::RememberedStore store;
+  std::shared_ptr<policy::RememberedStore> store = std::make_shared<policy::RememberedStore>();
   Rows() {
-    store.load = [this](std::string_view, const auto& each) {
+    store->load = [this](std::string_view, const auto& each) {
       for (const auto& [key, value] : kept) each(key, value);
     };
-    store.keep = [this](std::string_view, std::string_view key, std::string_view value) {
+    store->keep = [this](std::string_view, std::string_view key, std::string_view value) {
       kept[std::string(key)] = value;
     };
   }
@@ -102,7 +102,7 @@ std::unique_ptr<policy::PolicyEvaluator> evaluatorOf(const std::shared_ptr<const
                                                      size_t entries, Rows* rows, base::Metrics* metrics = nullptr) {
   policy::EvaluatorOptions options;
   options.remembered_entries = entries;
-  options.remembered = rows != nullptr ? &rows->store : nullptr;
+  if (rows != nullptr) options.remembered = rows->store;
   options.metrics = metrics;
   options.most_spent = 0;  // it depends on what came before
   return policy::PolicyEvaluator::create(set, options).value();
