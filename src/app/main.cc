@@ -7,7 +7,9 @@
 #include "base/text.h"
 #include "cli/certs.h"
 #include "cli/check.h"
+#include "cli/eval.h"
 #include "cli/log.h"
+#include "cli/test.h"
 
 extern char** environ;
 
@@ -37,6 +39,8 @@ struct Options {
   std::string level = "info";
   cli::LogOptions query;
   cli::IssueOptions issue;
+  cli::TestOptions test;
+  cli::EvalOptions eval;
   std::string trust_domain = "example.org";
   bool force = false;
   std::string file;
@@ -109,6 +113,32 @@ int main(int argc, char** argv) {
   addConfig(*check, o);
   check->add_option("dir", o.target, "policy directory, instead of a configuration");
   check->callback([&] { action = [&] { return cli::check(o.target.empty() ? o.config : o.target); }; });
+
+  auto* test = app.add_subcommand("test", "run the tests of a policy directory (*_test.lua)");
+  test->add_option("dir", o.test.directory, "policy directory")->required();
+  test->add_option("--format", o.test.format, "text, json or junit")
+      ->check(CLI::IsMember({"text", "json", "junit"}))
+      ->default_val("text");
+  test->add_flag("--coverage", o.test.coverage, "which rules decided and which lines of conditions ran");
+  test->add_option("--least-coverage", o.test.least_coverage, "fail under so many percent; implies --coverage")
+      ->check(CLI::Range(0, 100));
+  test->callback([&] {
+    if (o.test.least_coverage > 0) o.test.coverage = true;
+    action = [&] { return cli::test(o.test); };
+  });
+
+  auto* eval = app.add_subcommand("eval", "decide about one request");
+  eval->add_option("dir", o.eval.directory, "policy directory")->required();
+  eval->add_option("--request", o.eval.request, "check request as JSON: a file or -");
+  eval->add_option("--http", o.eval.http, "HTTP/1.1 request: a file or -");
+  eval->add_option("--principal", o.eval.principal, "with --http: the caller's SPIFFE ID");
+  eval->add_option("--source", o.eval.source, "with --http: the caller's address")->default_val("127.0.0.1");
+  eval->add_option("--time", o.eval.time, "with --http: seconds since 1970");
+  eval->add_flag("--explain", o.eval.explain, "every rule, and why it applies or not");
+  eval->add_option("--format", o.eval.format, "text or json")
+      ->check(CLI::IsMember({"text", "json"}))
+      ->default_val("text");
+  eval->callback([&] { action = [&] { return cli::eval(o.eval); }; });
 
   auto* log = app.add_subcommand("log", "read the audit log");
   log->require_subcommand(1);

@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <iostream>
 
+#include "cli/policy_dir.h"
 #include "runtime/generation.h"
 
 namespace yett::cli {
@@ -13,17 +14,13 @@ int check(const std::string& target) {
   std::string what;
   std::error_code error;
   if (std::filesystem::is_directory(target, error)) {
-    set = runtime::loadPolicy({{"main", "lua", target, "", false}}, {}, nullptr, problems);
+    set = loadPolicyDir(target, problems);
   } else if (auto generation = runtime::build(target, nullptr, problems)) {
     set = generation->policy;
     what = std::to_string(generation->listeners.size()) + " listeners, " + std::to_string(generation->clusters.size()) +
            " clusters, ";
   }
-  for (const auto& problem : problems.texts()) std::cerr << "yett: " << problem << "\n";
-  if (problems.any()) {
-    std::cerr << "yett: " << problems.texts().size() << (problems.texts().size() == 1 ? " problem\n" : " problems\n");
-    return 2;
-  }
+  if (problems.any()) return reportProblems(problems);
   size_t allows = 0;
   size_t denies = 0;
   for (const auto& engine : set->engines()) {

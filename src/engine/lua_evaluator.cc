@@ -166,9 +166,11 @@ std::set<std::pair<std::string, int>> LuaEvaluator::codeLines() {
     (void)state_->run([&](lua_State* L) {
       lua_rawgeti(L, LUA_REGISTRYINDEX, reference);
       lua_Debug info;
+      std::set<int> lines;
       lua_getinfo(L, ">SL", &info);
-      for (lua_pushnil(L); lua_next(L, -2) != 0; lua_pop(L, 1))
-        out.emplace(info.short_src, static_cast<int>(lua_tointeger(L, -2)));
+      for (lua_pushnil(L); lua_next(L, -2) != 0; lua_pop(L, 1)) lines.insert(static_cast<int>(lua_tointeger(L, -2)));
+      if (lines.size() > 1) lines.erase(info.lastlinedefined);  // the `end`, which a return never reaches
+      for (const int line : lines) out.emplace(info.short_src, line);
     });
   }
   return out;

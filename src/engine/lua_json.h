@@ -10,4 +10,8 @@ namespace yett::engine {
 /// Pushes the document as fresh tables; null becomes nil. Charges nothing. Must run inside LuaState::run.
 void pushJson(lua_State* L, const json::Value& value);
 
+/// The value at this index: tables with the keys 1 to n are arrays, others objects. Raises an error for what JSON
+/// cannot say.
+json::Value toJson(lua_State* L, int index, int depth = 0);
+
 }  // namespace yett::engine

@@ -45,6 +45,8 @@ class PolicyEvaluator {
   /// Every rule of every engine, each on its own.
   void explain(const CheckRequest& request, AttributeReader& reader, std::vector<RuleTrace>& out);
   const PolicySet& set() const { return *set_; }
+  /// One engine's evaluator, in the order of the set: for tools.
+  Evaluator& engine(size_t i) { return *evaluators_[i]; }
 
  private:
   explicit PolicyEvaluator(std::shared_ptr<const PolicySet> set) : set_(std::move(set)) {}

@@ -1,0 +1,115 @@
+#include "cli/eval.h"
+
+#include <iostream>
+#include <iterator>
+
+#include "base/file.h"
+#include "base/json.h"
+#include "base/text.h"
+#include "cli/policy_dir.h"
+#include "runtime/check_input.h"
+
+namespace yett::cli {
+namespace {
+
+Result<std::string> readAll(const std::string& file) {
+  if (file != "-") return base::readFile(file);
+  return std::string(std::istreambuf_iterator<char>(std::cin), {});
+}
+
+Result<std::unique_ptr<runtime::CheckInput>> inputOf(const EvalOptions& options, const policy::PolicySet& set) {
+  if (options.request.empty() == options.http.empty()) return Error{"give either --request or --http"};
+  if (!options.http.empty()) {
+    const std::string message = TRY(readAll(options.http));
+    return runtime::CheckInput::fromHttp(message, {options.principal, options.source, options.time},
+                                         set.ownedHeaders());
+  }
+  const std::string text = TRY(readAll(options.request));
+  auto parsed = json::parse(text, true);
+  if (!parsed) return std::move(parsed).error().within(options.request);
+  return runtime::CheckInput::fromJson(parsed.value(), set.ownedHeaders());
+}
+
+std::string asJson(const policy::RuleTrace& t) {
+  std::string out;
+  json::ObjectWriter w(out);
+  w.field("policy", t.policy).field("rule", t.rule).field("effect", t.effect).field("position", t.position);
+  w.flag("applies", t.applies);
+  if (!t.failed.empty()) w.field("failed", t.failed);
+  if (t.evaluated) {
+    std::string reads = "[";
+    for (const auto& read : t.reads) {
+      if (reads.size() > 1) reads += ',';
+      json::appendQuoted(reads, read);
+    }
+    w.field("result", t.result).field("reason", t.reason).field("decided_at", t.decided_at).raw("reads", reads + "]");
+  }
+  w.end();
+  return out;
+}
+
+void printJson(const policy::Decision& d, const std::string& reads, const std::vector<policy::RuleTrace>& traces) {
+  std::string out;
+  json::ObjectWriter w(out);
+  w.field("effect", d.allow ? "allow" : "deny").field("policy", d.policy).field("rule", d.rule);
+  w.field("reason", d.reason).field("public_reason", d.public_reason).field("errors", d.errors);
+  if (!d.allow) w.field("status", d.status);
+  if (!d.would_deny.empty()) w.field("would_deny", d.would_deny);
+  w.field("eval_ns", d.eval_nanos).field("policy_digest", d.policy_digest).raw("reads", reads.empty() ? "{}" : reads);
+  if (!traces.empty()) {
+    std::string list = "[";
+    for (const auto& trace : traces) list += (list.size() > 1 ? "," : "") + asJson(trace);
+    w.raw("explain", list + "]");
+  }
+  w.end();
+  std::cout << out << "\n";
+}
+
+void printText(const policy::Decision& d, const std::string& reads, const std::vector<policy::RuleTrace>& traces) {
+  for (const auto& t : traces) {
+    std::cout << (t.applies ? "applies   " : "no        ") << t.effect << " " << base::printable(t.policy) << "/"
+              << base::printable(t.rule) << " (" << t.position << ")";
+    if (!t.failed.empty()) std::cout << ": `" << t.failed << "` does not match";
+    std::cout << "\n";
+    if (!t.evaluated) continue;
+    for (const auto& read : t.reads) std::cout << "            read " << base::printable(read) << "\n";
+    std::cout << "            returned " << base::printable(t.result);
+    if (!t.reason.empty()) std::cout << ", \"" << base::printable(t.reason) << "\"";
+    if (!t.decided_at.empty()) std::cout << " at " << t.decided_at;
+    std::cout << "\n";
+  }
+  if (!traces.empty()) std::cout << "\n";
+  std::cout << (d.allow ? "ALLOW" : "DENY") << " by ";
+  if (d.policy.empty()) std::cout << d.rule;
+  else std::cout << base::printable(d.policy) << ": " << base::printable(d.rule);
+  if (!d.reason.empty()) std::cout << " (" << base::printable(d.reason) << ")";
+  std::cout << "\n";
+  if (!d.would_deny.empty()) std::cout << "would be denied by " << base::printable(d.would_deny) << " (audit_only)\n";
+  if (!d.errors.empty()) std::cout << "errors: " << base::printable(d.errors) << "\n";
+  if (!reads.empty()) std::cout << "read: " << reads << "\n";
+}
+
+}  // namespace
+
+int eval(const EvalOptions& options) {
+  config::Problems problems(options.directory);
+  const auto set = loadPolicyDir(options.directory, problems);
+  if (problems.any()) return reportProblems(problems);
+  const auto input = inputOf(options, *set);
+  auto evaluator = policy::PolicyEvaluator::create(set);
+  if (!input || !evaluator) {
+    std::cerr << "yett: " << (!input ? input.error() : evaluator.error()).message << "\n";
+    return 2;
+  }
+  policy::AttributeReader reader;
+  policy::Decision decision;
+  evaluator.value()->decide(input.value()->request(), reader, decision);
+  const std::string reads = reader.readsJson();
+  std::vector<policy::RuleTrace> traces;
+  if (options.explain) evaluator.value()->explain(input.value()->request(), reader, traces);
+  if (options.format == "json") printJson(decision, reads, traces);
+  else printText(decision, reads, traces);
+  return decision.allow ? 0 : 1;
+}
+
+}  // namespace yett::cli

@@ -1,0 +1,30 @@
+#include "cli/policy_dir.h"
+
+#include <algorithm>
+#include <iostream>
+
+#include "engine/policy_source.h"
+#include "runtime/generation.h"
+
+namespace yett::cli {
+
+std::shared_ptr<const policy::PolicySet> loadPolicyDir(const std::string& directory, config::Problems& problems) {
+  const auto source = engine::PolicySource::read(directory);
+  if (!source) {
+    problems.add("policy " + source.error().message);
+    return nullptr;
+  }
+  const auto& files = source.value().files;
+  const auto any = [&](auto match) { return std::any_of(files.begin(), files.end(), match); };
+  const bool lua = any([](const auto& file) { return engine::PolicySource::isPolicyFile(file.first); });
+  const bool json = any([](const auto& file) { return file.first.ends_with(".json"); });
+  return runtime::loadPolicy({{"main", !lua && json ? "rules" : "lua", directory, "", false}}, {}, nullptr, problems);
+}
+
+int reportProblems(const config::Problems& problems) {
+  for (const auto& problem : problems.texts()) std::cerr << "yett: " << problem << "\n";
+  std::cerr << "yett: " << problems.texts().size() << (problems.texts().size() == 1 ? " problem\n" : " problems\n");
+  return 2;
+}
+
+}  // namespace yett::cli

@@ -1,0 +1,19 @@
+// A policy directory on the command line, without a configuration: `yett check|test|eval DIR`.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "config/object_reader.h"
+#include "policy/policy_set.h"
+
+namespace yett::cli {
+
+/// Loads DIR with the engine its files are for: `lua` where there is a policy file of Lua, else `rules`. Null on
+/// problems.
+std::shared_ptr<const policy::PolicySet> loadPolicyDir(const std::string& directory, config::Problems& problems);
+
+/// Prints the problems and how many there are, to stderr. Returns exit status 2.
+int reportProblems(const config::Problems& problems);
+
+}  // namespace yett::cli

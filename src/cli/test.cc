@@ -1,0 +1,156 @@
+#include "cli/test.h"
+
+#include <unistd.h>
+
+#include <iostream>
+#include <set>
+
+#include "base/clock.h"
+#include "base/text.h"
+#include "cli/policy_dir.h"
+#include "cli/test_report.h"
+#include "engine/lua_engine.h"
+#include "engine/lua_evaluator.h"
+#include "engine/lua_tests.h"
+#include "runtime/check_input.h"
+
+namespace yett::cli {
+namespace {
+
+using engine::Expectation;
+
+std::string describe(const policy::Decision& d) {
+  std::string out = d.allow ? "allowed" : "denied";
+  if (d.policy.empty()) out += d.rule == "default" ? ".by_default" : " (" + std::string(d.rule) + ")";
+  else out += " \"" + std::string(d.rule) + "\" of policy `" + std::string(d.policy) + "`";
+  if (!d.reason.empty()) out += ": " + base::printable(d.reason);
+  if (!d.errors.empty()) out += "; errors: " + base::printable(d.errors);
+  return out;
+}
+
+bool meets(const Expectation& expect, const policy::Decision& d) {
+  if (expect.kind == Expectation::Kind::kRejected || d.allow != (expect.kind == Expectation::Kind::kAllowed))
+    return false;
+  if (expect.by_default) return d.policy.empty() && d.rule == "default";
+  return expect.rule.empty() || expect.rule == d.rule ||
+         expect.rule == std::string(d.policy) + "/" + std::string(d.rule);
+}
+
+// Runs tests one after the other with one evaluator, as a worker would.
+class Runner {
+ public:
+  Runner(std::shared_ptr<const policy::PolicySet> set, std::unique_ptr<policy::PolicyEvaluator> evaluator)
+      : set_(std::move(set)), evaluator_(std::move(evaluator)) {}
+
+  TestResult run(const engine::PolicyTest& test) {
+    TestResult out{test.name, test.file, test.line};
+    auto input = inputOf(test);
+    if (!input) {
+      const std::string& why = input.error().message;
+      const bool rejected = why.size() > 4 && why[0] == '4' && why[3] == ':';
+      out.passed = rejected && test.expect.kind == Expectation::Kind::kRejected;
+      if (!out.passed)
+        out.failure =
+            (rejected ? "expected " + test.expect.text() + ", rejected before policy: " : "not a request: ") + why;
+      return out;
+    }
+    const int64_t began = base::steadyNanos();
+    evaluator_->decide(input.value()->request(), reader_, decision_);
+    out.nanos = base::steadyNanos() - began;
+    out.passed = meets(test.expect, decision_);
+    if (!out.passed) out.failure = "expected " + test.expect.text() + ", " + describe(decision_);
+    met_.emplace(decision_.policy, decision_.rule);
+    if (const auto slash = decision_.would_deny.find('/'); slash != std::string::npos)
+      met_.emplace(decision_.would_deny.substr(0, slash), decision_.would_deny.substr(slash + 1));
+    return out;
+  }
+
+  bool met(const policy::RuleInfo& rule) const { return met_.contains({rule.policy, rule.rule}); }
+
+ private:
+  Result<std::unique_ptr<runtime::CheckInput>> inputOf(const engine::PolicyTest& test) const {
+    if (test.http.empty()) return runtime::CheckInput::fromJson(test.request, set_->ownedHeaders());
+    runtime::Caller caller;
+    for (const auto& [name, value] : test.request.fields) {
+      if (name == "principal") caller.principal = value.text;
+      if (name == "source") caller.source = value.text;
+      if (name == "time") caller.time_seconds = value.integer;
+    }
+    return runtime::CheckInput::fromHttp(test.http, caller, set_->ownedHeaders());
+  }
+
+  std::shared_ptr<const policy::PolicySet> set_;
+  std::unique_ptr<policy::PolicyEvaluator> evaluator_;
+  policy::AttributeReader reader_;
+  policy::Decision decision_;
+  std::set<std::pair<std::string, std::string>> met_;
+};
+
+using Lines = std::set<std::pair<std::string, int>>;
+
+void cover(const policy::RuleSet& rules, const Runner& runner, const Lines& all, const Lines& ran, Coverage& out) {
+  for (const auto& rule : rules.rules()) {
+    ++out.rules;
+    if (runner.met(rule)) ++out.rules_met;
+    else out.rules_missed.push_back(rule.position + ": " + rule.policy + "/" + rule.rule);
+  }
+  for (const auto& line : all) {
+    ++out.lines;
+    if (ran.contains(line)) ++out.lines_run;
+    else out.lines_missed.push_back(line.first + ":" + std::to_string(line.second));
+  }
+}
+
+int runAll(const TestOptions& options, const std::shared_ptr<const policy::PolicySet>& set,
+           const std::vector<engine::PolicyTest>& tests) {
+  const auto& rules = *set->engines().front().rules;
+  auto evaluator = policy::PolicyEvaluator::create(set);
+  if (!evaluator) {
+    std::cerr << "yett: " << evaluator.error().message << "\n";
+    return 2;
+  }
+  Lines all;
+  Lines ran;
+  if (options.coverage) {
+    // One engine, which this command has chosen itself.
+    if (auto* lua = dynamic_cast<engine::LuaEvaluator*>(&evaluator.value()->engine(0))) {
+      all = lua->codeLines();
+      lua->watchLines([&ran](const char* file, int line) { ran.emplace(file, line); });
+    }
+  }
+  Runner runner(set, std::move(evaluator).value());
+  TestReport report;
+  report.directory = options.directory;
+  const int64_t began = base::steadyNanos();
+  for (const auto& test : tests) report.tests.push_back(runner.run(test));
+  report.nanos = base::steadyNanos() - began;
+  report.with_coverage = options.coverage;
+  if (options.coverage) cover(rules, runner, all, ran, report.coverage);
+  if (options.format == "json") std::cout << asJson(report);
+  else if (options.format == "junit") std::cout << asJunit(report);
+  else std::cout << asText(report, ::isatty(STDOUT_FILENO) != 0);
+  const bool covered = !options.coverage || report.coverage.percent() >= options.least_coverage;
+  if (!covered)
+    std::cerr << "yett: coverage is " << report.coverage.percent() << " %, must be " << options.least_coverage
+              << " %\n";
+  return report.failed() == 0 && covered ? 0 : 1;
+}
+
+}  // namespace
+
+int test(const TestOptions& options) {
+  config::Problems problems(options.directory);
+  const auto set = loadPolicyDir(options.directory, problems);
+  std::vector<engine::PolicyTest> tests;
+  if (const auto source = engine::PolicySource::read(options.directory)) {
+    std::vector<std::string> texts;
+    tests = engine::loadTests(source.value(), texts);
+    for (const auto& text : texts) problems.add("test " + text);
+  }
+  if (!problems.any() && tests.empty())
+    problems.add(options.directory + ": no tests: write them into files named *_test.lua");
+  if (problems.any()) return reportProblems(problems);
+  return runAll(options, set, tests);
+}
+
+}  // namespace yett::cli

@@ -1,0 +1,18 @@
+// `yett test`: runs the tests that lie beside policies.
+#pragma once
+
+#include <string>
+
+namespace yett::cli {
+
+struct TestOptions {
+  std::string directory;
+  std::string format = "text";  ///< text, json or junit
+  bool coverage = false;
+  int least_coverage = 0;  ///< percent of rules and of lines of conditions; less is a failure
+};
+
+/// Exit status: 0 all passed, 1 one failed or the coverage is too low, 2 a problem in policy or tests.
+int test(const TestOptions& options);
+
+}  // namespace yett::cli

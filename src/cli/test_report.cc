@@ -1,0 +1,135 @@
+#include "cli/test_report.h"
+
+#include <algorithm>
+#include <cstdio>
+
+#include "base/json.h"
+#include "base/text.h"
+
+namespace yett::cli {
+namespace {
+
+std::string millis(int64_t nanos) {
+  char out[32];
+  std::snprintf(out, sizeof out, "%.2f ms", static_cast<double>(nanos) / 1e6);
+  return out;
+}
+
+std::string seconds(int64_t nanos) {
+  char out[32];
+  std::snprintf(out, sizeof out, "%.6f", static_cast<double>(nanos) / 1e9);
+  return out;
+}
+
+std::string xml(std::string_view text) {
+  std::string out;
+  for (const char c : base::printable(text)) {
+    switch (c) {
+      case '&': out += "&amp;"; break;
+      case '<': out += "&lt;"; break;
+      case '>': out += "&gt;"; break;
+      case '"': out += "&quot;"; break;
+      default: out += c;
+    }
+  }
+  return out;
+}
+
+std::string list(const std::vector<std::string>& items) {
+  std::string out = "[";
+  for (const auto& item : items) {
+    if (out.size() > 1) out += ',';
+    json::appendQuoted(out, item);
+  }
+  return out + "]";
+}
+
+std::string share(const char* what, size_t part, size_t whole) {
+  return std::string(what) + " " + std::to_string(part) + " of " + std::to_string(whole);
+}
+
+}  // namespace
+
+int Coverage::percent() const {
+  const auto of = [](size_t part, size_t whole) { return whole == 0 ? size_t{100} : part * 100 / whole; };
+  return static_cast<int>(std::min(of(rules_met, rules), of(lines_run, lines)));
+}
+
+size_t TestReport::failed() const {
+  return static_cast<size_t>(std::count_if(tests.begin(), tests.end(), [](const auto& t) { return !t.passed; }));
+}
+
+std::string asText(const TestReport& report, bool colour) {
+  const std::string red = colour ? "\x1b[31m" : "", green = colour ? "\x1b[32m" : "", off = colour ? "\x1b[0m" : "";
+  std::string out;
+  std::string file;
+  for (const auto& test : report.tests) {
+    if (test.file != file) out += (file = test.file) + "\n";
+    out += test.passed ? "  " + green + "ok  " + off : "  " + red + "FAIL" + off;
+    out += "  " + base::printable(test.name) + " (" + millis(test.nanos) + ")\n";
+    if (!test.passed) out += "        " + test.file + ":" + std::to_string(test.line) + ": " + test.failure + "\n";
+  }
+  if (report.with_coverage) {
+    const Coverage& c = report.coverage;
+    out += "coverage: " + share("rules", c.rules_met, c.rules) + ", " +
+           share("lines of conditions", c.lines_run, c.lines) + "\n";
+    for (const auto& rule : c.rules_missed) out += "  never decided: " + rule + "\n";
+    for (const auto& line : c.lines_missed) out += "  never ran: " + line + "\n";
+  }
+  const size_t failed = report.failed();
+  out += std::to_string(report.tests.size() - failed) + " passed, " + std::to_string(failed) + " failed in " +
+         millis(report.nanos) + "\n";
+  return out;
+}
+
+std::string asJson(const TestReport& report) {
+  std::string tests = "[";
+  for (const auto& test : report.tests) {
+    if (tests.size() > 1) tests += ',';
+    json::ObjectWriter w(tests);
+    w.field("name", test.name).field("file", test.file).field("line", test.line).flag("passed", test.passed);
+    w.field("nanoseconds", test.nanos);
+    if (!test.passed) w.field("failure", test.failure);
+    w.end();
+  }
+  std::string out;
+  json::ObjectWriter w(out);
+  w.field("directory", report.directory);
+  w.field("passed", static_cast<int64_t>(report.tests.size() - report.failed()));
+  w.field("failed", static_cast<int64_t>(report.failed()));
+  w.field("nanoseconds", report.nanos);
+  w.raw("tests", tests + "]");
+  if (report.with_coverage) {
+    std::string coverage;
+    const Coverage& c = report.coverage;
+    json::ObjectWriter(coverage)
+        .field("percent", c.percent())
+        .field("rules", static_cast<int64_t>(c.rules))
+        .field("rules_met", static_cast<int64_t>(c.rules_met))
+        .field("lines", static_cast<int64_t>(c.lines))
+        .field("lines_run", static_cast<int64_t>(c.lines_run))
+        .raw("rules_missed", list(c.rules_missed))
+        .raw("lines_missed", list(c.lines_missed))
+        .end();
+    w.raw("coverage", coverage);
+  }
+  w.end();
+  return out + "\n";
+}
+
+std::string asJunit(const TestReport& report) {
+  std::string out = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n<testsuite name=\"" +
+                    xml(report.directory) + "\" tests=\"" + std::to_string(report.tests.size()) + "\" failures=\"" +
+                    std::to_string(report.failed()) + "\" errors=\"0\" time=\"" + seconds(report.nanos) + "\">\n";
+  for (const auto& test : report.tests) {
+    out += "  <testcase classname=\"" + xml(test.file) + "\" name=\"" + xml(test.name) + "\" time=\"" +
+           seconds(test.nanos) + "\"";
+    if (test.passed) out += "/>\n";
+    else
+      out += "><failure message=\"" + xml(test.failure) + "\">" + xml(test.file) + ":" + std::to_string(test.line) +
+             "</failure></testcase>\n";
+  }
+  return out + "</testsuite>\n</testsuites>\n";
+}
+
+}  // namespace yett::cli

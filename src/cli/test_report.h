@@ -1,0 +1,45 @@
+// What `yett test` found, and how it is written down.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace yett::cli {
+
+struct TestResult {
+  std::string name;
+  std::string file;
+  int line = 0;
+  bool passed = false;
+  int64_t nanos = 0;
+  std::string failure;  ///< what was expected and what came; "" where it passed
+};
+
+struct Coverage {
+  size_t rules = 0;
+  size_t rules_met = 0;
+  size_t lines = 0;
+  size_t lines_run = 0;
+  std::vector<std::string> rules_missed;  ///< "file:line: policy/rule"
+  std::vector<std::string> lines_missed;  ///< "file:line"
+  /// The lower of the two shares, in percent; 100 where there is nothing to cover.
+  int percent() const;
+};
+
+struct TestReport {
+  std::string directory;
+  std::vector<TestResult> tests;
+  int64_t nanos = 0;
+  bool with_coverage = false;
+  Coverage coverage;
+  size_t failed() const;
+};
+
+std::string asText(const TestReport& report, bool colour);
+/// schemas/test-report.schema.json.
+std::string asJson(const TestReport& report);
+/// JUnit XML, as CI systems read it.
+std::string asJunit(const TestReport& report);
+
+}  // namespace yett::cli

@@ -1,0 +1,147 @@
+#include "runtime/check_input.h"
+
+#include <algorithm>
+
+#include "base/clock.h"
+#include "base/text.h"
+#include "http/h1_body.h"
+#include "http/h1_parse.h"
+#include "identity/spiffe_id.h"
+#include "proxy/headers.h"
+
+namespace yett::runtime {
+namespace {
+
+using json::Value;
+
+Error refused(const http::ParseError& error) {
+  return Error{std::to_string(error.status) + ": " + error.why};
+}
+
+// A field of the JSON form that must be a string; "" where it is missing.
+Result<std::string> textField(const Value& value, std::string_view name, std::string_view missing = "") {
+  const Value* found = value.find(name);
+  if (found == nullptr) return std::string(missing);
+  if (found->type == Value::Type::kString) return found->text;
+  return Error{"`" + std::string(name) + "` is " + found->typeName() + ", must be a string"};
+}
+
+Status addHeader(const std::string& name, const Value& value, std::string& message) {
+  if (value.type == Value::Type::kArray) {
+    for (const auto& item : value.items) TRY(addHeader(name, item, message));
+    return {};
+  }
+  if (value.type != Value::Type::kString)
+    return Error{"header `" + base::printable(name) + "`: must be a string or a list of strings"};
+  for (const std::string_view part : {std::string_view(name), std::string_view(value.text)}) {
+    if (part.find_first_of("\r\n") != std::string_view::npos)
+      return Error{"header `" + base::printable(name) + "`: holds a line break"};
+  }
+  message += name + ": " + value.text + "\r\n";
+  return {};
+}
+
+// The request line and headers that the JSON form describes.
+Result<std::string> messageOf(const Value& value) {
+  const std::string method = TRY(textField(value, "method", "GET"));
+  const std::string path = TRY(textField(value, "path", "/"));
+  const std::string host = TRY(textField(value, "host", "localhost"));
+  const std::string body = TRY(textField(value, "body"));
+  for (const auto& part : {method, path, host}) {
+    if (part.find_first_of(" \r\n") != std::string::npos)
+      return Error{"`" + base::printable(part) + "`: no blanks or line breaks in method, path or host"};
+  }
+  std::string out = method + " " + path + " HTTP/1.1\r\nhost: " + host + "\r\n";
+  if (const Value* headers = value.find("headers")) {
+    if (headers->type != Value::Type::kObject)
+      return Error{"`headers` is " + std::string(headers->typeName()) + ", must be an object"};
+    for (const auto& [name, item] : headers->fields) TRY(addHeader(name, item, out));
+  }
+  if (value.find("body") != nullptr) out += "content-length: " + std::to_string(body.size()) + "\r\n";
+  return out + "\r\n" + body;
+}
+
+}  // namespace
+
+Result<identity::Principal> principalOf(const std::string& spiffe_id) {
+  identity::Principal out;
+  if (spiffe_id.empty()) return out;
+  const auto id = TRY(identity::SpiffeId::parse(spiffe_id));
+  out.kind = identity::Principal::Kind::kX509Svid;
+  out.id = id.text();
+  out.trust_domain = id.trustDomain();
+  out.path = id.path();
+  return out;
+}
+
+Result<std::unique_ptr<CheckInput>> CheckInput::fromHttp(std::string_view message, const Caller& caller,
+                                                         std::span<const std::string> owned) {
+  std::unique_ptr<CheckInput> out(new CheckInput);
+  TRY(out->take(message, caller, owned));
+  return out;
+}
+
+Result<std::unique_ptr<CheckInput>> CheckInput::fromJson(const Value& value, std::span<const std::string> owned) {
+  static constexpr std::string_view kKnown[] = {"method", "path",      "host",   "headers",
+                                                "body",   "principal", "source", "time"};
+  if (value.type != Value::Type::kObject)
+    return Error{"a check request is " + std::string(value.typeName()) + ", must be an object"};
+  for (const auto& [name, field] : value.fields) {
+    if (std::find(std::begin(kKnown), std::end(kKnown), name) == std::end(kKnown))
+      return Error{"unknown field `" + base::printable(name) + "`" + base::didYouMean(name, kKnown)};
+  }
+  Caller caller;
+  caller.principal = TRY(textField(value, "principal"));
+  caller.source = TRY(textField(value, "source", caller.source));
+  if (const Value* time = value.find("time")) {
+    if (time->type != Value::Type::kInt)
+      return Error{"`time` is " + std::string(time->typeName()) + ", must be whole seconds since 1970"};
+    caller.time_seconds = time->integer;
+  }
+  return fromHttp(TRY(messageOf(value)), caller, owned);
+}
+
+Status CheckInput::take(std::string_view message, const Caller& caller, std::span<const std::string> owned) {
+  const http::Limits limits;
+  bool bare_lf = false;
+  const size_t end = http::findHeadEnd(message, 0, bare_lf);
+  if (bare_lf) return Error{"400: a line ends without CR: write \\r\\n"};
+  if (end == 0) return Error{"400: the head does not end: it needs an empty line (\\r\\n\\r\\n)"};
+  if (auto error = http::parseRequest(message.substr(0, end), limits, head_)) return refused(error);
+  std::string_view rest = message.substr(end);
+  http::H1BodyReader reader;
+  reader.start(head_);
+  for (bool more = head_.framing != http::Framing::kNone; more;) {
+    std::string_view data;
+    switch (reader.next(rest, limits, head_, data)) {
+      case http::H1BodyReader::State::kData: body_bytes_ += data; break;
+      case http::H1BodyReader::State::kDone: more = false; break;
+      case http::H1BodyReader::State::kMore: return Error{"400: the body is not complete"};
+      case http::H1BodyReader::State::kBad: return refused(reader.error());
+    }
+  }
+  if (!rest.empty()) return Error{"there are bytes after the end of the request: is content-length missing?"};
+  proxy::dropUntrusted(head_, false, owned);
+  for (const auto& field : head_.headers.fields()) {
+    if (!field.dropped) headers_.push_back({field.name, field.value});
+  }
+  principal_ = TRY(principalOf(caller.principal));
+  body_ = {true, body_bytes_};
+  check_.listener = "test";
+  check_.method = head_.method;
+  check_.scheme = "https";
+  check_.host = head_.host;
+  check_.path = head_.target.path;
+  check_.raw_path = head_.raw_target;
+  check_.protocol = head_.version == http::Version::kHttp10 ? "HTTP/1.0" : "HTTP/1.1";
+  check_.query = head_.target.query;
+  check_.headers = headers_;
+  check_.principal = &principal_;
+  if (!caller.source.empty()) check_.source = TRY(target::IpAddress::parse(caller.source));
+  check_.tls_version = "TLSv1.3";
+  check_.time_seconds = caller.time_seconds != 0 ? caller.time_seconds : base::wallMicros() / 1'000'000;
+  check_.body = &body_;
+  return {};
+}
+
+}  // namespace yett::runtime
