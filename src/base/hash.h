@@ -19,14 +19,29 @@ inline uint64_t hashBytes(std::string_view bytes, uint64_t seed) {
   const char* p = bytes.data();
   size_t left = bytes.size();
   uint64_t hash = seed ^ (kA * (left + 1));
-  const auto load = [](const char* from, size_t size) {
+  const auto eight = [](const char* from) {
     uint64_t word = 0;
-    std::memcpy(&word, from, size);
+    std::memcpy(&word, from, 8);
     return word;
   };
-  for (; left >= 16; p += 16, left -= 16) hash = mixed(load(p, 8) ^ kB ^ hash, load(p + 8, 8) ^ kA);
-  const uint64_t first = load(p, left < 8 ? left : 8);
-  const uint64_t second = left > 8 ? load(p + 8, left - 8) : 0;
+  const auto four = [](const char* from) {
+    uint32_t word = 0;
+    std::memcpy(&word, from, 4);
+    return uint64_t{word};
+  };
+  for (; left > 16; p += 16, left -= 16) hash = mixed(eight(p) ^ kB ^ hash, eight(p + 8) ^ kA);
+  uint64_t first = 0;
+  uint64_t second = 0;
+  if (left >= 8) {  // overlapping loads of a fixed size: a copy of a variable one is a call
+    first = eight(p);
+    second = eight(p + left - 8);
+  } else if (left >= 4) {
+    first = four(p);
+    second = four(p + left - 4);
+  } else if (left > 0) {
+    first = static_cast<unsigned char>(p[0]) | uint64_t{static_cast<unsigned char>(p[left / 2])} << 8 |
+            uint64_t{static_cast<unsigned char>(p[left - 1])} << 16;
+  }
   return mixed(first ^ kB ^ hash, second ^ kA);
 }
 

@@ -1,6 +1,7 @@
 #include "engine/exact_memory.h"
 
 #include <algorithm>
+#include <cstring>
 #include <random>
 
 #include "base/hash.h"
@@ -25,24 +26,48 @@ bool isSecret(Attr attr, std::string_view key) {
   return key == "authorization" || key == "cookie" || key == "proxy-authorization" || key == "x-api-key";
 }
 
-void append(std::string& out, std::string_view bytes) {
-  const auto size = static_cast<uint32_t>(bytes.size());
-  out.append(reinterpret_cast<const char*>(&size), sizeof size).append(bytes);
-}
+// Writes a key into memory of a fixed size.
+class KeyWriter {
+ public:
+  explicit KeyWriter(std::vector<char>& out) : begin_(out.data()), at_(begin_), end_(begin_ + out.size()) {}
+  bool ok() const { return at_ != nullptr; }
+  std::string_view key() const { return {begin_, static_cast<size_t>(at_ - begin_)}; }
 
-void append(std::string& out, uint64_t number) {
-  out.append(reinterpret_cast<const char*>(&number), sizeof number);
-}
+  void number(uint64_t number) {
+    if (!room(sizeof number)) return;
+    std::memcpy(at_, &number, sizeof number);
+    at_ += sizeof number;
+  }
+  void byte(int byte) {
+    if (room(1)) *at_++ = static_cast<char>(byte);
+  }
+  void bytes(std::string_view bytes) {
+    if (!room(sizeof(uint32_t) + bytes.size())) return;
+    const auto size = static_cast<uint32_t>(bytes.size());
+    std::memcpy(at_, &size, sizeof size);
+    std::memcpy(at_ + sizeof size, bytes.data(), bytes.size());
+    at_ += sizeof size + bytes.size();
+  }
+
+ private:
+  bool room(size_t size) {
+    if (at_ != nullptr && static_cast<size_t>(end_ - at_) < size) at_ = nullptr;
+    return at_ != nullptr;
+  }
+  char* begin_;
+  char* at_;
+  char* end_;
+};
 
 // A value as part of a key: equal bytes mean equal values.
-void appendValue(Attr attr, std::string_view key, policy::AttributeReader& reader, std::string& out) {
-  const AttrValue value = reader.peek(attr, key);
-  out += static_cast<char>(static_cast<int>(value.state) << 4 | static_cast<int>(value.type));
+void writeValue(Attr attr, std::string_view key, const AttrValue& value, policy::AttributeReader& reader,
+                KeyWriter& out) {
+  out.byte(static_cast<int>(value.state) << 4 | static_cast<int>(value.type));
   if (!value.present()) return;
-  if (value.type == AttrValue::Type::kText || value.type == AttrValue::Type::kJson) return append(out, value.text);
-  append(out, static_cast<uint64_t>(value.number));
+  if (value.type == AttrValue::Type::kText || value.type == AttrValue::Type::kJson) return out.bytes(value.text);
+  out.number(static_cast<uint64_t>(value.number));
   if (attr != Attr::kHeaderList) return;
-  for (const auto& item : reader.peekList(key)) append(out, item);
+  for (const auto& item : reader.peekList(key)) out.bytes(item);
 }
 
 }  // namespace
@@ -70,21 +95,24 @@ ExactMemory::ExactMemory(const policy::EvaluatorOptions& options, const std::vec
   }
   if (most_entries_ == 0) return;
   table_.resize(64);
+  key_.resize(kLongestKey);
   if (store_ == nullptr || !store_->load) return;
   store_->load(engine_, [this](std::string_view key, std::string_view value) { restore(key, value); });
 }
 
-bool ExactMemory::encode(uint32_t rule, const Shape& shape, policy::AttributeReader& reader, std::string& out) const {
-  out.clear();
-  append(out, uint64_t{rule} << 32 | shape.number);
+std::string_view ExactMemory::encode(uint32_t rule, const Shape& shape, policy::AttributeReader& reader) {
+  KeyWriter out(key_);
+  out.number(uint64_t{rule} << 32 | shape.number);
+  values_.clear();
   for (const auto& [attr, key] : shape.attributes) {
-    if (attr != Attr::kTime) appendValue(attr, key, reader, out);
-    if (out.size() > kLongestKey) return false;
+    values_.push_back(reader.peek(attr, key));
+    if (attr != Attr::kTime) writeValue(attr, key, values_.back(), reader, out);
+    if (!out.ok()) return {};
   }
-  return true;
+  return out.key();
 }
 
-uint32_t* ExactMemory::lookup(uint64_t hash, std::string_view key) {
+const uint32_t* ExactMemory::lookup(uint64_t hash, std::string_view key) const {
   for (size_t at = hash & (table_.size() - 1);; at = (at + 1) & (table_.size() - 1)) {
     if (table_[at] == 0) return nullptr;
     const Item& item = items_[table_[at] - 1];
@@ -95,8 +123,9 @@ uint32_t* ExactMemory::lookup(uint64_t hash, std::string_view key) {
 bool ExactMemory::find(uint32_t rule, policy::AttributeReader& reader, Remembered& out) {
   RuleState& state = rules_[rule];
   for (size_t i = 0; i < state.shapes.size(); ++i) {
-    if (!encode(rule, state.shapes[i], reader, key_)) continue;
-    uint32_t* slot = lookup(base::hashBytes(key_, seed_), key_);
+    const std::string_view key = encode(rule, state.shapes[i], reader);
+    if (key.empty()) continue;
+    const uint32_t* slot = lookup(base::hashBytes(key, seed_), key);
     if (slot == nullptr) continue;
     Item& item = items_[*slot - 1];
     if (item.expires != 0 && item.expires <= reader.request().time_seconds) continue;
@@ -118,8 +147,9 @@ bool ExactMemory::find(uint32_t rule, policy::AttributeReader& reader, Remembere
 }
 
 bool ExactMemory::noteReads(policy::AttributeReader& reader) {
-  for (const auto& [attr, key] : found_->attributes) {
-    if (reader.read(attr, key).state == AttrValue::State::kRefused) return false;
+  for (size_t i = 0; i < values_.size(); ++i) {
+    const auto& [attr, key] = found_->attributes[i];
+    if (!reader.note(attr, key, values_[i])) return false;
   }
   return true;
 }
@@ -155,12 +185,13 @@ void ExactMemory::keep(uint32_t rule, policy::AttributeReader& reader, const Rem
     time = time || read.attr == Attr::kTime;
   }
   Shape* shape = time && result.expires == 0 ? nullptr : shapeOf(rule, std::move(attributes));
-  if (shape == nullptr || !encode(rule, *shape, reader, key_)) return counters_[state.counters].uncacheable->add();
+  const std::string_view key = shape == nullptr ? std::string_view() : encode(rule, *shape, reader);
+  if (key.empty()) return counters_[state.counters].uncacheable->add();
   if (state.kept >= kTrial && state.hits < state.kept / kLeastHits && ++state.skipped % kLeastHits != 0) return;
   if (state.kept++ == kTrial * 16) state.kept /= 2, state.hits /= 2;  // old times count less
-  if (lookup(base::hashBytes(key_, seed_), key_) != nullptr) erase(*lookup(base::hashBytes(key_, seed_), key_) - 1);
-  insert(rule, key_, result);
-  if (shape->lasting) persist(rule, *shape, key_, result);
+  if (const uint32_t* old = lookup(base::hashBytes(key, seed_), key)) erase(*old - 1);
+  insert(rule, key, result);
+  if (shape->lasting) persist(rule, *shape, key, result);
 }
 
 void ExactMemory::erase(uint32_t number) {
@@ -256,10 +287,11 @@ void ExactMemory::restore(std::string_view key, std::string_view value) {
   }
   const Shape* shape = shapeOf(row.rule, std::move(attributes));
   if (shape == nullptr) return;
-  key_.clear();
-  append(key_, uint64_t{row.rule} << 32 | shape->number);
-  key_ += row.values;
-  if (lookup(base::hashBytes(key_, seed_), key_) == nullptr) insert(row.rule, key_, row.result);
+  std::string whole(sizeof(uint64_t), '\0');
+  const uint64_t head = uint64_t{row.rule} << 32 | shape->number;
+  std::memcpy(whole.data(), &head, sizeof head);
+  whole += row.values;
+  if (lookup(base::hashBytes(whole, seed_), whole) == nullptr) insert(row.rule, whole, row.result);
 }
 
 }  // namespace yett::engine

@@ -85,9 +85,10 @@ class ExactMemory {
     std::string bytes;  // key, reason, public reason
   };
 
-  bool encode(uint32_t rule, const Shape& shape, policy::AttributeReader& reader, std::string& out) const;
+  /// The key of this request for a shape, in key_, its values in values_; "" where it is too long.
+  std::string_view encode(uint32_t rule, const Shape& shape, policy::AttributeReader& reader);
   Shape* shapeOf(uint32_t rule, std::vector<Attribute> attributes);
-  uint32_t* lookup(uint64_t hash, std::string_view key);
+  const uint32_t* lookup(uint64_t hash, std::string_view key) const;
   void insert(uint32_t rule, std::string_view key, const Remembered& result);
   void erase(uint32_t item);
   uint32_t place();
@@ -109,7 +110,8 @@ class ExactMemory {
   uint32_t next_shape_ = 0;
   size_t used_ = 0;
   uint64_t bytes_ = 0;
-  std::string key_;
+  std::vector<char> key_;
+  std::vector<policy::AttrValue> values_;
   const Shape* found_ = nullptr;
 };
 

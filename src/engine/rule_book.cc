@@ -77,12 +77,19 @@ void RuleEvaluator::decide(policy::AttributeReader& reader, Verdict& out) {
   uint32_t number = 0;
   search_.start(book_.index(), reader);
   while (search_.next(number, path)) {
+    const RuleIndex::Brief& brief = book_.index().brief(number);
+    out.reason.clear();
+    out.public_reason.clear();
+    if (brief.plain && permitted == nullptr) {
+      out.effect = brief.kind == Rule::Kind::kAllow ? Effect::kAllow : Effect::kDeny;
+      out.policy = brief.policy;
+      out.rule = brief.name;
+      return;
+    }
     const Rule& rule = book_.rules()[number];
     if (permitted != nullptr && rule.allow() &&
         std::tie(permitted->policy, permitted->name) < std::tie(rule.policy, rule.name))
       break;
-    out.reason.clear();
-    out.public_reason.clear();
     if (rule.condition < 0) return applyRule(rule, rule.allow() ? Effect::kAllow : Effect::kDeny, out);
     reader.setPattern(path);
     switch (ask(number, reader, out)) {

@@ -24,6 +24,7 @@ class RuleBook {
   /// Of the audit_only rules; their numbers begin after the others'. Null where there are none.
   const RuleIndex* auditIndex() const { return audit_index_.get(); }
   size_t deciding() const { return deciding_; }
+
   std::vector<policy::RuleInfo> infos() const;
   std::vector<std::string> ownedHeaders() const;
   std::vector<std::string_view> policies() const;

@@ -88,13 +88,16 @@ class RuleIndex::Builder {
     size_t size = 16;
     while (size < buckets * 2) size *= 2;
     index_.slots_.resize(size);
-    index_.entries_.reserve(found_.size());
     for (size_t i = 0; i < found_.size();) {
       size_t end = i;
-      while (end < found_.size() && found_[end].hash == found_[i].hash) index_.entries_.push_back(found_[end++].entry);
+      while (end < found_.size() && found_[end].hash == found_[i].hash) ++end;
+      const auto first = static_cast<uint32_t>(index_.entries_.size());
+      if (end > i + 1) {
+        for (size_t k = i; k < end; ++k) index_.entries_.push_back(found_[k].entry);
+      }
       size_t at = found_[i].hash & (size - 1);
       while (index_.slots_[at].count != 0) at = (at + 1) & (size - 1);
-      index_.slots_[at] = {found_[i].hash, static_cast<uint32_t>(i), static_cast<uint32_t>(end - i)};
+      index_.slots_[at] = {found_[i].hash, first, static_cast<uint32_t>(end - i), found_[i].entry};
       i = end;
     }
     index_.literals_.shrink_to_fit();
@@ -185,11 +188,15 @@ class RuleIndex::Builder {
       for (const auto& literal : choice[d]->literals) {
         part = engine::add(part, base::hashBytes(literal, kSeed));
         const auto size = static_cast<uint16_t>(literal.size());
-        index_.literals_.append(reinterpret_cast<const char*>(&size), sizeof size).append(literal);
+        const auto* bytes = reinterpret_cast<const char*>(&size);
+        index_.literals_.insert(index_.literals_.end(), bytes, bytes + sizeof size);
+        index_.literals_.insert(index_.literals_.end(), literal.begin(), literal.end());
       }
       hash = engine::add(hash, part | 1);
     }
-    found_.push_back({hash, {number, at, choice[kPath]->slash_counts && !rule.deny(), choice[kPath]->slash, whole}});
+    const bool captures = rule.condition >= 0 && rule.wanted.paths.size() == 1;
+    found_.push_back(
+        {hash, {number, at, choice[kPath]->slash_counts && !rule.deny(), choice[kPath]->slash, whole, captures}});
   }
 
   static uint64_t shapeSeed(uint32_t shape) { return engine::add(kSeed, shape); }
@@ -215,7 +222,7 @@ class RuleIndex::Builder {
       index_.regex_entries_.emplace_back();
     }
     auto& list = index_.regex_entries_[it->second];
-    if (list.empty() || list.back().rule != number) list.push_back({number, 0, false, false, true});
+    if (list.empty() || list.back().rule != number) list.push_back({number, 0, false, false, true, false});
   }
 
   RuleIndex& index_;
@@ -225,6 +232,12 @@ class RuleIndex::Builder {
 };
 
 RuleIndex::RuleIndex(std::span<const Rule> rules) : rules_(rules) {
+  briefs_.reserve(rules.size());
+  for (const auto& rule : rules) {
+    const bool plain = rule.condition < 0 && rule.reason.empty() && rule.public_reason.empty() &&
+                       rule.obligations == nullptr && rule.status == 403;
+    briefs_.push_back({rule.policy, rule.name, rule.condition, rule.kind, plain});
+  }
   Builder builder(*this);
   for (uint32_t i = 0; i < rules.size(); ++i) builder.add(i);
   builder.finish();
@@ -266,11 +279,13 @@ uint64_t RuleIndex::hashOf(Dimension dimension, const Look& look, const Search& 
 }
 
 void RuleIndex::Search::split(std::string_view path, std::vector<Part>& parts) const {
-  while (path.size() > 1) {
-    const auto end = std::min(path.find('/', 1), path.size());
-    const auto segment = path.substr(1, end - 1);
+  size_t begin = 1;
+  for (size_t i = 1; i <= path.size(); ++i) {
+    if (i < path.size() && path[i] != '/') continue;
+    if (i == path.size() && begin == i) break;  // a trailing slash begins no segment
+    const auto segment = path.substr(begin, i - begin);
     parts.push_back({segment, base::hashBytes(segment, kSeed)});
-    path.remove_prefix(end);
+    begin = i + 1;
   }
 }
 
@@ -278,6 +293,7 @@ void RuleIndex::Search::start(const RuleIndex& index, policy::AttributeReader& r
   index_ = &index;
   reader_ = &reader;
   spans_.clear();
+  probes_.clear();
   last_ = UINT32_MAX;
   const policy::CheckRequest& r = reader.request();
   path_.clear();
@@ -301,10 +317,16 @@ void RuleIndex::Search::start(const RuleIndex& index, policy::AttributeReader& r
       hash = add(hash, part);
     }
     if (!fits) continue;
+    index.prefetch(hash);
+    probes_.emplace_back(hash, i);
+  }
+  for (const auto& [hash, shape] : probes_) {
     const Slot* slot = index.find(hash);
     if (slot == nullptr) continue;
-    const Entry* first = index.entries_.data() + slot->first;
-    spans_.push_back({first, first + slot->count, i});
+    const Entry* first = slot->count == 1 ? &slot->only : index.entries_.data() + slot->first;
+    __builtin_prefetch(index.literals_.data() + first->literals);
+    __builtin_prefetch(&index.briefs_[first->rule]);
+    spans_.push_back({first, first + slot->count, shape});
   }
   if (index.regexes_.size() == 0) return;
   for (auto path = r.path;; path.remove_suffix(1)) {
@@ -354,13 +376,12 @@ bool RuleIndex::Search::next(uint32_t& rule, const target::SegmentPattern*& path
     if (least == nullptr) return false;
     const Entry& entry = *least->at++;
     if (entry.rule == last_) continue;  // found already by another of its paths, or of its callers
-    const Rule& candidate = index_->rules_[entry.rule];
     path = nullptr;
     if (entry.whole) {
-      if (!matches(candidate, *reader_, path)) continue;
+      if (!matches(index_->rules_[entry.rule], *reader_, path)) continue;
     } else {
       if (!verify(entry, least->shape)) continue;
-      if (candidate.condition >= 0 && candidate.wanted.paths.size() == 1) path = &candidate.wanted.paths[0].pattern;
+      if (entry.captures) path = &index_->rules_[entry.rule].wanted.paths[0].pattern;
     }
     last_ = entry.rule;
     rule = entry.rule;

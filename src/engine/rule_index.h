@@ -11,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/huge_vector.h"
 #include "engine/rule.h"
 
 namespace yett::engine {
@@ -22,7 +23,8 @@ class RuleIndex {
     uint32_t literals;  // where they are in literals_
     bool slash_counts;
     bool slash;  // where it counts: the path must end with one
-    bool whole;  // the literals are not all: the rule's matchers have to be asked
+    bool whole;     // the literals are not all: the rule's matchers have to be asked
+    bool captures;  // its only path pattern has names that a condition may want
   };
 
   /// REQUIRES: `rules` is in the order of evaluation and outlives the index, unchanged.
@@ -58,9 +60,20 @@ class RuleIndex {
     bool slash_ = false;
     std::array<std::vector<uint64_t>, 5> hashes_;  // by dimension and shape in it; 0: does not fit
     std::vector<Span> spans_;
+    std::vector<std::pair<uint64_t, uint32_t>> probes_;  // hash and shape
     std::vector<int> expressions_;
     uint32_t last_ = UINT32_MAX;
   };
+
+  /// What evaluation needs of most rules, close together: a decision among many rules is as fast as memory is.
+  struct Brief {
+    std::string_view policy;
+    std::string_view name;
+    int condition;
+    Rule::Kind kind;
+    bool plain;  ///< neither condition nor texts nor obligations: this is all
+  };
+  const Brief& brief(uint32_t number) const { return briefs_[number]; }
 
   /// Distinct shapes: what a search costs.
   size_t shapes() const { return shapes_.size(); }
@@ -83,20 +96,23 @@ class RuleIndex {
   };
   struct Slot {
     uint64_t hash = 0;
-    uint32_t first = 0;
+    uint32_t first = 0;  // in entries_, where there are several
     uint32_t count = 0;
+    Entry only{};        // where there is one: no second look into far memory
   };
   class Builder;
 
   uint64_t hashOf(Dimension dimension, const Look& look, const Search& search) const;
   const Slot* find(uint64_t hash) const;
+  void prefetch(uint64_t hash) const { __builtin_prefetch(&slots_[hash & (slots_.size() - 1)]); }
 
   std::span<const Rule> rules_;
+  base::HugeVector<Brief> briefs_;  // by number; views into rules_
   std::array<std::vector<Look>, 5> looks_;
   std::vector<Shape> shapes_;
-  std::vector<Slot> slots_;
-  std::vector<Entry> entries_;
-  std::string literals_;
+  base::HugeVector<Slot> slots_;
+  base::HugeVector<Entry> entries_;
+  base::HugeVector<char> literals_;
   target::RegexSet regexes_;
   std::vector<std::vector<Entry>> regex_entries_;  // by place in the set
 };

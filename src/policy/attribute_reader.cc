@@ -76,13 +76,25 @@ AttrValue AttributeReader::read(Attr attr, std::string_view key) {
     // A capture depends on the rule's pattern, so it is looked up afresh for each rule.
     return attr == Attr::kParam ? find(attr, key) : noted.value;
   }
-  if (reads_.size() >= kMostReads) return refused("is one value too many: a decision reads 256 at most");
   const AttrValue value = find(attr, key);
+  if (!add(attr, key, value)) return refused("is one value too many: a decision reads 256 at most");
+  return value;
+}
+
+bool AttributeReader::note(Attr attr, std::string_view key, const AttrValue& value) {
+  for (size_t i = 0; i < reads_.size(); ++i) {
+    if (reads_[i].attr == attr && keyOf(reads_[i]) == key) return true;
+  }
+  return add(attr, key, value);
+}
+
+bool AttributeReader::add(Attr attr, std::string_view key, const AttrValue& value) {
+  if (reads_.size() >= kMostReads) return false;
   window_.push_back(static_cast<uint32_t>(reads_.size()));
   reads_.push_back(
       {attr, static_cast<uint32_t>(keys_.size()), static_cast<uint32_t>(key.size()), window_number_, value});
   keys_ += key;
-  return value;
+  return true;
 }
 
 AttrValue AttributeReader::peek(Attr attr, std::string_view key) {
@@ -92,16 +104,13 @@ AttrValue AttributeReader::peek(Attr attr, std::string_view key) {
 void AttributeReader::parseQueryOnce() {
   if (query_parsed_) return;
   query_parsed_ = true;
-  query_.clear();
-  auto parsed = target::parseQuery(request_->query);
-  query_bad_ = !parsed.ok();
-  if (parsed) query_ = std::move(parsed).value();
+  query_bad_ = !target::parseQuery(request_->query, query_kept_, query_).ok();
 }
 
 AttrValue AttributeReader::findQuery(std::string_view key) {
   parseQueryOnce();
   if (query_bad_) return error("the query cannot be decoded");
-  const std::string* found = nullptr;
+  const std::string_view* found = nullptr;
   for (const auto& [name, value] : query_) {
     if (name != key) continue;
     if (found != nullptr) return error("was sent more than once");
@@ -156,9 +165,13 @@ AttrValue AttributeReader::find(Attr attr, std::string_view key) {
     case Attr::kProtocol: return present(r.protocol);
     case Attr::kQuery: return findQuery(key);
     case Attr::kHeader: {
-      const auto& all = peekList(key);
-      if (all.size() > 1) return error("was sent more than once: take `r:headers(name)`");
-      return all.empty() ? AttrValue{} : present(all[0]);
+      const Header* found = nullptr;
+      for (const auto& field : r.headers) {
+        if (field.name != key) continue;
+        if (found != nullptr) return error("was sent more than once: take `r:headers(name)`");
+        found = &field;
+      }
+      return found == nullptr ? AttrValue{} : present(found->value);
     }
     case Attr::kHeaderList: return number(static_cast<int64_t>(peekList(key).size()));
     case Attr::kParam: {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -10,6 +11,7 @@
 
 #include "base/json.h"
 #include "policy/check_request.h"
+#include "target/query.h"
 #include "target/segment_pattern.h"
 
 namespace yett::policy {
@@ -93,6 +95,9 @@ class AttributeReader {
   /// All values of a query key in order, without a note. False where the query cannot be decoded.
   bool peekQuery(std::string_view key, std::vector<std::string_view>& out);
 
+  /// Notes a read whose value is known from peek(); false where it is one too many. REQUIRES: the key is short enough.
+  bool note(Attr attr, std::string_view key, const AttrValue& value);
+
   /// What is read from here on is what one condition depends on.
   void beginWindow();
   struct Read {
@@ -119,6 +124,7 @@ class AttributeReader {
     return std::string_view(keys_).substr(noted.key_at, noted.key_size);
   }
   AttrValue find(Attr attr, std::string_view key);
+  bool add(Attr attr, std::string_view key, const AttrValue& value);
   std::string listJson(std::string_view header) const;
   AttrValue findQuery(std::string_view key);
   AttrValue findBody();
@@ -132,7 +138,8 @@ class AttributeReader {
   std::vector<uint32_t> window_;  // indexes of reads_
   uint32_t window_number_ = 0;
   std::vector<std::string_view> list_;
-  std::vector<std::pair<std::string, std::string>> query_;
+  std::vector<target::QueryPair> query_;
+  std::deque<std::string> query_kept_;
   bool query_parsed_ = false;
   bool query_bad_ = false;
   json::Value body_;

@@ -1,5 +1,7 @@
 #include "target/query.h"
 
+#include <algorithm>
+
 #include "base/text.h"
 
 namespace yett::target {
@@ -22,16 +24,31 @@ static Result<std::string> decoded(std::string_view text) {
   return out;
 }
 
-Result<std::vector<std::pair<std::string, std::string>>> parseQuery(std::string_view query) {
-  std::vector<std::pair<std::string, std::string>> out;
-  for (const auto pair : base::split(query, '&')) {
+Status parseQuery(std::string_view query, std::deque<std::string>& kept, std::vector<QueryPair>& out) {
+  kept.clear();
+  out.clear();
+  const auto plain = [&](std::string_view text) -> Result<std::string_view> {
+    if (text.find_first_of("%+") == std::string_view::npos) return text;
+    kept.push_back(TRY(decoded(text)));
+    return std::string_view(kept.back());
+  };
+  while (!query.empty()) {
+    const auto end = std::min(query.find('&'), query.size());
+    const auto pair = query.substr(0, end);
+    query.remove_prefix(std::min(end + 1, query.size()));
     if (pair.empty()) continue;
-    const auto equals = pair.find('=');
-    std::string key = TRY(decoded(pair.substr(0, equals)));
-    std::string value = equals == std::string_view::npos ? "" : TRY(decoded(pair.substr(equals + 1)));
-    out.emplace_back(std::move(key), std::move(value));
+    const auto equals = std::min(pair.find('='), pair.size());
+    const auto key = TRY(plain(pair.substr(0, equals)));
+    out.emplace_back(key, TRY(plain(pair.substr(std::min(equals + 1, pair.size())))));
   }
-  return out;
+  return {};
+}
+
+Result<std::vector<std::pair<std::string, std::string>>> parseQuery(std::string_view query) {
+  std::deque<std::string> kept;
+  std::vector<QueryPair> pairs;
+  TRY(parseQuery(query, kept, pairs));
+  return std::vector<std::pair<std::string, std::string>>(pairs.begin(), pairs.end());
 }
 
 }  // namespace yett::target

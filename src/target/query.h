@@ -1,6 +1,7 @@
 // A query string read as key=value pairs (application/x-www-form-urlencoded, WHATWG URL 5.1).
 #pragma once
 
+#include <deque>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -9,6 +10,13 @@
 #include "base/result.h"
 
 namespace yett::target {
+
+/// One pair, as views: into the query where nothing was encoded, else into what parseQuery() was given to keep.
+using QueryPair = std::pair<std::string_view, std::string_view>;
+
+/// All pairs in order, decoded ('+' is a blank), without allocating where nothing is encoded. `kept` holds what was
+/// decoded. A bad escape is an error: two readers could disagree about it.
+Status parseQuery(std::string_view query, std::deque<std::string>& kept, std::vector<QueryPair>& out);
 
 /// All pairs in order, decoded ('+' is a blank). A bad escape is an error: two readers could disagree about it.
 Result<std::vector<std::pair<std::string, std::string>>> parseQuery(std::string_view query);
