@@ -58,5 +58,27 @@ examples = sorted((root / "examples").glob("*/yett.json"))
 for path in examples:
     text = re.sub(r'("(?:[^"\\]|\\.)*")|//[^\n]*|/\*.*?\*/', lambda m: m.group(1) or "", path.read_text(), flags=re.S)
     check(json.loads(text), schema, path.relative_to(root).as_posix())
+# The other surfaces of policy: what the engine knows, its schema and its definitions for editors.
+def names_in(file, start, end):
+    text = (root / file).read_text()
+    text = text[text.index(start):]
+    return set(re.findall(r'"([\w.]+)"', text[:text.index(end)]))
+
+
+fields = names_in("src/engine/rule_fields.cc", "names = {", "};")
+rules = json.loads((root / "schemas/rules.schema.json").read_text())["$defs"]["rule"]["properties"]
+for name in sorted((fields - {"when", "ttl"}) ^ (set(rules) - {"allow", "deny"})):
+    problems.append(f"rule field `{name}` is known to the engine or to schemas/rules.schema.json alone")
+definitions = (root / "schemas/policy.lua").read_text()
+for name in sorted(fields):
+    if not re.search(rf"---@field {name}\??[ ]", definitions):
+        problems.append(f"schemas/policy.lua: rule field `{name}` is missing")
+attributes = names_in("src/engine/lua_request.cc", "kFields[] = {", "};") | names_in("src/engine/lua_request.cc", "kGroupNames[] = {", "};")
+for name in sorted(attributes - {""}):
+    if not re.search(rf"---@field {name}\??[ ]", definitions):
+        problems.append(f"schemas/policy.lua: request field `{name}` is missing")
+requests = set(json.loads((root / "schemas/check-request.schema.json").read_text())["properties"])
+for name in sorted(requests ^ names_in("src/runtime/check_input.cc", "kKnown[] = {", "};")):
+    problems.append(f"check request field `{name}` is known to the parser or to its schema alone")
 print("\n".join(problems) if problems else f"schema: ok, {len(parsed)} keys, {len(examples)} examples")
 sys.exit(1 if problems else 0)

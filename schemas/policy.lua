@@ -1,0 +1,169 @@
+---@meta
+-- What policies of Yett see, for editors with a Lua language server: add this file to its workspace library
+-- (Lua.workspace.library). It is never run. test/check_schema.py compares it with the engine.
+
+---@class yett.principal
+---@field id string SPIFFE ID
+---@field trust_domain string
+---@field path string path of the SPIFFE ID, with its leading slash
+---@field kind "x509-svid"|"jwt"|"anonymous"
+
+---@class yett.endpoint
+---@field ip string
+---@field port integer
+
+---@class yett.tls
+---@field version string
+---@field cipher string
+---@field sni string
+
+---@class yett.grpc
+---@field service string
+---@field method string
+
+---@class yett.body
+---@field complete boolean whether policy has all of it: where the route says buffer_body
+---@field size integer
+---@field json any
+
+---The request. Reading what is absent is an error: ask with has() or optional().
+---@class yett.request
+---@field method string
+---@field scheme "http"|"https"
+---@field host string lower case, without a port
+---@field path string canonical
+---@field raw_path string as sent, query included
+---@field protocol string
+---@field time integer seconds since 1970; a result that depends on it is remembered only within `ttl`
+---@field query table<string, string>
+---@field header table<string, string> names in lower case
+---@field params table<string, string> captures of the path
+---@field principal yett.principal
+---@field source yett.endpoint the socket's peer
+---@field destination yett.endpoint
+---@field tls yett.tls
+---@field grpc yett.grpc
+---@field body yett.body
+local request = {}
+
+---All values of a header, in order.
+---@param name string
+---@return string[]
+function request:headers(name) end
+
+---@class yett.re
+local expression = {}
+---Whether the whole text matches.
+---@param text string
+---@return boolean
+function expression:matches(text) end
+
+---@class yett.cidr
+local range = {}
+---@param ip string
+---@return boolean
+function range:contains(ip) end
+
+---@alias yett.texts string|yett.re|(string|yett.re)[]
+---@alias yett.condition fun(r: yett.request): boolean, string?
+
+---@class yett.rule
+---@field principal? yett.texts SPIFFE ID pattern, `authenticated` or `anyone`
+---@field not_principal? yett.texts
+---@field method? string|string[]
+---@field not_method? string|string[]
+---@field host? yett.texts
+---@field not_host? yett.texts
+---@field path? yett.texts
+---@field not_path? yett.texts
+---@field header? table<string, yett.texts>
+---@field not_header? table<string, yett.texts>
+---@field query? table<string, yett.texts>
+---@field not_query? table<string, yett.texts>
+---@field source? string|yett.cidr|(string|yett.cidr)[] address or range of the socket's peer
+---@field not_source? string|yett.cidr|(string|yett.cidr)[]
+---@field grpc? string|string[] package.Service/Method or package.Service/*
+---@field not_grpc? string|string[]
+---@field when? yett.condition
+---@field reason? string for the operator
+---@field ttl? string how long a result that depends on the time may be remembered: "10s"
+
+---@class yett.allow: yett.rule
+---@field principal yett.texts SPIFFE ID pattern, `authenticated` or `anyone`
+---@field set_header? table<string, string> sent upstream; nobody else may send these
+---@field remove_header? string|string[]
+
+---@class yett.deny: yett.rule
+---@field public_reason? string told to the caller
+---@field status? 401|403|404|429
+---@field audit_only? boolean recorded as would-deny, changes nothing
+
+---@param name string
+---@return fun(rules: table)
+function policy(name) end
+---@param name string
+---@return fun(fields: yett.allow): table
+function allow(name) end
+---@param name string
+---@return fun(fields: yett.deny): table
+function deny(name) end
+---A program in place of rules: returns permit(...), refuse(...) or nil.
+---@overload fun(program: fun(r: yett.request): any): table
+---@param name string
+---@param program fun(r: yett.request): any
+---@return table
+function decide(name, program) end
+---@param reason? string
+function permit(reason) end
+---@param reason? string for the operator
+---@param public_reason? string for the caller
+function refuse(reason, public_reason) end
+
+---A JSON document beside the policy, read-only.
+---@param file string
+---@return any
+function data(file) end
+---@param pattern string RE2, anchored at both ends, over bytes
+---@return yett.re
+function re(pattern) end
+---@param text string
+---@return yett.cidr
+function cidr(text) end
+---Whether the key is there.
+---@param t table
+---@param key any
+---@return boolean
+function has(t, key) end
+---The value, or what to take where it is absent.
+---@param t table
+---@param key any
+---@param default any
+---@return any
+function optional(t, key, default) end
+
+anyone = "anyone"
+authenticated = "authenticated"
+
+-- Tests (*_test.lua)
+
+---@class yett.check
+---@field method? string
+---@field path? string with its query
+---@field host? string
+---@field headers? table<string, string|string[]>
+---@field body? string
+
+---@class yett.test
+---@field principal? string left out: anonymous
+---@field http? string a whole HTTP/1.1 request
+---@field request? yett.check
+---@field source? string
+---@field time? integer
+---@field expect any allowed, denied, rejected, denied.by_default, allowed "rule", denied "rule"
+
+---@param name string
+---@return fun(fields: yett.test)
+function test(name) end
+allowed = nil ---@type any
+denied = nil ---@type any
+rejected = nil ---@type any
