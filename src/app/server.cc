@@ -158,6 +158,7 @@ void Server::take(Loop& loop, const runtime::Generation& next, const Sockets& so
 
 void Server::distribute(const runtime::Generation& next, const Sockets& sockets, Evaluators evaluators,
                         bool policy_changed) {
+  if (remembered_ && policy_changed) remembered_->dropOthers(next.policy->digest());
   // Each loop swaps policy, routes and clusters between two events, so no request sees a mix. What it gives back (a
   // large Lua state, maybe) dies here, not on the loop.
   std::atomic<size_t> index{0};

@@ -1,7 +1,5 @@
 #include "cache/remembered_db.h"
 
-#include <filesystem>
-
 #include "base/file.h"
 #include "base/sha256.h"
 #include "base/text.h"
@@ -11,6 +9,7 @@
 namespace yett::cache {
 namespace {
 
+constexpr int64_t kApplicationId = 0x59657474;  // "Yett"
 constexpr size_t kQueueRecords = 20'000;
 constexpr size_t kQueueBytes = 32 << 20;
 constexpr size_t kLeastKey = 32;  // bytes of a secret
@@ -53,13 +52,7 @@ Result<std::unique_ptr<RememberedDb>> RememberedDb::open(const CacheConfig& conf
                  " bytes: make one with `yett certs init` or `openssl rand -hex 32`"};
   std::unique_ptr<RememberedDb> out(new RememberedDb(config, std::move(key), metrics));
   if (out->program_.empty()) return Error{"cannot read the running program, which the rows are proved with"};
-  if (auto ok = out->prepare(); !ok) {
-    // It holds nothing that cannot be found out again; but never take a file away from another process.
-    if (ok.error().message.find("another process") != std::string::npos) return std::move(ok).error();
-    out->db_.reset();
-    for (const char* ending : {"", "-wal", "-shm"}) std::filesystem::remove(config.database + ending);
-    TRY(out->prepare());
-  }
+  TRY(out->prepare());
   out->thread_ = std::thread([db = out.get()] { db->run(); });
   return out;
 }
@@ -71,11 +64,22 @@ RememberedDb::~RememberedDb() {
 
 Status RememberedDb::prepare() {
   db_ = std::make_unique<store::Database>(TRY(store::Database::open(config_.database, store::Database::Mode::kWrite)));
+  TRY(checkOurs());
   TRY(db_->migrate({kCacheSchema1}));
-  TRY(db_->execute("PRAGMA synchronous=NORMAL"));
+  TRY(db_->execute("PRAGMA synchronous=NORMAL; PRAGMA application_id=" + std::to_string(kApplicationId)));
   store::Statement check = TRY(db_->prepare("PRAGMA quick_check(1)"));
-  if (!TRY(check.step()) || check.text(0) != "ok") return Error{config_.database + ": is damaged"};
+  if (!TRY(check.step()) || check.text(0) != "ok")
+    return Error{config_.database + ": is damaged: delete it, it holds nothing that cannot be found out again"};
   return {};
+}
+
+// Nobody's file is taken for ours: a database that holds something says whose it is.
+Status RememberedDb::checkOurs() {
+  store::Statement id = TRY(db_->prepare("PRAGMA application_id"));
+  store::Statement tables = TRY(db_->prepare("SELECT count(*) FROM sqlite_master"));
+  if (!TRY(id.step()) || !TRY(tables.step())) return Error{config_.database + ": cannot be read"};
+  if (id.integer(0) == kApplicationId || tables.integer(0) == 0) return {};
+  return Error{config_.database + ": is a database of something else: name another file"};
 }
 
 std::string RememberedDb::proof(std::string_view context, std::string_view engine, std::string_view key,
@@ -88,13 +92,6 @@ std::string RememberedDb::proof(std::string_view context, std::string_view engin
 std::shared_ptr<const policy::RememberedStore> RememberedDb::storeFor(const std::string& policy_digest) {
   const auto hash = base::Sha256Hasher().update(policy_digest).update("\n").update(program_).finish();
   const std::string context(base::view(hash));
-  {
-    const std::lock_guard lock(mutex_);
-    if (auto drop = db_->prepare("DELETE FROM remembered WHERE context <> ?")) {
-      drop.value().bindBlob(1, context);
-      (void)drop.value().run();
-    }
-  }
   auto out = std::make_shared<policy::RememberedStore>();
   out->load = [this, context](std::string_view engine, const auto& each) { load(context, engine, each); };
   out->keep = [this, context](std::string_view engine, std::string_view key, std::string_view value) {
@@ -103,6 +100,15 @@ std::shared_ptr<const policy::RememberedStore> RememberedDb::storeFor(const std:
     queue_.push(row);  // where there is no room it is forgotten
   };
   return out;
+}
+
+void RememberedDb::dropOthers(const std::string& policy_digest) {
+  const auto hash = base::Sha256Hasher().update(policy_digest).update("\n").update(program_).finish();
+  const std::lock_guard lock(mutex_);
+  auto drop = db_->prepare("DELETE FROM remembered WHERE context <> ?");
+  if (!drop) return;
+  drop.value().bindBlob(1, base::view(hash));
+  (void)drop.value().run();
 }
 
 void RememberedDb::load(const std::string& context, std::string_view engine,

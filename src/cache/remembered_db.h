@@ -19,19 +19,21 @@ namespace yett::cache {
 
 class RememberedDb {
  public:
-  /// Opens or makes the database. A file that cannot be read is made anew. Errors: the key file, the folder.
+  /// Opens or makes the database. Errors: the key file, the folder, a file that is damaged or not ours.
   static Result<std::unique_ptr<RememberedDb>> open(const CacheConfig& config, base::Metrics& metrics);
   /// Writes what is waiting, then closes.
   ~RememberedDb();
   RememberedDb(const RememberedDb&) = delete;
 
-  /// What the evaluators of a policy set load from and write to; rows of other sets are dropped. Must not be used after
-  /// this is gone.
+  /// What the evaluators of a policy set load from and write to. Must not be used after this is gone.
   std::shared_ptr<const policy::RememberedStore> storeFor(const std::string& policy_digest);
+  /// This set is in force: the rows of all others go.
+  void dropOthers(const std::string& policy_digest);
 
  private:
   RememberedDb(const CacheConfig& config, std::string key, base::Metrics& metrics);
   Status prepare();
+  Status checkOurs();
   void run();
   Status write(std::string_view batch);
   void load(const std::string& context, std::string_view engine,

@@ -47,7 +47,7 @@ class Runner {
     auto input = inputOf(test);
     if (!input) {
       const std::string& why = input.error().message;
-      const bool rejected = why.size() > 4 && why[0] == '4' && why[3] == ':';
+      const bool rejected = why.size() > 4 && (why[0] == '4' || why[0] == '5') && why[3] == ':';
       out.passed = rejected && test.expect.kind == Expectation::Kind::kRejected;
       if (!out.passed)
         out.failure =
@@ -70,12 +70,7 @@ class Runner {
  private:
   Result<std::unique_ptr<runtime::CheckInput>> inputOf(const engine::PolicyTest& test) const {
     if (test.http.empty()) return runtime::CheckInput::fromJson(test.request, set_->ownedHeaders());
-    runtime::Caller caller;
-    for (const auto& [name, value] : test.request.fields) {
-      if (name == "principal") caller.principal = value.text;
-      if (name == "source") caller.source = value.text;
-      if (name == "time") caller.time_seconds = value.integer;
-    }
+    const runtime::Caller caller = TRY(runtime::callerOf(test.request));
     return runtime::CheckInput::fromHttp(test.http, caller, set_->ownedHeaders());
   }
 

@@ -19,11 +19,9 @@ constexpr size_t kItemOverhead = 160;
 constexpr uint32_t kTrial = 1024;    // results kept before a rule's hits are judged
 constexpr uint32_t kLeastHits = 16;  // one hit for so many kept, or it stops keeping but one in as many
 
-// What must not be written down: bodies, and headers that are secrets.
-bool isSecret(Attr attr, std::string_view key) {
-  if (attr == Attr::kBodyJson) return true;
-  if (attr != Attr::kHeader && attr != Attr::kHeaderList) return false;
-  return key == "authorization" || key == "cookie" || key == "proxy-authorization" || key == "x-api-key";
+// Whether a value may be written to disk.
+bool lasts(Attr attr, std::string_view key) {
+  return !policy::isSecret(attr, key) && attr != Attr::kRawPath;  // which holds the query, whatever that holds
 }
 
 // Writes a key into memory of a fixed size.
@@ -105,6 +103,13 @@ std::string_view ExactMemory::encode(uint32_t rule, const Shape& shape, policy::
   out.number(uint64_t{rule} << 32 | shape.number);
   values_.clear();
   for (const auto& [attr, key] : shape.attributes) {
+    if (attr == Attr::kBodyJson) {  // its bytes say all, and need no parsing
+      const policy::Body* body = reader.request().body;
+      values_.push_back({});
+      out.bytes(body != nullptr && body->complete ? body->bytes : std::string_view());
+      if (!out.ok()) return {};
+      continue;
+    }
     values_.push_back(reader.peek(attr, key));
     if (attr != Attr::kTime) writeValue(attr, key, values_.back(), reader, out);
     if (!out.ok()) return {};
@@ -149,7 +154,7 @@ bool ExactMemory::find(uint32_t rule, policy::AttributeReader& reader, Remembere
 bool ExactMemory::noteReads(policy::AttributeReader& reader) {
   for (size_t i = 0; i < values_.size(); ++i) {
     const auto& [attr, key] = found_->attributes[i];
-    if (!reader.note(attr, key, values_[i])) return false;
+    if (!reader.note(attr, key, attr == Attr::kBodyJson ? reader.peek(attr, key) : values_[i])) return false;
   }
   return true;
 }
@@ -170,7 +175,7 @@ ExactMemory::Shape* ExactMemory::shapeOf(uint32_t rule, std::vector<Attribute> a
   }
   if (state.shapes.size() >= kMostShapes) return nullptr;
   Shape shape{next_shape_++, std::move(attributes)};
-  for (const auto& [attr, key] : shape.attributes) shape.lasting = shape.lasting && !isSecret(attr, key);
+  for (const auto& [attr, key] : shape.attributes) shape.lasting = shape.lasting && lasts(attr, key);
   state.shapes.insert(state.shapes.begin(), std::move(shape));
   return &state.shapes.front();
 }
@@ -225,6 +230,7 @@ uint32_t ExactMemory::place() {
     }
     counters_[rules_[items_[hand_].rule].counters].evictions->add();
     erase(hand_);
+    hand_ = (hand_ + 1) % static_cast<uint32_t>(items_.size());  // the newcomer gets this place, and a round of grace
   }
   if (!free_.empty()) {
     const uint32_t out = free_.back();

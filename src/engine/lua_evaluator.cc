@@ -12,7 +12,7 @@ namespace yett::engine {
 namespace {
 
 constexpr size_t kLongestReason = 1024;
-constexpr int64_t kSuspension = 2;  // seconds
+constexpr int64_t kShortened = 2;  // seconds
 
 std::string reasonAt(lua_State* L, int index, const char* whose) {
   if (lua_type(L, index) == LUA_TSTRING)
@@ -30,9 +30,9 @@ LuaEvaluator::LuaEvaluator(const RuleBook& book, const policy::EvaluatorOptions&
       state_(std::make_unique<LuaState>()),
       memory_(options, book.policies()),
       patience_(book.rules().size()),
-      suspensions_((options.metrics != nullptr ? *options.metrics : own_metrics_)
-                       .counter("yett_rule_suspensions_total", {},
-                                "rules that used up their budget again and again and were not run for a while")) {}
+      shortened_((options.metrics != nullptr ? *options.metrics : own_metrics_)
+                     .counter("yett_rules_shortened_total", {},
+                              "rules that used up their budget again and again and got a tenth of it for a while")) {}
 
 Status LuaEvaluator::load(const PolicySource& source, const std::set<std::string>& files) {
   LuaLoader loader(source, *state_);
@@ -99,7 +99,6 @@ RuleEvaluator::Answer LuaEvaluator::fresh(uint32_t number, policy::AttributeRead
 }
 
 RuleEvaluator::Answer LuaEvaluator::ask(uint32_t number, policy::AttributeReader& reader, policy::Verdict& out) {
-  const Rule& rule = book().rules()[number];
   reader_ = &reader;
   Remembered found;
   if (memory_.enabled()) {
@@ -115,17 +114,19 @@ RuleEvaluator::Answer LuaEvaluator::ask(uint32_t number, policy::AttributeReader
     memory_.countMiss(number);
   }
   ++out.fresh;
+  // A rule that uses up budgets again and again is cut short for a while: what takes little goes on as before.
   Patience& patience = patience_[number];
-  if (patience.suspended > reader.request().time_seconds) {
-    out.addError(rule.policy, rule.name, "suspended: it used up its budget again and again");
-    return Answer::kSpent;
-  }
+  const int64_t now = reader.request().time_seconds;
+  const uint64_t before = state_->instructions();
+  if (patience.shortened > now) state_->allowOnly(options_.budget.instructions / 10);
   const Answer answer = fresh(number, reader, out);
+  state_->allowAll();
   if (answer != Answer::kSpent) {
     patience.spent = 0;
-  } else if (++patience.spent >= options_.most_spent && options_.most_spent > 0) {
-    patience = {options_.most_spent - 1, reader.request().time_seconds + kSuspension};  // then one try
-    suspensions_.add();
+  } else if (state_->instructions() - before >= options_.budget.instructions / 2 && options_.most_spent > 0 &&
+             ++patience.spent >= options_.most_spent) {
+    patience = {options_.most_spent - 1, now + kShortened};
+    shortened_.add();
   }
   return answer;
 }

@@ -33,7 +33,7 @@ class LuaEvaluator final : public RuleEvaluator {
  private:
   struct Patience {
     uint32_t spent = 0;     // budgets that it has used up one after another
-    int64_t suspended = 0;  // seconds since 1970: not run before
+    int64_t shortened = 0;  // until then, in seconds since 1970, it gets a tenth
   };
   Answer fresh(uint32_t number, policy::AttributeReader& reader, policy::Verdict& out);
   Answer callWhen(lua_State* L, policy::Verdict& out);
@@ -45,7 +45,7 @@ class LuaEvaluator final : public RuleEvaluator {
   std::vector<int> conditions_;  // registry reference by rule number, 0 for none
   std::vector<Patience> patience_;
   base::Metrics own_metrics_;
-  base::Counter& suspensions_;
+  base::Counter& shortened_;
   int request_ = 0;
   policy::AttributeReader* reader_ = nullptr;
 };

@@ -60,7 +60,8 @@ json::Value toJson(lua_State* L, int index, int depth) {
     out.items.push_back(toJson(L, -1, depth + 1));
     lua_pop(L, 1);
   }
-  for (lua_pushnil(L); size == 0 && lua_next(L, index) != 0; lua_pop(L, 1)) {
+  if (size > 0) return out;
+  for (lua_pushnil(L); lua_next(L, index) != 0; lua_pop(L, 1)) {
     if (lua_type(L, -2) != LUA_TSTRING) luaL_error(L, "a table's keys must be names");
     out.fields.emplace_back(lua_tostring(L, -2), toJson(L, -1, depth + 1));
   }

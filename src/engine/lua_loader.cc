@@ -67,7 +67,10 @@ int LuaLoader::onPolicyBody(lua_State* L) {
                                "` is no rule: write allow \"name\" { ... }, deny \"name\" { ... } or decide(...)");
       continue;
     }
-    self.rules_[static_cast<size_t>(*index)].policy = name;
+    Rule& rule = self.rules_[static_cast<size_t>(*index)];
+    if (self.in_policy_[static_cast<size_t>(*index)])
+      self.problem(rule, "stands in two policies, or twice in one: write it twice");
+    rule.policy = name;
     self.in_policy_[static_cast<size_t>(*index)] = true;
   }
   return 0;
@@ -175,6 +178,15 @@ int LuaLoader::onRequire(lua_State* L) {
   if (lua_isnil(L, -1)) {
     lua_pop(L, 1);
     lua_pushboolean(L, 1);
+  }
+  // Read-only from now on: what one file did to it, another would see, and an evaluator loads not all of them.
+  {
+    const int value = lua_gettop(L);
+    Freezer freezer(L);
+    lua_pushvalue(L, value);
+    freezer.value("a library", false);
+    lua_replace(L, value);
+    lua_settop(L, value);
   }
   lua_pushvalue(L, -1);
   lua_setfield(L, -3, name.c_str());

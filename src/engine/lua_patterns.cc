@@ -92,11 +92,13 @@ class Matcher {
       return p + 1;
     }
     if (c != '[') return p;
+    const char* begin = p;
     if (p != pattern_end_ && *p == '^') ++p;
     do {  // a `]` that comes first stands for itself
       if (p == pattern_end_) luaL_error(L_, "malformed pattern (missing `]`)");
       if (*p++ == '%' && p != pattern_end_) ++p;
     } while (p == pattern_end_ || *p != ']');
+    LuaState::of(L_).charge(static_cast<uint64_t>(p - begin) / 4);
     return p + 1;
   }
 
@@ -157,6 +159,7 @@ class Matcher {
           p += 2;
           if (p == pattern_end_ || *p != '[') luaL_error(L_, "missing `[` after `%%f` in pattern");
           const char* after = classEnd(p);
+          LuaState::of(L_).charge(static_cast<uint64_t>(after - p) / 2);
           const auto before = static_cast<Byte>(s == begin_ ? '\0' : s[-1]);
           const auto here = static_cast<Byte>(s == end_ ? '\0' : *s);
           if (inSet(before, p, after - 1) || !inSet(here, p, after - 1)) return nullptr;
@@ -352,9 +355,10 @@ int stringGmatch(lua_State* L) {
 // The replacement string, with %0 to %9 and %%.
 void addExpanded(lua_State* L, Matcher& matcher, std::string_view replacement, const char* s, const char* e,
                  std::string& out) {
+  uint32_t items = 0;
   for (size_t i = 0; i < replacement.size(); ++i) {
     if (out.size() > kLongestString) luaL_error(L, "a string over %d bytes", static_cast<int>(kLongestString));
-    LuaState::of(L).charge(i % 4 == 0 ? 1 : 0);
+    if ((++items & 3) == 0) LuaState::of(L).charge(1);
     const char c = replacement[i];
     if (c != '%') {
       out += c;
@@ -370,6 +374,7 @@ void addExpanded(lua_State* L, Matcher& matcher, std::string_view replacement, c
       matcher.pushCapture(what - '1', s, e);
       size_t size = 0;
       const char* text = luaL_tolstring(L, -1, &size);
+      LuaState::of(L).charge(2 + size / 16);
       out.append(text, size);
       lua_pop(L, 2);
     } else {

@@ -126,6 +126,12 @@ std::string describe(Group group, std::string_view key) {
   return what + (what.empty() ? "`" : " `") + std::string(key.substr(0, 64)) + "` ";
 }
 
+// Before it is parsed, and each time alike: what comes later may find it parsed already.
+void chargeBody(lua_State* L, AttributeReader& reader, Attr attr) {
+  const policy::Body* body = reader.request().body;
+  if (attr == Attr::kBodyJson && body != nullptr) LuaState::of(L).charge(20 + body->bytes.size() / 2);
+}
+
 int headersMethod(lua_State* L) {
   const Handle& handle = handleAt(L, 1);
   const std::string_view key = keyAt(L);
@@ -156,6 +162,7 @@ int index(lua_State* L) {
     }
     unknownField(L, handle.group, key);
   }
+  chargeBody(L, **handle.reader, attr);
   const auto value = (*handle.reader)->read(attr, attr_key);
   if (value.state != policy::AttrValue::State::kPresent) {
     const std::string what = describe(handle.group, key);
@@ -168,7 +175,6 @@ int index(lua_State* L) {
     case policy::AttrValue::Type::kFlag: lua_pushboolean(L, value.number != 0); break;
     case policy::AttrValue::Type::kJson: {
       // A document of its own each time: what one condition gets, no other can have seen.
-      LuaState::of(L).charge(10 + value.text.size() / 4);
       Freezer freezer(L);
       pushJson(L, (*handle.reader)->bodyJson());
       freezer.value("the body", true);
@@ -184,6 +190,7 @@ int hasField(lua_State* L) {
   Attr attr{};
   std::string_view attr_key;
   if (!resolve(handle.group, key, attr, attr_key)) unknownField(L, handle.group, key);
+  chargeBody(L, **handle.reader, attr);
   const auto value = (*handle.reader)->read(attr, attr_key);
   if (value.state == policy::AttrValue::State::kRefused)
     refuse(L, describe(handle.group, key) + std::string(value.text));

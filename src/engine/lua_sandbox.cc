@@ -35,7 +35,18 @@ int charged(lua_State* L) {
   return lua_gettop(L);
 }
 
+// As `charged`, for functions all of whose arguments from the first one on (upvalue 2) are numbers: a string that looks
+// like one is none.
+int withNumbers(lua_State* L) {
+  const auto first = static_cast<int>(lua_tointeger(L, lua_upvalueindex(2)));
+  for (int i = first; i <= lua_gettop(L); ++i) {
+    if (lua_type(L, i) == LUA_TSTRING) luaL_argerror(L, i, "number expected, got string");
+  }
+  return charged(L);
+}
+
 int stringRep(lua_State* L) {
+  luaL_checktype(L, 2, LUA_TNUMBER);
   const size_t size = lua_rawlen(L, (luaL_checktype(L, 1, LUA_TSTRING), 1));
   const lua_Integer n = luaL_checkinteger(L, 2);
   const size_t separator = lua_isnoneornil(L, 3) ? 0 : lua_rawlen(L, (luaL_checktype(L, 3, LUA_TSTRING), 3));
@@ -44,6 +55,21 @@ int stringRep(lua_State* L) {
   const auto times = static_cast<size_t>(n);
   checkLength(L, times > kLongestString ? kLongestString + 1 : (size + separator) * times);
   return charged(L);
+}
+
+// Conversions of numbers take numbers, not strings that look like them.
+void checkNumbers(lua_State* L, std::string_view format) {
+  int argument = 1;
+  for (size_t i = 0; i + 1 < format.size(); ++i) {
+    if (format[i] != '%') continue;
+    for (++i; i < format.size() && std::string_view("-+ #0123456789.").find(format[i]) != std::string_view::npos; ++i) {
+    }
+    if (i >= format.size() || format[i] == '%') continue;
+    ++argument;
+    if (std::string_view("diuoxXcaAeEfFgG").find(format[i]) != std::string_view::npos &&
+        lua_type(L, argument) == LUA_TSTRING)
+      luaL_argerror(L, argument, "number expected, got string");
+  }
 }
 
 // %p and tables would print addresses, which differ from state to state; `charged` then formats.
@@ -56,6 +82,7 @@ int stringFormat(lua_State* L) {
     }
     if (i < size && format[i] == 'p') luaL_error(L, "format `%%p` is not available");
   }
+  checkNumbers(L, {format, size});
   for (int i = 2; i <= lua_gettop(L); ++i) {
     const int type = lua_type(L, i);
     if (type != LUA_TSTRING && type != LUA_TNUMBER && type != LUA_TBOOLEAN && type != LUA_TNIL)
@@ -117,6 +144,14 @@ int optional(lua_State* L) {
 }
 
 // Moves `names` of the stock library `from` (a table at this index) to the table on top, each charged by `wrapper`.
+void takeNumeric(lua_State* L, int from, std::initializer_list<const char*> names, int first) {
+  for (const char* name : names) {
+    lua_getfield(L, from, name);
+    lua_pushinteger(L, first);
+    lua_pushcclosure(L, withNumbers, 2);
+    lua_setfield(L, -2, name);
+  }
+}
 void take(lua_State* L, int from, std::initializer_list<const char*> names, lua_CFunction wrapper) {
   for (const char* name : names) {
     lua_getfield(L, from, name);
@@ -155,7 +190,9 @@ void openSandbox(lua_State* L) {
 
   luaL_requiref(L, "string", luaopen_string, 0);
   lua_newtable(L);
-  take(L, globals + 1, {"len", "sub", "upper", "lower", "byte", "char", "reverse"}, charged);
+  take(L, globals + 1, {"len", "upper", "lower", "reverse"}, charged);
+  takeNumeric(L, globals + 1, {"sub", "byte"}, 2);
+  takeNumeric(L, globals + 1, {"char"}, 1);
   take(L, globals + 1, {"rep"}, stringRep);
   take(L, globals + 1, {"format"}, stringFormat);
   takePatternFunctions(L);
@@ -176,10 +213,8 @@ void openSandbox(lua_State* L) {
 
   luaL_requiref(L, "math", luaopen_math, 0);
   lua_newtable(L);
-  take(L, globals + 1,
-       {"abs", "ceil", "floor", "fmod", "max", "min", "modf", "sqrt", "tointeger", "type", "ult", "huge", "pi",
-        "maxinteger", "mininteger"},
-       nullptr);
+  take(L, globals + 1, {"type", "huge", "pi", "maxinteger", "mininteger"}, nullptr);
+  takeNumeric(L, globals + 1, {"abs", "ceil", "floor", "fmod", "max", "min", "modf", "sqrt", "tointeger", "ult"}, 1);
   frozenLibrary(L, globals, "math");
   lua_settop(L, globals);
 

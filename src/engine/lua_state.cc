@@ -19,6 +19,7 @@ constexpr int64_t kSlowness = 1;
 constexpr int64_t kLeastCpuNanos = 5'000'000 * kSlowness;
 constexpr int64_t kCpuNanosPerInstruction = 50 * kSlowness;
 constexpr size_t kLongestString = 64 << 10;
+constexpr uint64_t kClockUnits = 2000;  // charged by C functions between two looks at the clock
 constexpr uint64_t kHardCapFactor = 4;
 constexpr uint64_t kCollectBytes = 256 << 10;  // garbage that is worth a step of the collector
 
@@ -30,7 +31,7 @@ int64_t cpuNanos() {
 }
 
 constexpr size_t kShortString = 40 + 64;  // LUAI_MAXSHORTLEN and a generous header: interned, so maybe there already
-constexpr uint64_t kMostRaw = 64 << 20;
+constexpr uint64_t kMostRaw = 16 << 20;
 
 }  // namespace
 
@@ -42,22 +43,11 @@ int LuaState::runBody(lua_State* L) {
 }
 
 LuaState::LuaState() {
-  birth_ = Birth::kState;
   state_ = lua_newstate(&LuaState::allocate, this);
-  birth_ = Birth::kOff;
   if (state_ == nullptr) std::abort();
   *static_cast<LuaState**>(lua_getextraspace(state_)) = this;
   lua_atpanic(state_, [](lua_State*) -> int { std::abort(); });
   lua_gc(state_, LUA_GCSTOP);
-  calibrate();
-}
-
-// Learns the size of a call record: what the first call asks for.
-void LuaState::calibrate() {
-  birth_ = Birth::kCall;
-  lua_pushcfunction(state_, [](lua_State*) { return 0; });
-  lua_call(state_, 0, 0);
-  birth_ = Birth::kOff;
 }
 
 LuaState::~LuaState() {
@@ -76,7 +66,6 @@ void* LuaState::allocate(void* self, void* block, size_t old_size, size_t new_si
     std::free(block);
     return nullptr;
   }
-  if (state.birth_ != Birth::kOff) return state.allocateAtBirth(block, old_size, new_size);
   // For a new object, old_size is its type (lua_Alloc in the manual).
   if (block == nullptr && old_size == LUA_TSTRING && new_size > kLongestString + 64 && state.running_ &&
       state.purpose_ == Purpose::kDecide) {
@@ -86,51 +75,24 @@ void* LuaState::allocate(void* self, void* block, size_t old_size, size_t new_si
   const size_t grown = block == nullptr ? new_size : new_size > old_size ? new_size - old_size : 0;
   if (state.running_ && grown > 0) {
     state.raw_ += grown;
-    if (state.counts(block, old_size, new_size)) state.allocated_ += grown;
-    if (state.allocated_ > state.budget_.memory_bytes) {
+    if (counts(block, old_size, new_size)) state.allocated_ += grown;
+    const uint64_t most_raw = state.budget_.memory_bytes * kHardCapFactor + kMostRaw;
+    if (state.allocated_ > state.budget_.memory_bytes || state.raw_ > most_raw) {
       state.over_memory_ = true;
       state.arm();
     }
-    if (state.raw_ > state.budget_.memory_bytes * kHardCapFactor + kMostRaw && !state.aborted_) {
-      state.over_memory_ = true;
-      state.arm();
-      return nullptr;
-    }
+    if (state.raw_ > 2 * most_raw && !state.aborted_) return nullptr;
   }
   state.garbage_ += grown;
-  void** moved = block == nullptr               ? nullptr
-                 : block == state.stack_        ? &state.stack_
-                 : block == state.string_table_ ? &state.string_table_
-                                                : nullptr;
-  void* out = std::realloc(block, new_size);
-  if (moved != nullptr && out != nullptr) *moved = out;
-  return out;
+  return std::realloc(block, new_size);
 }
 
-// lua_newstate asks for the state, its stack, the registry with its two slots and the table of strings; the first call
-// for its record. A build of Lua that does otherwise would only count more than it needs to.
-void* LuaState::allocateAtBirth(void* block, size_t old_size, size_t new_size) {
-  const bool array = block == nullptr && old_size == 0;
-  const bool table = block != nullptr && block == string_table_;
-  void* out = std::realloc(block, new_size);
-  if (birth_ == Birth::kCall) {
-    if (array) call_size_ = new_size;
-  } else if (array && stack_ == nullptr && new_size >= LUA_MINSTACK * 2 * sizeof(void*) * 2) {
-    if (new_size != sizeof(void*) * 128) stack_ = out;
-  } else if (array && new_size == sizeof(void*) * 128) {
-    string_table_ = out;
-  } else if (table) {
-    string_table_ = out;
-  }
-  return out;
-}
-
-// Whether an allocation happens in every state that runs the same: strings that are short may be there already, and the
-// stack, the call records and the table of strings may have grown before.
-bool LuaState::counts(const void* block, size_t old_size, size_t new_size) const {
-  if (block != nullptr) return block != stack_ && block != string_table_;
-  if (old_size == LUA_TSTRING) return new_size > kShortString;
-  return old_size != 0 || new_size != call_size_;
+// Whether an allocation is the same in every state that runs the same: objects are. Not counted are short strings,
+// which may be there already; the stack, the call records and the table of strings, which may have grown before; and
+// the insides of tables, which grow at moments that depend on the state's hash seed. All of these are bounded by the
+// instructions that make them, and by the hard cap.
+bool LuaState::counts(const void* block, size_t old_size, size_t new_size) {
+  return block == nullptr && old_size != 0 && (old_size != LUA_TSTRING || new_size > kShortString);
 }
 
 void LuaState::arm() {
@@ -152,14 +114,17 @@ void LuaState::onCount(lua_State* L, lua_Debug* event) {
 std::string LuaState::exhausted() {
   if (over_string_) return "a string over " + std::to_string(kLongestString) + " bytes";
   if (over_memory_) return "memory budget of " + std::to_string(budget_.memory_bytes) + " bytes used up";
-  if (instructions_ >= budget_.instructions)
+  if (instructions_ >= limit_) {
+    if (limit_ < budget_.instructions) return "shortened instruction budget used up, as the whole one was before";
     return "instruction budget of " + std::to_string(budget_.instructions) + " used up";
+  }
   return {};
 }
 
 void LuaState::checkBudget() {
   std::string why = exhausted();
   if (why.empty()) {
+    uncharted_ = 0;
     const int64_t now = cpuNanos();
     if (deadline_ == 0) {
       deadline_ = now + std::max(kLeastCpuNanos, static_cast<int64_t>(budget_.instructions) * kCpuNanosPerInstruction);
@@ -189,7 +154,10 @@ void LuaState::reraise() {
 void LuaState::charge(uint64_t units) {
   reraise();
   instructions_ += units;
-  if (running_ && (over_memory_ || over_string_ || instructions_ >= budget_.instructions)) checkBudget();
+  uncharted_ += units + 1;
+  if (!running_) return;
+  // The clock too, now and then: a C function may be slower than it is charged.
+  if (over_memory_ || over_string_ || instructions_ >= limit_ || uncharted_ >= kClockUnits) checkBudget();
 }
 
 void LuaState::begin(const policy::Budget& budget, Purpose purpose) {
@@ -197,14 +165,14 @@ void LuaState::begin(const policy::Budget& budget, Purpose purpose) {
   ++serial_;
   purpose_ = purpose;
   step_ = std::clamp<uint64_t>(budget.instructions / 4, 1, kCount);
-  instructions_ = allocated_ = raw_ = 0;
+  instructions_ = allocated_ = raw_ = uncharted_ = 0;
+  limit_ = budget.instructions;
   deadline_ = 0;
   over_memory_ = over_string_ = over_budget_ = false;
 }
 
 bool LuaState::chargeRun(uint64_t instructions, uint64_t allocated) {
-  if (instructions_ + instructions >= budget_.instructions || allocated_ + allocated > budget_.memory_bytes)
-    return false;
+  if (instructions_ + instructions >= limit_ || allocated_ + allocated > budget_.memory_bytes) return false;
   instructions_ += instructions;
   allocated_ += allocated;
   return true;
@@ -229,7 +197,11 @@ Status LuaState::runAny(void (*body)(lua_State*, void*), void* at) {
   running_ = false;
   lua_sethook(state_, nullptr, 0, 0);
   Status out;
-  if (aborted_) {
+  const bool late = !aborted_ && deadline_ != 0 && cpuNanos() >= deadline_;
+  if (late) {
+    over_budget_ = true;
+    out = Error{"time limit of a decision used up"};
+  } else if (aborted_) {
     out = Error{why_};
   } else if (const std::string why = exhausted(); !why.empty()) {
     // Whatever it returned: a C function that was the last thing to run left no instruction to end it.

@@ -3,6 +3,7 @@
 // instruction raises again. One thread at a time.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -57,6 +58,10 @@ class LuaState {
   /// within the budget.
   bool chargeRun(uint64_t instructions, uint64_t allocated);
 
+  /// The runs that follow may take no more than this, whatever is left of the budget; until begin() or allowAll().
+  void allowOnly(uint64_t instructions) { limit_ = std::min(budget_.instructions, instructions_ + instructions); }
+  void allowAll() { limit_ = budget_.instructions; }
+
   /// Calls back for every line that runs (null: for none): coverage and explanations, off the hot path.
   using LineSink = std::function<void(const char* file, int line)>;
   void watchLines(LineSink sink);
@@ -68,9 +73,7 @@ class LuaState {
   };
   static int runBody(lua_State* L);
   Status runAny(void (*body)(lua_State*, void*), void* at);
-  void calibrate();
-  bool counts(const void* block, size_t old_size, size_t new_size) const;
-  void* allocateAtBirth(void* block, size_t old_size, size_t new_size);
+  static bool counts(const void* block, size_t old_size, size_t new_size);
   static void* allocate(void* self, void* block, size_t old_size, size_t new_size);
   static void onCount(lua_State* L, lua_Debug*);
   void arm();
@@ -82,6 +85,8 @@ class LuaState {
   policy::Budget budget_;
   uint64_t instructions_ = 0;
   uint64_t step_ = 0;
+  uint64_t limit_ = 0;      // instructions: the budget, or less for one run
+  uint64_t uncharted_ = 0;  // charged since the last look at the clock
   int64_t serial_ = 0;
   uint64_t allocated_ = 0;  // bytes asked for since begin(), freed or not; only what is the same in every state
   uint64_t raw_ = 0;        // all of them
@@ -95,13 +100,6 @@ class LuaState {
   bool over_budget_ = false;
   std::string why_;
   LineSink lines_;
-
-  // What grows with a state's history, and is not counted: its stack, its table of strings, its call records.
-  enum class Birth : uint8_t { kOff, kState, kCall } birth_ = Birth::kOff;
-  std::vector<size_t> birth_sizes_;
-  void* stack_ = nullptr;
-  void* string_table_ = nullptr;
-  size_t call_size_ = 0;
 };
 
 }  // namespace yett::engine

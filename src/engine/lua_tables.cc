@@ -114,25 +114,72 @@ int unpack(lua_State* L) {
   return lua_gettop(L);
 }
 
-// The order of plain values, charged for long strings: a comparison of two of them takes as long as they are.
-int lessThan(lua_State* L) {
-  const auto bytes = [&](int index) { return lua_type(L, index) == LUA_TSTRING ? lua_rawlen(L, index) : 0; };
-  LuaState::of(L).charge(2 + std::min(bytes(1), bytes(2)) / 16);
-  lua_pushboolean(L, lua_compare(L, 1, 2, LUA_OPLT));
-  return 1;
-}
+// Lua's own takes its pivot from the clock, so that elements that compare equal come out in another order each time.
+class HeapSort {
+ public:
+  HeapSort(lua_State* L, lua_Integer size) : L_(L), size_(size), compares_(!lua_isnil(L, 2)) {}
+
+  void run() {
+    for (lua_Integer root = size_ / 2; root >= 1; --root) sink(root, size_);
+    for (lua_Integer size = size_; size > 1; --size) {
+      lua_geti(L_, 1, 1);
+      lua_geti(L_, 1, size);
+      lua_seti(L_, 1, 1);
+      lua_seti(L_, 1, size);
+      sink(1, size - 1);
+    }
+  }
+
+ private:
+  // Of the two values on top of the stack, which stay.
+  bool less() {
+    const auto bytes = [&](int index) { return lua_type(L_, index) == LUA_TSTRING ? lua_rawlen(L_, index) : 0; };
+    LuaState::of(L_).charge(3 + std::min(bytes(-1), bytes(-2)) / 16);
+    if (!compares_) return lua_compare(L_, -2, -1, LUA_OPLT) != 0;
+    lua_pushvalue(L_, 2);
+    lua_pushvalue(L_, -3);
+    lua_pushvalue(L_, -3);
+    lua_call(L_, 2, 1);
+    const bool out = lua_toboolean(L_, -1) != 0;
+    lua_pop(L_, 1);
+    return out;
+  }
+
+  void sink(lua_Integer root, lua_Integer size) {
+    for (;;) {
+      lua_Integer child = root * 2;
+      if (child > size) return;
+      lua_geti(L_, 1, child);
+      if (child < size) {
+        lua_geti(L_, 1, child + 1);
+        if (less()) {
+          lua_remove(L_, -2);
+          ++child;
+        } else {
+          lua_pop(L_, 1);
+        }
+      }
+      lua_geti(L_, 1, root);
+      lua_insert(L_, -2);  // root, child
+      if (!less()) return lua_pop(L_, 2);
+      lua_seti(L_, 1, root);
+      lua_seti(L_, 1, child);
+      root = child;
+    }
+  }
+
+  lua_State* L_;
+  const lua_Integer size_;
+  const bool compares_;
+};
 
 int sort(lua_State* L) {
   luaL_checktype(L, 1, LUA_TTABLE);
-  LuaState::of(L).charge(2 + static_cast<uint64_t>(luaL_len(L, 1)));
   lua_settop(L, 2);
-  if (lua_isnil(L, 2)) {
-    lua_pushcfunction(L, lessThan);
-    lua_replace(L, 2);
-  }
-  lua_pushvalue(L, lua_upvalueindex(1));
-  lua_insert(L, 1);
-  lua_call(L, 2, 0);
+  if (!lua_isnil(L, 2)) luaL_checktype(L, 2, LUA_TFUNCTION);
+  const lua_Integer size = luaL_len(L, 1);
+  LuaState::of(L).charge(2 + static_cast<uint64_t>(size));
+  HeapSort(L, size).run();
   return 0;
 }
 
@@ -186,7 +233,8 @@ void takeTableFunctions(lua_State* L, int stock) {
   wrap("insert", moving);
   wrap("remove", moving);
   wrap("unpack", unpack);
-  wrap("sort", sort);
+  lua_pushcfunction(L, sort);
+  lua_setfield(L, -2, "sort");
   lua_pushcfunction(L, concat);
   lua_setfield(L, -2, "concat");
   lua_getfield(L, stock, "pack");

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <atomic>
 #include <cstring>
 #include <set>
 
@@ -85,6 +86,15 @@ std::string_view textOf(const char (&buffer)[N]) {
   return {buffer, strnlen(buffer, N)};
 }
 
+// A path to the descriptor that was never used before: the loader takes an object of the same name for the same one,
+// even where it could not be unloaded.
+std::string freshName(int fd) {
+  static std::atomic<uint32_t> count{0};
+  std::string out = "/proc/self/fd";
+  for (uint32_t n = ++count; n != 0; n >>= 1) out += (n & 1) != 0 ? "/." : "/./.";
+  return out + "/" + std::to_string(fd);
+}
+
 class PluginEvaluator final : public policy::Evaluator {
  public:
   PluginEvaluator(const yett_plugin_v1& plugin, void* instance, const policy::EvaluatorOptions& options)
@@ -117,12 +127,17 @@ class PluginEvaluator final : public policy::Evaluator {
     std::strcpy(answer.rule, "evaluate");
     answer.status = 403;
     reader.beginWindow();
+    const uint32_t refused = reader.refusedReads();
     yett_request request{&reader};
     int said = YETT_FAIL;
     try {
       said = plugin_.evaluate(instance_, &kAccessors, &request, &answer);
     } catch (...) {
       std::strcpy(answer.reason, "threw an exception");
+    }
+    if (reader.refusedReads() != refused) {
+      said = YETT_FAIL;  // whatever it makes of it: it may not have seen what it decides about
+      std::strcpy(answer.reason, "read more than a decision may");
     }
     const bool known = said == YETT_ABSTAIN || said == YETT_ALLOW || said == YETT_DENY;
     if (!known) {
@@ -187,9 +202,9 @@ Result<std::shared_ptr<const PluginRuleSet>> PluginRuleSet::load(const std::stri
   // From memory: not what lies at the path a moment later, nor what was loaded from there before.
   const int fd = ::memfd_create("yett-plugin", MFD_CLOEXEC);
   if (fd < 0) return Error{path + ": no memory to load it into"};
+  out->fd_ = fd;
   const bool written = ::write(fd, object.data(), object.size()) == static_cast<ssize_t>(object.size());
-  if (written) out->handle_ = ::dlopen(("/proc/self/fd/" + std::to_string(fd)).c_str(), RTLD_NOW | RTLD_LOCAL);
-  ::close(fd);
+  if (written) out->handle_ = ::dlopen(freshName(fd).c_str(), RTLD_NOW | RTLD_LOCAL);
   if (out->handle_ == nullptr) {
     const char* why = written ? ::dlerror() : "no memory to load it into";
     return Error{path + ": cannot be loaded: " + (why != nullptr ? why : "unknown")};
@@ -209,6 +224,7 @@ Result<std::shared_ptr<const PluginRuleSet>> PluginRuleSet::load(const std::stri
 
 PluginRuleSet::~PluginRuleSet() {
   if (handle_ != nullptr) ::dlclose(handle_);
+  if (fd_ >= 0) ::close(fd_);
 }
 
 Result<void*> PluginRuleSet::create() const {

@@ -34,6 +34,7 @@ class PluginRuleSet final : public policy::RuleSet {
   std::string digest_;
   std::string settings_;
   void* handle_ = nullptr;
+  int fd_ = -1;  // kept as long as the handle: its number is part of the name that it is known by
   const yett_plugin_v1* plugin_ = nullptr;
 };
 

@@ -66,8 +66,6 @@ void RuleEvaluator::applyRule(const Rule& rule, Effect effect, Verdict& out) {
 void RuleEvaluator::evaluate(policy::AttributeReader& reader, Verdict& out) {
   begin();
   decide(reader, out);
-  // Only where it could have made a difference; with a budget of its own, so that it makes none.
-  if (book_.auditIndex() != nullptr && out.effect != Effect::kDeny && out.effect != Effect::kError) audit(reader, out);
 }
 
 void RuleEvaluator::decide(policy::AttributeReader& reader, Verdict& out) {
@@ -128,7 +126,8 @@ void RuleEvaluator::decide(policy::AttributeReader& reader, Verdict& out) {
 }
 
 void RuleEvaluator::audit(policy::AttributeReader& reader, Verdict& out) {
-  begin();
+  if (book_.auditIndex() == nullptr) return;
+  begin();  // a budget of its own
   const target::SegmentPattern* path = nullptr;
   uint32_t number = 0;
   search_.start(*book_.auditIndex(), reader);

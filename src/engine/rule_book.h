@@ -41,6 +41,7 @@ class RuleEvaluator : public policy::Evaluator {
  public:
   explicit RuleEvaluator(const RuleBook& book) : book_(book) {}
   void evaluate(policy::AttributeReader& reader, policy::Verdict& out) final;
+  void audit(policy::AttributeReader& reader, policy::Verdict& out) final;
   void explain(policy::AttributeReader& reader, std::vector<policy::RuleTrace>& out) final;
 
  protected:
@@ -63,7 +64,6 @@ class RuleEvaluator : public policy::Evaluator {
 
  private:
   void decide(policy::AttributeReader& reader, policy::Verdict& out);
-  void audit(policy::AttributeReader& reader, policy::Verdict& out);
   static void applyRule(const Rule& rule, policy::Effect effect, policy::Verdict& out);
 
   const RuleBook& book_;

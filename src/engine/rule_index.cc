@@ -81,23 +81,23 @@ class RuleIndex::Builder {
 
   void finish() {
     std::sort(found_.begin(), found_.end(), [](const auto& a, const auto& b) {
-      return std::tie(a.hash, a.entry.rule) < std::tie(b.hash, b.entry.rule);
+      return std::tie(a.hash, a.shape, a.entry.rule) < std::tie(b.hash, b.shape, b.entry.rule);
     });
     size_t buckets = 0;
-    for (size_t i = 0; i < found_.size(); ++i) buckets += i == 0 || found_[i].hash != found_[i - 1].hash ? 1 : 0;
+    for (size_t i = 0; i < found_.size(); ++i) buckets += i == 0 || !same(found_[i], found_[i - 1]) ? 1 : 0;
     size_t size = 16;
     while (size < buckets * 2) size *= 2;
     index_.slots_.resize(size);
     for (size_t i = 0; i < found_.size();) {
       size_t end = i;
-      while (end < found_.size() && found_[end].hash == found_[i].hash) ++end;
+      while (end < found_.size() && same(found_[end], found_[i])) ++end;
       const auto first = static_cast<uint32_t>(index_.entries_.size());
       if (end > i + 1) {
         for (size_t k = i; k < end; ++k) index_.entries_.push_back(found_[k].entry);
       }
       size_t at = found_[i].hash & (size - 1);
       while (index_.slots_[at].count != 0) at = (at + 1) & (size - 1);
-      index_.slots_[at] = {found_[i].hash, first, static_cast<uint32_t>(end - i), found_[i].entry};
+      index_.slots_[at] = {found_[i].hash, first, static_cast<uint32_t>(end - i), found_[i].shape, found_[i].entry};
       i = end;
     }
     index_.literals_.shrink_to_fit();
@@ -113,8 +113,11 @@ class RuleIndex::Builder {
   };
   struct Found {
     uint64_t hash;
+    uint32_t shape;
     Entry entry;
   };
+
+  static bool same(const Found& a, const Found& b) { return a.hash == b.hash && a.shape == b.shape; }
 
   static Choice segments(const target::SegmentPattern& pattern) {
     Choice out{{Look::Kind::kSegments, static_cast<uint8_t>(pattern.segments().size()), pattern.rest(), 0}, {}};
@@ -181,7 +184,8 @@ class RuleIndex::Builder {
   void addEntry(uint32_t number, const Rule& rule, const std::array<const Choice*, 5>& choice, bool whole) {
     Shape shape{};
     for (size_t d = 0; d < 5; ++d) shape.looks[d] = lookNumber(d, choice[d]->look);
-    uint64_t hash = shapeSeed(shapeNumber(shape));
+    const uint32_t shape_number = shapeNumber(shape);
+    uint64_t hash = shapeSeed(shape_number);
     const auto at = static_cast<uint32_t>(index_.literals_.size());
     for (size_t d = 0; d < 5; ++d) {
       uint64_t part = kSeed;
@@ -196,7 +200,9 @@ class RuleIndex::Builder {
     }
     const bool captures = rule.condition >= 0 && rule.wanted.paths.size() == 1;
     found_.push_back(
-        {hash, {number, at, choice[kPath]->slash_counts && !rule.deny(), choice[kPath]->slash, whole, captures}});
+        {hash,
+         shape_number,
+         {number, at, choice[kPath]->slash_counts && !rule.deny(), choice[kPath]->slash, whole, captures}});
   }
 
   static uint64_t shapeSeed(uint32_t shape) { return engine::add(kSeed, shape); }
@@ -243,10 +249,10 @@ RuleIndex::RuleIndex(std::span<const Rule> rules) : rules_(rules) {
   builder.finish();
 }
 
-const RuleIndex::Slot* RuleIndex::find(uint64_t hash) const {
+const RuleIndex::Slot* RuleIndex::find(uint64_t hash, uint32_t shape) const {
   for (size_t at = hash & (slots_.size() - 1);; at = (at + 1) & (slots_.size() - 1)) {
     if (slots_[at].count == 0) return nullptr;
-    if (slots_[at].hash == hash) return &slots_[at];
+    if (slots_[at].hash == hash && slots_[at].shape == shape) return &slots_[at];
   }
 }
 
@@ -321,7 +327,7 @@ void RuleIndex::Search::start(const RuleIndex& index, policy::AttributeReader& r
     probes_.emplace_back(hash, i);
   }
   for (const auto& [hash, shape] : probes_) {
-    const Slot* slot = index.find(hash);
+    const Slot* slot = index.find(hash, shape);
     if (slot == nullptr) continue;
     const Entry* first = slot->count == 1 ? &slot->only : index.entries_.data() + slot->first;
     __builtin_prefetch(index.literals_.data() + first->literals);

@@ -22,7 +22,7 @@ class RuleIndex {
     uint32_t rule;
     uint32_t literals;  // where they are in literals_
     bool slash_counts;
-    bool slash;  // where it counts: the path must end with one
+    bool slash;     // where it counts: the path must end with one
     bool whole;     // the literals are not all: the rule's matchers have to be asked
     bool captures;  // its only path pattern has names that a condition may want
   };
@@ -98,12 +98,13 @@ class RuleIndex {
     uint64_t hash = 0;
     uint32_t first = 0;  // in entries_, where there are several
     uint32_t count = 0;
-    Entry only{};        // where there is one: no second look into far memory
+    uint32_t shape = 0;
+    Entry only{};  // where there is one: no second look into far memory
   };
   class Builder;
 
   uint64_t hashOf(Dimension dimension, const Look& look, const Search& search) const;
-  const Slot* find(uint64_t hash) const;
+  const Slot* find(uint64_t hash, uint32_t shape) const;
   void prefetch(uint64_t hash) const { __builtin_prefetch(&slots_[hash & (slots_.size() - 1)]); }
 
   std::span<const Rule> rules_;

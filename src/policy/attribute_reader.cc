@@ -1,5 +1,7 @@
 #include "policy/attribute_reader.h"
 
+#include <algorithm>
+
 #include "target/query.h"
 
 namespace yett::policy {
@@ -9,6 +11,7 @@ using State = AttrValue::State;
 using Type = AttrValue::Type;
 
 constexpr int kDeepestBody = 32;
+constexpr ptrdiff_t kMostBodyValues = 20'000;
 
 AttrValue present(std::string_view text) {
   return {State::kPresent, Type::kText, text, 0};
@@ -47,6 +50,18 @@ bool keyed(Attr attr) {
   return attr == Attr::kQuery || attr == Attr::kHeader || attr == Attr::kHeaderList || attr == Attr::kParam;
 }
 
+bool isSecret(Attr attr, std::string_view key) {
+  if (attr == Attr::kBodyJson) return true;
+  if (attr != Attr::kHeader && attr != Attr::kHeaderList && attr != Attr::kQuery) return false;
+  std::string name(key);
+  for (char& c : name) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c;
+  for (const char* part : {"auth", "cookie", "token", "secret", "passw", "session", "api-key", "apikey", "api_key",
+                           "signature", "credential", "code", "assertion"}) {
+    if (name.find(part) != std::string::npos) return true;
+  }
+  return name == "key" || name == "sig" || name == "pwd";
+}
+
 void AttributeReader::reset(const CheckRequest& request) {
   request_ = &request;
   pattern_ = nullptr;
@@ -54,7 +69,9 @@ void AttributeReader::reset(const CheckRequest& request) {
   keys_.clear();
   window_.clear();
   window_number_ = 0;
-  query_parsed_ = query_bad_ = body_parsed_ = false;
+  refused_reads_ = 0;
+  if (body_parsed_) body_ = {};
+  query_parsed_ = query_bad_ = body_parsed_ = body_known_ = false;
   source_ip_.clear();
   destination_ip_.clear();
 }
@@ -65,7 +82,7 @@ void AttributeReader::beginWindow() {
 }
 
 AttrValue AttributeReader::read(Attr attr, std::string_view key) {
-  if (key.size() > kLongestKey) return refused("has a name over 256 bytes");
+  if (key.size() > kLongestKey) return ++refused_reads_, refused("has a name over 256 bytes");
   for (size_t i = 0; i < reads_.size(); ++i) {
     Noted& noted = reads_[i];
     if (noted.attr != attr || keyOf(noted) != key) continue;
@@ -74,10 +91,11 @@ AttrValue AttributeReader::read(Attr attr, std::string_view key) {
       window_.push_back(static_cast<uint32_t>(i));
     }
     // A capture depends on the rule's pattern, so it is looked up afresh for each rule.
-    return attr == Attr::kParam ? find(attr, key) : noted.value;
+    if (attr == Attr::kParam) noted.value = find(attr, key);
+    return noted.value;
   }
   const AttrValue value = find(attr, key);
-  if (!add(attr, key, value)) return refused("is one value too many: a decision reads 256 at most");
+  if (!add(attr, key, value)) return ++refused_reads_, refused("is one value too many: a decision reads 256 at most");
   return value;
 }
 
@@ -146,8 +164,16 @@ AttrValue AttributeReader::findBody() {
   if (!body_parsed_) {
     body_parsed_ = true;
     body_error_.clear();
+    // Each value takes many times what its text takes.
+    const auto values =
+        std::count_if(body->bytes.begin(), body->bytes.end(), [](char c) { return c == ',' || c == '[' || c == '{'; });
+    if (values > kMostBodyValues) body_error_ = "cannot be taken: over 20000 values";
+  }
+  if (body_parsed_ && body_error_.empty() && !body_known_) {
+    body_known_ = true;
     auto parsed = json::parse(body->bytes, false, kDeepestBody);
-    if (parsed) body_ = std::move(parsed).value();
+    if (parsed && parsed.value().type == json::Value::Type::kNull) body_error_ = "is null, which is no value";
+    else if (parsed) body_ = std::move(parsed).value();
     else body_error_ = "cannot be taken: " + parsed.error().message;
   }
   if (!body_error_.empty()) return error(body_error_);
@@ -236,6 +262,7 @@ std::string AttributeReader::readsJson() const {
     what = name(read.attr);
     if (keyed(read.attr)) what.append(".").append(keyOf(read));
     if (read.value.state == State::kAbsent) writer.raw(what, "null");
+    else if (read.attr != Attr::kBodyJson && isSecret(read.attr, keyOf(read))) writer.raw(what, "{\"masked\":true}");
     else if (read.value.state == State::kError) writer.raw(what, "{\"error\":true}");
     else if (read.attr == Attr::kHeaderList) writer.raw(what, listJson(keyOf(read)));
     else if (read.value.type == Type::kNumber) writer.field(what, read.value.number);

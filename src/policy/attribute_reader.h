@@ -51,6 +51,8 @@ inline constexpr Attr kLastAttr = Attr::kBodyJson;
 std::string_view name(Attr attr);
 /// Whether the attribute has a key.
 bool keyed(Attr attr);
+/// Whether its value is likely a secret (a body, credentials, tokens), by its name: never to be written down.
+bool isSecret(Attr attr, std::string_view key);
 
 struct AttrValue {
   enum class State : uint8_t {
@@ -108,6 +110,9 @@ class AttributeReader {
   size_t windowSize() const { return window_.size(); }
   Read windowRead(size_t i) const { return {reads_[window_[i]].attr, keyOf(reads_[window_[i]])}; }
 
+  /// How many reads of this decision were refused.
+  uint32_t refusedReads() const { return refused_reads_; }
+
   const CheckRequest& request() const { return *request_; }
   /// What was read, as JSON: {"header.x-region":"eu","header.x-debug":null}. "" when nothing was.
   std::string readsJson() const;
@@ -137,6 +142,7 @@ class AttributeReader {
   std::string keys_;
   std::vector<uint32_t> window_;  // indexes of reads_
   uint32_t window_number_ = 0;
+  uint32_t refused_reads_ = 0;
   std::vector<std::string_view> list_;
   std::vector<target::QueryPair> query_;
   std::deque<std::string> query_kept_;
@@ -145,6 +151,7 @@ class AttributeReader {
   json::Value body_;
   std::string body_error_;
   bool body_parsed_ = false;
+  bool body_known_ = false;
   std::string source_ip_;
   std::string destination_ip_;
 };

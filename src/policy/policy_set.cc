@@ -20,6 +20,7 @@ PolicySet::PolicySet(std::vector<LoadedEngine> engines, Budget budget) : engines
   owned_headers_.erase(std::unique(owned_headers_.begin(), owned_headers_.end()), owned_headers_.end());
 }
 
+void Evaluator::audit(AttributeReader&, Verdict&) {}
 void Evaluator::explain(AttributeReader&, std::vector<RuleTrace>&) {}
 
 Result<std::unique_ptr<PolicyEvaluator>> PolicyEvaluator::create(std::shared_ptr<const PolicySet> set,
@@ -48,7 +49,6 @@ void combine(const std::vector<LoadedEngine>& engines, std::vector<Verdict>& ver
   };
   for (size_t i = 0; i < verdicts.size(); ++i) {
     if (!verdicts[i].errors.empty()) out.errors += (out.errors.empty() ? "" : "; ") + verdicts[i].errors;
-    if (out.would_deny.empty()) out.would_deny = verdicts[i].would_deny;
     if (verdicts[i].effect == Effect::kError) failed = true;
     consider(i, Effect::kDeny);
   }
@@ -94,7 +94,12 @@ void PolicyEvaluator::decide(const CheckRequest& request, AttributeReader& reade
     remembered += verdict.remembered;
   }
   out.cached = remembered > 0 && fresh == 0;
-  if (!out.allow) out.would_deny.clear();  // it is denied anyway
+  for (size_t i = 0; i < evaluators_.size() && out.allow && out.would_deny.empty(); ++i) {
+    verdicts_[i].errors.clear();
+    evaluators_[i]->audit(reader, verdicts_[i]);
+    out.would_deny = verdicts_[i].would_deny;
+    if (!verdicts_[i].errors.empty()) out.errors += (out.errors.empty() ? "" : "; ") + verdicts_[i].errors;
+  }
   out.policy_digest = set_->digest();
   out.eval_nanos = base::steadyNanos() - began;
 }

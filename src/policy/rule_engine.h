@@ -63,6 +63,9 @@ class Evaluator {
   virtual ~Evaluator() = default;
   /// Fills `out`, which is clear. Never throws; whatever goes wrong is Effect::kError or a deny with `errors` set.
   virtual void evaluate(AttributeReader& reader, Verdict& out) = 0;
+  /// Sets `would_deny` of `out`, and notes errors in it: the rules that are only recorded. Called after all engines
+  /// have decided, so that it changes no answer.
+  virtual void audit(AttributeReader& reader, Verdict& out);
   /// Every rule, each on its own, in the order of evaluation. Slow. The default says nothing.
   virtual void explain(AttributeReader& reader, std::vector<RuleTrace>& out);
 };

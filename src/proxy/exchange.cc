@@ -7,7 +7,8 @@
 
 namespace yett::proxy {
 
-static constexpr size_t kMostKept = 64 << 10;  // of a buffer, for the next request
+static constexpr size_t kMostBuffered = 256 << 20;  // bodies of one worker that wait for a decision
+static constexpr size_t kMostKept = 64 << 10;       // of a buffer, for the next request
 
 Exchange::Exchange(Worker& worker) : worker_(worker), timer_([this] { onTimer(); }) {}
 Exchange::~Exchange() = default;
@@ -37,9 +38,8 @@ void Exchange::clear() {
                      &upstream_name_})
     text->clear();
   obliged_.clear();
-  if (body_.capacity() > kMostKept) body_ = std::string();
-  body_.clear();
-  buffering_ = false;
+  removed_.clear();
+  releaseBody();
   id_ = {};
   status_ = 0;
   bytes_in_ = bytes_out_ = last_progress_ = 0;
@@ -51,6 +51,13 @@ void Exchange::onRequest() {
   progress();
   request_ended_ = false;
   Pipeline::run(*this);
+}
+
+void Exchange::releaseBody() {
+  worker_.buffered_bodies -= body_.size();
+  if (body_.capacity() > kMostKept) body_ = std::string();
+  body_.clear();
+  buffering_ = false;
 }
 
 bool Exchange::waitForBody() {
@@ -105,8 +112,15 @@ void Exchange::onBody(std::string_view data) {
   bytes_in_ += static_cast<int64_t>(data.size());
   if (buffering_) {
     progress();
-    if (body_.size() + data.size() <= route_->buffer_body) return void(body_ += data);
-    buffering_ = false;
+    if (worker_.buffered_bodies + data.size() > kMostBuffered) {
+      releaseBody();
+      return reply(503, "too many bodies", "");
+    }
+    if (body_.size() + data.size() <= route_->buffer_body) {
+      worker_.buffered_bodies += data.size();
+      return void(body_ += data);
+    }
+    releaseBody();
     return reply(413, "body too large", "the body is larger than policy may see on this route");
   }
   if (!lease_) return;
@@ -137,6 +151,7 @@ void Exchange::onEnd() {
 const http::HeaderMap& Exchange::requestTrailers() {
   if (!route_->forward_trailers) request_.trailers.clear();
   else dropUntrustedTrailers(request_, worker_.authorizer.ownedHeaders());
+  dropNamed(request_.trailers, removed_);
   return request_.trailers;
 }
 

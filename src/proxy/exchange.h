@@ -60,6 +60,7 @@ class Exchange final : public http::RequestHandler {
 
   /// True while the route wants the body before the decision and not all of it is here.
   bool waitForBody();
+  void releaseBody();
   void acquire(bool fresh);
   void onLease(upstream::Lease lease);
   void onUpstreamResponse();
@@ -98,6 +99,7 @@ class Exchange final : public http::RequestHandler {
   std::string forwarded_cert_;
   std::string trace_parent_;
   std::vector<std::pair<std::string, std::string>> obliged_;  // headers that policy sets
+  std::vector<std::string> removed_;                          // names that policy removes, of trailers too
   std::string body_;                                          // buffered for policy
   bool buffering_ = false;
 

@@ -44,20 +44,19 @@ void dropListed(http::HeaderMap& headers) {
   }
 }
 
-// Names that policy sets, however they are spelt by who hopes for a sloppy reader.
-void dropOwned(http::HeaderMap& headers, std::span<const std::string> owned) {
+}  // namespace
+
+void dropNamed(http::HeaderMap& headers, std::span<const std::string> names) {
   std::string name;
   for (auto& field : headers.fields()) {
     name = field.name;
     for (char& c : name) c = c == '_' || c == '.' ? '-' : c;
-    for (const auto& own : owned) {
+    for (const auto& own : names) {
       const auto same = [](char a, char b) { return a == (b == '_' || b == '.' ? '-' : b); };
       if (std::equal(name.begin(), name.end(), own.begin(), own.end(), same)) field.dropped = true;
     }
   }
 }
-
-}  // namespace
 
 void dropUntrusted(http::RequestHead& head, bool trusted, std::span<const std::string> owned) {
   std::array<char, 48> buffer;
@@ -76,7 +75,7 @@ void dropUntrusted(http::RequestHead& head, bool trusted, std::span<const std::s
     else if (name == "traceparent" && !validTraceParent(field.value)) trace_ok = false;
   }
   if (listed) dropListed(head.headers);
-  if (!owned.empty()) dropOwned(head.headers, owned);
+  if (!owned.empty()) dropNamed(head.headers, owned);
   if (trace_ok) return;
   for (auto& field : head.headers.fields()) {
     if (field.name == "traceparent" || field.name == "tracestate") field.dropped = true;
@@ -89,7 +88,7 @@ void dropUntrustedTrailers(http::RequestHead& head, std::span<const std::string>
     const auto name = folded(field.name, buffer);
     if (name.starts_with("x-yett-") || in(kNeverBelieved, name) || in(kForwarded, name)) field.dropped = true;
   }
-  dropOwned(head.trailers, owned);
+  dropNamed(head.trailers, owned);
 }
 
 void dropFromResponse(http::ResponseHead& head) {

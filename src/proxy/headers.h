@@ -14,6 +14,8 @@ namespace yett::proxy {
 void dropUntrusted(http::RequestHead& head, bool trusted, std::span<const std::string> owned = {});
 /// Trailers may say nothing that a header may not.
 void dropUntrustedTrailers(http::RequestHead& head, std::span<const std::string> owned = {});
+/// Marks fields of these names as dropped, however they are spelt (`_` and `.` for `-`).
+void dropNamed(http::HeaderMap& headers, std::span<const std::string> names);
 /// The same for a response: hop-by-hop, Connection-listed, and what only Yett may say.
 void dropFromResponse(http::ResponseHead& head);
 

@@ -27,6 +27,7 @@ void Exchange::reply(int status, std::string_view cause, std::string_view public
   fields.add("content-type", "application/problem+json");
   fields.add("cache-control", "no-store");
   if (decided) fields.add("x-yett-decision-id", base::view(id_));
+  if (status == 401) fields.add("www-authenticate", "Bearer");  // RFC 9110 15.5.2 wants a challenge
   if (status == 503) fields.add("retry-after", "1");
   http::ServerStream* down = down_;
   Session* session = session_;

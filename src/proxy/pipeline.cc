@@ -98,11 +98,8 @@ authz::Answer Pipeline::authorize(Exchange& e) {
 // What the allow asks for. Copied: the policy may change while the request waits for a connection.
 void Pipeline::oblige(Exchange& e, const policy::Obligations& obligations) {
   e.obliged_ = obligations.set_headers;
-  for (const auto& name : obligations.remove_headers) {
-    for (auto& field : e.request_.headers.fields()) {
-      if (field.name == name) field.dropped = true;
-    }
-  }
+  e.removed_ = obligations.remove_headers;
+  dropNamed(e.request_.headers, e.removed_);
   for (const auto& [name, value] : e.obliged_) e.added_.add(name, value);
 }
 

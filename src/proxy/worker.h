@@ -59,6 +59,8 @@ class Worker {
   void remove(Session& session);
   void countRequest(const std::string& listener, std::string_view route, int status);
   bool draining() const { return draining_; }
+  /// Bytes of bodies that wait for a decision, of all exchanges.
+  size_t buffered_bodies = 0;
 
   net::EventLoop& loop;
   net::Gate& gate;

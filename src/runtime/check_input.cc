@@ -74,6 +74,18 @@ Result<identity::Principal> principalOf(const std::string& spiffe_id) {
   return out;
 }
 
+Result<Caller> callerOf(const Value& value) {
+  Caller caller;
+  caller.principal = TRY(textField(value, "principal"));
+  caller.source = TRY(textField(value, "source", caller.source));
+  if (const Value* time = value.find("time")) {
+    if (time->type != Value::Type::kInt)
+      return Error{"`time` is " + std::string(time->typeName()) + ", must be whole seconds since 1970"};
+    caller.time_seconds = time->integer;
+  }
+  return caller;
+}
+
 Result<std::unique_ptr<CheckInput>> CheckInput::fromHttp(std::string_view message, const Caller& caller,
                                                          std::span<const std::string> owned) {
   std::unique_ptr<CheckInput> out(new CheckInput);
@@ -90,14 +102,7 @@ Result<std::unique_ptr<CheckInput>> CheckInput::fromJson(const Value& value, std
     if (std::find(std::begin(kKnown), std::end(kKnown), name) == std::end(kKnown))
       return Error{"unknown field `" + base::printable(name) + "`" + base::didYouMean(name, kKnown)};
   }
-  Caller caller;
-  caller.principal = TRY(textField(value, "principal"));
-  caller.source = TRY(textField(value, "source", caller.source));
-  if (const Value* time = value.find("time")) {
-    if (time->type != Value::Type::kInt)
-      return Error{"`time` is " + std::string(time->typeName()) + ", must be whole seconds since 1970"};
-    caller.time_seconds = time->integer;
-  }
+  const Caller caller = TRY(callerOf(value));
   return fromHttp(TRY(messageOf(value)), caller, owned);
 }
 

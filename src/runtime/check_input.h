@@ -44,6 +44,9 @@ class CheckInput {
   policy::CheckRequest check_;
 };
 
+/// The fields principal, source and time of a check request; the others are not looked at.
+Result<Caller> callerOf(const json::Value& value);
+
 /// The caller that a SPIFFE ID stands for.
 Result<identity::Principal> principalOf(const std::string& spiffe_id);
 

@@ -296,7 +296,7 @@ class Budget(unittest.TestCase):
             print(f"  {len(times)} fine requests p99 {p99:.1f} ms beside {len(hostile)} hostile ones (median {hostile[len(hostile) // 2] * 1000:.1f} ms)")
             self.assertLess(p99, 20 * SLOW)
             errors = {d["errors"] for d in y.query("--effect", "deny")}
-        again = {f"p/{rule}: suspended: it used up its budget again and again" for rule in ("loop", "eats")}
+        again = {f"p/{rule}: shortened instruction budget used up, as the whole one was before" for rule in ("loop", "eats")}
         self.assertEqual(errors - again, {"p/loop: instruction budget of 100000 used up", "p/eats: memory budget of 1048576 bytes used up"})
 
 

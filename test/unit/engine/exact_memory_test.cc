@@ -38,6 +38,8 @@ std::string randomCondition(test::Random& random, int depth = 0) {
                                                   "r.header[optional(r.header, 'x-b', 'x-a')] == '1'",
                                                   "('x' .. r.host):upper():match('EXAMPLE') ~= nil",
                                                   "ids:matches(optional(r.principal, 'id', ''))",
+                                                  "sorted(#r.path) ~= 'x'",
+                                                  "keyed(r.path, r.host, r.method) > 0",
                                                   "r.body.complete"};
   std::string out;
   const size_t kind = random() % 10;
@@ -58,6 +60,12 @@ std::string randomPolicy(test::Random& random) {
       "local roles = data 'roles.json'\nlocal ids = re 'spiffe://example.org/.*'\n"
       "local function work(n) local s = 0 for i = 1, n do s = s + i end return s end\n"
       "local function waste(n) local t = {} for i = 1, n // 16 do t[i] = i end return #t + 1 end\n"
+      "local function sorted(n) local t = {} for i = 1, 120 + n do t[i] = { i % 3, i } end table.sort(t, function(a, "
+      "b) "
+      "return a[1] < b[1] end) return t[1][2] .. '.' .. t[60][2] .. '.' .. t[100][2] end\n"
+      "local function keyed(...) local t = {} for i, k in ipairs({ ... }) do for j = 1, 40 do t[k .. j] = { i } end "
+      "for j "
+      "= 1, 39 do t[k .. j] = nil end end local n = 0 for k in pairs(t) do n = n + #k end return n end\n"
       "policy 'p' {\n";
   for (int i = 0; i < 6; ++i) {
     const std::string name = "'r" + std::to_string(i) + "'";
