@@ -133,8 +133,7 @@ Status RememberedDb::write(std::string_view batch) {
   store::Statement insert = TRY(db_->prepare("INSERT OR REPLACE INTO remembered VALUES (?, ?, ?, ?, ?)"));
   int64_t count = 0;
   while (!batch.empty()) {
-    std::string_view row = unframe(batch);
-    const auto context = unframe(row), engine = unframe(row), key = unframe(row), value = unframe(row);
+    const auto context = unframe(batch), engine = unframe(batch), key = unframe(batch), value = unframe(batch);
     const std::string mac = proof(context, engine, key, value);
     insert.bindBlob(1, context).bind(2, engine).bindBlob(3, key).bindBlob(4, value).bindBlob(5, mac);
     if (auto ok = insert.run(); !ok) {
