@@ -34,6 +34,7 @@ struct AddressHash {
 using List = std::map<int, std::unordered_map<Address, std::string, AddressHash>, std::greater<>>;
 
 bool parseAddress(const std::string& text, Address& out) {
+  if (text.find('\0') != std::string::npos) return false;
   static constexpr unsigned char kMapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
   if (inet_pton(AF_INET, text.c_str(), out.data() + 12) == 1) {
     std::memcpy(out.data(), kMapped, sizeof kMapped);

@@ -78,7 +78,10 @@ Status RememberedDb::checkOurs() {
   store::Statement id = TRY(db_->prepare("PRAGMA application_id"));
   store::Statement tables = TRY(db_->prepare("SELECT count(*) FROM sqlite_master"));
   if (!TRY(id.step()) || !TRY(tables.step())) return Error{config_.database + ": cannot be read"};
-  if (id.integer(0) == kApplicationId || tables.integer(0) == 0) return {};
+  store::Statement others = TRY(db_->prepare(
+      "SELECT count(*) FROM sqlite_master WHERE NOT (tbl_name = 'remembered' AND type IN ('table', 'index'))"));
+  if (!TRY(others.step())) return Error{config_.database + ": cannot be read"};
+  if ((id.integer(0) == kApplicationId && others.integer(0) == 0) || tables.integer(0) == 0) return {};
   return Error{config_.database + ": is a database of something else: name another file"};
 }
 

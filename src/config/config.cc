@@ -186,6 +186,8 @@ Config readConfig(const std::string& file, Problems& problems) {
   if (!root.has("audit")) root.problem("", "`audit` is missing: every decision is recorded");
   root.object("audit", [&](ObjectReader& in) { readAudit(in, file, out.audit); });
   root.object("cache", [&](ObjectReader& in) { readCache(in, file, out.cache); });
+  if (!out.cache.database.empty() && out.cache.database == out.audit.database)
+    root.problem("cache", "`database` is the audit database: name a file of its own");
   root.object("admin", [&](ObjectReader& in) {
     in.text("address", out.admin.address);
     in.text("socket", out.admin.socket);

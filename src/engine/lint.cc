@@ -9,6 +9,7 @@ namespace yett::engine {
 namespace {
 
 constexpr size_t kMostCompared = 2000;  // rules: every pair is looked at
+constexpr size_t kMostPairs = 10'000;   // of two lists
 constexpr size_t kMostShapes = 64;
 
 bool coversPattern(const target::SegmentPattern& outer, const target::SegmentPattern& inner, bool loose) {
@@ -49,7 +50,7 @@ bool coversPath(const PathMatcher& outer, const PathMatcher& inner, bool loose) 
 template <typename List, typename Covers>
 bool coversList(const List& outer, const List& inner, Covers each) {
   if (outer.empty()) return true;
-  if (inner.empty()) return false;
+  if (inner.empty() || outer.size() * inner.size() > kMostPairs) return false;
   return std::all_of(inner.begin(), inner.end(), [&](const auto& in) {
     return std::any_of(outer.begin(), outer.end(), [&](const auto& out) { return each(out, in); });
   });
@@ -72,13 +73,14 @@ void compare(const std::vector<Rule>& rules, size_t at, std::vector<std::pair<co
     if (i == at || other.conditional() || other.audit_only || other.kind == Rule::Kind::kDecide) continue;
     if (!covers(other, rule)) continue;
     if (other.deny() && rule.allow())
-      return void(out.emplace_back(
-          &rule, "can never allow: `" + other.name + "` (" + other.position() + ") denies all that it matches"));
+      return void(out.emplace_back(&rule, "can never allow: `" + base::printable(other.name) + "` (" +
+                                              other.position() + ") denies all that it matches"));
     const bool mutual = !rule.conditional() && covers(rule, other);
     if (other.kind != rule.kind || (mutual && i > at)) continue;
     if (mutual)
-      return void(out.emplace_back(&rule, "matches the same as `" + other.name + "` (" + other.position() + ")"));
-    return void(out.emplace_back(&rule, "changes nothing: `" + other.name + "` (" + other.position() +
+      return void(out.emplace_back(
+          &rule, "matches the same as `" + base::printable(other.name) + "` (" + other.position() + ")"));
+    return void(out.emplace_back(&rule, "changes nothing: `" + base::printable(other.name) + "` (" + other.position() +
                                             ") does the same for all that it matches"));
   }
 }

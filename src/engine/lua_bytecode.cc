@@ -8,6 +8,8 @@
 #include <utility>
 #include <vector>
 
+#include "engine/lua_state.h"
+
 namespace yett::engine {
 namespace {
 
@@ -114,6 +116,7 @@ int append(lua_State*, const void* data, size_t size, void* to) {
 std::string assignedUpvalue(lua_State* L) {
   std::string dumped;
   lua_dump(L, append, &dumped, 1);
+  LuaState::of(L).charge(dumped.size() / 16);
   Chunk chunk(dumped);
   const auto assigned = chunk.function();
   if (!chunk.ok()) return "?";  // not understood is not allowed

@@ -166,6 +166,7 @@ std::set<std::pair<std::string, int>> LuaEvaluator::codeLines() {
     if (reference == 0) continue;
     (void)state_->run([&](lua_State* L) {
       lua_rawgeti(L, LUA_REGISTRYINDEX, reference);
+      if (lua_iscfunction(L, -1) != 0) return;
       lua_Debug info;
       std::set<int> lines;
       lua_getinfo(L, ">SL", &info);

@@ -18,8 +18,17 @@ namespace {
 const char kLoader = 0;     // registry key: the loader at work
 const char kBase = 0;       // registry key: the sandbox's names
 const char kLibraries = 0;  // registry key: what `require` has loaded
-constexpr policy::Budget kLoadBudget{200'000'000, uint64_t{1} << 30};
+constexpr policy::Budget kLoadBudget{200'000'000, uint64_t{512} << 20};
+constexpr ptrdiff_t kMostValues = 1'000'000;
+constexpr size_t kMostProblems = 100;
 constexpr const char* kRuleType = "yett.rule";
+
+// A name: some text, without what would cut it short.
+bool isName(lua_State* L, int index) {
+  if (lua_type(L, index) != LUA_TSTRING) return false;
+  const std::string_view name(lua_tostring(L, index), lua_rawlen(L, index));
+  return !name.empty() && name.size() <= 256 && name.find('\0') == std::string_view::npos;
+}
 
 }  // namespace
 
@@ -38,13 +47,14 @@ std::string LuaLoader::at(lua_State* L, int level) const {
 }
 
 void LuaLoader::problem(const Rule& rule, const std::string& what) {
+  if (problems_.size() >= kMostProblems) return;
   problems_.push_back(rule.position() + ": rule `" + base::printable(rule.name) + "`: " + what);
 }
 
 // policy "name" { rules }
 int LuaLoader::onPolicy(lua_State* L) {
   LuaLoader& self = of(L);
-  if (lua_type(L, 1) != LUA_TSTRING || lua_rawlen(L, 1) == 0) return luaL_error(L, "write policy \"name\" { rules }");
+  if (!isName(L, 1)) return luaL_error(L, "write policy \"name\" { rules }");
   if (self.loading_library_)
     return luaL_error(L, "a library defines no policy: put it into a file of its own at the top");
   lua_settop(L, 1);
@@ -80,8 +90,7 @@ int LuaLoader::onPolicyBody(lua_State* L) {
 int LuaLoader::onRule(lua_State* L) {
   LuaLoader& self = of(L);
   const bool allow = lua_toboolean(L, lua_upvalueindex(1)) != 0;
-  if (lua_type(L, 1) != LUA_TSTRING || lua_rawlen(L, 1) == 0)
-    return luaL_error(L, "write %s \"name\" { fields }", allow ? "allow" : "deny");
+  if (!isName(L, 1)) return luaL_error(L, "write %s \"name\" { fields }", allow ? "allow" : "deny");
   lua_pushboolean(L, allow);
   lua_pushvalue(L, 1);
   lua_pushstring(L, self.at(L, 1).c_str());
@@ -107,7 +116,7 @@ int LuaLoader::onRuleBody(lua_State* L) {
 // decide(function(r) ... end), decide("name", function(r) ... end)
 int LuaLoader::onDecide(lua_State* L) {
   LuaLoader& self = of(L);
-  const bool named = lua_gettop(L) == 2 && lua_type(L, 1) == LUA_TSTRING && lua_rawlen(L, 1) > 0;
+  const bool named = lua_gettop(L) == 2 && isName(L, 1);
   if (lua_type(L, named ? 2 : 1) != LUA_TFUNCTION || lua_gettop(L) != (named ? 2 : 1))
     return luaL_error(L, "write decide(function(r) ... end) or decide(\"name\", function(r) ... end)");
   {
@@ -145,6 +154,9 @@ int LuaLoader::onData(lua_State* L) {
   const auto file = self.source_.files.find(name);
   if (file == self.source_.files.end())
     return luaL_error(L, "data: no file `%s` in the policy directory", name.c_str());
+  if (std::count_if(file->second.begin(), file->second.end(), [](char c) { return c == ',' || c == '[' || c == '{'; }) >
+      kMostValues)
+    return luaL_error(L, "data: %s: over %d values", name.c_str(), static_cast<int>(kMostValues));
   auto document = json::parse(file->second, false);
   if (!document) return luaL_error(L, "data: %s: %s", name.c_str(), document.error().message.c_str());
   Freezer freezer(L);
@@ -167,14 +179,19 @@ int LuaLoader::onRequire(lua_State* L) {
     return luaL_error(L, "require: no file `%s` in the policy directory", name.c_str());
   lua_pushboolean(L, 0);
   lua_setfield(L, -2, name.c_str());  // a library that requires itself gets false, not an endless loop
-  if (luaL_loadbufferx(L, file->second.data(), file->second.size(), ("@" + name).c_str(), "t") != LUA_OK)
-    return lua_error(L);
+  LuaState::compile(L, file->second, "@" + name);
   self.pushEnvironment(L);
   lua_setupvalue(L, -2, 1);
-  const bool before = self.loading_library_;
-  self.loading_library_ = true;
-  lua_call(L, 0, 1);
-  self.loading_library_ = before;
+  struct Guard {
+    bool& flag;
+    const bool before;
+    ~Guard() { flag = before; }
+  };
+  {
+    const Guard guard{self.loading_library_, self.loading_library_};
+    self.loading_library_ = true;
+    lua_call(L, 0, 1);
+  }
   if (lua_isnil(L, -1)) {
     lua_pop(L, 1);
     lua_pushboolean(L, 1);
@@ -211,7 +228,7 @@ void LuaLoader::loadFile(const std::string& name) {
   const std::string& text = source_.files.at(name);
   file_ = name;
   auto ran = state_.run([&](lua_State* L) {
-    if (luaL_loadbufferx(L, text.data(), text.size(), ("@" + name).c_str(), "t") != LUA_OK) lua_error(L);
+    LuaState::compile(L, text, "@" + name);
     pushEnvironment(L);
     lua_setupvalue(L, -2, 1);
     lua_call(L, 0, 0);

@@ -1,5 +1,6 @@
 #include "engine/lua_request.h"
 
+#include <algorithm>
 #include <lua.hpp>
 #include <string>
 #include <vector>
@@ -132,9 +133,16 @@ void chargeBody(lua_State* L, AttributeReader& reader, Attr attr) {
   if (attr == Attr::kBodyJson && body != nullptr) LuaState::of(L).charge(20 + body->bytes.size() / 2);
 }
 
+// An upper-case name could never be there, and a deny would never apply.
+void checkLowerCase(lua_State* L, std::string_view key) {
+  if (std::any_of(key.begin(), key.end(), [](char c) { return c >= 'A' && c <= 'Z'; }))
+    refuse(L, "header `" + std::string(key.substr(0, 64)) + "`: header names are in lower case");
+}
+
 int headersMethod(lua_State* L) {
   const Handle& handle = handleAt(L, 1);
   const std::string_view key = keyAt(L);
+  checkLowerCase(L, key);
   AttributeReader& reader = **handle.reader;
   policy::AttrValue count;
   const auto& values = reader.readList(key, count);
@@ -163,6 +171,7 @@ int index(lua_State* L) {
     unknownField(L, handle.group, key);
   }
   chargeBody(L, **handle.reader, attr);
+  if (attr == Attr::kHeader) checkLowerCase(L, attr_key);
   const auto value = (*handle.reader)->read(attr, attr_key);
   if (value.state != policy::AttrValue::State::kPresent) {
     const std::string what = describe(handle.group, key);
@@ -191,6 +200,7 @@ int hasField(lua_State* L) {
   std::string_view attr_key;
   if (!resolve(handle.group, key, attr, attr_key)) unknownField(L, handle.group, key);
   chargeBody(L, **handle.reader, attr);
+  if (attr == Attr::kHeader) checkLowerCase(L, attr_key);
   const auto value = (*handle.reader)->read(attr, attr_key);
   if (value.state == policy::AttrValue::State::kRefused)
     refuse(L, describe(handle.group, key) + std::string(value.text));

@@ -28,7 +28,7 @@ int charged(lua_State* L) {
     if (lua_type(L, i) == LUA_TNUMBER) continue;
     if (lua_type(L, i) == LUA_TSTRING) bytes += checkLength(L, lua_rawlen(L, i));
   }
-  LuaState::of(L).charge(1 + bytes / 16);
+  LuaState::of(L).charge(1 + bytes / 16 + static_cast<uint64_t>(lua_gettop(L)) / 4);
   lua_pushvalue(L, lua_upvalueindex(1));
   lua_insert(L, 1);
   lua_call(L, lua_gettop(L) - 1, LUA_MULTRET);
@@ -43,6 +43,21 @@ int withNumbers(lua_State* L) {
     if (lua_type(L, i) == LUA_TSTRING) luaL_argerror(L, i, "number expected, got string");
   }
   return charged(L);
+}
+
+// Thousands of values at once would make each instruction that passes them on take long.
+int stringByte(lua_State* L) {
+  constexpr lua_Integer kMostBytes = 4000;
+  luaL_checktype(L, 1, LUA_TSTRING);
+  const lua_Integer from = luaL_optinteger(L, 2, 1);
+  const lua_Integer to = luaL_optinteger(L, 3, from);
+  const auto size = static_cast<lua_Integer>(lua_rawlen(L, 1));
+  const auto place = [&](lua_Integer i) {
+    return i < 0 ? std::max<lua_Integer>(size + i + 1, 1) : std::min(i, size + 1);
+  };
+  if (place(to) - place(from) >= kMostBytes)
+    luaL_error(L, "string.byte: more than %d values", static_cast<int>(kMostBytes));
+  return withNumbers(L);
 }
 
 int stringRep(lua_State* L) {
@@ -178,7 +193,8 @@ void openSandbox(lua_State* L) {
   const int stock = lua_gettop(L);
   for (const char* name : {"assert", "error", "select", "tonumber", "type"}) {
     lua_getfield(L, stock, name);
-    if (std::string_view(name) == "tonumber") lua_pushcclosure(L, charged, 1);
+    const std::string_view word(name);
+    if (word == "tonumber" || word == "select" || word == "assert") lua_pushcclosure(L, charged, 1);
     lua_setfield(L, globals, name);
   }
   const luaL_Reg own[] = {
@@ -191,7 +207,11 @@ void openSandbox(lua_State* L) {
   luaL_requiref(L, "string", luaopen_string, 0);
   lua_newtable(L);
   take(L, globals + 1, {"len", "upper", "lower", "reverse"}, charged);
-  takeNumeric(L, globals + 1, {"sub", "byte"}, 2);
+  takeNumeric(L, globals + 1, {"sub"}, 2);
+  lua_getfield(L, globals + 1, "byte");
+  lua_pushinteger(L, 2);
+  lua_pushcclosure(L, stringByte, 2);
+  lua_setfield(L, -2, "byte");
   takeNumeric(L, globals + 1, {"char"}, 1);
   take(L, globals + 1, {"rep"}, stringRep);
   take(L, globals + 1, {"format"}, stringFormat);

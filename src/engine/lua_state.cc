@@ -8,7 +8,9 @@
 namespace yett::engine {
 namespace {
 
-constexpr uint64_t kCount = 250;   // instructions between two looks at the budget
+constexpr uint64_t kCount = 250;      // instructions between two looks at the budget
+constexpr uint64_t kShortCount = 25;  // where strings are so long that comparing two takes a while
+constexpr size_t kLongString = 4096;
 constexpr uint64_t kRunCost = 20;  // of every run, however short
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 constexpr int64_t kSlowness = 8;  // of a build that checks everything
@@ -72,6 +74,7 @@ void* LuaState::allocate(void* self, void* block, size_t old_size, size_t new_si
     state.over_string_ = true;
     state.arm();
   }
+  if (block == nullptr && old_size == LUA_TSTRING && new_size > kLongString && state.running_) state.onLongString();
   const size_t grown = block == nullptr ? new_size : new_size > old_size ? new_size - old_size : 0;
   if (state.running_ && grown > 0) {
     state.raw_ += grown;
@@ -93,6 +96,15 @@ void* LuaState::allocate(void* self, void* block, size_t old_size, size_t new_si
 // instructions that make them, and by the hard cap.
 bool LuaState::counts(const void* block, size_t old_size, size_t new_size) {
   return block == nullptr && old_size != 0 && (old_size != LUA_TSTRING || new_size > kShortString);
+}
+
+void LuaState::onLongString() {
+  if (purpose_ == Purpose::kLoad) {
+    long_strings_ = true;
+  } else if (step_ > kShortCount && !aborted_ && !over_memory_ && !over_string_) {
+    step_ = kShortCount;
+    lua_sethook(state_, &LuaState::onCount, lines_ ? LUA_MASKCOUNT | LUA_MASKLINE : LUA_MASKCOUNT, kShortCount);
+  }
 }
 
 void LuaState::arm() {
@@ -160,11 +172,35 @@ void LuaState::charge(uint64_t units) {
   if (over_memory_ || over_string_ || instructions_ >= limit_ || uncharted_ >= kClockUnits) checkBudget();
 }
 
+void LuaState::suspect(uint64_t units) {
+  uncharted_ += units;
+  charge(1);
+}
+
+void LuaState::compile(lua_State* L, const std::string& text, const std::string& name) {
+  struct Source {
+    LuaState& state;
+    std::string_view rest;
+  } source{of(L), text};
+  const auto read = [](lua_State*, void* at, size_t* size) -> const char* {
+    auto& from = *static_cast<Source*>(at);
+    from.state.suspect(kClockUnits);
+    *size = std::min<size_t>(from.rest.size(), 16 << 10);
+    const char* out = from.rest.data();
+    from.rest.remove_prefix(*size);
+    return *size > 0 ? out : nullptr;
+  };
+  if (lua_load(L, read, &source, name.c_str(), "t") != LUA_OK) {
+    of(L).reraise();
+    lua_error(L);
+  }
+}
+
 void LuaState::begin(const policy::Budget& budget, Purpose purpose) {
   budget_ = budget;
   ++serial_;
   purpose_ = purpose;
-  step_ = std::clamp<uint64_t>(budget.instructions / 4, 1, kCount);
+  step_ = std::clamp<uint64_t>(budget.instructions / 4, 1, long_strings_ ? kShortCount : kCount);
   instructions_ = allocated_ = raw_ = uncharted_ = 0;
   limit_ = budget.instructions;
   deadline_ = 0;

@@ -45,6 +45,11 @@ class LuaState {
   [[noreturn]] void abort(const std::string& why);
   /// Counts work that a C function is about to do (about one per 16 bytes) as instructions.
   void charge(uint64_t units);
+  /// As charge(), for work that may be more than it seems: costs nothing but an earlier look at the clock.
+  void suspect(uint64_t units);
+  /// Compiles Lua text, looking at the budget's clock while it reads: the compiler runs no instructions. Leaves the
+  /// function on the stack, or raises the error.
+  static void compile(lua_State* L, const std::string& text, const std::string& name);
   /// What the last run ended for is the budget, not something that it did.
   bool overBudget() const { return over_budget_; }
   /// Raises the abort again where there is one: for what catches errors.
@@ -77,6 +82,7 @@ class LuaState {
   static void* allocate(void* self, void* block, size_t old_size, size_t new_size);
   static void onCount(lua_State* L, lua_Debug*);
   void arm();
+  void onLongString();
   std::string exhausted();
   void checkBudget();
   void collectSome();
@@ -95,6 +101,7 @@ class LuaState {
   bool running_ = false;
   bool over_memory_ = false;
   bool over_string_ = false;
+  bool long_strings_ = false;  // some were loaded: each instruction may take long
   Purpose purpose_ = Purpose::kLoad;
   bool aborted_ = false;
   bool over_budget_ = false;

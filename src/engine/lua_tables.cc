@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <lua.hpp>
+#include <string_view>
 
 #include "engine/lua_freeze.h"
 #include "engine/lua_state.h"
@@ -24,12 +25,21 @@ int nextPair(lua_State* L) {
   return 2;
 }
 
+// By bytes: Lua's own goes by the locale, and once for each NUL.
+bool stringLess(lua_State* L, int a, int b) {
+  const std::string_view x(lua_tostring(L, a), lua_rawlen(L, a));
+  const std::string_view y(lua_tostring(L, b), lua_rawlen(L, b));
+  LuaState::of(L).charge(std::min(x.size(), y.size()) / 16);
+  return x < y;
+}
+
 // Less-than over keys: numbers before strings before booleans, each in its own order.
 bool keyLess(lua_State* L, int a, int b) {
   const int ta = lua_type(L, a);
   const int tb = lua_type(L, b);
   if (ta != tb) return ta == LUA_TNUMBER || (ta == LUA_TSTRING && tb != LUA_TNUMBER);
   if (ta == LUA_TBOOLEAN) return lua_toboolean(L, a) < lua_toboolean(L, b);
+  if (ta == LUA_TSTRING) return stringLess(L, a, b);
   return lua_compare(L, a, b, LUA_OPLT) == 1;
 }
 
@@ -133,8 +143,8 @@ class HeapSort {
  private:
   // Of the two values on top of the stack, which stay.
   bool less() {
-    const auto bytes = [&](int index) { return lua_type(L_, index) == LUA_TSTRING ? lua_rawlen(L_, index) : 0; };
-    LuaState::of(L_).charge(3 + std::min(bytes(-1), bytes(-2)) / 16);
+    LuaState::of(L_).charge(3);
+    if (!compares_ && lua_type(L_, -1) == LUA_TSTRING && lua_type(L_, -2) == LUA_TSTRING) return stringLess(L_, -2, -1);
     if (!compares_) return lua_compare(L_, -2, -1, LUA_OPLT) != 0;
     lua_pushvalue(L_, 2);
     lua_pushvalue(L_, -3);
@@ -189,8 +199,9 @@ int sort(lua_State* L) {
 int sortedPairs(lua_State* L) {
   luaL_checktype(L, 1, LUA_TTABLE);
   lua_settop(L, 1);
-  pushBehind(L, 1);  // 2
-  lua_newtable(L);   // 3: keys
+  LuaState::of(L).suspect(500);  // how many emptied slots it will go over, nobody says
+  pushBehind(L, 1);              // 2
+  lua_newtable(L);               // 3: keys
   lua_Integer count = 0;
   for (lua_pushnil(L); lua_next(L, 2) != 0; lua_pop(L, 1)) {
     LuaState::of(L).charge(2);

@@ -16,7 +16,7 @@ namespace {
 
 const char kCollector = 0;  // registry key: where the tests go
 constexpr const char* kExpectType = "yett.expect";
-constexpr policy::Budget kTestBudget{1'000'000'000, uint64_t{1} << 32};
+constexpr policy::Budget kTestBudget{200'000'000, uint64_t{1} << 30};
 
 struct Collector {
   const PolicySource& source;
@@ -179,7 +179,7 @@ std::vector<PolicyTest> loadTests(const PolicySource& source, std::vector<std::s
   for (const auto& [name, text] : source.files) {
     if (!name.ends_with("_test.lua")) continue;
     const auto ran = state.run([&](lua_State* L) {
-      if (luaL_loadbufferx(L, text.data(), text.size(), ("@" + name).c_str(), "t") != LUA_OK) lua_error(L);
+      LuaState::compile(L, text, "@" + name);
       pushNames(L);
       lua_setupvalue(L, -2, 1);
       lua_call(L, 0, 0);

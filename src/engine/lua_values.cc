@@ -54,7 +54,7 @@ int makeRegex(lua_State* L) {
   {
     target::Regex regex;
     if (take(L, target::Regex::compile(textAt(L, 1)), regex)) {
-      LuaState::of(L).charge(200);
+      LuaState::of(L).charge(200 + regex.worstSteps(30));
       new (lua_newuserdatauv(L, sizeof(target::Regex), 0)) target::Regex(std::move(regex));
       luaL_setmetatable(L, kRegexType);
       return 1;
@@ -66,7 +66,7 @@ int makeRegex(lua_State* L) {
 int regexMatches(lua_State* L) {
   const auto& regex = *static_cast<target::Regex*>(luaL_checkudata(L, 1, kRegexType));
   const auto text = textAt(L, 2);
-  LuaState::of(L).charge(regex.worstCost(text.size()));
+  LuaState::of(L).charge(5 + regex.worstSteps(text.size()) / 32);
   lua_pushboolean(L, regex.matches(text));
   return 1;
 }

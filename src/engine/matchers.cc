@@ -20,16 +20,37 @@ Match asMatch(bool yes) {
   return yes ? Match::kYes : Match::kNo;
 }
 
-bool anyOf(const std::vector<ValueMatcher>& values, std::string_view value) {
-  return std::any_of(values.begin(), values.end(), [&](const auto& v) { return v.matches(value); });
-}
+// Any of several looks: yes if one says so, an error where one could not be taken and none says so.
+class AnyOf {
+ public:
+  explicit AnyOf(policy::AttributeReader& reader) : reader_(reader) {}
+  bool plain(bool yes) { return yes_ = yes_ || yes; }
+  bool regex(const target::Regex& regex, std::string_view text) {
+    if (!reader_.spendSteps(regex.worstSteps(text.size()))) unsure_ = true;
+    else yes_ = yes_ || regex.matches(text);
+    return yes_;
+  }
+  Match result() const { return yes_ ? Match::kYes : unsure_ ? Match::kError : Match::kNo; }
+
+ private:
+  policy::AttributeReader& reader_;
+  bool yes_ = false;
+  bool unsure_ = false;
+};
 
 // One value is looked at by an allow; any of them by a deny.
-Match matchValues(const std::vector<ValueMatcher>& values, const std::vector<std::string_view>& sent, bool loose) {
+Match matchValues(const std::vector<ValueMatcher>& values, const std::vector<std::string_view>& sent, bool loose,
+                  policy::AttributeReader& reader) {
   if (sent.empty()) return Match::kAbsent;
   if (!loose && sent.size() > 1) return Match::kError;
-  if (std::any_of(sent.begin(), sent.end(), [&](const auto& v) { return anyOf(values, v); })) return Match::kYes;
-  return sent.size() > 1 ? Match::kNoOfMany : Match::kNo;
+  AnyOf any(reader);
+  for (const auto& value : sent) {
+    for (const auto& wanted : values) {
+      if (wanted.regex ? any.regex(*wanted.regex, value) : any.plain(wanted.text == value)) return Match::kYes;
+    }
+  }
+  const Match out = any.result();
+  return out == Match::kNo && sent.size() > 1 ? Match::kNoOfMany : out;
 }
 
 }  // namespace
@@ -62,27 +83,29 @@ Result<PrincipalMatcher> PrincipalMatcher::parse(std::string_view text) {
   return out;
 }
 
-Match matchPrincipal(const std::vector<PrincipalMatcher>& list, const identity::Principal& principal) {
+Match matchPrincipal(const std::vector<PrincipalMatcher>& list, policy::AttributeReader& reader) {
+  const identity::Principal& principal = *reader.request().principal;
   bool pattern = false;
+  AnyOf any(reader);
   for (const auto& matcher : list) {
     switch (matcher.kind) {
       case PrincipalMatcher::Kind::kAnyone: return Match::kYes;
       case PrincipalMatcher::Kind::kAuthenticated:
-        if (!principal.anonymous()) return Match::kYes;
+        if (any.plain(!principal.anonymous())) return Match::kYes;
         break;
       case PrincipalMatcher::Kind::kPattern:
         pattern = true;
-        if (!principal.anonymous() && principal.trust_domain == matcher.trust_domain &&
-            matcher.path.matches(principal.path))
+        if (any.plain(!principal.anonymous() && principal.trust_domain == matcher.trust_domain &&
+                      matcher.path.matches(principal.path)))
           return Match::kYes;
         break;
       case PrincipalMatcher::Kind::kRegex:
         pattern = true;
-        if (!principal.anonymous() && matcher.regex->matches(principal.id)) return Match::kYes;
+        if (!principal.anonymous() && any.regex(*matcher.regex, principal.id)) return Match::kYes;
         break;
     }
   }
-  return principal.anonymous() && pattern ? Match::kAbsent : Match::kNo;
+  return principal.anonymous() && pattern ? Match::kAbsent : any.result();
 }
 
 Match matchMethod(const std::vector<std::string>& list, std::string_view method, bool loose) {
@@ -91,27 +114,32 @@ Match matchMethod(const std::vector<std::string>& list, std::string_view method,
   }));
 }
 
-Match matchHost(const std::vector<HostMatcher>& list, std::string_view host) {
+Match matchHost(const std::vector<HostMatcher>& list, policy::AttributeReader& reader) {
+  const std::string_view host = reader.request().host;
   if (host.empty()) return Match::kAbsent;
-  return asMatch(std::any_of(list.begin(), list.end(), [&](const HostMatcher& m) {
-    return m.regex ? m.regex->matches(host) : m.pattern.matches(host);
-  }));
+  AnyOf any(reader);
+  for (const auto& m : list) {
+    if (m.regex ? any.regex(*m.regex, host) : any.plain(m.pattern.matches(host))) return Match::kYes;
+  }
+  return any.result();
 }
 
-Match matchPath(const std::vector<PathMatcher>& list, std::string_view path, bool loose,
+Match matchPath(const std::vector<PathMatcher>& list, policy::AttributeReader& reader, bool loose,
                 const target::SegmentPattern*& found) {
+  const std::string_view path = reader.request().path;
   found = nullptr;
+  AnyOf any(reader);
   for (const auto& matcher : list) {
     if (!matcher.regex) {
-      if (!matcher.pattern.matches(path, loose)) continue;
+      if (!any.plain(matcher.pattern.matches(path, loose))) continue;
       found = &matcher.pattern;
       return Match::kYes;
     }
-    if (matcher.regex->matches(path)) return Match::kYes;
-    if (loose && path.size() > 1 && path.back() == '/' && matcher.regex->matches(path.substr(0, path.size() - 1)))
+    if (any.regex(*matcher.regex, path)) return Match::kYes;
+    if (loose && path.size() > 1 && path.back() == '/' && any.regex(*matcher.regex, path.substr(0, path.size() - 1)))
       return Match::kYes;
   }
-  return Match::kNo;
+  return any.result();
 }
 
 Match matchSource(const std::vector<target::Cidr>& list, const target::IpAddress& source) {
@@ -124,7 +152,7 @@ Match matchHeader(const KeyedMatcher& matcher, policy::AttributeReader& reader, 
   const auto noted = reader.read(sent.size() > 1 ? policy::Attr::kHeaderList : policy::Attr::kHeader, matcher.key);
   if (noted.state == policy::AttrValue::State::kRefused) return Match::kError;
   reader.peekList(matcher.key);  // read() looks at the same list
-  return matchValues(matcher.values, sent, loose);
+  return matchValues(matcher.values, sent, loose, reader);
 }
 
 Match matchQuery(const KeyedMatcher& matcher, policy::AttributeReader& reader, bool loose) {
@@ -132,7 +160,7 @@ Match matchQuery(const KeyedMatcher& matcher, policy::AttributeReader& reader, b
   if (value.state == policy::AttrValue::State::kRefused) return Match::kError;
   std::vector<std::string_view> sent;
   if (!reader.peekQuery(matcher.key, sent)) return Match::kError;
-  return matchValues(matcher.values, sent, loose);
+  return matchValues(matcher.values, sent, loose, reader);
 }
 
 Match matchGrpc(const std::vector<GrpcMatcher>& list, policy::AttributeReader& reader, bool loose) {

@@ -47,7 +47,6 @@ struct PathMatcher {
 struct ValueMatcher {
   std::string text;
   std::optional<target::Regex> regex;
-  bool matches(std::string_view value) const { return regex ? regex->matches(value) : value == text; }
 };
 
 /// A header or query key and its values.
@@ -75,11 +74,11 @@ struct Matchers {
 
 /// `loose` is how a deny reads: GET means HEAD too, a trailing slash is nothing, any value of a key counts, gRPC goes
 /// by the path. REQUIRES of each: the list is not empty.
-Match matchPrincipal(const std::vector<PrincipalMatcher>& list, const identity::Principal& principal);
+Match matchPrincipal(const std::vector<PrincipalMatcher>& list, policy::AttributeReader& reader);
 Match matchMethod(const std::vector<std::string>& list, std::string_view method, bool loose);
-Match matchHost(const std::vector<HostMatcher>& list, std::string_view host);
+Match matchHost(const std::vector<HostMatcher>& list, policy::AttributeReader& reader);
 /// `found` is the pattern that matched, for its captures; null for an expression.
-Match matchPath(const std::vector<PathMatcher>& list, std::string_view path, bool loose,
+Match matchPath(const std::vector<PathMatcher>& list, policy::AttributeReader& reader, bool loose,
                 const target::SegmentPattern*& found);
 Match matchSource(const std::vector<target::Cidr>& list, const target::IpAddress& source);
 Match matchHeader(const KeyedMatcher& matcher, policy::AttributeReader& reader, bool loose);

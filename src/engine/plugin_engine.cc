@@ -1,6 +1,7 @@
 #include "engine/plugin_engine.h"
 
 #include <dlfcn.h>
+#include <elf.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -84,6 +85,23 @@ constexpr yett_accessors_v1 kAccessors = {readText, readNumber, headerCount, hea
 template <size_t N>
 std::string_view textOf(const char (&buffer)[N]) {
   return {buffer, strnlen(buffer, N)};
+}
+
+// Whether all that the loader would map is there: a file that was cut off would end the process with SIGBUS.
+bool isWhole(const std::string& object) {
+  Elf64_Ehdr header;
+  if (object.size() < sizeof header) return false;
+  std::memcpy(&header, object.data(), sizeof header);
+  if (std::memcmp(header.e_ident, ELFMAG, SELFMAG) != 0 || header.e_ident[EI_CLASS] != ELFCLASS64 ||
+      header.e_phentsize != sizeof(Elf64_Phdr) || header.e_phoff > object.size() ||
+      header.e_phnum * sizeof(Elf64_Phdr) > object.size() - header.e_phoff)
+    return false;
+  for (size_t i = 0; i < header.e_phnum; ++i) {
+    Elf64_Phdr part;
+    std::memcpy(&part, object.data() + header.e_phoff + i * sizeof part, sizeof part);
+    if (part.p_offset > object.size() || part.p_filesz > object.size() - part.p_offset) return false;
+  }
+  return true;
 }
 
 // A path to the descriptor that was never used before: the loader takes an object of the same name for the same one,
@@ -199,6 +217,7 @@ Result<std::shared_ptr<const PluginRuleSet>> PluginRuleSet::load(const std::stri
   out->path_ = path;
   out->digest_ = digestOf(object, settings);
   out->settings_ = std::move(settings);
+  if (!isWhole(object)) return Error{path + ": cannot be loaded: is no whole shared object"};
   // From memory: not what lies at the path a moment later, nor what was loaded from there before.
   const int fd = ::memfd_create("yett-plugin", MFD_CLOEXEC);
   if (fd < 0) return Error{path + ": no memory to load it into"};

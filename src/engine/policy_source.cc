@@ -2,6 +2,8 @@
 
 #include <sys/stat.h>
 
+#include <cerrno>
+#include <cstring>
 #include <filesystem>
 
 #include "base/file.h"
@@ -21,18 +23,22 @@ Result<std::map<std::string, std::string>> list(const std::string& directory) {
   fs::recursive_directory_iterator it(directory, fs::directory_options::none, error);
   if (error) return Error{directory + ": cannot read the policy directory: " + error.message()};
   for (const fs::recursive_directory_iterator end; it != end; it.increment(error)) {
-    if (error) return Error{directory + ": " + error.message()};
     if (it->path().filename().string().starts_with('.')) {
       if (it->is_directory(error)) it.disable_recursion_pending();
       continue;
     }
     struct stat info {};
-    if (::stat(it->path().c_str(), &info) != 0 || !S_ISREG(info.st_mode)) continue;
     const std::string name = fs::path(it->path()).lexically_relative(directory).generic_string();
+    // What looks like a rule and cannot be read must not be a rule that is silently not there.
+    if (::stat(it->path().c_str(), &info) != 0)
+      return Error{it->path().string() + ": cannot be read: " + std::strerror(errno)};
+    if (S_ISDIR(info.st_mode) && !name.ends_with(".lua") && !name.ends_with(".json")) continue;
+    if (!S_ISREG(info.st_mode)) return Error{it->path().string() + ": is no file"};
     out[name] = std::to_string(info.st_ino) + ":" + std::to_string(info.st_size) + ":" +
                 std::to_string(info.st_mtim.tv_sec) + "." + std::to_string(info.st_mtim.tv_nsec);
     if (out.size() > kMostFiles) return Error{directory + ": more than " + std::to_string(kMostFiles) + " files"};
   }
+  if (error) return Error{directory + ": cannot read all of it: " + error.message()};
   return out;
 }
 

@@ -16,9 +16,9 @@ class Reading {
     const policy::CheckRequest& r = reader_.request();
     const bool loose = deny_ != twins_;
     if (!list_.methods.empty() && !holds("method", matchMethod(list_.methods, r.method, loose))) return false;
-    if (!list_.paths.empty() && !holds("path", matchPath(list_.paths, r.path, loose, path))) return false;
-    if (!list_.principals.empty() && !holds("principal", matchPrincipal(list_.principals, *r.principal))) return false;
-    if (!list_.hosts.empty() && !holds("host", matchHost(list_.hosts, r.host))) return false;
+    if (!list_.paths.empty() && !holds("path", matchPath(list_.paths, reader_, loose, path))) return false;
+    if (!list_.principals.empty() && !holds("principal", matchPrincipal(list_.principals, reader_))) return false;
+    if (!list_.hosts.empty() && !holds("host", matchHost(list_.hosts, reader_))) return false;
     if (!list_.sources.empty() && !holds("source", matchSource(list_.sources, r.source))) return false;
     if (!list_.grpcs.empty() && !holds("grpc", matchGrpc(list_.grpcs, reader_, loose))) return false;
     return std::all_of(list_.headers.begin(), list_.headers.end(),

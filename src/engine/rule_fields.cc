@@ -63,6 +63,8 @@ Status addPrincipal(Matchers& to, const FieldValue& value) {
 Status addHost(Matchers& to, const FieldValue& value) {
   HostMatcher matcher;
   matcher.regex = value.regex;
+  if (!value.regex && value.text.find(':') != std::string::npos && !value.text.ends_with(']'))
+    return Error{quoted(value.text) + " names a port: hosts are compared without one"};
   if (!value.regex) {
     auto pattern = target::HostPattern::parse(value.text);
     if (!pattern) return std::move(pattern).error().within(quoted(value.text));
@@ -75,6 +77,10 @@ Status addHost(Matchers& to, const FieldValue& value) {
 Status addPath(Matchers& to, const FieldValue& value) {
   PathMatcher matcher;
   matcher.regex = value.regex;
+  if (value.regex && std::any_of(value.regex->text().begin(), value.regex->text().end(),
+                                 [](unsigned char c) { return c <= ' ' || c > '~'; }))
+    return Error{"re " + quoted(value.regex->text()) +
+                 " can match nothing: a canonical path has blanks and other bytes as %XX"};
   if (!value.regex) {
     auto pattern = target::SegmentPattern::parsePath(value.text);
     if (!pattern) return std::move(pattern).error().within(quoted(value.text));
@@ -179,6 +185,8 @@ Status addKeyedMatcher(Rule& rule, std::string_view field, std::string_view key,
     return Error{quoted(key) + ": a key has 1 to 256 bytes"};
   if (values.empty()) return Error{quoted(key) + " has an empty list, which could match nothing"};
   KeyedMatcher matcher{std::string(key), {}};
+  if (values.size() > kMostListed)
+    return Error{quoted(key) + " has over " + std::to_string(kMostListed) + " values: use `data`"};
   for (auto& value : values) {
     if (header && !value.regex && !isFieldValue(value.text))
       return Error{quoted(key) + ": " + quoted(value.text) +

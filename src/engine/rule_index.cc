@@ -199,10 +199,10 @@ class RuleIndex::Builder {
       hash = engine::add(hash, part | 1);
     }
     const bool captures = rule.condition >= 0 && rule.wanted.paths.size() == 1;
-    found_.push_back(
-        {hash,
-         shape_number,
-         {number, at, choice[kPath]->slash_counts && !rule.deny(), choice[kPath]->slash, whole, captures}});
+    found_.push_back({hash,
+                      shape_number,
+                      {number, at, choice[kPath]->slash_counts && !rule.deny(), choice[kPath]->slash, whole,
+                       !rule.wanted.paths.empty(), captures}});
   }
 
   static uint64_t shapeSeed(uint32_t shape) { return engine::add(kSeed, shape); }
@@ -228,7 +228,7 @@ class RuleIndex::Builder {
       index_.regex_entries_.emplace_back();
     }
     auto& list = index_.regex_entries_[it->second];
-    if (list.empty() || list.back().rule != number) list.push_back({number, 0, false, false, true, false});
+    if (list.empty() || list.back().rule != number) list.push_back({number, 0, false, false, true, true, false});
   }
 
   RuleIndex& index_;
@@ -265,7 +265,7 @@ uint64_t RuleIndex::hashOf(Dimension dimension, const Look& look, const Search& 
     case Look::Kind::kSegments: {
       const auto& parts = dimension == kPath ? search.path_ : search.principal_;
       if (look.rest ? parts.size() < look.count : parts.size() != look.count) return 0;
-      if (dimension == kPath && !r.path.starts_with('/')) return 0;
+      if (dimension == kPath && !r.path.starts_with('/') && look.count > 0) return 0;
       for (uint32_t mask = look.mask; mask != 0; mask &= mask - 1)
         part = add(part, parts[static_cast<size_t>(__builtin_ctz(mask))].hash);
       return part | 1;
@@ -300,6 +300,7 @@ void RuleIndex::Search::start(const RuleIndex& index, policy::AttributeReader& r
   reader_ = &reader;
   spans_.clear();
   probes_.clear();
+  heaped_ = false;
   last_ = UINT32_MAX;
   const policy::CheckRequest& r = reader.request();
   path_.clear();
@@ -370,15 +371,35 @@ bool RuleIndex::Search::verify(const Entry& entry, uint32_t shape) const {
         break;
     }
   }
+  if (!r.path.starts_with('/') && index_->briefs_[entry.rule].kind == Rule::Kind::kAllow && entry.path) return false;
   return !entry.slash_counts || entry.slash == slash_;
+}
+
+// The span whose next rule comes first; with many of them a heap, which is kept from call to call.
+RuleIndex::Search::Span* RuleIndex::Search::least() {
+  constexpr size_t kFew = 8;
+  if (spans_.size() <= kFew) {
+    Span* out = nullptr;
+    for (auto& span : spans_) {
+      if (span.at != span.end && (out == nullptr || span.at->rule < out->at->rule)) out = &span;
+    }
+    return out;
+  }
+  const auto later = [](const Span& a, const Span& b) { return a.at->rule > b.at->rule; };
+  if (!heaped_) {
+    std::make_heap(spans_.begin(), spans_.end(), later);
+    heaped_ = true;
+  } else {  // the front was moved on since
+    std::pop_heap(spans_.begin(), spans_.end(), later);
+    if (spans_.back().at == spans_.back().end) spans_.pop_back();
+    else std::push_heap(spans_.begin(), spans_.end(), later);
+  }
+  return spans_.empty() ? nullptr : &spans_.front();
 }
 
 bool RuleIndex::Search::next(uint32_t& rule, const target::SegmentPattern*& path) {
   for (;;) {
-    Span* least = nullptr;
-    for (auto& span : spans_) {
-      if (span.at != span.end && (least == nullptr || span.at->rule < least->at->rule)) least = &span;
-    }
+    Span* least = this->least();
     if (least == nullptr) return false;
     const Entry& entry = *least->at++;
     if (entry.rule == last_) continue;  // found already by another of its paths, or of its callers

@@ -24,6 +24,7 @@ class RuleIndex {
     bool slash_counts;
     bool slash;     // where it counts: the path must end with one
     bool whole;     // the literals are not all: the rule's matchers have to be asked
+    bool path;      // it has a path pattern
     bool captures;  // its only path pattern has names that a condition may want
   };
 
@@ -52,12 +53,14 @@ class RuleIndex {
     };
     void split(std::string_view path, std::vector<Part>& parts) const;
     bool verify(const Entry& entry, uint32_t shape) const;
+    Span* least();
 
     const RuleIndex* index_ = nullptr;
     policy::AttributeReader* reader_ = nullptr;
     std::vector<Part> path_;       // segments
     std::vector<Part> principal_;  // trust domain, then segments
     bool slash_ = false;
+    bool heaped_ = false;
     std::array<std::vector<uint64_t>, 5> hashes_;  // by dimension and shape in it; 0: does not fit
     std::vector<Span> spans_;
     std::vector<std::pair<uint64_t, uint32_t>> probes_;  // hash and shape

@@ -70,6 +70,7 @@ void AttributeReader::reset(const CheckRequest& request) {
   window_.clear();
   window_number_ = 0;
   refused_reads_ = 0;
+  steps_left_ = kMostSteps;
   if (body_parsed_) body_ = {};
   query_parsed_ = query_bad_ = body_parsed_ = body_known_ = false;
   source_ip_.clear();
@@ -146,11 +147,18 @@ bool AttributeReader::peekQuery(std::string_view key, std::vector<std::string_vi
   return !query_bad_;
 }
 
+// application/grpc, application/grpc+proto, application/grpc; x=y
+static bool isGrpcType(std::string_view type) {
+  constexpr std::string_view kGrpc = "application/grpc";
+  return type.starts_with(kGrpc) &&
+         (type.size() == kGrpc.size() || type[kGrpc.size()] == '+' || type[kGrpc.size()] == ';');
+}
+
 // Of a request that says it is gRPC: POST, application/grpc, /service/method.
 AttrValue AttributeReader::findGrpc(bool method) {
   const CheckRequest& r = *request_;
   const auto& types = peekList("content-type");
-  if (r.method != "POST" || types.size() != 1 || !types[0].starts_with("application/grpc")) return {};
+  if (r.method != "POST" || types.size() != 1 || !isGrpcType(types[0])) return {};
   const auto slash = r.path.find('/', 1);
   if (slash == std::string_view::npos || slash == 1 || slash + 1 == r.path.size() ||
       r.path.find('/', slash + 1) != std::string_view::npos)

@@ -77,6 +77,8 @@ class AttributeReader {
   /// Names longer than this, and more reads than that, are refused.
   static constexpr size_t kLongestKey = 256;
   static constexpr size_t kMostReads = 256;
+  /// Steps of native `re` (some 5 ns each at worst) in one decision.
+  static constexpr uint64_t kMostSteps = 8'000'000;
 
   /// Begins with another request; keeps the memory. REQUIRES: `request` outlives the reads.
   void reset(const CheckRequest& request);
@@ -99,6 +101,13 @@ class AttributeReader {
 
   /// Notes a read whose value is known from peek(); false where it is one too many. REQUIRES: the key is short enough.
   bool note(Attr attr, std::string_view key, const AttrValue& value);
+
+  /// Takes the cost of a native `re` from what one decision may spend on them; false where there is not so much left.
+  bool spendSteps(uint64_t steps) {
+    const bool enough = steps <= steps_left_;
+    steps_left_ = enough ? steps_left_ - steps : 0;
+    return enough;
+  }
 
   /// What is read from here on is what one condition depends on.
   void beginWindow();
@@ -143,6 +152,7 @@ class AttributeReader {
   std::vector<uint32_t> window_;  // indexes of reads_
   uint32_t window_number_ = 0;
   uint32_t refused_reads_ = 0;
+  uint64_t steps_left_ = 0;
   std::vector<std::string_view> list_;
   std::vector<target::QueryPair> query_;
   std::deque<std::string> query_kept_;

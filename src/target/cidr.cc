@@ -13,7 +13,7 @@ static constexpr unsigned char kMapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff
 
 Result<IpAddress> IpAddress::parse(std::string_view text) {
   IpAddress out;
-  const std::string copy(text);
+  const std::string copy(text.substr(0, text.find('\0') == std::string_view::npos ? text.size() : 0));
   if (inet_pton(AF_INET, copy.c_str(), out.bytes_.data() + 12) == 1) {
     std::memcpy(out.bytes_.data(), kMapped, 12);
   } else if (inet_pton(AF_INET6, copy.c_str(), out.bytes_.data()) != 1) {

@@ -4,6 +4,7 @@
 #include <re2/set.h>
 
 #include <algorithm>
+#include <numeric>
 
 #include "base/text.h"
 
@@ -12,7 +13,8 @@ namespace {
 
 constexpr int64_t kMemory = 1 << 20;      // of one expression, its automaton included
 constexpr int64_t kSetMemory = 64 << 20;  // of a set
-constexpr int kLongestProgram = 5000;
+constexpr int kLongestProgram = 1000;
+constexpr uint64_t kMostSetSteps = 20'000'000;
 constexpr size_t kLongestText = 4096;
 
 re2::RE2::Options options(int64_t memory) {
@@ -46,8 +48,8 @@ const std::string& Regex::text() const {
   return regex_->pattern();
 }
 
-uint64_t Regex::worstCost(size_t size) const {
-  return 5 + size * static_cast<uint64_t>(regex_->ProgramSize()) / 32;
+uint64_t Regex::worstSteps(size_t size) const {
+  return (size + 1) * static_cast<uint64_t>(regex_->ProgramSize());
 }
 
 struct RegexSet::Automaton {
@@ -63,6 +65,7 @@ RegexSet& RegexSet::operator=(RegexSet&&) noexcept = default;
 
 size_t RegexSet::add(const Regex& regex) {
   all_.push_back(regex);
+  steps_ += regex.worstSteps(0);
   automaton_->ok = automaton_->set.Add(regex.text(), nullptr) >= 0 && automaton_->ok;
   return all_.size() - 1;
 }
@@ -75,16 +78,11 @@ void RegexSet::match(std::string_view text, std::vector<int>& out) const {
   out.clear();
   if (all_.empty()) return;
   re2::RE2::Set::ErrorInfo error{re2::RE2::Set::kNoError};
-  const bool matched = automaton_->ok && automaton_->set.Match({text.data(), text.size()}, &out, &error);
-  if (automaton_->ok && (matched || error.kind == re2::RE2::Set::kNoError)) {
-    std::sort(out.begin(), out.end());
-    return;
-  }
-  // The automaton of all together is too large: one by one, which is slower and as right.
-  out.clear();
-  for (size_t i = 0; i < all_.size(); ++i) {
-    if (all_[i].matches(text)) out.push_back(static_cast<int>(i));
-  }
+  const bool bearable = automaton_->ok && steps_ * text.size() <= kMostSetSteps;
+  const bool matched = bearable && automaton_->set.Match({text.data(), text.size()}, &out, &error);
+  if (bearable && (matched || error.kind == re2::RE2::Set::kNoError)) return std::sort(out.begin(), out.end());
+  out.resize(all_.size());
+  std::iota(out.begin(), out.end(), 0);
 }
 
 }  // namespace yett::target

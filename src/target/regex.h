@@ -22,8 +22,8 @@ class Regex {
   /// The whole of `text` must match; `.` is any byte.
   bool matches(std::string_view text) const;
   const std::string& text() const;
-  /// What matching `size` bytes may cost at worst, in units of about 16 compared bytes.
-  uint64_t worstCost(size_t size) const;
+  /// What matching `size` bytes may cost at worst: bytes times instructions of the compiled expression, some 5 ns each.
+  uint64_t worstSteps(size_t size) const;
 
  private:
   std::shared_ptr<const re2::RE2> regex_;
@@ -41,12 +41,14 @@ class RegexSet {
   /// REQUIRES: called once, after the last add().
   void compile();
   size_t size() const { return all_.size(); }
-  /// The places of those that match, ascending, in `out`.
+  /// The places of those that may match, ascending, in `out`: exactly those that do, or all where it would cost too
+  /// much to tell, for their number and the length of the text.
   void match(std::string_view text, std::vector<int>& out) const;
 
  private:
   struct Automaton;
   std::vector<Regex> all_;
+  uint64_t steps_ = 0;  // for one byte
   std::unique_ptr<Automaton> automaton_;
 };
 

@@ -70,6 +70,7 @@ Result<SegmentPattern> SegmentPattern::parse(std::string_view text, bool canonic
 }
 
 bool SegmentPattern::matches(std::string_view path, bool loose) const {
+  if (loose && rest_ && segments_.empty()) return true;  // "*" (OPTIONS) too: all is all
   for (const auto& segment : segments_) {
     if (path.empty() || path[0] != '/') return false;
     const auto actual = takeSegment(path);
