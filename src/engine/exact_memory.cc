@@ -101,17 +101,19 @@ ExactMemory::ExactMemory(const policy::EvaluatorOptions& options, const std::vec
 std::string_view ExactMemory::encode(uint32_t rule, const Shape& shape, policy::AttributeReader& reader) {
   KeyWriter out(key_);
   out.number(uint64_t{rule} << 32 | shape.number);
-  values_.clear();
+  values_.resize(shape.attributes.size());
+  auto* value = values_.data();
   for (const auto& [attr, key] : shape.attributes) {
     if (attr == Attr::kBodyJson) {  // its bytes say all, and need no parsing
       const policy::Body* body = reader.request().body;
-      values_.push_back({});
+      *value++ = {};
       out.bytes(body != nullptr && body->complete ? body->bytes : std::string_view());
       if (!out.ok()) return {};
       continue;
     }
-    values_.push_back(reader.peek(attr, key));
-    if (attr != Attr::kTime) writeValue(attr, key, values_.back(), reader, out);
+    *value = reader.peek(attr, key);
+    if (attr != Attr::kTime) writeValue(attr, key, *value, reader, out);
+    ++value;
     if (!out.ok()) return {};
   }
   return out.key();

@@ -70,14 +70,14 @@ void RuleEvaluator::evaluate(policy::AttributeReader& reader, Verdict& out) {
 
 void RuleEvaluator::decide(policy::AttributeReader& reader, Verdict& out) {
   const Rule* permitted = nullptr;  // by a program, if nothing denies
-  missed_reason_.clear();
+  if (!missed_reason_.empty()) missed_reason_.clear();
   const target::SegmentPattern* path = nullptr;
   uint32_t number = 0;
   search_.start(book_.index(), reader);
   while (search_.next(number, path)) {
     const RuleIndex::Brief& brief = book_.index().brief(number);
-    out.reason.clear();
-    out.public_reason.clear();
+    if (!out.reason.empty()) out.reason.clear();
+    if (!out.public_reason.empty()) out.public_reason.clear();
     if (brief.plain && permitted == nullptr) {
       out.effect = brief.kind == Rule::Kind::kAllow ? Effect::kAllow : Effect::kDeny;
       out.policy = brief.policy;

@@ -97,7 +97,9 @@ class RuleIndex::Builder {
       }
       size_t at = found_[i].hash & (size - 1);
       while (index_.slots_[at].count != 0) at = (at + 1) & (size - 1);
-      index_.slots_[at] = {found_[i].hash, first, static_cast<uint32_t>(end - i), found_[i].shape, found_[i].entry};
+      Slot& slot = index_.slots_[at];
+      slot = {found_[i].hash, found_[i].entry, static_cast<uint32_t>(end - i), static_cast<uint16_t>(found_[i].shape)};
+      if (slot.count > 1) slot.only.literals = first;
       i = end;
     }
     index_.literals_.shrink_to_fit();
@@ -242,7 +244,7 @@ RuleIndex::RuleIndex(std::span<const Rule> rules) : rules_(rules) {
   for (const auto& rule : rules) {
     const bool plain = rule.condition < 0 && rule.reason.empty() && rule.public_reason.empty() &&
                        rule.obligations == nullptr && rule.status == 403;
-    briefs_.push_back({rule.policy, rule.name, rule.condition, rule.kind, plain});
+    briefs_.push_back({rule.policy, rule.name, plain, rule.kind});
   }
   Builder builder(*this);
   for (uint32_t i = 0; i < rules.size(); ++i) builder.add(i);
@@ -300,16 +302,21 @@ void RuleIndex::Search::start(const RuleIndex& index, policy::AttributeReader& r
   reader_ = &reader;
   spans_.clear();
   probes_.clear();
-  heaped_ = false;
+  heaped_ = moved_ = false;
   last_ = UINT32_MAX;
   const policy::CheckRequest& r = reader.request();
   path_.clear();
-  principal_.clear();
   slash_ = r.path.ends_with('/');
   split(r.path, path_);
-  if (!r.principal->anonymous()) {
-    principal_.push_back({r.principal->trust_domain, base::hashBytes(r.principal->trust_domain, kSeed)});
-    split(r.principal->path, principal_);
+  // A connection asks again and again for the same caller.
+  if (r.principal->trust_domain != trust_domain_ || r.principal->path != principal_path_) {
+    trust_domain_ = r.principal->trust_domain;
+    principal_path_ = r.principal->path;
+    principal_.clear();
+    if (!r.principal->anonymous()) {
+      principal_.push_back({trust_domain_, base::hashBytes(trust_domain_, kSeed)});
+      split(principal_path_, principal_);
+    }
   }
   for (size_t d = 0; d < 5; ++d) {
     hashes_[d].clear();
@@ -330,17 +337,21 @@ void RuleIndex::Search::start(const RuleIndex& index, policy::AttributeReader& r
   for (const auto& [hash, shape] : probes_) {
     const Slot* slot = index.find(hash, shape);
     if (slot == nullptr) continue;
-    const Entry* first = slot->count == 1 ? &slot->only : index.entries_.data() + slot->first;
-    __builtin_prefetch(index.literals_.data() + first->literals);
-    __builtin_prefetch(&index.briefs_[first->rule]);
-    spans_.push_back({first, first + slot->count, shape});
+    Span span{slot->only, nullptr, nullptr, shape};
+    if (slot->count > 1) {
+      const Entry* first = index.entries_.data() + slot->first();
+      span = {*first, first + 1, first + slot->count, shape};
+    }
+    __builtin_prefetch(index.literals_.data() + span.now.literals);
+    __builtin_prefetch(&index.briefs_[span.now.rule]);
+    spans_.push_back(span);
   }
   if (index.regexes_.size() == 0) return;
   for (auto path = r.path;; path.remove_suffix(1)) {
     index.regexes_.match(path, expressions_);
     for (const int place : expressions_) {
       const auto& list = index.regex_entries_[static_cast<size_t>(place)];
-      spans_.push_back({list.data(), list.data() + list.size(), 0});
+      spans_.push_back({list[0], list.data() + 1, list.data() + list.size(), 0});
     }
     if (path.size() < 2 || path.size() != r.path.size() || !slash_) break;  // a deny ignores a trailing slash
   }
@@ -378,30 +389,28 @@ bool RuleIndex::Search::verify(const Entry& entry, uint32_t shape) const {
 // The span whose next rule comes first; with many of them a heap, which is kept from call to call.
 RuleIndex::Search::Span* RuleIndex::Search::least() {
   constexpr size_t kFew = 8;
-  if (spans_.size() <= kFew) {
-    Span* out = nullptr;
-    for (auto& span : spans_) {
-      if (span.at != span.end && (out == nullptr || span.at->rule < out->at->rule)) out = &span;
-    }
-    return out;
-  }
-  const auto later = [](const Span& a, const Span& b) { return a.at->rule > b.at->rule; };
-  if (!heaped_) {
+  const auto later = [](const Span& a, const Span& b) { return a.now.rule > b.now.rule; };
+  if (moved_) {
+    moved_ = false;
+    if (heaped_) std::pop_heap(spans_.begin(), spans_.end(), later);
+    else std::swap(*least_, spans_.back());
+    if (!spans_.back().advance()) spans_.pop_back();
+    else if (heaped_) std::push_heap(spans_.begin(), spans_.end(), later);
+  } else if (spans_.size() > kFew) {
     std::make_heap(spans_.begin(), spans_.end(), later);
     heaped_ = true;
-  } else {  // the front was moved on since
-    std::pop_heap(spans_.begin(), spans_.end(), later);
-    if (spans_.back().at == spans_.back().end) spans_.pop_back();
-    else std::push_heap(spans_.begin(), spans_.end(), later);
   }
-  return spans_.empty() ? nullptr : &spans_.front();
+  if (spans_.empty()) return nullptr;
+  least_ = heaped_ ? spans_.data() : &*std::max_element(spans_.begin(), spans_.end(), later);
+  moved_ = true;
+  return least_;
 }
 
 bool RuleIndex::Search::next(uint32_t& rule, const target::SegmentPattern*& path) {
   for (;;) {
-    Span* least = this->least();
+    const Span* least = this->least();
     if (least == nullptr) return false;
-    const Entry& entry = *least->at++;
+    const Entry& entry = least->now;
     if (entry.rule == last_) continue;  // found already by another of its paths, or of its callers
     path = nullptr;
     if (entry.whole) {

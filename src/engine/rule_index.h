@@ -21,11 +21,11 @@ class RuleIndex {
   struct Entry {
     uint32_t rule;
     uint32_t literals;  // where they are in literals_
-    bool slash_counts;
-    bool slash;     // where it counts: the path must end with one
-    bool whole;     // the literals are not all: the rule's matchers have to be asked
-    bool path;      // it has a path pattern
-    bool captures;  // its only path pattern has names that a condition may want
+    bool slash_counts : 1;
+    bool slash : 1;     // where it counts: the path must end with one
+    bool whole : 1;     // the literals are not all: the rule's matchers have to be asked
+    bool path : 1;      // it has a path pattern
+    bool captures : 1;  // its only path pattern has names that a condition may want
   };
 
   /// REQUIRES: `rules` is in the order of evaluation and outlives the index, unchanged.
@@ -46,10 +46,18 @@ class RuleIndex {
       std::string_view text;
       uint64_t hash;
     };
+    /// What is left of the entries under one key; `now` is the first of them.
     struct Span {
-      const Entry* at;
+      Entry now;
+      const Entry* rest;
       const Entry* end;
       uint32_t shape;
+      /// Goes on to the next; false where there is none.
+      bool advance() {
+        if (rest == end) return false;
+        now = *rest++;
+        return true;
+      }
     };
     void split(std::string_view path, std::vector<Part>& parts) const;
     bool verify(const Entry& entry, uint32_t shape) const;
@@ -58,11 +66,15 @@ class RuleIndex {
     const RuleIndex* index_ = nullptr;
     policy::AttributeReader* reader_ = nullptr;
     std::vector<Part> path_;       // segments
-    std::vector<Part> principal_;  // trust domain, then segments
+    std::vector<Part> principal_;  // trust domain, then segments; views into the two below
+    std::string trust_domain_;
+    std::string principal_path_;
     bool slash_ = false;
     bool heaped_ = false;
+    Span* least_ = nullptr;
     std::array<std::vector<uint64_t>, 5> hashes_;  // by dimension and shape in it; 0: does not fit
     std::vector<Span> spans_;
+    bool moved_ = false;                                 // the least span's first entry has been given out
     std::vector<std::pair<uint64_t, uint32_t>> probes_;  // hash and shape
     std::vector<int> expressions_;
     uint32_t last_ = UINT32_MAX;
@@ -72,9 +84,8 @@ class RuleIndex {
   struct Brief {
     std::string_view policy;
     std::string_view name;
-    int condition;
-    Rule::Kind kind;
     bool plain;  ///< neither condition nor texts nor obligations: this is all
+    Rule::Kind kind;
   };
   const Brief& brief(uint32_t number) const { return briefs_[number]; }
 
@@ -97,12 +108,13 @@ class RuleIndex {
     std::array<uint16_t, 5> looks;
     auto operator<=>(const Shape&) const = default;
   };
-  struct Slot {
+  /// Half a cache line, so that a look takes one. An only entry lies in its slot; several in entries_.
+  struct alignas(32) Slot {
     uint64_t hash = 0;
-    uint32_t first = 0;  // in entries_, where there are several
+    Entry only{};
     uint32_t count = 0;
-    uint32_t shape = 0;
-    Entry only{};  // where there is one: no second look into far memory
+    uint16_t shape = 0;
+    uint32_t first() const { return only.literals; }
   };
   class Builder;
 

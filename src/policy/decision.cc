@@ -8,7 +8,7 @@ void Verdict::clear() {
   obligations = nullptr;
   status = 403;
   fresh = remembered = 0;
-  for (auto* text : {&public_reason, &reason, &errors, &would_deny}) text->clear();
+  clearTexts();
 }
 
 void Verdict::addError(std::string_view policy_name, std::string_view rule_name, std::string_view what) {
@@ -22,7 +22,7 @@ void Decision::clear() {
   obligations = nullptr;
   status = 403;
   cached = false;
-  for (auto* text : {&public_reason, &reason, &errors, &would_deny}) text->clear();
+  clearTexts();
   eval_nanos = 0;
 }
 

@@ -32,6 +32,12 @@ struct Verdict {
   uint32_t remembered = 0;                   ///< conditions whose result was remembered
 
   void clear();
+  void clearTexts() {  // nearly always empty
+    if (!public_reason.empty()) public_reason.clear();
+    if (!reason.empty()) reason.clear();
+    if (!errors.empty()) errors.clear();
+    if (!would_deny.empty()) would_deny.clear();
+  }
   void addError(std::string_view policy, std::string_view rule, std::string_view what);
 };
 
@@ -52,6 +58,12 @@ struct Decision {
   int64_t eval_nanos = 0;
 
   void clear();
+  void clearTexts() {  // nearly always empty
+    if (!public_reason.empty()) public_reason.clear();
+    if (!reason.empty()) reason.clear();
+    if (!errors.empty()) errors.clear();
+    if (!would_deny.empty()) would_deny.clear();
+  }
 };
 
 }  // namespace yett::policy

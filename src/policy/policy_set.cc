@@ -72,8 +72,8 @@ void combine(const std::vector<LoadedEngine>& engines, std::vector<Verdict>& ver
   }
   out.policy = chosen->policy;
   out.rule = chosen->rule;
-  out.reason = chosen->reason;
-  out.public_reason = chosen->public_reason;
+  if (!chosen->reason.empty()) out.reason = chosen->reason;
+  if (!chosen->public_reason.empty()) out.public_reason = chosen->public_reason;
   out.status = chosen->status;
   if (out.allow) out.obligations = chosen->obligations;
 }

@@ -27,8 +27,9 @@ static Result<std::string> decoded(std::string_view text) {
 Status parseQuery(std::string_view query, std::deque<std::string>& kept, std::vector<QueryPair>& out) {
   kept.clear();
   out.clear();
+  const bool encoded = std::any_of(query.begin(), query.end(), [](char c) { return c == '%' || c == '+'; });
   const auto plain = [&](std::string_view text) -> Result<std::string_view> {
-    if (text.find_first_of("%+") == std::string_view::npos) return text;
+    if (!encoded) return text;
     kept.push_back(TRY(decoded(text)));
     return std::string_view(kept.back());
   };
