@@ -55,6 +55,9 @@ Outcome decide(policy::PolicyEvaluator& evaluator, const json::Value& r) {
   request.query = query;
   request.headers = headers;
   request.principal = &principal;
+  const std::string bytes = textOr(r, "body", "");
+  const policy::Body body{true, bytes};
+  if (r.find("body") != nullptr) request.body = &body;
   request.source = target::IpAddress::parse(textOr(r, "source", "127.0.0.1")).value();
   policy::AttributeReader reader;
   Outcome out;
@@ -87,6 +90,15 @@ TEST_CASE("policy: the cases of language and sandbox decide as they say") {
           CHECK(outcome.what.starts_with(textOr(r, "expect", "?")));
           CHECK(outcome.decision.errors.find(textOr(r, "error", "")) != std::string::npos);
           if (r.find("error") == nullptr) CHECK(outcome.decision.errors.empty());
+          if (const auto* would = r.find("would_deny")) CHECK(outcome.decision.would_deny == would->text);
+          if (const auto* said = r.find("public_reason")) CHECK(outcome.decision.public_reason == said->text);
+          if (const auto* set = r.find("set")) {
+            REQUIRE(outcome.decision.obligations != nullptr);
+            CHECK(outcome.decision.obligations->set_headers.size() == set->fields.size());
+            for (const auto& [name, value] : outcome.decision.obligations->set_headers)
+              CHECK(set->find(name)->text == value);
+            CHECK(outcome.decision.obligations->remove_headers.size() == r.find("remove")->items.size());
+          }
           if (const auto* reason = r.find("reason")) CHECK(outcome.decision.reason == reason->text);
           CHECK(outcome.micros < 400'000);
         }
