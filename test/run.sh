@@ -46,6 +46,17 @@ unit() { # PRESET
   fi
 }
 
+properties() { # the property tests at full length, on the optimised build
+  echo "== properties: a million requests for the rule index, 100,000 for the exact memory, 20,000 mutations for each parser"
+  if YETT_TEST_PROPERTY=1000000 YETT_TEST_FUZZ=20000 build/release/test/yett_unit --use-colour no "rule index*,combining*,exact memory*,fuzz*" >"$out" 2>&1; then
+    passed=$((passed + $(sed -n 's/.* in \([0-9]*\) test cases*).*/\1/p' "$out" | tail -1)))
+    grep -E 'decisions, ' "$out" || true
+  else
+    grep -v '^\.*$' "$out" | tail -60
+    failed=$((failed + 1))
+  fi
+}
+
 scenarios() { # PRESET SLOWNESS MODULE...
   local preset=$1 slow=$2
   shift 2
@@ -71,15 +82,18 @@ echo "== architecture"
 if python3 test/check_arrows.py && python3 test/check_schema.py; then passed=$((passed + 2)); else failed=$((failed + 1)); fi
 
 export ASAN_OPTIONS=detect_leaks=1:abort_on_error=0 UBSAN_OPTIONS=print_stacktrace=1 TSAN_OPTIONS=halt_on_error=0:second_deadlock_stack=1
-build release yett
-scenarios release 1 test_identity test_proxy test_life test_cli test_hostile test_examples
+build release
+properties
+scenarios release 1 test_identity test_proxy test_life test_cli test_hostile test_policy test_examples
+echo "== what decisions cost (figures; no test fails for them)"
+build/release/test/yett_bench
 build dev
 unit dev
 if ! $quick; then
-  YETT_TEST_BODY=$((64 << 20)) YETT_TEST_CONNECTIONS=500 scenarios dev 4 test_identity test_proxy test_life test_cli test_hostile
+  YETT_TEST_BODY=$((64 << 20)) YETT_TEST_CONNECTIONS=500 scenarios dev 4 test_identity test_proxy test_life test_cli test_hostile test_policy
   build tsan
   unit tsan
-  YETT_TEST_BODY=$((32 << 20)) YETT_TEST_CONNECTIONS=300 scenarios tsan 5 test_proxy test_life test_hostile
+  YETT_TEST_BODY=$((32 << 20)) YETT_TEST_CONNECTIONS=300 scenarios tsan 5 test_proxy test_life test_hostile test_policy
 fi
 if $interop; then
   echo "== interop: no peers from other registries are used yet"

@@ -12,10 +12,15 @@
 
 namespace yett::engine {
 
+/// What loading a policy directory may cost.
+inline constexpr policy::Budget kLoadBudget{200'000'000, uint64_t{512} << 20};
+
 class LuaRuleSet final : public policy::RuleSet {
  public:
   /// Loads all policies of the source. On failure returns null and says every problem, with file:line.
-  static std::shared_ptr<const LuaRuleSet> load(PolicySource source, std::vector<std::string>& problems);
+  /// `budget`: of loading; evaluators have the same.
+  static std::shared_ptr<const LuaRuleSet> load(PolicySource source, std::vector<std::string>& problems,
+                                                policy::Budget budget = kLoadBudget);
 
   const std::string& digest() const override { return source_.digest; }
   std::vector<policy::RuleInfo> rules() const override { return book_->infos(); }
@@ -27,8 +32,9 @@ class LuaRuleSet final : public policy::RuleSet {
   const RuleBook& book() const { return *book_; }
 
  private:
-  explicit LuaRuleSet(PolicySource source) : source_(std::move(source)) {}
+  LuaRuleSet(PolicySource source, policy::Budget budget) : source_(std::move(source)), load_budget_(budget) {}
   PolicySource source_;
+  policy::Budget load_budget_;
   std::set<std::string> code_files_;  // those that hold conditions: all that an evaluator needs
   std::unique_ptr<const RuleBook> book_;
 };

@@ -18,7 +18,7 @@ class LuaEvaluator final : public RuleEvaluator {
  public:
   LuaEvaluator(const RuleBook& book, const policy::EvaluatorOptions& options);
   /// Loads the files that hold conditions. REQUIRES: called once, before anything else.
-  Status load(const PolicySource& source, const std::set<std::string>& files);
+  Status load(const PolicySource& source, const std::set<std::string>& files, const policy::Budget& budget);
 
   /// Calls back for every line of policy code that runs from now on: coverage.
   void watchLines(LuaState::LineSink sink) { state_->watchLines(std::move(sink)); }

@@ -18,7 +18,6 @@ namespace {
 const char kLoader = 0;     // registry key: the loader at work
 const char kBase = 0;       // registry key: the sandbox's names
 const char kLibraries = 0;  // registry key: what `require` has loaded
-constexpr policy::Budget kLoadBudget{200'000'000, uint64_t{512} << 20};
 constexpr ptrdiff_t kMostValues = 1'000'000;
 constexpr size_t kMostProblems = 100;
 constexpr const char* kRuleType = "yett.rule";
@@ -225,6 +224,7 @@ void LuaLoader::pushEnvironment(lua_State* L) {
 }
 
 void LuaLoader::loadFile(const std::string& name) {
+  if (spent_) return;  // said once, where it went
   const std::string& text = source_.files.at(name);
   file_ = name;
   auto ran = state_.run([&](lua_State* L) {
@@ -235,6 +235,7 @@ void LuaLoader::loadFile(const std::string& name) {
   });
   if (ran) return;
   const std::string& what = ran.error().message;
+  if (state_.overBudget()) spent_ = true;
   problems_.push_back(what.starts_with(name + ":") ? what : name + ": " + what);
 }
 
@@ -246,8 +247,8 @@ void LuaLoader::checkPolicies() {
   if (std::find(in_policy_.begin(), in_policy_.end(), false) == in_policy_.end()) checkNames(rules_, problems_);
 }
 
-void LuaLoader::load(const std::set<std::string>* only) {
-  state_.begin(kLoadBudget, LuaState::Purpose::kLoad);
+void LuaLoader::load(const std::set<std::string>* only, const policy::Budget& budget) {
+  state_.begin(budget, LuaState::Purpose::kLoad);
   auto prepared = state_.run([&](lua_State* L) {
     lua_pushlightuserdata(L, this);
     lua_rawsetp(L, LUA_REGISTRYINDEX, &kLoader);
@@ -268,7 +269,7 @@ void LuaLoader::load(const std::set<std::string>* only) {
     openValues(L);
     lua_rawsetp(L, LUA_REGISTRYINDEX, &kBase);
   });
-  if (!prepared) problems_.push_back(prepared.error().message);
+  if (!prepared) problems_.push_back(source_.directory + ": " + prepared.error().message);
   for (const auto& [name, text] : source_.files) {
     if (PolicySource::isPolicyFile(name) && (only == nullptr || only->contains(name))) loadFile(name);
   }
@@ -282,7 +283,8 @@ void LuaLoader::load(const std::set<std::string>* only) {
       lua_rawgeti(L, LUA_REGISTRYINDEX, conditions_[static_cast<size_t>(rule.condition)]);
       freezer.value("a condition", false);
     });
-    if (!frozen) problem(rule, frozen.error().message);
+    if (!frozen && !spent_) problem(rule, frozen.error().message);
+    spent_ = spent_ || state_.overBudget();
   }
   auto sealed = state_.run([](lua_State* L) {
     sealGlobals(L);
@@ -290,7 +292,9 @@ void LuaLoader::load(const std::set<std::string>* only) {
     lua_pushnil(L);
     lua_rawsetp(L, LUA_REGISTRYINDEX, &kLoader);
   });
-  if (!sealed) problems_.push_back(sealed.error().message);
+  // A budget that is gone has been reported where it went.
+  if (!sealed && (problems_.empty() || (!spent_ && !state_.overBudget())))
+    problems_.push_back(source_.directory + ": a global: " + sealed.error().message);
 }
 
 }  // namespace yett::engine

@@ -18,7 +18,7 @@ class LuaLoader {
   LuaLoader(const PolicySource& source, LuaState& state) : source_(source), state_(state) {}
   /// REQUIRES: called once.
   /// `only`: nothing but these files, for an evaluator; null for all.
-  void load(const std::set<std::string>* only);
+  void load(const std::set<std::string>* only, const policy::Budget& budget);
 
   std::vector<Rule>& rules() { return rules_; }
   /// Registry references of the `when` functions; Rule::condition is an index into it.
@@ -55,6 +55,7 @@ class LuaLoader {
   std::string file_;  // that is being loaded
   int policies_ = 0;
   bool loading_library_ = false;
+  bool spent_ = false;  // the budget of loading is gone
 };
 
 }  // namespace yett::engine

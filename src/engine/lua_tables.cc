@@ -115,9 +115,11 @@ int concat(lua_State* L) {
 int unpack(lua_State* L) {
   const lua_Integer first = luaL_optinteger(L, 2, 1);
   const lua_Integer last = lua_isnoneornil(L, 3) ? luaL_len(L, 1) : luaL_checkinteger(L, 3);
-  if (last >= first && (last - first >= kMostUnpacked || last - first < 0))
+  const uint64_t more =
+      static_cast<uint64_t>(last) - static_cast<uint64_t>(first);  // of a range that may span everything
+  if (last >= first && more >= static_cast<uint64_t>(kMostUnpacked))
     luaL_error(L, "table.unpack: more than %d values", static_cast<int>(kMostUnpacked));
-  LuaState::of(L).charge(1 + static_cast<uint64_t>(last >= first ? last - first : 0));
+  LuaState::of(L).charge(1 + (last >= first ? more : 0));
   lua_pushvalue(L, lua_upvalueindex(1));
   lua_insert(L, 1);
   lua_call(L, lua_gettop(L) - 1, LUA_MULTRET);

@@ -16,7 +16,6 @@ namespace {
 
 const char kCollector = 0;  // registry key: where the tests go
 constexpr const char* kExpectType = "yett.expect";
-constexpr policy::Budget kTestBudget{200'000'000, uint64_t{1} << 30};
 
 struct Collector {
   const PolicySource& source;
@@ -170,11 +169,12 @@ std::string Expectation::text() const {
   return rule.empty() ? out : out + " \"" + rule + "\"";
 }
 
-std::vector<PolicyTest> loadTests(const PolicySource& source, std::vector<std::string>& problems) {
+std::vector<PolicyTest> loadTests(const PolicySource& source, std::vector<std::string>& problems,
+                                  policy::Budget budget) {
   std::vector<PolicyTest> tests;
   LuaState state;
   Collector collector{source, tests, problems};
-  state.begin(kTestBudget, LuaState::Purpose::kLoad);
+  state.begin(budget, LuaState::Purpose::kLoad);
   (void)state.run([&](lua_State* L) { open(L, collector); });
   for (const auto& [name, text] : source.files) {
     if (!name.ends_with("_test.lua")) continue;

@@ -7,6 +7,7 @@
 
 #include "base/json.h"
 #include "engine/policy_source.h"
+#include "policy/rule_engine.h"
 
 namespace yett::engine {
 
@@ -29,6 +30,7 @@ struct PolicyTest {
 };
 
 /// All tests of the source, in the order of files and lines. Every mistake is noted: "file:line: ...".
-std::vector<PolicyTest> loadTests(const PolicySource& source, std::vector<std::string>& problems);
+std::vector<PolicyTest> loadTests(const PolicySource& source, std::vector<std::string>& problems,
+                                  policy::Budget budget = {200'000'000, uint64_t{1} << 30});
 
 }  // namespace yett::engine

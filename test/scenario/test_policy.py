@@ -1,0 +1,265 @@
+"""Policy through the whole program: bodies, headers it sets, a memory that outlives the process, plugins, the tools."""
+import json
+import os
+import pathlib
+import shutil
+import sqlite3
+import tempfile
+import time
+import unittest
+
+from harness import BINARY, ROOT, SLOW, Service, Yett, read_head, wait_for
+from test_cli import yett
+
+BODY_RULES = """
+policy "p" {
+  allow "small" {
+    principal = authenticated, method = "POST", path = "/orders/{id}",
+    when = function(r) return r.body.json.amount < 100, "too much" end,
+    set_header = { ["x-role"] = "buyer" }, remove_header = "x-debug",
+  },
+  allow "rest" { principal = authenticated, method = "GET" },
+}
+"""
+
+
+def answer_with_request(connection):
+    """Answers with the request as it came: head, a line, body."""
+    while True:
+        got = read_head(connection)
+        if got is None:
+            return
+        head, rest = got
+        lower = head.lower()
+        if "transfer-encoding: chunked" in lower:
+            while not rest.endswith(b"0\r\n\r\n"):
+                rest += connection.recv(65536)
+        else:
+            length = next((int(line.split(":")[1]) for line in lower.split("\r\n") if line.startswith("content-length:")), 0)
+            while len(rest) < length:
+                rest += connection.recv(65536)
+        body = head.encode() + b"--\n" + rest
+        connection.sendall(b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n" % len(body) + body)
+
+
+class Policy(unittest.TestCase):
+    def test_policy_sees_the_body_and_the_service_gets_it_whole(self):
+        with Service(answer_with_request) as service:
+            y = Yett(service.address, rules=BODY_RULES)
+            y.listener["routes"][0]["buffer_body"] = "4KiB"
+            y.write_config()
+            with y:
+                for extra in ([], ["-H", "Transfer-Encoding: chunked"], ["-H", "Expect: 100-continue"]):
+                    out = y.curl("/orders/1", "-X", "POST", "-d", '{"amount": 5}', *extra).stdout.decode()
+                    self.assertIn('{"amount": 5}', out)
+                    self.assertNotIn("expect", out.lower())
+                for body, status in (('{"amount": 500}', 403), ('{"amount": 5, "amount": 500}', 403), ("{", 403), ("", 403), ("x" * 5000, 413)):
+                    self.assertEqual(y.get("/orders/1", method="POST", body=body)[0], status, body[:40])
+                self.assertEqual(y.get("/orders/1")[0], 200)
+                reasons = [d["reason"] for d in y.query("--effect", "deny")]
+                self.assertIn("too much", reasons)
+                record = json.dumps(y.query())
+                self.assertNotIn("amount\\\": 5", record)  # bodies are never written down
+                self.assertIn('"body.json": {"bytes"', record.replace('\\"', '"'))
+
+    def test_a_slow_or_broken_body_asks_nobody(self):
+        with Service(answer_with_request) as service:
+            y = Yett(service.address, rules=BODY_RULES).plaintext()
+            y.write_rules('policy "p" { allow "all" { principal = anyone } }')
+            y.listener["routes"][0]["buffer_body"] = "4KiB"
+            y.listener["timeouts"] = {"body": "300ms"}
+            y.write_config()
+            with y:
+                with y.raw() as s:  # half a body, then nothing
+                    s.sendall(b"POST /a HTTP/1.1\r\nhost: a\r\ncontent-length: 10\r\n\r\n12345")
+                    self.assertIn(b" 408 ", s.recv(4096))
+                with y.raw() as s:  # half a body, then gone
+                    s.sendall(b"POST /b HTTP/1.1\r\nhost: a\r\ncontent-length: 10\r\n\r\n12345")
+                with y.raw() as s:  # a broken chunk
+                    s.sendall(b"POST /c HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n5\r\n12345\r\nzz\r\n")
+                    self.assertIn(b" 400 ", s.recv(4096))
+                with y.raw() as s:  # too large, said in advance, is not even asked for
+                    s.sendall(b"POST /d HTTP/1.1\r\nhost: a\r\ncontent-length: 99999\r\nexpect: 100-continue\r\n\r\n")
+                    self.assertTrue(s.recv(4096).startswith(b"HTTP/1.1 413 "))
+                with y.raw() as s:  # two on one connection, the first with a body
+                    s.sendall(b"POST /e HTTP/1.1\r\nhost: a\r\ncontent-length: 3\r\n\r\nabcGET /f HTTP/1.1\r\nhost: a\r\n\r\n")
+                    seen = b""
+                    while b"GET /f" not in seen:
+                        piece = s.recv(4096)
+                        self.assertTrue(piece, seen)
+                        seen += piece
+                    self.assertIn(b"abc", seen)
+                self.assertEqual({d["path"] for d in y.query()}, {"/e", "/f"})
+
+    def test_a_header_that_policy_sets_is_nobody_elses(self):
+        with Service(answer_with_request) as service:
+            y = Yett(service.address, rules=BODY_RULES)
+            y.listener["routes"][0]["buffer_body"] = "4KiB"
+            y.write_config()
+            with y:
+                sent = ["-H", "x-role: admin", "-H", "X_Role: admin", "-H", "x.role: admin", "-H", "x-debug: 1", "-H", "x_debug: 1", "-H", "x-other: kept"]
+                out = y.curl("/orders/1", "-X", "POST", "-d", '{"amount": 5}', *sent).stdout.decode().lower()
+                self.assertEqual(out.count("admin"), 0, out)
+                self.assertEqual(out.count("x-role: buyer"), 1)
+                self.assertNotIn("debug", out)
+                self.assertIn("x-other: kept", out)
+                out = y.curl("/orders/1", *sent).stdout.decode().lower()  # another rule allows: the name is still taken off
+                self.assertNotIn("role", out)
+                self.assertIn("x-debug: 1", out)
+
+    def test_a_restart_is_warm_and_a_forged_row_is_none(self):
+        rules = 'policy "p" { allow "a" { principal = authenticated, when = function(r) return r.path == "/open" end } }'
+        with Service(answer_with_request) as service:
+            y = Yett(service.address, rules=rules, workers=1)
+            y.config["cache"] = {"database": "cache.db", "key_file": "certs/cache.key"}
+            y.write_config()
+            y.start()
+            self.assertEqual([y.get("/open")[0], y.get("/shut")[0], y.get("/open")[0]], [200, 403, 200])
+            self.assertIn('yett_remembered_hits_total{policy="p"} 1', y.admin("/metrics")[1])
+            y.stop()
+            with sqlite3.connect(y.dir / "cache.db") as db:
+                self.assertEqual(db.execute("SELECT count(*) FROM remembered").fetchone()[0], 2)
+            y.start()
+            self.assertEqual([y.get("/open")[0], y.get("/shut")[0]], [200, 403])
+            self.assertEqual([d["cached"] for d in y.query()][-2:], [True, True])
+            y.stop()
+            with sqlite3.connect(y.dir / "cache.db") as db:  # what allowed /open shall allow /shut
+                db.execute("UPDATE remembered SET (value, proof) = (SELECT value, proof FROM remembered WHERE instr(key, CAST('/open' AS BLOB)) > 0)")
+            y.start()
+            self.assertEqual([y.get("/open")[0], y.get("/shut")[0]], [200, 403])
+            self.assertIn("yett_remembered_rows_refused_total 1", y.admin("/metrics")[1])
+            y.stop()
+            y.write_rules(rules.replace("/open", "/shut"))
+            y.start()  # another policy: nothing of the old one counts
+            self.assertEqual([y.get("/open")[0], y.get("/shut")[0]], [403, 200])
+            y.stop()
+            shutil.rmtree(y.dir)
+
+    def test_a_remembered_allow_ends_with_the_policy_that_gave_it(self):
+        with Service(answer_with_request) as service:
+            y = Yett(service.address, rules='policy "p" { allow "a" { principal = authenticated, when = function(r) return r.path ~= "" end } }')
+            with y:
+                for _ in range(20):
+                    self.assertEqual(y.get("/x")[0], 200)
+                y.write_rules('policy "p" { allow "a" { principal = authenticated, when = function(r) return r.path == "" end } }')
+                wait_for("the new policy", lambda: y.get("/x")[0] == 403)
+                for _ in range(20):
+                    self.assertEqual(y.get("/x")[0], 403)
+
+    def test_a_plugin_decides_and_reloads_with_its_settings(self):
+        plugin = pathlib.Path(BINARY).parent / "plugins/cidr_list.so"
+        with Service(answer_with_request) as service:
+            y = Yett(service.address, rules='policy "p" { allow "a" { principal = authenticated } }')
+            shutil.copy(plugin, y.dir / "list.so")
+            y.replace("blocked.txt", "203.0.113.0/24\n")
+            y.config["policy"]["engines"].append({"name": "list", "type": "plugin", "role": "veto", "path": "list.so", "settings": "blocked.txt"})
+            y.write_config()
+            with y:
+                self.assertEqual(y.get("/")[0], 200)
+                y.replace("blocked.txt", "127.0.0.0/8  the whole machine\n")
+                wait_for("the new list", lambda: y.get("/")[0] == 403)
+                self.assertEqual(y.query()[-1]["reason"], "the whole machine")
+                y.replace("blocked.txt", "nonsense\n")
+                wait_for("the refusal", lambda: "line 1: `nonsense` is no address range" in y.log())
+                self.assertEqual(y.get("/")[0], 403)
+                whole = (y.dir / "list.so").read_bytes()
+                (y.dir / "cut.so").write_bytes(whole[:5000])
+                y.config["policy"]["engines"][1].update({"path": "cut.so", "settings": "blocked.txt"})
+                y.replace("cut.json", json.dumps(y.config))
+                code, _, err = yett("check", "-c", str(y.dir / "cut.json"))
+                self.assertEqual(code, 2)
+                self.assertIn("is no whole shared object", err)
+
+
+class Tools(unittest.TestCase):
+    def setUp(self):
+        self.dir = pathlib.Path(tempfile.mkdtemp(prefix="yett-policy-"))
+        self.addCleanup(shutil.rmtree, self.dir)
+
+    def write(self, name, text):
+        path = self.dir / name
+        path.write_text(text)
+        path.chmod(0o600)
+
+    def test_the_library_of_rules_passes_its_tests_and_every_rule_decides_one(self):
+        code, out, err = yett("test", str(ROOT / "rules"), "--least-coverage", "100")
+        self.assertEqual(code, 0, out + err)
+        self.assertIn("0 failed", out)
+
+    def test_a_thousand_tests_take_less_than_a_second(self):
+        self.write("p.lua", 'policy "p" { allow "a" { principal = authenticated, path = "/orders/{id}", when = function(r) return r.params.id ~= "0" and has(r.header, "x-a") end } }')
+        self.write("p_test.lua", 'for i = 1, 1000 do test("order " .. i .. " is read") { principal = "spiffe://example.org/a", http = "GET /orders/" .. i .. " HTTP/1.1\\r\\nHost: h\\r\\nX-A: 1\\r\\n\\r\\n", expect = allowed "a" } end')
+        began = time.monotonic()
+        code, out, _ = yett("test", str(self.dir))
+        took = time.monotonic() - began
+        self.assertEqual(code, 0)
+        self.assertIn("1000 passed, 0 failed", out)
+        print(f"  1000 tests of a policy in {took * 1000:.0f} ms")
+        self.assertLess(took, 1 * SLOW)
+
+    def test_failures_are_told_in_every_format(self):
+        self.write("p.lua", 'policy "p" {\n  allow "a" { principal = authenticated, when = function(r)\n    if r.method == "GET" then return true end\n    return false, "GET <only>"\n  end },\n  deny "never" { path = "/never" },\n}')
+        self.write("p_test.lua", 'test "reads" { principal = "spiffe://example.org/a", request = { path = "/" }, expect = allowed }\ntest "writes" { principal = "spiffe://example.org/a", request = { method = "POST" }, expect = allowed "a" }\ntest "two hosts" { http = "GET / HTTP/1.1\\r\\nHost: a\\r\\nHost: b\\r\\n\\r\\n", expect = rejected }')
+        code, out, _ = yett("test", str(self.dir), "--coverage")
+        self.assertEqual(code, 1)
+        self.assertIn('p_test.lua:2: expected allowed "a", denied.by_default: GET <only>', out)
+        self.assertIn("never decided: p.lua:6: p/never", out)
+        code, out, _ = yett("test", str(self.dir), "--format", "json", "--coverage")
+        report = json.loads(out)
+        self.assertEqual((code, report["passed"], report["failed"], report["coverage"]["percent"]), (1, 2, 1, 50))
+        code, out, _ = yett("test", str(self.dir), "--format", "junit")
+        self.assertIn("GET &lt;only&gt;", out)
+        import xml.etree.ElementTree as tree
+        self.assertEqual(tree.fromstring(out).find("testsuite").get("failures"), "1")
+
+    def test_mistakes_in_tests_are_problems_not_passes(self):
+        self.write("p.lua", 'policy "p" { deny "d" {} }')
+        for text, problem in (
+            ('test "x" { request = {}, expect = "denied" }', "`expect` must be"),
+            ('test "x" { request = { path = "/" } }', "`expect` is missing"),
+            ('test "x" { request = { path = "/" }, http = "GET", expect = denied }', "either `http` or `request`"),
+            ('test "x" { request = { path = "/" }, expct = denied }', "did you mean `expect`?"),
+            ("test {", "p_test.lua:1:"),
+            ('test "x" { request = { path = "/" }, expect = denied }\ntest "x" { request = { path = "/" }, expect = denied }', "is there twice"),
+            ("while true do end", "used up"),
+        ):
+            self.write("p_test.lua", text)
+            code, _, err = yett("test", str(self.dir))
+            self.assertEqual(code, 2, text)
+            self.assertIn(problem, err, text)
+        self.write("p_test.lua", 'test "x" { request = { path = "/", principal = 5 }, expect = denied }\ntest "y" { http = "GET / HTTP/1.1\\r\\nHost: a\\r\\n\\r\\n", source = "nowhere", expect = denied }')
+        code, out, _ = yett("test", str(self.dir))
+        self.assertEqual(code, 1)
+        self.assertIn("not a request: `principal` is a number", out)
+        self.assertIn("not a request: `nowhere` is not an IP address", out)
+
+    def test_eval_explains(self):
+        self.write("p.lua", 'policy "p" {\n  deny "closed" { path = "/closed/**" },\n  allow "a" { principal = "spiffe://example.org/**", when = function(r)\n    local region = r.header["x-region"]\n    return region == "eu", "not in eu"\n  end },\n}')
+        self.write("request.json", '{"path": "/a?x=1", "principal": "spiffe://example.org/me", "headers": {"x-region": "us"}}')
+        self.write("request.http", "GET /a HTTP/1.1\r\nhost: h\r\nx-region: eu\r\n\r\n")
+        code, out, _ = yett("eval", str(self.dir), "--request", str(self.dir / "request.json"), "--explain")
+        self.assertEqual(code, 1)
+        for part in ("deny p/closed (p.lua:2): `path` does not match", "read header.x-region = us", 'returned false, "not in eu" at p.lua:5', "DENY by default (not in eu)"):
+            self.assertIn(part, out)
+        code, out, _ = yett("eval", str(self.dir), "--http", str(self.dir / "request.http"), "--principal", "spiffe://example.org/me", "--format", "json", "--explain")
+        self.assertEqual(code, 0)
+        answer = json.loads(out)
+        self.assertEqual((answer["effect"], answer["rule"], len(answer["explain"])), ("allow", "a", 2))
+        for args in ((), ("--request", "nowhere.json"), ("--http", str(self.dir / "request.json")), ("--request", str(self.dir / "request.http"))):
+            self.assertEqual(yett("eval", str(self.dir), *args)[0], 2, args)
+
+    def test_a_set_that_cannot_be_read_whole_is_refused(self):
+        self.write("p.lua", 'policy "p" { allow "a" { principal = authenticated } }')
+        os.symlink("nowhere.lua", self.dir / "deny.lua")
+        code, _, err = yett("check", str(self.dir))
+        self.assertEqual(code, 2)
+        self.assertIn("deny.lua: cannot be read", err)
+        (self.dir / "deny.lua").unlink()
+        os.mkfifo(self.dir / "deny.lua")
+        self.assertEqual(yett("check", str(self.dir))[0], 2)
+        (self.dir / "deny.lua").unlink()
+        self.assertEqual(yett("check", str(self.dir))[0], 0)
+
+
+if __name__ == "__main__":
+    unittest.main()
