@@ -213,6 +213,7 @@ std::string RuleText::json() const {
       table += (table.empty() ? "" : ", ") + ("\"" + field.substr(colon + 1) + "\": ") + list(values);
     }
   }
+  if (audit_only) out += ", \"audit_only\": true";
   for (const auto& [field, table] : tables) out += ", \"" + field + "\": {" + table + "}";
   return out + "}";
 }

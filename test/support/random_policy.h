@@ -18,6 +18,7 @@ struct RuleText {
   std::string policy;
   std::string name;
   bool allow = false;
+  bool audit_only = false;
   std::map<std::string, std::vector<std::string>> fields;
 
   /// As an entry of a JSON rule file.

@@ -1,0 +1,1 @@
+pcall(require, 'lib.none') policy 'p' { deny 'd' {} }

@@ -1,0 +1,1 @@
+policy 'p' { deny 'a\0b' {}, deny 'a\0c' {} }

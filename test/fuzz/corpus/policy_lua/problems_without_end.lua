@@ -1,0 +1,1 @@
+while true do pcall(deny('x'), { path = '/' }) end

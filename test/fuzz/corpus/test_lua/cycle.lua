@@ -1,0 +1,1 @@
+local t = {} t.t = t test 'x' { request = t, expect = denied }

@@ -1,0 +1,1 @@
+test 'x' { request = { headers = { a = { 'x', 'y' } } }, expect = denied }
