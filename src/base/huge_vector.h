@@ -1,4 +1,5 @@
-// A vector whose memory, once it is large, asks for huge pages: tables that are probed at random miss the TLB otherwise.
+// A vector whose memory begins at a cache line and, once it is large, asks for huge pages: tables that are probed at
+// random miss the TLB otherwise.
 #pragma once
 
 #include <sys/mman.h>
@@ -14,13 +15,14 @@ template <typename T>
 struct HugeAllocator {
   using value_type = T;
   static constexpr size_t kPage = 2 << 20;
+  static constexpr std::align_val_t kLine{64};
   HugeAllocator() = default;
   template <typename U>
   HugeAllocator(const HugeAllocator<U>&) {}
 
   T* allocate(size_t n) {
     const size_t size = n * sizeof(T);
-    if (size < 2 * kPage) return static_cast<T*>(::operator new(size));
+    if (size < 2 * kPage) return static_cast<T*>(::operator new(size, kLine));
     const size_t whole = (size + kPage - 1) / kPage * kPage;
     void* out = std::aligned_alloc(kPage, whole);
     if (out == nullptr) throw std::bad_alloc();
@@ -28,7 +30,7 @@ struct HugeAllocator {
     return static_cast<T*>(out);
   }
   void deallocate(T* block, size_t n) {
-    if (n * sizeof(T) < 2 * kPage) ::operator delete(block);
+    if (n * sizeof(T) < 2 * kPage) ::operator delete(block, kLine);
     else std::free(block);
   }
   bool operator==(const HugeAllocator&) const { return true; }

@@ -72,16 +72,16 @@ void RuleEvaluator::decide(policy::AttributeReader& reader, Verdict& out) {
   const Rule* permitted = nullptr;  // by a program, if nothing denies
   if (!missed_reason_.empty()) missed_reason_.clear();
   const target::SegmentPattern* path = nullptr;
-  uint32_t number = 0;
+  const RuleIndex::Record* record = nullptr;
   search_.start(book_.index(), reader);
-  while (search_.next(number, path)) {
-    const RuleIndex::Brief& brief = book_.index().brief(number);
+  while (search_.next(record, path)) {
+    const uint32_t number = record->rule;
     if (!out.reason.empty()) out.reason.clear();
     if (!out.public_reason.empty()) out.public_reason.clear();
-    if (brief.plain && permitted == nullptr) {
-      out.effect = brief.kind == Rule::Kind::kAllow ? Effect::kAllow : Effect::kDeny;
-      out.policy = brief.policy;
-      out.rule = brief.name;
+    if (record->plain && permitted == nullptr) {
+      out.effect = record->kind == Rule::Kind::kAllow ? Effect::kAllow : Effect::kDeny;
+      out.policy = record->policy;
+      out.rule = record->name;
       return;
     }
     const Rule& rule = book_.rules()[number];
@@ -129,9 +129,10 @@ void RuleEvaluator::audit(policy::AttributeReader& reader, Verdict& out) {
   if (book_.auditIndex() == nullptr) return;
   begin();  // a budget of its own
   const target::SegmentPattern* path = nullptr;
-  uint32_t number = 0;
+  const RuleIndex::Record* record = nullptr;
   search_.start(*book_.auditIndex(), reader);
-  while (search_.next(number, path)) {
+  while (search_.next(record, path)) {
+    const uint32_t number = record->rule;
     const auto whole = static_cast<uint32_t>(book_.deciding()) + number;
     const Rule& rule = book_.rules()[whole];
     Answer answer = Answer::kYes;

@@ -41,6 +41,7 @@ std::string_view suffixOf(std::string_view host, size_t dots) {
 }
 
 constexpr uint64_t kSeed = 0x8ebc6af09c88c6e3;
+constexpr size_t kRecordSize = 48;  // what is used of a Record; literals begin in its cache line
 
 uint64_t add(uint64_t hash, uint64_t part) {
   return base::mixed(hash ^ part, 0xa0761d6478bd642f) | 1;  // never 0, which means "does not fit"
@@ -80,29 +81,18 @@ class RuleIndex::Builder {
   }
 
   void finish() {
-    std::sort(found_.begin(), found_.end(), [](const auto& a, const auto& b) {
-      return std::tie(a.hash, a.shape, a.entry.rule) < std::tie(b.hash, b.shape, b.entry.rule);
-    });
-    size_t buckets = 0;
-    for (size_t i = 0; i < found_.size(); ++i) buckets += i == 0 || !same(found_[i], found_[i - 1]) ? 1 : 0;
     size_t size = 16;
-    while (size < buckets * 2) size *= 2;
+    while (size < found_.size() * 2) size *= 2;
     index_.slots_.resize(size);
-    for (size_t i = 0; i < found_.size();) {
-      size_t end = i;
-      while (end < found_.size() && same(found_[end], found_[i])) ++end;
-      const auto first = static_cast<uint32_t>(index_.entries_.size());
-      if (end > i + 1) {
-        for (size_t k = i; k < end; ++k) index_.entries_.push_back(found_[k].entry);
-      }
-      size_t at = found_[i].hash & (size - 1);
-      while (index_.slots_[at].count != 0) at = (at + 1) & (size - 1);
-      Slot& slot = index_.slots_[at];
-      slot = {found_[i].hash, found_[i].entry, static_cast<uint32_t>(end - i), static_cast<uint16_t>(found_[i].shape)};
-      if (slot.count > 1) slot.only.literals = first;
-      i = end;
+    // Rules come in their order, so appending to what a slot has keeps it.
+    std::vector<uint32_t> last(size);
+    for (const auto& [hash, record] : found_) {
+      const size_t slot = index_.slotOf(hash);
+      if (index_.slots_[slot].tag == 0) index_.slots_[slot] = {tagOf(hash), record};
+      else recordAt(last[slot]).next = record;
+      last[slot] = record;
     }
-    index_.literals_.shrink_to_fit();
+    index_.records_.shrink_to_fit();
     index_.regexes_.compile();
   }
 
@@ -115,11 +105,8 @@ class RuleIndex::Builder {
   };
   struct Found {
     uint64_t hash;
-    uint32_t shape;
-    Entry entry;
+    uint32_t record;
   };
-
-  static bool same(const Found& a, const Found& b) { return a.hash == b.hash && a.shape == b.shape; }
 
   static Choice segments(const target::SegmentPattern& pattern) {
     Choice out{{Look::Kind::kSegments, static_cast<uint8_t>(pattern.segments().size()), pattern.rest(), 0}, {}};
@@ -188,23 +175,43 @@ class RuleIndex::Builder {
     for (size_t d = 0; d < 5; ++d) shape.looks[d] = lookNumber(d, choice[d]->look);
     const uint32_t shape_number = shapeNumber(shape);
     uint64_t hash = shapeSeed(shape_number);
-    const auto at = static_cast<uint32_t>(index_.literals_.size());
+    const uint32_t record = addRecord(number, rule, shape_number);
+    {
+      Record& r = recordAt(record);
+      r.slash_counts = choice[kPath]->slash_counts && !rule.deny();
+      r.slash = choice[kPath]->slash;
+      r.whole = whole;
+    }
     for (size_t d = 0; d < 5; ++d) {
       uint64_t part = kSeed;
       for (const auto& literal : choice[d]->literals) {
         part = engine::add(part, base::hashBytes(literal, kSeed));
         const auto size = static_cast<uint16_t>(literal.size());
         const auto* bytes = reinterpret_cast<const char*>(&size);
-        index_.literals_.insert(index_.literals_.end(), bytes, bytes + sizeof size);
-        index_.literals_.insert(index_.literals_.end(), literal.begin(), literal.end());
+        index_.records_.insert(index_.records_.end(), bytes, bytes + sizeof size);
+        index_.records_.insert(index_.records_.end(), literal.begin(), literal.end());
       }
       hash = engine::add(hash, part | 1);
     }
-    const bool captures = rule.condition >= 0 && rule.wanted.paths.size() == 1;
-    found_.push_back({hash,
-                      shape_number,
-                      {number, at, choice[kPath]->slash_counts && !rule.deny(), choice[kPath]->slash, whole,
-                       !rule.wanted.paths.empty(), captures}});
+    found_.push_back({hash, record});
+  }
+
+  Record& recordAt(uint32_t record) { return *reinterpret_cast<Record*>(index_.records_.data() + record); }
+
+  static_assert(offsetof(Record, kind) + 2 <= kRecordSize);
+  // The fixed part of a record; its literals follow. None is at 0.
+  uint32_t addRecord(uint32_t number, const Rule& rule, uint32_t shape) {
+    Record record{rule.policy, rule.name, 0, number, shape, rule.kind};
+    record.plain = rule.condition < 0 && rule.reason.empty() && rule.public_reason.empty() &&
+                   rule.obligations == nullptr && rule.status == 403;
+    record.path = !rule.wanted.paths.empty();
+    record.captures = rule.condition >= 0 && rule.wanted.paths.size() == 1;
+    auto& records = index_.records_;
+    records.resize((std::max<size_t>(records.size(), 1) + alignof(Record) - 1) / alignof(Record) * alignof(Record));
+    const auto at = static_cast<uint32_t>(records.size());
+    const auto* bytes = reinterpret_cast<const char*>(&record);
+    records.insert(records.end(), bytes, bytes + kRecordSize);
+    return at;
   }
 
   static uint64_t shapeSeed(uint32_t shape) { return engine::add(kSeed, shape); }
@@ -223,39 +230,39 @@ class RuleIndex::Builder {
     return it->second;
   }
 
-  void addRegex(uint32_t number, const target::Regex& regex, const Rule&) {
+  void addRegex(uint32_t number, const target::Regex& regex, const Rule& rule) {
     const auto [it, fresh] = regex_places_.try_emplace(regex.text(), 0);
+    if (!fresh && recordAt(regex_last_[it->second]).rule == number) return;
+    const uint32_t record = addRecord(number, rule, 0);
+    recordAt(record).whole = true;
     if (fresh) {
       it->second = index_.regexes_.add(regex);
-      index_.regex_entries_.emplace_back();
+      index_.regex_records_.push_back(record);
+      regex_last_.push_back(record);
+    } else {
+      recordAt(regex_last_[it->second]).next = record;
+      regex_last_[it->second] = record;
     }
-    auto& list = index_.regex_entries_[it->second];
-    if (list.empty() || list.back().rule != number) list.push_back({number, 0, false, false, true, true, false});
   }
 
   RuleIndex& index_;
   std::vector<Found> found_;
   std::map<Shape, uint32_t> shape_numbers_;
   std::map<std::string, size_t> regex_places_;
+  std::vector<uint32_t> regex_last_;  // by place
 };
 
 RuleIndex::RuleIndex(std::span<const Rule> rules) : rules_(rules) {
-  briefs_.reserve(rules.size());
-  for (const auto& rule : rules) {
-    const bool plain = rule.condition < 0 && rule.reason.empty() && rule.public_reason.empty() &&
-                       rule.obligations == nullptr && rule.status == 403;
-    briefs_.push_back({rule.policy, rule.name, plain, rule.kind});
-  }
   Builder builder(*this);
   for (uint32_t i = 0; i < rules.size(); ++i) builder.add(i);
   builder.finish();
 }
 
-const RuleIndex::Slot* RuleIndex::find(uint64_t hash, uint32_t shape) const {
-  for (size_t at = hash & (slots_.size() - 1);; at = (at + 1) & (slots_.size() - 1)) {
-    if (slots_[at].count == 0) return nullptr;
-    if (slots_[at].hash == hash && slots_[at].shape == shape) return &slots_[at];
-  }
+size_t RuleIndex::slotOf(uint64_t hash) const {
+  const uint32_t tag = tagOf(hash);
+  size_t at = hash & (slots_.size() - 1);
+  while (slots_[at].tag != 0 && slots_[at].tag != tag) at = (at + 1) & (slots_.size() - 1);
+  return at;
 }
 
 uint64_t RuleIndex::hashOf(Dimension dimension, const Look& look, const Search& search) const {
@@ -331,34 +338,30 @@ void RuleIndex::Search::start(const RuleIndex& index, policy::AttributeReader& r
       hash = add(hash, part);
     }
     if (!fits) continue;
-    index.prefetch(hash);
+    __builtin_prefetch(&index.slots_[hash & (index.slots_.size() - 1)]);
     probes_.emplace_back(hash, i);
   }
   for (const auto& [hash, shape] : probes_) {
-    const Slot* slot = index.find(hash, shape);
-    if (slot == nullptr) continue;
-    Span span{slot->only, nullptr, nullptr, shape};
-    if (slot->count > 1) {
-      const Entry* first = index.entries_.data() + slot->first();
-      span = {*first, first + 1, first + slot->count, shape};
-    }
-    __builtin_prefetch(index.literals_.data() + span.now.literals);
-    __builtin_prefetch(&index.briefs_[span.now.rule]);
-    spans_.push_back(span);
+    const Slot& slot = index.slots_[index.slotOf(hash)];
+    if (slot.tag == 0) continue;
+    const Record* record = index.at(slot.record);
+    __builtin_prefetch(record);
+    __builtin_prefetch(record + 1);
+    spans_.push_back({record, shape});
   }
   if (index.regexes_.size() == 0) return;
   for (auto path = r.path;; path.remove_suffix(1)) {
     index.regexes_.match(path, expressions_);
     for (const int place : expressions_) {
-      const auto& list = index.regex_entries_[static_cast<size_t>(place)];
-      spans_.push_back({list[0], list.data() + 1, list.data() + list.size(), 0});
+      spans_.push_back({index.at(index.regex_records_[static_cast<size_t>(place)]), 0});
     }
     if (path.size() < 2 || path.size() != r.path.size() || !slash_) break;  // a deny ignores a trailing slash
   }
 }
 
-bool RuleIndex::Search::verify(const Entry& entry, uint32_t shape) const {
-  const char* at = index_->literals_.data() + entry.literals;
+bool RuleIndex::Search::verify(const Record& record, uint32_t shape) const {
+  if (record.shape != shape) return false;
+  const char* at = reinterpret_cast<const char*>(&record) + kRecordSize;
   const policy::CheckRequest& r = reader_->request();
   for (size_t d = 0; d < 5; ++d) {
     const Look& look = index_->looks_[d][index_->shapes_[shape].looks[d]];
@@ -382,19 +385,21 @@ bool RuleIndex::Search::verify(const Entry& entry, uint32_t shape) const {
         break;
     }
   }
-  if (!r.path.starts_with('/') && index_->briefs_[entry.rule].kind == Rule::Kind::kAllow && entry.path) return false;
-  return !entry.slash_counts || entry.slash == slash_;
+  if (!r.path.starts_with('/') && record.kind == Rule::Kind::kAllow && record.path) return false;
+  return !record.slash_counts || record.slash == slash_;
 }
 
 // The span whose next rule comes first; with many of them a heap, which is kept from call to call.
 RuleIndex::Search::Span* RuleIndex::Search::least() {
   constexpr size_t kFew = 8;
-  const auto later = [](const Span& a, const Span& b) { return a.now.rule > b.now.rule; };
+  const auto later = [](const Span& a, const Span& b) { return a.now->rule > b.now->rule; };
   if (moved_) {
     moved_ = false;
     if (heaped_) std::pop_heap(spans_.begin(), spans_.end(), later);
     else std::swap(*least_, spans_.back());
-    if (!spans_.back().advance()) spans_.pop_back();
+    Span& last = spans_.back();
+    last.now = index_->at(last.now->next);
+    if (last.now == nullptr) spans_.pop_back();
     else if (heaped_) std::push_heap(spans_.begin(), spans_.end(), later);
   } else if (spans_.size() > kFew) {
     std::make_heap(spans_.begin(), spans_.end(), later);
@@ -406,21 +411,21 @@ RuleIndex::Search::Span* RuleIndex::Search::least() {
   return least_;
 }
 
-bool RuleIndex::Search::next(uint32_t& rule, const target::SegmentPattern*& path) {
+bool RuleIndex::Search::next(const Record*& record, const target::SegmentPattern*& path) {
   for (;;) {
     const Span* least = this->least();
     if (least == nullptr) return false;
-    const Entry& entry = least->now;
-    if (entry.rule == last_) continue;  // found already by another of its paths, or of its callers
+    const Record& found = *least->now;
+    if (found.rule == last_) continue;  // found already by another of its paths, or of its callers
     path = nullptr;
-    if (entry.whole) {
-      if (!matches(index_->rules_[entry.rule], *reader_, path)) continue;
+    if (found.whole) {
+      if (!matches(index_->rules_[found.rule], *reader_, path)) continue;
     } else {
-      if (!verify(entry, least->shape)) continue;
-      if (entry.captures) path = &index_->rules_[entry.rule].wanted.paths[0].pattern;
+      if (!verify(found, least->shape)) continue;
+      if (found.captures) path = &index_->rules_[found.rule].wanted.paths[0].pattern;
     }
-    last_ = entry.rule;
-    rule = entry.rule;
+    last_ = found.rule;
+    record = &found;
     return true;
   }
 }

@@ -18,9 +18,16 @@ namespace yett::engine {
 
 class RuleIndex {
  public:
-  struct Entry {
+  /// One way to reach a rule, and all that evaluation needs of most rules, close together: a decision among many rules
+  /// is as fast as memory is. The literals to compare follow it.
+  struct alignas(64) Record {
+    std::string_view policy;
+    std::string_view name;
+    uint32_t next;  // record under the same key, of a later rule; 0: none
     uint32_t rule;
-    uint32_t literals;  // where they are in literals_
+    uint32_t shape;
+    Rule::Kind kind;
+    bool plain : 1;  // neither condition nor texts nor obligations: this is all
     bool slash_counts : 1;
     bool slash : 1;     // where it counts: the path must end with one
     bool whole : 1;     // the literals are not all: the rule's matchers have to be asked
@@ -37,8 +44,8 @@ class RuleIndex {
     /// Begins with a request.
     void start(const RuleIndex& index, policy::AttributeReader& reader);
     /// The next rule that matches natively, in the order of evaluation, each once; false when there are no more. `path`
-    /// is as matches() has it.
-    bool next(uint32_t& rule, const target::SegmentPattern*& path);
+    /// is as matches() has it. `record` lives as long as the index.
+    bool next(const Record*& record, const target::SegmentPattern*& path);
 
    private:
     friend class RuleIndex;
@@ -46,21 +53,13 @@ class RuleIndex {
       std::string_view text;
       uint64_t hash;
     };
-    /// What is left of the entries under one key; `now` is the first of them.
+    /// The records under one key that are left.
     struct Span {
-      Entry now;
-      const Entry* rest;
-      const Entry* end;
+      const Record* now;
       uint32_t shape;
-      /// Goes on to the next; false where there is none.
-      bool advance() {
-        if (rest == end) return false;
-        now = *rest++;
-        return true;
-      }
     };
     void split(std::string_view path, std::vector<Part>& parts) const;
-    bool verify(const Entry& entry, uint32_t shape) const;
+    bool verify(const Record& record, uint32_t shape) const;
     Span* least();
 
     const RuleIndex* index_ = nullptr;
@@ -79,15 +78,6 @@ class RuleIndex {
     std::vector<int> expressions_;
     uint32_t last_ = UINT32_MAX;
   };
-
-  /// What evaluation needs of most rules, close together: a decision among many rules is as fast as memory is.
-  struct Brief {
-    std::string_view policy;
-    std::string_view name;
-    bool plain;  ///< neither condition nor texts nor obligations: this is all
-    Rule::Kind kind;
-  };
-  const Brief& brief(uint32_t number) const { return briefs_[number]; }
 
   /// Distinct shapes: what a search costs.
   size_t shapes() const { return shapes_.size(); }
@@ -108,29 +98,28 @@ class RuleIndex {
     std::array<uint16_t, 5> looks;
     auto operator<=>(const Shape&) const = default;
   };
-  /// Half a cache line, so that a look takes one. An only entry lies in its slot; several in entries_.
-  struct alignas(32) Slot {
-    uint64_t hash = 0;
-    Entry only{};
-    uint32_t count = 0;
-    uint16_t shape = 0;
-    uint32_t first() const { return only.literals; }
+  /// Where the records under a hash begin. Two hashes of one tag that meet share a slot; the records know better.
+  struct Slot {
+    uint32_t tag = 0;  // never 0 where there is one
+    uint32_t record = 0;
   };
   class Builder;
 
   uint64_t hashOf(Dimension dimension, const Look& look, const Search& search) const;
-  const Slot* find(uint64_t hash, uint32_t shape) const;
-  void prefetch(uint64_t hash) const { __builtin_prefetch(&slots_[hash & (slots_.size() - 1)]); }
+  const Record* at(uint32_t record) const {
+    return record == 0 ? nullptr : reinterpret_cast<const Record*>(records_.data() + record);
+  }
+  static uint32_t tagOf(uint64_t hash) { return static_cast<uint32_t>(hash >> 32) | 1; }
+  /// The slot of the hash, or the empty one where it would be.
+  size_t slotOf(uint64_t hash) const;
 
   std::span<const Rule> rules_;
-  base::HugeVector<Brief> briefs_;  // by number; views into rules_
   std::array<std::vector<Look>, 5> looks_;
   std::vector<Shape> shapes_;
   base::HugeVector<Slot> slots_;
-  base::HugeVector<Entry> entries_;
-  base::HugeVector<char> literals_;
+  base::HugeVector<char> records_;
   target::RegexSet regexes_;
-  std::vector<std::vector<Entry>> regex_entries_;  // by place in the set
+  std::vector<uint32_t> regex_records_;  // the first record of each expression, by place in the set
 };
 
 }  // namespace yett::engine
