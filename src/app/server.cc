@@ -168,6 +168,7 @@ void Server::distribute(const runtime::Generation& next, const Sockets& sockets,
     auto& mine = evaluators[order.at(&loop)];
     if (policy_changed) mine = loop.worker->authorizer.swap(std::move(mine));
     take(loop, next, sockets);
+    if (policy_changed) loop.worker->recheckOpen();
     loop.worker->drainDistrusted();
   });
 }

@@ -6,6 +6,7 @@ namespace yett::authz {
 
 // So many (policy, rule) pairs get a series of their own; the rest share one.
 static constexpr size_t kMostSeries = 1000;
+static constexpr const char* kRechecks = "exchanges under way that were decided again after a change of policy";
 
 OpenDecision& OpenDecision::operator=(OpenDecision&& other) noexcept {
   if (this != &other) {
@@ -29,7 +30,9 @@ void OpenDecision::end(const audit::OutcomeRecord& outcome) {
 Authorizer::Authorizer(audit::Writer& writer, base::Metrics& metrics)
     : writer_(writer),
       metrics_(metrics),
-      duration_(metrics.histogram("yett_decision_duration_seconds", "time to evaluate the policy")) {}
+      duration_(metrics.histogram("yett_decision_duration_seconds", "time to evaluate the policy")),
+      rechecks_{std::ref(metrics.counter("yett_rechecks_total", {{"effect", "deny"}}, kRechecks)),
+                std::ref(metrics.counter("yett_rechecks_total", {{"effect", "allow"}}, kRechecks))} {}
 
 std::unique_ptr<policy::PolicyEvaluator> Authorizer::swap(std::unique_ptr<policy::PolicyEvaluator> evaluator) {
   evaluator_.swap(evaluator);
@@ -97,19 +100,31 @@ uint64_t Authorizer::record(const Question& question, const base::UuidText& id) 
                                               decision_.would_deny});
 }
 
-Answer Authorizer::check(const Question& question, base::UuidText& id, OpenDecision& open) {
-  id = ids_.next(question.now_micros);
-  uint64_t ticket = 0;
+void Authorizer::decideSafely(const Question& question) {
   try {
     decide(question);
-    ticket = record(question, id);
   } catch (const std::exception& e) {
     decision_.clear();
     reader_.reset(question.request);
     decision_.rule = "error";
     decision_.errors = std::string("internal error: ") + e.what();
-    ticket = record(question, id);
   }
+}
+
+std::optional<Refusal> Authorizer::recheck(const Question& question) {
+  decideSafely(question);
+  rechecks_[decision_.allow ? 1 : 0].get().add();
+  if (decision_.allow) return std::nullopt;
+  const uint64_t ticket = record(question, ids_.next(question.now_micros));
+  count();
+  if (ticket != 0) OpenDecision(writer_, ticket).end({.result = "ended by a newer policy"});
+  return Refusal{decision_.status, decision_.public_reason};
+}
+
+Answer Authorizer::check(const Question& question, base::UuidText& id, OpenDecision& open) {
+  id = ids_.next(question.now_micros);
+  decideSafely(question);
+  const uint64_t ticket = record(question, id);
   count();
   duration_.observeMicros(decision_.eval_nanos / 1000);
   if (ticket == 0) return Refusal{503, "the decision could not be recorded"};

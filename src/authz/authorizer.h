@@ -2,8 +2,11 @@
 // and the audit log took the record; it is the only way to an upstream.
 #pragma once
 
+#include <array>
+#include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <variant>
 
@@ -74,6 +77,10 @@ class Authorizer {
   /// record, on any exception: refused.
   Answer check(const Question& question, base::UuidText& id, OpenDecision& open);
 
+  /// Asks again about a request that was allowed and is still under way, after the policy has changed. Nothing where it
+  /// still is allowed, and no record; else a record of the denial, and what would have been answered.
+  std::optional<Refusal> recheck(const Question& question);
+
   /// Headers that only policy may set: to be taken off every request before check().
   const std::vector<std::string>& ownedHeaders() const { return owned_headers_; }
   /// The decision of the last check(), for the access log. Its obligations are valid until the policy changes.
@@ -81,11 +88,13 @@ class Authorizer {
 
  private:
   void decide(const Question& question);
+  void decideSafely(const Question& question);
   uint64_t record(const Question& question, const base::UuidText& id);
   void count();
   audit::Writer& writer_;
   base::Metrics& metrics_;
   base::Histogram& duration_;
+  std::array<std::reference_wrapper<base::Counter>, 2> rechecks_;  // by whether it still is allowed
   base::Uuid7Source ids_;
   std::unique_ptr<policy::PolicyEvaluator> evaluator_;
   policy::AttributeReader reader_;

@@ -15,6 +15,7 @@ Exchange::~Exchange() = default;
 
 void Exchange::begin(Session& session) {
   session_ = &session;
+  ++serial_;
   down_ = &session.stream();
   listener_ = session.listener();
   began_wall_ = base::wallMicros();
@@ -244,6 +245,17 @@ void Exchange::onTimer() {
     return fail(504, "client timeout", "the client does not take the response");
   fail(504, "upstream timeout",
        response_begun_ ? "no progress on the response body" : "no response within its time limit");
+}
+
+void Exchange::endByPolicy(const authz::Refusal& refusal) {
+  if (finished_) return;
+  detail_ = "the policy changed";
+  if (!response_begun_) return reply(refusal.status, "ended by a newer policy", refusal.public_reason);
+  releaseUpstream();
+  cause_ = "ended by a newer policy";
+  http::ServerStream* down = down_;
+  finish("ended by a newer policy");
+  down->reset();
 }
 
 void Exchange::releaseUpstream() {

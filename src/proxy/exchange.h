@@ -31,6 +31,11 @@ class Exchange final : public http::RequestHandler {
   void onReset(http::ResetCause cause, std::string_view detail) override;
   void onWritable() override;
 
+  /// Forwarded, and not ended: a newer policy has a say in it.
+  bool underWay() const { return !finished_ && decision_.open() && (lease_ || waiting_pool_ != nullptr); }
+  /// Tells one use of this object from another.
+  uint64_t serial() const { return serial_; }
+
   Worker& worker() { return worker_; }
   Session& session() { return *session_; }
   const ListenerState& listener() const { return *listener_; }
@@ -77,6 +82,7 @@ class Exchange final : public http::RequestHandler {
   void reply(int status, std::string_view cause, std::string_view public_detail);
   /// The upstream failed: answers with `status` where nothing was sent yet, else cuts the response.
   void fail(int status, std::string_view cause, std::string_view detail);
+  void endByPolicy(const authz::Refusal& refusal);
   void releaseUpstream();
   void finish(std::string_view result);
   void logAccess(std::string_view result, int64_t duration_micros);
@@ -101,7 +107,9 @@ class Exchange final : public http::RequestHandler {
   std::vector<std::pair<std::string, std::string>> obliged_;  // headers that policy sets
   std::vector<std::string> removed_;                          // names that policy removes, of trailers too
   std::string body_;                                          // buffered for policy
+  policy::Body seen_body_;
   bool buffering_ = false;
+  uint64_t serial_ = 0;
 
   base::UuidText id_{};
   authz::OpenDecision decision_;

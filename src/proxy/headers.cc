@@ -46,15 +46,19 @@ void dropListed(http::HeaderMap& headers) {
 
 }  // namespace
 
+bool isNamed(std::string_view name, std::span<const std::string> names) {
+  const auto same = [](char a, char b) {
+    const auto folded = [](char c) { return c == '_' || c == '.' ? '-' : c; };
+    return folded(a) == folded(b);
+  };
+  return std::any_of(names.begin(), names.end(), [&](const std::string& own) {
+    return std::equal(name.begin(), name.end(), own.begin(), own.end(), same);
+  });
+}
+
 void dropNamed(http::HeaderMap& headers, std::span<const std::string> names) {
-  std::string name;
   for (auto& field : headers.fields()) {
-    name = field.name;
-    for (char& c : name) c = c == '_' || c == '.' ? '-' : c;
-    for (const auto& own : names) {
-      const auto same = [](char a, char b) { return a == (b == '_' || b == '.' ? '-' : b); };
-      if (std::equal(name.begin(), name.end(), own.begin(), own.end(), same)) field.dropped = true;
-    }
+    if (isNamed(field.name, names)) field.dropped = true;
   }
 }
 

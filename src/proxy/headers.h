@@ -14,6 +14,8 @@ namespace yett::proxy {
 void dropUntrusted(http::RequestHead& head, bool trusted, std::span<const std::string> owned = {});
 /// Trailers may say nothing that a header may not.
 void dropUntrustedTrailers(http::RequestHead& head, std::span<const std::string> owned = {});
+/// Whether `name` is one of `names`, however it is spelt (`_` and `.` for `-`).
+bool isNamed(std::string_view name, std::span<const std::string> names);
 /// Marks fields of these names as dropped, however they are spelt (`_` and `.` for `-`).
 void dropNamed(http::HeaderMap& headers, std::span<const std::string> names);
 /// The same for a response: hop-by-hop, Connection-listed, and what only Yett may say.

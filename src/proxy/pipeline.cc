@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "base/clock.h"
 #include "base/text.h"
 #include "net/connection.h"
 #include "proxy/exchange.h"
@@ -53,13 +54,9 @@ void Pipeline::match(Exchange& e) {
   e.route_ = e.listener_->routes->match(e.request_);
 }
 
-authz::Answer Pipeline::authorize(Exchange& e) {
+policy::CheckRequest Pipeline::question(Exchange& e, int64_t now_micros) {
   const http::RequestHead& head = e.request_;
   const net::Connection& connection = e.session_->connection();
-  e.headers_.clear();
-  for (const auto& field : head.headers.fields()) {
-    if (!field.dropped) e.headers_.push_back({field.name, field.value});
-  }
   const net::TlsInfo tls = connection.transport().info();
   policy::CheckRequest check;
   check.listener = e.listener_->config.name;
@@ -79,9 +76,18 @@ authz::Answer Pipeline::authorize(Exchange& e) {
   check.tls_version = tls.version;
   check.tls_cipher = tls.cipher;
   check.tls_sni = tls.sni;
-  check.time_seconds = e.began_wall_ / 1'000'000;
-  const policy::Body body{true, e.body_};
-  if (e.route_ != nullptr && e.route_->buffer_body > 0) check.body = &body;
+  check.time_seconds = now_micros / 1'000'000;
+  e.seen_body_ = {true, e.body_};
+  if (e.route_ != nullptr && e.route_->buffer_body > 0) check.body = &e.seen_body_;
+  return check;
+}
+
+authz::Answer Pipeline::authorize(Exchange& e) {
+  e.headers_.clear();
+  for (const auto& field : e.request_.headers.fields()) {
+    if (!field.dropped) e.headers_.push_back({field.name, field.value});
+  }
+  const policy::CheckRequest check = question(e, e.began_wall_);
   authz::Authorizer& authorizer = e.worker_.authorizer;
   const bool expired = !check.principal->anonymous() && check.time_seconds > check.principal->expires;
   if (expired) e.session_->drain();  // the next handshake shows whether there is a newer certificate
@@ -93,6 +99,19 @@ authz::Answer Pipeline::authorize(Exchange& e) {
   e.policy_ = decision.policy;
   e.rule_ = decision.rule;
   return answer;
+}
+
+void Pipeline::recheck(Exchange& e) {
+  // What is asked about is the request as policy saw it, without what only the newer policy may say.
+  const auto& owned = e.worker_.authorizer.ownedHeaders();
+  std::erase_if(e.headers_, [&](const policy::Header& header) { return isNamed(header.name, owned); });
+  const int64_t now = base::wallMicros();
+  const policy::CheckRequest check = question(e, now);
+  const std::string_view route = e.route_ != nullptr ? std::string_view(e.route_->name) : "";
+  const bool expired = !check.principal->anonymous() && check.time_seconds > check.principal->expires;
+  const auto refusal =
+      e.worker_.authorizer.recheck({check, route, now, expired ? "the caller's certificate has expired" : ""});
+  if (refusal) e.endByPolicy(*refusal);
 }
 
 // What the allow asks for. Copied: the policy may change while the request waits for a connection.

@@ -11,11 +11,14 @@ class Pipeline {
  public:
   /// Takes a parsed request to its answer or to its upstream.
   static void run(Exchange& exchange);
+  /// The policy has changed while the exchange is under way: decides again, and ends it where it is allowed no more.
+  static void recheck(Exchange& exchange);
 
  private:
   static void normalize(Exchange& exchange);
   static void match(Exchange& exchange);
   static authz::Answer authorize(Exchange& exchange);
+  static policy::CheckRequest question(Exchange& exchange, int64_t now_micros);
   static void annotate(Exchange& exchange);
   static void oblige(Exchange& exchange, const policy::Obligations& obligations);
 };

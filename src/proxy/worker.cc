@@ -2,6 +2,7 @@
 
 #include "net/tls_transport.h"
 #include "proxy/exchange.h"
+#include "proxy/pipeline.h"
 #include "proxy/session.h"
 
 namespace yett::proxy {
@@ -50,6 +51,25 @@ void Worker::drain(std::function<void()> done) {
     if (sessions_.contains(session)) session->drain();
   }
   if (sessions_.empty() && drained_) std::exchange(drained_, nullptr)();
+}
+
+void Worker::recheckOpen() {
+  const bool running = !rechecks_.empty();
+  rechecks_.clear();
+  for (const auto& [exchange, owned] : busy_) {
+    if (exchange->underWay()) rechecks_.emplace_back(exchange, exchange->serial());
+  }
+  if (!running) recheckSome();
+}
+
+void Worker::recheckSome() {
+  constexpr size_t kSlice = 32;  // so that ten thousand streams do not stop the loop
+  for (size_t i = 0; i < kSlice && !rechecks_.empty(); ++i) {
+    const auto [exchange, serial] = rechecks_.back();
+    rechecks_.pop_back();
+    if (busy_.contains(exchange) && exchange->serial() == serial && exchange->underWay()) Pipeline::recheck(*exchange);
+  }
+  if (!rechecks_.empty()) loop.nextTurn(recheck_timer_);
 }
 
 void Worker::drainDistrusted() {

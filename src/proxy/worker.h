@@ -49,6 +49,8 @@ class Worker {
   void accept(const std::shared_ptr<ListenerSlot>& slot, Poco::Net::StreamSocket socket);
   /// No new requests on any connection; idle ones close. `done` is called once none is left.
   void drain(std::function<void()> done);
+  /// The policy has changed: exchanges under way are decided again, some at each turn of the loop.
+  void recheckOpen();
   /// Lets connections end that were verified against bundles their listener no longer has.
   void drainDistrusted();
   /// Closes all that is left.
@@ -78,6 +80,9 @@ class Worker {
   std::map<std::string, base::Counter*, std::less<>> request_counters_;
   std::function<void()> drained_;
   bool draining_ = false;
+  void recheckSome();
+  std::vector<std::pair<Exchange*, uint64_t>> rechecks_;  // and their serials
+  net::Timer recheck_timer_{[this] { recheckSome(); }};
 };
 
 }  // namespace yett::proxy

@@ -171,6 +171,88 @@ class Policy(unittest.TestCase):
                 self.assertIn("is no whole shared object", err)
 
 
+def stream_events(connection):
+    """Answers with an event each 50 ms, for ever."""
+    if read_head(connection) is None:
+        return
+    connection.sendall(b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n")
+    while True:
+        connection.sendall(b"6\r\ntick\n\n\r\n")
+        time.sleep(0.05)
+
+
+class OpenStreams(unittest.TestCase):
+    """An exchange that is under way obeys the newest policy."""
+
+    def open_stream(self, y, path):
+        s = y.raw_tls()
+        s.sendall(f"GET {path} HTTP/1.1\r\nhost: a\r\nx-go: 1\r\n\r\n".encode())
+        self.assertIn(b" 200 ", s.recv(65536))
+        return s
+
+    def ends(self, s, seconds):
+        """Whether the connection ends within this time, without the end of a message."""
+        until = time.monotonic() + seconds * SLOW
+        last = b""
+        while time.monotonic() < until:
+            try:
+                piece = s.recv(65536)
+            except OSError:
+                return True
+            if not piece:
+                self.assertNotIn(b"0\r\n\r\n", last)
+                return True
+            last = (last + piece)[-100:]
+        return False
+
+    def test_streams_that_are_allowed_no_more_end_and_the_others_notice_nothing(self):
+        with Service(stream_events) as service:
+            rules = 'policy "p" { allow "a" { principal = authenticated, path = "/a/**" }, allow "b" { principal = authenticated, path = "/b/**", when = function(r) return r.header["x-go"] == "1" end } }'
+            with Yett(service.address, rules=rules) as y:
+                kept = [self.open_stream(y, f"/a/{i}") for i in range(40)]
+                ended = [self.open_stream(y, f"/b/{i}") for i in range(40)]
+                y.write_rules(rules.replace('== "1"', '== "2"'))
+                began = time.monotonic()
+                self.assertTrue(all(self.ends(s, 5) for s in ended))
+                took = time.monotonic() - began
+                print(f"  40 of 80 open streams ended {took * 1000:.0f} ms after the edit of the policy")
+                self.assertTrue(all(s.recv(65536) for s in kept))
+                self.assertFalse(self.ends(kept[0], 0.5))
+                wait_for("the records", lambda: len([d for d in y.query("--effect", "deny") if d.get("outcome", {}).get("result") == "ended by a newer policy"]) == 40)
+                first = [d for d in y.query("--effect", "allow") if d["path"].startswith("/b/")]
+                self.assertEqual({d["outcome"]["result"] for d in first}, {"ended by a newer policy"})
+                self.assertIn('yett_rechecks_total{effect="allow"} 40', y.admin("/metrics")[1])
+                y.write_rules('policy "p" { deny "all" {} }')
+                self.assertTrue(all(self.ends(s, 5) for s in kept))
+                for s in kept + ended:
+                    s.close()
+
+    def test_a_request_that_waits_for_its_answer_gets_the_new_one(self):
+        def silent(connection):
+            read_head(connection)
+            time.sleep(30)
+
+        with Service(silent) as service:
+            with Yett(service.address, rules='policy "p" { allow "a" { principal = authenticated } }') as y:
+                s = y.raw_tls()
+                s.sendall(b"GET /x HTTP/1.1\r\nhost: a\r\n\r\n")
+                time.sleep(0.3)
+                y.write_rules('policy "p" { deny "shut" { public_reason = "shut since" } }')
+                answer = s.recv(65536)
+                self.assertTrue(answer.startswith(b"HTTP/1.1 403 "), answer)
+                self.assertIn(b"shut since", answer)
+                s.close()
+
+    def test_a_broken_edit_ends_nothing(self):
+        with Service(stream_events) as service:
+            with Yett(service.address, rules='policy "p" { allow "a" { principal = authenticated } }') as y:
+                s = self.open_stream(y, "/x")
+                y.write_rules("this is no policy")
+                wait_for("the refusal", lambda: "reload refused" in y.log())
+                self.assertFalse(self.ends(s, 0.5))
+                s.close()
+
+
 class Tools(unittest.TestCase):
     def setUp(self):
         self.dir = pathlib.Path(tempfile.mkdtemp(prefix="yett-policy-"))
