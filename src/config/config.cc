@@ -42,6 +42,7 @@ void readTimeouts(ObjectReader& in, proxy::Timeouts& out) {
   in.duration("request_head", out.request_head);
   in.duration("idle", out.idle);
   in.duration("body", out.body);
+  in.duration("lifetime", out.lifetime);
 }
 
 void readLimits(ObjectReader& in, http::Limits& out) {

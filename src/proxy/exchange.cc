@@ -1,5 +1,7 @@
 #include "proxy/exchange.h"
 
+#include <algorithm>
+
 #include "base/clock.h"
 #include "proxy/headers.h"
 #include "proxy/pipeline.h"
@@ -69,7 +71,7 @@ bool Exchange::waitForBody() {
     return true;
   }
   buffering_ = true;
-  worker_.loop.schedule(timer_, listener_->config.timeouts.body);
+  arm(listener_->config.timeouts.body);
   if (!request_.expects_continue) return true;
   // The client waits for leave to send what policy wants to see; the service must not be asked for it again.
   http::ResponseHead leave;
@@ -88,7 +90,7 @@ void Exchange::acquire(bool fresh) {
   waiting_pool_ = worker_.pools.find(route_->cluster);
   if (waiting_pool_ == nullptr) return fail(503, "no upstream", "the cluster is gone");
   if (request_.framing != http::Framing::kNone) down_->pauseBody();
-  worker_.loop.schedule(timer_, route_->response_timeout);
+  arm(route_->response_timeout);
   waiting_pool_->acquire(upstream_, fresh);
 }
 
@@ -143,7 +145,7 @@ void Exchange::onEnd() {
   progress();
   if (request_.framing != http::Framing::kNone) {
     lease_.stream().sendEnd(requestTrailers());
-    worker_.loop.schedule(timer_, route_->response_timeout);
+    arm(route_->response_timeout);
   }
 }
 
@@ -227,17 +229,26 @@ void Exchange::onUpstreamWritable() {
   if (!finished_) down_->resumeBody();
 }
 
+base::Millis Exchange::lifetimeLeft() const {
+  return listener_->config.timeouts.lifetime - base::Millis((base::steadyNanos() - began_nanos_) / 1'000'000);
+}
+
+void Exchange::arm(base::Millis limit) {
+  worker_.loop.schedule(timer_, std::max(base::Millis(1), std::min(limit, lifetimeLeft())));
+}
+
 void Exchange::progress() {
   last_progress_ = worker_.loop.nowMillis();
 }
 
 void Exchange::onTimer() {
   if (finished_) return;
+  if (lifetimeLeft().count() <= 0) return fail(504, "lifetime over", "the exchange has lasted as long as one may");
   const auto& timeouts = listener_->config.timeouts;
   const bool uploading = !request_ended_ && request_.framing != http::Framing::kNone;
   const base::Millis limit = response_begun_ || uploading ? timeouts.body : route_->response_timeout;
   const base::Millis left = limit - base::Millis(worker_.loop.nowMillis() - last_progress_);
-  if (left.count() > 0) return worker_.loop.schedule(timer_, left);
+  if (left.count() > 0) return arm(left);
   if (buffering_) return onReset(http::ResetCause::kTimeout, "the request body took too long");
   if (uploading && !response_begun_ && lease_ && lease_.stream().writable())
     return onReset(http::ResetCause::kTimeout, "the request body took too long");

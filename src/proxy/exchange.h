@@ -77,6 +77,9 @@ class Exchange final : public http::RequestHandler {
   const http::HeaderMap& requestTrailers();
   bool mayRetry() const;
   void progress();
+  base::Millis lifetimeLeft() const;
+  /// Sets the timer, at the latest for the end of the exchange's lifetime.
+  void arm(base::Millis limit);
 
   /// Answers by itself with a problem document (RFC 9457).
   void reply(int status, std::string_view cause, std::string_view public_detail);

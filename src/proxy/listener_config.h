@@ -29,6 +29,7 @@ struct Timeouts {
   base::Millis request_head{15'000};  ///< from the first byte to the last of a head
   base::Millis idle{60'000};          ///< between two requests
   base::Millis body{60'000};          ///< between two pieces of a body, either way
+  base::Millis lifetime{86'400'000};  ///< of an exchange, however lively
 };
 
 struct ListenerConfig {

@@ -243,6 +243,17 @@ class OpenStreams(unittest.TestCase):
                 self.assertIn(b"shut since", answer)
                 s.close()
 
+    def test_no_exchange_lasts_for_ever(self):
+        with Service(stream_events) as service:
+            y = Yett(service.address, rules='policy "p" { allow "a" { principal = authenticated } }')
+            y.listener["timeouts"] = {"lifetime": "700ms"}
+            y.write_config()
+            with y:
+                s = self.open_stream(y, "/x")
+                self.assertTrue(self.ends(s, 3))
+                s.close()
+                wait_for("the outcome", lambda: [d for d in y.query() if d.get("outcome", {}).get("result") == "lifetime over"])
+
     def test_a_broken_edit_ends_nothing(self):
         with Service(stream_events) as service:
             with Yett(service.address, rules='policy "p" { allow "a" { principal = authenticated } }') as y:
