@@ -124,8 +124,8 @@ RuleEvaluator::Answer LuaEvaluator::ask(uint32_t number, policy::AttributeReader
   state_->allowAll();
   if (answer != Answer::kSpent) {
     patience.spent = 0;
-  } else if (state_->instructions() - before >= options_.budget.instructions / 2 && options_.most_spent > 0 &&
-             ++patience.spent >= options_.most_spent) {
+  } else if ((state_->late() || state_->instructions() - before >= options_.budget.instructions / 2) &&
+             options_.most_spent > 0 && ++patience.spent >= options_.most_spent) {
     patience = {options_.most_spent - 1, now + kShortened};
     shortened_.add();
   }

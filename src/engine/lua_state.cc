@@ -17,8 +17,8 @@ constexpr int64_t kSlowness = 3;  // of a build that checks everything
 #else
 constexpr int64_t kSlowness = 1;
 #endif
-// The backstop, for what no count sees (comparing long strings): far above what the instruction budget takes, since on a
-// machine that is shared a thread is charged for time in which it did not run, and nobody shall be denied for that.
+// The backstop, for what no count sees (comparing long strings): far above what the instruction budget takes, since on
+// a machine that is shared a thread is charged for time in which it did not run, and nobody shall be denied for that.
 constexpr int64_t kLeastCpuNanos = 20'000'000 * kSlowness;
 constexpr int64_t kCpuNanosPerInstruction = 200 * kSlowness;
 constexpr size_t kLongestString = 64 << 10;
@@ -140,10 +140,13 @@ void LuaState::checkBudget() {
     uncharted_ = 0;
     const int64_t now = cpuNanos();
     if (deadline_ == 0) {
-      deadline_ = now + std::max(kLeastCpuNanos, static_cast<int64_t>(budget_.instructions) * kCpuNanosPerInstruction);
+      const int64_t whole =
+          std::max(kLeastCpuNanos, static_cast<int64_t>(budget_.instructions) * kCpuNanosPerInstruction);
+      deadline_ = now + (shortened_ ? whole / 10 : whole);
     }
     if (now < deadline_) return;
     why = "time limit of a decision used up";
+    late_ = true;
   }
   over_budget_ = true;
   abort(why);
@@ -205,7 +208,7 @@ void LuaState::begin(const policy::Budget& budget, Purpose purpose) {
   instructions_ = allocated_ = raw_ = uncharted_ = 0;
   limit_ = budget.instructions;
   deadline_ = 0;
-  over_memory_ = over_string_ = over_budget_ = false;
+  over_memory_ = over_string_ = over_budget_ = late_ = shortened_ = false;
 }
 
 bool LuaState::chargeRun(uint64_t instructions, uint64_t allocated) {
@@ -236,7 +239,7 @@ Status LuaState::runAny(void (*body)(lua_State*, void*), void* at) {
   Status out;
   const bool late = !aborted_ && deadline_ != 0 && cpuNanos() >= deadline_;
   if (late) {
-    over_budget_ = true;
+    over_budget_ = late_ = true;
     out = Error{"time limit of a decision used up"};
   } else if (aborted_) {
     out = Error{why_};

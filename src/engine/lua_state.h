@@ -52,6 +52,8 @@ class LuaState {
   static void compile(lua_State* L, const std::string& text, const std::string& name);
   /// What the last run ended for is the budget, not something that it did.
   bool overBudget() const { return over_budget_; }
+  /// What it ended for is the clock: instructions do not show what it took.
+  bool late() const { return late_; }
   /// Raises the abort again where there is one: for what catches errors.
   void reraise();
   /// A number for each begin(): what is made in one must not be used in another.
@@ -64,8 +66,14 @@ class LuaState {
   bool chargeRun(uint64_t instructions, uint64_t allocated);
 
   /// The runs that follow may take no more than this, whatever is left of the budget; until begin() or allowAll().
-  void allowOnly(uint64_t instructions) { limit_ = std::min(budget_.instructions, instructions_ + instructions); }
-  void allowAll() { limit_ = budget_.instructions; }
+  void allowOnly(uint64_t instructions) {
+    limit_ = std::min(budget_.instructions, instructions_ + instructions);
+    shortened_ = true;
+  }
+  void allowAll() {
+    limit_ = budget_.instructions;
+    shortened_ = false;
+  }
 
   /// Calls back for every line that runs (null: for none): coverage and explanations, off the hot path.
   using LineSink = std::function<void(const char* file, int line)>;
@@ -105,6 +113,8 @@ class LuaState {
   Purpose purpose_ = Purpose::kLoad;
   bool aborted_ = false;
   bool over_budget_ = false;
+  bool late_ = false;
+  bool shortened_ = false;
   std::string why_;
   LineSink lines_;
 };

@@ -116,6 +116,12 @@ void TlsTransport::shutdownWrite() {
   ::shutdown(fd_, SHUT_WR);
 }
 
+bool TlsTransport::trustedBy(const identity::TrustBundles& bundles, int64_t now) const {
+  if (principal()->anonymous()) return true;
+  X509* leaf = SSL_get0_peer_certificate(ssl_);
+  return leaf != nullptr && identity::verifySvid(leaf, SSL_get_peer_cert_chain(ssl_), bundles, now).ok();
+}
+
 TlsInfo TlsTransport::info() const {
   if (!done_) return {};
   const char* sni = SSL_get_servername(ssl_, TLSEXT_NAMETYPE_host_name);

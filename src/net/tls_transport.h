@@ -24,6 +24,7 @@ class TlsTransport final : public Transport {
   void shutdownWrite() override;
   const std::shared_ptr<const identity::Principal>& principal() const override { return principal_; }
   const std::string& failure() const override { return failure_; }
+  bool trustedBy(const identity::TrustBundles& bundles, int64_t now) const override;
   TlsInfo info() const override;
 
   /// Makes `context` verify client certificates as X.509-SVIDs, with the verdict kept in the TlsTransport of the

@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "identity/principal.h"
+#include "identity/trust_bundle.h"
 
 namespace yett::net {
 
@@ -37,6 +38,9 @@ class Transport {
   virtual void shutdownWrite() = 0;
   /// Who the peer is. REQUIRES: the handshake is done.
   virtual const std::shared_ptr<const identity::Principal>& principal() const = 0;
+  /// Whether the peer's certificate would pass with these bundles too, at this time (seconds since 1970). Slow:
+  /// verifies a chain.
+  virtual bool trustedBy(const identity::TrustBundles& bundles, int64_t now) const = 0;
   /// What the policy may ask about the session; views live as long as the transport.
   virtual TlsInfo info() const = 0;
   /// Why the handshake failed; "" where the peer just went away.
@@ -52,6 +56,7 @@ class PlainTransport final : public Transport {
   bool holdsInput() const override { return false; }
   void shutdownWrite() override;
   const std::shared_ptr<const identity::Principal>& principal() const override;
+  bool trustedBy(const identity::TrustBundles&, int64_t) const override { return true; }
   TlsInfo info() const override { return {}; }
   const std::string& failure() const override;
 

@@ -109,8 +109,11 @@ void Pipeline::recheck(Exchange& e) {
   const policy::CheckRequest check = question(e, now);
   const std::string_view route = e.route_ != nullptr ? std::string_view(e.route_->name) : "";
   const bool expired = !check.principal->anonymous() && check.time_seconds > check.principal->expires;
-  const auto refusal =
-      e.worker_.authorizer.recheck({check, route, now, expired ? "the caller's certificate has expired" : ""});
+  const bool lost = e.session_->distrusted() && !e.session_->trustedNow(check.time_seconds);
+  const std::string_view refuse = expired ? "the caller's certificate has expired"
+                                  : lost  ? "the caller's certificate is trusted no more"
+                                          : "";
+  const auto refusal = e.worker_.authorizer.recheck({check, route, now, refuse});
   if (refusal) e.endByPolicy(*refusal);
 }
 

@@ -29,6 +29,11 @@ bool Session::distrusted() const {
   return then && now && then->bundles().digest() != now->bundles().digest();
 }
 
+bool Session::trustedNow(int64_t now_seconds) const {
+  const auto& now = slot_->state->tls;
+  return !now || connection_.transport().trustedBy(now->bundles(), now_seconds);
+}
+
 void Session::start() {
   connection_.setTimeout(limits_owner_->config.timeouts.handshake);
   connection_.start(false);

@@ -28,6 +28,8 @@ class Session final : public net::ConnectionEvents,
   bool tls() const { return tls_; }
   /// The listener's trust bundles are not those that this connection was verified against.
   bool distrusted() const;
+  /// Whether the bundles that its listener has now would let the caller in.
+  bool trustedNow(int64_t now_seconds) const;
 
   // The connection's events.
   void onOpen() override;

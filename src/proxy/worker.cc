@@ -63,7 +63,7 @@ void Worker::recheckOpen() {
 }
 
 void Worker::recheckSome() {
-  constexpr size_t kSlice = 32;  // so that ten thousand streams do not stop the loop
+  constexpr size_t kSlice = 16;  // so that ten thousand streams do not stop the loop
   for (size_t i = 0; i < kSlice && !rechecks_.empty(); ++i) {
     const auto [exchange, serial] = rechecks_.back();
     rechecks_.pop_back();
@@ -80,6 +80,7 @@ void Worker::drainDistrusted() {
   for (auto* session : all) {
     if (sessions_.contains(session)) session->drain();
   }
+  if (!all.empty()) recheckOpen();
 }
 
 void Worker::closeAll() {

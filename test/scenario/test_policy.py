@@ -8,7 +8,7 @@ import tempfile
 import time
 import unittest
 
-from harness import BINARY, ROOT, SLOW, Service, Yett, read_head, wait_for
+from harness import BINARY, ROOT, SLOW, Service, Yett, read_head, run, wait_for
 from test_cli import yett
 
 BODY_RULES = """
@@ -242,6 +242,21 @@ class OpenStreams(unittest.TestCase):
                 self.assertTrue(answer.startswith(b"HTTP/1.1 403 "), answer)
                 self.assertIn(b"shut since", answer)
                 s.close()
+
+    def test_a_stream_ends_with_the_trust_in_its_caller(self):
+        with Service(stream_events) as service:
+            with Yett(service.address, rules='policy "p" { allow "a" { principal = authenticated } }') as y:
+                s = self.open_stream(y, "/x")
+                bundle = (y.dir / "certs/bundle.pem").read_text()
+                run("certs", "init", "--dir", str(y.dir / "other"))
+                other = (y.dir / "other/bundle.pem").read_text()
+                y.replace("certs/bundle.pem", bundle + other)  # one more CA: nobody notices
+                wait_for("the reload", lambda: y.log().count(" reloaded ") == 1)
+                self.assertFalse(self.ends(s, 0.5))
+                y.replace("certs/bundle.pem", other)  # without the caller's
+                self.assertTrue(self.ends(s, 5))
+                s.close()
+                self.assertEqual(y.query("--effect", "deny")[-1]["reason"], "the caller's certificate is trusted no more")
 
     def test_no_exchange_lasts_for_ever(self):
         with Service(stream_events) as service:
