@@ -44,12 +44,16 @@ RememberedDb::RememberedDb(const CacheConfig& config, std::string key, base::Met
       refused_(metrics.counter("yett_remembered_rows_refused_total", {},
                                "rows of the database of remembered results whose proof is wrong")) {}
 
-Result<std::unique_ptr<RememberedDb>> RememberedDb::open(const CacheConfig& config, base::Metrics& metrics) {
-  std::string key = TRY(base::readSecretFile(config.key_file));
+Result<std::string> readCacheKey(const std::string& path) {
+  std::string key = TRY(base::readSecretFile(path));
   while (!key.empty() && (key.back() == '\n' || key.back() == '\r')) key.pop_back();
-  if (key.size() < kLeastKey)
-    return Error{config.key_file + ": a key has at least " + std::to_string(kLeastKey) +
-                 " bytes: make one with `yett certs init` or `openssl rand -hex 32`"};
+  if (key.size() >= kLeastKey) return key;
+  return Error{path + ": a key has at least " + std::to_string(kLeastKey) +
+               " bytes: make one with `yett certs init` or `openssl rand -hex 32`"};
+}
+
+Result<std::unique_ptr<RememberedDb>> RememberedDb::open(const CacheConfig& config, base::Metrics& metrics) {
+  std::string key = TRY(readCacheKey(config.key_file));
   std::unique_ptr<RememberedDb> out(new RememberedDb(config, std::move(key), metrics));
   if (out->program_.empty()) return Error{"cannot read the running program, which the rows are proved with"};
   TRY(out->prepare());

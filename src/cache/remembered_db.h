@@ -51,6 +51,9 @@ class RememberedDb {
   std::thread thread_;
 };
 
+/// The secret in a key file: 32 bytes or more, without the end of its last line.
+Result<std::string> readCacheKey(const std::string& path);
+
 /// SHA-256 of the running program's file: other code may decide otherwise.
 std::string programDigest();
 

@@ -1,8 +1,12 @@
 #include "engine/lua_freeze.h"
 
+#include <algorithm>
 #include <lua.hpp>
 #include <string>
+#include <string_view>
+#include <vector>
 
+#include "base/text.h"
 #include "engine/lua_bytecode.h"
 #include "engine/lua_state.h"
 
@@ -15,7 +19,6 @@ const char kSealed = 0;   // registry key: loading is over
 const char kStores = 0;   // registry key: list of all stores
 
 constexpr int kDeepest = 150;
-constexpr size_t kLongestString = 64 << 10;
 
 int refuseWrite(lua_State* L) {
   return luaL_error(L, "%s cannot be changed: policy code keeps no state", lua_tostring(L, lua_upvalueindex(1)));
@@ -40,7 +43,15 @@ int frozenLength(lua_State* L) {
 int globalIndex(lua_State* L) {
   lua_pushvalue(L, 2);
   if (lua_rawget(L, lua_upvalueindex(1)) != LUA_TNIL) return 1;
-  return luaL_error(L, "unknown name `%s`", lua_type(L, 2) == LUA_TSTRING ? lua_tostring(L, 2) : luaL_typename(L, 2));
+  if (lua_type(L, 2) != LUA_TSTRING) return luaL_error(L, "unknown name of type %s", luaL_typename(L, 2));
+  std::vector<std::string_view> known;
+  for (lua_pushnil(L); lua_next(L, lua_upvalueindex(1)) != 0; lua_pop(L, 1)) {
+    if (lua_type(L, -2) == LUA_TSTRING) known.emplace_back(lua_tostring(L, -2), lua_rawlen(L, -2));
+  }
+  LuaState::of(L).charge(10 * known.size());
+  std::sort(known.begin(), known.end());  // the order of a table differs from state to state
+  const std::string name = std::string(lua_tostring(L, 2)).substr(0, 64);
+  return luaL_error(L, "unknown name `%s`%s", name.c_str(), base::didYouMean(name, known).c_str());
 }
 
 int globalAssign(lua_State* L) {

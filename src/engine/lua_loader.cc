@@ -236,13 +236,15 @@ void LuaLoader::loadFile(const std::string& name) {
   if (ran) return;
   const std::string& what = ran.error().message;
   if (state_.overBudget()) spent_ = true;
+  failed_files_.insert(name);
   problems_.push_back(what.starts_with(name + ":") ? what : name + ": " + what);
 }
 
 // A rule that no policy holds has no name to be found by; the others' names must be unique.
 void LuaLoader::checkPolicies() {
   for (size_t i = 0; i < rules_.size(); ++i) {
-    if (!in_policy_[i]) problem(rules_[i], "stands in no policy: put it into policy \"name\" { ... }");
+    if (!in_policy_[i] && !failed_files_.contains(rules_[i].file))
+      problem(rules_[i], "stands in no policy: put it into policy \"name\" { ... }");
   }
   if (std::find(in_policy_.begin(), in_policy_.end(), false) == in_policy_.end()) checkNames(rules_, problems_);
 }

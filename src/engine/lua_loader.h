@@ -52,7 +52,8 @@ class LuaLoader {
   std::vector<int> conditions_;
   std::vector<std::string> problems_;
   std::set<std::string> code_files_;
-  std::string file_;  // that is being loaded
+  std::string file_;                    // that is being loaded
+  std::set<std::string> failed_files_;  // whose policies were not finished
   int policies_ = 0;
   bool loading_library_ = false;
   bool spent_ = false;  // the budget of loading is gone

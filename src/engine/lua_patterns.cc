@@ -13,7 +13,6 @@ namespace {
 
 constexpr int kMostCaptures = 32;
 constexpr int kDeepest = 150;
-constexpr size_t kLongestString = 64 << 10;
 constexpr ptrdiff_t kOpen = -1;      // a capture that is not closed yet
 constexpr ptrdiff_t kPosition = -2;  // a capture of a position
 

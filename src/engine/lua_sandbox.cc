@@ -14,8 +14,6 @@
 namespace yett::engine {
 namespace {
 
-constexpr size_t kLongestString = 64 << 10;
-
 size_t checkLength(lua_State* L, size_t size) {
   if (size > kLongestString) luaL_error(L, "a string over %d bytes", static_cast<int>(kLongestString));
   return size;

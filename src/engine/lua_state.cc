@@ -21,7 +21,6 @@ constexpr int64_t kSlowness = 1;
 // a machine that is shared a thread is charged for time in which it did not run, and nobody shall be denied for that.
 constexpr int64_t kLeastCpuNanos = 20'000'000 * kSlowness;
 constexpr int64_t kCpuNanosPerInstruction = 200 * kSlowness;
-constexpr size_t kLongestString = 64 << 10;
 constexpr uint64_t kClockUnits = 2000;  // charged by C functions between two looks at the clock
 constexpr uint64_t kHardCapFactor = 4;
 constexpr uint64_t kCollectBytes = 256 << 10;  // garbage that is worth a step of the collector

@@ -19,6 +19,9 @@ struct lua_Debug;
 
 namespace yett::engine {
 
+/// Bytes of a string that a decision may make.
+inline constexpr size_t kLongestString = 64 << 10;
+
 class LuaState {
  public:
   LuaState();

@@ -11,7 +11,6 @@ namespace yett::engine {
 namespace {
 
 constexpr lua_Integer kMostUnpacked = 4000;
-constexpr size_t kLongestString = 64 << 10;
 
 int nextPair(lua_State* L) {
   if (lua_tointeger(L, lua_upvalueindex(4)) != LuaState::of(L).serial())

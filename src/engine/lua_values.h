@@ -11,7 +11,7 @@ struct lua_State;
 namespace yett::engine {
 
 /// Puts re, cidr, permit, refuse, anyone and authenticated into the table on top of the stack. Must run inside
-/// LuaState::run. re and cidr work until loadingIsOver().
+/// LuaState::run. re and cidr work until valuesLoaded().
 void openValues(lua_State* L);
 void valuesLoaded(lua_State* L);
 

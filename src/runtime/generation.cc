@@ -2,6 +2,7 @@
 
 #include "base/file.h"
 #include "base/sha256.h"
+#include "cache/remembered_db.h"
 #include "engine/json_engine.h"
 #include "engine/lua_engine.h"
 #include "engine/plugin_engine.h"
@@ -160,6 +161,9 @@ std::shared_ptr<const Generation> build(const std::string& config_file, const Pr
     if (previous && out->policy && out->policy->digest() == previous->policy->digest()) out->policy = previous->policy;
   }
   if (!readable) return nullptr;  // what a file names is looked at only where the file is understood
+  if (!out->config.cache.database.empty()) {
+    if (auto key = cache::readCacheKey(out->config.cache.key_file); !key) problems.add("cache: " + key.error().message);
+  }
   buildListeners(*out, previous, problems);
   buildClusters(*out, previous, problems);
   return problems.any() ? nullptr : out;

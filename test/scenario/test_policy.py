@@ -355,6 +355,23 @@ class Tools(unittest.TestCase):
         for args in ((), ("--request", "nowhere.json"), ("--http", str(self.dir / "request.json")), ("--request", str(self.dir / "request.http"))):
             self.assertEqual(yett("eval", str(self.dir), *args)[0], 2, args)
 
+    def test_check_finds_a_cache_key_that_is_none(self):
+        y = Yett("127.0.0.1:1")
+        self.addCleanup(shutil.rmtree, y.dir)
+        y.replace("short.key", "short")
+        y.config["cache"] = {"database": "cache.db", "key_file": "short.key"}
+        y.write_config()
+        code, _, err = yett("check", "-c", str(y.dir / "yett.json"))
+        self.assertEqual(code, 2)
+        self.assertIn("short.key: a key has at least 32 bytes", err)
+
+    def test_one_mistake_is_one_problem(self):
+        self.write("p.lua", 'policy "p" {\n  deny "x" { path = "/a" },\n  allow "y" { path = re "(" },\n}')
+        code, _, err = yett("check", str(self.dir))
+        self.assertEqual(code, 2)
+        self.assertIn("p.lua:3: re `(`", err)
+        self.assertNotIn("stands in no policy", err)
+
     def test_a_set_that_cannot_be_read_whole_is_refused(self):
         self.write("p.lua", 'policy "p" { allow "a" { principal = authenticated } }')
         os.symlink("nowhere.lua", self.dir / "deny.lua")
