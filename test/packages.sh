@@ -1,5 +1,5 @@
 # What Debian 12 must have before Yett can be built and tested; sourced by the scripts that install it.
-BUILD_PACKAGES="g++ cmake ninja-build ccache pkg-config libpoco-dev libssl-dev liblua5.4-dev libjsoncpp-dev libre2-dev libsqlite3-dev libcli11-dev"
+BUILD_PACKAGES="g++ cmake ninja-build ccache pkg-config libpoco-dev libssl-dev liblua5.4-dev libjsoncpp-dev libre2-dev libsqlite3-dev libnghttp2-dev libcli11-dev"
 DEMO_PACKAGES="python3 curl openssl ca-certificates"
 TEST_PACKAGES="catch2 nginx-light procps"
 

@@ -31,6 +31,14 @@ void readRoute(ObjectReader& in, proxy::RouteConfig& out) {
   in.duration("response_timeout", out.response_timeout);
   in.flag("allow_encoded_slashes", out.allow_encoded_slashes);
   in.flag("forward_trailers", out.forward_trailers);
+  in.flag("forward_parameters", out.forward_parameters);
+  in.duration("idle_timeout", out.idle_timeout);
+  std::vector<std::string> upgrades;
+  in.texts("upgrades", upgrades);
+  for (const auto& upgrade : upgrades) {
+    if (upgrade != "websocket") in.problem("upgrades", "`" + upgrade + "` is not one that Yett passes: `websocket` is");
+    else out.websocket = true;
+  }
   in.size("buffer_body", out.buffer_body);
   if (out.buffer_body > (16 << 20))
     in.problem("buffer_body", "must be 16MiB at the most: every request may hold as much");
@@ -42,6 +50,7 @@ void readTimeouts(ObjectReader& in, proxy::Timeouts& out) {
   in.duration("request_head", out.request_head);
   in.duration("idle", out.idle);
   in.duration("body", out.body);
+  in.duration("stream_idle", out.stream_idle);
   in.duration("lifetime", out.lifetime);
 }
 
@@ -54,12 +63,26 @@ void readLimits(ObjectReader& in, http::Limits& out) {
   in.number("headers", 1, 10'000, count);
   out.header_count = static_cast<size_t>(count);
   in.size("body", out.body_bytes);
+  int64_t streams = out.streams;
+  in.number("streams", 1, 10'000, streams);
+  out.streams = static_cast<uint32_t>(streams);
+  uint64_t stream_window = out.stream_window;
+  uint64_t connection_window = out.connection_window;
+  in.size("stream_window", stream_window);
+  in.size("connection_window", connection_window);
+  if (stream_window < 65'535 || connection_window < stream_window || connection_window > (64 << 20))
+    in.problem("", "`stream_window` must be 65535B at least, and `connection_window` from there to 64MiB");
+  out.stream_window = static_cast<uint32_t>(stream_window);
+  out.connection_window = static_cast<uint32_t>(connection_window);
 }
 
 void readListener(ObjectReader& in, const IdentityConfig& identity, proxy::ListenerConfig& out) {
   in.requiredText("name", out.name);
   in.requiredText("address", out.address);
   in.flag("plaintext", out.plaintext);
+  size_t protocol = 0;
+  in.choice("protocol", {"auto", "http1", "http2"}, protocol);
+  out.protocol = static_cast<proxy::Protocol>(protocol);
   const bool tls = in.has("tls");
   if (tls == out.plaintext) in.problem("", "a listener has either `tls` or `\"plaintext\": true`");
   in.object("tls", [&](ObjectReader& t) {
@@ -85,6 +108,12 @@ void readCluster(ObjectReader& in, upstream::ClusterConfig& out) {
   in.requiredText("name", out.name);
   in.texts("endpoints", out.endpoints);
   if (out.endpoints.empty()) in.problem("", "`endpoints` is missing or empty");
+  size_t protocol = 0;
+  in.choice("protocol", {"http1", "http2", "auto"}, protocol);
+  out.protocol = static_cast<upstream::Protocol>(protocol);
+  size_t profile = 0;
+  in.choice("path_profile", {"strict", "nginx", "tomcat", "go"}, profile);
+  out.path_profile = static_cast<target::PathProfile>(profile);
   in.duration("connect_timeout", out.connect_timeout);
   in.duration("idle_timeout", out.idle_timeout);
 }

@@ -14,6 +14,7 @@ void H1BodyReader::start(const Head& head) {
   error_ = {};
   left_ = head.content_length;
   switch (head.framing) {
+    case Framing::kTunnel:
     case Framing::kNone: phase_ = Phase::kDone; break;
     case Framing::kLength: phase_ = left_ > 0 ? Phase::kLength : Phase::kDone; break;
     case Framing::kChunked: phase_ = Phase::kSize; break;

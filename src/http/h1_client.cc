@@ -7,12 +7,20 @@ namespace yett::http {
 // More interim responses than any server has reason to send.
 static constexpr int kMostInterims = 16;
 
-void H1Client::start(ResponseHandler& handler) {
+ClientStream& H1Client::open(ResponseHandler& handler) {
   handler_ = &handler;
   phase_ = Phase::kHead;
   head_seen_ = 0;
   interims_ = 0;
-  request_done_ = received_any_ = keep_alive_ = paused_ = false;
+  request_done_ = received_any_ = keep_alive_ = paused_ = tunnel_ended_ = false;
+  return *this;
+}
+
+void H1Client::close(ClientStream&) {
+  handler_ = nullptr;
+  // Both halves are over, and the connection may serve another exchange.
+  if (phase_ == Phase::kDone && request_done_ && keep_alive_) phase_ = Phase::kIdle;
+  else if (phase_ == Phase::kTunnel && request_done_ && tunnel_ended_) wire_.finish();
 }
 
 size_t H1Client::onBytes(std::string_view bytes) {
@@ -31,6 +39,10 @@ size_t H1Client::onBytes(std::string_view bytes) {
     if (n == 0) return used;
   }
   std::string_view rest = bytes.substr(used);
+  if (phase_ == Phase::kTunnel && !paused_ && handler_ != nullptr) {
+    if (!rest.empty()) handler_->onBody(rest);
+    return bytes.size();
+  }
   while (phase_ == Phase::kBody && !paused_ && handler_ != nullptr) {
     std::string_view data;
     const auto state = body_.next(rest, limits_, handler_->responseHead(), data);
@@ -66,9 +78,20 @@ size_t H1Client::readHead(std::string_view bytes) {
     fail(ResetCause::kProtocolError, error.why);
     return bytes.size();
   }
-  if (head.status == 101 || (head.status < 200 && ++interims_ > kMostInterims)) {
-    fail(ResetCause::kProtocolError,
-         head.status == 101 ? "101 to a request that asked for no upgrade" : "too many interim responses");
+  if (head.status == 101) {
+    if (!to_upgrade_ || !namesWebSocket(head.headers)) {
+      fail(ResetCause::kProtocolError,
+           to_upgrade_ ? "101 to something other than a WebSocket" : "101 to a request that asked for no upgrade");
+      return bytes.size();
+    }
+    head.framing = Framing::kTunnel;
+    phase_ = Phase::kTunnel;
+    request_done_ = false;  // the way out is open again
+    handler_->onResponse();
+    return end;
+  }
+  if (head.status < 200 && ++interims_ > kMostInterims) {
+    fail(ResetCause::kProtocolError, "too many interim responses");
     return bytes.size();
   }
   if (head.status < 200) {
@@ -104,6 +127,12 @@ void H1Client::fail(ResetCause cause, std::string_view why) {
 }
 
 void H1Client::onPeerClosed(bool orderly) {
+  if (phase_ == Phase::kTunnel && orderly) {
+    tunnel_ended_ = true;
+    if (handler_ != nullptr) handler_->onEnd();
+    return;
+  }
+  if (phase_ == Phase::kTunnel) return fail(ResetCause::kPeerClosed, "the upstream broke the connection off");
   if (phase_ == Phase::kBody && body_.untilClose() && orderly) return endResponse();
   if (phase_ == Phase::kHead)
     return fail(ResetCause::kPeerClosed, received_any_ ? "the upstream closed inside the response head"
@@ -122,6 +151,7 @@ void H1Client::onWritable() {
 
 void H1Client::sendRequest(const RequestHead& head, const HeaderMap& added) {
   to_head_ = head.method == "HEAD";
+  to_upgrade_ = head.wants_websocket;
   sending_ = head.framing;
   std::string out;
   out.reserve(1024);
@@ -147,6 +177,7 @@ void H1Client::sendEnd(const HeaderMap& trailers) {
     wire_.write(out);
   }
   request_done_ = true;
+  if (phase_ == Phase::kTunnel) wire_.finishWriting();
 }
 
 void H1Client::reset() {

@@ -2,34 +2,26 @@
 // server side is about requests.
 #pragma once
 
+#include "http/client_codec.h"
 #include "http/h1_body.h"
-#include "http/stream.h"
 #include "http/wire.h"
 
 namespace yett::http {
 
-class H1Client final : public ClientStream {
+class H1Client final : public ClientCodec, public ClientStream {
  public:
   H1Client(Wire& wire, const Limits& limits) : wire_(wire), limits_(limits) {}
 
-  /// Begins an exchange. REQUIRES: idle().
-  void start(ResponseHandler& handler);
-  /// The handler is no longer there; what follows goes nowhere.
-  void detach() { handler_ = nullptr; }
+  size_t onBytes(std::string_view bytes) override;
+  void onPeerClosed(bool orderly) override;
+  void onWritable() override;
+  size_t room() const override { return idle() ? 1 : 0; }
+  ClientStream& open(ResponseHandler& handler) override;
+  void close(ClientStream& stream) override;
+  bool idle() const override { return phase_ == Phase::kIdle; }
+  bool spent() const override { return !idle(); }
 
-  size_t onBytes(std::string_view bytes);
-  /// `orderly`: by an end of input, not by an error; only that may end a body without a length.
-  void onPeerClosed(bool orderly);
-  void onWritable();
-
-  bool idle() const { return phase_ == Phase::kIdle; }
-  /// Both halves are over and the connection may serve another exchange.
-  bool reusable() const { return phase_ == Phase::kDone && request_done_ && keep_alive_; }
-  /// Both halves are over, or it broke.
-  bool finished() const { return phase_ == Phase::kBroken || (phase_ == Phase::kDone && request_done_); }
-  bool responseBegun() const { return received_any_; }
-  void makeIdle() { phase_ = Phase::kIdle; }
-
+  bool responseBegun() const override { return received_any_; }
   void sendRequest(const RequestHead& head, const HeaderMap& added) override;
   void sendBody(std::string_view data) override;
   void sendEnd(const HeaderMap& trailers) override;
@@ -39,7 +31,7 @@ class H1Client final : public ClientStream {
   void resumeBody() override;
 
  private:
-  enum class Phase { kIdle, kHead, kBody, kDone, kBroken };
+  enum class Phase { kIdle, kHead, kBody, kDone, kTunnel, kBroken };
   size_t readHead(std::string_view bytes);
   void fail(ResetCause cause, std::string_view why);
   void endResponse();
@@ -53,10 +45,12 @@ class H1Client final : public ClientStream {
   int interims_ = 0;
   Framing sending_ = Framing::kNone;
   bool to_head_ = false;
+  bool to_upgrade_ = false;
   bool request_done_ = false;
   bool received_any_ = false;
   bool keep_alive_ = false;
   bool paused_ = false;
+  bool tunnel_ended_ = false;  // by the upstream
 };
 
 }  // namespace yett::http

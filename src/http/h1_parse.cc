@@ -4,7 +4,7 @@
 #include <cstring>
 
 #include "base/text.h"
-#include "target/host.h"
+#include "http/request_rules.h"
 
 namespace yett::http {
 namespace {
@@ -98,40 +98,6 @@ ParseError parseVersion(std::string_view text, Version& out) {
   return {};
 }
 
-// Host and target (RFC 9112 3.2): exactly one Host; an absolute-form target must name the same one.
-ParseError readTarget(RequestHead& out) {
-  int hosts = 0;
-  std::string_view host;
-  for (const auto& field : out.headers.fields()) {
-    if (field.id == FieldId::kHost) {
-      ++hosts;
-      host = field.value;
-    } else if (field.id == FieldId::kExpect) {
-      if (!base::equalsIgnoreCase(field.value, "100-continue"))
-        return {417, "an expectation other than `100-continue`"};
-      out.expects_continue = out.version != Version::kHttp10;
-    }
-  }
-  if (hosts != 1) return {400, hosts == 0 ? "no host header" : "more than one host header"};
-  if (!target::canonicalHost(host, out.host)) return {400, "a host header that is no host"};
-  std::string_view raw = out.raw_target;
-  if (out.method == "CONNECT") return {501, "the method CONNECT"};
-  if (raw == "*" && out.method != "OPTIONS") return {400, "the target `*` with a method other than OPTIONS"};
-  for (const std::string_view scheme : {"http://", "https://"}) {
-    if (raw.size() < scheme.size() || !base::equalsIgnoreCase(raw.substr(0, scheme.size()), scheme)) continue;
-    raw.remove_prefix(scheme.size());
-    const auto authority = raw.substr(0, raw.find_first_of("/?"));
-    std::string named;
-    if (!target::canonicalHost(authority, named) || named != out.host)
-      return {400, "a target and a host header that differ"};
-    raw.remove_prefix(authority.size());
-    if (raw.empty()) raw = "/";
-    break;
-  }
-  if (!target::canonicalize(raw, out.target)) return {400, "a target that is not canonical and cannot be made so"};
-  return {};
-}
-
 }  // namespace
 
 size_t findHeadEnd(std::string_view bytes, size_t from, bool& bare_lf) {
@@ -171,7 +137,8 @@ ParseError parseRequest(std::string_view bytes, const Limits& limits, RequestHea
   if (const auto error = readFraming(out)) return error;
   if (limits.body_bytes > 0 && out.framing == Framing::kLength && out.content_length > limits.body_bytes)
     return {413, "a body over the limit"};
-  return readTarget(out);
+  if (out.method == "CONNECT") return {501, "the method CONNECT"};
+  return checkRequest(out);
 }
 
 ParseError parseResponse(std::string_view bytes, const Limits& limits, bool to_head, ResponseHead& out) {
@@ -215,14 +182,7 @@ ParseError parseResponse(std::string_view bytes, const Limits& limits, bool to_h
 ParseError parseTrailers(std::string_view bytes, const Limits& limits, Head& out) {
   char* at = out.keepTrailers(bytes);
   if (const auto error = parseFields(at, at + bytes.size(), limits, out.trailers)) return error;
-  for (const auto& field : out.trailers.fields()) {
-    // RFC 9110 6.5.1: no framing, routing or authentication in trailers.
-    if (field.id != FieldId::kOther || field.name == "authorization" || field.name == "cookie" ||
-        field.name.starts_with("x-yett-")) {
-      return {400, "a trailer field that must stand in the head"};
-    }
-  }
-  return {};
+  return checkTrailers(out.trailers);
 }
 
 }  // namespace yett::http

@@ -6,15 +6,9 @@
 
 #include "http/head.h"
 #include "http/limits.h"
+#include "http/request_rules.h"
 
 namespace yett::http {
-
-/// What is wrong with a message: the status that answers it, and why.
-struct ParseError {
-  int status = 0;  ///< 0: nothing is wrong
-  const char* why = "";
-  explicit operator bool() const { return status != 0; }
-};
 
 /// Finds the end of a head (after CRLF CRLF), searching from `from`; 0 while it is not complete. `bare_lf` says that a
 /// line ended without CR, so that a wait for more is in vain.

@@ -24,6 +24,10 @@ size_t H1Server::onBytes(std::string_view bytes) {
       case Phase::kWait:
         if (used < bytes.size()) wire_.pauseReading();
         return used;
+      case Phase::kTunnel:
+        if (body_paused_) return used;
+        if (used < bytes.size()) handler_->onBody(bytes.substr(used));
+        return bytes.size();
       case Phase::kClosed: return bytes.size();
     }
     used += n;
@@ -145,7 +149,17 @@ void H1Server::onPeerClosed() {
     phase_ = Phase::kWait;
     closing_ = true;
     if (response_done_) endExchange();
+  } else if (phase_ == Phase::kTunnel) {
+    flush();
   }
+}
+
+// The client's end of a tunnel, which may have come before the tunnel was there.
+void H1Server::flush() {
+  if (phase_ != Phase::kTunnel || !peer_closed_ || end_told_) return;
+  end_told_ = true;
+  handler_->onEnd();
+  if (phase_ == Phase::kTunnel && response_done_) endExchange();
 }
 
 void H1Server::onClosed() {
@@ -158,7 +172,12 @@ void H1Server::onClosed() {
   events_.onStreamEnd(*handler);
 }
 
-void H1Server::onReadTimeout() {
+Waiting H1Server::waiting() const {
+  if (phase_ == Phase::kHead) return idle() ? Waiting::kRequest : Waiting::kHead;
+  return phase_ == Phase::kDiscard ? Waiting::kDiscard : Waiting::kExchange;
+}
+
+void H1Server::onTimeout() {
   if (phase_ == Phase::kHead) {
     if (idle()) {
       phase_ = Phase::kClosed;
@@ -214,6 +233,11 @@ void H1Server::sendResponse(const ResponseHead& head, const HeaderMap& added) {
   out.reserve(512);
   writeResponse(head, added, sending_, closing_ || peer_closed_, request.version, out);
   wire_.write(out);
+  if (sending_ != Framing::kTunnel) return;
+  phase_ = Phase::kTunnel;  // from the next byte on; what the client sent too early was held back until now
+  closing_ = true;
+  wire_.resumeReading();
+  if (peer_closed_) wire_.flushSoon();
 }
 
 void H1Server::sendBody(std::string_view data) {
@@ -225,6 +249,7 @@ void H1Server::sendBody(std::string_view data) {
       to_send_ -= data.size();
       wire_.write(data);
       return;
+    case Framing::kTunnel:
     case Framing::kUntilClose: wire_.write(data); return;
     case Framing::kChunked: {
       std::string head;
@@ -245,7 +270,10 @@ void H1Server::sendEnd(const HeaderMap& trailers) {
     wire_.write(out);
   }
   response_done_ = true;
-  if (phase_ == Phase::kWait) {
+  if (phase_ == Phase::kTunnel) {
+    if (end_told_) endExchange();
+    else wire_.finishWriting();
+  } else if (phase_ == Phase::kWait) {
     endExchange();
   } else if (phase_ == Phase::kBody && !body_.done()) {
     // The answer came before the request was complete, and nobody reads the rest.
@@ -258,7 +286,7 @@ void H1Server::reset() {
 }
 
 void H1Server::pauseBody() {
-  if (body_paused_ || phase_ != Phase::kBody) return;
+  if (body_paused_ || (phase_ != Phase::kBody && phase_ != Phase::kTunnel)) return;
   body_paused_ = true;
   wire_.pauseReading();
 }

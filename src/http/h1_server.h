@@ -3,43 +3,25 @@
 #pragma once
 
 #include "http/h1_body.h"
-#include "http/stream.h"
+#include "http/server_codec.h"
 #include "http/wire.h"
 
 namespace yett::http {
 
-/// What the owner of the codec learns.
-class ServerEvents {
- public:
-  virtual ~ServerEvents() = default;
-  /// A request (or something that should have been one) begins: who takes it.
-  virtual RequestHandler& onStream(ServerStream& stream) = 0;
-  /// Both halves of the stream are over; the handler is not called again. The codec is not called from here.
-  virtual void onStreamEnd(RequestHandler& handler) = 0;
-};
-
-class H1Server final : public ServerStream {
+class H1Server final : public ServerCodec, public ServerStream {
  public:
   /// REQUIRES: all three outlive the codec.
   H1Server(Wire& wire, ServerEvents& events, const Limits& limits) : wire_(wire), events_(events), limits_(limits) {}
 
-  /// Takes what it can of `bytes`; the rest is to be offered again, with more behind it.
-  size_t onBytes(std::string_view bytes);
-  /// The peer sends no more. A request that is complete is still answered.
-  void onPeerClosed();
-  /// The connection is gone.
-  void onClosed();
-  void onWritable();
-  /// A limit of time passed while a request was read.
-  void onReadTimeout();
-  /// The response under way is the last one; an idle connection ends now.
-  void drain();
-
-  /// No exchange and no byte of a next one.
-  bool idle() const { return phase_ == Phase::kHead && head_seen_ == 0; }
-  bool readingHead() const { return phase_ == Phase::kHead; }
-  /// The answer is sent, the rest of the request is being thrown away.
-  bool discarding() const { return phase_ == Phase::kDiscard; }
+  size_t onBytes(std::string_view bytes) override;
+  /// A request that is complete is still answered.
+  void onPeerClosed() override;
+  void onClosed() override;
+  void onWritable() override;
+  void onTimeout() override;
+  void flush() override;
+  void drain() override;
+  Waiting waiting() const override;
 
   void sendInterim(const ResponseHead& head) override;
   void sendResponse(const ResponseHead& head, const HeaderMap& added) override;
@@ -52,7 +34,9 @@ class H1Server final : public ServerStream {
   void discardBody() override;
 
  private:
-  enum class Phase { kHead, kBody, kDiscard, kWait, kClosed };
+  enum class Phase { kHead, kBody, kDiscard, kWait, kTunnel, kClosed };
+  /// No exchange and no byte of a next one.
+  bool idle() const { return phase_ == Phase::kHead && head_seen_ == 0; }
   size_t readHead(std::string_view bytes);
   size_t readBody(std::string_view bytes);
   void refuse(int status, const char* why);
@@ -74,6 +58,7 @@ class H1Server final : public ServerStream {
   bool body_paused_ = false;
   bool closing_ = false;
   bool peer_closed_ = false;
+  bool end_told_ = false;  // of a tunnel: that the client sends no more
 };
 
 }  // namespace yett::http

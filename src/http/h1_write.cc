@@ -21,6 +21,8 @@ void writeFields(const HeaderMap& headers, std::string& out) {
 void writeFraming(Framing framing, uint64_t length, std::string& out) {
   if (framing == Framing::kChunked) {
     out += "transfer-encoding: chunked\r\n";
+  } else if (framing == Framing::kTunnel) {
+    out += "upgrade: websocket\r\nconnection: upgrade\r\n";
   } else if (framing == Framing::kLength) {
     out += "content-length: ";
     base::appendNumber(out, length);
@@ -33,7 +35,7 @@ void writeFraming(Framing framing, uint64_t length, std::string& out) {
 void writeRequest(const RequestHead& head, const HeaderMap& added, std::string& out) {
   out += head.method;
   out += ' ';
-  out += head.target.path;
+  out += head.forwardPath();
   if (head.target.has_query) {
     out += '?';
     out += head.target.query;
@@ -41,7 +43,7 @@ void writeRequest(const RequestHead& head, const HeaderMap& added, std::string& 
   out += " HTTP/1.1\r\n";
   writeFields(head.headers, out);
   writeFields(added, out);
-  writeFraming(head.framing, head.content_length, out);
+  writeFraming(head.wants_websocket ? Framing::kTunnel : head.framing, head.content_length, out);
   out += "\r\n";
 }
 
@@ -61,7 +63,7 @@ void writeResponse(const ResponseHead& head, const HeaderMap& added, Framing fra
     }
   }
   writeFraming(framing, head.content_length, out);
-  if (close) out += "connection: close\r\n";
+  if (close && framing != Framing::kTunnel) out += "connection: close\r\n";
   else if (client == Version::kHttp10 && head.status >= 200) out += "connection: keep-alive\r\n";
   out += "\r\n";
 }

@@ -16,7 +16,7 @@ void RequestHead::clear() {
   method = raw_target = {};
   target.clear();
   host.clear();
-  expects_continue = false;
+  expects_continue = wants_websocket = with_parameters = false;
 }
 
 void ResponseHead::clear() {
@@ -28,6 +28,7 @@ void ResponseHead::clear() {
 std::string_view reasonPhrase(int status) {
   switch (status) {
     case 100: return "Continue";
+    case 101: return "Switching Protocols";
     case 200: return "OK";
     case 400: return "Bad Request";
     case 401: return "Unauthorized";
@@ -37,6 +38,7 @@ std::string_view reasonPhrase(int status) {
     case 413: return "Content Too Large";
     case 414: return "URI Too Long";
     case 417: return "Expectation Failed";
+    case 426: return "Upgrade Required";
     case 429: return "Too Many Requests";
     case 431: return "Request Header Fields Too Large";
     case 501: return "Not Implemented";

@@ -10,8 +10,9 @@
 
 namespace yett::http {
 
-/// How the end of a message's body is found (RFC 9112 6).
-enum class Framing : uint8_t { kNone, kLength, kChunked, kUntilClose };
+/// How the end of a message's body is found (RFC 9112 6). kChunked also stands for a body of unknown length in HTTP/2,
+/// kTunnel for what follows a switch of protocols: bytes both ways, each way with an end of its own.
+enum class Framing : uint8_t { kNone, kLength, kChunked, kUntilClose, kTunnel };
 
 enum class Version : uint8_t { kHttp10, kHttp11, kHttp2 };
 
@@ -55,6 +56,13 @@ class RequestHead : public Head {
   target::Target target;
   std::string host;  ///< canonical
   bool expects_continue = false;
+  bool wants_websocket = false;  ///< `Upgrade: websocket` (RFC 6455), or `:protocol` websocket (RFC 8441) read as it
+
+  /// The path as the service gets it.
+  std::string_view forwardPath() const {
+    return with_parameters && !target.parameters.empty() ? target.parameters : target.path;
+  }
+  bool with_parameters = false;  ///< the route wants `;...` forwarded
 
   void clear();
 };

@@ -47,4 +47,17 @@ bool listHasToken(std::string_view list, std::string_view lower_token) {
   return false;
 }
 
+bool namesWebSocket(const HeaderMap& headers) {
+  bool listed = false;
+  size_t upgrades = 0;
+  bool websocket = false;
+  for (const auto& field : headers.fields()) {
+    if (field.id == FieldId::kConnection && listHasToken(field.value, "upgrade")) listed = true;
+    if (field.id != FieldId::kUpgrade) continue;
+    ++upgrades;
+    websocket = base::equalsIgnoreCase(field.value, "websocket");
+  }
+  return listed && websocket && upgrades == 1;
+}
+
 }  // namespace yett::http

@@ -55,4 +55,8 @@ class HeaderMap {
 /// True where `list` (a comma-separated list of tokens) holds `lower_token`, whatever its case.
 bool listHasToken(std::string_view list, std::string_view lower_token);
 
+/// True where the fields ask for, or agree to, a switch to WebSocket and nothing else (RFC 9110 7.8): one Upgrade,
+/// `websocket`, that Connection lists.
+bool namesWebSocket(const HeaderMap& headers);
+
 }  // namespace yett::http

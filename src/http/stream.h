@@ -16,6 +16,7 @@ enum class ResetCause : uint8_t {
   kTimeout,        // a limit of time passed
   kTooLarge,       // the body is over its limit
   kLocal,          // this side gave up
+  kRefused,        // the peer says that it did nothing about it: it may be sent again
 };
 const char* name(ResetCause cause);
 
@@ -82,6 +83,8 @@ class ServerStream : public Stream {
 /// Client side: asks an upstream.
 class ClientStream : public Stream {
  public:
+  /// True once a byte of an answer has come: what was asked may have been done.
+  virtual bool responseBegun() const = 0;
   virtual void sendRequest(const RequestHead& head, const HeaderMap& added) = 0;
 };
 

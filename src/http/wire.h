@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <string_view>
 
 namespace yett::http {
@@ -16,6 +17,12 @@ class Wire {
   /// No onBytes() until resumed; bytes that the codec left are offered again then.
   virtual void pauseReading() = 0;
   virtual void resumeReading() = 0;
+  /// Calls the codec's flush() once the batch of events is over, so that what belongs together leaves together.
+  virtual void flushSoon() = 0;
+  /// Of the loop's steady clock.
+  virtual int64_t nowMillis() const = 0;
+  /// Tells the peer that no more comes, once what is buffered is sent; reading goes on.
+  virtual void finishWriting() = 0;
   /// Sends what is buffered, then closes in order; the peer may still be sending (its bytes are thrown away).
   virtual void finish() = 0;
   /// Closes at once so that the peer sees the cut: a reset, no orderly end.

@@ -155,7 +155,7 @@ void Connection::deliver(std::string_view bytes) {
 }
 
 void Connection::write(std::string_view bytes) {
-  if (state_ != State::kOpen || bytes.empty() || write_failed_) return;
+  if (state_ != State::kOpen || bytes.empty() || write_failed_ || write_ends_) return;
   if (buffered() == 0 && bytes.size() >= kDirect && !blocked_) {
     const IoResult result = transport_->write(bytes.data(), bytes.size());
     if (result.kind == IoResult::Kind::kOk) bytes.remove_prefix(result.bytes);
@@ -194,6 +194,7 @@ void Connection::flush() {
     out_at_ = 0;
     giveBack(out_);
     if (state_ == State::kFinishing) return linger();
+    if (write_ends_) endWriting();
   } else if (out_at_ > kMark) {
     out_.erase(0, out_at_);
     out_at_ = 0;
@@ -250,6 +251,18 @@ void Connection::goOnReading() {
   updateInterest();
 }
 
+void Connection::finishWriting() {
+  if (state_ != State::kOpen) return;
+  write_ends_ = true;
+  if (buffered() == 0) endWriting();
+  else if (!blocked_) wantFlush();
+}
+
+void Connection::endWriting() {
+  if (!write_ended_) transport_->shutdownWrite();
+  write_ended_ = true;
+}
+
 void Connection::finish() {
   if (state_ != State::kOpen) return;
   state_ = State::kFinishing;
@@ -261,7 +274,7 @@ void Connection::finish() {
 // Without this, bytes that the peer still sends would make the kernel reset the connection and the last answer would be
 // lost.
 void Connection::linger() {
-  transport_->shutdownWrite();
+  endWriting();
   if (eof_) return close("", false);
   state_ = State::kLingering;
   loop_.schedule(timer_, kLingerTime);

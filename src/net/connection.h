@@ -50,6 +50,8 @@ class Connection final : public EventHandler, public Destroyable {
   /// A failed write does not end the connection while there may be something to read: the peer's answer to what it did
   /// get.
   void readOnAfterFailedWrite() { reads_on_ = true; }
+  /// Sends the rest, then tells the peer that no more comes; reading goes on.
+  void finishWriting();
   /// Sends the rest, then closes in order, waiting a little for the peer to close too.
   void finish();
   /// Closes at once with a reset.
@@ -85,6 +87,7 @@ class Connection final : public EventHandler, public Destroyable {
   void onTimer();
   void close(std::string_view why, bool reset);
   void linger();
+  void endWriting();
 
   EventLoop& loop_;
   Poco::Net::StreamSocket socket_;
@@ -111,6 +114,8 @@ class Connection final : public EventHandler, public Destroyable {
   bool blocked_ = false;  // the kernel takes no more: wait for EPOLLOUT
   bool delivering_ = false;
   bool was_full_ = false;
+  bool write_ends_ = false;  // once the buffer is empty
+  bool write_ended_ = false;
 };
 
 }  // namespace yett::net

@@ -61,6 +61,8 @@ Result<std::shared_ptr<const TlsContext>> TlsContext::create(const Source& sourc
   if (SSL_CTX_use_PrivateKey(context, key.get()) != 1 || SSL_CTX_check_private_key(context) != 1) {
     return Error{"the private key does not fit the certificate: " + identity::opensslError()};
   }
+  out->protocols_ = source.protocols;
+  if (!source.protocols.empty()) SSL_CTX_set_alpn_select_cb(context, &TlsContext::chooseProtocol, out.get());
   const std::string mode = std::to_string(static_cast<int>(source.client_certificate));
   const auto id = base::Sha256Hasher()
                       .update(source.name)
@@ -72,6 +74,17 @@ Result<std::shared_ptr<const TlsContext>> TlsContext::create(const Source& sourc
   SSL_CTX_set_session_id_context(context, reinterpret_cast<const unsigned char*>(id.data()), SSL_MAX_SID_CTX_LENGTH);
   TlsTransport::installVerifier(context, source.client_certificate);
   return std::shared_ptr<const TlsContext>(std::move(out));
+}
+
+// A caller that names protocols and none that is spoken here is told so (RFC 7301 3.2); one that names none speaks
+// HTTP/1.1.
+int TlsContext::chooseProtocol(SSL*, const unsigned char** out, unsigned char* size, const unsigned char* offered,
+                               unsigned int offered_size, void* self) {
+  const std::string& ours = static_cast<const TlsContext*>(self)->protocols_;
+  const int found =
+      SSL_select_next_proto(const_cast<unsigned char**>(out), size, reinterpret_cast<const unsigned char*>(ours.data()),
+                            static_cast<unsigned int>(ours.size()), offered, offered_size);
+  return found == OPENSSL_NPN_NEGOTIATED ? SSL_TLSEXT_ERR_OK : SSL_TLSEXT_ERR_ALERT_FATAL;
 }
 
 TlsContext::~TlsContext() {

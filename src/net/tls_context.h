@@ -22,6 +22,7 @@ class TlsContext {
     std::string private_key_pem;
     std::shared_ptr<const identity::TrustBundles> bundles;
     ClientCertificate client_certificate = ClientCertificate::kRequired;
+    std::string protocols = {};  ///< for ALPN, the liked one first, each after a byte of its length; "": no ALPN
   };
   /// Fails on a certificate that cannot be read, or a key that does not fit it.
   static Result<std::shared_ptr<const TlsContext>> create(const Source& source);
@@ -34,9 +35,12 @@ class TlsContext {
 
  private:
   TlsContext() = default;
+  static int chooseProtocol(SSL*, const unsigned char** out, unsigned char* size, const unsigned char* offered,
+                            unsigned int offered_size, void* self);
   SSL_CTX* context_ = nullptr;
   std::shared_ptr<const identity::TrustBundles> bundles_;
   bool asks_ = true;
+  std::string protocols_;
 };
 
 }  // namespace yett::net

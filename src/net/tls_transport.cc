@@ -122,6 +122,13 @@ bool TlsTransport::trustedBy(const identity::TrustBundles& bundles, int64_t now)
   return leaf != nullptr && identity::verifySvid(leaf, SSL_get_peer_cert_chain(ssl_), bundles, now).ok();
 }
 
+std::string_view TlsTransport::protocol() const {
+  const unsigned char* name = nullptr;
+  unsigned int size = 0;
+  if (ssl_ != nullptr) SSL_get0_alpn_selected(ssl_, &name, &size);
+  return {reinterpret_cast<const char*>(name), size};
+}
+
 TlsInfo TlsTransport::info() const {
   if (!done_) return {};
   const char* sni = SSL_get_servername(ssl_, TLSEXT_NAMETYPE_host_name);

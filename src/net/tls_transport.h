@@ -26,6 +26,7 @@ class TlsTransport final : public Transport {
   const std::string& failure() const override { return failure_; }
   bool trustedBy(const identity::TrustBundles& bundles, int64_t now) const override;
   TlsInfo info() const override;
+  std::string_view protocol() const override;
 
   /// Makes `context` verify client certificates as X.509-SVIDs, with the verdict kept in the TlsTransport of the
   /// handshake.

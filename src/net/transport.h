@@ -43,6 +43,8 @@ class Transport {
   virtual bool trustedBy(const identity::TrustBundles& bundles, int64_t now) const = 0;
   /// What the policy may ask about the session; views live as long as the transport.
   virtual TlsInfo info() const = 0;
+  /// What ALPN settled on (RFC 7301), "" where it was not used.
+  virtual std::string_view protocol() const = 0;
   /// Why the handshake failed; "" where the peer just went away.
   virtual const std::string& failure() const = 0;
 };
@@ -58,6 +60,7 @@ class PlainTransport final : public Transport {
   const std::shared_ptr<const identity::Principal>& principal() const override;
   bool trustedBy(const identity::TrustBundles&, int64_t) const override { return true; }
   TlsInfo info() const override { return {}; }
+  std::string_view protocol() const override { return {}; }
   const std::string& failure() const override;
 
  private:

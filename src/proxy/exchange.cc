@@ -3,22 +3,25 @@
 #include <algorithm>
 
 #include "base/clock.h"
+#include "proxy/grpc.h"
 #include "proxy/headers.h"
 #include "proxy/pipeline.h"
 #include "proxy/session.h"
+#include "proxy/websocket.h"
 
 namespace yett::proxy {
 
 static constexpr size_t kMostBuffered = 256 << 20;  // bodies of one worker that wait for a decision
-static constexpr size_t kMostKept = 64 << 10;       // of a buffer, for the next request
+static constexpr std::string_view kNewerPolicy = "ended by a newer policy";
+static constexpr size_t kMostKept = 64 << 10;  // of a buffer, for the next request
 
 Exchange::Exchange(Worker& worker) : worker_(worker), timer_([this] { onTimer(); }) {}
 Exchange::~Exchange() = default;
 
-void Exchange::begin(Session& session) {
+void Exchange::begin(Session& session, http::ServerStream& stream) {
   session_ = &session;
   ++serial_;
-  down_ = &session.stream();
+  down_ = &stream;
   listener_ = session.listener();
   began_wall_ = base::wallMicros();
   began_nanos_ = base::steadyNanos();
@@ -38,21 +41,22 @@ void Exchange::clear() {
   added_.clear();
   headers_.clear();
   for (auto* text : {&forwarded_for_, &forwarded_cert_, &trace_parent_, &effect_, &policy_, &rule_, &cause_, &detail_,
-                     &upstream_name_})
+                     &upstream_name_, &websocket_key_, &websocket_accept_, &grpc_status_})
     text->clear();
   obliged_.clear();
   removed_.clear();
   releaseBody();
   id_ = {};
   status_ = 0;
-  bytes_in_ = bytes_out_ = last_progress_ = 0;
-  request_ended_ = body_sent_ = retried_ = response_begun_ = false;
+  bytes_in_ = bytes_out_ = last_progress_ = deadline_nanos_ = 0;
+  request_ended_ = body_sent_ = retried_ = response_begun_ = grpc_ = tunnel_ = client_ended_ = upstream_ended_ = false;
   finished_ = true;
 }
 
 void Exchange::onRequest() {
   progress();
   request_ended_ = false;
+  grpc_ = isGrpc(request_);
   Pipeline::run(*this);
 }
 
@@ -83,6 +87,7 @@ bool Exchange::waitForBody() {
 
 void Exchange::onBadRequest(int status, std::string_view why) {
   worker_.events("bad request", listener_->config.name, why);
+  grpc_ = isGrpc(request_);
   reply(status, "bad request", why);
 }
 
@@ -90,8 +95,8 @@ void Exchange::acquire(bool fresh) {
   waiting_pool_ = worker_.pools.find(route_->cluster);
   if (waiting_pool_ == nullptr) return fail(503, "no upstream", "the cluster is gone");
   if (request_.framing != http::Framing::kNone) down_->pauseBody();
-  arm(route_->response_timeout);
-  waiting_pool_->acquire(upstream_, fresh);
+  arm(patience());
+  waiting_pool_->acquire(upstream_, fresh, request_.version == http::Version::kHttp2);
 }
 
 void Exchange::onLease(upstream::Lease lease) {
@@ -99,14 +104,18 @@ void Exchange::onLease(upstream::Lease lease) {
   waiting_pool_ = nullptr;
   lease_ = std::move(lease);
   upstream_name_ = lease_.endpoint();
-  lease_.stream().start(upstream_);
-  lease_.stream().sendRequest(request_, added_);
+  if (request_.wants_websocket && !lease_.http2()) {
+    if (websocket_key_.empty()) websocket_key_ = webSocketKey();
+    added_.add("sec-websocket-key", websocket_key_);
+  }
+  lease_.open(upstream_).sendRequest(request_, added_);
   progress();
   if (!body_.empty()) {
     body_sent_ = true;
     lease_.stream().sendBody(body_);
     if (!lease_) return;
   }
+  if (request_.wants_websocket) return;  // the way out stays open, for what follows the upstream's agreement
   if (request_.framing == http::Framing::kNone || request_ended_) lease_.stream().sendEnd(requestTrailers());
   else down_->resumeBody();
 }
@@ -143,9 +152,10 @@ void Exchange::onEnd() {
   }
   if (!lease_) return;
   progress();
+  if (tunnel_) return endTunnelHalf(true);
   if (request_.framing != http::Framing::kNone) {
     lease_.stream().sendEnd(requestTrailers());
-    arm(route_->response_timeout);
+    arm(patience());
   }
 }
 
@@ -184,7 +194,10 @@ void Exchange::onReset(http::ResetCause cause, std::string_view detail) {
 void Exchange::onUpstreamResponse() {
   progress();
   dropFromResponse(response_);
+  if (response_.framing == http::Framing::kTunnel) return openTunnel();
   if (response_.status < 200) return down_->sendInterim(response_);
+  if (request_.wants_websocket && request_.version == http::Version::kHttp2 && response_.status < 300)
+    return fail(502, "malformed response", "the upstream answered a WebSocket handshake with neither 101 nor an error");
   response_begun_ = true;
   status_ = response_.status;
   down_->sendResponse(response_, {});
@@ -198,6 +211,7 @@ void Exchange::onUpstreamBody(std::string_view data) {
 }
 
 void Exchange::onUpstreamEnd() {
+  if (tunnel_) return endTunnelHalf(false);
   // Released first: the end of the response may begin the next request on this connection.
   lease_.release();
   http::ServerStream* down = down_;
@@ -206,22 +220,23 @@ void Exchange::onUpstreamEnd() {
 }
 
 void Exchange::onUpstreamReset(http::ResetCause cause, std::string_view detail) {
-  const bool retry = cause == http::ResetCause::kPeerClosed && mayRetry();
+  const bool retry = mayRetry(cause);
   lease_.release();
   if (retry) {
     retried_ = true;
     return acquire(true);
   }
-  fail(502, cause == http::ResetCause::kPeerClosed ? "upstream closed" : "malformed response", detail);
+  fail(502, cause == http::ResetCause::kProtocolError ? "malformed response" : "upstream closed", detail);
 }
 
 // A kept-alive connection may close under a request that the service never saw. Only what is safe to send twice is (RFC
-// 9110 9.2.2).
-bool Exchange::mayRetry() const {
+// 9110 9.2.2), or what the upstream says it did not look at (RFC 9113 8.7).
+bool Exchange::mayRetry(http::ResetCause cause) const {
+  if (retried_ || body_sent_ || response_begun_ || !lease_ || request_.wants_websocket) return false;
+  if (cause == http::ResetCause::kRefused) return true;
   const auto m = request_.method;
   const bool idempotent = m == "GET" || m == "HEAD" || m == "OPTIONS" || m == "TRACE" || m == "PUT" || m == "DELETE";
-  return idempotent && !retried_ && !body_sent_ && !response_begun_ && lease_ && !lease_.fresh() &&
-         !lease_.stream().responseBegun();
+  return cause == http::ResetCause::kPeerClosed && idempotent && !lease_.fresh() && !lease_.stream().responseBegun();
 }
 
 void Exchange::onUpstreamWritable() {
@@ -229,12 +244,24 @@ void Exchange::onUpstreamWritable() {
   if (!finished_) down_->resumeBody();
 }
 
-base::Millis Exchange::lifetimeLeft() const {
-  return listener_->config.timeouts.lifetime - base::Millis((base::steadyNanos() - began_nanos_) / 1'000'000);
+base::Millis Exchange::timeLeft() const {
+  const int64_t now = base::steadyNanos();
+  const base::Millis lifetime = listener_->config.timeouts.lifetime - base::Millis((now - began_nanos_) / 1'000'000);
+  if (deadline_nanos_ == 0) return lifetime;
+  return std::min(lifetime, base::Millis((deadline_nanos_ - now) / 1'000'000));
+}
+
+base::Millis Exchange::patience() const {
+  const auto& timeouts = listener_->config.timeouts;
+  if (response_begun_ && !down_->writable()) return timeouts.body;
+  // A gRPC call may wait as long as its deadline lets it, and answer with its first message only.
+  if (response_begun_ || grpc_) return route_->idle_timeout.count() > 0 ? route_->idle_timeout : timeouts.stream_idle;
+  const bool uploading = !request_ended_ && request_.framing != http::Framing::kNone;
+  return uploading ? timeouts.body : route_->response_timeout;
 }
 
 void Exchange::arm(base::Millis limit) {
-  worker_.loop.schedule(timer_, std::max(base::Millis(1), std::min(limit, lifetimeLeft())));
+  worker_.loop.schedule(timer_, std::max(base::Millis(1), std::min(limit, timeLeft())));
 }
 
 void Exchange::progress() {
@@ -243,30 +270,30 @@ void Exchange::progress() {
 
 void Exchange::onTimer() {
   if (finished_) return;
-  if (lifetimeLeft().count() <= 0) return fail(504, "lifetime over", "the exchange has lasted as long as one may");
-  const auto& timeouts = listener_->config.timeouts;
-  const bool uploading = !request_ended_ && request_.framing != http::Framing::kNone;
-  const base::Millis limit = response_begun_ || uploading ? timeouts.body : route_->response_timeout;
-  const base::Millis left = limit - base::Millis(worker_.loop.nowMillis() - last_progress_);
+  if (timeLeft().count() <= 0) {
+    if (deadline_nanos_ > 0 && base::steadyNanos() >= deadline_nanos_)
+      return fail(504, kDeadline, "the deadline that the caller set has passed");
+    return fail(504, "lifetime over", "the exchange has lasted as long as one may");
+  }
+  const base::Millis left = patience() - base::Millis(worker_.loop.nowMillis() - last_progress_);
   if (left.count() > 0) return arm(left);
   if (buffering_) return onReset(http::ResetCause::kTimeout, "the request body took too long");
-  if (uploading && !response_begun_ && lease_ && lease_.stream().writable())
+  const bool uploading = !request_ended_ && request_.framing != http::Framing::kNone;
+  if (uploading && !response_begun_ && !grpc_ && lease_ && lease_.stream().writable())
     return onReset(http::ResetCause::kTimeout, "the request body took too long");
   if (response_begun_ && !down_->writable())
     return fail(504, "client timeout", "the client does not take the response");
   fail(504, "upstream timeout",
-       response_begun_ ? "no progress on the response body" : "no response within its time limit");
+       response_begun_ || grpc_ ? "nothing came within the stream's idle limit" : "no response within its time limit");
 }
 
 void Exchange::endByPolicy(const authz::Refusal& refusal) {
   if (finished_) return;
   detail_ = "the policy changed";
-  if (!response_begun_) return reply(refusal.status, "ended by a newer policy", refusal.public_reason);
+  if (!response_begun_) return reply(refusal.status, kNewerPolicy, refusal.public_reason);
   releaseUpstream();
-  cause_ = "ended by a newer policy";
-  http::ServerStream* down = down_;
-  finish("ended by a newer policy");
-  down->reset();
+  cause_ = kNewerPolicy;
+  cut(refusal.status, refusal.public_reason);
 }
 
 void Exchange::releaseUpstream() {

@@ -14,11 +14,17 @@
 
 namespace yett::proxy {
 
+/// As policy and logs name it.
+std::string_view protocolName(http::Version version);
+
+/// The cause of an answer that came too late for the caller's own deadline.
+inline constexpr std::string_view kDeadline = "deadline exceeded";
+
 class Exchange final : public http::RequestHandler {
  public:
   explicit Exchange(Worker& worker);
   ~Exchange() override;
-  void begin(Session& session);
+  void begin(Session& session, http::ServerStream& stream);
   /// Forgets all that belongs to the last request, and lets go of what it pinned.
   void clear();
 
@@ -63,6 +69,12 @@ class Exchange final : public http::RequestHandler {
     Exchange& exchange_;
   };
 
+  /// Refuses what cannot be forwarded as it is, though policy allowed it; true where it did.
+  bool refuseUnfit();
+  /// The request is a handshake that the route lets through.
+  bool opensWebSocket() const;
+  void openTunnel();
+  void endTunnelHalf(bool by_client);
   /// True while the route wants the body before the decision and not all of it is here.
   bool waitForBody();
   void releaseBody();
@@ -75,14 +87,21 @@ class Exchange final : public http::RequestHandler {
   void onUpstreamWritable();
   void onTimer();
   const http::HeaderMap& requestTrailers();
-  bool mayRetry() const;
+  bool mayRetry(http::ResetCause cause) const;
+  /// How long nothing may happen, as things stand.
+  base::Millis patience() const;
   void progress();
-  base::Millis lifetimeLeft() const;
+  /// Until the exchange must be over, by its lifetime or its gRPC deadline.
+  base::Millis timeLeft() const;
   /// Sets the timer, at the latest for the end of the exchange's lifetime.
   void arm(base::Millis limit);
 
   /// Answers by itself with a problem document (RFC 9457).
   void reply(int status, std::string_view cause, std::string_view public_detail);
+  void replyGrpc(int status, std::string_view message);
+  /// Cuts a response that has begun, so that nobody takes it for whole; a gRPC one says why in its trailers.
+  void cut(int status, std::string_view why);
+  void logStatus();
   /// The upstream failed: answers with `status` where nothing was sent yet, else cuts the response.
   void fail(int status, std::string_view cause, std::string_view detail);
   void endByPolicy(const authz::Refusal& refusal);
@@ -120,7 +139,11 @@ class Exchange final : public http::RequestHandler {
   std::string cause_;                   // why Yett answered by itself
   std::string detail_;
   std::string upstream_name_;
-  int status_ = 0;  // sent downstream
+  std::string websocket_key_;     // Yett's own, for the upstream
+  std::string websocket_accept_;  // for the client
+  std::string grpc_status_;       // of the answer
+  int status_ = 0;                // sent downstream
+  int64_t deadline_nanos_ = 0;    // of grpc-timeout; 0: none
   int64_t began_wall_ = 0;
   int64_t began_nanos_ = 0;
   int64_t bytes_in_ = 0;
@@ -131,6 +154,10 @@ class Exchange final : public http::RequestHandler {
   bool retried_ = false;
   bool response_begun_ = false;
   bool finished_ = true;
+  bool grpc_ = false;
+  bool tunnel_ = false;
+  bool client_ended_ = false;    // its half of the tunnel
+  bool upstream_ended_ = false;  // and the other
 };
 
 }  // namespace yett::proxy

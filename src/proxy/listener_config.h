@@ -19,16 +19,23 @@ struct RouteConfig {
   std::string cluster;
   base::Millis response_timeout{15'000};  ///< from the whole request sent to the response's head
   bool allow_encoded_slashes = false;
-  bool forward_trailers = false;  ///< request trailers, which policy never sees
-  uint64_t buffer_body = 0;       ///< bytes of a request's body that policy may see, all of it or a 413; 0: none
+  bool forward_parameters = false;  ///< `;...` in path segments, which policy never sees
+  bool websocket = false;           ///< `upgrades` lists it
+  base::Millis idle_timeout{0};     ///< of streams, instead of the listener's; 0: the listener's
+  bool forward_trailers = false;    ///< request trailers, which policy never sees
+  uint64_t buffer_body = 0;         ///< bytes of a request's body that policy may see, all of it or a 413; 0: none
 };
+
+/// Which versions of HTTP a listener speaks. kAuto: both, as the caller begins (ALPN, or its first bytes on plaintext).
+enum class Protocol : uint8_t { kAuto, kHttp1, kHttp2 };
 
 /// Limits of time; defaults meant to survive the open internet.
 struct Timeouts {
   base::Millis handshake{10'000};
   base::Millis request_head{15'000};  ///< from the first byte to the last of a head
   base::Millis idle{60'000};          ///< between two requests
-  base::Millis body{60'000};          ///< between two pieces of a body, either way
+  base::Millis body{60'000};          ///< between two pieces of a request's body, or for a client that does not read
+  base::Millis stream_idle{300'000};  ///< between two pieces of anything, once the answer has begun; and of gRPC
   base::Millis lifetime{86'400'000};  ///< of an exchange, however lively
 };
 
@@ -36,6 +43,7 @@ struct ListenerConfig {
   std::string name;
   std::string address;
   bool plaintext = false;
+  Protocol protocol = Protocol::kAuto;
   net::ClientCertificate client_certificate = net::ClientCertificate::kRequired;
   std::vector<std::string> trusted_forwarders;
   std::vector<RouteConfig> routes;

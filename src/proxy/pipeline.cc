@@ -3,13 +3,16 @@
 #include <netinet/in.h>
 
 #include <algorithm>
+#include <array>
 
 #include "base/clock.h"
 #include "base/text.h"
 #include "net/connection.h"
 #include "proxy/exchange.h"
+#include "proxy/grpc.h"
 #include "proxy/headers.h"
 #include "proxy/session.h"
+#include "proxy/websocket.h"
 
 namespace yett::proxy {
 namespace {
@@ -38,9 +41,7 @@ void Pipeline::run(Exchange& exchange) {
   }
   if (!std::holds_alternative<authz::Permit>(answer)) return exchange.reply(503, "no decision", "");
   if (exchange.route_ == nullptr) return exchange.reply(404, "no route", "");
-  if (exchange.request_.target.encoded_slash && !exchange.route_->allow_encoded_slashes) {
-    return exchange.reply(400, "encoded slash", "the path has an encoded slash or backslash");
-  }
+  if (exchange.refuseUnfit()) return;
   annotate(exchange);  // only now, so that nothing a client sent can stand beside it
   forward(exchange, std::get<authz::Permit>(std::move(answer)));
 }
@@ -52,6 +53,34 @@ void Pipeline::normalize(Exchange& e) {
 
 void Pipeline::match(Exchange& e) {
   e.route_ = e.listener_->routes->match(e.request_);
+  if (e.route_ != nullptr) e.request_.with_parameters = e.route_->forward_parameters;
+}
+
+// Policy allowed it, but it cannot be forwarded as it is.
+bool Exchange::refuseUnfit() {
+  const auto refuse = [this](int status, std::string_view cause, std::string_view detail) {
+    reply(status, cause, detail);
+    return true;
+  };
+  if (request_.target.encoded_slash && !route_->allow_encoded_slashes)
+    return refuse(400, "encoded slash", "the path has an encoded slash or backslash");
+  if (request_.wants_websocket && !opensWebSocket()) {
+    // Over HTTP/1.1 an Upgrade may be ignored (RFC 9110 7.8); a CONNECT may not.
+    if (request_.version == http::Version::kHttp2)
+      return refuse(501, "no upgrade", "the route lets no caller open a WebSocket");
+    request_.wants_websocket = false;
+  }
+  if (request_.wants_websocket) {
+    if (const auto error = checkWebSocket(request_)) return refuse(error.status, "bad handshake", error.why);
+    // Each side has a key of its own, so that each proves to Yett that it speaks WebSocket.
+    dropNamed(request_.headers, std::array<std::string, 1>{"sec-websocket-key"});
+  }
+  std::string_view timeout;
+  if (!grpc_ || request_.headers.find("grpc-timeout", timeout) == 0) return false;
+  const auto limit = parseGrpcTimeout(timeout);
+  if (!limit) return refuse(400, "bad grpc-timeout", "a grpc-timeout that is no timeout");
+  deadline_nanos_ = began_nanos_ + std::max<int64_t>(*limit, 1);
+  return false;
 }
 
 policy::CheckRequest Pipeline::question(Exchange& e, int64_t now_micros) {
@@ -65,7 +94,7 @@ policy::CheckRequest Pipeline::question(Exchange& e, int64_t now_micros) {
   check.host = head.host;
   check.path = head.target.path;
   check.raw_path = head.raw_target;
-  check.protocol = head.version == http::Version::kHttp10 ? "HTTP/1.0" : "HTTP/1.1";
+  check.protocol = protocolName(head.version);
   check.query = head.target.query;
   check.headers = e.headers_;
   check.principal = e.session_->connection().principal().get();
@@ -87,6 +116,7 @@ authz::Answer Pipeline::authorize(Exchange& e) {
   for (const auto& field : e.request_.headers.fields()) {
     if (!field.dropped) e.headers_.push_back({field.name, field.value});
   }
+  if (e.opensWebSocket()) e.headers_.push_back({"upgrade", "websocket"});  // as the service will see it
   const policy::CheckRequest check = question(e, e.began_wall_);
   authz::Authorizer& authorizer = e.worker_.authorizer;
   const bool expired = !check.principal->anonymous() && check.time_seconds > check.principal->expires;

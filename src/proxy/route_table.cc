@@ -17,11 +17,18 @@ Result<RouteTable> RouteTable::create(const std::vector<RouteConfig>& routes) {
                 config.response_timeout,
                 config.allow_encoded_slashes,
                 config.forward_trailers,
-                config.buffer_body};
+                config.buffer_body,
+                config.forward_parameters,
+                config.websocket,
+                config.idle_timeout};
     for (const auto& host : config.hosts) route.hosts.push_back(TRY(target::HostPattern::parse(host)));
     out.routes_.push_back(std::move(route));
   }
   return out;
+}
+
+bool RouteTable::allowsWebSocket() const {
+  return std::any_of(routes_.begin(), routes_.end(), [](const Route& route) { return route.websocket; });
 }
 
 const Route* RouteTable::match(const http::RequestHead& head) const {

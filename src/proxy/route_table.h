@@ -21,6 +21,9 @@ struct Route {
   bool allow_encoded_slashes = false;
   bool forward_trailers = false;
   uint64_t buffer_body = 0;
+  bool forward_parameters = false;
+  bool websocket = false;
+  base::Millis idle_timeout{0};
 };
 
 class RouteTable {
@@ -28,6 +31,8 @@ class RouteTable {
   static Result<RouteTable> create(const std::vector<RouteConfig>& routes);
   /// Null where none fits.
   const Route* match(const http::RequestHead& head) const;
+  /// Some route lets callers open WebSockets.
+  bool allowsWebSocket() const;
 
  private:
   std::vector<Route> routes_;

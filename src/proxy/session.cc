@@ -1,5 +1,7 @@
 #include "proxy/session.h"
 
+#include "http/h1_server.h"
+#include "http/h2_server.h"
 #include "net/tls_transport.h"
 #include "proxy/exchange.h"
 
@@ -11,6 +13,9 @@ std::unique_ptr<net::Transport> makeTransport(const ListenerState& state, int fd
   return std::make_unique<net::PlainTransport>(fd);
 }
 
+// RFC 9113 3.4: what a client that knows HTTP/2 is spoken begins with.
+constexpr std::string_view kPreface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
 }  // namespace
 
 Session::Session(Worker& worker, std::shared_ptr<ListenerSlot> slot, Poco::Net::StreamSocket socket)
@@ -18,8 +23,7 @@ Session::Session(Worker& worker, std::shared_ptr<ListenerSlot> slot, Poco::Net::
       slot_(std::move(slot)),
       limits_owner_(slot_->state),
       tls_(slot_->state->tls != nullptr),
-      connection_(worker.loop, socket, makeTransport(*slot_->state, socket.impl()->sockfd()), *this),
-      codec_(*this, *this, limits_owner_->config.limits) {}
+      connection_(worker.loop, socket, makeTransport(*slot_->state, socket.impl()->sockfd()), *this) {}
 
 Session::~Session() = default;
 
@@ -41,16 +45,67 @@ void Session::start() {
 
 void Session::onOpen() {
   opened_ = true;
+  const auto protocol = limits_owner_->config.protocol;
+  if (protocol == Protocol::kHttp2 || connection_.transport().protocol() == "h2") speak(Version::kHttp2);
+  else if (protocol == Protocol::kHttp1 || tls_) speak(Version::kHttp1);
+  watched_ = http::Waiting::kRequest;
   connection_.setTimeout(limits_owner_->config.timeouts.idle);
 }
 
+void Session::speak(Version version) {
+  const auto& limits = limits_owner_->config.limits;
+  if (version == Version::kHttp1) codec_ = std::make_unique<http::H1Server>(*this, *this, limits);
+  else codec_ = std::make_unique<http::H2Server>(*this, *this, limits, limits_owner_->routes->allowsWebSocket());
+}
+
+// On plaintext nothing but the first bytes says which version is spoken (prior knowledge, RFC 9113 3.3).
+Session::Version Session::versionOf(std::string_view bytes) {
+  const size_t size = std::min(bytes.size(), kPreface.size());
+  if (bytes.substr(0, size) != kPreface.substr(0, size)) return Version::kHttp1;
+  return size == kPreface.size() ? Version::kHttp2 : Version::kUnknown;
+}
+
 size_t Session::onData(std::string_view bytes) {
-  const size_t used = codec_.onBytes(bytes);
-  if (connection_.open() && codec_.readingHead() && !codec_.idle() && !timing_head_) {
-    timing_head_ = true;
-    connection_.setTimeout(limits_owner_->config.timeouts.request_head);
+  if (!codec_) {
+    const Version version = versionOf(bytes);
+    if (version == Version::kUnknown) {
+      watch();
+      return 0;
+    }
+    speak(version);
   }
+  const size_t used = codec_->onBytes(bytes);
+  watch();
   return used;
+}
+
+void Session::onEof() {
+  if (codec_) codec_->onPeerClosed();
+  else connection_.finish();
+}
+
+void Session::onDrained() {
+  if (codec_) codec_->onWritable();
+}
+
+void Session::flushSoon() {
+  worker_.loop.afterBatch([this] {
+    if (codec_ && connection_.open()) codec_->flush();
+  });
+}
+
+void Session::watch() {
+  if (!connection_.open()) return;
+  const auto now = codec_ ? codec_->waiting() : http::Waiting::kHead;
+  if (now == watched_) return;
+  watched_ = now;
+  const auto& timeouts = limits_owner_->config.timeouts;
+  switch (now) {
+    case http::Waiting::kRequest: return connection_.setTimeout(timeouts.idle);
+    case http::Waiting::kHead: return connection_.setTimeout(timeouts.request_head);
+    case http::Waiting::kDiscard: return connection_.setTimeout(timeouts.body);
+    case http::Waiting::kExchange: return connection_.clearTimeout();
+  }
 }
 
 void Session::onTimeout() {
@@ -58,39 +113,44 @@ void Session::onTimeout() {
     worker_.events("handshake failed", slot_->state->config.name, "no complete handshake within its time limit");
     return connection_.abort();
   }
-  if (codec_.readingHead() || codec_.discarding()) codec_.onReadTimeout();
+  if (codec_) codec_->onTimeout();
+  else connection_.abort();
 }
 
-http::RequestHandler& Session::onStream(http::ServerStream&) {
-  timing_head_ = false;
-  connection_.clearTimeout();
-  return worker_.takeExchange(*this);
+http::RequestHandler& Session::onStream(http::ServerStream& stream) {
+  if (watched_ != http::Waiting::kExchange) {
+    watched_ = http::Waiting::kExchange;
+    connection_.clearTimeout();
+  }
+  return worker_.takeExchange(*this, stream);
 }
 
 void Session::onStreamEnd(http::RequestHandler& handler) {
   worker_.releaseExchange(static_cast<Exchange&>(handler));
   if (!connection_.open()) return;
-  connection_.setTimeout(limits_owner_->config.timeouts.idle);
-  if (worker_.draining()) codec_.drain();
+  watch();
+  if (worker_.draining()) codec_->drain();
 }
 
-void Session::replied() {
-  if (connection_.open() && codec_.discarding()) connection_.setTimeout(limits_owner_->config.timeouts.body);
+void Session::onConnectionError(std::string_view why) {
+  tell("bad connection", why);
+}
+
+void Session::tell(std::string_view what, std::string_view why) {
+  std::string detail(why);
+  const auto peer = target::IpAddress::fromSocket(connection_.peer());
+  if (peer.known()) detail += " (from " + peer.text() + ")";
+  worker_.events(what, slot_->state->config.name, detail);
 }
 
 void Session::drain() {
-  if (!opened_) return connection_.abort();
-  codec_.drain();
+  if (!opened_ || !codec_) return connection_.abort();
+  codec_->drain();
 }
 
 void Session::onClosed(std::string_view why) {
-  if (!opened_ && !why.empty()) {
-    std::string detail(why);
-    const auto peer = target::IpAddress::fromSocket(connection_.peer());
-    if (peer.known()) detail += " (from " + peer.text() + ")";
-    worker_.events("handshake failed", slot_->state->config.name, detail);
-  }
-  codec_.onClosed();
+  if (!opened_ && !why.empty()) tell("handshake failed", why);
+  if (codec_) codec_->onClosed();
   slot_->connections->add(-1);
   worker_.remove(*this);
 }

@@ -3,7 +3,8 @@
 
 #include <memory>
 
-#include "http/h1_server.h"
+#include "http/server_codec.h"
+#include "http/wire.h"
 #include "net/connection.h"
 #include "proxy/worker.h"
 
@@ -19,7 +20,7 @@ class Session final : public net::ConnectionEvents,
   void start();
   void drain();
   /// The exchange has answered by itself; what is left of its request gets one time limit.
-  void replied();
+  void replied() { watch(); }
   void close() { connection_.abort(); }
 
   Worker& worker() { return worker_; }
@@ -34,8 +35,8 @@ class Session final : public net::ConnectionEvents,
   // The connection's events.
   void onOpen() override;
   size_t onData(std::string_view bytes) override;
-  void onEof() override { codec_.onPeerClosed(); }
-  void onDrained() override { codec_.onWritable(); }
+  void onEof() override;
+  void onDrained() override;
   void onTimeout() override;
   void onClosed(std::string_view why) override;
 
@@ -44,22 +45,30 @@ class Session final : public net::ConnectionEvents,
   size_t buffered() const override { return connection_.buffered(); }
   void pauseReading() override { connection_.pauseReading(); }
   void resumeReading() override { connection_.resumeReading(); }
+  void flushSoon() override;
+  int64_t nowMillis() const override { return worker_.loop.nowMillis(); }
+  void finishWriting() override { connection_.finishWriting(); }
   void finish() override { connection_.finish(); }
   void abort() override { connection_.abort(); }
   http::RequestHandler& onStream(http::ServerStream& stream) override;
   void onStreamEnd(http::RequestHandler& handler) override;
-
-  http::ServerStream& stream() { return codec_; }
+  void onConnectionError(std::string_view why) override;
 
  private:
+  enum class Version { kUnknown, kHttp1, kHttp2 };
+  static Version versionOf(std::string_view bytes);
+  void tell(std::string_view what, std::string_view why);
+  void speak(Version version);
+  /// Sets the limit of time for what the connection waits for now.
+  void watch();
   Worker& worker_;
   const std::shared_ptr<ListenerSlot> slot_;
   const std::shared_ptr<const ListenerState> limits_owner_;  // keeps the limits that the codec refers to
   const bool tls_;
   bool opened_ = false;
-  bool timing_head_ = false;
+  http::Waiting watched_ = http::Waiting::kExchange;
   net::Connection connection_;
-  http::H1Server codec_;
+  std::unique_ptr<http::ServerCodec> codec_;  // null until the version is known
 };
 
 }  // namespace yett::proxy

@@ -88,7 +88,7 @@ void Worker::closeAll() {
   while (!sessions_.empty()) sessions_.begin()->first->close();
 }
 
-Exchange& Worker::takeExchange(Session& session) {
+Exchange& Worker::takeExchange(Session& session, http::ServerStream& stream) {
   std::unique_ptr<Exchange> exchange;
   if (spare_.empty()) {
     exchange = std::make_unique<Exchange>(*this);
@@ -96,7 +96,7 @@ Exchange& Worker::takeExchange(Session& session) {
     exchange = std::move(spare_.back());
     spare_.pop_back();
   }
-  exchange->begin(session);
+  exchange->begin(session, stream);
   Exchange& out = *exchange;
   busy_.emplace(&out, std::move(exchange));
   return out;

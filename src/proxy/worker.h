@@ -56,7 +56,7 @@ class Worker {
   /// Closes all that is left.
   void closeAll();
 
-  Exchange& takeExchange(Session& session);
+  Exchange& takeExchange(Session& session, http::ServerStream& stream);
   void releaseExchange(Exchange& exchange);
   void remove(Session& session);
   void countRequest(const std::string& listener, std::string_view route, int status);

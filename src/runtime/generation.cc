@@ -39,8 +39,11 @@ TlsFiles readTlsFiles(const config::IdentityConfig& identity, config::Problems& 
 std::shared_ptr<const net::TlsContext> makeTls(const proxy::ListenerConfig& listener, const TlsFiles& files,
                                                const std::shared_ptr<const identity::TrustBundles>& bundles,
                                                config::Problems& problems) {
-  auto context =
-      net::TlsContext::create({listener.name, files.certificate, files.key, bundles, listener.client_certificate});
+  std::string protocols;  // HTTP/2 first: one connection then does for all of a caller's requests
+  if (listener.protocol != proxy::Protocol::kHttp1) protocols += "\x02h2";
+  if (listener.protocol != proxy::Protocol::kHttp2) protocols += "\x08http/1.1";
+  auto context = net::TlsContext::create(
+      {listener.name, files.certificate, files.key, bundles, listener.client_certificate, protocols});
   if (context) return context.value();
   problems.add("listener `" + listener.name + "`: " + context.error().message);
   return nullptr;
@@ -68,7 +71,8 @@ void buildListeners(Generation& out, const Previous& previous, config::Problems&
                                ? previous->listeners.at(config.name).get()
                                : nullptr;
       const bool same = before != nullptr && before->tls != nullptr && previous->tls_digest == files.digest &&
-                        before->config.client_certificate == config.client_certificate;
+                        before->config.client_certificate == config.client_certificate &&
+                        before->config.protocol == config.protocol;
       // The same files make the same context: its sessions stay good, so callers can go on resuming.
       state->tls = same ? before->tls : makeTls(config, files, shared, problems);
     }

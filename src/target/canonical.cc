@@ -1,5 +1,6 @@
 #include "target/canonical.h"
 
+#include <algorithm>
 #include <array>
 
 #include "base/text.h"
@@ -37,15 +38,17 @@ void appendEscape(std::string& out, unsigned char c) {
   out += kDigits[c & 15];
 }
 
-// Ends the segment that began at `start` of out.path. `cut`: a parameter was cut from it.
-Status endSegment(std::string& path, size_t start, bool cut, bool last) {
-  const std::string_view segment(path.data() + start, path.size() - start);
+constexpr size_t kNowhere = std::string::npos;
+
+// Ends the segment that began at `start` of `path`; its parameters begin at `parameter`, or were `cut` from it.
+Status endSegment(std::string& path, size_t start, size_t parameter, bool cut, bool last) {
+  const std::string_view segment(path.data() + start, std::min(parameter, path.size()) - start);
   const bool dots = segment == "." || segment == "..";
   if (dots && cut) return Error{"a dot segment with parameters"};
   if (segment == "..") {
     if (start < 2) return Error{"a path that leaves the root"};
     path.resize(path.rfind('/', start - 2) + 1);
-  } else if (segment == ".") {
+  } else if (segment == "." || (segment.empty() && parameter != kNowhere)) {
     path.resize(start);
   } else if (!segment.empty() && !last) {
     path += '/';
@@ -53,11 +56,11 @@ Status endSegment(std::string& path, size_t start, bool cut, bool last) {
   return {};
 }
 
-Status canonicalizePath(std::string_view raw, Target& out) {
-  std::string& path = out.path;
+Status canonicalizePath(std::string_view raw, bool keep_parameters, std::string& path, bool& encoded_slash) {
   path += '/';
-  size_t start = 1;  // of the current segment in path
-  bool cut = false;  // inside a parameter
+  size_t start = 1;             // of the current segment in path
+  size_t parameter = kNowhere;  // of its parameters there, where they are kept
+  bool cut = false;             // inside a parameter that is not kept
   for (size_t i = 1; i < raw.size(); ++i) {
     unsigned char c = static_cast<unsigned char>(raw[i]);
     CharClass kind = kClasses[c];
@@ -69,7 +72,7 @@ Status canonicalizePath(std::string_view raw, Target& out) {
       c = static_cast<unsigned char>(high * 16 + low);
       i += 2;
       if (c == 0) return Error{"an encoded NUL"};
-      if (c == '/' || c == '\\') out.encoded_slash = true;
+      if (c == '/' || c == '\\') encoded_slash = true;
       // What may stand for itself in a segment is one value with its escape: services undo both alike.
       escape = kClasses[c] != kPlain;
       kind = kPlain;
@@ -77,9 +80,13 @@ Status canonicalizePath(std::string_view raw, Target& out) {
     if (kind == kRefused)
       return Error{"a character that must not stand in a path: `" + base::printable(raw.substr(i, 1)) + "`"};
     if (kind == kSlash) {
-      TRY(endSegment(path, start, cut, false));
+      TRY(endSegment(path, start, parameter, cut, false));
       start = path.size();
+      parameter = kNowhere;
       cut = false;
+    } else if (kind == kParameter && keep_parameters) {
+      if (parameter == kNowhere) parameter = path.size();
+      path += ';';
     } else if (kind == kParameter) {
       cut = true;
     } else if (!cut) {
@@ -87,13 +94,14 @@ Status canonicalizePath(std::string_view raw, Target& out) {
       else path += static_cast<char>(c);
     }
   }
-  return endSegment(path, start, cut, true);
+  return endSegment(path, start, parameter, cut, true);
 }
 
 }  // namespace
 
 void Target::clear() {
   path.clear();
+  parameters.clear();
   query.clear();
   has_query = encoded_slash = false;
 }
@@ -116,7 +124,10 @@ Status canonicalize(std::string_view raw, Target& out) {
     }
     out.query = raw.substr(mark + 1);
   }
-  return canonicalizePath(raw.substr(0, mark), out);
+  const auto path = raw.substr(0, mark);
+  TRY(canonicalizePath(path, false, out.path, out.encoded_slash));
+  if (path.find(';') == std::string_view::npos) return {};
+  return canonicalizePath(path, true, out.parameters, out.encoded_slash);
 }
 
 Result<std::string> canonicalLiteral(std::string_view path) {

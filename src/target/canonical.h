@@ -11,8 +11,9 @@ namespace yett::target {
 
 /// A request target brought to its canonical form. Canonicalizing the result again changes nothing.
 struct Target {
-  std::string path;   ///< begins with '/', or is "*" (OPTIONS); parameters (`;...`) cut from every segment
-  std::string query;  ///< without '?'; as sent
+  std::string path;        ///< begins with '/', or is "*" (OPTIONS); parameters (`;...`) cut from every segment
+  std::string parameters;  ///< the path with its parameters, where it had any; else ""
+  std::string query;       ///< without '?'; as sent
   bool has_query = false;
   bool encoded_slash = false;  ///< holds %2F or %5C: refused unless the route says otherwise
 

@@ -10,12 +10,18 @@
 
 #include "base/result.h"
 #include "base/units.h"
+#include "target/path_profile.h"
 
 namespace yett::upstream {
+
+/// How endpoints are spoken to. kAuto: as the caller speaks, HTTP/2 requests over HTTP/2, others over HTTP/1.1.
+enum class Protocol : uint8_t { kHttp1, kHttp2, kAuto };
 
 struct ClusterConfig {
   std::string name;
   std::vector<std::string> endpoints;  ///< host:port, [v6]:port or unix:///path
+  Protocol protocol = Protocol::kHttp1;
+  target::PathProfile path_profile = target::PathProfile::kStrict;
   base::Millis connect_timeout{2000};
   base::Millis idle_timeout{30'000};  ///< a pooled connection is closed after this
   bool operator==(const ClusterConfig&) const = default;

@@ -12,23 +12,30 @@ Lease& Lease::operator=(Lease&& other) noexcept {
   if (this != &other) {
     release();
     connection_ = std::exchange(other.connection_, nullptr);
+    stream_ = std::exchange(other.stream_, nullptr);
     fresh_ = other.fresh_;
   }
   return *this;
 }
 
+http::ClientStream& Lease::open(http::ResponseHandler& handler) {
+  stream_ = &connection_->codec().open(handler);
+  return *stream_;
+}
+
 void Lease::release() {
   UpstreamConnection* connection = std::exchange(connection_, nullptr);
+  http::ClientStream* stream = std::exchange(stream_, nullptr);
   if (connection == nullptr) return;
-  connection->client().detach();
+  if (stream != nullptr) connection->codec().close(*stream);
   connection->pool_.giveBack(*connection);
 }
 
-http::H1Client& Lease::stream() const {
-  return connection_->client();
-}
 const std::string& Lease::endpoint() const {
   return connection_->endpoint();
+}
+bool Lease::http2() const {
+  return connection_->http2();
 }
 
 Pool::Pool(net::EventLoop& loop, std::shared_ptr<const Cluster> cluster, const http::Limits& limits)
@@ -36,40 +43,73 @@ Pool::Pool(net::EventLoop& loop, std::shared_ptr<const Cluster> cluster, const h
 
 Pool::~Pool() = default;
 
-void Pool::acquire(PoolUser& user, bool fresh) {
-  while (!fresh && !idle_.empty()) {
+void Pool::acquire(PoolUser& user, bool fresh, bool http2) {
+  const auto protocol = cluster_->config.protocol;
+  if (protocol != Protocol::kAuto) http2 = protocol == Protocol::kHttp2;
+  const size_t endpoints = cluster_->endpoints.size();
+  if (http2 && !fresh) {
+    // Endpoints have their turns; each has as few connections as its limit of streams allows.
+    const size_t endpoint = next_endpoint_ % endpoints;
+    if (UpstreamConnection* connection = sharedFor(endpoint, false)) {
+      ++next_endpoint_;
+      connection->wake();
+      return user.onLease(Lease(*connection, false));
+    }
+  }
+  while (!http2 && !fresh && !idle_.empty()) {
     UpstreamConnection* connection = idle_.back();
     idle_.pop_back();
     if (!connection->usable()) continue;
     connection->wake();
     return user.onLease(Lease(*connection, false));
   }
-  connect(user, cluster_->endpoints.size() - 1);
+  connect({&user, endpoints - 1}, http2);
 }
 
-void Pool::connect(PoolUser& user, size_t attempts_left) {
+UpstreamConnection* Pool::sharedFor(size_t endpoint, bool connecting) const {
+  for (auto* connection : shared_) {
+    if (connection->endpoint() != cluster_->endpoints[endpoint].name) continue;
+    if (connecting ? connection->takesWaiters() : connection->usable()) return connection;
+  }
+  return nullptr;
+}
+
+void Pool::connect(Waiter waiter, bool http2) {
+  if (http2) {
+    // Many that wait for one endpoint share what is being connected for the first of them.
+    if (auto* connection = sharedFor(next_endpoint_ % cluster_->endpoints.size(), true)) {
+      ++next_endpoint_;
+      return connection->await(waiter);
+    }
+  }
   const Endpoint& endpoint = cluster_->endpoints[next_endpoint_++ % cluster_->endpoints.size()];
-  auto connection = std::make_unique<UpstreamConnection>(*this, loop_, endpoint, limits_);
+  auto connection = std::make_unique<UpstreamConnection>(*this, loop_, endpoint, limits_, http2);
   UpstreamConnection& made = *connection;
   connections_.emplace(&made, std::move(connection));
-  made.connect(user, attempts_left);
+  if (http2) shared_.push_back(&made);
+  made.await(waiter);
+  made.connect();
 }
 
 void Pool::cancel(PoolUser& user) {
-  for (const auto& [connection, owned] : connections_) {
-    if (connection->waiting() == &user) connection->forgetUser();
-  }
+  for (const auto& [connection, owned] : connections_) connection->forget(user);
 }
 
 void Pool::giveBack(UpstreamConnection& connection) {
-  const bool clean = connection.client().reusable() || connection.client().idle();
-  if (!clean || retired_ || idle_.size() >= kMostIdle) return connection.close();
+  http::ClientCodec& codec = connection.codec();
+  if (!codec.idle()) {
+    // Other exchanges are under way, or this one ended badly.
+    if (!connection.http2()) connection.close();
+    return;
+  }
+  if (codec.spent() || retired_ || idle_.size() >= kMostIdle) return connection.close();
   connection.rest(cluster_->config.idle_timeout);
-  idle_.push_back(&connection);
+  if (!connection.http2()) idle_.push_back(&connection);
 }
 
 void Pool::remove(UpstreamConnection& connection) {
-  idle_.erase(std::remove(idle_.begin(), idle_.end(), &connection), idle_.end());
+  std::erase(idle_, &connection);
+  std::erase(shared_, &connection);
   const auto it = connections_.find(&connection);
   if (it == connections_.end()) return;
   loop_.destroyLater(std::move(it->second));
@@ -78,8 +118,11 @@ void Pool::remove(UpstreamConnection& connection) {
 
 void Pool::retire() {
   retired_ = true;
-  const auto idle = std::exchange(idle_, {});
-  for (auto* connection : idle) connection->close();
+  std::vector<UpstreamConnection*> resting = std::exchange(idle_, {});
+  for (auto* connection : shared_) {
+    if (connection->usable() && connection->codec().idle()) resting.push_back(connection);
+  }
+  for (auto* connection : resting) connection->close();
 }
 
 void Pools::update(const std::map<std::string, std::shared_ptr<const Cluster>>& clusters) {

@@ -1,13 +1,15 @@
-// Connections of one loop to one cluster: kept alive, handed out one exchange at a time, balanced round robin.
+// Connections of one loop to one cluster: kept alive, handed out exchange by exchange, balanced round robin. HTTP/1.1
+// connections carry one exchange at a time, HTTP/2 ones many.
 #pragma once
 
-#include <list>
 #include <map>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
-#include "http/h1_client.h"
+#include "http/client_codec.h"
+#include "http/limits.h"
 #include "net/connection.h"
 #include "upstream/cluster.h"
 
@@ -16,24 +18,33 @@ namespace yett::upstream {
 class Pool;
 class UpstreamConnection;
 
-/// Leave to use one upstream connection for one exchange. Given back by its destructor: to the pool where the exchange
-/// is over and clean, else it is closed.
+/// Leave to use one upstream connection for one exchange. Given back by its destructor: where the exchange is over and
+/// clean the connection serves others, else an HTTP/1.1 connection is closed and an HTTP/2 stream reset.
 class Lease {
  public:
   Lease() = default;
   Lease(UpstreamConnection& connection, bool fresh) : connection_(&connection), fresh_(fresh) {}
-  Lease(Lease&& other) noexcept : connection_(std::exchange(other.connection_, nullptr)), fresh_(other.fresh_) {}
+  Lease(Lease&& other) noexcept
+      : connection_(std::exchange(other.connection_, nullptr)),
+        stream_(std::exchange(other.stream_, nullptr)),
+        fresh_(other.fresh_) {}
   Lease& operator=(Lease&& other) noexcept;
   ~Lease() { release(); }
+  /// Begins the exchange. Once.
+  http::ClientStream& open(http::ResponseHandler& handler);
   void release();
   explicit operator bool() const { return connection_ != nullptr; }
-  http::H1Client& stream() const;
+  /// REQUIRES: open() was called.
+  http::ClientStream& stream() const { return *stream_; }
   const std::string& endpoint() const;
-  /// Made for this exchange: nobody used it before.
+  /// The connection speaks HTTP/2.
+  bool http2() const;
+  /// The connection was made for this exchange: nobody used it before.
   bool fresh() const { return fresh_; }
 
  private:
   UpstreamConnection* connection_ = nullptr;
+  http::ClientStream* stream_ = nullptr;
   bool fresh_ = false;
 };
 
@@ -41,6 +52,7 @@ class Lease {
 class PoolUser {
  public:
   virtual ~PoolUser() = default;
+  /// The exchange is opened now, or the lease goes back.
   virtual void onLease(Lease lease) = 0;
   /// No endpoint took a connection.
   virtual void onNoUpstream(const std::string& why) = 0;
@@ -52,8 +64,8 @@ class Pool {
   ~Pool();
   Pool(const Pool&) = delete;
 
-  /// An idle connection, or a new one (always, where `fresh`).
-  void acquire(PoolUser& user, bool fresh);
+  /// A connection with room, or a new one (always, where `fresh`). `http2`: what the caller speaks.
+  void acquire(PoolUser& user, bool fresh, bool http2);
   /// `user` no longer waits.
   void cancel(PoolUser& user);
   const Cluster& cluster() const { return *cluster_; }
@@ -64,7 +76,13 @@ class Pool {
  private:
   friend class UpstreamConnection;
   friend class Lease;
-  void connect(PoolUser& user, size_t attempts_left);
+  /// Who waits for a connection, and how many more endpoints may be tried for it.
+  struct Waiter {
+    PoolUser* user;
+    size_t attempts_left;
+  };
+  void connect(Waiter waiter, bool http2);
+  UpstreamConnection* sharedFor(size_t endpoint, bool connecting) const;
   void giveBack(UpstreamConnection& connection);
   void remove(UpstreamConnection& connection);
 
@@ -72,7 +90,8 @@ class Pool {
   const std::shared_ptr<const Cluster> cluster_;
   const http::Limits limits_;
   std::map<UpstreamConnection*, std::unique_ptr<UpstreamConnection>> connections_;
-  std::vector<UpstreamConnection*> idle_;  // the last used is used next
+  std::vector<UpstreamConnection*> idle_;    // HTTP/1.1; the last used is used next
+  std::vector<UpstreamConnection*> shared_;  // HTTP/2, in use or not
   size_t next_endpoint_ = 0;
   bool retired_ = false;
 };

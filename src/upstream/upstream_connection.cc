@@ -3,17 +3,21 @@
 #include <Poco/Exception.h>
 #include <Poco/Net/StreamSocket.h>
 
+#include "http/h1_client.h"
+#include "http/h2_client.h"
+
 namespace yett::upstream {
 
 UpstreamConnection::UpstreamConnection(Pool& pool, net::EventLoop& loop, const Endpoint& endpoint,
-                                       const http::Limits& limits)
-    : pool_(pool), loop_(loop), endpoint_(endpoint.name), address_(endpoint.address), client_(*this, limits) {}
+                                       const http::Limits& limits, bool http2)
+    : pool_(pool), loop_(loop), endpoint_(endpoint.name), address_(endpoint.address), limits_(limits), http2_(http2) {
+  if (http2) codec_ = std::make_unique<http::H2Client>(*this, limits);
+  else codec_ = std::make_unique<http::H1Client>(*this, limits);
+}
 
 UpstreamConnection::~UpstreamConnection() = default;
 
-void UpstreamConnection::connect(PoolUser& user, size_t attempts_left) {
-  user_ = &user;
-  attempts_left_ = attempts_left;
+void UpstreamConnection::connect() {
   Poco::Net::StreamSocket socket;
   std::string failure;
   try {
@@ -35,12 +39,36 @@ void UpstreamConnection::connect(PoolUser& user, size_t attempts_left) {
   connection_->setTimeout(pool_.cluster().config.connect_timeout);
 }
 
+bool UpstreamConnection::takesWaiters() const {
+  return !opened_ && waiting_.size() < limits_.streams;
+}
+
+void UpstreamConnection::forget(PoolUser& user) {
+  std::erase_if(waiting_, [&](const auto& waiter) { return waiter.user == &user; });
+}
+
+void UpstreamConnection::flushSoon() {
+  loop_.afterBatch([this] {
+    if (!connection_ || !connection_->open()) return;
+    codec_->flush();
+    // The last stream may have closed by what was just sent, long after its lease was given back.
+    if (http2_ && connection_->open() && codec_->idle()) pool_.giveBack(*this);
+  });
+}
+
 void UpstreamConnection::onOpen() {
   opened_ = true;
   connection_->clearTimeout();
-  PoolUser* user = std::exchange(user_, nullptr);
-  if (user == nullptr) return pool_.giveBack(*this);  // whoever wanted it has gone
-  user->onLease(Lease(*this, true));
+  codec_->flush();
+  if (waiting_.empty()) return pool_.giveBack(*this);  // whoever wanted it has gone
+  bool fresh = true;
+  // One that gets its lease may end others that wait.
+  while (!waiting_.empty() && connection_->open()) {
+    const auto waiter = waiting_.front();
+    waiting_.erase(waiting_.begin());
+    if (codec_->room() > 0) waiter.user->onLease(Lease(*this, std::exchange(fresh, false)));
+    else pool_.connect(waiter, http2_);
+  }
 }
 
 void UpstreamConnection::onTimeout() {
@@ -48,7 +76,6 @@ void UpstreamConnection::onTimeout() {
 }
 
 void UpstreamConnection::rest(base::Millis limit) {
-  client_.makeIdle();
   connection_->setTimeout(limit);
 }
 
@@ -57,19 +84,20 @@ void UpstreamConnection::wake() {
 }
 
 void UpstreamConnection::close() {
-  if (connection_ && !connection_->closed()) connection_->abort();
+  if (connection_ && connection_->open()) connection_->abort();  // one that finishes is left to
 }
 
 void UpstreamConnection::onClosed(std::string_view why) {
-  PoolUser* user = std::exchange(user_, nullptr);
   const std::string reason = endpoint_ + ": " + std::string(why.empty() ? "closed" : why);
-  const size_t attempts = attempts_left_;
-  Pool& pool = pool_;
-  if (opened_) client_.onPeerClosed(false);
-  pool.remove(*this);
-  if (user == nullptr) return;
-  if (attempts > 0) pool.connect(*user, attempts - 1);
-  else user->onNoUpstream(reason);
+  if (opened_) codec_->onPeerClosed(false);
+  opened_ = true;  // nobody more shall wait for it
+  while (!waiting_.empty()) {
+    const auto waiter = waiting_.front();
+    waiting_.erase(waiting_.begin());
+    if (waiter.attempts_left > 0) pool_.connect({waiter.user, waiter.attempts_left - 1}, http2_);
+    else waiter.user->onNoUpstream(reason);
+  }
+  pool_.remove(*this);
 }
 
 }  // namespace yett::upstream

@@ -1,9 +1,10 @@
-// One connection to an endpoint: a socket and an HTTP/1.1 client codec. Owned by its pool.
+// One connection to an endpoint: a socket and a client codec. Owned by its pool.
 #pragma once
 
 #include <memory>
+#include <vector>
 
-#include "http/h1_client.h"
+#include "http/client_codec.h"
 #include "http/wire.h"
 #include "net/connection.h"
 #include "upstream/pool.h"
@@ -12,31 +13,39 @@ namespace yett::upstream {
 
 class UpstreamConnection final : public net::ConnectionEvents, public http::Wire, public net::Destroyable {
  public:
-  UpstreamConnection(Pool& pool, net::EventLoop& loop, const Endpoint& endpoint, const http::Limits& limits);
+  UpstreamConnection(Pool& pool, net::EventLoop& loop, const Endpoint& endpoint, const http::Limits& limits,
+                     bool http2);
   ~UpstreamConnection() override;
 
-  /// Begins to connect for `user`; on failure the pool is asked for another endpoint, `attempts_left` times.
-  void connect(PoolUser& user, size_t attempts_left);
-  http::H1Client& client() { return client_; }
+  /// Begins to connect; on failure the pool is asked for other endpoints for those who wait.
+  void connect();
+  /// Takes a user that gets a lease once the connection is open.
+  void await(Pool::Waiter waiter) { waiting_.push_back(waiter); }
+  void forget(PoolUser& user);
+  /// Not open yet, and not too many wait.
+  bool takesWaiters() const;
+  http::ClientCodec& codec() { return *codec_; }
   const std::string& endpoint() const { return endpoint_; }
-  PoolUser* waiting() const { return user_; }
-  void forgetUser() { user_ = nullptr; }
+  bool http2() const { return http2_; }
   void rest(base::Millis limit);
   void wake();
-  bool usable() const { return connection_ && connection_->open() && client_.idle(); }
+  bool usable() const { return connection_ && connection_->open() && codec_->room() > 0; }
   void close();
 
   void onOpen() override;
-  size_t onData(std::string_view bytes) override { return client_.onBytes(bytes); }
-  void onEof() override { client_.onPeerClosed(true); }
-  void onDrained() override { client_.onWritable(); }
+  size_t onData(std::string_view bytes) override { return codec_->onBytes(bytes); }
+  void onEof() override { codec_->onPeerClosed(true); }
+  void onDrained() override { codec_->onWritable(); }
   void onTimeout() override;
   void onClosed(std::string_view why) override;
 
   void write(std::string_view bytes) override { connection_->write(bytes); }
   size_t buffered() const override { return connection_->buffered(); }
+  void flushSoon() override;
+  int64_t nowMillis() const override { return loop_.nowMillis(); }
   void pauseReading() override { connection_->pauseReading(); }
   void resumeReading() override { connection_->resumeReading(); }
+  void finishWriting() override { connection_->finishWriting(); }
   void finish() override { connection_->finish(); }
   void abort() override { connection_->abort(); }
 
@@ -46,10 +55,11 @@ class UpstreamConnection final : public net::ConnectionEvents, public http::Wire
   net::EventLoop& loop_;
   const std::string endpoint_;
   const Poco::Net::SocketAddress address_;
+  const http::Limits& limits_;
+  const bool http2_;
   std::unique_ptr<net::Connection> connection_;
-  http::H1Client client_;
-  PoolUser* user_ = nullptr;
-  size_t attempts_left_ = 0;
+  std::unique_ptr<http::ClientCodec> codec_;
+  std::vector<Pool::Waiter> waiting_;
   bool opened_ = false;
 };
 

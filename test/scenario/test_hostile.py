@@ -97,7 +97,7 @@ class Hostile(unittest.TestCase):
 
         with Service(upstream) as service:
             y = Yett(service.address, rules='policy "p" { deny "admin" { path = "/admin/**" }, allow "rest" { principal = anyone } }')
-            limits = {"timeouts": {"handshake": "2s", "request_head": "2s", "idle": "2s", "body": "2s"}}
+            limits = {"timeouts": {"handshake": "2s", "request_head": "2s", "idle": "2s", "body": "2s", "stream_idle": "2s"}}
             plain_port = y.port + 1
             route = [{"path": "/dead", "cluster": "dead"}, {"path": "/**", "cluster": "app", "response_timeout": "500ms"}]
             y.config["clusters"].append({"name": "dead", "endpoints": ["127.0.0.1:1", "127.0.0.1:2"]})

@@ -41,10 +41,14 @@ class H1Harness final : public http::Wire, public http::ServerEvents, public htt
   size_t buffered() const override { return 0; }
   void pauseReading() override { paused_ = true; }
   void resumeReading() override { paused_ = false; }
+  void flushSoon() override { codec_.flush(); }
+  int64_t nowMillis() const override { return 0; }
+  void finishWriting() override {}
   void finish() override { finished = true; }
   void abort() override { aborted = true; }
   http::RequestHandler& onStream(http::ServerStream&) override { return *this; }
   void onStreamEnd(http::RequestHandler&) override {}
+  void onConnectionError(std::string_view) override {}
   http::RequestHead& requestHead() override { return head_; }
   void onRequest() override;
   void onBadRequest(int status, std::string_view why) override;

@@ -1,0 +1,33 @@
+// The client side of one connection to an upstream, whatever its version. Made by the connection's owner when it is
+// open. On the connection's loop.
+#pragma once
+
+#include <string_view>
+
+#include "http/stream.h"
+
+namespace yett::http {
+
+class ClientCodec {
+ public:
+  virtual ~ClientCodec() = default;
+  virtual size_t onBytes(std::string_view bytes) = 0;
+  /// `orderly`: by an end of input, not by an error; only that may end a body without a length.
+  virtual void onPeerClosed(bool orderly) = 0;
+  virtual void onWritable() = 0;
+  /// What Wire::flushSoon() asked for.
+  virtual void flush() {}
+
+  /// How many exchanges may begin now.
+  virtual size_t room() const = 0;
+  /// Begins an exchange. REQUIRES: room() > 0.
+  virtual ClientStream& open(ResponseHandler& handler) = 0;
+  /// The exchange is over for whoever began it: what is unfinished is reset, and its handler is called no more.
+  virtual void close(ClientStream& stream) = 0;
+  /// No exchange is under way.
+  virtual bool idle() const = 0;
+  /// No exchange may begin any more: to be closed once it is idle.
+  virtual bool spent() const = 0;
+};
+
+}  // namespace yett::http

@@ -1,0 +1,168 @@
+#include "http/h2_client.h"
+
+#include <nghttp2/nghttp2.h>
+
+#include <algorithm>
+
+namespace yett::http {
+
+// More interim responses than any server has reason to send.
+static constexpr int kMostInterims = 16;
+
+class H2Client::Outgoing final : public ClientStream, public H2Stream {
+ public:
+  Outgoing(H2Client& client, ResponseHandler& handler)
+      : H2Stream(client, &handler), client_(client), response_(&handler) {
+    outlives_closing_ = true;
+  }
+
+  bool responseBegun() const override { return begun_; }
+
+  void fail(ResetCause cause, std::string_view why) {
+    ResponseHandler* handler = response_;
+    detach();
+    if (handler != nullptr) handler->onReset(cause, why);
+  }
+  /// The handler is no longer there; what follows goes nowhere.
+  void detach() {
+    handler_ = nullptr;
+    response_ = nullptr;
+  }
+
+  void block(bool ends) {
+    begun_ = true;
+    if (response_ == nullptr) return;
+    ResponseHead& head = response_->responseHead();
+    if (final_) {
+      if (const auto error = client_.block_.toTrailers(head)) broken(error.why);
+      return;
+    }
+    head.clear();
+    if (const auto error = client_.block_.toResponse(ends, to_head_, head)) return broken(error.why);
+    if (head.status < 200) {
+      if (++interims_ > kMostInterims) return broken("too many interim responses");
+      return response_->onResponse();
+    }
+    final_ = true;
+    if (websocket_ && head.status < 300 && !ends) {
+      head.status = 101;  // what the switch is called in HTTP/1.1
+      head.framing = Framing::kTunnel;
+    }
+    response_->onResponse();
+  }
+
+  void sendRequest(const RequestHead& head, const HeaderMap& added) override {
+    to_head_ = head.method == "HEAD";
+    websocket_ = head.wants_websocket;
+    H2Fields fields;
+    fields.request(head, added, "http");
+    id_ = client_.submitRequest(fields, websocket_ || head.framing != Framing::kNone);
+    // Where no id is left it stays among the unsent, and flush() tells its handler.
+    if (id_ > 0) client_.addStream(client_.takeUnsent(*this));
+    else failed_ = true;
+  }
+  bool failed() const { return failed_; }
+  bool ended() const { return end_told_; }
+  void finish() {
+    if (!in_ended_ || !out_ended_ || pending() > 0) client_.resetStream(*this, NGHTTP2_CANCEL);
+  }
+  void sendBody(std::string_view data) override { queueBody(data); }
+  void sendEnd(const HeaderMap& trailers) override { queueEnd(trailers); }
+  void reset() override {
+    detach();
+    client_.resetStream(*this, NGHTTP2_CANCEL);
+  }
+  bool writable() const override { return hasRoom(); }
+  void pauseBody() override { pause(); }
+  void resumeBody() override { resume(); }
+
+ private:
+  void broken(const char* why) {
+    client_.resetStream(*this, NGHTTP2_PROTOCOL_ERROR);
+    fail(ResetCause::kProtocolError, why);
+  }
+
+  H2Client& client_;
+  ResponseHandler* response_;
+  int interims_ = 0;
+  bool to_head_ = false;
+  bool websocket_ = false;
+  bool begun_ = false;
+  bool final_ = false;
+  bool failed_ = false;
+};
+
+H2Client::H2Client(Wire& wire, const Limits& limits) : H2Session(wire, limits, false) {
+  submitSettings(false, false);
+}
+
+H2Client::~H2Client() = default;
+
+size_t H2Client::onBytes(std::string_view bytes) {
+  receive(bytes);
+  return bytes.size();
+}
+
+size_t H2Client::room() const {
+  if (spent()) return 0;
+  const size_t theirs =
+      nghttp2_session_get_remote_settings(session_, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS);  // many, until told
+  const size_t most = std::min<size_t>(theirs, limits_.streams);
+  const size_t now = streams_.size() + unsent_.size();
+  return now < most ? most - now : 0;
+}
+
+ClientStream& H2Client::open(ResponseHandler& handler) {
+  return *unsent_.emplace_back(std::make_unique<Outgoing>(*this, handler));
+}
+
+void H2Client::close(ClientStream& stream) {
+  auto& outgoing = static_cast<Outgoing&>(stream);
+  outgoing.detach();
+  // Over on both sides, it is closed already or will be by what is on its way; else the peer may stop.
+  if (!takeUnsent(outgoing)) outgoing.finish();
+}
+
+std::unique_ptr<H2Client::Outgoing> H2Client::takeUnsent(const Outgoing& stream) {
+  const auto it = std::find_if(unsent_.begin(), unsent_.end(), [&](const auto& one) { return one.get() == &stream; });
+  if (it == unsent_.end()) return nullptr;
+  std::unique_ptr<Outgoing> out = std::move(*it);
+  unsent_.erase(it);
+  return out;
+}
+
+void H2Client::flush() {
+  for (size_t i = 0; i < unsent_.size();) {
+    if (!unsent_[i]->failed()) {
+      ++i;
+      continue;
+    }
+    const auto stream = takeUnsent(*unsent_[i]);
+    leaving_ = true;
+    stream->fail(ResetCause::kRefused, "the connection takes no more requests");
+  }
+  send();
+}
+
+void H2Client::onBlock(int32_t id, int, bool ends) {
+  if (auto* stream = static_cast<Outgoing*>(find(id))) stream->block(ends);
+}
+
+void H2Client::onStreamClosed(H2Stream& stream, uint32_t code) {
+  auto& outgoing = static_cast<Outgoing&>(stream);
+  if (code == NGHTTP2_REFUSED_STREAM) return outgoing.fail(ResetCause::kRefused, "the upstream refused the stream");
+  if (code == NGHTTP2_PROTOCOL_ERROR)
+    return outgoing.fail(ResetCause::kProtocolError, "a response that breaks the rules of HTTP/2");
+  if (!outgoing.ended()) outgoing.fail(ResetCause::kPeerClosed, "the upstream reset the stream");
+}
+
+void H2Client::onConnectionLost(H2Stream& stream, std::string_view why) {
+  static_cast<Outgoing&>(stream).fail(ResetCause::kPeerClosed, why);
+}
+
+void H2Client::onPeerClosed(bool) {
+  closeStreams("the upstream closed the connection");
+  wire_.abort();
+}
+
+}  // namespace yett::http

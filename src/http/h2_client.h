@@ -1,0 +1,38 @@
+// The client side of one HTTP/2 connection to an upstream (prior knowledge, RFC 9113 3.3): many exchanges at once.
+#pragma once
+
+#include "http/client_codec.h"
+#include "http/h2_session.h"
+
+namespace yett::http {
+
+class H2Client final : public ClientCodec, private H2Session {
+ public:
+  /// REQUIRES: both outlive the codec.
+  H2Client(Wire& wire, const Limits& limits);
+  ~H2Client() override;
+
+  size_t onBytes(std::string_view bytes) override;
+  void onPeerClosed(bool orderly) override;
+  void onWritable() override { send(); }
+  void flush() override;
+  size_t room() const override;
+  ClientStream& open(ResponseHandler& handler) override;
+  void close(ClientStream& stream) override;
+  bool idle() const override { return streams_.empty() && unsent_.empty(); }
+  bool spent() const override { return gone_ || leaving_; }
+
+ private:
+  class Outgoing;
+  std::unique_ptr<Outgoing> takeUnsent(const Outgoing& stream);
+  void onBlock(int32_t id, int category, bool ends) override;
+  void onStreamClosed(H2Stream& stream, uint32_t code) override;
+  void onConnectionLost(H2Stream& stream, std::string_view why) override;
+  void onGoAway() override { leaving_ = true; }
+  void onBroken(std::string_view) override { leaving_ = true; }
+
+  std::vector<std::unique_ptr<Outgoing>> unsent_;  // opened, and no request sent yet
+  bool leaving_ = false;                           // the peer takes no more streams
+};
+
+}  // namespace yett::http

@@ -1,0 +1,42 @@
+// How much a peer may make a connection do that is no request: frames that cost a few bytes to send and more to handle
+// (CVE-2019-9511 and its kin, CVE-2023-44487). A budget of points, refilled by time and by real work.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+
+namespace yett::http {
+
+class H2Flood {
+ public:
+  enum class Kind : uint8_t { kReset, kSettings, kPing, kEmptyData, kPriority, kWindowUpdate, kUnknown, kBadBlock };
+
+  explicit H2Flood(int64_t now_millis) : last_(now_millis) {}
+  /// False once the budget is used up.
+  bool charge(Kind kind, int64_t now_millis) {
+    points_ = std::min(kBurst, points_ + (now_millis - last_) * kPerSecond / 1000);
+    if (now_millis > last_) last_ = now_millis;
+    points_ -= kCost[static_cast<size_t>(kind)];
+    return points_ >= 0;
+  }
+  /// An exchange ended well: resets of others by the same peer are normal then.
+  void completed() { points_ = std::min(kBurst, points_ + 20); }
+  /// A frame of data went out: the peer answers it with window updates, some with a ping.
+  void dataSent() { points_ = std::min(kBurst, points_ + 12); }
+  static const char* name(Kind kind) {
+    constexpr std::array<const char*, 8> kNames{
+        "resets",          "SETTINGS frames",      "PING frames",    "empty DATA frames",
+        "PRIORITY frames", "WINDOW_UPDATE frames", "unknown frames", "refused requests"};
+    return kNames[static_cast<size_t>(kind)];
+  }
+
+ private:
+  static constexpr int64_t kBurst = 4000;
+  static constexpr int64_t kPerSecond = 400;
+  static constexpr std::array<int64_t, 8> kCost{20, 20, 5, 4, 2, 1, 4, 10};
+  int64_t points_ = kBurst;
+  int64_t last_;
+};
+
+}  // namespace yett::http

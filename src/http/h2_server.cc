@@ -1,0 +1,206 @@
+#include "http/h2_server.h"
+
+#include <nghttp2/nghttp2.h>
+
+namespace yett::http {
+
+/// One request and its response.
+class H2Server::Incoming final : public ServerStream, public H2Stream {
+ public:
+  Incoming(H2Server& server, int32_t id) : H2Stream(server, nullptr), server_(server) {
+    id_ = id;
+    body_limit_ = server.limits_.body_bytes;
+    request_ = &server.events_.onStream(*this);
+    handler_ = request_;
+  }
+
+  RequestHandler& request() { return *request_; }
+  /// The handler learns of the end once, and not after it has answered or reset.
+  void lost(ResetCause cause, std::string_view why) {
+    BodyHandler* handler = std::exchange(handler_, nullptr);
+    if (handler != nullptr && !answered_ && !reset_) handler->onReset(cause, why);
+  }
+
+  void begin(bool ends) {
+    RequestHead& head = request_->requestHead();
+    head.clear();
+    if (const auto error = server_.block_.toRequest(ends, server_.limits_, head)) {
+      return request_->onBadRequest(error.status, error.why);
+    }
+    request_->onRequest();
+  }
+
+  void trailers() {
+    RequestHead& head = request_->requestHead();
+    if (const auto error = server_.block_.toTrailers(head)) {
+      head.trailers.clear();
+      lost(ResetCause::kProtocolError, error.why);
+    }
+  }
+
+  void onTooLarge() override { lost(ResetCause::kTooLarge, "a body over the limit"); }
+
+  void halfSent() {
+    // The answer is whole and nobody reads the rest of the request (RFC 9113 8.1).
+    if (!in_ended_ && !reset_ && !tunnel_) server_.resetStream(*this, NGHTTP2_NO_ERROR);
+  }
+
+  void sendInterim(const ResponseHead& head) override {
+    if (head_sent_ || reset_) return;
+    H2Fields fields;
+    fields.response(head, {}, false);
+    server_.submitInterim(*this, fields);
+  }
+
+  void sendResponse(const ResponseHead& head, const HeaderMap& added) override {
+    if (head_sent_ || reset_) return;
+    head_sent_ = true;
+    tunnel_ = head.framing == Framing::kTunnel;
+    const bool to_head = request_->requestHead().method == "HEAD";
+    bodiless_ = to_head || head.framing == Framing::kNone || (head.framing == Framing::kLength && !head.content_length);
+    to_send_ = head.framing == Framing::kLength && !to_head ? head.content_length : kUnknown;
+    H2Fields fields;
+    fields.response(head, added, to_head || head.status == 304);
+    if (!server_.submitResponse(*this, fields, !bodiless_)) server_.resetStream(*this, NGHTTP2_INTERNAL_ERROR);
+  }
+
+  void sendBody(std::string_view data) override {
+    if (bodiless_ || answered_) return;
+    if (to_send_ != kUnknown) {
+      data = data.substr(0, to_send_);
+      to_send_ -= data.size();
+    }
+    queueBody(data);
+  }
+
+  void sendEnd(const HeaderMap& trailers) override {
+    if (answered_ || reset_) return;
+    if (!bodiless_ && to_send_ != kUnknown && to_send_ > 0) return reset();
+    if (!tunnel_) answered_ = true;
+    if (!bodiless_) queueEnd(trailers);
+  }
+
+  void reset() override {
+    handler_ = nullptr;
+    server_.resetStream(*this, NGHTTP2_INTERNAL_ERROR);
+  }
+  bool writable() const override { return hasRoom(); }
+  void pauseBody() override { pause(); }
+  void resumeBody() override { resume(); }
+  void discardBody() override {
+    // What is held is the client's to have back; what comes is thrown away by H2Session once nobody listens.
+    resume();
+    handler_ = nullptr;
+  }
+
+ private:
+  static constexpr uint64_t kUnknown = UINT64_MAX;
+  H2Server& server_;
+  RequestHandler* request_;
+  uint64_t to_send_ = kUnknown;
+  bool head_sent_ = false;
+  bool bodiless_ = false;
+  bool tunnel_ = false;
+  bool answered_ = false;
+};
+
+H2Server::H2Server(Wire& wire, ServerEvents& events, const Limits& limits, bool websockets)
+    : H2Session(wire, limits, true), events_(events) {
+  submitSettings(true, websockets);
+}
+
+H2Server::~H2Server() = default;
+
+size_t H2Server::onBytes(std::string_view bytes) {
+  // A peer that asks and does not read gets no further.
+  if (wire_.buffered() >= 4 * kWriteMark) {
+    wire_.pauseReading();
+    return 0;
+  }
+  receive(bytes);
+  return bytes.size();
+}
+
+void H2Server::onWritable() {
+  wire_.resumeReading();
+  send();
+}
+
+void H2Server::onBlock(int32_t id, int category, bool ends) {
+  if (category == NGHTTP2_HCAT_REQUEST) {
+    auto stream = std::make_unique<Incoming>(*this, id);
+    Incoming& made = *stream;
+    addStream(std::move(stream));
+    made.begin(ends);
+  } else if (auto* stream = static_cast<Incoming*>(find(id))) {
+    stream->trailers();
+  }
+}
+
+void H2Server::onStreamClosed(H2Stream& stream, uint32_t code) {
+  auto& incoming = static_cast<Incoming&>(stream);
+  if (code != NGHTTP2_NO_ERROR) incoming.lost(ResetCause::kPeerClosed, "the client reset the stream");
+  else incoming.lost(ResetCause::kPeerClosed, "the stream ended before its response");
+  events_.onStreamEnd(incoming.request());
+}
+
+void H2Server::onConnectionLost(H2Stream& stream, std::string_view why) {
+  auto& incoming = static_cast<Incoming&>(stream);
+  incoming.lost(ResetCause::kPeerClosed, why);
+  events_.onStreamEnd(incoming.request());
+}
+
+// RFC 9113 5.1.1: an id that was passed over is closed for ever. nghttp2 only ignores who uses one.
+void H2Server::onHeadersFrame(int32_t id) {
+  constexpr size_t kMostGaps = 64;
+  if (id > last_id_) {
+    if (id > last_id_ + 2 && skipped_.size() < kMostGaps) skipped_.emplace_back(last_id_ + 2, id - 2);
+    last_id_ = id;
+    return;
+  }
+  for (const auto& [first, last] : skipped_) {
+    if (id >= first && id <= last) return terminate(NGHTTP2_PROTOCOL_ERROR, "a stream id that was passed over");
+  }
+}
+
+void H2Server::onHalfSent(H2Stream& stream) {
+  static_cast<Incoming&>(stream).halfSent();
+}
+
+void H2Server::onPeerClosed() {
+  closeStreams("the client closed before the response was complete");
+  wire_.finish();
+}
+
+void H2Server::onClosed() {
+  closeStreams("the client closed before the response was complete");
+}
+
+void H2Server::onTimeout() {
+  const bool idle = waiting() == Waiting::kRequest;
+  terminate(idle ? NGHTTP2_NO_ERROR : NGHTTP2_ENHANCE_YOUR_CALM, idle ? "" : "the request head took too long");
+}
+
+Waiting H2Server::waiting() const {
+  if (inBlock()) return Waiting::kHead;
+  return streams_.empty() ? Waiting::kRequest : Waiting::kExchange;
+}
+
+// RFC 9113 6.8: first a notice, so that requests on their way are still taken; the last id once they must have arrived.
+void H2Server::drain() {
+  if (drain_ != Drain::kNo || gone_) return;
+  drain_ = Drain::kNoticed;
+  nghttp2_submit_shutdown_notice(session_);
+  nghttp2_submit_ping(session_, NGHTTP2_FLAG_NONE, nullptr);
+  sendSoon();
+}
+
+void H2Server::onPingAnswered() {
+  if (drain_ != Drain::kNoticed) return;
+  drain_ = Drain::kFinal;
+  nghttp2_submit_goaway(session_, NGHTTP2_FLAG_NONE, nghttp2_session_get_last_proc_stream_id(session_),
+                        NGHTTP2_NO_ERROR, nullptr, 0);
+  sendSoon();
+}
+
+}  // namespace yett::http

@@ -1,0 +1,40 @@
+// The server side of one HTTP/2 connection: each stream is a request of its own.
+#pragma once
+
+#include "http/h2_session.h"
+#include "http/server_codec.h"
+
+namespace yett::http {
+
+class H2Server final : public ServerCodec, private H2Session {
+ public:
+  /// `websockets`: callers may open them (RFC 8441). REQUIRES: all three outlive the codec.
+  H2Server(Wire& wire, ServerEvents& events, const Limits& limits, bool websockets);
+  ~H2Server() override;
+
+  size_t onBytes(std::string_view bytes) override;
+  void onPeerClosed() override;
+  void onClosed() override;
+  void onWritable() override;
+  void flush() override { send(); }
+  void onTimeout() override;
+  void drain() override;
+  Waiting waiting() const override;
+
+ private:
+  class Incoming;
+  void onBlock(int32_t id, int category, bool ends) override;
+  void onStreamClosed(H2Stream& stream, uint32_t code) override;
+  void onConnectionLost(H2Stream& stream, std::string_view why) override;
+  void onHeadersFrame(int32_t id) override;
+  void onPingAnswered() override;
+  void onHalfSent(H2Stream& stream) override;
+  void onBroken(std::string_view why) override { events_.onConnectionError(why); }
+
+  ServerEvents& events_;
+  int32_t last_id_ = -1;
+  std::vector<std::pair<int32_t, int32_t>> skipped_;  // first and last id of each gap
+  enum class Drain { kNo, kNoticed, kFinal } drain_ = Drain::kNo;
+};
+
+}  // namespace yett::http

@@ -1,0 +1,135 @@
+// One HTTP/2 connection (RFC 9113), either side, over nghttp2: streams, flow control tied to the back-pressure of their
+// handlers, and limits on what a peer may make it do. h2_server.h and h2_client.h say what streams mean.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "http/h2_block.h"
+#include "http/h2_flood.h"
+#include "http/stream.h"
+#include "http/wire.h"
+
+struct nghttp2_session;
+struct nghttp2_session_callbacks;
+
+namespace yett::http {
+
+class H2Session;
+
+/// What both sides' streams share: bytes that wait to be sent, and bytes that wait to be taken.
+class H2Stream {
+ public:
+  H2Stream(H2Session& session, BodyHandler* handler) : session_(session), handler_(handler) {}
+  virtual ~H2Stream() = default;
+
+ protected:
+  friend class H2Session;
+  friend struct H2Callbacks;
+  /// More of a body came than `body_limit_` allows; the rest is thrown away.
+  virtual void onTooLarge() {}
+  void queueBody(std::string_view data);
+  void queueEnd(const HeaderMap& trailers);
+  bool hasRoom() const { return pending() < kWriteMark; }
+  void pause() { paused_ = true; }
+  void resume();
+  size_t pending() const { return out_.size() - sent_; }
+
+  H2Session& session_;
+  BodyHandler* handler_;  // null: nobody listens any more
+  int32_t id_ = 0;
+  std::string out_;  // from sent_ on
+  size_t sent_ = 0;
+  std::string held_;  // came while paused; not credited to the peer yet
+  HeaderMap trailers_out_;
+  std::string trailers_text_;
+  bool paused_ = false;
+  bool in_ended_ = false;   // the peer's half is over
+  bool end_told_ = false;   // and the handler knows
+  bool out_ended_ = false;  // ours is, once out_ is sent
+  bool was_full_ = false;
+  bool resuming_ = false;  // among the session's resumed_
+  bool reset_ = false;
+  bool closed_ = false;            // for nghttp2, which knows the stream no more
+  bool outlives_closing_ = false;  // until what is held was taken
+  uint64_t body_limit_ = 0;        // 0: none
+  uint64_t received_ = 0;
+};
+
+class H2Session {
+ public:
+  virtual ~H2Session();
+  H2Session(const H2Session&) = delete;
+
+ protected:
+  friend class H2Stream;
+  H2Session(Wire& wire, const Limits& limits, bool server);
+
+  /// Feeds nghttp2. False: the connection is over.
+  bool receive(std::string_view bytes);
+  /// Sends what nghttp2 has for the peer, as far as the connection takes it.
+  void send();
+  /// send(), at the end of the batch.
+  void sendSoon();
+  /// Ends the connection with GOAWAY; `code` is one of nghttp2_error_code.
+  void terminate(uint32_t code, std::string_view why);
+  /// Ends one stream at once.
+  void resetStream(H2Stream& stream, uint32_t code);
+  void addStream(std::unique_ptr<H2Stream> stream);
+  H2Stream* find(int32_t id);
+  /// Forgets all streams of a connection that is gone, telling their handlers.
+  void closeStreams(std::string_view why);
+  bool inBlock() const { return in_block_; }
+  void submitSettings(bool server, bool websockets);
+  bool submitResponse(H2Stream& stream, const H2Fields& fields, bool body);
+  void submitInterim(H2Stream& stream, const H2Fields& fields);
+  /// The new stream's id, or an error below 0.
+  int32_t submitRequest(const H2Fields& fields, bool body);
+
+  /// A header block is complete in `block_`: of a new stream, or one of an old one; `category` is what nghttp2 calls
+  /// it.
+  virtual void onBlock(int32_t id, int category, bool ends) = 0;
+  /// The stream is closed; `code` 0 where both halves have ended. Its object lives until the batch is over.
+  virtual void onStreamClosed(H2Stream& stream, uint32_t code) = 0;
+  /// The connection is gone or ends, and the stream with it. Its object lives until the batch is over.
+  virtual void onConnectionLost(H2Stream& stream, std::string_view why) = 0;
+  /// A HEADERS frame begins.
+  virtual void onHeadersFrame(int32_t) {}
+  virtual void onPingAnswered() {}
+  virtual void onGoAway() {}
+  /// Our half of the stream has gone out whole.
+  virtual void onHalfSent(H2Stream&) {}
+  /// The connection ends because the peer broke its rules.
+  virtual void onBroken(std::string_view why) = 0;
+
+  Wire& wire_;
+  const Limits& limits_;
+  nghttp2_session* session_ = nullptr;
+  H2Block block_;
+  H2Flood flood_;
+  std::map<int32_t, std::unique_ptr<H2Stream>> streams_;
+  bool in_library_ = false;
+  bool gone_ = false;  // nothing is received any more
+
+ private:
+  friend struct H2Callbacks;  // nghttp2's, in the .cc
+  static nghttp2_session_callbacks* callbacks();
+  void deliver(H2Stream& stream, std::string_view data);
+  void endOfInput(H2Stream& stream);
+  void close(int32_t id, uint32_t code);
+  void pump();
+  void runResumed();
+  void charge(H2Flood::Kind kind);
+  void bury();
+
+  std::vector<std::unique_ptr<H2Stream>> dead_;  // until nothing of theirs can be on the stack
+  std::vector<int32_t> drained_;                 // writable again
+  std::vector<int32_t> resumed_;
+  std::string broken_;
+  bool in_block_ = false;
+  bool send_planned_ = false;
+};
+
+}  // namespace yett::http
