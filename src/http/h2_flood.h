@@ -10,7 +10,17 @@ namespace yett::http {
 
 class H2Flood {
  public:
-  enum class Kind : uint8_t { kReset, kSettings, kPing, kEmptyData, kPriority, kWindowUpdate, kUnknown, kBadBlock };
+  enum class Kind : uint8_t {
+    kReset,
+    kSettings,
+    kPing,
+    kEmptyData,
+    kPriority,
+    kWindowUpdate,
+    kUnknown,
+    kBadBlock,
+    kClosedStream
+  };
 
   explicit H2Flood(int64_t now_millis) : last_(now_millis) {}
   /// False once the budget is used up.
@@ -25,16 +35,22 @@ class H2Flood {
   /// A frame of data went out: the peer answers it with window updates, some with a ping.
   void dataSent() { points_ = std::min(kBurst, points_ + 12); }
   static const char* name(Kind kind) {
-    constexpr std::array<const char*, 8> kNames{
-        "resets",          "SETTINGS frames",      "PING frames",    "empty DATA frames",
-        "PRIORITY frames", "WINDOW_UPDATE frames", "unknown frames", "refused requests"};
+    constexpr std::array<const char*, 9> kNames{"resets",
+                                                "SETTINGS frames",
+                                                "PING frames",
+                                                "empty DATA frames",
+                                                "PRIORITY frames",
+                                                "WINDOW_UPDATE frames",
+                                                "unknown frames",
+                                                "refused requests",
+                                                "frames of closed streams"};
     return kNames[static_cast<size_t>(kind)];
   }
 
  private:
   static constexpr int64_t kBurst = 4000;
   static constexpr int64_t kPerSecond = 400;
-  static constexpr std::array<int64_t, 8> kCost{20, 20, 5, 4, 2, 1, 4, 10};
+  static constexpr std::array<int64_t, 9> kCost{20, 20, 5, 4, 2, 1, 4, 10, 2};
   int64_t points_ = kBurst;
   int64_t last_;
 };

@@ -142,6 +142,7 @@ void H2Server::onStreamClosed(H2Stream& stream, uint32_t code) {
   if (code != NGHTTP2_NO_ERROR) incoming.lost(ResetCause::kPeerClosed, "the client reset the stream");
   else incoming.lost(ResetCause::kPeerClosed, "the stream ended before its response");
   events_.onStreamEnd(incoming.request());
+  if (streams_.empty()) finishDrain();  // a peer that does not answer the ping has had its time
 }
 
 void H2Server::onConnectionLost(H2Stream& stream, std::string_view why) {
@@ -196,6 +197,10 @@ void H2Server::drain() {
 }
 
 void H2Server::onPingAnswered() {
+  finishDrain();
+}
+
+void H2Server::finishDrain() {
   if (drain_ != Drain::kNoticed) return;
   drain_ = Drain::kFinal;
   nghttp2_submit_goaway(session_, NGHTTP2_FLAG_NONE, nghttp2_session_get_last_proc_stream_id(session_),

@@ -23,6 +23,7 @@ class H2Server final : public ServerCodec, private H2Session {
 
  private:
   class Incoming;
+  void finishDrain();
   void onBlock(int32_t id, int category, bool ends) override;
   void onStreamClosed(H2Stream& stream, uint32_t code) override;
   void onConnectionLost(H2Stream& stream, std::string_view why) override;

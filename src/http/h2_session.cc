@@ -80,38 +80,32 @@ struct H2Callbacks {
   }
 
   static int onBeginFrame(nghttp2_session*, const nghttp2_frame_hd* header, void* self) {
-    if (header->type > NGHTTP2_CONTINUATION) of(self).charge(H2Flood::Kind::kUnknown);
     if (header->type == NGHTTP2_HEADERS) of(self).onHeadersFrame(header->stream_id);
     return 0;
   }
 
   static int onFrame(nghttp2_session*, const nghttp2_frame* frame, void* self) {
     auto& s = of(self);
-    const bool ack = (frame->hd.flags & NGHTTP2_FLAG_ACK) != 0;
     switch (frame->hd.type) {
       case NGHTTP2_HEADERS: {
         s.in_block_ = false;
+        ++s.handled_;
         const bool ends = (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0;
         if (!s.gone_) s.onBlock(frame->hd.stream_id, frame->headers.cat, ends);
         if (H2Stream* stream = ends ? s.find(frame->hd.stream_id) : nullptr) s.endOfInput(*stream);
         return 0;
       }
       case NGHTTP2_DATA:
+        ++s.handled_;
         if ((frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0) {
           if (H2Stream* stream = s.find(frame->hd.stream_id)) s.endOfInput(*stream);
         } else if (frame->hd.length == frame->data.padlen) {
           s.charge(H2Flood::Kind::kEmptyData);
         }
         return 0;
-      case NGHTTP2_SETTINGS:
-        if (!ack) s.charge(H2Flood::Kind::kSettings);
-        return 0;
       case NGHTTP2_PING:
-        if (ack) s.onPingAnswered();
-        else s.charge(H2Flood::Kind::kPing);
+        if ((frame->hd.flags & NGHTTP2_FLAG_ACK) != 0) s.onPingAnswered();
         return 0;
-      case NGHTTP2_PRIORITY: s.charge(H2Flood::Kind::kPriority); return 0;
-      case NGHTTP2_WINDOW_UPDATE: s.charge(H2Flood::Kind::kWindowUpdate); return 0;
       case NGHTTP2_GOAWAY: s.onGoAway(); return 0;
       default: return 0;
     }
@@ -156,6 +150,7 @@ struct H2Callbacks {
   static int onInvalidFrame(nghttp2_session*, const nghttp2_frame* frame, int code, void* self) {
     auto& s = of(self);
     if (frame->hd.type == NGHTTP2_HEADERS) s.in_block_ = false;
+    if (frame->hd.type == NGHTTP2_HEADERS || frame->hd.type == NGHTTP2_DATA) ++s.handled_;
     if (s.broken_.empty()) s.broken_ = nghttp2_strerror(code);
     return 0;
   }
@@ -212,7 +207,7 @@ nghttp2_session_callbacks* H2Session::callbacks() {
 }
 
 H2Session::H2Session(Wire& wire, const Limits& limits, bool server)
-    : wire_(wire), limits_(limits), flood_(wire.nowMillis()) {
+    : wire_(wire), limits_(limits), flood_(wire.nowMillis()), skip_(server ? NGHTTP2_CLIENT_MAGIC_LEN : 0) {
   nghttp2_option* option = nullptr;
   nghttp2_option_new(&option);
   nghttp2_option_set_no_auto_window_update(option, 1);
@@ -238,15 +233,56 @@ void H2Session::addStream(std::unique_ptr<H2Stream> stream) {
   streams_.emplace(id, std::move(stream));
 }
 
+// Looks at every frame's head, since nghttp2 tells nothing of those that it ignores.
+void H2Session::countFrames(std::string_view bytes) {
+  constexpr size_t kHead = 9;
+  while (!bytes.empty() && !gone_) {
+    if (skip_ > 0) {
+      const size_t n = std::min<size_t>(skip_, bytes.size());
+      bytes.remove_prefix(n);
+      skip_ -= n;
+      continue;
+    }
+    const size_t n = std::min(kHead - frame_head_.size(), bytes.size());
+    frame_head_ += bytes.substr(0, n);
+    bytes.remove_prefix(n);
+    if (frame_head_.size() < kHead) return;
+    const auto* head = reinterpret_cast<const uint8_t*>(frame_head_.data());
+    skip_ = static_cast<size_t>(head[0]) << 16 | static_cast<size_t>(head[1]) << 8 | head[2];
+    const bool ack = (head[4] & NGHTTP2_FLAG_ACK) != 0;
+    switch (head[3]) {
+      case NGHTTP2_DATA:
+      case NGHTTP2_HEADERS: ++seen_; break;
+      case NGHTTP2_SETTINGS:
+        if (!ack) charge(H2Flood::Kind::kSettings);
+        break;
+      case NGHTTP2_PING:
+        if (!ack) charge(H2Flood::Kind::kPing);
+        break;
+      case NGHTTP2_PRIORITY: charge(H2Flood::Kind::kPriority); break;
+      case NGHTTP2_WINDOW_UPDATE: charge(H2Flood::Kind::kWindowUpdate); break;
+      case NGHTTP2_RST_STREAM: charge(H2Flood::Kind::kClosedStream); break;
+      case NGHTTP2_CONTINUATION:
+      case NGHTTP2_GOAWAY: break;  // nghttp2 limits the ones, and goes after the others
+      default: charge(H2Flood::Kind::kUnknown);
+    }
+    frame_head_.clear();
+  }
+}
+
 bool H2Session::receive(std::string_view bytes) {
   if (gone_) return false;
   broken_.clear();
+  countFrames(bytes);
+  if (gone_) return false;
   in_library_ = true;
   const auto n = nghttp2_session_mem_recv(session_, reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size());
   in_library_ = false;
   if (n < 0) {
     terminate(NGHTTP2_PROTOCOL_ERROR, broken_.empty() ? nghttp2_strerror(static_cast<int>(n)) : broken_.c_str());
   }
+  // Of DATA and HEADERS that were begun all but the last have been handled, or are of streams that are closed.
+  for (; seen_ > handled_ + ignored_ + 1 && !gone_; ++ignored_) charge(H2Flood::Kind::kClosedStream);
   sendSoon();
   bury();
   return !gone_;

@@ -122,12 +122,18 @@ class H2Session {
   void pump();
   void runResumed();
   void charge(H2Flood::Kind kind);
+  void countFrames(std::string_view bytes);
   void bury();
 
   std::vector<std::unique_ptr<H2Stream>> dead_;  // until nothing of theirs can be on the stack
   std::vector<int32_t> drained_;                 // writable again
   std::vector<int32_t> resumed_;
   std::string broken_;
+  size_t skip_;             // bytes until the next frame's head
+  std::string frame_head_;  // what has come of it
+  uint64_t seen_ = 0;       // DATA and HEADERS frames
+  uint64_t handled_ = 0;    // those that nghttp2 told of
+  uint64_t ignored_ = 0;    // those that it did not
   bool in_block_ = false;
   bool send_planned_ = false;
 };

@@ -146,6 +146,8 @@ void Session::tell(std::string_view what, std::string_view why) {
 void Session::drain() {
   if (!opened_ || !codec_) return connection_.abort();
   codec_->drain();
+  // Over HTTP/2 it waits for the peer's answer, but not for long.
+  if (connection_.open() && codec_->waiting() == http::Waiting::kRequest) connection_.setTimeout(base::Millis(1000));
 }
 
 void Session::onClosed(std::string_view why) {
