@@ -1,0 +1,194 @@
+"""gRPC through the real program, with Debian's grpcio on both ends: all kinds of calls, refusals, deadlines, open streams."""
+import concurrent.futures
+import contextlib
+import queue
+import threading
+import time
+import unittest
+
+import grpc
+
+from harness import SLOW, Yett, free_port, wait_for
+
+RULES = """
+policy "p" {
+  allow "shop" { principal = authenticated, grpc = "shop.Orders/*" },
+  allow "poll" { principal = authenticated, grpc = "shop.Poll/Watch", when = function(r) return r.grpc.method == "Watch" and r.header["x-go"] == "1", "not any more" end },
+  deny  "closed" { grpc = "shop.Orders/Delete", public_reason = "orders are never deleted: 100%" },
+}
+"""
+
+
+class Handler(grpc.GenericRpcHandler):
+    """Bytes in, bytes out; no messages are needed."""
+
+    def __init__(self):
+        self.calls = []
+        self.cancelled = threading.Event()
+
+    def service(self, details):
+        self.calls.append((details.method, dict(details.invocation_metadata)))
+        name = details.method.rsplit("/", 1)[1]
+        return {
+            "Get": grpc.unary_unary_rpc_method_handler(lambda request, context: request[::-1]),
+            "Meta": grpc.unary_unary_rpc_method_handler(self.meta),
+            "Fail": grpc.unary_unary_rpc_method_handler(lambda request, context: context.abort(grpc.StatusCode.FAILED_PRECONDITION, "not so: ümläut %")),
+            "List": grpc.unary_stream_rpc_method_handler(lambda request, context: (b"%d" % i for i in range(int(request)))),
+            "Sum": grpc.stream_unary_rpc_method_handler(lambda requests, context: b"%d" % sum(len(r) for r in requests)),
+            "Chat": grpc.stream_stream_rpc_method_handler(lambda requests, context: (b"re:" + r for r in requests)),
+            "Sleep": grpc.unary_unary_rpc_method_handler(self.sleep),
+            "Watch": grpc.unary_stream_rpc_method_handler(self.watch),
+        }.get(name)
+
+    def meta(self, request, context):
+        context.send_initial_metadata((("x-first", "1"),))
+        context.set_trailing_metadata((("x-last", "2"), ("x-raw-bin", b"\0\xff")))
+        return b"ok"
+
+    def sleep(self, request, context):
+        context.add_callback(self.cancelled.set)
+        time.sleep(float(request))
+        return b""
+
+    def watch(self, request, context):
+        yield b"first"
+        while context.is_active():
+            time.sleep(0.05)
+
+
+@contextlib.contextmanager
+def service(workers=64):
+    handler = Handler()
+    server = grpc.server(concurrent.futures.ThreadPoolExecutor(workers), handlers=[handler], options=[("grpc.max_receive_message_length", -1)])
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    try:
+        yield handler, f"127.0.0.1:{port}"
+    finally:
+        server.stop(0)
+
+
+def yett(address, rules=RULES, **changes):
+    y = Yett(address, rules=rules, **changes)
+    y.config["clusters"][0]["protocol"] = "http2"
+    y.write_config()
+    return y
+
+
+@contextlib.contextmanager
+def channel(y, who="frontend"):
+    read = lambda name: (y.certs / name).read_bytes()
+    credentials = grpc.ssl_channel_credentials(read("bundle.pem"), *([read(f"{who}.key"), read(f"{who}.pem")] if who else []))
+    options = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
+    with grpc.secure_channel(f"localhost:{y.port}", credentials, options) as made:
+        yield made
+
+
+class Grpc(unittest.TestCase):
+    def test_all_kinds_of_calls(self):
+        with service() as (handler, address), yett(address) as y, channel(y) as c:
+            get = c.unary_unary("/shop.Orders/Get")
+            for size in (0, 1, 1000, 100_000, 5_000_000):
+                self.assertEqual(get(b"ab" * (size // 2)), b"ba" * (size // 2))
+            self.assertEqual(list(c.unary_stream("/shop.Orders/List")(b"300")), [b"%d" % i for i in range(300)])
+            self.assertEqual(c.stream_unary("/shop.Orders/Sum")(b"x" * 10_000 for _ in range(200)), b"2000000")
+            # Each message is answered before the next is sent.
+            asks = queue.Queue()
+            answers = c.stream_stream("/shop.Orders/Chat")(iter(asks.get, None))
+            for i in range(100):
+                asks.put(b"%d" % i)
+                self.assertEqual(next(answers), b"re:%d" % i)
+            asks.put(None)
+            self.assertEqual(list(answers), [])
+            response, call = c.unary_unary("/shop.Orders/Meta").with_call(b"")
+            self.assertIn(("x-first", "1"), call.initial_metadata())
+            self.assertIn(("x-last", "2"), call.trailing_metadata())
+            self.assertIn(("x-raw-bin", b"\0\xff"), call.trailing_metadata())
+            with self.assertRaises(grpc.RpcError) as failed:
+                c.unary_unary("/shop.Orders/Fail")(b"")
+            self.assertEqual((failed.exception.code(), failed.exception.details()), (grpc.StatusCode.FAILED_PRECONDITION, "not so: ümläut %"))
+            principal = next(meta for method, meta in handler.calls if method.endswith("/Get"))["x-yett-principal"]
+            self.assertEqual(principal, "spiffe://example.org/frontend")
+            wait_for("the log", lambda: {line["grpc_status"] for line in y.access_log()} == {"0", "9"})
+
+    def test_refusals_are_grpc_statuses(self):
+        rules = RULES + 'policy "q" { deny "who" { grpc = "shop.Orders/Who", status = 401 } }'
+        with service() as (handler, address), yett(address, rules) as y, channel(y) as c:
+            def refusal(method, **more):
+                with self.assertRaises(grpc.RpcError) as failed:
+                    c.unary_unary(method)(b"", timeout=20 * SLOW, **more)
+                return failed.exception
+
+            closed = refusal("/shop.Orders/Delete")
+            self.assertEqual((closed.code(), closed.details()), (grpc.StatusCode.PERMISSION_DENIED, "orders are never deleted: 100%"))
+            metadata = dict(closed.initial_metadata() or ()) | dict(closed.trailing_metadata() or ())
+            self.assertEqual(len(metadata["x-yett-decision-id"]), 36)
+            self.assertEqual(refusal("/other.Service/Get").code(), grpc.StatusCode.PERMISSION_DENIED)
+            self.assertEqual(refusal("/shop.Orders/Who").code(), grpc.StatusCode.UNAUTHENTICATED)
+            self.assertEqual(handler.calls, [])
+            # The same path is closed to what only looks like something else.
+            for headers in (["-H", "content-type: application/grpc"], ["-H", "content-type: text/plain"], []):
+                out = y.curl("/shop.Orders/Delete", "--http2", "-i", "-X", "POST", *headers).stdout.decode()
+                self.assertTrue("grpc-status: 7" in out if len(headers) and "grpc" in headers[1] else out.startswith("HTTP/2 403"), out)
+            self.assertEqual(handler.calls, [])
+        with yett("127.0.0.1:1") as y, channel(y) as c:
+            with self.assertRaises(grpc.RpcError) as failed:
+                c.unary_unary("/shop.Orders/Get")(b"")
+            self.assertEqual(failed.exception.code(), grpc.StatusCode.UNAVAILABLE)
+
+    def test_deadlines(self):
+        with service() as (handler, address), yett(address) as y, channel(y) as c:
+            began = time.monotonic()
+            with self.assertRaises(grpc.RpcError) as failed:
+                c.unary_unary("/shop.Orders/Sleep")(b"6", timeout=0.5)
+            self.assertEqual(failed.exception.code(), grpc.StatusCode.DEADLINE_EXCEEDED)
+            self.assertLess(time.monotonic() - began, 5 * SLOW)
+            self.assertTrue(handler.cancelled.wait(5 * SLOW))  # the service was told
+            # A caller that sets a deadline and does not keep it: Yett does.
+            out = y.curl("/shop.Orders/Sleep", "--http2", "-i", "-X", "POST", "-H", "content-type: application/grpc", "-H", "grpc-timeout: 300m", "-H", "te: trailers",
+                         "--data-binary", "@" + str(self.message(y, b"6"))).stdout.decode()
+            self.assertIn("grpc-status: 4", out)
+            out = y.curl("/shop.Orders/Get", "--http2", "-i", "-X", "POST", "-H", "content-type: application/grpc", "-H", "grpc-timeout: soon").stdout.decode()
+            self.assertIn("grpc-status: 13", out)
+
+    def message(self, y, data):
+        path = y.dir / "message"
+        path.write_bytes(b"\0" + len(data).to_bytes(4, "big") + data)
+        return path
+
+    def test_a_cancelled_call_is_cancelled_at_the_service(self):
+        with service() as (handler, address), yett(address) as y, channel(y) as c:
+            call = c.unary_unary("/shop.Orders/Sleep").future(b"6")
+            wait_for("the call", lambda: handler.calls)
+            call.cancel()
+            self.assertTrue(handler.cancelled.wait(5 * SLOW))
+            self.assertEqual(c.unary_unary("/shop.Orders/Get")(b"ab"), b"ba")
+
+    def test_open_streams_obey_the_newest_policy(self):
+        with service(300) as (handler, address), yett(address) as y:
+            with channel(y) as c:
+                watch = c.unary_stream("/shop.Poll/Watch")
+                chat = c.stream_stream("/shop.Orders/Chat")
+                asks = [queue.Queue() for _ in range(80)]
+                chats = [chat(iter(q.get, None)) for q in asks]
+                for i, q in enumerate(asks):
+                    q.put(b"a")
+                    self.assertEqual(next(chats[i]), b"re:a")
+                streams = [watch(b"", metadata=(("x-go", "1"),)) for _ in range(80)]
+                self.assertEqual({next(s) for s in streams}, {b"first"})
+                y.write_rules(RULES.replace('== "1"', '== "2"'))
+                began = time.monotonic()
+                for s in streams:
+                    with self.assertRaises(grpc.RpcError) as failed:
+                        next(s)
+                    self.assertEqual(failed.exception.code(), grpc.StatusCode.PERMISSION_DENIED)
+                print(f"  80 of 160 open gRPC calls ended with PERMISSION_DENIED {(time.monotonic() - began) * 1000:.0f} ms after the edit of the policy")
+                for i, q in enumerate(asks):
+                    q.put(b"b")
+                    self.assertEqual(next(chats[i]), b"re:b")
+                    q.put(None)
+                    self.assertEqual(list(chats[i]), [])
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,399 @@
+"""WebSocket through the real program: RFC 6455 over HTTP/1.1, RFC 8441 over HTTP/2, and who tries to get by with less."""
+import asyncio
+import base64
+import contextlib
+import hashlib
+import logging
+import os
+import random
+import resource
+import socket
+import struct
+import threading
+import time
+import unittest
+
+import websockets
+
+from h2_peer import H2Client, H2Service
+from harness import SLOW, Service, Yett, read_head, wait_for
+
+logging.getLogger("websockets").setLevel(logging.CRITICAL)  # connections that are cut are what is tested
+
+RULES = """
+policy "p" {
+  allow "socket" { principal = authenticated, method = "GET", path = "/ws/**" },
+  allow "plain"  { principal = authenticated, path = "/plain/**" },
+  allow "half"   { principal = authenticated, path = "/half/**", when = function(r) return r.header["x-go"] == "1" end },
+  deny  "closed" { path = "/ws/admin/**", header = { upgrade = "websocket" }, public_reason = "no sockets here" },
+}
+"""
+KEY = "dGhlIHNhbXBsZSBub25jZQ=="
+
+
+def accept_of(key):
+    return base64.b64encode(hashlib.sha1((key + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11").encode()).digest()).decode()
+
+
+def handshake(path="/ws/x", version="13", key=KEY, upgrade="websocket", connection="Upgrade", extra="", method="GET"):
+    lines = [f"{method} {path} HTTP/1.1", "Host: localhost"]
+    for name, value in (("Upgrade", upgrade), ("Connection", connection), ("Sec-WebSocket-Version", version), ("Sec-WebSocket-Key", key)):
+        if value is not None:
+            lines.append(f"{name}: {value}")
+    return ("\r\n".join(lines) + "\r\n" + extra + "\r\n").encode()
+
+
+def header(head, name):
+    return next((line.split(":", 1)[1].strip() for line in head.split("\r\n") if line.lower().startswith(name + ":")), None)
+
+
+def tunnel(after=lambda connection, data: None, answer=None):
+    """A service that agrees to WebSocket and then does as it is told with the raw connection."""
+    def handle(connection):
+        got = read_head(connection)
+        if not got:
+            return
+        key = header(got[0], "sec-websocket-key") or ""
+        connection.sendall((answer or "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: {accept}\r\n\r\n").format(accept=accept_of(key)).encode())
+        after(connection, got[1])
+    return handle
+
+
+def echo_bytes(connection, data):
+    while True:
+        if data:
+            connection.sendall(data)
+        data = connection.recv(65536)
+        if not data:
+            connection.shutdown(socket.SHUT_WR)
+            return
+
+
+class EchoServer:
+    """The websockets package, echoing, in a thread of its own."""
+
+    def __init__(self):
+        self.loop = asyncio.new_event_loop()
+        started = threading.Event()
+
+        async def echo(ws, path=None):
+            async for message in ws:
+                await ws.send(message)
+
+        async def main():
+            server = await websockets.serve(echo, "127.0.0.1", 0, max_size=None, ping_interval=None, subprotocols=["chat"])
+            self.address = "127.0.0.1:%d" % server.sockets[0].getsockname()[1]
+            started.set()
+
+        def run():
+            asyncio.set_event_loop(self.loop)
+            self.loop.create_task(main())
+            self.loop.run_forever()
+
+        threading.Thread(target=run, daemon=True).start()
+        assert started.wait(10)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.loop.call_soon_threadsafe(self.loop.stop)
+
+
+def yett(address, rules=RULES, **changes):
+    y = Yett(address, rules=rules, drain_timeout="1s", **changes)
+    y.listener["routes"] = [{"path": "/ws/**", "cluster": "app", "upgrades": ["websocket"]}, {"path": "/half/**", "cluster": "app", "upgrades": ["websocket"]}, {"path": "/**", "cluster": "app"}]
+    y.write_config()
+    return y
+
+
+def opened(y, path="/ws/x", extra="", **more):
+    s = y.raw_tls()
+    s.sendall(handshake(path, extra=extra, **more))
+    head, rest = read_head(s)
+    return s, head, rest
+
+
+class WebSocket(unittest.TestCase):
+    def test_frames_of_all_kinds_and_sizes_come_back_unchanged(self):
+        with EchoServer() as server, yett(server.address) as y:
+            async def talk():
+                rng = random.Random(6455)
+                async with websockets.connect(f"wss://localhost:{y.port}/ws/echo", ssl=y.context(), max_size=None, ping_interval=None, subprotocols=["chat"]) as ws:
+                    self.assertEqual(ws.subprotocol, "chat")
+                    for size in (0, 1, 125, 126, 127, 65535, 65536, 65537, 1_000_000, 9_000_000):
+                        data = rng.randbytes(size)
+                        await ws.send(data)
+                        self.assertEqual(await ws.recv(), data, size)
+                    await ws.send("häłło 😈")
+                    self.assertEqual(await ws.recv(), "häłło 😈")
+                    await ws.send([b"in ", b"three ", b"fragments"])
+                    self.assertEqual(await ws.recv(), b"in three fragments")
+                    await (await ws.ping(b"are you there"))
+                    await ws.close(1000, "bye")
+                    self.assertEqual(ws.close_code, 1000)
+            asyncio.run(asyncio.wait_for(talk(), 60 * SLOW))
+            wait_for("the log", lambda: y.access_log())
+            line = y.access_log()[0]
+            self.assertEqual((line["status"], line["result"]), (101, "complete"))
+            self.assertGreater(line["bytes_in"], 10_000_000)
+
+    def test_policy_decides_the_handshake(self):
+        with Service(tunnel(echo_bytes)) as s, yett(s.address) as y:
+            for path, status in (("/ws/x", "101"), ("/ws/admin/x", "403"), ("/other", "403")):
+                connection, head, _ = opened(y, path)
+                self.assertIn(f" {status} ", head.split("\r\n")[0])
+                connection.close()
+            self.assertEqual(s.connections, 1)
+            connection, head, _ = opened(y)
+            self.assertEqual(header(head, "sec-websocket-accept"), accept_of(KEY))
+            self.assertEqual(header(head, "upgrade"), "websocket")
+
+    def test_nothing_passes_before_101(self):
+        early = []
+
+        def late(connection):
+            got = read_head(connection)
+            connection.settimeout(0.5)
+            try:
+                early.append(got[1] + connection.recv(100))
+            except TimeoutError:
+                early.append(got[1])
+            connection.settimeout(None)
+            connection.sendall(f"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: {accept_of(header(got[0], 'sec-websocket-key'))}\r\n\r\n".encode())
+            echo_bytes(connection, b"")
+
+        with Service(late) as s, yett(s.address) as y:
+            connection = y.raw_tls()
+            connection.sendall(handshake() + b"GET /ws/admin/x HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            head, rest = read_head(connection)
+            self.assertIn(" 101 ", head)
+            while not rest.endswith(b"\r\n\r\n"):
+                rest += connection.recv(65536)
+            self.assertEqual(early, [b""])  # it came later, as bytes of the tunnel: the service agreed to WebSocket
+            self.assertTrue(rest.startswith(b"GET /ws/admin/x"))
+
+    def test_who_does_not_agree_gets_no_tunnel(self):
+        """Upgrades that are refused, forged or of another kind; what follows them is a request like any other."""
+        smuggled = b"GET /ws/admin/x HTTP/1.1\r\nHost: localhost\r\n\r\n"
+        agreed = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        answers = {
+            agreed + "\r\n": 502,
+            agreed + "Sec-WebSocket-Accept: AAAAAAAAAAAAAAAAAAAAAAAAAAA=\r\n\r\n": 502,
+            agreed + "Sec-WebSocket-Accept: {accept}\r\nSec-WebSocket-Accept: {accept}\r\n\r\n": 502,
+            "HTTP/1.1 101 Switching Protocols\r\nUpgrade: h2c\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: {accept}\r\n\r\n": 502,
+            "HTTP/1.1 101 Switching Protocols\r\nSec-WebSocket-Accept: {accept}\r\n\r\n": 502,
+            agreed + "Content-Length: 5\r\nSec-WebSocket-Accept: {accept}\r\n\r\n": 502,
+            "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok": 200,
+            "HTTP/1.1 426 Upgrade Required\r\nContent-Length: 0\r\n\r\n": 426,
+        }
+        for answer, status in answers.items():
+            received = []
+
+            def after(connection, data):
+                connection.settimeout(1)
+                with contextlib.suppress(TimeoutError):
+                    while True:
+                        received.append(data)
+                        data = connection.recv(65536)
+                        if not data:
+                            return
+
+            with Service(tunnel(after, answer)) as s, yett(s.address) as y:
+                connection = y.raw_tls()
+                connection.sendall(handshake() + smuggled)
+                head, rest = read_head(connection)
+                self.assertIn(f" {status} ", head.split("\r\n")[0], answer)
+                time.sleep(0.2)
+                self.assertNotIn(b"admin", b"".join(received), answer)
+                connection.close()
+
+    def test_handshakes_that_are_none(self):
+        seen = []
+
+        def service(connection):
+            got = read_head(connection)
+            while got:
+                seen.append(got[0].lower())
+                connection.sendall(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n")
+                got = read_head(connection)
+
+        with Service(service) as s, yett(s.address) as y:
+            for changes, status in (({"version": "8"}, 426), ({"version": None}, 400), ({"key": None}, 400), ({"key": "short"}, 400), ({"extra": f"Sec-WebSocket-Key: {KEY}\r\n"}, 400),
+                                    ({"key": KEY[:-2] + "!="}, 400)):
+                connection, head, _ = opened(y, **changes)
+                self.assertIn(f" {status} ", head.split("\r\n")[0], changes)
+                if status == 426:
+                    self.assertEqual(header(head, "sec-websocket-version"), "13")
+                connection.close()
+            self.assertEqual(seen, [])
+            # Not asked for by the rules of HTTP, or not let through by the route: an ordinary request, and no Upgrade with it.
+            for changes in ({"upgrade": "h2c"}, {"upgrade": "h2c", "extra": "HTTP2-Settings: AAMAAABkAAQCAAAAAAIAAAAA\r\n"}, {"connection": "keep-alive"}, {"connection": None}, {"upgrade": "websocket, h2c"}, {"extra": "Upgrade: h2c\r\n"},
+                            {"path": "/plain/x"}, {"upgrade": "tls/1.2"}):
+                connection, head, _ = opened(y, **changes)
+                self.assertIn(" 200 ", head.split("\r\n")[0], changes)
+                self.assertIsNone(header(seen[-1], "upgrade"), changes)
+                self.assertIsNone(header(seen[-1], "http2-settings"), changes)
+                self.assertIsNone(header(seen[-1], "connection"), changes)
+                connection.close()
+            connection = y.raw_tls()
+            connection.sendall(handshake("/plain/x", method="POST", extra="Content-Length: 0\r\n"))
+            self.assertIn(" 200 ", read_head(connection)[0])
+            self.assertIsNone(header(seen[-1], "upgrade"))
+
+    def test_half_closed_tunnels_and_their_ends(self):
+        done = []
+
+        def after(connection, data):
+            while True:
+                piece = connection.recv(65536)
+                if not piece:
+                    break
+                data += piece
+            connection.sendall(b"got %d" % len(data))  # after the client's end
+            done.append(data)
+
+        rules = RULES
+        with Service(tunnel(after)) as s:
+            y = yett(s.address, rules)
+            y.listener.pop("tls")
+            y.listener["plaintext"] = True
+            y.write_rules('policy "p" { allow "all" { principal = anyone } }')
+            y.write_config()
+            with y:
+                connection = y.raw()
+                connection.sendall(handshake())
+                head, rest = read_head(connection)
+                self.assertIn(" 101 ", head)
+                connection.sendall(b"x" * 300_000)
+                connection.shutdown(socket.SHUT_WR)
+                while True:
+                    piece = connection.recv(65536)
+                    if not piece:
+                        break
+                    rest += piece
+                self.assertEqual(rest, b"got 300000")
+                # One that breaks off: the service sees it.
+                connection = y.raw()
+                connection.sendall(handshake())
+                read_head(connection)
+                connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                connection.close()
+                wait_for("all connections to end", lambda: 'yett_connections{listener="inbound"} 0' in y.admin("/metrics")[1], 8)
+                wait_for("the log", lambda: len(y.access_log()) == 2)
+                self.assertEqual([line["result"] for line in y.access_log()], ["complete", "client closed"])
+
+    def test_idle_and_lifetime_limits(self):
+        with Service(tunnel(echo_bytes)) as s:
+            for changes in ({"stream_idle": "400ms"}, {"lifetime": "400ms"}):
+                y = yett(s.address)
+                y.listener["timeouts"] = changes
+                y.write_config()
+                with y:
+                    connection, head, _ = opened(y)
+                    began = time.monotonic()
+                    with contextlib.suppress(OSError):
+                        while connection.recv(100):
+                            pass
+                    self.assertLess(time.monotonic() - began, 5 * SLOW)
+                    wait_for("the log", lambda: y.access_log())
+                    self.assertIn(y.access_log()[0]["cause"], ("upstream timeout", "lifetime over"))
+
+    def test_over_http2(self):
+        heads = []
+
+        def keep(connection):
+            got = read_head(connection)
+            heads.append(got[0])
+            connection.sendall(f"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: {accept_of(header(got[0], 'sec-websocket-key'))}\r\n\r\n".encode())
+            echo_bytes(connection, got[1])
+
+        def connect(c, path, headers=(("sec-websocket-version", "13"),)):
+            return c.request(pseudo=[(":method", "CONNECT"), (":protocol", "websocket"), (":scheme", "https"), (":authority", "localhost"), (":path", path)], headers=list(headers), end=False)
+
+        with Service(keep) as s, yett(s.address) as y, H2Client(y) as c:
+            c.get("/none")
+            self.assertTrue(c.extended_connect)
+            streams = [connect(c, f"/ws/{i}") for i in range(10)]
+            for i, stream in enumerate(streams):
+                answer = c.answers[stream]
+                while answer.status is None:
+                    self.assertTrue(c.read())
+                self.assertEqual(answer.status, 200)
+                self.assertNotIn("sec-websocket-accept", answer.headers)
+                data = os.urandom(200_000)
+                c.send(stream, data)
+                while len(answer.body) < len(data):
+                    self.assertTrue(c.read())
+                self.assertEqual(answer.body, data)
+            self.assertTrue(heads[0].startswith("GET /ws/0 HTTP/1.1"))
+            for stream in streams:
+                c.send(stream, b"", end=True)
+                self.assertTrue(c.wait(stream).ended)
+            for path, status in (("/ws/admin/x", 403), ("/plain/x", 501), ("/other", 403)):
+                self.assertEqual(c.wait(connect(c, path)).status, status)
+            self.assertEqual(c.wait(connect(c, "/ws/x", headers=[("sec-websocket-version", "8")])).status, 426)
+            wait_for("the records", lambda: len([d for d in y.query() if d["path"].startswith("/ws/")]) == 12)
+            self.assertEqual({d["method"] for d in y.query()}, {"GET"})
+        # An upstream that answers a handshake with 200 has not agreed to anything.
+        def never(connection):
+            read_head(connection)
+            connection.sendall(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok")
+        with Service(never) as s, yett(s.address) as y, H2Client(y) as c:
+            self.assertEqual(c.wait(connect(c, "/ws/x")).status, 502)
+
+    def test_to_a_service_that_speaks_http2(self):
+        def early(connection, stream, headers):
+            if headers.get(":protocol") == "websocket":
+                connection.send_headers(stream, [(":status", "200")])
+                connection.send_data(stream, b"welcome")
+
+        with H2Service(lambda connection, stream, headers, body: connection.send_data(stream, b"bye:" + body, end_stream=True), early) as s:
+            y = yett(s.address)
+            y.config["clusters"][0]["protocol"] = "http2"
+            y.write_config()
+            with y:
+                connection, head, rest = opened(y)
+                self.assertIn(" 101 ", head)
+                self.assertEqual(header(head, "sec-websocket-accept"), accept_of(KEY))
+                while rest != b"welcome":
+                    rest += connection.recv(100)
+                connection.sendall(b"some bytes")
+                connection.close()  # the service sees the end of the stream, or its reset
+
+
+class Thousands(unittest.TestCase):
+    def test_a_thousand_sockets_obey_the_newest_policy(self):
+        count = int(os.environ.get("YETT_TEST_CONNECTIONS") or 1000)
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 65536), hard))
+        with EchoServer() as server, yett(server.address) as y:
+            async def talk():
+                context = y.context()
+                gate = asyncio.Semaphore(50)
+
+                async def one(path):
+                    async with gate:
+                        return await websockets.connect(f"wss://localhost:{y.port}{path}", ssl=context, extra_headers={"x-go": "1"}, ping_interval=None, open_timeout=60 * SLOW, close_timeout=1)
+
+                kept = await asyncio.gather(*(one(f"/ws/{i}") for i in range(count // 2)))
+                ended = await asyncio.gather(*(one(f"/half/{i}") for i in range(count // 2)))
+                memory = y.rss_mib()
+                y.write_rules(RULES.replace('== "1"', '== "2"'))
+                began = time.monotonic()
+                await asyncio.gather(*(asyncio.wait_for(ws.wait_closed(), 30 * SLOW) for ws in ended))
+                took = time.monotonic() - began
+                print(f"  {len(ended)} of {count} open WebSockets ended within {took * 1000:.0f} ms of the edit of the policy; {memory / count * 1024:.0f} KiB each with its TLS")
+                self.assertLess(took, 2 * SLOW)
+                for ws in kept:
+                    await ws.send("still here")
+                answers = await asyncio.gather(*(asyncio.wait_for(ws.recv(), 30 * SLOW) for ws in kept))
+                self.assertEqual(set(answers), {"still here"})
+                for ws in kept + ended:
+                    ws.transport.abort()
+            asyncio.run(talk())
+            wait_for("the records", lambda: len([d for d in y.query("--effect", "allow") if d["path"].startswith("/half/") and d.get("outcome", {}).get("result") == "ended by a newer policy"]) == count // 2, 20)
+
+
+if __name__ == "__main__":
+    unittest.main()
