@@ -79,7 +79,15 @@ bool evaluatedBefore(const Rule& a, const Rule& b) {
 
 policy::RuleInfo infoOf(const Rule& rule) {
   const char* effect = rule.allow() ? "allow" : rule.kind == Rule::Kind::kDecide ? "decide" : "deny";
-  return {rule.policy, rule.name, effect, rule.position(), rule.audit_only};
+  policy::RuleInfo out{rule.policy, rule.name, effect, rule.position(), rule.audit_only};
+  const auto add = [&out](const std::vector<PathMatcher>& paths) {
+    for (const auto& path : paths) {
+      if (!path.regex) out.paths.push_back(path.pattern);
+    }
+  };
+  add(rule.wanted.paths);
+  if (rule.unwanted != nullptr) add(rule.unwanted->paths);
+  return out;
 }
 
 }  // namespace yett::engine

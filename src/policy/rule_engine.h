@@ -10,6 +10,7 @@
 #include "base/metrics.h"
 #include "base/result.h"
 #include "policy/attribute_reader.h"
+#include "target/segment_pattern.h"
 #include "policy/decision.h"
 
 namespace yett::policy {
@@ -77,6 +78,7 @@ struct RuleInfo {
   const char* effect;    ///< "allow", "deny", "decide"
   std::string position;  ///< file:line
   bool audit_only = false;
+  std::vector<target::SegmentPattern> paths = {};  ///< that it wants or does not want; no `re`
 };
 
 /// One engine's loaded source. Immutable; any thread.

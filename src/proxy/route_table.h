@@ -33,6 +33,7 @@ class RouteTable {
   const Route* match(const http::RequestHead& head) const;
   /// Some route lets callers open WebSockets.
   bool allowsWebSocket() const;
+  const std::vector<Route>& routes() const { return routes_; }
 
  private:
   std::vector<Route> routes_;

@@ -130,6 +130,11 @@ Status canonicalize(std::string_view raw, Target& out) {
   return canonicalizePath(path, true, out.parameters, out.encoded_slash);
 }
 
+void appendSegmentByte(std::string& path, unsigned char c) {
+  if (kClasses[c] == kPlain) path += static_cast<char>(c);
+  else appendEscape(path, c);
+}
+
 Result<std::string> canonicalLiteral(std::string_view path) {
   Target target;
   if (path.find_first_of("?#;") != std::string_view::npos) return Error{"a path has no `?`, `#` or `;`"};

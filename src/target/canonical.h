@@ -23,6 +23,9 @@ struct Target {
 /// Canonicalizes an origin-form target or "*" into `out`, reusing its memory. The error says why it is refused (a 400).
 Status canonicalize(std::string_view raw, Target& out);
 
+/// Appends one byte of a segment as a canonical path writes it: itself or its escape.
+void appendSegmentByte(std::string& path, unsigned char c);
+
 /// The canonical form of a literal path in a rule or a route: what a request must look like to equal it.
 Result<std::string> canonicalLiteral(std::string_view path);
 

@@ -3,23 +3,18 @@
 #include <vector>
 
 #include "base/text.h"
+#include "target/canonical.h"
 
 namespace yett::target {
 namespace {
 
-// Undoes escapes; of slash and backslash only where `all`.
-std::string unescaped(std::string_view path, bool all) {
+std::string unescaped(std::string_view path) {
   std::string out;
   for (size_t i = 0; i < path.size(); ++i) {
     const int high = path[i] == '%' && i + 2 < path.size() ? base::hexValue(path[i + 1]) : -1;
     const int low = high >= 0 ? base::hexValue(path[i + 2]) : -1;
-    const char c = static_cast<char>(high * 16 + low);
-    if (low < 0 || (!all && (c == '/' || c == '\\'))) {
-      out += path[i];
-      continue;
-    }
-    out += c;
-    i += 2;
+    if (low >= 0) i += 2;
+    out += low >= 0 ? static_cast<char>(high * 16 + low) : path[i];
   }
   return out;
 }
@@ -53,6 +48,16 @@ std::string cleaned(std::string_view path) {
   return out;
 }
 
+// Escapes what cannot stand for itself in a segment; `but` stays.
+std::string escaped(std::string_view path, char but) {
+  std::string out;
+  for (const char c : path) {
+    if (c == '/' || c == but) out += c;
+    else appendSegmentByte(out, static_cast<unsigned char>(c));
+  }
+  return out;
+}
+
 }  // namespace
 
 const char* name(PathProfile profile) {
@@ -67,10 +72,10 @@ const char* name(PathProfile profile) {
 
 std::string readAs(PathProfile profile, std::string_view path) {
   switch (profile) {
-    case PathProfile::kStrict: return std::string(path);
+    case PathProfile::kStrict: return escaped(path, '%');
     case PathProfile::kNginx:
-    case PathProfile::kGo: return cleaned(unescaped(path, true));
-    case PathProfile::kTomcat: return cleaned(unescaped(withoutParameters(path), false));
+    case PathProfile::kGo: return escaped(cleaned(unescaped(path)), '/');
+    case PathProfile::kTomcat: return cleaned(withoutParameters(path));
   }
   return std::string(path);
 }
