@@ -127,7 +127,9 @@ Status canonicalize(std::string_view raw, Target& out) {
   const auto path = raw.substr(0, mark);
   TRY(canonicalizePath(path, false, out.path, out.encoded_slash));
   if (path.find(';') == std::string_view::npos) return {};
-  return canonicalizePath(path, true, out.parameters, out.encoded_slash);
+  TRY(canonicalizePath(path, true, out.parameters, out.encoded_slash));
+  if (out.parameters.find(';') == std::string::npos) out.parameters.clear();
+  return {};
 }
 
 void appendSegmentByte(std::string& path, unsigned char c) {

@@ -99,8 +99,11 @@ constexpr Target kTargets[] = {{"policy_lua", policyLua}, {"rules_json", rulesJs
 
 }  // namespace
 
-std::span<const Target> targets() {
-  return kTargets;
+std::vector<Target> targets() {
+  std::vector<Target> out(std::begin(kTargets), std::end(kTargets));
+  const auto http = httpTargets();
+  out.insert(out.end(), http.begin(), http.end());
+  return out;
 }
 
 }  // namespace yett::fuzz

@@ -1,4 +1,4 @@
-// One fuzz target per parser of files and requests that people write. Each takes any bytes and must come back: no
+// One fuzz target per parser: of files that people write, and of what comes off a socket. Each takes any bytes and must come back: no
 // crash, no hang, and where it refuses, a problem that says something. test/unit/fuzz replays a corpus and mutations of
 // it with every run of the tests; with -DYETT_FUZZ=ON and clang each is a libFuzzer program too (see CONTRIBUTING.md).
 #pragma once
@@ -6,6 +6,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace yett::fuzz {
 
@@ -15,6 +16,9 @@ struct Target {
   std::string (*run)(std::string_view bytes);
 };
 
-std::span<const Target> targets();
+/// All of them.
+std::vector<Target> targets();
+/// Those of http_targets.cc.
+std::span<const Target> httpTargets();
 
 }  // namespace yett::fuzz
