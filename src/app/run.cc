@@ -1,6 +1,7 @@
 #include "app/run.h"
 
 #include <poll.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
@@ -133,7 +134,20 @@ bool takeSignals(int fd, Reloader& reloader) {
 
 }  // namespace
 
+namespace {
+
+// Shells give a process 1024 descriptors and let it ask for more; each proxied connection takes two.
+void raiseDescriptorLimit() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  ::setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+}  // namespace
+
 int run(const std::string& config_file, base::Logger::Level level) {
+  raiseDescriptorLimit();
   const int signals = blockSignals();  // before any thread starts, so that all inherit it
   config::Problems problems(config_file);
   auto generation = runtime::build(config_file, nullptr, problems);

@@ -111,6 +111,7 @@ void readCluster(ObjectReader& in, upstream::ClusterConfig& out) {
   size_t protocol = 0;
   in.choice("protocol", {"http1", "http2", "auto"}, protocol);
   out.protocol = static_cast<upstream::Protocol>(protocol);
+  in.number("max_connections", 1, 1'000'000, out.max_connections);
   size_t profile = 0;
   in.choice("path_profile", {"strict", "nginx", "tomcat", "go"}, profile);
   out.path_profile = static_cast<target::PathProfile>(profile);

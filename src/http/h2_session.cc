@@ -9,6 +9,12 @@ namespace yett::http {
 
 static constexpr size_t kKeepCapacity = 16 << 10;
 
+static constexpr size_t kConnectionMark = 512 << 10;
+
+bool H2Stream::hasRoom() const {
+  return pending() < kWriteMark && (pending() == 0 || session_.waiting_ < kConnectionMark);
+}
+
 void H2Stream::queueBody(std::string_view data) {
   if (data.empty() || out_ended_ || reset_) return;
   if (pending() == 0) {
@@ -17,7 +23,8 @@ void H2Stream::queueBody(std::string_view data) {
     sent_ = 0;
   }
   out_ += data;
-  if (pending() >= kWriteMark) was_full_ = true;
+  session_.waiting_ += data.size();
+  if (!hasRoom()) was_full_ = true;
   nghttp2_session_resume_data(session_.session_, id_);
   session_.sendSoon();
 }
@@ -170,6 +177,7 @@ struct H2Callbacks {
     if (n == 0 && !stream->out_ended_) return NGHTTP2_ERR_DEFERRED;
     std::memcpy(to, stream->out_.data() + stream->sent_, n);
     stream->sent_ += n;
+    s.waiting_ -= n;
     if (stream->was_full_ && stream->hasRoom()) {
       stream->was_full_ = false;
       s.drained_.push_back(id);
@@ -321,9 +329,17 @@ void H2Session::close(int32_t id, uint32_t code) {
   if (it == streams_.end()) return;
   // What is held of its body will not be taken, but counts against the connection's window until it is.
   if (!it->second->held_.empty()) nghttp2_session_consume_connection(session_, it->second->held_.size());
-  dead_.push_back(std::move(it->second));
-  streams_.erase(it);
+  dead_.push_back(take(it));
   onStreamClosed(*dead_.back(), code);
+}
+
+std::unique_ptr<H2Stream> H2Session::take(std::map<int32_t, std::unique_ptr<H2Stream>>::iterator at) {
+  std::unique_ptr<H2Stream> out = std::move(at->second);
+  waiting_ -= out->pending();
+  out->out_.clear();
+  out->sent_ = 0;
+  streams_.erase(at);
+  return out;
 }
 
 void H2Session::endOfInput(H2Stream& stream) {
@@ -438,9 +454,7 @@ void H2Session::resetStream(H2Stream& stream, uint32_t code) {
 void H2Session::closeStreams(std::string_view why) {
   gone_ = true;
   while (!streams_.empty()) {
-    const auto it = streams_.begin();
-    dead_.push_back(std::move(it->second));
-    streams_.erase(it);
+    dead_.push_back(take(streams_.begin()));
     H2Stream& stream = *dead_.back();
     onConnectionLost(stream, why);
   }

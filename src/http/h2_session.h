@@ -32,7 +32,8 @@ class H2Stream {
   virtual void onTooLarge() {}
   void queueBody(std::string_view data);
   void queueEnd(const HeaderMap& trailers);
-  bool hasRoom() const { return pending() < kWriteMark; }
+  /// Where much waits on the connection already, a stream that has something waiting has no room for more.
+  bool hasRoom() const;
   void pause() { paused_ = true; }
   void resume();
   size_t pending() const { return out_.size() - sent_; }
@@ -110,6 +111,7 @@ class H2Session {
   H2Block block_;
   H2Flood flood_;
   std::map<int32_t, std::unique_ptr<H2Stream>> streams_;
+  size_t waiting_ = 0;  // bytes of all streams that wait to be sent
   bool in_library_ = false;
   bool gone_ = false;  // nothing is received any more
 
@@ -124,6 +126,7 @@ class H2Session {
   void charge(H2Flood::Kind kind);
   void countFrames(std::string_view bytes);
   void bury();
+  std::unique_ptr<H2Stream> take(std::map<int32_t, std::unique_ptr<H2Stream>>::iterator at);
 
   std::vector<std::unique_ptr<H2Stream>> dead_;  // until nothing of theirs can be on the stack
   std::vector<int32_t> drained_;                 // writable again

@@ -22,6 +22,7 @@ struct ClusterConfig {
   std::vector<std::string> endpoints;  ///< host:port, [v6]:port or unix:///path
   Protocol protocol = Protocol::kHttp1;
   target::PathProfile path_profile = target::PathProfile::kStrict;
+  int64_t max_connections = 4096;  ///< of one worker; beyond it 503
   base::Millis connect_timeout{2000};
   base::Millis idle_timeout{30'000};  ///< a pooled connection is closed after this
   bool operator==(const ClusterConfig&) const = default;

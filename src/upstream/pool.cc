@@ -63,6 +63,8 @@ void Pool::acquire(PoolUser& user, bool fresh, bool http2) {
     connection->wake();
     return user.onLease(Lease(*connection, false));
   }
+  if (connections_.size() >= static_cast<size_t>(cluster_->config.max_connections))
+    return user.onNoUpstream("the cluster has all the connections that its `max_connections` lets it have");
   connect({&user, endpoints - 1}, http2);
 }
 

@@ -1,7 +1,10 @@
 """Hostile clients before a hostile upstream: resets, cuts, garbage and half-closes at every stage of an exchange, while
 policies and routes reload. Nothing may crash, leak, hang, or reach the service undecided."""
+import contextlib
 import os
 import random
+import re
+import resource
 import socket
 import ssl
 import struct
@@ -9,7 +12,9 @@ import threading
 import time
 import unittest
 
-from harness import SLOW, Service, Yett, wait_for
+from h2_peer import DATA, GOAWAY, HEADERS, PING, PREFACE, PRIORITY, RST_STREAM, SETTINGS, WINDOW_UPDATE, H2Client, frame
+from harness import SLOW, Nginx, Service, Yett, wait_for
+from test_websocket import accept_of
 
 SECONDS = 12
 
@@ -44,6 +49,9 @@ class Hostile(unittest.TestCase):
                 data = connection.recv(rng.choice([65536, 65536, 100]))
                 if not data:
                     return
+                key = re.search(rb"sec-websocket-key: (\S+)", data)
+                if key and rng.random() < 0.7:
+                    connection.sendall(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: " + accept_of(key[1].decode()).encode() + b"\r\n\r\n")
                 for line in data.split(b"\r\n"):
                     if line.startswith(b"x-yett-decision-id: ") and len(line) == 56:
                         seen.add(line[20:].decode())
@@ -73,16 +81,43 @@ class Hostile(unittest.TestCase):
                 data[rng.randrange(min(len(data), 300))] = rng.randrange(256)
             return bytes(data)
 
+        def frames():
+            """An HTTP/2 connection with some sense and some nonsense in it."""
+            out = PREFACE + frame(SETTINGS, 0, 0, rng.choice([b"", struct.pack(">HI", 4, rng.choice([0, 1, 65535])), struct.pack(">HI", 1, 0)]))
+            stream = 1
+            for _ in range(rng.randrange(1, 12)):
+                path = rng.choice([b"/ok", b"/ok", b"/admin/x", b"/dead", b"/../x"])
+                method = rng.choice([b"\x82", b"\x83"])
+                block = method + b"\x87\x04" + bytes([len(path)]) + path + b"\x41\x01a"
+                if rng.random() < 0.2:
+                    block = b"\x02\x07CONNECT\x87\x04" + bytes([len(path)]) + path + b"\x41\x01a\x00\x09:protocol\x09websocket\x00\x15sec-websocket-version\x0213"
+                ends = rng.random() < 0.5
+                out += frame(HEADERS, 4 | ends, stream, block)
+                for _ in range(0 if ends else rng.randrange(4)):
+                    size = rng.choice([0, 1, 1000, 16000])
+                    out += frame(DATA, rng.choice([0, 0, 1]), stream, b"d" * size)
+                out += rng.choice([b"", b"", frame(RST_STREAM, 0, stream, struct.pack(">I", 8)), frame(WINDOW_UPDATE, 0, rng.choice([0, stream]), struct.pack(">I", rng.choice([0, 1000, 2**31 - 1]))),
+                                   frame(PING, 0, 0, b"12345678"), frame(GOAWAY, 0, 0, b"\0" * 8), frame(PRIORITY, 0, stream, b"\0\0\0\0\1"), frame(rng.randrange(256), rng.randrange(256), stream, os.urandom(rng.randrange(20)))])
+                stream += 2
+            data = bytearray(out)
+            if rng.random() < 0.15:
+                data[rng.randrange(24, len(data))] = rng.randrange(256)
+            return bytes(data)
+
         def client(y, port, context):
             s = socket.create_connection(("127.0.0.1", port), 2)
             s.settimeout(rng.choice([0.02, 0.3, 1]))
             try:
+                second = rng.random() < 0.4
                 if context:
+                    context = contexts[second]
                     if rng.random() < 0.2:
                         s.sendall(os.urandom(rng.randrange(1, 400)))
                         return reset(s)
                     s = context.wrap_socket(s, server_hostname="localhost")
-                data = b"".join(request() for _ in range(rng.choice([1, 1, 2, 5])))
+                data = frames() if second else b"".join(request() for _ in range(rng.choice([1, 1, 2, 5])))
+                if not second and rng.random() < 0.1:
+                    data = b"GET /ok HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n" + os.urandom(rng.choice([0, 10, 100_000]))
                 s.sendall(data[:rng.randrange(len(data) + 1)] if rng.random() < 0.3 else data)
                 if rng.random() < 0.2:
                     s.shutdown(socket.SHUT_WR)
@@ -99,7 +134,7 @@ class Hostile(unittest.TestCase):
             y = Yett(service.address, rules='policy "p" { deny "admin" { path = "/admin/**" }, allow "rest" { principal = anyone } }')
             limits = {"timeouts": {"handshake": "2s", "request_head": "2s", "idle": "2s", "body": "2s", "stream_idle": "2s"}}
             plain_port = y.port + 1
-            route = [{"path": "/dead", "cluster": "dead"}, {"path": "/**", "cluster": "app", "response_timeout": "500ms"}]
+            route = [{"path": "/dead", "cluster": "dead"}, {"path": "/**", "cluster": "app", "response_timeout": "500ms", "upgrades": ["websocket"]}]
             y.config["clusters"].append({"name": "dead", "endpoints": ["127.0.0.1:1", "127.0.0.1:2"]})
             y.listener.update(limits, routes=route)
             y.listener["tls"]["client_certificate"] = "optional"
@@ -107,6 +142,8 @@ class Hostile(unittest.TestCase):
             y.write_config()
             with y:
                 context = y.context()
+                contexts = [context, y.context()]
+                contexts[1].set_alpn_protocols(["h2"])
                 stop = time.monotonic() + SECONDS
                 counts = [0] * 16
 
@@ -141,6 +178,90 @@ class Hostile(unittest.TestCase):
                 self.assertEqual(undecided, [])
                 self.assertFalse([d for d in decided.values() if d["effect"] == "allow" and (d["path"] + "/").startswith("/admin/")])  # /admin3x is not below it
                 print(f"  {sum(counts)} hostile connections, {len(decided)} decisions, {len(seen)} forwarded, none undecided")
+
+
+
+class Slow(unittest.TestCase):
+    """Who takes a place and gives little: others' median latency stays near the quiet one, memory bounded."""
+
+    def median(self, y, seconds, count=10_000):
+        took = []
+        sock = y.raw()
+        until = time.monotonic() + seconds
+        while time.monotonic() < until and len(took) < count:
+            began = time.perf_counter()
+            sock.sendall(b"GET /hello HTTP/1.1\r\nHost: a\r\n\r\n")
+            data = b""
+            while b"hello\n" not in data:
+                data += sock.recv(65536)
+            took.append(time.perf_counter() - began)
+        sock.close()
+        return sorted(took)[len(took) // 2]
+
+    def attacks(self, y, up):
+        count = int(os.environ.get("YETT_TEST_CONNECTIONS") or 10_000)
+        request = b"\x82\x87\x04\x05/blob\x41\x01a"
+
+        def hold(n, first, drip=b""):
+            """Opens n connections; each sends `first`, then one byte of `drip` now and again."""
+            held = []
+            for _ in range(n):
+                s = y.raw(20)
+                s.sendall(first)
+                held.append(s)
+
+            def go_on(stop):
+                at = 0
+                while not stop.is_set():
+                    for s in held:
+                        with contextlib.suppress(OSError):
+                            s.sendall(drip[at % len(drip):at % len(drip) + 1])
+                    at += 1
+                    stop.wait(0.05)
+            return held, (go_on if drip else None)
+
+        many = min(count, 2000)
+        yield f"{count} connections that say nothing", lambda: hold(count, b"")
+        yield f"slowloris, {many} heads", lambda: hold(many, b"GET /hello HTTP/1.1\r\n", b"X: y\r\n")
+        yield f"slow bodies, {many}", lambda: hold(many, b"POST /hello HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\n", b"z")
+        yield f"slow heads over HTTP/2, {many}", lambda: hold(many, PREFACE + frame(SETTINGS) + frame(HEADERS, 0, 1, request), b"")
+        yield "slow readers, 300", lambda: hold(300, b"GET /blob HTTP/1.1\r\nHost: a\r\n\r\n" * 20)
+        yield "slow readers over HTTP/2, 300 with 100 streams", lambda: hold(300, PREFACE + frame(SETTINGS) + b"".join(frame(HEADERS, 5, s, request) for s in range(1, 201, 2)))
+        yield "closed windows over HTTP/2, 300 with 100 streams", lambda: hold(300, PREFACE + frame(SETTINGS, 0, 0, struct.pack(">HI", 4, 0)) + b"".join(frame(HEADERS, 5, s, request) for s in range(1, 201, 2)))
+        yield "huge heads, 500", lambda: hold(500, b"GET / HTTP/1.1\r\nX: " + b"a" * 65_000)
+
+    def test_slow_clients(self):
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 65536), hard))
+        with Nginx() as up, Nginx() as other:  # the attackers use up the connections of one
+            (up.dir / "www/blob").write_bytes(os.urandom(1 << 20))
+            y = Yett(up.address, rules='policy "p" { allow "all" { principal = anyone } }', workers=1, access_log="off").plaintext()
+            y.config["clusters"].append({"name": "other", "endpoints": [other.address]})
+            y.listener["routes"].insert(0, {"path": "/hello", "cluster": "other"})
+            y.write_config()
+            with y:
+                for name, attack in self.attacks(y, up):
+                    before = y.rss_mib()
+                    quiet = self.median(y, 1)
+                    held, go_on = attack()
+                    stop = threading.Event()
+                    dripping = threading.Thread(target=go_on or (lambda stop: None), args=(stop,), daemon=True)
+                    dripping.start()
+                    ticks = -1
+                    while go_on is None and y.cpu_ticks() - ticks > 5:  # until their requests are served and buffers are full
+                        ticks = y.cpu_ticks()
+                        time.sleep(0.2)
+                    loud = self.median(y, 2)
+                    grown = y.rss_mib() - before
+                    stop.set()
+                    dripping.join()
+                    for s in held:
+                        s.close()
+                    wait_for("the attackers to be gone", lambda: re.search(r'yett_connections\{listener="inbound"\} 0\n', y.admin("/metrics")[1]), 60)
+                    print(f"  {name}: others' median {loud * 1e6:.0f} us, {loud / quiet:.1f} of the quiet {quiet * 1e6:.0f}; memory +{grown:.0f} MiB")
+                    if SLOW == 1:
+                        self.assertLess(grown, 400, name)
+                        self.assertLess(loud, max(4 * quiet, 0.005), name)  # twice is the aim; the client above is in the way of itself
 
 
 if __name__ == "__main__":

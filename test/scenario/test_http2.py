@@ -530,7 +530,7 @@ class Floods(unittest.TestCase):
 
                     attacker = threading.Thread(target=flood, daemon=True)
                     attacker.start()
-                    loud = self.median_latency(y, 2.5 * SLOW)
+                    loud = self.median_latency(y, 2.5)
                     stop.set()
                     attacker.join(30)
                     grown = y.rss_mib() - before

@@ -1,0 +1,74 @@
+"""Yett against peers from other registries than Debian's; test/interop/install.sh gets them. What is not there is skipped."""
+import os
+import pathlib
+import re
+import subprocess
+import sys
+import unittest
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+sys.path.insert(0, str(ROOT / "test/scenario"))
+
+from harness import Nginx, Yett, free_port, wait_for  # noqa: E402
+
+BIN = ROOT / "build/interop"
+OPEN = 'policy "p" { allow "all" { principal = anyone } }'
+GRPC_CASES = ["empty_unary", "large_unary", "client_streaming", "server_streaming", "ping_pong", "empty_stream", "timeout_on_sleeping_server", "cancel_after_begin", "cancel_after_first_response", "status_code_and_message",
+              "special_status_message", "custom_metadata", "unimplemented_method", "unimplemented_service", "rpc_soak", "channel_soak"]
+
+
+def peer(test, name):
+    if not (BIN / name).exists():
+        test.skipTest(f"{name} is not installed")
+    return str(BIN / name)
+
+
+class H2Spec(unittest.TestCase):
+    def run_against(self, y, *more):
+        done = subprocess.run([peer(self, "h2spec"), "-h", "127.0.0.1", "-p", str(y.port), "-P", "/hello", "-o", "5", *more], capture_output=True, text=True, timeout=500)
+        summary = re.search(r"(\d+) tests, (\d+) passed, (\d+) skipped, (\d+) failed", done.stdout)
+        self.assertTrue(summary, done.stdout[-2000:])
+        print(f"  h2spec{' over TLS' if more else ''}: {summary[0]}")
+        self.assertEqual(int(summary[4]), 0, done.stdout[done.stdout.find("Failures"):])
+
+    def test_plaintext(self):
+        with Nginx() as up:
+            y = Yett(up.address, rules=OPEN).plaintext()
+            y.listener["protocol"] = "http2"  # else what is no preface is read as HTTP/1.1
+            y.write_config()
+            with y:
+                self.run_against(y)
+
+    def test_tls(self):
+        with Nginx() as up:
+            y = Yett(up.address, rules=OPEN)
+            y.listener["tls"] = {"client_certificate": "none"}
+            y.write_config()
+            with y:
+                self.run_against(y, "-t", "-k")
+
+
+class GrpcInterop(unittest.TestCase):
+    """grpc-go's interoperability client against its server."""
+
+    def test_all_cases(self):
+        port = free_port()
+        client = peer(self, "grpc_client")
+        server = subprocess.Popen([peer(self, "grpc_server"), f"--port={port}"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        try:
+            for protocol in ("http2", "auto"):
+                y = Yett(f"127.0.0.1:{port}", rules=OPEN).plaintext()
+                y.config["clusters"][0]["protocol"] = protocol
+                y.write_config()
+                with y:
+                    for case in GRPC_CASES:
+                        done = subprocess.run([client, "--server_host=127.0.0.1", f"--server_port={y.port}", f"--test_case={case}", "--soak_iterations=200"], capture_output=True, text=True, timeout=120)
+                        self.assertEqual(done.returncode, 0, f"{case}: {done.stderr[-1000:]}")
+            print(f"  grpc interop: {len(GRPC_CASES)} cases pass")
+        finally:
+            server.terminate()
+            server.wait(10)
+
+
+if __name__ == "__main__":
+    unittest.main()
