@@ -24,6 +24,14 @@ struct Value {
   std::vector<Value> items;                           ///< kArray
   std::vector<std::pair<std::string, Value>> fields;  ///< kObject, in bytewise order of the names
 
+  // Out of line: where they are inline, clang 14 asks for a pair of what is not complete yet.
+  Value();
+  Value(const Value&);
+  Value(Value&&) noexcept;
+  Value& operator=(const Value&);
+  Value& operator=(Value&&) noexcept;
+  ~Value();
+
   const Value* find(std::string_view name) const;
   const char* typeName() const;
 };

@@ -176,10 +176,11 @@ std::vector<PolicyTest> loadTests(const PolicySource& source, std::vector<std::s
   Collector collector{source, tests, problems};
   state.begin(budget, LuaState::Purpose::kLoad);
   (void)state.run([&](lua_State* L) { open(L, collector); });
-  for (const auto& [name, text] : source.files) {
+  for (const auto& file : source.files) {
+    const std::string& name = file.first;
     if (!name.ends_with("_test.lua")) continue;
     const auto ran = state.run([&](lua_State* L) {
-      LuaState::compile(L, text, "@" + name);
+      LuaState::compile(L, file.second, "@" + name);
       pushNames(L);
       lua_setupvalue(L, -2, 1);
       lua_call(L, 0, 0);
