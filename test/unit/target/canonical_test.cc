@@ -3,6 +3,8 @@
 #include <catch2/catch.hpp>
 #include <random>
 
+#include "target/path_profile.h"
+
 using yett::target::canonicalize;
 using yett::target::Target;
 
@@ -95,4 +97,34 @@ TEST_CASE("canonical target: canonicalizing again changes nothing, over generate
     REQUIRE(once.path.find("//") == std::string::npos);
   }
   CHECK(accepted > 10'000);
+}
+
+TEST_CASE("canonical target: parameters are kept beside the path, for routes that forward them") {
+  const std::pair<const char*, const char*> cases[] = {
+      {"/a;v=1/b", "/a;v=1/b"},
+      {"/a/b", ""},
+      {"/a;v=%41/./c/../b;w", "/a;v=A/b;w"},
+      {"/;x/b", ""},
+      {"/a;/../b", ""},
+      {"/a;v=1;w=2", "/a;v=1;w=2"},
+      {"/a;v=%2f", "/a;v=%2F"},
+  };
+  for (const auto& [raw, parameters] : cases) {
+    INFO(raw);
+    Target target;
+    REQUIRE(canonicalize(raw, target).ok());
+    CHECK(target.parameters == parameters);
+    CHECK(target.path.find(';') == std::string::npos);
+  }
+}
+
+TEST_CASE("path profiles: how services read what is forwarded") {
+  using yett::target::PathProfile;
+  using yett::target::readAs;
+  CHECK(readAs(PathProfile::kStrict, "/a%2Fb;v/c") == "/a%2Fb%3Bv/c");
+  CHECK(readAs(PathProfile::kNginx, "/x/..%2Fadmin") == "/admin");
+  CHECK(readAs(PathProfile::kGo, "/a%2Fb/%C3%A9") == "/a/b/%C3%A9");
+  CHECK(readAs(PathProfile::kGo, "/a;v=1/b") == "/a%3Bv=1/b");
+  CHECK(readAs(PathProfile::kTomcat, "/a;v=1/b%2Fc;w/") == "/a/b%2Fc/");
+  CHECK(readAs(PathProfile::kTomcat, "/x/..;y/admin") == "/admin");
 }
