@@ -102,6 +102,7 @@ void readListener(ObjectReader& in, const IdentityConfig& identity, proxy::Liste
   in.objects("routes", 1, [&](ObjectReader& route) { readRoute(route, out.routes.emplace_back()); });
   in.object("timeouts", [&](ObjectReader& t) { readTimeouts(t, out.timeouts); });
   in.object("limits", [&](ObjectReader& l) { readLimits(l, out.limits); });
+  out.limits.stall_millis = out.timeouts.body.count();
 }
 
 void readCluster(ObjectReader& in, upstream::ClusterConfig& out) {

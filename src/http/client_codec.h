@@ -24,6 +24,8 @@ class ClientCodec {
   virtual ClientStream& open(ResponseHandler& handler) = 0;
   /// The exchange is over for whoever began it: what is unfinished is reset, and its handler is called no more.
   virtual void close(ClientStream& stream) = 0;
+  /// No exchange may begin any more; those under way go on.
+  virtual void leave() = 0;
   /// No exchange is under way.
   virtual bool idle() const = 0;
   /// No exchange may begin any more: to be closed once it is idle.

@@ -161,6 +161,8 @@ void H1Client::sendRequest(const RequestHead& head, const HeaderMap& added) {
 
 void H1Client::sendBody(std::string_view data) {
   if (data.empty() || phase_ == Phase::kBroken) return;
+  if (sending_ == Framing::kNone && phase_ != Phase::kTunnel)
+    return;  // bytes that no framing contains are a new request
   if (sending_ != Framing::kChunked) return wire_.write(data);
   std::string head;
   writeChunkHead(data.size(), head);

@@ -18,6 +18,7 @@ class H1Client final : public ClientCodec, public ClientStream {
   size_t room() const override { return idle() ? 1 : 0; }
   ClientStream& open(ResponseHandler& handler) override;
   void close(ClientStream& stream) override;
+  void leave() override { keep_alive_ = false; }
   bool idle() const override { return phase_ == Phase::kIdle; }
   bool spent() const override { return !idle(); }
 

@@ -165,10 +165,12 @@ void H1Server::flush() {
 void H1Server::onClosed() {
   if (phase_ == Phase::kClosed) return;
   RequestHandler* handler = handler_;
+  const bool tunnel = phase_ == Phase::kTunnel;
   handler_ = nullptr;
   phase_ = Phase::kClosed;
   if (handler == nullptr) return;
-  if (!response_done_) handler->onReset(ResetCause::kPeerClosed, "the client closed before the response was complete");
+  if (!response_done_ || (tunnel && !end_told_))
+    handler->onReset(ResetCause::kPeerClosed, "the client closed before the response was complete");
   events_.onStreamEnd(*handler);
 }
 

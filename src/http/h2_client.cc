@@ -20,6 +20,7 @@ class H2Client::Outgoing final : public ClientStream, public H2Stream {
 
   void fail(ResetCause cause, std::string_view why) {
     ResponseHandler* handler = response_;
+    end_told_ = true;
     detach();
     if (handler != nullptr) handler->onReset(cause, why);
   }
@@ -48,7 +49,12 @@ class H2Client::Outgoing final : public ClientStream, public H2Stream {
       head.status = 101;  // what the switch is called in HTTP/1.1
       head.framing = Framing::kTunnel;
     }
+    const bool whole = head.framing == Framing::kNone || (head.framing == Framing::kLength && head.content_length == 0);
     response_->onResponse();
+    // Complete by its head (RFC 9110 6.4.1), as in HTTP/1.1: nothing that follows belongs to it.
+    if (!whole || ends || response_ == nullptr) return;
+    end_told_ = true;
+    handler_->onEnd();
   }
 
   void sendRequest(const RequestHead& head, const HeaderMap& added) override {
@@ -64,7 +70,21 @@ class H2Client::Outgoing final : public ClientStream, public H2Stream {
   bool failed() const { return failed_; }
   bool ended() const { return end_told_; }
   void finish() {
-    if (!in_ended_ || !out_ended_ || pending() > 0) client_.resetStream(*this, NGHTTP2_CANCEL);
+    if (in_ended_ && out_ended_ && pending() == 0 && !closed_) return;  // what is on its way closes it
+    // nghttp2 has closed it, and it was there for its handler alone; or never opened it, and will never close it.
+    const bool unknown = closed_ || nghttp2_session_find_stream(client_.session_, id_) == nullptr;
+    client_.resetStream(*this, NGHTTP2_CANCEL);
+    if (unknown) client_.forget(id_, NGHTTP2_NO_ERROR);
+  }
+  /// The connection is gone. An answer that came whole is the handler's all the same, wanted now or not.
+  void lost(std::string_view why) {
+    if (!in_ended_ || end_told_ || handler_ == nullptr) return fail(ResetCause::kPeerClosed, why);
+    const std::string held = std::move(held_);
+    held_.clear();
+    if (!held.empty()) handler_->onBody(held);
+    if (handler_ == nullptr) return;
+    end_told_ = true;
+    handler_->onEnd();
   }
   void sendBody(std::string_view data) override { queueBody(data); }
   void sendEnd(const HeaderMap& trailers) override { queueEnd(trailers); }
@@ -131,7 +151,7 @@ std::unique_ptr<H2Client::Outgoing> H2Client::takeUnsent(const Outgoing& stream)
   return out;
 }
 
-void H2Client::flush() {
+void H2Client::failUnsent() {
   for (size_t i = 0; i < unsent_.size();) {
     if (!unsent_[i]->failed()) {
       ++i;
@@ -141,6 +161,10 @@ void H2Client::flush() {
     leaving_ = true;
     stream->fail(ResetCause::kRefused, "the connection takes no more requests");
   }
+}
+
+void H2Client::flush() {
+  failUnsent();
   send();
 }
 
@@ -153,14 +177,15 @@ void H2Client::onStreamClosed(H2Stream& stream, uint32_t code) {
   if (code == NGHTTP2_REFUSED_STREAM) return outgoing.fail(ResetCause::kRefused, "the upstream refused the stream");
   if (code == NGHTTP2_PROTOCOL_ERROR)
     return outgoing.fail(ResetCause::kProtocolError, "a response that breaks the rules of HTTP/2");
-  if (!outgoing.ended()) outgoing.fail(ResetCause::kPeerClosed, "the upstream reset the stream");
+  if (!outgoing.ended()) outgoing.fail(ResetCause::kReset, "the upstream reset the stream");
 }
 
 void H2Client::onConnectionLost(H2Stream& stream, std::string_view why) {
-  static_cast<Outgoing&>(stream).fail(ResetCause::kPeerClosed, why);
+  static_cast<Outgoing&>(stream).lost(why);
 }
 
 void H2Client::onPeerClosed(bool) {
+  failUnsent();
   closeStreams("the upstream closed the connection");
   wire_.abort();
 }

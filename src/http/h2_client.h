@@ -19,20 +19,20 @@ class H2Client final : public ClientCodec, private H2Session {
   size_t room() const override;
   ClientStream& open(ResponseHandler& handler) override;
   void close(ClientStream& stream) override;
+  void leave() override { leaving_ = true; }
   bool idle() const override { return streams_.empty() && unsent_.empty(); }
   bool spent() const override { return gone_ || leaving_; }
 
  private:
   class Outgoing;
   std::unique_ptr<Outgoing> takeUnsent(const Outgoing& stream);
+  void failUnsent();
   void onBlock(int32_t id, int category, bool ends) override;
   void onStreamClosed(H2Stream& stream, uint32_t code) override;
   void onConnectionLost(H2Stream& stream, std::string_view why) override;
-  void onGoAway() override { leaving_ = true; }
   void onBroken(std::string_view) override { leaving_ = true; }
 
   std::vector<std::unique_ptr<Outgoing>> unsent_;  // opened, and no request sent yet
-  bool leaving_ = false;                           // the peer takes no more streams
 };
 
 }  // namespace yett::http

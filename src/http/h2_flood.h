@@ -19,39 +19,44 @@ class H2Flood {
     kWindowUpdate,
     kUnknown,
     kBadBlock,
-    kClosedStream
+    kClosedStream,
+    kLateReset
   };
 
-  explicit H2Flood(int64_t now_millis) : last_(now_millis) {}
+  /// `streams`: how many a peer may have at once, and so cancel at once, twice over.
+  explicit H2Flood(int64_t now_millis, int64_t streams)
+      : burst_(kLeastBurst + 40 * streams), points_(burst_), last_(now_millis) {}
   /// False once the budget is used up.
   bool charge(Kind kind, int64_t now_millis) {
-    points_ = std::min(kBurst, points_ + (now_millis - last_) * kPerSecond / 1000);
+    points_ = std::min(burst_, points_ + (now_millis - last_) * kPerSecond / 1000);
     if (now_millis > last_) last_ = now_millis;
     points_ -= kCost[static_cast<size_t>(kind)];
     return points_ >= 0;
   }
   /// An exchange ended well: resets of others by the same peer are normal then.
-  void completed() { points_ = std::min(kBurst, points_ + 20); }
+  void completed() { points_ = std::min(burst_, points_ + 20); }
   /// A frame of data went out: the peer answers it with window updates, some with a ping.
-  void dataSent() { points_ = std::min(kBurst, points_ + 12); }
+  void dataSent() { points_ = std::min(burst_, points_ + 12); }
   static const char* name(Kind kind) {
-    constexpr std::array<const char*, 9> kNames{"resets",
-                                                "SETTINGS frames",
-                                                "PING frames",
-                                                "empty DATA frames",
-                                                "PRIORITY frames",
-                                                "WINDOW_UPDATE frames",
-                                                "unknown frames",
-                                                "refused requests",
-                                                "frames of closed streams"};
+    constexpr std::array<const char*, 10> kNames{"resets",
+                                                 "SETTINGS frames",
+                                                 "PING frames",
+                                                 "empty DATA frames",
+                                                 "PRIORITY frames",
+                                                 "WINDOW_UPDATE frames",
+                                                 "unknown frames",
+                                                 "refused requests",
+                                                 "frames of closed streams",
+                                                 "resets"};
     return kNames[static_cast<size_t>(kind)];
   }
 
  private:
-  static constexpr int64_t kBurst = 4000;
+  static constexpr int64_t kLeastBurst = 4000;
   static constexpr int64_t kPerSecond = 400;
-  static constexpr std::array<int64_t, 9> kCost{20, 20, 5, 4, 2, 1, 4, 10, 2};
-  int64_t points_ = kBurst;
+  static constexpr std::array<int64_t, 10> kCost{20, 20, 5, 4, 2, 1, 4, 10, 2, 2};
+  const int64_t burst_;
+  int64_t points_;
   int64_t last_;
 };
 

@@ -17,8 +17,8 @@ class H2Server::Incoming final : public ServerStream, public H2Stream {
   RequestHandler& request() { return *request_; }
   /// The handler learns of the end once, and not after it has answered or reset.
   void lost(ResetCause cause, std::string_view why) {
-    BodyHandler* handler = std::exchange(handler_, nullptr);
-    if (handler != nullptr && !answered_ && !reset_) handler->onReset(cause, why);
+    handler_ = nullptr;
+    if (!std::exchange(done_, true)) request_->onReset(cause, why);
   }
 
   void begin(bool ends) {
@@ -40,6 +40,16 @@ class H2Server::Incoming final : public ServerStream, public H2Stream {
 
   void onTooLarge() override { lost(ResetCause::kTooLarge, "a body over the limit"); }
 
+  /// Complete for its handler, and the client has taken nothing of what is left since `then`.
+  bool stalled(int64_t now) {
+    if (!done_ || reset_) return false;
+    if (stalled_at_ < 0 || sent_total_ != stalled_sent_) {
+      stalled_at_ = now;
+      stalled_sent_ = sent_total_;
+    }
+    return now - stalled_at_ >= server_.limits_.stall_millis;
+  }
+
   void halfSent() {
     // The answer is whole and nobody reads the rest of the request (RFC 9113 8.1).
     if (!in_ended_ && !reset_ && !tunnel_) server_.resetStream(*this, NGHTTP2_NO_ERROR);
@@ -56,6 +66,10 @@ class H2Server::Incoming final : public ServerStream, public H2Stream {
     if (head_sent_ || reset_) return;
     head_sent_ = true;
     tunnel_ = head.framing == Framing::kTunnel;
+    if (tunnel_) {
+      body_limit_ = 0;
+      outlives_closing_ = true;
+    }
     const bool to_head = request_->requestHead().method == "HEAD";
     bodiless_ = to_head || head.framing == Framing::kNone || (head.framing == Framing::kLength && !head.content_length);
     to_send_ = head.framing == Framing::kLength && !to_head ? head.content_length : kUnknown;
@@ -65,7 +79,7 @@ class H2Server::Incoming final : public ServerStream, public H2Stream {
   }
 
   void sendBody(std::string_view data) override {
-    if (bodiless_ || answered_) return;
+    if (bodiless_ || done_) return;
     if (to_send_ != kUnknown) {
       data = data.substr(0, to_send_);
       to_send_ -= data.size();
@@ -74,14 +88,15 @@ class H2Server::Incoming final : public ServerStream, public H2Stream {
   }
 
   void sendEnd(const HeaderMap& trailers) override {
-    if (answered_ || reset_) return;
+    if (done_) return;
     if (!bodiless_ && to_send_ != kUnknown && to_send_ > 0) return reset();
-    if (!tunnel_) answered_ = true;
+    if (!tunnel_) done_ = true;
     if (!bodiless_) queueEnd(trailers);
   }
 
   void reset() override {
     handler_ = nullptr;
+    done_ = true;
     server_.resetStream(*this, NGHTTP2_INTERNAL_ERROR);
   }
   bool writable() const override { return hasRoom(); }
@@ -101,7 +116,9 @@ class H2Server::Incoming final : public ServerStream, public H2Stream {
   bool head_sent_ = false;
   bool bodiless_ = false;
   bool tunnel_ = false;
-  bool answered_ = false;
+  int64_t stalled_at_ = -1;
+  uint64_t stalled_sent_ = 0;
+  bool done_ = false;  // the handler has ended or reset it, or was told of its end
 };
 
 H2Server::H2Server(Wire& wire, ServerEvents& events, const Limits& limits, bool websockets)
@@ -113,7 +130,7 @@ H2Server::~H2Server() = default;
 
 size_t H2Server::onBytes(std::string_view bytes) {
   // A peer that asks and does not read gets no further.
-  if (wire_.buffered() >= 4 * kWriteMark) {
+  if (wire_.buffered() >= kWriteMark && nghttp2_session_get_outbound_queue_size(session_) > limits_.streams) {
     wire_.pauseReading();
     return 0;
   }
@@ -122,6 +139,7 @@ size_t H2Server::onBytes(std::string_view bytes) {
 }
 
 void H2Server::onWritable() {
+  wire_full_since_ = 0;
   wire_.resumeReading();
   send();
 }
@@ -177,20 +195,38 @@ void H2Server::onClosed() {
   closeStreams("the client closed before the response was complete");
 }
 
+// No exchange watches over what is complete and not taken.
+void H2Server::resetStalled(int64_t now) {
+  std::vector<H2Stream*> stalled;
+  for (const auto& [id, stream] : streams_) {
+    if (static_cast<Incoming&>(*stream).stalled(now)) stalled.push_back(stream.get());
+  }
+  for (auto* stream : stalled) resetStream(*stream, NGHTTP2_CANCEL);
+}
+
 void H2Server::onTimeout() {
+  if (waiting() == Waiting::kStreams) {
+    const int64_t now = wire_.nowMillis();
+    if (drain_ == Drain::kNoticed && now - drain_since_ >= 1000) finishDrain();
+    if (wire_.buffered() >= kWriteMark && wire_full_since_ == 0) wire_full_since_ = now;
+    if (wire_full_since_ != 0 && now - wire_full_since_ >= limits_.stall_millis) return wire_.abort();
+    return resetStalled(now);
+  }
   const bool idle = waiting() == Waiting::kRequest;
   terminate(idle ? NGHTTP2_NO_ERROR : NGHTTP2_ENHANCE_YOUR_CALM, idle ? "" : "the request head took too long");
 }
 
 Waiting H2Server::waiting() const {
   if (inBlock()) return Waiting::kHead;
-  return streams_.empty() ? Waiting::kRequest : Waiting::kExchange;
+  return streams_.empty() ? Waiting::kRequest : Waiting::kStreams;
 }
 
 // RFC 9113 6.8: first a notice, so that requests on their way are still taken; the last id once they must have arrived.
 void H2Server::drain() {
   if (drain_ != Drain::kNo || gone_) return;
   drain_ = Drain::kNoticed;
+  drain_since_ = wire_.nowMillis();
+  leaving_ = true;
   nghttp2_submit_shutdown_notice(session_);
   nghttp2_submit_ping(session_, NGHTTP2_FLAG_NONE, nullptr);
   sendSoon();

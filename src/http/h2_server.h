@@ -24,6 +24,7 @@ class H2Server final : public ServerCodec, private H2Session {
  private:
   class Incoming;
   void finishDrain();
+  void resetStalled(int64_t now);
   void onBlock(int32_t id, int category, bool ends) override;
   void onStreamClosed(H2Stream& stream, uint32_t code) override;
   void onConnectionLost(H2Stream& stream, std::string_view why) override;
@@ -36,6 +37,8 @@ class H2Server final : public ServerCodec, private H2Session {
   int32_t last_id_ = -1;
   std::vector<std::pair<int32_t, int32_t>> skipped_;  // first and last id of each gap
   enum class Drain { kNo, kNoticed, kFinal } drain_ = Drain::kNo;
+  int64_t drain_since_ = 0;
+  int64_t wire_full_since_ = 0;  // 0: it is not
 };
 
 }  // namespace yett::http

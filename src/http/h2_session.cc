@@ -3,7 +3,8 @@
 #include <nghttp2/nghttp2.h>
 
 #include <algorithm>
-#include <cstring>
+
+#include "http/h2_callbacks.h"
 
 namespace yett::http {
 
@@ -20,6 +21,10 @@ void H2Stream::queueBody(std::string_view data) {
   if (pending() == 0) {
     if (out_.capacity() > kKeepCapacity) std::string().swap(out_);
     out_.clear();
+    sent_ = 0;
+  }
+  if (sent_ > kWriteMark) {  // a slow reader's buffer never runs empty
+    out_.erase(0, sent_);
     sent_ = 0;
   }
   out_ += data;
@@ -55,146 +60,6 @@ void H2Stream::resume() {
   session_.sendSoon();
 }
 
-/// What nghttp2 calls. `self` is the session; no exception may pass.
-struct H2Callbacks {
-  static H2Session& of(void* self) { return *static_cast<H2Session*>(self); }
-
-  static bool beginsBlock(const nghttp2_frame* frame) { return frame->hd.type == NGHTTP2_HEADERS; }
-
-  static int onBeginHeaders(nghttp2_session*, const nghttp2_frame* frame, void* self) {
-    if (!beginsBlock(frame)) return 0;
-    of(self).block_.clear();
-    of(self).in_block_ = true;
-    return 0;
-  }
-
-  static int onHeader(nghttp2_session*, const nghttp2_frame*, const uint8_t* name, size_t name_size,
-                      const uint8_t* value, size_t value_size, uint8_t, void* self) {
-    auto& s = of(self);
-    s.block_.add({reinterpret_cast<const char*>(name), name_size}, {reinterpret_cast<const char*>(value), value_size},
-                 s.limits_);
-    // The rest of a block must be decoded, or the next one cannot be; but not without end.
-    if (s.block_.decodedBytes() > 4 * s.limits_.head_bytes && !s.gone_)
-      s.terminate(NGHTTP2_ENHANCE_YOUR_CALM, "a header block far over the limit");
-    return 0;
-  }
-
-  // A name or value that breaks the grammar (RFC 9113 8.2.1): nghttp2 would only leave the field out.
-  static int onInvalidHeader(nghttp2_session* session, const nghttp2_frame* frame, const uint8_t*, size_t,
-                             const uint8_t*, size_t, uint8_t, void*) {
-    nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, frame->hd.stream_id, NGHTTP2_PROTOCOL_ERROR);
-    return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
-  }
-
-  static int onBeginFrame(nghttp2_session*, const nghttp2_frame_hd* header, void* self) {
-    if (header->type == NGHTTP2_HEADERS) of(self).onHeadersFrame(header->stream_id);
-    return 0;
-  }
-
-  static int onFrame(nghttp2_session*, const nghttp2_frame* frame, void* self) {
-    auto& s = of(self);
-    switch (frame->hd.type) {
-      case NGHTTP2_HEADERS: {
-        s.in_block_ = false;
-        ++s.handled_;
-        const bool ends = (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0;
-        if (!s.gone_) s.onBlock(frame->hd.stream_id, frame->headers.cat, ends);
-        if (H2Stream* stream = ends ? s.find(frame->hd.stream_id) : nullptr) s.endOfInput(*stream);
-        return 0;
-      }
-      case NGHTTP2_DATA:
-        ++s.handled_;
-        if ((frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0) {
-          if (H2Stream* stream = s.find(frame->hd.stream_id)) s.endOfInput(*stream);
-        } else if (frame->hd.length == frame->data.padlen) {
-          s.charge(H2Flood::Kind::kEmptyData);
-        }
-        return 0;
-      case NGHTTP2_PING:
-        if ((frame->hd.flags & NGHTTP2_FLAG_ACK) != 0) s.onPingAnswered();
-        return 0;
-      case NGHTTP2_GOAWAY: s.onGoAway(); return 0;
-      default: return 0;
-    }
-  }
-
-  static int onData(nghttp2_session*, uint8_t, int32_t id, const uint8_t* data, size_t size, void* self) {
-    auto& s = of(self);
-    H2Stream* stream = s.find(id);
-    if (stream == nullptr || s.gone_) {
-      nghttp2_session_consume(s.session_, id, size);
-      return 0;
-    }
-    s.deliver(*stream, {reinterpret_cast<const char*>(data), size});
-    return 0;
-  }
-
-  static int onClose(nghttp2_session*, int32_t id, uint32_t code, void* self) {
-    auto& s = of(self);
-    H2Stream* stream = s.find(id);
-    if (stream == nullptr) {
-      if (code != NGHTTP2_NO_ERROR) s.charge(H2Flood::Kind::kBadBlock);
-      return 0;
-    }
-    stream->closed_ = true;
-    if (code == NGHTTP2_NO_ERROR) s.flood_.completed();
-    else if (!stream->reset_) s.charge(H2Flood::Kind::kReset);
-    const bool waits = stream->outlives_closing_ && stream->handler_ != nullptr && !stream->reset_ &&
-                       stream->in_ended_ && !stream->end_told_;
-    if (!waits) s.close(id, code);  // else its handler has not taken all yet
-    return 0;
-  }
-
-  static int onSent(nghttp2_session*, const nghttp2_frame* frame, void* self) {
-    auto& s = of(self);
-    if (frame->hd.type == NGHTTP2_DATA) s.flood_.dataSent();
-    if ((frame->hd.flags & NGHTTP2_FLAG_END_STREAM) == 0) return 0;
-    if (frame->hd.type != NGHTTP2_DATA && frame->hd.type != NGHTTP2_HEADERS) return 0;
-    if (H2Stream* stream = s.find(frame->hd.stream_id)) s.onHalfSent(*stream);
-    return 0;
-  }
-
-  static int onInvalidFrame(nghttp2_session*, const nghttp2_frame* frame, int code, void* self) {
-    auto& s = of(self);
-    if (frame->hd.type == NGHTTP2_HEADERS) s.in_block_ = false;
-    if (frame->hd.type == NGHTTP2_HEADERS || frame->hd.type == NGHTTP2_DATA) ++s.handled_;
-    if (s.broken_.empty()) s.broken_ = nghttp2_strerror(code);
-    return 0;
-  }
-
-  static int onError(nghttp2_session*, int, const char* text, size_t size, void* self) {
-    auto& s = of(self);
-    if (s.broken_.empty()) s.broken_.assign(text, size);
-    return 0;
-  }
-
-  static ssize_t read(nghttp2_session* session, int32_t id, uint8_t* to, size_t size, uint32_t* flags,
-                      nghttp2_data_source*, void* self) {
-    auto& s = of(self);
-    H2Stream* stream = s.find(id);
-    if (stream == nullptr) return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
-    const size_t n = std::min(size, stream->pending());
-    if (n == 0 && !stream->out_ended_) return NGHTTP2_ERR_DEFERRED;
-    std::memcpy(to, stream->out_.data() + stream->sent_, n);
-    stream->sent_ += n;
-    s.waiting_ -= n;
-    if (stream->was_full_ && stream->hasRoom()) {
-      stream->was_full_ = false;
-      s.drained_.push_back(id);
-    }
-    if (stream->out_ended_ && stream->pending() == 0) {
-      *flags |= NGHTTP2_DATA_FLAG_EOF;
-      if (!stream->trailers_out_.fields().empty()) {
-        *flags |= NGHTTP2_DATA_FLAG_NO_END_STREAM;
-        H2Fields fields;
-        fields.trailers(stream->trailers_out_);
-        nghttp2_submit_trailer(session, id, fields.data(), fields.size());
-      }
-    }
-    return static_cast<ssize_t>(n);
-  }
-};
-
 nghttp2_session_callbacks* H2Session::callbacks() {
   static nghttp2_session_callbacks* const made = [] {
     nghttp2_session_callbacks* c = nullptr;
@@ -215,12 +80,17 @@ nghttp2_session_callbacks* H2Session::callbacks() {
 }
 
 H2Session::H2Session(Wire& wire, const Limits& limits, bool server)
-    : wire_(wire), limits_(limits), flood_(wire.nowMillis()), skip_(server ? NGHTTP2_CLIENT_MAGIC_LEN : 0) {
+    : wire_(wire),
+      limits_(limits),
+      flood_(wire.nowMillis(), limits.streams),
+      server_(server),
+      skip_(server ? NGHTTP2_CLIENT_MAGIC_LEN : 0) {
   nghttp2_option* option = nullptr;
   nghttp2_option_new(&option);
   nghttp2_option_set_no_auto_window_update(option, 1);
   nghttp2_option_set_max_settings(option, 32);
   nghttp2_option_set_max_outbound_ack(option, 200);
+  nghttp2_option_set_stream_reset_rate_limit(option, 100'000, 10'000);  // H2Flood looks closer
   nghttp2_option_set_max_deflate_dynamic_table_size(option, 4096);
   if (server) nghttp2_session_server_new2(&session_, callbacks(), this, option);
   else nghttp2_session_client_new2(&session_, callbacks(), this, option);
@@ -237,6 +107,7 @@ H2Stream* H2Session::find(int32_t id) {
 }
 
 void H2Session::addStream(std::unique_ptr<H2Stream> stream) {
+  stream->since_ = wire_.nowMillis();
   const int32_t id = stream->id_;
   streams_.emplace(id, std::move(stream));
 }
@@ -269,7 +140,9 @@ void H2Session::countFrames(std::string_view bytes) {
         break;
       case NGHTTP2_PRIORITY: charge(H2Flood::Kind::kPriority); break;
       case NGHTTP2_WINDOW_UPDATE: charge(H2Flood::Kind::kWindowUpdate); break;
-      case NGHTTP2_RST_STREAM: charge(H2Flood::Kind::kClosedStream); break;
+      case NGHTTP2_RST_STREAM:
+        if (server_) charge(H2Flood::Kind::kClosedStream);
+        break;
       case NGHTTP2_CONTINUATION:
       case NGHTTP2_GOAWAY: break;  // nghttp2 limits the ones, and goes after the others
       default: charge(H2Flood::Kind::kUnknown);
@@ -290,7 +163,13 @@ bool H2Session::receive(std::string_view bytes) {
     terminate(NGHTTP2_PROTOCOL_ERROR, broken_.empty() ? nghttp2_strerror(static_cast<int>(n)) : broken_.c_str());
   }
   // Of DATA and HEADERS that were begun all but the last have been handled, or are of streams that are closed.
-  for (; seen_ > handled_ + ignored_ + 1 && !gone_; ++ignored_) charge(H2Flood::Kind::kClosedStream);
+  for (; server_ && seen_ > handled_ + ignored_ + 1 && !gone_; ++ignored_) {
+    if (late_ > 0) --late_;
+    else charge(H2Flood::Kind::kClosedStream);
+  }
+  // Frames that nghttp2 makes by itself, for a peer that asks for them and takes none.
+  if (nghttp2_session_get_outbound_queue_size(session_) > 2000 + 4 * limits_.streams)
+    terminate(NGHTTP2_ENHANCE_YOUR_CALM, "frames that the peer does not take");
   sendSoon();
   bury();
   return !gone_;
@@ -302,6 +181,18 @@ void H2Session::terminate(uint32_t code, std::string_view why) {
   nghttp2_session_terminate_session(session_, code);
   if (!why.empty()) onBroken(why);
   sendSoon();
+}
+
+// What the end of a stream costs its peer, or earns it.
+void H2Session::chargeEnd(const H2Stream& stream, uint32_t code) {
+  constexpr int64_t kPremature = 100;     // ms: a request that is taken back sooner was hardly meant
+  constexpr int64_t kMostLate = 1 << 18;  // frames
+  const bool given_up = stream.reset_by_peer_ || (code != NGHTTP2_NO_ERROR && !stream.reset_);
+  if (!given_up) flood_.completed();
+  else if (server_)  // an upstream gives up what we asked for: that is bounded by our asking
+    charge(wire_.nowMillis() - stream.since_ < kPremature ? H2Flood::Kind::kReset : H2Flood::Kind::kLateReset);
+  // What the peer sent before it knew of the end is no flood: as many small frames as its window holds.
+  if (!stream.in_ended_) late_ = std::min<int64_t>(late_ + limits_.stream_window / 10, kMostLate);
 }
 
 void H2Session::charge(H2Flood::Kind kind) {
@@ -316,24 +207,30 @@ void H2Session::deliver(H2Stream& stream, std::string_view data) {
   }
   if (stream.paused_ || !stream.held_.empty()) {
     stream.held_ += data;
+    // Many callers share a connection to an upstream: one that takes nothing must not use up its window.
+    if (!server_) nghttp2_session_consume_connection(session_, data.size());
     return;
   }
   nghttp2_session_consume(session_, stream.id_, data.size());
+  take(stream, data);
+}
+
+void H2Session::take(H2Stream& stream, std::string_view data) {
   stream.received_ += data.size();
   if (stream.body_limit_ > 0 && stream.received_ > stream.body_limit_) return stream.onTooLarge();
   stream.handler_->onBody(data);
 }
 
-void H2Session::close(int32_t id, uint32_t code) {
+void H2Session::forget(int32_t id, uint32_t code) {
   const auto it = streams_.find(id);
   if (it == streams_.end()) return;
   // What is held of its body will not be taken, but counts against the connection's window until it is.
-  if (!it->second->held_.empty()) nghttp2_session_consume_connection(session_, it->second->held_.size());
-  dead_.push_back(take(it));
+  if (server_ && !it->second->held_.empty()) nghttp2_session_consume_connection(session_, it->second->held_.size());
+  dead_.push_back(unlink(it));
   onStreamClosed(*dead_.back(), code);
 }
 
-std::unique_ptr<H2Stream> H2Session::take(std::map<int32_t, std::unique_ptr<H2Stream>>::iterator at) {
+std::unique_ptr<H2Stream> H2Session::unlink(std::map<int32_t, std::unique_ptr<H2Stream>>::iterator at) {
   std::unique_ptr<H2Stream> out = std::move(at->second);
   waiting_ -= out->pending();
   out->out_.clear();
@@ -362,12 +259,14 @@ void H2Session::runResumed() {
     if (!stream->held_.empty()) {
       const std::string held = std::move(stream->held_);
       stream->held_.clear();
-      deliver(*stream, held);
+      if (server_) nghttp2_session_consume_connection(session_, held.size());
+      nghttp2_session_consume_stream(session_, id, held.size());
+      if (!stream->reset_ && stream->handler_ != nullptr) take(*stream, held);
       stream = find(id);
     }
     if (stream == nullptr || !stream->in_ended_) continue;
     endOfInput(*stream);
-    if (stream->closed_ && stream->end_told_) close(id, NGHTTP2_NO_ERROR);
+    if (stream->closed_ && stream->end_told_) forget(id, NGHTTP2_NO_ERROR);
   }
 }
 
@@ -405,7 +304,7 @@ void H2Session::send() {
   }
   if (!gone_ && nghttp2_session_want_read(session_) == 0) {
     gone_ = true;  // a connection error that nghttp2 has answered, or a drained connection
-    if (!broken_.empty()) onBroken(broken_);
+    if (!broken_.empty() || !leaving_) onBroken(broken_.empty() ? "a connection error" : std::string_view(broken_));
   }
   if (gone_) {
     closeStreams(broken_.empty() ? "the connection ended" : std::string(broken_));
@@ -454,7 +353,7 @@ void H2Session::resetStream(H2Stream& stream, uint32_t code) {
 void H2Session::closeStreams(std::string_view why) {
   gone_ = true;
   while (!streams_.empty()) {
-    dead_.push_back(take(streams_.begin()));
+    dead_.push_back(unlink(streams_.begin()));
     H2Stream& stream = *dead_.back();
     onConnectionLost(stream, why);
   }

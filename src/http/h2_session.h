@@ -43,7 +43,7 @@ class H2Stream {
   int32_t id_ = 0;
   std::string out_;  // from sent_ on
   size_t sent_ = 0;
-  std::string held_;  // came while paused; not credited to the peer yet
+  std::string held_;  // came while paused; its window is not given back yet
   HeaderMap trailers_out_;
   std::string trailers_text_;
   bool paused_ = false;
@@ -52,11 +52,14 @@ class H2Stream {
   bool out_ended_ = false;  // ours is, once out_ is sent
   bool was_full_ = false;
   bool resuming_ = false;  // among the session's resumed_
-  bool reset_ = false;
+  bool reset_ = false;     // by us
+  bool reset_by_peer_ = false;
+  int64_t since_ = 0;              // when it began
   bool closed_ = false;            // for nghttp2, which knows the stream no more
   bool outlives_closing_ = false;  // until what is held was taken
   uint64_t body_limit_ = 0;        // 0: none
   uint64_t received_ = 0;
+  uint64_t sent_total_ = 0;
 };
 
 class H2Session {
@@ -79,6 +82,8 @@ class H2Session {
   /// Ends one stream at once.
   void resetStream(H2Stream& stream, uint32_t code);
   void addStream(std::unique_ptr<H2Stream> stream);
+  /// The stream is over; its object lives until the batch is.
+  void forget(int32_t id, uint32_t code);
   H2Stream* find(int32_t id);
   /// Forgets all streams of a connection that is gone, telling their handlers.
   void closeStreams(std::string_view why);
@@ -99,7 +104,6 @@ class H2Session {
   /// A HEADERS frame begins.
   virtual void onHeadersFrame(int32_t) {}
   virtual void onPingAnswered() {}
-  virtual void onGoAway() {}
   /// Our half of the stream has gone out whole.
   virtual void onHalfSent(H2Stream&) {}
   /// The connection ends because the peer broke its rules.
@@ -112,21 +116,24 @@ class H2Session {
   H2Flood flood_;
   std::map<int32_t, std::unique_ptr<H2Stream>> streams_;
   size_t waiting_ = 0;  // bytes of all streams that wait to be sent
+  const bool server_;
   bool in_library_ = false;
-  bool gone_ = false;  // nothing is received any more
+  bool leaving_ = false;  // told the peer, or by it: no new streams, and an end without fault
+  bool gone_ = false;     // nothing is received any more
 
  private:
   friend struct H2Callbacks;  // nghttp2's, in the .cc
   static nghttp2_session_callbacks* callbacks();
   void deliver(H2Stream& stream, std::string_view data);
+  void take(H2Stream& stream, std::string_view data);
   void endOfInput(H2Stream& stream);
-  void close(int32_t id, uint32_t code);
   void pump();
   void runResumed();
   void charge(H2Flood::Kind kind);
+  void chargeEnd(const H2Stream& stream, uint32_t code);
   void countFrames(std::string_view bytes);
   void bury();
-  std::unique_ptr<H2Stream> take(std::map<int32_t, std::unique_ptr<H2Stream>>::iterator at);
+  std::unique_ptr<H2Stream> unlink(std::map<int32_t, std::unique_ptr<H2Stream>>::iterator at);
 
   std::vector<std::unique_ptr<H2Stream>> dead_;  // until nothing of theirs can be on the stack
   std::vector<int32_t> drained_;                 // writable again
@@ -137,6 +144,7 @@ class H2Session {
   uint64_t seen_ = 0;       // DATA and HEADERS frames
   uint64_t handled_ = 0;    // those that nghttp2 told of
   uint64_t ignored_ = 0;    // those that it did not
+  int64_t late_ = 0;        // of them, how many may have been on their way when their stream ended
   bool in_block_ = false;
   bool send_planned_ = false;
 };

@@ -26,6 +26,7 @@ enum class Waiting : uint8_t {
   kHead,      // the rest of a request's head
   kExchange,  // an exchange, which has limits of its own
   kDiscard,   // the rest of a request that was answered already
+  kStreams,   // exchanges of HTTP/2: onTimeout() comes every second
 };
 
 class ServerCodec {
@@ -40,7 +41,7 @@ class ServerCodec {
   virtual void onWritable() = 0;
   /// What Wire::flushSoon() asked for.
   virtual void flush() {}
-  /// The limit of time of waiting() is over. Not called during an exchange.
+  /// The limit of time of waiting() is over. Not called in kExchange.
   virtual void onTimeout() = 0;
   /// What is under way is the last; an idle connection ends now.
   virtual void drain() = 0;

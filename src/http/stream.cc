@@ -9,6 +9,7 @@ const char* name(ResetCause cause) {
     case ResetCause::kTimeout: return "timeout";
     case ResetCause::kTooLarge: return "too large";
     case ResetCause::kLocal: return "local";
+    case ResetCause::kReset: return "reset";
     case ResetCause::kRefused: return "refused";
   }
   return "";

@@ -16,6 +16,7 @@ enum class ResetCause : uint8_t {
   kTimeout,        // a limit of time passed
   kTooLarge,       // the body is over its limit
   kLocal,          // this side gave up
+  kReset,          // the peer gave up this message alone
   kRefused,        // the peer says that it did nothing about it: it may be sent again
 };
 const char* name(ResetCause cause);

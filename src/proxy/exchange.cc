@@ -53,6 +53,13 @@ void Exchange::clear() {
   finished_ = true;
 }
 
+void Exchange::orphan() {
+  if (finished_) return;
+  releaseUpstream();
+  cause_ = "aborted";
+  finish("aborted");
+}
+
 void Exchange::onRequest() {
   progress();
   request_ended_ = false;
@@ -94,7 +101,8 @@ void Exchange::onBadRequest(int status, std::string_view why) {
 void Exchange::acquire(bool fresh) {
   waiting_pool_ = worker_.pools.find(route_->cluster);
   if (waiting_pool_ == nullptr) return fail(503, "no upstream", "the cluster is gone");
-  if (request_.framing != http::Framing::kNone) down_->pauseBody();
+  // What a client sends before the upstream agrees to a WebSocket waits, too.
+  if (request_.framing != http::Framing::kNone || request_.wants_websocket) down_->pauseBody();
   arm(patience());
   waiting_pool_->acquire(upstream_, fresh, request_.version == http::Version::kHttp2);
 }
@@ -135,7 +143,7 @@ void Exchange::onBody(std::string_view data) {
     releaseBody();
     return reply(413, "body too large", "the body is larger than policy may see on this route");
   }
-  if (!lease_) return;
+  if (!lease_ || (request_.framing == http::Framing::kNone && !tunnel_)) return;  // nothing that was not announced
   body_sent_ = true;
   progress();
   lease_.stream().sendBody(data);
@@ -207,7 +215,9 @@ void Exchange::onUpstreamBody(std::string_view data) {
   progress();
   bytes_out_ += static_cast<int64_t>(data.size());
   down_->sendBody(data);
-  if (lease_ && !finished_ && !down_->writable()) lease_.stream().pauseBody();
+  if (!lease_ || finished_ || down_->writable()) return;
+  lease_.stream().pauseBody();
+  arm(patience());  // a client that takes nothing has less time than a stream that says nothing
 }
 
 void Exchange::onUpstreamEnd() {
@@ -248,7 +258,7 @@ base::Millis Exchange::timeLeft() const {
   const int64_t now = base::steadyNanos();
   const base::Millis lifetime = listener_->config.timeouts.lifetime - base::Millis((now - began_nanos_) / 1'000'000);
   if (deadline_nanos_ == 0) return lifetime;
-  return std::min(lifetime, base::Millis((deadline_nanos_ - now) / 1'000'000));
+  return std::min(lifetime, base::Millis((deadline_nanos_ - now + 999'999) / 1'000'000));
 }
 
 base::Millis Exchange::patience() const {
@@ -283,6 +293,7 @@ void Exchange::onTimer() {
     return onReset(http::ResetCause::kTimeout, "the request body took too long");
   if (response_begun_ && !down_->writable())
     return fail(504, "client timeout", "the client does not take the response");
+  if (lease_) lease_.suspect();
   fail(504, "upstream timeout",
        response_begun_ || grpc_ ? "nothing came within the stream's idle limit" : "no response within its time limit");
 }

@@ -37,6 +37,9 @@ class Exchange final : public http::RequestHandler {
   void onReset(http::ResetCause cause, std::string_view detail) override;
   void onWritable() override;
 
+  /// The stream to the client is over, however the exchange stands.
+  void orphan();
+
   /// Forwarded, and not ended: a newer policy has a say in it.
   bool underWay() const { return !finished_ && decision_.open() && (lease_ || waiting_pool_ != nullptr); }
   /// Tells one use of this object from another.

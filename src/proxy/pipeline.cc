@@ -111,6 +111,15 @@ policy::CheckRequest Pipeline::question(Exchange& e, int64_t now_micros) {
   return check;
 }
 
+// Why the caller's certificate no longer counts, whatever policy says; "" where it does.
+std::string_view Pipeline::outdated(Exchange& e, const policy::CheckRequest& check) {
+  if (check.principal->anonymous()) return "";
+  if (check.time_seconds > check.principal->expires) return "the caller's certificate has expired";
+  if (e.session_->distrusted() && !e.session_->trustedNow(check.time_seconds))
+    return "the caller's certificate is trusted no more";
+  return "";
+}
+
 authz::Answer Pipeline::authorize(Exchange& e) {
   e.headers_.clear();
   for (const auto& field : e.request_.headers.fields()) {
@@ -119,11 +128,10 @@ authz::Answer Pipeline::authorize(Exchange& e) {
   if (e.opensWebSocket()) e.headers_.push_back({"upgrade", "websocket"});  // as the service will see it
   const policy::CheckRequest check = question(e, e.began_wall_);
   authz::Authorizer& authorizer = e.worker_.authorizer;
-  const bool expired = !check.principal->anonymous() && check.time_seconds > check.principal->expires;
-  if (expired) e.session_->drain();  // the next handshake shows whether there is a newer certificate
+  const std::string_view refuse = outdated(e, check);
+  if (!refuse.empty()) e.session_->drain();  // the next handshake shows whether there is a newer certificate
   const std::string_view route = e.route_ != nullptr ? std::string_view(e.route_->name) : "";
-  authz::Answer answer = authorizer.check(
-      {check, route, e.began_wall_, expired ? "the caller's certificate has expired" : ""}, e.id_, e.decision_);
+  authz::Answer answer = authorizer.check({check, route, e.began_wall_, refuse}, e.id_, e.decision_);
   const policy::Decision& decision = authorizer.last();
   e.effect_ = decision.allow ? "allow" : "deny";
   e.policy_ = decision.policy;
@@ -138,11 +146,7 @@ void Pipeline::recheck(Exchange& e) {
   const int64_t now = base::wallMicros();
   const policy::CheckRequest check = question(e, now);
   const std::string_view route = e.route_ != nullptr ? std::string_view(e.route_->name) : "";
-  const bool expired = !check.principal->anonymous() && check.time_seconds > check.principal->expires;
-  const bool lost = e.session_->distrusted() && !e.session_->trustedNow(check.time_seconds);
-  const std::string_view refuse = expired ? "the caller's certificate has expired"
-                                  : lost  ? "the caller's certificate is trusted no more"
-                                          : "";
+  const std::string_view refuse = outdated(e, check);
   const auto refusal = e.worker_.authorizer.recheck({check, route, now, refuse});
   if (refusal) e.endByPolicy(*refusal);
 }

@@ -17,6 +17,7 @@ class Pipeline {
  private:
   static void normalize(Exchange& exchange);
   static void match(Exchange& exchange);
+  static std::string_view outdated(Exchange& e, const policy::CheckRequest& check);
   static authz::Answer authorize(Exchange& exchange);
   static policy::CheckRequest question(Exchange& exchange, int64_t now_micros);
   static void annotate(Exchange& exchange);

@@ -30,12 +30,17 @@ Session::~Session() = default;
 bool Session::distrusted() const {
   const auto& then = limits_owner_->tls;
   const auto& now = slot_->state->tls;
-  return then && now && then->bundles().digest() != now->bundles().digest();
+  return then != now && then && now && then->bundles().digest() != now->bundles().digest();
 }
 
-bool Session::trustedNow(int64_t now_seconds) const {
+bool Session::trustedNow(int64_t now_seconds) {
   const auto& now = slot_->state->tls;
-  return !now || connection_.transport().trustedBy(now->bundles(), now_seconds);
+  if (!now) return true;
+  if (reviewed_ != now) {  // a chain is verified once for each set of bundles
+    reviewed_ = now;
+    trusted_ = connection_.transport().trustedBy(now->bundles(), now_seconds);
+  }
+  return trusted_;
 }
 
 void Session::start() {
@@ -104,6 +109,7 @@ void Session::watch() {
     case http::Waiting::kRequest: return connection_.setTimeout(timeouts.idle);
     case http::Waiting::kHead: return connection_.setTimeout(timeouts.request_head);
     case http::Waiting::kDiscard: return connection_.setTimeout(timeouts.body);
+    case http::Waiting::kStreams: return connection_.setTimeout(base::Millis(1000));
     case http::Waiting::kExchange: return connection_.clearTimeout();
   }
 }
@@ -113,8 +119,11 @@ void Session::onTimeout() {
     worker_.events("handshake failed", slot_->state->config.name, "no complete handshake within its time limit");
     return connection_.abort();
   }
-  if (codec_) codec_->onTimeout();
-  else connection_.abort();
+  if (!codec_) return connection_.abort();
+  codec_->onTimeout();
+  if (watched_ != http::Waiting::kStreams) return;
+  watched_ = http::Waiting::kExchange;  // the next second
+  watch();
 }
 
 http::RequestHandler& Session::onStream(http::ServerStream& stream) {

@@ -30,7 +30,7 @@ class Session final : public net::ConnectionEvents,
   /// The listener's trust bundles are not those that this connection was verified against.
   bool distrusted() const;
   /// Whether the bundles that its listener has now would let the caller in.
-  bool trustedNow(int64_t now_seconds) const;
+  bool trustedNow(int64_t now_seconds);
 
   // The connection's events.
   void onOpen() override;
@@ -65,6 +65,8 @@ class Session final : public net::ConnectionEvents,
   const std::shared_ptr<ListenerSlot> slot_;
   const std::shared_ptr<const ListenerState> limits_owner_;  // keeps the limits that the codec refers to
   const bool tls_;
+  std::shared_ptr<const net::TlsContext> reviewed_;  // what trusted_ is about
+  bool trusted_ = true;
   bool opened_ = false;
   http::Waiting watched_ = http::Waiting::kExchange;
   net::Connection connection_;

@@ -32,6 +32,7 @@ void Exchange::openTunnel() {
   status_ = request_.version == http::Version::kHttp2 ? 200 : 101;
   arm(patience());
   down_->sendResponse(response_, added);
+  down_->resumeBody();
 }
 
 // One side sends no more; the other may go on (a half-closed connection), and the exchange ends with the second.

@@ -9,6 +9,17 @@ namespace yett::proxy {
 
 static constexpr size_t kMostSpare = 64;
 
+namespace {
+
+// Of what a service sends. Many callers share one HTTP/2 connection to it, so each may hold little of it in memory.
+http::Limits upstreamLimits() {
+  http::Limits limits;
+  limits.stream_window = 64 << 10;
+  return limits;
+}
+
+}  // namespace
+
 Worker::Worker(net::EventLoop& l, net::Gate& g, audit::Writer& writer, base::Metrics& m, base::LineSink* log,
                EventSink sink)
     : loop(l),
@@ -17,7 +28,7 @@ Worker::Worker(net::EventLoop& l, net::Gate& g, audit::Writer& writer, base::Met
       access_log(log),
       events(std::move(sink)),
       authorizer(writer, m),
-      pools(l, http::Limits{}),
+      pools(l, upstreamLimits()),
       request_duration(
           m.histogram("yett_request_duration_seconds", "time from a request's head to the end of its response")) {}
 
@@ -103,6 +114,7 @@ Exchange& Worker::takeExchange(Session& session, http::ServerStream& stream) {
 }
 
 void Worker::releaseExchange(Exchange& exchange) {
+  exchange.orphan();  // its stream may be gone before it is cleared
   // One of its methods may be on the stack.
   loop.afterBatch([this, &exchange] {
     const auto it = busy_.find(&exchange);

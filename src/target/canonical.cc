@@ -44,6 +44,8 @@ constexpr size_t kNowhere = std::string::npos;
 Status endSegment(std::string& path, size_t start, size_t parameter, bool cut, bool last) {
   const std::string_view segment(path.data() + start, std::min(parameter, path.size()) - start);
   const bool dots = segment == "." || segment == "..";
+  // Some services undo escapes before they cut parameters.
+  if (segment.starts_with(".%3B") || segment.starts_with("..%3B")) return Error{"a dot segment with parameters"};
   if (dots && cut) return Error{"a dot segment with parameters"};
   if (segment == "..") {
     if (start < 2) return Error{"a path that leaves the root"};

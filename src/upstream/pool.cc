@@ -34,6 +34,9 @@ void Lease::release() {
 const std::string& Lease::endpoint() const {
   return connection_->endpoint();
 }
+void Lease::suspect() const {
+  connection_->codec().leave();
+}
 bool Lease::http2() const {
   return connection_->http2();
 }
@@ -49,8 +52,7 @@ void Pool::acquire(PoolUser& user, bool fresh, bool http2) {
   const size_t endpoints = cluster_->endpoints.size();
   if (http2 && !fresh) {
     // Endpoints have their turns; each has as few connections as its limit of streams allows.
-    const size_t endpoint = next_endpoint_ % endpoints;
-    if (UpstreamConnection* connection = sharedFor(endpoint, false)) {
+    if (UpstreamConnection* connection = sharedFor(next_endpoint_ % endpoints, false)) {
       ++next_endpoint_;
       connection->wake();
       return user.onLease(Lease(*connection, false));
@@ -65,7 +67,7 @@ void Pool::acquire(PoolUser& user, bool fresh, bool http2) {
   }
   if (connections_.size() >= static_cast<size_t>(cluster_->config.max_connections))
     return user.onNoUpstream("the cluster has all the connections that its `max_connections` lets it have");
-  connect({&user, endpoints - 1}, http2);
+  connect({&user, endpoints - 1, next_endpoint_++ % endpoints}, http2);
 }
 
 UpstreamConnection* Pool::sharedFor(size_t endpoint, bool connecting) const {
@@ -77,20 +79,21 @@ UpstreamConnection* Pool::sharedFor(size_t endpoint, bool connecting) const {
 }
 
 void Pool::connect(Waiter waiter, bool http2) {
-  if (http2) {
-    // Many that wait for one endpoint share what is being connected for the first of them.
-    if (auto* connection = sharedFor(next_endpoint_ % cluster_->endpoints.size(), true)) {
-      ++next_endpoint_;
-      return connection->await(waiter);
-    }
-  }
-  const Endpoint& endpoint = cluster_->endpoints[next_endpoint_++ % cluster_->endpoints.size()];
+  // Many that wait for one endpoint share what is being connected for the first of them.
+  if (UpstreamConnection* connection = http2 ? sharedFor(waiter.endpoint, true) : nullptr)
+    return connection->await(waiter);
+  const Endpoint& endpoint = cluster_->endpoints[waiter.endpoint];
   auto connection = std::make_unique<UpstreamConnection>(*this, loop_, endpoint, limits_, http2);
   UpstreamConnection& made = *connection;
   connections_.emplace(&made, std::move(connection));
   if (http2) shared_.push_back(&made);
   made.await(waiter);
   made.connect();
+}
+
+void Pool::retry(const Waiter& waiter, bool http2, const std::string& why) {
+  if (waiter.attempts_left == 0) return waiter.user->onNoUpstream(why);
+  connect({waiter.user, waiter.attempts_left - 1, (waiter.endpoint + 1) % cluster_->endpoints.size()}, http2);
 }
 
 void Pool::cancel(PoolUser& user) {
@@ -104,7 +107,7 @@ void Pool::giveBack(UpstreamConnection& connection) {
     if (!connection.http2()) connection.close();
     return;
   }
-  if (codec.spent() || retired_ || idle_.size() >= kMostIdle) return connection.close();
+  if (codec.spent() || retired_ || (!connection.http2() && idle_.size() >= kMostIdle)) return connection.close();
   connection.rest(cluster_->config.idle_timeout);
   if (!connection.http2()) idle_.push_back(&connection);
 }

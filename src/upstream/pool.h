@@ -37,6 +37,8 @@ class Lease {
   /// REQUIRES: open() was called.
   http::ClientStream& stream() const { return *stream_; }
   const std::string& endpoint() const;
+  /// The endpoint did not answer: no other exchange shall begin on this connection.
+  void suspect() const;
   /// The connection speaks HTTP/2.
   bool http2() const;
   /// The connection was made for this exchange: nobody used it before.
@@ -80,8 +82,11 @@ class Pool {
   struct Waiter {
     PoolUser* user;
     size_t attempts_left;
+    size_t endpoint;  // that is tried
   };
   void connect(Waiter waiter, bool http2);
+  /// The next endpoint's turn, where there is one left to try.
+  void retry(const Waiter& waiter, bool http2, const std::string& why);
   UpstreamConnection* sharedFor(size_t endpoint, bool connecting) const;
   void giveBack(UpstreamConnection& connection);
   void remove(UpstreamConnection& connection);

@@ -51,8 +51,7 @@ void UpstreamConnection::flushSoon() {
   loop_.afterBatch([this] {
     if (!connection_ || !connection_->open()) return;
     codec_->flush();
-    // The last stream may have closed by what was just sent, long after its lease was given back.
-    if (http2_ && connection_->open() && codec_->idle()) pool_.giveBack(*this);
+    settle();
   });
 }
 
@@ -75,11 +74,23 @@ void UpstreamConnection::onTimeout() {
   connection_->abort(opened_ ? "" : "no connection within the connect timeout");
 }
 
+void UpstreamConnection::onDrained() {
+  codec_->onWritable();
+  settle();
+}
+
+// The last stream of a shared connection may close by what was just sent, long after its lease was given back.
+void UpstreamConnection::settle() {
+  if (http2_ && !resting_ && connection_->open() && codec_->idle()) pool_.giveBack(*this);
+}
+
 void UpstreamConnection::rest(base::Millis limit) {
+  resting_ = true;
   connection_->setTimeout(limit);
 }
 
 void UpstreamConnection::wake() {
+  resting_ = false;
   connection_->clearTimeout();
 }
 
@@ -94,8 +105,7 @@ void UpstreamConnection::onClosed(std::string_view why) {
   while (!waiting_.empty()) {
     const auto waiter = waiting_.front();
     waiting_.erase(waiting_.begin());
-    if (waiter.attempts_left > 0) pool_.connect({waiter.user, waiter.attempts_left - 1}, http2_);
-    else waiter.user->onNoUpstream(reason);
+    pool_.retry(waiter, http2_, reason);
   }
   pool_.remove(*this);
 }

@@ -35,7 +35,7 @@ class UpstreamConnection final : public net::ConnectionEvents, public http::Wire
   void onOpen() override;
   size_t onData(std::string_view bytes) override { return codec_->onBytes(bytes); }
   void onEof() override { codec_->onPeerClosed(true); }
-  void onDrained() override { codec_->onWritable(); }
+  void onDrained() override;
   void onTimeout() override;
   void onClosed(std::string_view why) override;
 
@@ -51,6 +51,7 @@ class UpstreamConnection final : public net::ConnectionEvents, public http::Wire
 
  private:
   friend class Lease;
+  void settle();
   Pool& pool_;
   net::EventLoop& loop_;
   const std::string endpoint_;
@@ -61,6 +62,7 @@ class UpstreamConnection final : public net::ConnectionEvents, public http::Wire
   std::unique_ptr<http::ClientCodec> codec_;
   std::vector<Pool::Waiter> waiting_;
   bool opened_ = false;
+  bool resting_ = false;
 };
 
 }  // namespace yett::upstream

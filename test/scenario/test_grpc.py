@@ -1,6 +1,7 @@
 """gRPC through the real program, with Debian's grpcio on both ends: all kinds of calls, refusals, deadlines, open streams."""
 import concurrent.futures
 import contextlib
+import os
 import queue
 import threading
 import time
@@ -53,7 +54,7 @@ class Handler(grpc.GenericRpcHandler):
     def watch(self, request, context):
         yield b"first"
         while context.is_active():
-            time.sleep(0.05)
+            time.sleep(0.5)
 
 
 @contextlib.contextmanager
@@ -76,10 +77,10 @@ def yett(address, rules=RULES, **changes):
 
 
 @contextlib.contextmanager
-def channel(y, who="frontend"):
+def channel(y, who="frontend", options=()):
     read = lambda name: (y.certs / name).read_bytes()
     credentials = grpc.ssl_channel_credentials(read("bundle.pem"), *([read(f"{who}.key"), read(f"{who}.pem")] if who else []))
-    options = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
+    options = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1), *options]
     with grpc.secure_channel(f"localhost:{y.port}", credentials, options) as made:
         yield made
 
@@ -165,29 +166,30 @@ class Grpc(unittest.TestCase):
             self.assertEqual(c.unary_unary("/shop.Orders/Get")(b"ab"), b"ba")
 
     def test_open_streams_obey_the_newest_policy(self):
-        with service(300) as (handler, address), yett(address) as y:
-            with channel(y) as c:
-                watch = c.unary_stream("/shop.Poll/Watch")
-                chat = c.stream_stream("/shop.Orders/Chat")
-                asks = [queue.Queue() for _ in range(80)]
-                chats = [chat(iter(q.get, None)) for q in asks]
-                for i, q in enumerate(asks):
-                    q.put(b"a")
-                    self.assertEqual(next(chats[i]), b"re:a")
-                streams = [watch(b"", metadata=(("x-go", "1"),)) for _ in range(80)]
-                self.assertEqual({next(s) for s in streams}, {b"first"})
-                y.write_rules(RULES.replace('== "1"', '== "2"'))
-                began = time.monotonic()
-                for s in streams:
-                    with self.assertRaises(grpc.RpcError) as failed:
-                        next(s)
-                    self.assertEqual(failed.exception.code(), grpc.StatusCode.PERMISSION_DENIED)
-                print(f"  80 of 160 open gRPC calls ended with PERMISSION_DENIED {(time.monotonic() - began) * 1000:.0f} ms after the edit of the policy")
-                for i, q in enumerate(asks):
-                    q.put(b"b")
-                    self.assertEqual(next(chats[i]), b"re:b")
-                    q.put(None)
-                    self.assertEqual(list(chats[i]), [])
+        count = min(250, int(os.environ.get("YETT_TEST_CONNECTIONS") or 250))
+        with service(2 * count + 10) as (handler, address), yett(address) as y, contextlib.ExitStack() as stack:
+            channels = [stack.enter_context(channel(y, options=[("grpc.use_local_subchannel_pool", 1)])) for _ in range(4)]
+            asks = [queue.Queue() for _ in range(count)]
+            chats = [channels[i % 4].stream_stream("/shop.Orders/Chat")(iter(q.get, None)) for i, q in enumerate(asks)]
+            for i, q in enumerate(asks):
+                q.put(b"a")
+                self.assertEqual(next(chats[i]), b"re:a")
+            streams = [channels[i % 4].unary_stream("/shop.Poll/Watch")(b"", metadata=(("x-go", "1"),)) for i in range(count)]
+            self.assertEqual({next(s) for s in streams}, {b"first"})
+            y.write_rules(RULES.replace('== "1"', '== "2"'))
+            began = time.monotonic()
+            for s in streams:
+                with self.assertRaises(grpc.RpcError) as failed:
+                    next(s)
+                self.assertEqual(failed.exception.code(), grpc.StatusCode.PERMISSION_DENIED)
+            took = time.monotonic() - began
+            print(f"  {count} of {2 * count} open gRPC calls ended with PERMISSION_DENIED {took * 1000:.0f} ms after the edit of the policy")
+            self.assertLess(took, 2 * SLOW)
+            for i, q in enumerate(asks):
+                q.put(b"b")
+                self.assertEqual(next(chats[i]), b"re:b")
+                q.put(None)
+                self.assertEqual(list(chats[i]), [])
 
 
 if __name__ == "__main__":

@@ -1,0 +1,158 @@
+// What nghttp2 calls of an H2Session: for h2_session.cc alone. Nothing is thrown through nghttp2, and none of its
+// functions is called from here but those that submit or consume.
+#pragma once
+
+#include <nghttp2/nghttp2.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "http/h2_session.h"
+
+namespace yett::http {
+
+/// `self` is the session.
+struct H2Callbacks {
+  static H2Session& of(void* self) { return *static_cast<H2Session*>(self); }
+
+  static bool beginsBlock(const nghttp2_frame* frame) { return frame->hd.type == NGHTTP2_HEADERS; }
+
+  static int onBeginHeaders(nghttp2_session*, const nghttp2_frame* frame, void* self) noexcept {
+    if (!beginsBlock(frame)) return 0;
+    of(self).block_.clear();
+    of(self).in_block_ = true;
+    return 0;
+  }
+
+  static int onHeader(nghttp2_session*, const nghttp2_frame*, const uint8_t* name, size_t name_size,
+                      const uint8_t* value, size_t value_size, uint8_t, void* self) noexcept {
+    auto& s = of(self);
+    s.block_.add({reinterpret_cast<const char*>(name), name_size}, {reinterpret_cast<const char*>(value), value_size},
+                 s.limits_);
+    // The rest of a block must be decoded, or the next one cannot be; but not without end.
+    if (s.block_.decodedBytes() > 4 * s.limits_.head_bytes && !s.gone_)
+      s.terminate(NGHTTP2_ENHANCE_YOUR_CALM, "a header block far over the limit");
+    return 0;
+  }
+
+  // A name or value that breaks the grammar (RFC 9113 8.2.1): nghttp2 would only leave the field out.
+  static int onInvalidHeader(nghttp2_session* session, const nghttp2_frame* frame, const uint8_t*, size_t,
+                             const uint8_t*, size_t, uint8_t, void*) noexcept {
+    nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, frame->hd.stream_id, NGHTTP2_PROTOCOL_ERROR);
+    return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
+  }
+
+  static int onBeginFrame(nghttp2_session*, const nghttp2_frame_hd* header, void* self) noexcept {
+    if (header->type == NGHTTP2_HEADERS) of(self).onHeadersFrame(header->stream_id);
+    return 0;
+  }
+
+  static int onFrame(nghttp2_session*, const nghttp2_frame* frame, void* self) noexcept {
+    auto& s = of(self);
+    switch (frame->hd.type) {
+      case NGHTTP2_HEADERS: {
+        s.in_block_ = false;
+        ++s.handled_;
+        const bool ends = (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0;
+        if (!s.gone_) s.onBlock(frame->hd.stream_id, frame->headers.cat, ends);
+        if (H2Stream* stream = ends ? s.find(frame->hd.stream_id) : nullptr) s.endOfInput(*stream);
+        return 0;
+      }
+      case NGHTTP2_DATA:
+        ++s.handled_;
+        if ((frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0) {
+          if (H2Stream* stream = s.find(frame->hd.stream_id)) s.endOfInput(*stream);
+        } else if (frame->hd.length == frame->data.padlen) {
+          s.charge(H2Flood::Kind::kEmptyData);
+        }
+        return 0;
+      case NGHTTP2_PING:
+        if ((frame->hd.flags & NGHTTP2_FLAG_ACK) != 0) s.onPingAnswered();
+        return 0;
+      case NGHTTP2_RST_STREAM:
+        if (H2Stream* stream = s.find(frame->hd.stream_id)) stream->reset_by_peer_ = true;
+        return 0;
+      case NGHTTP2_GOAWAY: s.leaving_ = true; return 0;
+      default: return 0;
+    }
+  }
+
+  static int onData(nghttp2_session*, uint8_t, int32_t id, const uint8_t* data, size_t size, void* self) noexcept {
+    auto& s = of(self);
+    H2Stream* stream = s.find(id);
+    if (stream == nullptr || s.gone_) {
+      nghttp2_session_consume(s.session_, id, size);
+      return 0;
+    }
+    s.deliver(*stream, {reinterpret_cast<const char*>(data), size});
+    return 0;
+  }
+
+  static int onClose(nghttp2_session*, int32_t id, uint32_t code, void* self) noexcept {
+    auto& s = of(self);
+    H2Stream* stream = s.find(id);
+    if (stream == nullptr) {
+      if (s.server_ && code != NGHTTP2_NO_ERROR) s.charge(H2Flood::Kind::kBadBlock);
+      return 0;
+    }
+    stream->closed_ = true;
+    s.chargeEnd(*stream, code);
+    const bool waits = stream->outlives_closing_ && stream->handler_ != nullptr && !stream->reset_ &&
+                       stream->in_ended_ && !stream->end_told_;
+    if (!waits) s.forget(id, code);  // else its handler has not taken all yet
+    return 0;
+  }
+
+  static int onSent(nghttp2_session*, const nghttp2_frame* frame, void* self) noexcept {
+    auto& s = of(self);
+    if (frame->hd.type == NGHTTP2_DATA) s.flood_.dataSent();
+    if ((frame->hd.flags & NGHTTP2_FLAG_END_STREAM) == 0) return 0;
+    if (frame->hd.type != NGHTTP2_DATA && frame->hd.type != NGHTTP2_HEADERS) return 0;
+    if (H2Stream* stream = s.find(frame->hd.stream_id)) s.onHalfSent(*stream);
+    return 0;
+  }
+
+  static int onInvalidFrame(nghttp2_session*, const nghttp2_frame* frame, int code, void* self) noexcept {
+    auto& s = of(self);
+    if (frame->hd.type == NGHTTP2_HEADERS) s.in_block_ = false;
+    if (frame->hd.type == NGHTTP2_HEADERS || frame->hd.type == NGHTTP2_DATA) ++s.handled_;
+    if (frame->hd.type == NGHTTP2_HEADERS && s.server_) s.charge(H2Flood::Kind::kBadBlock);
+    if (s.broken_.empty()) s.broken_ = nghttp2_strerror(code);
+    return 0;
+  }
+
+  static int onError(nghttp2_session*, int, const char* text, size_t size, void* self) noexcept {
+    auto& s = of(self);
+    if (s.broken_.empty()) s.broken_.assign(text, size);
+    return 0;
+  }
+
+  static ssize_t read(nghttp2_session* session, int32_t id, uint8_t* to, size_t size, uint32_t* flags,
+                      nghttp2_data_source*, void* self) noexcept {
+    auto& s = of(self);
+    H2Stream* stream = s.find(id);
+    if (stream == nullptr) return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
+    const size_t n = std::min(size, stream->pending());
+    if (n == 0 && !stream->out_ended_) return NGHTTP2_ERR_DEFERRED;
+    std::memcpy(to, stream->out_.data() + stream->sent_, n);
+    stream->sent_ += n;
+    s.waiting_ -= n;
+    stream->sent_total_ += n;
+    if (stream->was_full_ && stream->hasRoom()) {
+      stream->was_full_ = false;
+      s.drained_.push_back(id);
+    }
+    if (stream->out_ended_ && stream->pending() == 0) {
+      *flags |= NGHTTP2_DATA_FLAG_EOF;
+      if (!stream->trailers_out_.fields().empty()) {
+        *flags |= NGHTTP2_DATA_FLAG_NO_END_STREAM;
+        H2Fields fields;
+        fields.trailers(stream->trailers_out_);
+        nghttp2_submit_trailer(session, id, fields.data(), fields.size());
+      }
+    }
+    return static_cast<ssize_t>(n);
+  }
+};
+
+}  // namespace yett::http
