@@ -115,10 +115,11 @@ std::optional<Refusal> Authorizer::recheck(const Question& question) {
   decideSafely(question);
   rechecks_[decision_.allow ? 1 : 0].get().add();
   if (decision_.allow) return std::nullopt;
-  const uint64_t ticket = record(question, ids_.next(question.now_micros));
+  const base::UuidText id = ids_.next(question.now_micros);
+  const uint64_t ticket = record(question, id);
   count();
   if (ticket != 0) OpenDecision(writer_, ticket).end({.result = "ended by a newer policy"});
-  return Refusal{decision_.status, decision_.public_reason};
+  return Refusal{decision_.status, decision_.public_reason, id};
 }
 
 Answer Authorizer::check(const Question& question, base::UuidText& id, OpenDecision& open) {

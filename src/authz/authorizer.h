@@ -51,6 +51,7 @@ class Permit {
 struct Refusal {
   int status = 403;
   std::string public_reason;  ///< "" where the rule has none
+  base::UuidText id = {};     ///< of recheck(): its own decision's
 };
 
 /// The answer will come later, on the same loop.

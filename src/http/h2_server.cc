@@ -18,7 +18,9 @@ class H2Server::Incoming final : public ServerStream, public H2Stream {
   /// The handler learns of the end once, and not after it has answered or reset.
   void lost(ResetCause cause, std::string_view why) {
     handler_ = nullptr;
-    if (!std::exchange(done_, true)) request_->onReset(cause, why);
+    if (done_) return;
+    done_ = cause == ResetCause::kPeerClosed;  // else the handler may still answer
+    request_->onReset(cause, why);
   }
 
   void begin(bool ends) {

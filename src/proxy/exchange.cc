@@ -46,7 +46,7 @@ void Exchange::clear() {
   obliged_.clear();
   removed_.clear();
   releaseBody();
-  id_ = {};
+  id_ = told_id_ = {};
   status_ = 0;
   bytes_in_ = bytes_out_ = last_progress_ = deadline_nanos_ = 0;
   request_ended_ = body_sent_ = retried_ = response_begun_ = grpc_ = tunnel_ = client_ended_ = upstream_ended_ = false;
@@ -301,6 +301,7 @@ void Exchange::onTimer() {
 void Exchange::endByPolicy(const authz::Refusal& refusal) {
   if (finished_) return;
   detail_ = "the policy changed";
+  told_id_ = refusal.id;
   if (!response_begun_) return reply(refusal.status, kNewerPolicy, refusal.public_reason);
   releaseUpstream();
   cause_ = kNewerPolicy;

@@ -137,6 +137,8 @@ class Exchange final : public http::RequestHandler {
   uint64_t serial_ = 0;
 
   base::UuidText id_{};
+  base::UuidText told_id_{};  // what the caller is told, where a newer decision ended the exchange
+  const base::UuidText& toldId() const { return told_id_[0] != '\0' ? told_id_ : id_; }
   authz::OpenDecision decision_;
   std::string effect_, policy_, rule_;  // for the access log
   std::string cause_;                   // why Yett answered by itself

@@ -22,12 +22,12 @@ void Exchange::reply(int status, std::string_view cause, std::string_view public
   if (detail_.empty()) detail_ = public_detail;
   status_ = status;
   if (grpc_) return replyGrpc(status, public_detail.empty() ? cause : public_detail);
-  const bool decided = id_[0] != '\0';
+  const bool decided = toldId()[0] != '\0';
   std::string body;
   json::ObjectWriter document(body);
   document.field("type", "about:blank").field("title", http::reasonPhrase(status)).field("status", status);
   if (!public_detail.empty()) document.field("detail", public_detail);
-  if (decided) document.field("decision_id", base::view(id_));
+  if (decided) document.field("decision_id", base::view(toldId()));
   document.end();
   body += '\n';
   response_.clear();
@@ -37,7 +37,7 @@ void Exchange::reply(int status, std::string_view cause, std::string_view public
   http::HeaderMap fields;
   fields.add("content-type", "application/problem+json");
   fields.add("cache-control", "no-store");
-  if (decided) fields.add("x-yett-decision-id", base::view(id_));
+  if (decided) fields.add("x-yett-decision-id", base::view(toldId()));
   if (status == 401) fields.add("www-authenticate", "Bearer");  // RFC 9110 15.5.2 wants a challenge
   if (status == 503) fields.add("retry-after", "1");
   if (status == 426) fields.add("sec-websocket-version", "13");  // RFC 6455 4.4
@@ -63,7 +63,7 @@ void Exchange::replyGrpc(int status, std::string_view message) {
   fields.add("content-type", "application/grpc");
   fields.add("grpc-status", grpc_status_);
   fields.add("grpc-message", text);
-  if (id_[0] != '\0') fields.add("x-yett-decision-id", base::view(id_));
+  if (toldId()[0] != '\0') fields.add("x-yett-decision-id", base::view(toldId()));
   http::ServerStream* down = down_;
   down->discardBody();
   down->sendResponse(response_, fields);
@@ -82,7 +82,7 @@ void Exchange::cut(int status, std::string_view why) {
   http::HeaderMap trailers;
   trailers.add("grpc-status", grpc_status_);
   trailers.add("grpc-message", text);
-  if (id_[0] != '\0') trailers.add("x-yett-decision-id", base::view(id_));
+  if (toldId()[0] != '\0') trailers.add("x-yett-decision-id", base::view(toldId()));
   down->discardBody();
   finish(cause_);
   down->sendEnd(trailers);

@@ -173,7 +173,33 @@ class H2Service:
             client_side=False, header_encoding="utf-8", validate_outbound_headers=False, normalize_outbound_headers=False))
         connection.sock = sock
         connection.initiate_connection()
-        heads, bodies = {}, {}
+        heads, bodies, waiting = {}, {}, {}
+
+        def respond(stream, body, trailers=None):
+            """The rest of an answer, as far as the windows let it and as they open."""
+            waiting[stream] = [memoryview(body), trailers]
+            pump()
+
+        def pump():
+            for stream in list(waiting):
+                body, trailers = waiting[stream]
+                with contextlib.suppress(h2.exceptions.StreamClosedError, h2.exceptions.NoSuchStreamError):
+                    while body:
+                        room = min(connection.local_flow_control_window(stream), 16384)
+                        if room <= 0:
+                            break
+                        connection.send_data(stream, bytes(body[:room]))
+                        body = body[room:]
+                    waiting[stream][0] = body
+                    if body:
+                        continue
+                    if trailers:
+                        connection.send_headers(stream, trailers, end_stream=True)
+                    else:
+                        connection.end_stream(stream)
+                del waiting[stream]
+
+        connection.respond = respond
         with contextlib.suppress(OSError, h2.exceptions.ProtocolError):
             while True:
                 sock.sendall(connection.data_to_send())
@@ -192,6 +218,7 @@ class H2Service:
                         headers = heads.pop(event.stream_id)
                         self.requests.append(headers)
                         self.handle(connection, event.stream_id, headers, bodies.pop(event.stream_id))
+                pump()
 
     def __enter__(self):
         return self

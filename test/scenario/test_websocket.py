@@ -342,6 +342,46 @@ class WebSocket(unittest.TestCase):
         with Service(never) as s, yett(s.address) as y, H2Client(y) as c:
             self.assertEqual(c.wait(connect(c, "/ws/x")).status, 502)
 
+    def test_what_comes_before_the_service_agrees_waits_over_http2_too(self):
+        """DATA on the CONNECT reached the service behind the handshake's GET: a request that nobody had decided."""
+        smuggled = b"GET /ws/admin/secret HTTP/1.1\r\nhost: localhost\r\n\r\n"
+        received = []
+
+        def refuse(connection):
+            got = read_head(connection)
+            received.append(got[0])
+            if "/warm" in got[0]:
+                connection.sendall(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n")
+                return refuse(connection)
+            connection.settimeout(0.5)
+            data = got[1]
+            with contextlib.suppress(TimeoutError):
+                data += connection.recv(65536)
+            received.append(data)
+            connection.sendall(b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n")
+            return None
+
+        def agree(connection):
+            got = read_head(connection)
+            time.sleep(0.3)
+            connection.sendall(f"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: {accept_of(header(got[0], 'sec-websocket-key'))}\r\n\r\n".encode())
+            echo_bytes(connection, got[1])
+
+        def connect(c):
+            return c.request(pseudo=[(":method", "CONNECT"), (":protocol", "websocket"), (":scheme", "https"), (":authority", "localhost"), (":path", "/ws/x")], headers=[("sec-websocket-version", "13")], end=False)
+
+        with Service(refuse) as s, yett(s.address, workers=1) as y, H2Client(y) as c:
+            self.assertEqual(c.get("/plain/warm").status, 200)
+            stream = connect(c)
+            c.send(stream, smuggled)
+            self.assertEqual(c.wait(stream).status, 404)
+            self.assertEqual(received[-1], b"")
+        with Service(agree) as s, yett(s.address, workers=1) as y, H2Client(y) as c:
+            stream = connect(c)
+            c.send(stream, b"early", end=True)
+            answer = c.wait(stream)
+            self.assertEqual((answer.status, bytes(answer.body), answer.ended), (200, b"early", True))
+
     def test_to_a_service_that_speaks_http2(self):
         def early(connection, stream, headers):
             if headers.get(":protocol") == "websocket":
