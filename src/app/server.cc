@@ -33,10 +33,14 @@ Status Server::open() {
     access_log_ = std::make_unique<base::LineSink>(fd, true);
   }
   sockets_ = TRY(openSockets(*generation_));
-  auto audit = audit::Writer::open(config.audit, metrics_, [this](const std::string& why) {
-    if (why.empty()) log_.info("audit log writes again");
-    else log_.error("audit log cannot be written, requests are answered with 503", {{"why", why}});
-  });
+  audit::WriterEvents events;
+  events.failed = [this](const std::string& why) {
+    if (why.empty()) return log_.info("audit log writes again");
+    log_.error("audit log cannot be written, requests are answered with 503", {{"why", why}});
+    postToLoops([](Loop& loop) { loop.worker->onAuditFailed(); });
+  };
+  events.durable = [this](uint64_t ticket) { postToLoops([ticket](Loop& loop) { loop.worker->onDurable(ticket); }); };
+  auto audit = audit::Writer::open(config.audit, metrics_, std::move(events));
   if (!audit) return std::move(audit).error().within("audit");
   audit_ = std::move(audit).value();
   if (!config.cache.database.empty() && config.cache.entries > 0) {
@@ -57,6 +61,7 @@ Status Server::open() {
   }
   Evaluators evaluators = TRY(makeEvaluators(*generation_, true));
   admin_ = TRY(admin::AdminServer::start(config.admin, adminContent()));
+  loops_ready_.store(true, std::memory_order_release);
   for (auto& loop : loops_) loop->thread = std::thread([l = loop.get()] { l->loop.run(); });
   distribute(*generation_, sockets_, std::move(evaluators), true);
   record("start", config.file, "policy " + generation_->policy->digest());
@@ -85,6 +90,14 @@ Server::~Server() {
     loop->worker.reset();
     loop->events.reset();
   }
+  audit_.reset();  // its thread posts to the loops
+}
+
+// From the writer's thread, which begins to write once there are loops.
+template <typename Task>
+void Server::postToLoops(Task task) {
+  if (!loops_ready_.load(std::memory_order_acquire)) return;
+  for (auto& loop : loops_) loop->loop.post([task, l = loop.get()] { task(*l); });
 }
 
 void Server::onAllLoops(const std::function<void(Loop&)>& task) {

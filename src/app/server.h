@@ -61,6 +61,8 @@ class Server {
   Result<Evaluators> makeEvaluators(const runtime::Generation& next, bool changed);
   void distribute(const runtime::Generation& next, const Sockets& sockets, Evaluators evaluators, bool policy_changed);
   void take(Loop& loop, const runtime::Generation& next, const Sockets& sockets);
+  template <typename Task>
+  void postToLoops(Task task);
   void onAllLoops(const std::function<void(Loop&)>& task);
   void record(std::string_view what, std::string_view subject, const std::string& detail);
   admin::AdminContent adminContent();
@@ -76,6 +78,7 @@ class Server {
   Sockets sockets_;
   std::unique_ptr<admin::AdminServer> admin_;
   std::atomic<bool> draining_{false};
+  std::atomic<bool> loops_ready_{false};
 
   mutable std::mutex status_mutex_;  // protects the two below: the admin's threads read them
   std::shared_ptr<const runtime::Generation> generation_;

@@ -9,6 +9,7 @@ namespace yett::audit {
 
 struct AuditConfig {
   std::string database;            ///< path
+  bool strict = false;             ///< a request goes on only once its record is on disk
   base::Millis batch_interval{5};  ///< how long the writer gathers before a commit
   size_t queue_records = 65'536;   ///< more than this waiting answers 503
   bool operator==(const AuditConfig&) const = default;

@@ -17,7 +17,7 @@ constexpr base::Millis kIdleWait{1000};
 
 // What stands before each record in the queue.
 struct Frame {
-  uint64_t ticket;
+  uint64_t ticket;  // of an outcome: its decision's. A decision's own is its place in the queue.
   uint32_t size;
   Kind kind;
   uint8_t entries;
@@ -36,18 +36,17 @@ std::string insertSql(Kind kind) {
 
 }  // namespace
 
-Writer::Writer(const AuditConfig& config, base::Metrics& metrics, std::function<void(const std::string&)> failed)
+Writer::Writer(const AuditConfig& config, base::Metrics& metrics, WriterEvents events)
     : config_(config),
       queue_({config.queue_records * 4096, config.queue_records}),
-      failed_(std::move(failed)),
+      events_(std::move(events)),
       written_(metrics.counter("yett_audit_records_total", {}, "records written to the audit database")) {
   metrics.gauge("yett_audit_queue_records", "records waiting to be written",
                 [this] { return static_cast<int64_t>(queue_.records()); });
 }
 
-Result<std::unique_ptr<Writer>> Writer::open(const AuditConfig& config, base::Metrics& metrics,
-                                             std::function<void(const std::string&)> failed) {
-  std::unique_ptr<Writer> out(new Writer(config, metrics, std::move(failed)));
+Result<std::unique_ptr<Writer>> Writer::open(const AuditConfig& config, base::Metrics& metrics, WriterEvents events) {
+  std::unique_ptr<Writer> out(new Writer(config, metrics, std::move(events)));
   TRY(out->prepare());
   out->thread_ = std::thread([writer = out.get()] { writer->run(); });
   return out;
@@ -93,8 +92,8 @@ Status Writer::prepare() {
   return database_->execute("COMMIT");
 }
 
-bool Writer::push(Kind kind, uint64_t ticket, std::string_view fields, uint8_t entries, bool force) {
-  if (!force && !healthy()) return false;
+uint64_t Writer::push(Kind kind, uint64_t ticket, std::string_view fields, uint8_t entries, bool force) {
+  if (!force && !healthy()) return 0;
   thread_local std::string framed;
   const Frame frame{ticket, static_cast<uint32_t>(fields.size()), kind, entries};
   framed.assign(reinterpret_cast<const char*>(&frame), sizeof frame);
@@ -107,8 +106,7 @@ uint64_t Writer::append(const DecisionRecord& record) {
   fields.clear();
   uint8_t entries = 0;
   encode(record, fields, entries);
-  const uint64_t ticket = next_ticket_.fetch_add(1, std::memory_order_relaxed);
-  return push(Kind::kDecision, ticket, fields, entries, false) ? ticket : 0;
+  return push(Kind::kDecision, 0, fields, entries, false);
 }
 
 void Writer::append(uint64_t ticket, const OutcomeRecord& record) {
@@ -129,24 +127,27 @@ void Writer::run() {
   std::string batch;
   for (;;) {
     const bool last = queue_.closed();
-    const size_t records = queue_.take(batch, kIdleWait, config_.batch_interval);
+    // In strict mode requests wait for it; what comes during one commit makes the next batch.
+    const size_t records = queue_.take(batch, kIdleWait, config_.strict ? base::Millis(0) : config_.batch_interval);
     if (records == 0) {
       if (!last) continue;
-      if (auto ok = writeLease(seq_); !ok) failed_(ok.error().message);  // a clean end leaves no gap
+      if (auto ok = writeLease(seq_); !ok) events_.failed(ok.error().message);  // a clean end leaves no gap
       database_->checkpointPassive();
       return;
     }
     for (int attempt = 0;; ++attempt) {
       auto ok = writeBatch(batch);
       if (ok) break;
-      if (healthy_.exchange(false)) failed_(ok.error().message);
+      if (healthy_.exchange(false)) events_.failed(ok.error().message);
       if (queue_.closed() && attempt >= 10) {
-        failed_(std::to_string(records) + " records are lost: " + ok.error().message);
+        events_.failed(std::to_string(records) + " records are lost: " + ok.error().message);
         break;
       }
       std::this_thread::sleep_for(kRetry);
     }
-    if (!healthy_.exchange(true)) failed_("");
+    taken_ += records;
+    if (!healthy_.exchange(true)) events_.failed("");
+    if (config_.strict && events_.durable) events_.durable(taken_);
     written_.add(static_cast<int64_t>(records));
     written_since_checkpoint_ += static_cast<int64_t>(records);
     if (written_since_checkpoint_ >= kCheckpointEvery) {
@@ -176,6 +177,7 @@ Status Writer::writeBatch(const std::string& batch) {
     return why;
   };
   std::string_view rest = batch;
+  uint64_t place = taken_;
   if (seq_ + static_cast<int64_t>(batch.size() / sizeof(Frame)) >= leased_) {
     if (auto ok = writeLease(seq_ + static_cast<int64_t>(batch.size() / sizeof(Frame)) + kLease); !ok) return ok;
   }
@@ -184,7 +186,9 @@ Status Writer::writeBatch(const std::string& batch) {
     Frame frame;
     std::memcpy(&frame, rest.data(), sizeof frame);
     rest.remove_prefix(sizeof frame);
-    if (auto ok = writeRecord(frame.kind, frame.ticket, rest.substr(0, frame.size), frame.entries); !ok)
+    ++place;
+    const uint64_t ticket = frame.kind == Kind::kDecision ? place : frame.ticket;
+    if (auto ok = writeRecord(frame.kind, ticket, rest.substr(0, frame.size), frame.entries); !ok)
       return undo(std::move(ok));
     rest.remove_prefix(frame.size);
   }

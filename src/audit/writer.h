@@ -19,29 +19,37 @@
 
 namespace yett::audit {
 
+/// What is told on the writer's thread.
+struct WriterEvents {
+  /// Of each failing write, and of recovery with "".
+  std::function<void(const std::string& why)> failed;
+  /// All records with tickets up to this one are on disk. Only where the configuration says `strict`; may be empty.
+  std::function<void(uint64_t ticket)> durable;
+};
+
 class Writer {
  public:
-  /// Opens (or makes) the database, checks that its last link is whole, and starts the thread. `failed` is told, on the
-  /// writer's thread, of each failing write, and of recovery with "".
-  static Result<std::unique_ptr<Writer>> open(const AuditConfig& config, base::Metrics& metrics,
-                                              std::function<void(const std::string&)> failed);
+  /// Opens (or makes) the database, checks that its last link is whole, and starts the thread.
+  static Result<std::unique_ptr<Writer>> open(const AuditConfig& config, base::Metrics& metrics, WriterEvents events);
   /// Writes what is queued, then ends.
   ~Writer();
   Writer(const Writer&) = delete;
 
-  /// Takes a decision; the ticket joins its outcome to it. 0: not taken (full queue, failing writes, closed): the
-  /// request must not go on.
+  /// Takes a decision; the ticket joins its outcome to it, and grows with each record of one thread. 0: not taken (full
+  /// queue, failing writes, closed): the request must not go on.
   uint64_t append(const DecisionRecord& record);
   /// Takes the outcome of a decision. REQUIRES: once per ticket.
   void append(uint64_t ticket, const OutcomeRecord& record);
   void append(const EventRecord& record);
   /// Writes succeed.
   bool healthy() const { return healthy_.load(std::memory_order_relaxed); }
+  /// Requests wait until their records are on disk.
+  bool strict() const { return config_.strict; }
 
  private:
-  explicit Writer(const AuditConfig& config, base::Metrics& metrics, std::function<void(const std::string&)> failed);
+  Writer(const AuditConfig& config, base::Metrics& metrics, WriterEvents events);
   Status prepare();
-  bool push(Kind kind, uint64_t ticket, std::string_view fields, uint8_t entries, bool force);
+  uint64_t push(Kind kind, uint64_t ticket, std::string_view fields, uint8_t entries, bool force);
   void run();
   Status writeBatch(const std::string& batch);
   Status writeRecord(Kind kind, uint64_t ticket, std::string_view fields, uint8_t entries);
@@ -50,8 +58,7 @@ class Writer {
   const AuditConfig config_;
   base::BatchQueue queue_;
   std::atomic<bool> healthy_{true};
-  std::atomic<uint64_t> next_ticket_{1};
-  std::function<void(const std::string&)> failed_;
+  const WriterEvents events_;
   base::Counter& written_;
 
   // The writer's thread only.
@@ -60,6 +67,7 @@ class Writer {
   std::unique_ptr<store::Statement> lease_;
   base::Sha256Hasher hasher_;
   base::Sha256 head_{};
+  uint64_t taken_ = 0;  // records off the queue before the batch at hand
   int64_t seq_ = 0;
   int64_t leased_ = 0;
   int64_t written_since_checkpoint_ = 0;

@@ -131,7 +131,13 @@ Answer Authorizer::check(const Question& question, base::UuidText& id, OpenDecis
   if (ticket == 0) return Refusal{503, "the decision could not be recorded"};
   open = OpenDecision(writer_, ticket);
   if (!decision_.allow) return Refusal{decision_.status, decision_.public_reason};
+  if (writer_.strict()) return Pending(ticket);
   return Permit();
+}
+
+Answer Authorizer::settle(const Pending& pending) const {
+  if (pending.ticket() <= durable_) return Permit();
+  return Refusal{503, "the decision could not be recorded"};
 }
 
 }  // namespace yett::authz

@@ -54,8 +54,17 @@ struct Refusal {
   base::UuidText id = {};     ///< of recheck(): its own decision's
 };
 
-/// The answer will come later, on the same loop.
-struct Pending {};
+/// Allowed, and its record not on disk yet: the answer comes later, on the same loop, by Authorizer::settle().
+class Pending {
+ public:
+  /// The record's ticket: it counts once all up to it are durable.
+  uint64_t ticket() const { return ticket_; }
+
+ private:
+  friend class Authorizer;
+  explicit Pending(uint64_t ticket) : ticket_(ticket) {}
+  uint64_t ticket_;
+};
 
 using Answer = std::variant<Permit, Refusal, Pending>;
 
@@ -78,6 +87,11 @@ class Authorizer {
   /// record, on any exception: refused.
   Answer check(const Question& question, base::UuidText& id, OpenDecision& open);
 
+  /// All records up to this ticket are on disk.
+  void onDurable(uint64_t ticket) { durable_ = ticket; }
+  /// What became of it: a Permit where the record is on disk; a Refusal where it is not and nobody shall wait longer.
+  Answer settle(const Pending& pending) const;
+
   /// Asks again about a request that was allowed and is still under way, after the policy has changed. Nothing where it
   /// still is allowed, and no record; else a record of the denial, and what would have been answered.
   std::optional<Refusal> recheck(const Question& question);
@@ -96,6 +110,7 @@ class Authorizer {
   base::Metrics& metrics_;
   base::Histogram& duration_;
   std::array<std::reference_wrapper<base::Counter>, 2> rechecks_;  // by whether it still is allowed
+  uint64_t durable_ = 0;
   base::Uuid7Source ids_;
   std::unique_ptr<policy::PolicyEvaluator> evaluator_;
   policy::AttributeReader reader_;

@@ -2,21 +2,23 @@
 
 namespace yett::base {
 
-bool BatchQueue::push(std::string_view record) {
+uint64_t BatchQueue::push(std::string_view record) {
   bool wake = false;
+  uint64_t place = 0;
   {
     const std::lock_guard lock(mutex_);
     if (closed_ || records_ >= limits_.records || bytes_.size() + record.size() > limits_.bytes) {
       ++refused_;
-      return false;
+      return 0;
     }
     bytes_.append(record);
     ++records_;
+    place = ++pushed_;
     wake = sleeping_;
     sleeping_ = false;
   }
   if (wake) filled_.notify_one();
-  return true;
+  return place;
 }
 
 size_t BatchQueue::take(std::string& out, std::chrono::milliseconds wait, std::chrono::milliseconds gather) {

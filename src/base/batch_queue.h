@@ -19,9 +19,10 @@ class BatchQueue {
   };
   explicit BatchQueue(Limits limits) : limits_(limits) {}
 
-  /// Appends one record. False when the queue is full or closed; nothing was taken then. Never blocks for longer than
-  /// another push, and wakes the consumer only when it sleeps.
-  bool push(std::string_view record);
+  /// Appends one record and returns its place: 1 for the first that was ever taken, and so on. 0 when the queue is full
+  /// or closed; nothing was taken then. Never blocks for longer than another push, and wakes the consumer only when it
+  /// sleeps.
+  uint64_t push(std::string_view record);
 
   /// Moves all that is queued into `out` (replacing it) and returns the number of records. Waits up to `wait` for the
   /// first one; then, unless the queue is closed, `gather` more so that a batch is worth its cost.
@@ -40,6 +41,7 @@ class BatchQueue {
   std::condition_variable filled_;
   std::string bytes_;
   size_t records_ = 0;
+  uint64_t pushed_ = 0;
   uint64_t refused_ = 0;
   bool sleeping_ = false;
   bool closed_ = false;

@@ -149,7 +149,8 @@ void readAudit(ObjectReader& in, const std::string& file, audit::AuditConfig& ou
   in.requiredText("database", out.database);
   out.database = base::relativeTo(file, out.database);
   size_t durability = 0;
-  in.choice("durability", {"batched"}, durability);
+  in.choice("durability", {"batched", "strict"}, durability);
+  out.strict = durability == 1;
   in.duration("batch_interval", out.batch_interval);
   int64_t queue = static_cast<int64_t>(out.queue_records);
   in.number("queue_records", 16, 10'000'000, queue);

@@ -49,7 +49,8 @@ void Exchange::clear() {
   id_ = told_id_ = {};
   status_ = 0;
   bytes_in_ = bytes_out_ = last_progress_ = deadline_nanos_ = 0;
-  request_ended_ = body_sent_ = retried_ = response_begun_ = grpc_ = tunnel_ = client_ended_ = upstream_ended_ = false;
+  request_ended_ = body_sent_ = retried_ = response_begun_ = awaiting_record_ = grpc_ = tunnel_ = client_ended_ =
+      upstream_ended_ = false;
   finished_ = true;
 }
 
@@ -96,6 +97,19 @@ void Exchange::onBadRequest(int status, std::string_view why) {
   worker_.events("bad request", listener_->config.name, why);
   grpc_ = isGrpc(request_);
   reply(status, "bad request", why);
+}
+
+void Exchange::awaitRecord(const authz::Pending& pending) {
+  awaiting_record_ = true;
+  if (request_.framing != http::Framing::kNone || request_.wants_websocket) down_->pauseBody();
+  arm(route_->response_timeout);
+  worker_.awaitRecord(*this, pending);
+}
+
+void Exchange::onRecord(const authz::Pending& pending) {
+  if (finished_ || !awaiting_record_) return;
+  awaiting_record_ = false;
+  Pipeline::resume(*this, pending);
 }
 
 void Exchange::acquire(bool fresh) {
@@ -285,6 +299,7 @@ void Exchange::onTimer() {
       return fail(504, kDeadline, "the deadline that the caller set has passed");
     return fail(504, "lifetime over", "the exchange has lasted as long as one may");
   }
+  if (awaiting_record_) return reply(503, "audit unavailable", "the decision could not be recorded in time");
   const base::Millis left = patience() - base::Millis(worker_.loop.nowMillis() - last_progress_);
   if (left.count() > 0) return arm(left);
   if (buffering_) return onReset(http::ResetCause::kTimeout, "the request body took too long");
@@ -309,6 +324,7 @@ void Exchange::endByPolicy(const authz::Refusal& refusal) {
 }
 
 void Exchange::releaseUpstream() {
+  awaiting_record_ = false;
   if (waiting_pool_ != nullptr) waiting_pool_->cancel(upstream_);
   waiting_pool_ = nullptr;
   lease_.release();

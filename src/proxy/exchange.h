@@ -41,7 +41,11 @@ class Exchange final : public http::RequestHandler {
   void orphan();
 
   /// Forwarded, and not ended: a newer policy has a say in it.
-  bool underWay() const { return !finished_ && decision_.open() && (lease_ || waiting_pool_ != nullptr); }
+  bool underWay() const {
+    return !finished_ && decision_.open() && (lease_ || waiting_pool_ != nullptr || awaiting_record_);
+  }
+  /// Its record is on disk, or will not be: goes on if it still waits for that.
+  void onRecord(const authz::Pending& pending);
   /// Tells one use of this object from another.
   uint64_t serial() const { return serial_; }
 
@@ -72,6 +76,8 @@ class Exchange final : public http::RequestHandler {
     Exchange& exchange_;
   };
 
+  /// Holds the request back until its record is on disk.
+  void awaitRecord(const authz::Pending& pending);
   /// Refuses what cannot be forwarded as it is, though policy allowed it; true where it did.
   bool refuseUnfit();
   /// The request is a handshake that the route lets through.
@@ -159,6 +165,7 @@ class Exchange final : public http::RequestHandler {
   bool retried_ = false;
   bool response_begun_ = false;
   bool finished_ = true;
+  bool awaiting_record_ = false;
   bool grpc_ = false;
   bool tunnel_ = false;
   bool client_ended_ = false;    // its half of the tunnel

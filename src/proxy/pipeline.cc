@@ -39,10 +39,17 @@ void Pipeline::run(Exchange& exchange) {
     return exchange.reply(refusal->status, refusal->status == 503 ? "audit unavailable" : "denied",
                           refusal->public_reason);
   }
-  if (!std::holds_alternative<authz::Permit>(answer)) return exchange.reply(503, "no decision", "");
   if (exchange.route_ == nullptr) return exchange.reply(404, "no route", "");
   if (exchange.refuseUnfit()) return;
   annotate(exchange);  // only now, so that nothing a client sent can stand beside it
+  if (const auto* pending = std::get_if<authz::Pending>(&answer)) return exchange.awaitRecord(*pending);
+  forward(exchange, std::get<authz::Permit>(std::move(answer)));
+}
+
+void Pipeline::resume(Exchange& exchange, const authz::Pending& pending) {
+  authz::Answer answer = exchange.worker_.authorizer.settle(pending);
+  if (const auto* refusal = std::get_if<authz::Refusal>(&answer))
+    return exchange.reply(refusal->status, "audit unavailable", refusal->public_reason);
   forward(exchange, std::get<authz::Permit>(std::move(answer)));
 }
 

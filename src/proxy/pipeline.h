@@ -11,6 +11,8 @@ class Pipeline {
  public:
   /// Takes a parsed request to its answer or to its upstream.
   static void run(Exchange& exchange);
+  /// Goes on where `pending` stopped: its record is on disk, or will not be.
+  static void resume(Exchange& exchange, const authz::Pending& pending);
   /// The policy has changed while the exchange is under way: decides again, and ends it where it is allowed no more.
   static void recheck(Exchange& exchange);
 

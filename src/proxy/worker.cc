@@ -99,6 +99,29 @@ void Worker::closeAll() {
   while (!sessions_.empty()) sessions_.begin()->first->close();
 }
 
+void Worker::awaitRecord(Exchange& exchange, const authz::Pending& pending) {
+  awaiting_.push_back({&exchange, exchange.serial(), pending});
+}
+
+void Worker::goOn(const Awaiting& waiting) {
+  const auto it = busy_.find(waiting.exchange);
+  if (it != busy_.end() && it->second->serial() == waiting.serial) it->second->onRecord(waiting.pending);
+}
+
+void Worker::onDurable(uint64_t ticket) {
+  authorizer.onDurable(ticket);
+  while (!awaiting_.empty() && awaiting_.front().pending.ticket() <= ticket) {
+    const Awaiting waiting = awaiting_.front();
+    awaiting_.pop_front();
+    goOn(waiting);
+  }
+}
+
+void Worker::onAuditFailed() {
+  const auto all = std::exchange(awaiting_, {});
+  for (const auto& waiting : all) goOn(waiting);
+}
+
 Exchange& Worker::takeExchange(Session& session, http::ServerStream& stream) {
   std::unique_ptr<Exchange> exchange;
   if (spare_.empty()) {

@@ -1,6 +1,7 @@
 // All that one loop needs to serve: handed to its sessions and exchanges by reference. Belongs to the loop's thread.
 #pragma once
 
+#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
@@ -56,6 +57,12 @@ class Worker {
   /// Closes all that is left.
   void closeAll();
 
+  /// The exchange goes on by onRecord() once the record is on disk.
+  void awaitRecord(Exchange& exchange, const authz::Pending& pending);
+  /// All records up to this ticket are on disk.
+  void onDurable(uint64_t ticket);
+  /// Records cannot be written: who waits for one is answered now.
+  void onAuditFailed();
   Exchange& takeExchange(Session& session, http::ServerStream& stream);
   void releaseExchange(Exchange& exchange);
   void remove(Session& session);
@@ -80,6 +87,14 @@ class Worker {
   std::map<std::string, base::Counter*, std::less<>> request_counters_;
   std::function<void()> drained_;
   bool draining_ = false;
+  /// Who waits for a record; in the order of tickets, since one thread's grow.
+  struct Awaiting {
+    Exchange* exchange;
+    uint64_t serial;
+    authz::Pending pending;
+  };
+  void goOn(const Awaiting& waiting);
+  std::deque<Awaiting> awaiting_;
   void recheckSome();
   std::vector<std::pair<Exchange*, uint64_t>> rechecks_;  // and their serials
   net::Timer recheck_timer_{[this] { recheckSome(); }};

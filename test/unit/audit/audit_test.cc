@@ -28,7 +28,7 @@ audit::DecisionRecord decision(std::string_view id) {
 
 void writeSome(const std::string& path, int count) {
   base::Metrics metrics;
-  auto writer = audit::Writer::open({path, base::Millis(1), 1000}, metrics, [](const std::string&) {});
+  auto writer = audit::Writer::open({path, false, base::Millis(1), 1000}, metrics, {[](const std::string&) {}, {}});
   REQUIRE(writer.ok());
   for (int i = 0; i < count; ++i) {
     const std::string id = "id-" + std::to_string(i);
@@ -162,10 +162,10 @@ TEST_CASE("audit: numbers that a crash lost are a visible gap, and the chain is 
 TEST_CASE("audit: a second process on the same file is refused, and the file is for its owner alone") {
   const test::TempDir dir;
   base::Metrics metrics;
-  const audit::AuditConfig config{dir.path("yett.db"), base::Millis(1), 1000};
-  auto first = audit::Writer::open(config, metrics, [](const std::string&) {});
+  const audit::AuditConfig config{dir.path("yett.db"), false, base::Millis(1), 1000};
+  auto first = audit::Writer::open(config, metrics, {[](const std::string&) {}, {}});
   REQUIRE(first.ok());
-  auto second = audit::Writer::open(config, metrics, [](const std::string&) {});
+  auto second = audit::Writer::open(config, metrics, {[](const std::string&) {}, {}});
   REQUIRE_FALSE(second.ok());
   CHECK(second.error().message.find("another process writes") != std::string::npos);
   CHECK((std::filesystem::status(config.database).permissions() & std::filesystem::perms(077)) ==
@@ -189,7 +189,7 @@ TEST_CASE("audit: while another holds the database, decisions are refused; nothi
   const test::TempDir dir;
   const std::string path = dir.path("yett.db");
   base::Metrics metrics;
-  auto writer = audit::Writer::open({path, base::Millis(1), 1000}, metrics, [](const std::string&) {});
+  auto writer = audit::Writer::open({path, false, base::Millis(1), 1000}, metrics, {[](const std::string&) {}, {}});
   REQUIRE(writer.ok());
   int taken = 0;
   {

@@ -1,6 +1,8 @@
 #include "authz/authorizer.h"
 
+#include <atomic>
 #include <catch2/catch.hpp>
+#include <thread>
 
 #include "audit/reader.h"
 #include "support/temp_dir.h"
@@ -42,8 +44,8 @@ std::unique_ptr<policy::PolicyEvaluator> evaluatorOf() {
 struct Fixture {
   test::TempDir dir;
   base::Metrics metrics;
-  audit::AuditConfig config{dir.path("yett.db"), base::Millis(1), 1000};
-  std::unique_ptr<audit::Writer> writer = audit::Writer::open(config, metrics, [](const std::string&) {}).value();
+  audit::AuditConfig config{dir.path("yett.db"), false, base::Millis(1), 1000};
+  std::unique_ptr<audit::Writer> writer = audit::Writer::open(config, metrics, {[](const std::string&) {}, {}}).value();
   authz::Authorizer authorizer{*writer, metrics};
   identity::Principal anonymous;
   base::UuidText id{};
@@ -101,7 +103,8 @@ TEST_CASE("authorizer: an allow that cannot be recorded is a 503, not a permit")
   base::Metrics metrics;
   // A queue of one record that the writer is slow to take.
   auto writer =
-      audit::Writer::open({dir.path("yett.db"), base::Millis(500), 2}, metrics, [](const std::string&) {}).value();
+      audit::Writer::open({dir.path("yett.db"), false, base::Millis(500), 2}, metrics, {[](const std::string&) {}, {}})
+          .value();
   authz::Authorizer authorizer(*writer, metrics);
   authorizer.swap(evaluatorOf<Allowing>());
   identity::Principal anonymous;
@@ -118,4 +121,35 @@ TEST_CASE("authorizer: an allow that cannot be recorded is a 503, not a permit")
     }
   }
   CHECK(refused > 0);
+}
+
+TEST_CASE("authorizer: in strict mode there is no permit before the record is on disk") {
+  test::TempDir dir;
+  base::Metrics metrics;
+  std::atomic<uint64_t> durable{0};
+  auto writer = audit::Writer::open({dir.path("yett.db"), true, base::Millis(5), 1000}, metrics,
+                                    {[](const std::string&) {}, [&](uint64_t ticket) { durable = ticket; }})
+                    .value();
+  authz::Authorizer authorizer(*writer, metrics);
+  authorizer.swap(evaluatorOf<Allowing>());
+  identity::Principal anonymous;
+  policy::CheckRequest request;
+  request.principal = &anonymous;
+  uint64_t before = 0;
+  for (int i = 0; i < 100; ++i) {
+    base::UuidText id;
+    authz::OpenDecision open;
+    const auto answer = authorizer.check({request, "", 1}, id, open);
+    const auto* pending = std::get_if<authz::Pending>(&answer);
+    REQUIRE(pending != nullptr);
+    CHECK(pending->ticket() > before);  // so that who waits stands in order
+    before = pending->ticket();
+    CHECK(std::holds_alternative<authz::Refusal>(authorizer.settle(*pending)));
+    while (durable < pending->ticket()) std::this_thread::yield();
+    const auto rows = audit::Reader::open(dir.path("yett.db")).value().decisions({.limit = 1000}).value();
+    CHECK(std::any_of(rows.begin(), rows.end(), [&](const auto& row) { return row.id == base::view(id); }));
+    authorizer.onDurable(durable);
+    CHECK(std::holds_alternative<authz::Permit>(authorizer.settle(*pending)));
+    open.end({200, "", 0, 0, 1, "complete"});
+  }
 }

@@ -1,0 +1,178 @@
+"""What is forwarded is recorded: strict durability, kill -9 under load, disks that are full or locked."""
+import os
+import random
+import resource
+import signal
+import socket
+import sqlite3
+import statistics
+import threading
+import time
+import unittest
+
+from h2_peer import H2Client
+from harness import SLOW, Nginx, Service, Yett, read_head, wait_for
+
+OPEN = 'policy "p" { allow "all" { principal = anyone, path = "/**" }, deny "admin" { path = "/admin/**" } }'
+
+
+def strict(address, rules=OPEN, **changes):
+    y = Yett(address, rules=rules, **changes).plaintext()
+    y.config["audit"]["durability"] = "strict"
+    y.write_config()
+    return y
+
+
+class Strict(unittest.TestCase):
+    def test_a_request_goes_on_once_its_record_is_on_disk(self):
+        with Nginx() as up, strict(up.address, workers=1) as y:
+            took = []
+            sock = y.raw()
+            for _ in range(300):
+                began = time.perf_counter()
+                sock.sendall(b"GET /hello HTTP/1.1\r\nHost: a\r\n\r\n")
+                data = b""
+                while b"hello\n" not in data:
+                    data += sock.recv(65536)
+                took.append(time.perf_counter() - began)
+            sock.close()
+            with H2Client(y, plain=True) as c:
+                streams = [c.request("/hello") for _ in range(200)]
+                began = time.perf_counter()
+                self.assertEqual({c.wait(stream).status for stream in streams}, {200})
+                together = time.perf_counter() - began
+                self.assertEqual(c.get("/admin/x").status, 403)
+                self.assertEqual(c.get("/hello", method="POST", body=b"x" * 100_000).status, 200)
+            print(f"  strict: median {statistics.median(took) * 1000:.2f} ms one by one; 200 at once in {together * 1000:.0f} ms (they share commits)")
+            wait_for("the records", lambda: len(y.query()) == 502)
+            self.assertTrue(y.verify()["ok"])
+
+    def test_kill_9_loses_nothing_that_was_forwarded(self):
+        rounds = int(os.environ.get("YETT_TEST_KILLS") or 15)
+        rng = random.Random(5)
+        seen = []
+
+        def service(connection):
+            got = read_head(connection)
+            while got:
+                for line in got[0].split("\r\n"):
+                    if line.startswith("x-yett-decision-id: "):
+                        seen.append(line[20:])
+                connection.sendall(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n")
+                got = read_head(connection)
+
+        with Service(service) as s:
+            y = strict(s.address)
+            for _ in range(rounds):
+                y.start()
+                stop = threading.Event()
+
+                def load():
+                    while not stop.is_set():
+                        try:
+                            sock = y.raw(2)
+                            while not stop.is_set():
+                                sock.sendall(b"GET /x HTTP/1.1\r\nHost: a\r\n\r\n" * 3)
+                                if not sock.recv(65536):
+                                    break
+                        except OSError:
+                            time.sleep(0.01)
+
+                threads = [threading.Thread(target=load, daemon=True) for _ in range(6)]
+                for t in threads:
+                    t.start()
+                time.sleep(rng.uniform(0.05, 0.5))
+                y.process.kill()
+                stop.set()
+                y.stop(expect=None)
+                for t in threads:
+                    t.join(10)
+            with y:
+                recorded = {d["id"] for d in y.query("--effect", "allow")}
+                self.assertGreater(len(seen), 10 * rounds)
+                self.assertEqual([i for i in seen if i not in recorded], [])
+                verified = y.verify()
+                self.assertTrue(verified["ok"])
+                print(f"  {rounds} times kill -9 under load: {len(seen)} requests were forwarded, all are recorded; {verified['gaps']} gaps")
+
+
+class Failing(unittest.TestCase):
+    """A disk that takes no more: 503 while it lasts, in both modes, and back by itself."""
+
+    def check(self, durability):
+        with Nginx() as up:
+            y = strict(up.address, workers=1)
+            y.config["audit"]["durability"] = durability
+            y.write_config()
+            with y:
+                def status(path="/hello"):
+                    sock = y.raw(15)
+                    sock.sendall(f"GET {path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n".encode())
+                    head = read_head(sock)[0]
+                    sock.close()
+                    return int(head.split(" ")[1])
+
+                def ends(breakage, repair):
+                    self.assertEqual(status(), 200)
+                    breakage()
+                    wait_for("503", lambda: status() == 503, 10)
+                    self.assertEqual(status("/admin/x"), 503)  # a refusal that cannot be recorded
+                    self.assertEqual(y.admin("/readyz")[0], 503)
+                    with H2Client(y, plain=True) as c:
+                        answer = c.get("/x", method="POST", headers=[("content-type", "application/grpc")], body=b"")
+                        self.assertEqual(answer.headers.get("grpc-status"), "14")
+                    repair()
+                    wait_for("200", lambda: status() == 200, 10)
+                    self.assertEqual(y.admin("/readyz")[0], 200)
+
+                # No room: every write beyond the first bytes of a file fails.
+                limits = resource.prlimit(y.process.pid, resource.RLIMIT_FSIZE)
+                ends(lambda: resource.prlimit(y.process.pid, resource.RLIMIT_FSIZE, (4096, limits[1])),
+                     lambda: resource.prlimit(y.process.pid, resource.RLIMIT_FSIZE, limits))
+                # Locked by another program.
+                other = sqlite3.connect(y.dir / "yett.db", isolation_level=None)
+                ends(lambda: other.execute("BEGIN IMMEDIATE"), lambda: other.execute("ROLLBACK"))
+                other.close()
+                self.assertTrue(y.verify()["ok"])
+
+    def test_batched(self):
+        self.check("batched")
+
+    def test_strict(self):
+        self.check("strict")
+
+    def test_who_waits_for_a_record_may_go_away_or_be_overtaken_by_policy(self):
+        reached = []
+
+        def service(connection):
+            got = read_head(connection)
+            reached.append(got[0].split(" ")[1])
+            connection.sendall(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")
+
+        with Service(service) as s, strict(s.address) as y:
+            other = sqlite3.connect(y.dir / "yett.db", isolation_level=None)
+            for i in range(20):
+                other.execute("BEGIN IMMEDIATE")
+                waiting = [y.raw() for _ in range(10)]
+                for sock in waiting:
+                    sock.sendall(b"POST /gone HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nabc")
+                with H2Client(y, plain=True) as c:
+                    streams = [c.request("/gone2", method="POST", end=False) for _ in range(10)]
+                    time.sleep(0.01)
+                    for stream in streams[::2]:
+                        c.h2.reset_stream(stream)
+                    c.flush()
+                for sock in waiting[::2]:
+                    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+                    sock.close()
+                other.execute("ROLLBACK")
+                for sock in waiting[1::2]:
+                    sock.close()
+            other.close()
+            wait_for("all connections to end", lambda: 'yett_connections{listener="inbound"} 0' in y.admin("/metrics")[1], 10)
+            self.assertIsNone(y.process.poll())
+            self.assertTrue(y.verify()["ok"])
+
+
+if __name__ == "__main__":
+    unittest.main()
