@@ -38,6 +38,7 @@ struct Options {
   std::string target;
   std::string level = "info";
   cli::LogOptions query;
+  cli::VerifyOptions verify;
   cli::IssueOptions issue;
   cli::TestOptions test;
   cli::EvalOptions eval;
@@ -155,8 +156,13 @@ int main(int argc, char** argv) {
   tail->callback([&] { action = [&] { return withDatabase(o, [&] { return cli::logTail(o.query); }); }; });
   auto* verify = log->add_subcommand("verify", "prove that nothing was changed, removed or inserted");
   addLogSource(*verify, o);
+  verify->add_option("--key", o.verify.key, "the key that must have signed every checkpoint (PEM, either half)");
+  verify->add_option("--checkpoint", o.verify.checkpoint,
+                     "SEQ:HASH of a checkpoint that left the host: shows a tail cut off");
   verify->callback([&] {
-    action = [&] { return withDatabase(o, [&] { return cli::logVerify(o.query.database, o.query.format); }); };
+    action = [&] {
+      return withDatabase(o, [&] { return cli::logVerify(o.query.database, o.verify, o.query.format); });
+    };
   });
 
   auto* certs = app.add_subcommand("certs", "a development CA that mints X.509-SVIDs");

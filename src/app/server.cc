@@ -40,6 +40,9 @@ Status Server::open() {
     postToLoops([](Loop& loop) { loop.worker->onAuditFailed(); });
   };
   events.durable = [this](uint64_t ticket) { postToLoops([ticket](Loop& loop) { loop.worker->onDurable(ticket); }); };
+  events.checkpoint = [this](int64_t seq, const std::string& hash, const std::string& key) {
+    log_.info("audit checkpoint", {{"seq", std::to_string(seq)}, {"hash", hash}, {"key", key}});
+  };
   auto audit = audit::Writer::open(config.audit, metrics_, std::move(events));
   if (!audit) return std::move(audit).error().within("audit");
   audit_ = std::move(audit).value();

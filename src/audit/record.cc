@@ -50,6 +50,7 @@ const Layout& layout(Kind kind) {
     case Kind::kDecision: return kDecisions;
     case Kind::kOutcome: return kOutcomes;
     case Kind::kEvent: return kEvents;
+    case Kind::kCheckpoint:
     case Kind::kLog: break;
   }
   return kNone;
@@ -96,6 +97,13 @@ void encode(const EventRecord& r, std::string& out, uint8_t& entries) {
   w.text(4, r.subject);
   w.text(5, r.detail);
   w.number(6, r.count);
+}
+
+void encode(const CheckpointRecord& r, std::string& out, uint8_t& entries) {
+  FieldWriter w(out, entries);
+  w.number(2, r.time_micros);
+  w.text(3, r.public_key);
+  w.text(4, r.signature);
 }
 
 void canonicalBytes(Kind kind, int64_t seq, int64_t decision_seq, std::string_view fields, uint8_t entries,

@@ -11,7 +11,7 @@
 
 namespace yett::audit {
 
-enum class Kind : uint8_t { kLog = 0, kDecision = 1, kOutcome = 2, kEvent = 3 };
+enum class Kind : uint8_t { kLog = 0, kDecision = 1, kOutcome = 2, kEvent = 3, kCheckpoint = 4 };
 
 /// Most fields that a record has, kind and seq included.
 inline constexpr size_t kMostFields = 22;
@@ -46,6 +46,13 @@ struct EventRecord {
   int64_t count = 1;
 };
 
+/// The chain's head, signed.
+struct CheckpointRecord {
+  int64_t time_micros = 0;
+  std::string_view public_key;  ///< 32 bytes
+  std::string_view signature;   ///< 64 bytes, of checkpointMessage()
+};
+
 /// A column of a plain table: its CBOR key, and whether it is text.
 struct Column {
   const char* name;
@@ -65,6 +72,7 @@ const Layout& layout(Kind kind);
 void encode(const DecisionRecord& record, std::string& out, uint8_t& entries);
 void encode(const OutcomeRecord& record, std::string& out, uint8_t& entries);
 void encode(const EventRecord& record, std::string& out, uint8_t& entries);
+void encode(const CheckpointRecord& record, std::string& out, uint8_t& entries);
 
 /// The canonical bytes of a link: {0: kind, 1: seq, (2: decision_seq,) fields...}. `decision_seq` only for outcomes.
 void canonicalBytes(Kind kind, int64_t seq, int64_t decision_seq, std::string_view fields, uint8_t entries,

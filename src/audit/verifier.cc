@@ -1,7 +1,9 @@
 #include "audit/verifier.h"
 
+#include <algorithm>
 #include <vector>
 
+#include "audit/checkpoint.h"
 #include "audit/record.h"
 #include "base/sha256.h"
 #include "base/text.h"
@@ -57,7 +59,28 @@ std::string at(int64_t seq, const std::string& what) {
 
 }  // namespace
 
-Result<Verification> verify(const std::string& path, const std::function<void(int64_t)>& progress) {
+namespace {
+
+// "" where the checkpoint is good.
+std::string checkCheckpoint(const Fields& fields, const std::string& log_id, int64_t seq, std::string_view prev,
+                            const Expected& expected, Verification& out) {
+  const auto key = fields.text[3];
+  if (key.size() != 32 || !verifySignature(key, checkpointMessage(log_id, seq, prev), fields.text[4]))
+    return "its signature is not good";
+  if (!expected.public_key.empty() && key != expected.public_key)
+    return "it is a checkpoint by another key, " + keyId(key) + ", than the one it is compared with, " +
+           keyId(expected.public_key);
+  const std::string id = keyId(key);
+  if (std::find(out.keys.begin(), out.keys.end(), id) == out.keys.end()) out.keys.push_back(id);
+  ++out.checkpoints;
+  out.signed_seq = seq;
+  return {};
+}
+
+}  // namespace
+
+Result<Verification> verify(const std::string& path, const Expected& expected,
+                            const std::function<void(int64_t)>& progress) {
   store::Database db = TRY(store::Database::open(path, store::Database::Mode::kRead));
   TRY(db.execute("BEGIN"));  // one snapshot, also of a log that is being written
   store::Statement links = TRY(db.prepare("SELECT seq, kind, prev, bytes, hash FROM links ORDER BY seq"));
@@ -68,6 +91,7 @@ Result<Verification> verify(const std::string& path, const std::function<void(in
   base::Sha256Hasher hasher;
   base::Sha256 head{};
   Fields fields;
+  std::string log_id;
   while (TRY(links.step())) {
     const int64_t seq = links.integer(0);
     const int64_t kind = links.integer(1);
@@ -85,7 +109,13 @@ Result<Verification> verify(const std::string& path, const std::function<void(in
     if (links.text(4) != base::view(head)) return fail("its content was changed");
     if (!decode(links.text(3), fields) || fields.number[0] != kind || fields.number[1] != seq)
       return fail("its content is not a canonical record");
-    if (kind >= 1 && kind <= 3) {
+    if (kind == 0) log_id = fields.text[5];
+    if (seq == expected.checkpoint_seq && base::hex(base::view(head)) != expected.checkpoint_hash)
+      return fail("it is not the checkpoint that was saved: the log was written anew");
+    if (kind == static_cast<int64_t>(Kind::kCheckpoint)) {
+      const std::string wrong = checkCheckpoint(fields, log_id, seq, links.text(2), expected, out);
+      if (!wrong.empty()) return fail(wrong);
+    } else if (kind >= 1 && kind <= 3) {
       const std::string differs = TRY(tables[static_cast<size_t>(kind) - 1].compare(seq, fields));
       if (!differs.empty()) return fail(differs);
     } else if (kind != 0) {
@@ -100,6 +130,10 @@ Result<Verification> verify(const std::string& path, const std::function<void(in
     return out;
   }
   if (out.links == 0) out.broken = "the log has no first link";
+  else if (out.last_seq < expected.checkpoint_seq)
+    out.broken = "the log ends with record " + std::to_string(out.last_seq) + ", before the saved checkpoint " +
+                 std::to_string(expected.checkpoint_seq) + ": its tail was cut off";
+  out.authenticated = out.broken.empty() && out.checkpoints > 0 && !expected.public_key.empty();
   out.head = base::hex(base::view(head));
   return out;
 }

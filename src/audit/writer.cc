@@ -6,6 +6,8 @@
 
 #include "audit/audit_schema.h"
 #include "base/clock.h"
+#include "base/file.h"
+#include "base/text.h"
 
 namespace yett::audit {
 namespace {
@@ -58,6 +60,12 @@ Writer::~Writer() {
 }
 
 Status Writer::prepare() {
+  if (!config_.key_file.empty()) {
+    auto key = SigningKey::fromPem(TRY(base::readSecretFile(config_.key_file)));
+    if (!key) return Error{config_.key_file + " " + key.error().message};
+    key_ = std::move(key).value();
+  }
+  signed_at_ = base::steadyNanos();
   database_ =
       std::make_unique<store::Database>(TRY(store::Database::open(config_.database, store::Database::Mode::kWrite)));
   TRY(database_->migrate({kAuditSchema1}));
@@ -80,16 +88,26 @@ Status Writer::prepare() {
   if (TRY(lease.step())) seq_ = std::max(seq_, lease.integer(0));
   lease.reset();
   leased_ = seq_;
-  if (any) return {};
+  if (any) return readLogId();
   std::string id(16, '\0');
   if (getrandom(id.data(), id.size(), 0) != static_cast<ssize_t>(id.size()))
     return Error{"no random bytes for the log's id"};
   std::string fields;
   uint8_t entries = 0;
   encode(EventRecord{base::wallMicros(), "", "", id, 0}, fields, entries);
+  log_id_ = id;
   TRY(database_->execute("BEGIN IMMEDIATE"));
   TRY(writeRecord(Kind::kLog, 0, fields, entries));
   return database_->execute("COMMIT");
+}
+
+Status Writer::readLogId() {
+  store::Statement first = TRY(database_->prepare("SELECT bytes FROM links ORDER BY seq LIMIT 1"));
+  Fields fields;
+  if (!TRY(first.step()) || !decode(first.text(0), fields))
+    return Error{config_.database + ": its first link is damaged: run `yett log verify`"};
+  log_id_ = fields.text[5];
+  return {};
 }
 
 uint64_t Writer::push(Kind kind, uint64_t ticket, std::string_view fields, uint8_t entries, bool force) {
@@ -130,6 +148,7 @@ void Writer::run() {
     // In strict mode requests wait for it; what comes during one commit makes the next batch.
     const size_t records = queue_.take(batch, kIdleWait, config_.strict ? base::Millis(0) : config_.batch_interval);
     if (records == 0) {
+      if (key_ && unsigned_ > 0 && (last || checkpointDue())) signNow();
       if (!last) continue;
       if (auto ok = writeLease(seq_); !ok) events_.failed(ok.error().message);  // a clean end leaves no gap
       database_->checkpointPassive();
@@ -157,6 +176,28 @@ void Writer::run() {
   }
 }
 
+bool Writer::checkpointDue() const {
+  if (!key_ || unsigned_ == 0) return false;
+  const int64_t age = (base::steadyNanos() - signed_at_) / 1'000'000;
+  return sign_soon_ || unsigned_ >= config_.checkpoint_records || age >= config_.checkpoint_interval.count();
+}
+
+// The next link: what the chain is up to here, signed.
+Status Writer::writeCheckpoint() {
+  const std::string signature = TRY(key_->sign(checkpointMessage(log_id_, seq_ + 1, base::view(head_))));
+  std::string fields;
+  uint8_t entries = 0;
+  encode(CheckpointRecord{base::wallMicros(), key_->publicKey(), signature}, fields, entries);
+  TRY(writeRecord(Kind::kCheckpoint, 0, fields, entries));
+  signed_seq_ = seq_;
+  return {};
+}
+
+// A batch of a checkpoint alone. Where it fails, a later one will do.
+void Writer::signNow() {
+  if (auto ok = writeBatch({}); !ok) events_.failed(ok.error().message);
+}
+
 Status Writer::writeLease(int64_t upto) {
   TRY(lease_->bind(1, upto).run());
   leased_ = upto;
@@ -168,17 +209,20 @@ Status Writer::writeBatch(const std::string& batch) {
   const auto head = head_;
   const int64_t seq = seq_;
   const int64_t leased = leased_;
+  const int64_t unsigned_links = unsigned_;
+  signed_seq_ = 0;
   const auto undo = [&](Status why) {
     (void)database_->execute("ROLLBACK");
     head_ = head;
     seq_ = seq;
     leased_ = leased;
+    unsigned_ = unsigned_links;
     closed_.clear();
     return why;
   };
   std::string_view rest = batch;
   uint64_t place = taken_;
-  if (seq_ + static_cast<int64_t>(batch.size() / sizeof(Frame)) >= leased_) {
+  if (seq_ + static_cast<int64_t>(batch.size() / sizeof(Frame)) + 1 >= leased_) {
     if (auto ok = writeLease(seq_ + static_cast<int64_t>(batch.size() / sizeof(Frame)) + kLease); !ok) return ok;
   }
   if (auto ok = database_->execute("BEGIN IMMEDIATE"); !ok) return ok;
@@ -192,7 +236,16 @@ Status Writer::writeBatch(const std::string& batch) {
       return undo(std::move(ok));
     rest.remove_prefix(frame.size);
   }
+  if (key_ && (checkpointDue() || batch.empty())) {
+    if (auto ok = writeCheckpoint(); !ok) return undo(std::move(ok));
+  }
   if (auto ok = database_->execute("COMMIT"); !ok) return undo(std::move(ok));
+  if (signed_seq_ != 0) {
+    unsigned_ = 0;
+    sign_soon_ = false;
+    signed_at_ = base::steadyNanos();
+    if (events_.checkpoint) events_.checkpoint(signed_seq_, base::hex(base::view(head_)), keyId(key_->publicKey()));
+  }
   for (const uint64_t ticket : closed_) open_decisions_.erase(ticket);
   closed_.clear();
   return {};
@@ -217,11 +270,13 @@ Status Writer::writeRecord(Kind kind, uint64_t ticket, std::string_view fields, 
           .bindBlob(5, base::view(hash))
           .run());
   head_ = hash;
+  ++unsigned_;
   if (kind == Kind::kDecision) open_decisions_[ticket] = seq;
   const Layout& columns = layout(kind);
   if (columns.table == nullptr) return {};
   Fields values;
   if (!decode(bytes_, values)) return Error{"a record that cannot be read back"};
+  if (kind == Kind::kEvent && values.text[3].starts_with("reload")) sign_soon_ = true;
   store::Statement& row = inserts_[static_cast<size_t>(kind)];
   row.bind(1, seq);
   for (size_t i = 0; i < columns.count; ++i) {

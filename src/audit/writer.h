@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "audit/audit_config.h"
+#include "audit/checkpoint.h"
 #include "audit/record.h"
 #include "base/batch_queue.h"
 #include "base/metrics.h"
@@ -25,6 +26,8 @@ struct WriterEvents {
   std::function<void(const std::string& why)> failed;
   /// All records with tickets up to this one are on disk. Only where the configuration says `strict`; may be empty.
   std::function<void(uint64_t ticket)> durable;
+  /// Of each signed checkpoint, so that it can leave the host: its number and hash, and the key's id.
+  std::function<void(int64_t seq, const std::string& hash, const std::string& key)> checkpoint = {};
 };
 
 class Writer {
@@ -49,11 +52,15 @@ class Writer {
  private:
   Writer(const AuditConfig& config, base::Metrics& metrics, WriterEvents events);
   Status prepare();
+  Status readLogId();
   uint64_t push(Kind kind, uint64_t ticket, std::string_view fields, uint8_t entries, bool force);
   void run();
   Status writeBatch(const std::string& batch);
   Status writeRecord(Kind kind, uint64_t ticket, std::string_view fields, uint8_t entries);
   Status writeLease(int64_t upto);
+  bool checkpointDue() const;
+  Status writeCheckpoint();
+  void signNow();
 
   const AuditConfig config_;
   base::BatchQueue queue_;
@@ -73,6 +80,12 @@ class Writer {
   int64_t written_since_checkpoint_ = 0;
   std::unordered_map<uint64_t, int64_t> open_decisions_;  // ticket -> seq
   std::vector<uint64_t> closed_;                          // tickets whose outcome is in the batch at hand
+  std::shared_ptr<const SigningKey> key_;                 // null: no checkpoints
+  std::string log_id_;
+  int64_t unsigned_ = 0;    // links since the last checkpoint
+  int64_t signed_at_ = 0;   // steady nanoseconds
+  int64_t signed_seq_ = 0;  // of a checkpoint in the batch at hand; 0: none
+  bool sign_soon_ = false;  // a reload is worth a checkpoint
   std::string bytes_;
   std::thread thread_;
 };

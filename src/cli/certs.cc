@@ -11,6 +11,7 @@
 #include <filesystem>
 #include <iostream>
 
+#include "audit/checkpoint.h"
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/text.h"
@@ -56,6 +57,9 @@ Status makeCa(const std::string& directory, const std::string& trust_domain) {
     return Error{"no random bytes for a key"};
   TRY(writeFile(directory + "/cache.key",
                 base::hex({reinterpret_cast<const char*>(secret.data()), secret.size()}) + "\n", 0600));
+  const auto audit_key = TRY(audit::generateSigningKey());
+  TRY(writeFile(directory + "/audit.key", audit_key.private_pem, 0600));
+  TRY(writeFile(directory + "/audit.pub", audit_key.public_pem, 0644));
   TRY(writeFile(directory + "/ca.key", ca.key_pem, 0600));
   return writeFile(directory + "/bundle.pem", ca.certificate_pem, 0644);
 }

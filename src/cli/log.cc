@@ -8,6 +8,7 @@
 #include <iostream>
 #include <thread>
 
+#include "audit/checkpoint.h"
 #include "audit/verifier.h"
 #include "base/clock.h"
 #include "base/file.h"
@@ -209,9 +210,42 @@ int logTail(LogOptions options) {
   }
 }
 
-int logVerify(const std::string& database, const std::string& format) {
+static Result<audit::Expected> expectedOf(const VerifyOptions& options) {
+  audit::Expected out;
+  if (!options.key.empty()) {
+    auto key = audit::publicKeyFromPem(TRY(base::readFile(options.key)));
+    if (!key) return Error{options.key + " " + key.error().message};
+    out.public_key = std::move(key).value();
+  }
+  if (options.checkpoint.empty()) return out;
+  const auto colon = options.checkpoint.find(':');
+  uint64_t seq = 0;
+  if (colon == std::string::npos || !base::parseUnsigned(options.checkpoint.substr(0, colon), seq) || seq == 0 ||
+      options.checkpoint.size() - colon != 65)
+    return Error{"--checkpoint `" + options.checkpoint +
+                 "` is not SEQ:HASH, as the log's `audit checkpoint` lines have them"};
+  out.checkpoint_seq = static_cast<int64_t>(seq);
+  out.checkpoint_hash = base::lowered(options.checkpoint.substr(colon + 1));
+  return out;
+}
+
+static void showAuthenticity(const audit::Verification& v) {
+  if (v.checkpoints == 0) {
+    std::cout << "consistent, not authenticated: the log has no signed checkpoints\n";
+    return;
+  }
+  std::cout << (v.authenticated ? "authenticated" : "consistent, not authenticated") << ": " << v.checkpoints
+            << (v.checkpoints == 1 ? " checkpoint" : " checkpoints") << " by key " << base::joined(v.keys, ", ")
+            << ", the last is record " << v.signed_seq << "\n";
+  if (!v.authenticated) std::cout << "say which key it must be: --key audit.pub\n";
+  if (v.last_seq > v.signed_seq) std::cout << v.last_seq - v.signed_seq << " records after it are not signed yet\n";
+}
+
+int logVerify(const std::string& database, const VerifyOptions& options, const std::string& format) {
   const bool terminal = ::isatty(STDERR_FILENO) == 1;
-  auto result = audit::verify(database, [&](int64_t links) {
+  const auto expected = expectedOf(options);
+  if (!expected) return failed(expected.error());
+  auto result = audit::verify(database, expected.value(), [&](int64_t links) {
     if (terminal) std::cerr << "\r" << links << " records" << std::flush;
   });
   if (terminal) std::cerr << "\r";
@@ -226,7 +260,10 @@ int logVerify(const std::string& database, const std::string& format) {
         .field("last_seq", v.last_seq)
         .field("gaps", v.gaps)
         .field("head", v.head)
-        .flag("authenticated", false)
+        .flag("authenticated", v.authenticated)
+        .field("checkpoints", v.checkpoints)
+        .field("signed_seq", v.signed_seq)
+        .field("keys", base::joined(v.keys, " "))
         .field("broken", v.broken)
         .end();
     std::cout << out << "\n";
@@ -238,7 +275,7 @@ int logVerify(const std::string& database, const std::string& format) {
     if (v.gaps > 0)
       std::cout << v.gaps << (v.gaps == 1 ? " gap" : " gaps")
                 << " in the numbers: a stop that was not orderly, what was not on disk then is lost\n";
-    std::cout << "consistent, not authenticated: the log has no signed checkpoints\n";
+    showAuthenticity(v);
   }
   return v.broken.empty() ? 0 : 1;
 }

@@ -24,6 +24,10 @@ Result<std::string> databaseOf(const std::string& config_file);
 int logQuery(LogOptions options);
 /// Follows the log until interrupted.
 int logTail(LogOptions options);
-int logVerify(const std::string& database, const std::string& format);
+struct VerifyOptions {
+  std::string key;         ///< path of the key that must have signed, either half; "": any
+  std::string checkpoint;  ///< "seq:hash" of one that was saved elsewhere, or ""
+};
+int logVerify(const std::string& database, const VerifyOptions& options, const std::string& format);
 
 }  // namespace yett::cli

@@ -152,6 +152,10 @@ void readAudit(ObjectReader& in, const std::string& file, audit::AuditConfig& ou
   in.choice("durability", {"batched", "strict"}, durability);
   out.strict = durability == 1;
   in.duration("batch_interval", out.batch_interval);
+  in.text("key_file", out.key_file);
+  if (!out.key_file.empty()) out.key_file = base::relativeTo(file, out.key_file);
+  in.number("checkpoint_records", 1, 1'000'000'000, out.checkpoint_records);
+  in.duration("checkpoint_interval", out.checkpoint_interval);
   int64_t queue = static_cast<int64_t>(out.queue_records);
   in.number("queue_records", 16, 10'000'000, queue);
   out.queue_records = static_cast<size_t>(queue);

@@ -1,5 +1,6 @@
 #include "runtime/generation.h"
 
+#include "audit/checkpoint.h"
 #include "base/file.h"
 #include "base/sha256.h"
 #include "cache/remembered_db.h"
@@ -167,6 +168,13 @@ std::shared_ptr<const Generation> build(const std::string& config_file, const Pr
   if (!readable) return nullptr;  // what a file names is looked at only where the file is understood
   if (!out->config.cache.database.empty()) {
     if (auto key = cache::readCacheKey(out->config.cache.key_file); !key) problems.add("cache: " + key.error().message);
+  }
+  if (!out->config.audit.key_file.empty()) {
+    const std::string& file = out->config.audit.key_file;
+    auto pem = base::readSecretFile(file);
+    if (!pem) problems.add("audit: " + pem.error().message);
+    else if (auto key = audit::SigningKey::fromPem(pem.value()); !key)
+      problems.add("audit: " + file + " " + key.error().message);
   }
   buildListeners(*out, previous, problems);
   buildClusters(*out, previous, problems);

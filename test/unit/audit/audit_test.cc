@@ -39,7 +39,7 @@ void writeSome(const std::string& path, int count) {
 }
 
 std::string brokenness(const std::string& path) {
-  const auto v = audit::verify(path, [](int64_t) {});
+  const auto v = audit::verify(path, {}, [](int64_t) {});
   REQUIRE(v.ok());
   return v.value().broken;
 }
@@ -91,7 +91,7 @@ TEST_CASE("audit: what is appended can be read, joined with its outcome, and ver
   CHECK(reader.value().decisions(query).value().size() == 3);
   query.effect = "deny";
   CHECK(reader.value().decisions(query).value().empty());
-  const auto v = audit::verify(path, [](int64_t) {}).value();
+  const auto v = audit::verify(path, {}, [](int64_t) {}).value();
   CHECK(v.broken.empty());
   CHECK(v.links == 101);
   CHECK(v.gaps == 0);
@@ -101,7 +101,7 @@ TEST_CASE("audit: a second start goes on with the same chain") {
   const test::TempDir dir;
   writeSome(dir.path("yett.db"), 3);
   writeSome(dir.path("yett.db"), 3);
-  const auto v = audit::verify(dir.path("yett.db"), [](int64_t) {}).value();
+  const auto v = audit::verify(dir.path("yett.db"), {}, [](int64_t) {}).value();
   CHECK(v.broken.empty());
   CHECK(v.links == 13);
   CHECK(v.gaps == 0);
@@ -153,7 +153,7 @@ TEST_CASE("audit: numbers that a crash lost are a visible gap, and the chain is 
   writeSome(path, 5);
   sql(path, "UPDATE meta SET value = 5000 WHERE name = 'lease'");  // as a crash leaves it
   writeSome(path, 5);
-  const auto v = audit::verify(path, [](int64_t) {}).value();
+  const auto v = audit::verify(path, {}, [](int64_t) {}).value();
   CHECK(v.broken.empty());
   CHECK(v.gaps == 1);
   CHECK(v.last_seq == 5010);
@@ -199,5 +199,5 @@ TEST_CASE("audit: while another holds the database, decisions are refused; nothi
   }
   writer.value().reset();
   CHECK(taken == 100);
-  CHECK(audit::verify(path, [](int64_t) {}).value().links == 101);
+  CHECK(audit::verify(path, {}, [](int64_t) {}).value().links == 101);
 }

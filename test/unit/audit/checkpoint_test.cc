@@ -1,0 +1,129 @@
+#include "audit/checkpoint.h"
+
+#include <sys/stat.h>
+
+#include <catch2/catch.hpp>
+#include <fstream>
+#include <thread>
+
+#include "audit/verifier.h"
+#include "audit/writer.h"
+#include "base/text.h"
+#include "store/database.h"
+#include "support/temp_dir.h"
+
+using namespace yett;
+
+namespace {
+
+struct Signed {
+  test::TempDir dir;
+  std::string path = dir.path("yett.db");
+  std::string public_key;
+  std::vector<std::pair<int64_t, std::string>> told;  // what left the host
+
+  void makeKey() {
+    const auto pair = audit::generateSigningKey().value();
+    std::ofstream(dir.path("audit.key")) << pair.private_pem;
+    ::chmod(dir.path("audit.key").c_str(), 0600);
+    public_key = audit::publicKeyFromPem(pair.public_pem).value();
+    CHECK(audit::publicKeyFromPem(pair.private_pem).value() == public_key);
+  }
+  void write(int records) {
+    base::Metrics metrics;
+    audit::AuditConfig config{path, false, base::Millis(1), 10'000};
+    config.key_file = dir.path("audit.key");
+    config.checkpoint_records = 10;
+    audit::WriterEvents events{
+        [](const std::string&) {},
+        {},
+        [this](int64_t seq, const std::string& hash, const std::string&) { told.emplace_back(seq, hash); }};
+    auto writer = audit::Writer::open(config, metrics, std::move(events)).value();
+    for (int i = 0; i < records; ++i) {
+      audit::DecisionRecord record;
+      record.id = "id-" + std::to_string(i);
+      record.allow = true;
+      const uint64_t ticket = writer->append(record);
+      writer->append(ticket, audit::OutcomeRecord{200, "", 0, 0, 1, "complete"});
+      if (i % 7 == 0) std::this_thread::sleep_for(std::chrono::milliseconds(3));
+    }
+  }
+  audit::Verification verify(audit::Expected expected = {}) {
+    return audit::verify(path, expected, [](int64_t) {}).value();
+  }
+  void execute(const std::string& sql) {
+    auto db = store::Database::open(path, store::Database::Mode::kWrite).value();
+    REQUIRE(db.execute(sql).ok());
+  }
+};
+
+}  // namespace
+
+TEST_CASE("checkpoints: a signed chain is authenticated by its key, and by no other") {
+  Signed s;
+  s.makeKey();
+  s.write(100);
+  const auto v = s.verify({.public_key = s.public_key});
+  CHECK(v.broken == "");
+  CHECK(v.authenticated);
+  CHECK(v.checkpoints == static_cast<int64_t>(s.told.size()));
+  CHECK(v.checkpoints >= 5);
+  CHECK(v.signed_seq == v.last_seq);  // the end is signed
+  CHECK(v.keys == std::vector<std::string>{audit::keyId(s.public_key)});
+  CHECK_FALSE(s.verify().authenticated);  // nobody said which key it must be
+  const auto other = audit::publicKeyFromPem(audit::generateSigningKey().value().public_pem).value();
+  const auto wrong = s.verify({.public_key = other});
+  CHECK_FALSE(wrong.authenticated);
+  CHECK(wrong.broken.find("by another key") != std::string::npos);
+}
+
+TEST_CASE("checkpoints: a tail that was cut off shows by a checkpoint that left the host") {
+  Signed s;
+  s.makeKey();
+  s.write(100);
+  const auto [seq, hash] = s.told.back();
+  const auto [early_seq, early_hash] = s.told.front();
+  CHECK(s.verify({s.public_key, seq, hash}).authenticated);
+  CHECK(s.verify({s.public_key, early_seq, early_hash}).authenticated);
+  const std::string after = std::to_string(s.told[s.told.size() - 2].first);
+  for (const char* table : {"links", "decisions", "outcomes", "events"})
+    s.execute(std::string("DELETE FROM ") + table + " WHERE seq > " + after);
+  CHECK(s.verify({.public_key = s.public_key}).authenticated);  // by itself it is whole
+  CHECK(s.verify({s.public_key, seq, hash}).broken.find("its tail was cut off") != std::string::npos);
+  CHECK(s.verify({s.public_key, early_seq, early_hash}).authenticated);
+  CHECK(s.verify({s.public_key, early_seq, std::string(64, '0')}).broken.find("written anew") != std::string::npos);
+}
+
+TEST_CASE("checkpoints: who has the file and not the key can write no chain that passes") {
+  Signed s;
+  s.makeKey();
+  s.write(30);
+  const std::string owner = s.public_key;
+  SECTION("a signature that is moved to another place") {
+    auto db = store::Database::open(s.path, store::Database::Mode::kWrite).value();
+    auto row = db.prepare("SELECT bytes FROM links WHERE kind = 4 ORDER BY seq LIMIT 1").value();
+    REQUIRE(row.step().value());
+    std::string bytes(row.text(0));
+    row.reset();
+    bytes[bytes.size() - 1] = static_cast<char>(bytes[bytes.size() - 1] ^ 1);
+    auto update =
+        db.prepare("UPDATE links SET bytes = ? WHERE seq = (SELECT min(seq) FROM links WHERE kind = 4)").value();
+    REQUIRE(update.bindBlob(1, bytes).run().ok());
+    CHECK(s.verify().broken.find("its content was changed") != std::string::npos);
+  }
+  SECTION("a whole log written anew under a key of one's own") {
+    for (const char* suffix : {"", "-wal", "-shm"}) std::remove((s.path + suffix).c_str());
+    s.makeKey();
+    s.write(30);
+    CHECK(s.verify().broken == "");
+    CHECK(s.verify({.public_key = s.public_key}).authenticated);
+    CHECK_FALSE(s.verify({.public_key = owner}).authenticated);
+  }
+}
+
+TEST_CASE("checkpoints: a key that is none is refused with what to do") {
+  CHECK(audit::SigningKey::fromPem("").error().message.find("no private key") != std::string::npos);
+  CHECK(audit::publicKeyFromPem("-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n")
+            .error()
+            .message.find("no key") != std::string::npos);
+}
