@@ -18,7 +18,8 @@ int check(const std::string& target) {
     set = loadPolicyDir(target, problems);
   } else if (auto generation = runtime::build(target, nullptr, problems)) {
     set = generation->policy;
-    for (const auto& warning : runtime::pathWarnings(*generation)) std::cerr << "yett: warning: policy " << warning << "\n";
+    for (const auto& warning : runtime::pathWarnings(*generation))
+      std::cerr << "yett: warning: policy " << warning << "\n";
     what = std::to_string(generation->listeners.size()) + " listeners, " + std::to_string(generation->clusters.size()) +
            " clusters, ";
   }
@@ -30,7 +31,7 @@ int check(const std::string& target) {
     for (const auto& warning : engine.rules->warnings()) std::cerr << "yett: warning: policy " << warning << "\n";
   }
   std::cout << target << ": ok: " << what << allows << " allow and " << denies << " deny rules, policy digest "
-            << set->digest().substr(0, 12) << "\n";
+            << set->digest() << "\n";
   return 0;
 }
 

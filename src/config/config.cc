@@ -136,6 +136,11 @@ void readPolicy(ObjectReader& in, const std::string& file, Config& out) {
     e.choice("role", {"decide", "veto"}, role);
     engine.veto = role == 1;
   });
+  in.texts("pin", out.policy_pin);
+  for (const auto& digest : out.policy_pin) {
+    if (digest.size() != 64 || digest.find_first_not_of("0123456789abcdef") != std::string::npos)
+      in.problem("pin", "`" + digest + "` is not a digest: 64 hex digits, as `yett check` prints them");
+  }
   in.object("budget", [&](ObjectReader& b) {
     int64_t instructions = static_cast<int64_t>(out.budget.instructions);
     b.number("instructions", 1000, 100'000'000, instructions);

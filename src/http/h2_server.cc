@@ -53,9 +53,11 @@ class H2Server::Incoming final : public ServerStream, public H2Stream {
   }
 
   void halfSent() {
-    // The answer is whole and nobody reads the rest of the request (RFC 9113 8.1).
-    if (!in_ended_ && !reset_ && !tunnel_) server_.resetStream(*this, NGHTTP2_NO_ERROR);
+    // The answer is whole and nobody reads the rest of the request (RFC 9113 8.1). A reset at once would be right, but
+    // common clients (curl 7.88) throw an answer away that they read together with it.
+    if (!in_ended_ && !reset_ && !tunnel_) linger_until_ = server_.wire_.nowMillis() + kLinger;
   }
+  bool lingered(int64_t now) const { return linger_until_ != 0 && now >= linger_until_; }
 
   void sendInterim(const ResponseHead& head) override {
     if (head_sent_ || reset_) return;
@@ -118,6 +120,8 @@ class H2Server::Incoming final : public ServerStream, public H2Stream {
   bool head_sent_ = false;
   bool bodiless_ = false;
   bool tunnel_ = false;
+  static constexpr int64_t kLinger = 1000;
+  int64_t linger_until_ = 0;
   int64_t stalled_at_ = -1;
   uint64_t stalled_sent_ = 0;
   bool done_ = false;  // the handler has ended or reset it, or was told of its end
@@ -200,10 +204,14 @@ void H2Server::onClosed() {
 // No exchange watches over what is complete and not taken.
 void H2Server::resetStalled(int64_t now) {
   std::vector<H2Stream*> stalled;
+  std::vector<H2Stream*> lingered;
   for (const auto& [id, stream] : streams_) {
-    if (static_cast<Incoming&>(*stream).stalled(now)) stalled.push_back(stream.get());
+    auto& incoming = static_cast<Incoming&>(*stream);
+    if (incoming.lingered(now)) lingered.push_back(stream.get());
+    else if (incoming.stalled(now)) stalled.push_back(stream.get());
   }
   for (auto* stream : stalled) resetStream(*stream, NGHTTP2_CANCEL);
+  for (auto* stream : lingered) resetStream(*stream, NGHTTP2_NO_ERROR);
 }
 
 void H2Server::onTimeout() {

@@ -202,7 +202,7 @@ void H2Session::charge(H2Flood::Kind kind) {
 
 void H2Session::deliver(H2Stream& stream, std::string_view data) {
   if (stream.reset_ || stream.handler_ == nullptr) {
-    nghttp2_session_consume(session_, stream.id_, data.size());
+    nghttp2_session_consume_connection(session_, data.size());  // and no more of the stream's own
     return;
   }
   if (stream.paused_ || !stream.held_.empty()) {

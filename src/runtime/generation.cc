@@ -1,5 +1,7 @@
 #include "runtime/generation.h"
 
+#include <algorithm>
+
 #include "audit/checkpoint.h"
 #include "base/file.h"
 #include "base/sha256.h"
@@ -165,6 +167,9 @@ std::shared_ptr<const Generation> build(const std::string& config_file, const Pr
         loadPolicy(out->config.engines, out->config.budget, previous ? previous->policy.get() : nullptr, problems);
     if (previous && out->policy && out->policy->digest() == previous->policy->digest()) out->policy = previous->policy;
   }
+  const auto& pin = out->config.policy_pin;
+  if (out->policy && !pin.empty() && std::find(pin.begin(), pin.end(), out->policy->digest()) == pin.end())
+    problems.add("policy: its digest " + out->policy->digest() + " is not one that `policy.pin` lists");
   if (!readable) return nullptr;  // what a file names is looked at only where the file is understood
   if (!out->config.cache.database.empty()) {
     if (auto key = cache::readCacheKey(out->config.cache.key_file); !key) problems.add("cache: " + key.error().message);

@@ -2,6 +2,7 @@
 import http.client
 import os
 import pathlib
+import re
 import shutil
 import signal
 import socket
@@ -11,7 +12,7 @@ import time
 import unittest
 
 import harness
-from harness import BINARY, DOMAIN, SLOW, Nginx, Yett, environment, run, wait_for
+from harness import BINARY, DOMAIN, SLOW, Nginx, Service, Yett, echo, environment, run, wait_for
 
 
 class Load(threading.Thread):
@@ -88,6 +89,31 @@ class Reload(unittest.TestCase):
             status, metrics = y.admin("/metrics")
             self.assertIn('yett_reloads_total{what="policy",result="accepted"} 50', metrics)
             self.assertEqual(sum(e["event"] == "reload refused" for e in y.query("--events")), 50)
+
+    def test_a_pinned_policy_is_the_only_one_that_is_taken(self):
+        def digest(y):
+            done = subprocess.run([BINARY, "check", str(y.dir / "rules")], capture_output=True, text=True, env=environment())
+            return re.search(r"policy digest ([0-9a-f]{64})", done.stdout)[1]
+
+        with Service(echo) as s:
+            y = Yett(s.address)
+            first = digest(y)
+            y.config["policy"]["pin"] = [first]
+            y.write_config()
+            with y:
+                self.assertEqual(y.get("/x")[0], 200)
+                y.write_rules('policy "p" { deny "all" {} }')
+                wait_for("the refusal", lambda: "is not one that `policy.pin` lists" in y.log())
+                self.assertEqual(y.get("/x")[0], 200)
+                y.config["policy"]["pin"].append(digest(y))
+                y.write_config()
+                wait_for("the new policy", lambda: y.get("/x")[0] == 403)
+            y = Yett(s.address)
+            y.config["policy"]["pin"] = ["0" * 64]
+            y.write_config()
+            done = subprocess.run([BINARY, "run", "-c", str(y.dir / "yett.json")], capture_output=True, text=True, env=environment())
+            self.assertEqual(done.returncode, 2)
+            self.assertIn("policy.pin", done.stderr)
 
     def test_kubernetes_swaps_the_link_of_a_volume(self):
         with Nginx() as nginx:
