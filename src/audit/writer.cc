@@ -154,17 +154,23 @@ void Writer::run() {
       database_->checkpointPassive();
       return;
     }
+    bool lost = false;
     for (int attempt = 0;; ++attempt) {
       auto ok = writeBatch(batch);
       if (ok) break;
       if (healthy_.exchange(false)) events_.failed(ok.error().message);
       if (queue_.closed() && attempt >= 10) {
         events_.failed(std::to_string(records) + " records are lost: " + ok.error().message);
+        lost = true;
         break;
       }
       std::this_thread::sleep_for(kRetry);
     }
     taken_ += records;
+    if (lost) {
+      seq_ += static_cast<int64_t>(records);  // a gap that anyone can see
+      continue;
+    }
     if (!healthy_.exchange(true)) events_.failed("");
     if (config_.strict && events_.durable) events_.durable(taken_);
     written_.add(static_cast<int64_t>(records));

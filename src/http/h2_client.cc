@@ -68,8 +68,8 @@ class H2Client::Outgoing final : public ClientStream, public H2Stream {
     else failed_ = true;
   }
   bool failed() const { return failed_; }
-  bool ended() const { return end_told_; }
   void finish() {
+    if (id_ <= 0) return;                                               // never sent
     if (in_ended_ && out_ended_ && pending() == 0 && !closed_) return;  // what is on its way closes it
     // nghttp2 has closed it, and it was there for its handler alone; or never opened it, and will never close it.
     const bool unknown = closed_ || nghttp2_session_find_stream(client_.session_, id_) == nullptr;
@@ -85,6 +85,7 @@ class H2Client::Outgoing final : public ClientStream, public H2Stream {
     if (handler_ == nullptr) return;
     end_told_ = true;
     handler_->onEnd();
+    if (handler_ != nullptr) fail(ResetCause::kPeerClosed, why);  // a tunnel, whose other half is open
   }
   void sendBody(std::string_view data) override { queueBody(data); }
   void sendEnd(const HeaderMap& trailers) override { queueEnd(trailers); }
@@ -177,7 +178,8 @@ void H2Client::onStreamClosed(H2Stream& stream, uint32_t code) {
   if (code == NGHTTP2_REFUSED_STREAM) return outgoing.fail(ResetCause::kRefused, "the upstream refused the stream");
   if (code == NGHTTP2_PROTOCOL_ERROR)
     return outgoing.fail(ResetCause::kProtocolError, "a response that breaks the rules of HTTP/2");
-  if (!outgoing.ended()) outgoing.fail(ResetCause::kReset, "the upstream reset the stream");
+  // Where its end was told and the handler is still there, it is a tunnel whose other half was open.
+  outgoing.fail(ResetCause::kReset, "the upstream reset the stream");
 }
 
 void H2Client::onConnectionLost(H2Stream& stream, std::string_view why) {

@@ -44,7 +44,8 @@ class H2Server::Incoming final : public ServerStream, public H2Stream {
 
   /// Complete for its handler, and the client has taken nothing of what is left since `then`.
   bool stalled(int64_t now) {
-    if (!done_ || reset_) return false;
+    const bool over = done_ || (tunnel_ && out_ended_ && end_told_);
+    if (!over || reset_ || closed_) return false;
     if (stalled_at_ < 0 || sent_total_ != stalled_sent_) {
       stalled_at_ = now;
       stalled_sent_ = sent_total_;
@@ -101,7 +102,9 @@ class H2Server::Incoming final : public ServerStream, public H2Stream {
   void reset() override {
     handler_ = nullptr;
     done_ = true;
-    server_.resetStream(*this, NGHTTP2_INTERNAL_ERROR);
+    if (closed_)
+      server_.forget(id_, NGHTTP2_NO_ERROR);  // nghttp2 has closed it, and it was there for its handler alone
+    else server_.resetStream(*this, NGHTTP2_INTERNAL_ERROR);
   }
   bool writable() const override { return hasRoom(); }
   void pauseBody() override { pause(); }
@@ -214,13 +217,19 @@ void H2Server::resetStalled(int64_t now) {
   for (auto* stream : lingered) resetStream(*stream, NGHTTP2_NO_ERROR);
 }
 
+// What nothing else watches: by the connection's timer, or by what comes where so much does that the timer never fires.
+void H2Server::onTick(int64_t now) {
+  if (drain_ == Drain::kNoticed && now - drain_since_ >= 1000) finishDrain();
+  if (wire_.buffered() >= kWriteMark && wire_full_since_ == 0) wire_full_since_ = now;
+  resetStalled(now);
+}
+
 void H2Server::onTimeout() {
   if (waiting() == Waiting::kStreams) {
     const int64_t now = wire_.nowMillis();
-    if (drain_ == Drain::kNoticed && now - drain_since_ >= 1000) finishDrain();
-    if (wire_.buffered() >= kWriteMark && wire_full_since_ == 0) wire_full_since_ = now;
-    if (wire_full_since_ != 0 && now - wire_full_since_ >= limits_.stall_millis) return wire_.abort();
-    return resetStalled(now);
+    onTick(now);
+    if (wire_full_since_ != 0 && now - wire_full_since_ >= limits_.stall_millis) wire_.abort();
+    return;
   }
   const bool idle = waiting() == Waiting::kRequest;
   terminate(idle ? NGHTTP2_NO_ERROR : NGHTTP2_ENHANCE_YOUR_CALM, idle ? "" : "the request head took too long");

@@ -29,6 +29,7 @@ class H2Server final : public ServerCodec, private H2Session {
   void onStreamClosed(H2Stream& stream, uint32_t code) override;
   void onConnectionLost(H2Stream& stream, std::string_view why) override;
   void onHeadersFrame(int32_t id) override;
+  void onTick(int64_t now) override;
   void onPingAnswered() override;
   void onHalfSent(H2Stream& stream) override;
   void onBroken(std::string_view why) override { events_.onConnectionError(why); }

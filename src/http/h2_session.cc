@@ -167,6 +167,10 @@ bool H2Session::receive(std::string_view bytes) {
     if (late_ > 0) --late_;
     else charge(H2Flood::Kind::kClosedStream);
   }
+  if (const int64_t now = wire_.nowMillis(); now - ticked_ >= 1000) {
+    ticked_ = now;
+    onTick(now);
+  }
   // Frames that nghttp2 makes by itself, for a peer that asks for them and takes none.
   if (nghttp2_session_get_outbound_queue_size(session_) > 2000 + 4 * limits_.streams)
     terminate(NGHTTP2_ENHANCE_YOUR_CALM, "frames that the peer does not take");
@@ -192,7 +196,8 @@ void H2Session::chargeEnd(const H2Stream& stream, uint32_t code) {
   else if (server_)  // an upstream gives up what we asked for: that is bounded by our asking
     charge(wire_.nowMillis() - stream.since_ < kPremature ? H2Flood::Kind::kReset : H2Flood::Kind::kLateReset);
   // What the peer sent before it knew of the end is no flood: as many small frames as its window holds.
-  if (!stream.in_ended_) late_ = std::min<int64_t>(late_ + limits_.stream_window / 10, kMostLate);
+  if (!stream.in_ended_ && !stream.reset_by_peer_)
+    late_ = std::min<int64_t>(late_ + limits_.stream_window / 10, kMostLate);
 }
 
 void H2Session::charge(H2Flood::Kind kind) {
@@ -266,7 +271,7 @@ void H2Session::runResumed() {
     }
     if (stream == nullptr || !stream->in_ended_) continue;
     endOfInput(*stream);
-    if (stream->closed_ && stream->end_told_) forget(id, NGHTTP2_NO_ERROR);
+    if (stream->closed_ && (stream->end_told_ || stream->handler_ == nullptr)) forget(id, NGHTTP2_NO_ERROR);
   }
 }
 

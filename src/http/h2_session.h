@@ -103,6 +103,8 @@ class H2Session {
   virtual void onConnectionLost(H2Stream& stream, std::string_view why) = 0;
   /// A HEADERS frame begins.
   virtual void onHeadersFrame(int32_t) {}
+  /// About once a second while anything comes.
+  virtual void onTick(int64_t) {}
   virtual void onPingAnswered() {}
   /// Our half of the stream has gone out whole.
   virtual void onHalfSent(H2Stream&) {}
@@ -144,6 +146,7 @@ class H2Session {
   uint64_t seen_ = 0;       // DATA and HEADERS frames
   uint64_t handled_ = 0;    // those that nghttp2 told of
   uint64_t ignored_ = 0;    // those that it did not
+  int64_t ticked_ = 0;      // when onTick() was last called
   int64_t late_ = 0;        // of them, how many may have been on their way when their stream ended
   bool in_block_ = false;
   bool send_planned_ = false;

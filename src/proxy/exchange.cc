@@ -20,7 +20,7 @@ Exchange::~Exchange() = default;
 
 void Exchange::begin(Session& session, http::ServerStream& stream) {
   session_ = &session;
-  ++serial_;
+  serial_ = worker_.next_serial++;
   down_ = &stream;
   listener_ = session.listener();
   began_wall_ = base::wallMicros();
@@ -109,6 +109,7 @@ void Exchange::awaitRecord(const authz::Pending& pending) {
 void Exchange::onRecord(const authz::Pending& pending) {
   if (finished_ || !awaiting_record_) return;
   awaiting_record_ = false;
+  progress();
   Pipeline::resume(*this, pending);
 }
 
@@ -265,7 +266,7 @@ bool Exchange::mayRetry(http::ResetCause cause) const {
 
 void Exchange::onUpstreamWritable() {
   progress();
-  if (!finished_) down_->resumeBody();
+  if (!finished_ && (!request_.wants_websocket || tunnel_)) down_->resumeBody();
 }
 
 base::Millis Exchange::timeLeft() const {

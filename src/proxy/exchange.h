@@ -46,7 +46,7 @@ class Exchange final : public http::RequestHandler {
   }
   /// Its record is on disk, or will not be: goes on if it still waits for that.
   void onRecord(const authz::Pending& pending);
-  /// Tells one use of this object from another.
+  /// Tells one use of an exchange from every other of its worker.
   uint64_t serial() const { return serial_; }
 
   Worker& worker() { return worker_; }

@@ -127,7 +127,7 @@ void Session::onTimeout() {
 }
 
 http::RequestHandler& Session::onStream(http::ServerStream& stream) {
-  if (watched_ != http::Waiting::kExchange) {
+  if (watched_ != http::Waiting::kExchange && watched_ != http::Waiting::kStreams) {
     watched_ = http::Waiting::kExchange;
     connection_.clearTimeout();
   }

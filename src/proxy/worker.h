@@ -68,6 +68,8 @@ class Worker {
   void remove(Session& session);
   void countRequest(const std::string& listener, std::string_view route, int status);
   bool draining() const { return draining_; }
+  /// Tells one use of an exchange from every other, also of one that stands where another was destroyed.
+  uint64_t next_serial = 1;
   /// Bytes of bodies that wait for a decision, of all exchanges.
   size_t buffered_bodies = 0;
 

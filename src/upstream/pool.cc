@@ -65,8 +65,6 @@ void Pool::acquire(PoolUser& user, bool fresh, bool http2) {
     connection->wake();
     return user.onLease(Lease(*connection, false));
   }
-  if (connections_.size() >= static_cast<size_t>(cluster_->config.max_connections))
-    return user.onNoUpstream("the cluster has all the connections that its `max_connections` lets it have");
   connect({&user, endpoints - 1, next_endpoint_++ % endpoints}, http2);
 }
 
@@ -82,6 +80,17 @@ void Pool::connect(Waiter waiter, bool http2) {
   // Many that wait for one endpoint share what is being connected for the first of them.
   if (UpstreamConnection* connection = http2 ? sharedFor(waiter.endpoint, true) : nullptr)
     return connection->await(waiter);
+  if (full()) {
+    // Another endpoint's connection may have room, though it was not its turn.
+    for (size_t i = 0; http2 && i < cluster_->endpoints.size(); ++i) {
+      if (UpstreamConnection* connection = sharedFor(i, true)) return connection->await(waiter);
+      if (UpstreamConnection* connection = sharedFor(i, false)) {
+        connection->wake();
+        return waiter.user->onLease(Lease(*connection, false));
+      }
+    }
+    return waiter.user->onNoUpstream("the cluster has all the connections that its `max_connections` lets it have");
+  }
   const Endpoint& endpoint = cluster_->endpoints[waiter.endpoint];
   auto connection = std::make_unique<UpstreamConnection>(*this, loop_, endpoint, limits_, http2);
   UpstreamConnection& made = *connection;
@@ -89,6 +98,14 @@ void Pool::connect(Waiter waiter, bool http2) {
   if (http2) shared_.push_back(&made);
   made.await(waiter);
   made.connect();
+}
+
+bool Pool::full() const {
+  const auto most = static_cast<size_t>(cluster_->config.max_connections);
+  if (connections_.size() < most) return false;
+  const auto gone =
+      std::count_if(connections_.begin(), connections_.end(), [](const auto& item) { return item.first->gone(); });
+  return connections_.size() - static_cast<size_t>(gone) >= most;
 }
 
 void Pool::retry(const Waiter& waiter, bool http2, const std::string& why) {

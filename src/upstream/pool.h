@@ -85,6 +85,7 @@ class Pool {
     size_t endpoint;  // that is tried
   };
   void connect(Waiter waiter, bool http2);
+  bool full() const;
   /// The next endpoint's turn, where there is one left to try.
   void retry(const Waiter& waiter, bool http2, const std::string& why);
   UpstreamConnection* sharedFor(size_t endpoint, bool connecting) const;

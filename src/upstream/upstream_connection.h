@@ -27,6 +27,8 @@ class UpstreamConnection final : public net::ConnectionEvents, public http::Wire
   http::ClientCodec& codec() { return *codec_; }
   const std::string& endpoint() const { return endpoint_; }
   bool http2() const { return http2_; }
+  /// Closed, and about to be forgotten.
+  bool gone() const { return connection_ && connection_->closed(); }
   void rest(base::Millis limit);
   void wake();
   bool usable() const { return connection_ && connection_->open() && codec_->room() > 0; }

@@ -15,7 +15,7 @@ import unittest
 
 import websockets
 
-from h2_peer import H2Client, H2Service
+from h2_peer import DATA, RST_STREAM, H2Client, H2Service, frame
 from harness import SLOW, Service, Yett, read_head, wait_for
 
 logging.getLogger("websockets").setLevel(logging.CRITICAL)  # connections that are cut are what is tested
@@ -326,7 +326,7 @@ class WebSocket(unittest.TestCase):
                 while len(answer.body) < len(data):
                     self.assertTrue(c.read())
                 self.assertEqual(answer.body, data)
-            self.assertTrue(heads[0].startswith("GET /ws/0 HTTP/1.1"))
+            self.assertEqual({head.split("\r\n")[0] for head in heads}, {f"GET /ws/{i} HTTP/1.1" for i in range(10)})
             for stream in streams:
                 c.send(stream, b"", end=True)
                 self.assertTrue(c.wait(stream).ended)
@@ -400,6 +400,47 @@ class WebSocket(unittest.TestCase):
                     rest += connection.recv(100)
                 connection.sendall(b"some bytes")
                 connection.close()  # the service sees the end of the stream, or its reset
+
+
+class Found(unittest.TestCase):
+    """What was found wrong once."""
+
+    def test_a_tunnel_whose_service_ends_its_half_and_then_breaks_off_was_used_after_it_was_freed(self):
+        for breakage in ("reset", "reset 0", "close"):
+            ready = threading.Event()
+
+            def early(connection, stream, headers):
+                connection.send_headers(stream, [(":status", "200")])
+                for _ in range(4 if breakage == "close" else 1):
+                    connection.send_data(stream, b"x" * 15_000)
+                connection.end_stream(stream)
+                connection.sock.sendall(connection.data_to_send())
+                ready.wait(10)
+                if breakage == "close":
+                    return connection.sock.shutdown(socket.SHUT_RDWR)
+                connection.sock.sendall(frame(RST_STREAM, 0, stream, struct.pack(">I", 8 if breakage == "reset" else 0)))
+                return None
+
+            with H2Service(lambda *_: None, early) as s:
+                y = yett(s.address, workers=1)
+                y.config["clusters"][0]["protocol"] = "http2"
+                y.write_config()
+                with y, H2Client(y) as c:
+                    c.h2.update_settings({4: 0 if breakage == "close" else 65535})
+                    c.flush()
+                    stream = c.request(pseudo=[(":method", "CONNECT"), (":protocol", "websocket"), (":scheme", "https"), (":authority", "localhost"), (":path", "/ws/x")], headers=[("sec-websocket-version", "13")], end=False)
+                    while c.answers[stream].status is None:
+                        self.assertTrue(c.read())
+                    ready.set()
+                    time.sleep(0.3)
+                    for _ in range(5):
+                        c.raw(frame(DATA, 0, stream, b"more"))
+                        time.sleep(0.02)
+                    other = c.request("/none")
+                    while c.answers[other].status is None:  # its body may find no window
+                        self.assertTrue(c.read())
+                    self.assertEqual(c.answers[other].status, 403)
+                    self.assertIsNone(y.process.poll())
 
 
 class Thousands(unittest.TestCase):

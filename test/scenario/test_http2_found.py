@@ -1,0 +1,207 @@
+"""HTTP/2: what was found wrong once, by reviewers and adversaries, through the real program."""
+import os
+import subprocess
+import threading
+import time
+import unittest
+
+from h2_peer import DATA, H2Client, H2Service, frame
+from harness import BINARY, SLOW, Service, Yett, echo, environment, read_head, wait_for
+from test_http2 import OPEN
+
+
+class Found(unittest.TestCase):
+    """What was found wrong once: each line says what."""
+
+    def second(self, service, **changes):
+        y = Yett(service.address, rules=OPEN, workers=1, **changes)
+        y.config["clusters"][0]["protocol"] = "http2"
+        y.write_config()
+        return y
+
+    def closed_window(self, y):
+        """A client that takes nothing."""
+        c = H2Client(y)
+        c.h2.update_settings({4: 0})
+        c.flush()
+        return c
+
+    def test_a_bodiless_answer_whose_end_comes_later_freed_its_stream(self):
+        def early(connection, stream, headers):
+            path = headers[":path"]
+            if path == "/fine":
+                return connection.send_headers(stream, [(":status", "200"), ("content-length", "0")], end_stream=True)
+            connection.send_headers(stream, [(":status", "204")] if path == "/204" else [(":status", "200"), ("content-length", "0")])
+            if headers[":method"] == "POST":
+                connection.increment_flow_control_window(1000)
+            connection.sock.sendall(connection.data_to_send() + frame(DATA, 0, stream, b"abc"))  # and what must not follow
+            return None
+
+        with H2Service(lambda *_: None, early) as s, self.second(s) as y:
+            for path in ("/204", "/length"):
+                for method in ("POST", "GET"):
+                    with H2Client(y) as c:
+                        stream = c.request(path, method=method, end=method == "GET")
+                        answer = c.wait(stream)
+                        self.assertEqual((answer.status, answer.body), (204 if path == "/204" else 200, b""))
+                        self.assertEqual(c.get("/fine").status, 200)
+            wait_for("the log", lambda: len(y.access_log()) == 8)
+            self.assertEqual({line["result"] for line in y.access_log()}, {"complete"})
+
+    def test_curl_threw_an_early_answer_away_that_it_read_together_with_a_reset(self):
+        with Service(echo) as s, Yett(s.address, rules=OPEN) as y:
+            body = y.dir / "body"
+            for size in (5000, 300_000, 3_000_000):
+                body.write_bytes(b"x" * size)
+                for _ in range(4):
+                    self.assertEqual(y.curl("/admin/x", "--http2", "--data-binary", f"@{body}", "-o", "/dev/null", "-w", "%{http_code}").stdout, b"403")
+
+    def test_callers_that_take_nothing_used_up_the_connection_that_others_share(self):
+        def handle(connection, stream, headers, body):
+            size = 250_000 if dict(headers)[":path"] == "/big" else 5
+            connection.send_headers(stream, [(":status", "200"), ("content-length", str(size))])
+            connection.respond(stream, b"x" * size)
+
+        with H2Service(handle) as s, self.second(s) as y:
+            held = []
+            for i in range(24):
+                c = self.closed_window(y)
+                c.request("/big")
+                if i % 2:
+                    held.append(c)
+                else:
+                    time.sleep(0.05)
+                    c.close()
+            time.sleep(0.3)
+            began = time.monotonic()
+            self.assertEqual(y.get("/small")[2], b"xxxxx")
+            with H2Client(y) as c:
+                self.assertEqual(len(c.get("/big").body), 250_000)
+            self.assertLess(time.monotonic() - began, 5 * SLOW)
+            for c in held:
+                c.close()
+
+    def test_whole_answers_that_nobody_takes_had_no_limit_of_time(self):
+        with Service(echo) as s:
+            y = Yett(s.address, rules=OPEN)
+            y.listener["timeouts"] = {"idle": "1s", "body": "1s", "stream_idle": "1s"}
+            y.write_config()
+            with y:
+                c = self.closed_window(y)
+                streams = [c.request(path) for path in ("/x", "/admin/x") * 20]
+                while c.read():
+                    pass
+                self.assertEqual({c.answers[stream].reset for stream in streams}, {8})  # CANCEL
+                wait_for("the connection to end", lambda: 'yett_connections{listener="inbound"} 0' in y.admin("/metrics")[1], 8)
+
+    def test_a_busy_connection_never_looked_at_what_is_stalled(self):
+        with Service(echo) as s:
+            y = Yett(s.address, rules=OPEN)
+            y.listener["timeouts"] = {"body": "1s"}
+            y.write_config()
+            with y:
+                c = self.closed_window(y)
+                stalled = c.request("/x")
+                until = time.monotonic() + 8 * SLOW
+                while not c.answers[stalled].over and time.monotonic() < until:
+                    c.request("/x", method="HEAD")
+                    c.sock.settimeout(0.4)
+                    try:
+                        c.read()
+                    except TimeoutError:
+                        pass
+                self.assertEqual(c.answers[stalled].reset, 8)
+                c.close()
+
+    def test_max_connections_refused_what_needed_none(self):
+        def handle(connection, stream, headers, body):
+            connection.send_headers(stream, [(":status", "200")], end_stream=True)
+
+        with H2Service(handle) as s:
+            y = Yett(s.address, rules=OPEN, workers=1)
+            y.config["clusters"][0].update(protocol="http2", max_connections=1)
+            y.write_config()
+            with y, H2Client(y) as c:
+                streams = [c.request("/x") for _ in range(50)]
+                self.assertEqual({c.wait(stream).status for stream in streams}, {200})
+                self.assertEqual(s.connections, 1)
+
+    def test_a_slow_reader_made_all_that_it_took_stay_in_memory(self):
+        size = 40 << 20
+
+        def pour(connection):
+            read_head(connection)
+            connection.sendall(b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n" % size)
+            for _ in range(size // 65536):
+                connection.sendall(b"x" * 65536)
+
+        with Service(pour) as s, Yett(s.address, rules=OPEN, workers=1) as y, H2Client(y) as c:
+            c.h2.update_settings({4: 30_000})  # less than what waits, so what waits never runs out
+            c.flush()
+            before = y.rss_mib()
+            stream = c.request("/")
+            self.assertEqual(len(c.wait(stream, 60).body), size)
+            if SLOW == 1:
+                self.assertLess(y.rss_mib() - before, 10)
+
+    def test_messages_on_their_way_when_a_call_ended_early_counted_as_a_flood(self):
+        with Service(echo) as s, Yett(s.address, rules=OPEN) as y, H2Client(y) as c:
+            while c.h2.outbound_flow_control_window < 500_000:
+                c.read()
+            stream = c.request("/admin/x", method="POST", end=False)
+            c.raw(b"".join(frame(DATA, 0, stream, b"0123456789") for _ in range(10_000)))
+            self.assertEqual(c.wait(stream).status, 403)
+            self.assertEqual(c.get("/x").status, 200)
+
+    def test_all_streams_may_be_cancelled_at_once(self):
+        hold = threading.Event()
+
+        def slow(connection):
+            read_head(connection)
+            hold.wait(20)
+
+        with Service(slow) as s, Yett(s.address, rules=OPEN, workers=1) as y, H2Client(y) as c:
+            kept = c.request("/kept")
+            for stream in [c.request("/x") for _ in range(250)]:
+                c.h2.reset_stream(stream, 8)
+            c.flush()
+            time.sleep(0.5)
+            stream = c.request("/admin/x")
+            self.assertEqual(c.wait(stream).status, 403)
+            self.assertFalse(c.answers[kept].over)
+            hold.set()
+
+    def test_a_service_that_gives_up_streams_keeps_its_connection(self):
+        def early(connection, stream, headers):
+            if headers[":path"] == "/reset":
+                connection.reset_stream(stream, 2)
+            else:
+                connection.send_headers(stream, [(":status", "200")])
+
+        with H2Service(lambda *_: None, early) as s, self.second(s) as y, H2Client(y) as c:
+            kept = c.request("/kept")
+            while c.answers[kept].status is None:
+                c.read()
+            for _ in range(5):
+                streams = [c.request("/reset") for _ in range(80)]
+                self.assertEqual({c.wait(stream).status for stream in streams}, {502})
+            self.assertFalse(c.answers[kept].over)
+            self.assertEqual(s.connections, 1)
+
+    def test_a_caller_whose_bundle_is_gone_went_on_over_an_open_connection(self):
+        with Service(echo) as s, Yett(s.address, rules=OPEN) as y:
+            other = y.dir / "other"
+            subprocess.run([BINARY, "certs", "init", "--dir", str(other)], check=True, capture_output=True, env=environment())
+            c = self.closed_window(y)
+            c.request("/held")
+            y.replace("certs/bundle.pem", (other / "bundle.pem").read_text())
+            wait_for("the reload", lambda: "changed=" in y.log())
+            for i in range(5):
+                c.raw(b"") if c.closed else c.request(f"/after{i}")
+            time.sleep(1)
+            self.assertEqual([d["path"] for d in y.query("--effect", "allow") if d["path"].startswith("/after")], [])
+            c.close()
+
+
+if __name__ == "__main__":
+    unittest.main()
