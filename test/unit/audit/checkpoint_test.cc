@@ -41,7 +41,8 @@ struct Signed {
     auto writer = audit::Writer::open(config, metrics, std::move(events)).value();
     for (int i = 0; i < records; ++i) {
       audit::DecisionRecord record;
-      record.id = "id-" + std::to_string(i);
+      const std::string id = "id-" + std::to_string(i);
+      record.id = id;
       record.allow = true;
       const uint64_t ticket = writer->append(record);
       writer->append(ticket, audit::OutcomeRecord{200, "", 0, 0, 1, "complete"});
