@@ -323,7 +323,7 @@ class Budget(unittest.TestCase):
             self.assertLess(p99, 20 * SLOW)
             errors = {d["errors"] for d in y.query("--effect", "deny")}
         self.assertEqual({e.split(":")[0] for e in errors}, {"p/loop", "p/eats"})
-        self.assertTrue(all("budget" in e and "used up" in e for e in errors), errors)
+        self.assertTrue(all("used up" in e for e in errors), errors)  # a budget, or where the machine stands still the time
 
 
 if __name__ == "__main__":
