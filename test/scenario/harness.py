@@ -220,6 +220,22 @@ def run(*args):
     return done.stdout
 
 
+def hello_times(y, seconds, count=10_000):
+    """How long GET /hello takes, again and again on one plaintext connection: seconds, sorted."""
+    took = []
+    sock = y.raw()
+    until = time.monotonic() + seconds
+    while time.monotonic() < until and len(took) < count:
+        began = time.perf_counter()
+        sock.sendall(b"GET /hello HTTP/1.1\r\nHost: a\r\n\r\n")
+        data = b""
+        while b"hello\n" not in data:
+            data += sock.recv(65536)
+        took.append(time.perf_counter() - began)
+    sock.close()
+    return sorted(took)
+
+
 class Service:
     """An upstream made of one function: handle(connection) for each accepted socket."""
 

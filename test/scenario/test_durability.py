@@ -11,7 +11,7 @@ import time
 import unittest
 
 from h2_peer import H2Client
-from harness import SLOW, Nginx, Service, Yett, read_head, wait_for
+from harness import SLOW, Nginx, Service, Yett, hello_times, read_head, wait_for
 
 OPEN = 'policy "p" { allow "all" { principal = anyone, path = "/**" }, deny "admin" { path = "/admin/**" } }'
 
@@ -26,16 +26,7 @@ def strict(address, rules=OPEN, **changes):
 class Strict(unittest.TestCase):
     def test_a_request_goes_on_once_its_record_is_on_disk(self):
         with Nginx() as up, strict(up.address, workers=1) as y:
-            took = []
-            sock = y.raw()
-            for _ in range(300):
-                began = time.perf_counter()
-                sock.sendall(b"GET /hello HTTP/1.1\r\nHost: a\r\n\r\n")
-                data = b""
-                while b"hello\n" not in data:
-                    data += sock.recv(65536)
-                took.append(time.perf_counter() - began)
-            sock.close()
+            took = hello_times(y, 60, 300)
             with H2Client(y, plain=True) as c:
                 streams = [c.request("/hello") for _ in range(200)]
                 began = time.perf_counter()

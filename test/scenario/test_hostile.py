@@ -7,13 +7,14 @@ import re
 import resource
 import socket
 import ssl
+import statistics
 import struct
 import threading
 import time
 import unittest
 
 from h2_peer import DATA, GOAWAY, HEADERS, PING, PREFACE, PRIORITY, RST_STREAM, SETTINGS, WINDOW_UPDATE, H2Client, frame
-from harness import SLOW, Nginx, Service, Yett, wait_for
+from harness import SLOW, Nginx, Service, Yett, hello_times, wait_for
 from test_websocket import accept_of
 
 SECONDS = 12
@@ -184,20 +185,6 @@ class Hostile(unittest.TestCase):
 class Slow(unittest.TestCase):
     """Who takes a place and gives little: others' median latency stays near the quiet one, memory bounded."""
 
-    def median(self, y, seconds, count=10_000):
-        took = []
-        sock = y.raw()
-        until = time.monotonic() + seconds
-        while time.monotonic() < until and len(took) < count:
-            began = time.perf_counter()
-            sock.sendall(b"GET /hello HTTP/1.1\r\nHost: a\r\n\r\n")
-            data = b""
-            while b"hello\n" not in data:
-                data += sock.recv(65536)
-            took.append(time.perf_counter() - began)
-        sock.close()
-        return sorted(took)[len(took) // 2]
-
     def attacks(self, y, up):
         count = int(os.environ.get("YETT_TEST_CONNECTIONS") or 10_000)
         request = b"\x82\x87\x04\x05/blob\x41\x01a"
@@ -242,7 +229,7 @@ class Slow(unittest.TestCase):
             with y:
                 for name, attack in self.attacks(y, up):
                     before = y.rss_mib()
-                    quiet = self.median(y, 1)
+                    quiet = statistics.median(hello_times(y, 1))
                     held, go_on = attack()
                     stop = threading.Event()
                     dripping = threading.Thread(target=go_on or (lambda stop: None), args=(stop,), daemon=True)
@@ -251,7 +238,7 @@ class Slow(unittest.TestCase):
                     while go_on is None and y.cpu_ticks() - ticks > 5:  # until their requests are served and buffers are full
                         ticks = y.cpu_ticks()
                         time.sleep(0.2)
-                    loud = self.median(y, 2)
+                    loud = statistics.median(hello_times(y, 2))
                     grown = y.rss_mib() - before
                     stop.set()
                     dripping.join()

@@ -13,7 +13,7 @@ import unittest
 import h2.exceptions
 
 from h2_peer import CONTINUATION, DATA, HEADERS, PING, PREFACE, PRIORITY, RST_STREAM, SETTINGS, WINDOW_UPDATE, H2Client, H2Service, frame
-from harness import SLOW, Nginx, Service, Yett, echo, environment, free_port, read_head, wait_for
+from harness import SLOW, Nginx, Service, Yett, echo, environment, free_port, hello_times, read_head, wait_for
 from test_policy import answer_with_request
 
 OPEN = 'policy "p" { allow "all" { principal = authenticated }, deny "admin" { path = "/admin/**", public_reason = "admin is closed" } }'
@@ -494,7 +494,7 @@ class Floods(unittest.TestCase):
         with Nginx() as up:
             y = Yett(up.address, rules='policy "p" { allow "all" { principal = anyone } }', workers=1).plaintext()
             with y:
-                quiet = self.median_latency(y, 1.0)
+                quiet = statistics.median(hello_times(y, 1))
                 for name, attack in attacks.items():
                     before = y.rss_mib()
                     stop = threading.Event()
@@ -522,7 +522,7 @@ class Floods(unittest.TestCase):
 
                     attacker = threading.Thread(target=flood, daemon=True)
                     attacker.start()
-                    loud = self.median_latency(y, 2.5)
+                    loud = statistics.median(hello_times(y, 2.5))
                     stop.set()
                     attacker.join(30)
                     grown = y.rss_mib() - before
@@ -544,20 +544,6 @@ class Floods(unittest.TestCase):
                 pass
         except OSError:
             pass
-
-    def median_latency(self, y, seconds):
-        took = []
-        sock = y.raw()
-        until = time.monotonic() + seconds
-        while time.monotonic() < until:
-            began = time.perf_counter()
-            sock.sendall(b"GET /hello HTTP/1.1\r\nHost: a\r\n\r\n")
-            data = b""
-            while b"hello\n" not in data:
-                data += sock.recv(65536)
-            took.append(time.perf_counter() - began)
-        sock.close()
-        return statistics.median(took)
 
 
 if __name__ == "__main__":
