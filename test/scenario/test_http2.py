@@ -522,7 +522,7 @@ class Floods(unittest.TestCase):
 
                     attacker = threading.Thread(target=flood, daemon=True)
                     attacker.start()
-                    loud = statistics.median(hello_times(y, 2.5))
+                    loud = statistics.median(hello_times(y, 1.5))
                     stop.set()
                     attacker.join(30)
                     grown = y.rss_mib() - before
