@@ -42,7 +42,7 @@ class H2Server::Incoming final : public ServerStream, public H2Stream {
 
   void onTooLarge() override { lost(ResetCause::kTooLarge, "a body over the limit"); }
 
-  /// Complete for its handler, and the client has taken nothing of what is left since `then`.
+  /// Complete for its handler, and the client has taken nothing of what is left for as long as a stall may last.
   bool stalled(int64_t now) {
     const bool over = done_ || (tunnel_ && out_ended_ && end_told_);
     if (!over || reset_ || closed_) return false;
