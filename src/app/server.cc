@@ -9,7 +9,9 @@
 
 #include "base/clock.h"
 #include "base/json.h"
+#include "base/sha256.h"
 #include "base/text.h"
+#include "runtime/policy_document.h"
 
 namespace yett::app {
 
@@ -62,12 +64,16 @@ Status Server::open() {
           loop.events->record(what, subject, detail);
         });
   }
-  Evaluators evaluators = TRY(makeEvaluators(*generation_, true));
+  const Changes all{true, generation_->shadow != nullptr};
+  Evaluators evaluators = TRY(makeEvaluators(*generation_, all));
+  recordPolicies(*generation_, all);
   admin_ = TRY(admin::AdminServer::start(config.admin, adminContent()));
   loops_ready_.store(true, std::memory_order_release);
   for (auto& loop : loops_) loop->thread = std::thread([l = loop.get()] { l->loop.run(); });
-  distribute(*generation_, sockets_, std::move(evaluators), true);
-  record("start", config.file, "policy " + generation_->policy->digest());
+  record("start", config.file,
+         "version " YETT_VERSION "; policy " + generation_->policy->digest() + "; configuration " +
+             base::sha256Hex(config.text) + (generation_->shadow ? "; shadow " + generation_->shadow->digest() : ""));
+  distribute(*generation_, sockets_, std::move(evaluators), all);
   for (const auto& [name, socket] : sockets_)
     log_.info("listening", {{"listener", name}, {"address", socket->address()}});
   if (!admin_->address().empty()) log_.info("admin listening", {{"address", admin_->address()}});
@@ -140,15 +146,21 @@ Result<Server::Sockets> Server::openSockets(const runtime::Generation& next) {
   return out;
 }
 
-Result<Server::Evaluators> Server::makeEvaluators(const runtime::Generation& next, bool changed) {
-  Evaluators out(loops_.size());
-  if (!changed) return out;
+Result<Server::Evaluators> Server::makeEvaluators(const runtime::Generation& next, Changes changes) {
+  Evaluators out;
+  out.policy.resize(loops_.size());
+  out.shadow.resize(loops_.size());
   policy::EvaluatorOptions options;
   options.remembered_entries = next.config.cache.entries;
   options.remembered_bytes = next.config.cache.bytes;
   options.metrics = &metrics_;
+  if (next.shadow && changes.shadow) {
+    for (auto& evaluator : out.shadow) evaluator = TRY(policy::PolicyEvaluator::create(next.shadow, options));
+  }
   if (remembered_) options.remembered = remembered_->storeFor(next.policy->digest());
-  for (auto& evaluator : out) evaluator = TRY(policy::PolicyEvaluator::create(next.policy, options));
+  for (auto& evaluator : out.policy) {
+    if (changes.policy) evaluator = TRY(policy::PolicyEvaluator::create(next.policy, options));
+  }
   return out;
 }
 
@@ -173,29 +185,32 @@ void Server::take(Loop& loop, const runtime::Generation& next, const Sockets& so
 }
 
 void Server::distribute(const runtime::Generation& next, const Sockets& sockets, Evaluators evaluators,
-                        bool policy_changed) {
-  if (remembered_ && policy_changed) remembered_->dropOthers(next.policy->digest());
+                        Changes changes) {
+  if (remembered_ && changes.policy) remembered_->dropOthers(next.policy->digest());
   // Each loop swaps policy, routes and clusters between two events, so no request sees a mix. What it gives back (a
   // large Lua state, maybe) dies here, not on the loop.
   std::atomic<size_t> index{0};
   std::map<Loop*, size_t> order;
   for (auto& loop : loops_) order[loop.get()] = index++;
   onAllLoops([&](Loop& loop) {
-    auto& mine = evaluators[order.at(&loop)];
-    if (policy_changed) mine = loop.worker->authorizer.swap(std::move(mine));
+    auto& mine = evaluators.policy[order.at(&loop)];
+    auto& shadow = evaluators.shadow[order.at(&loop)];
+    if (changes.policy) mine = loop.worker->authorizer.swap(std::move(mine));
+    if (changes.shadow) shadow = loop.worker->authorizer.swapShadow(std::move(shadow));
     take(loop, next, sockets);
-    if (policy_changed) loop.worker->recheckOpen();
+    if (changes.policy) loop.worker->recheckOpen();
     loop.worker->drainDistrusted();
   });
 }
 
 Status Server::apply(std::shared_ptr<const runtime::Generation> next) {
   TRY(checkRestartOnly(*next));
-  const bool policy_changed = next->policy != generation_->policy;
+  const Changes changes{next->policy != generation_->policy, next->shadow != generation_->shadow};
   Sockets sockets = TRY(openSockets(*next));
-  Evaluators evaluators = TRY(makeEvaluators(*next, policy_changed));
-  distribute(*next, sockets, std::move(evaluators), policy_changed);
-  const std::string before = generation_->policy->digest();
+  Evaluators evaluators = TRY(makeEvaluators(*next, changes));
+  recordPolicies(*next, changes);
+  recordReload(*generation_, *next);
+  distribute(*next, sockets, std::move(evaluators), changes);
   sockets_ = std::move(sockets);
   {
     const std::lock_guard lock(status_mutex_);
@@ -203,13 +218,33 @@ Status Server::apply(std::shared_ptr<const runtime::Generation> next) {
     last_refusal_.clear();
   }
   metrics_
-      .counter("yett_reloads_total", {{"what", policy_changed ? "policy" : "configuration"}, {"result", "accepted"}},
+      .counter("yett_reloads_total", {{"what", changes.policy ? "policy" : "configuration"}, {"result", "accepted"}},
                "reloads by their result")
       .add();
-  record("reload accepted", next->config.file, "policy " + before + " -> " + next->policy->digest());
   log_.info("reloaded", {{"policy", next->policy->digest().substr(0, 12)},
-                         {"changed", policy_changed ? "policy" : "configuration"}});
+                         {"changed", changes.policy ? "policy" : "configuration"}});
   return {};
+}
+
+// Before the first decision by it.
+void Server::recordPolicies(const runtime::Generation& next, Changes changes) {
+  if (changes.policy) audit_->appendPolicy(next.policy->digest(), runtime::documentOf(*next.policy));
+  if (changes.shadow && next.shadow) audit_->appendPolicy(next.shadow->digest(), runtime::documentOf(*next.shadow));
+}
+
+void Server::recordReload(const runtime::Generation& before, const runtime::Generation& next) {
+  std::string detail;
+  const auto add = [&](const char* what, const std::string& old, const std::string& now) {
+    if (old != now) detail += (detail.empty() ? "" : "; ") + std::string(what) + " " + old + " -> " + now;
+  };
+  const auto shadowOf = [](const runtime::Generation& g) {
+    return g.shadow ? g.shadow->digest() : std::string("none");
+  };
+  add("policy", before.policy->digest(), next.policy->digest());
+  add("shadow", shadowOf(before), shadowOf(next));
+  add("configuration", base::sha256Hex(before.config.text), base::sha256Hex(next.config.text));
+  add("certificates", base::hex(before.tls_digest), base::hex(next.tls_digest));
+  record("reload accepted", next.config.file, detail.empty() ? "nothing has changed" : detail);
 }
 
 void Server::refused(const std::vector<std::string>& problems) {

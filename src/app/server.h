@@ -52,14 +52,24 @@ class Server {
     std::thread thread;
   };
   using Sockets = std::map<std::string, std::shared_ptr<net::ListeningSocket>>;
-  using Evaluators = std::vector<std::unique_ptr<policy::PolicyEvaluator>>;
+  /// What each loop gets; null where it keeps its own.
+  struct Evaluators {
+    std::vector<std::unique_ptr<policy::PolicyEvaluator>> policy;
+    std::vector<std::unique_ptr<policy::PolicyEvaluator>> shadow;
+  };
+  /// What a generation changes.
+  struct Changes {
+    bool policy, shadow;
+  };
 
   Server(std::shared_ptr<const runtime::Generation> generation, base::Logger& log);
   Status open();
   Status checkRestartOnly(const runtime::Generation& next) const;
   Result<Sockets> openSockets(const runtime::Generation& next);
-  Result<Evaluators> makeEvaluators(const runtime::Generation& next, bool changed);
-  void distribute(const runtime::Generation& next, const Sockets& sockets, Evaluators evaluators, bool policy_changed);
+  Result<Evaluators> makeEvaluators(const runtime::Generation& next, Changes changes);
+  void distribute(const runtime::Generation& next, const Sockets& sockets, Evaluators evaluators, Changes changes);
+  void recordPolicies(const runtime::Generation& next, Changes changes);
+  void recordReload(const runtime::Generation& before, const runtime::Generation& next);
   void take(Loop& loop, const runtime::Generation& next, const Sockets& sockets);
   template <typename Task>
   void postToLoops(Task task);

@@ -129,9 +129,11 @@ std::vector<std::string> sourcesOf(const config::Config& config) {
     out.push_back(config.identity.private_key);
   }
   for (const auto& [domain, path] : config.identity.trust_bundles) out.push_back(path);
-  for (const auto& engine : config.engines) {
-    out.push_back(engine.path);
-    if (!engine.settings.empty()) out.push_back(engine.settings);
+  for (const auto* engines : {&config.engines, &config.shadow}) {
+    for (const auto& engine : *engines) {
+      out.push_back(engine.path);
+      if (!engine.settings.empty()) out.push_back(engine.settings);
+    }
   }
   return out;
 }

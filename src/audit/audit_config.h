@@ -2,19 +2,29 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "base/units.h"
+#include "policy/recording.h"
 
 namespace yett::audit {
 
 struct AuditConfig {
   std::string database;                      ///< path
   bool strict = false;                       ///< a request goes on only once its record is on disk
-  base::Millis batch_interval{5};            ///< how long the writer gathers before a commit
+  base::Millis batch_interval{5};            ///< how long the writer gathers before a commit,
   size_t queue_records = 65'536;             ///< more than this waiting answers 503
+  size_t batch_records = 20'000;             ///< that many waiting are committed at once
   std::string key_file = {};                 ///< path of the Ed25519 key that signs checkpoints; "": none are made
+  std::string previous_key_file = {};        ///< path of the key before: it signs the change of keys, once
   int64_t checkpoint_records = 10'000;       ///< a checkpoint after so many records,
   base::Millis checkpoint_interval{60'000};  ///< or after so long, if there was any
+  base::Millis heartbeat{60'000};            ///< strict: how often a long stream is recorded
+  base::Millis retention_age{0};             ///< records older than this are deleted; 0: none
+  uint64_t retention_size = 0;               ///< bytes in the database above which the oldest are deleted; 0: never
+  uint64_t rotate_size = 0;                  ///< bytes in the database above which a new file goes on; 0: never
+  std::string mask_key_file = {};            ///< path of the key of masked values; "": they cannot be compared
+  policy::RecordingConfig recording = {};
   bool operator==(const AuditConfig&) const = default;
 };
 

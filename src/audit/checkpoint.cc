@@ -81,11 +81,13 @@ bool verifySignature(std::string_view public_key, std::string_view message, std:
          EVP_DigestVerify(context.get(), bytes(signature), signature.size(), bytes(message), message.size()) == 1;
 }
 
-std::string checkpointMessage(std::string_view log_id, int64_t seq, std::string_view prev) {
-  std::string out("yett audit checkpoint v1\0", 25);
+std::string checkpointMessage(std::string_view log_id, int64_t seq, std::string_view prev, std::string_view next_key) {
+  std::string out(next_key.empty() ? "yett audit checkpoint v1" : "yett audit key change v1");
+  out += '\0';
   out += log_id;
   for (int shift = 56; shift >= 0; shift -= 8) out += static_cast<char>(static_cast<uint64_t>(seq) >> shift);
   out += prev;
+  out += next_key;
   return out;
 }
 

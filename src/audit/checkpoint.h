@@ -37,8 +37,10 @@ Result<std::string> publicKeyFromPem(std::string_view pem);
 std::string keyId(std::string_view public_key);
 bool verifySignature(std::string_view public_key, std::string_view message, std::string_view signature);
 
-/// What a checkpoint signs: the log's id, its own sequence number, and the hash of the link before it.
-std::string checkpointMessage(std::string_view log_id, int64_t seq, std::string_view prev);
+/// What a checkpoint signs: the log's id, its own sequence number, and the hash of the link before it; and the key that
+/// signs from here on, where that changes.
+std::string checkpointMessage(std::string_view log_id, int64_t seq, std::string_view prev,
+                              std::string_view next_key = {});
 
 struct KeyPair {
   std::string private_pem;

@@ -1,4 +1,4 @@
-// Reading the audit log, live or copied: never in the way of the writer.
+// Reading the audit log, live or copied: never in the way of the writer. One thread.
 #pragma once
 
 #include <cstdint>
@@ -18,6 +18,7 @@ struct Query {
   std::optional<int64_t> until;  ///< not included
   std::string effect, principal, method, path, policy, rule, id;
   int64_t after_seq = 0;
+  int64_t up_to_seq = INT64_MAX;
   int64_t limit = 100;
   bool newest = true;  ///< the newest `limit`, told oldest first; else the oldest ones
 };
@@ -25,12 +26,13 @@ struct Query {
 struct Row {
   int64_t seq, time;
   std::string id, listener, route, principal, method, host, path, raw_target, effect, policy, rule, reason, errors,
-      engine, policy_digest, reads, would_deny;
+      engine, policy_digest, reads, would_deny, protocol, source;
   int64_t eval_ns;
   bool cached;
-  bool ended;  ///< the outcome is there
+  bool erased;  ///< its personal fields are gone
+  bool ended;   ///< the outcome is there
   int64_t status, bytes_in, bytes_out, duration_us;
-  std::string upstream, result;
+  std::string upstream, result, shadow;
 };
 
 struct EventRow {
@@ -38,15 +40,38 @@ struct EventRow {
   std::string what, subject, detail;
 };
 
+/// A line of statistics.
+struct Group {
+  std::vector<std::string> key;  ///< the value of each column that was grouped by
+  int64_t count = 0, denied = 0, errors = 0;
+  int64_t first = 0, last = 0;  ///< microseconds
+};
+
 class Reader {
  public:
   static Result<Reader> open(const std::string& database);
   Result<std::vector<Row>> decisions(const Query& query);
+  /// Each that fits, oldest first, without keeping them; `limit` and `newest` say nothing. False from `take` ends it.
+  Status each(const Query& query, const std::function<bool(const Row&)>& take);
+  /// By names of columns of `decisions` (groupable()), most frequent first.
+  Result<std::vector<Group>> groups(const Query& query, const std::vector<std::string>& by);
   Result<std::vector<EventRow>> events(const Query& query);
+  /// The number of the first and last decision; 0 where there is none.
+  Result<std::pair<int64_t, int64_t>> range();
+  /// The source of a policy set, or "".
+  Result<std::string> policySource(const std::string& digest);
+  store::Database& database() { return db_; }
 
  private:
   explicit Reader(store::Database db) : db_(std::move(db)) {}
+  struct Stretch {
+    int64_t first, last;
+  };
+  Result<std::vector<Stretch>> stretches(const Query& query);
   store::Database db_;
 };
+
+/// Columns of `decisions` that statistics may be grouped by.
+const std::vector<std::string>& groupable();
 
 }  // namespace yett::audit

@@ -11,10 +11,13 @@
 
 namespace yett::audit {
 
-enum class Kind : uint8_t { kLog = 0, kDecision = 1, kOutcome = 2, kEvent = 3, kCheckpoint = 4 };
+enum class Kind : uint8_t { kLog = 0, kDecision = 1, kOutcome = 2, kEvent = 3, kCheckpoint = 4, kHeartbeat = 5 };
 
-/// Most fields that a record has, kind and seq included.
-inline constexpr size_t kMostFields = 22;
+/// Keys are below this.
+inline constexpr size_t kMostFields = 26;
+/// The key of a decision's commitment to its personal fields.
+inline constexpr int kCommitmentKey = 25;
+inline constexpr size_t kSaltSize = 16;
 
 /// One decision, as the exchange knows it. Views: valid during the call that takes it.
 struct DecisionRecord {
@@ -27,6 +30,8 @@ struct DecisionRecord {
   int64_t eval_nanos = 0;
   std::string_view reads;
   std::string_view would_deny;  ///< "policy/rule" of an audit_only deny that applies
+  std::string_view protocol;
+  std::string_view source;  ///< the address of the socket's peer
 };
 
 struct OutcomeRecord {
@@ -36,11 +41,19 @@ struct OutcomeRecord {
   int64_t bytes_out = 0;
   int64_t duration_micros = 0;
   std::string_view result;  ///< "complete", or why not
+  std::string_view shadow;  ///< "allow" or "deny", and "policy/rule", where the policy in the shadow decides otherwise
+};
+
+/// A stream that goes on: how far it has come.
+struct HeartbeatRecord {
+  int64_t time_micros = 0;
+  int64_t bytes_in = 0;
+  int64_t bytes_out = 0;
 };
 
 struct EventRecord {
   int64_t time_micros = 0;
-  std::string_view what;  ///< "start", "stop", "reload accepted", "reload refused", "handshake failed", "bad request"
+  std::string_view what;     ///< docs/audit.md lists them
   std::string_view subject;  ///< listener, file or configuration
   std::string_view detail;
   int64_t count = 1;
@@ -49,17 +62,19 @@ struct EventRecord {
 /// The chain's head, signed.
 struct CheckpointRecord {
   int64_t time_micros = 0;
-  std::string_view public_key;  ///< 32 bytes
-  std::string_view signature;   ///< 64 bytes, of checkpointMessage()
+  std::string_view public_key;     ///< 32 bytes
+  std::string_view signature;      ///< 64 bytes, of checkpointMessage()
+  std::string_view next_key = {};  ///< 32 bytes: the key that signs from here on; the signature covers it
 };
 
-/// A column of a plain table: its CBOR key, and whether it is text.
+/// A column of a plain table: its CBOR key, whether it is text, whether it is personal.
 struct Column {
   const char* name;
   int key;
   bool text;
+  bool personal = false;
 };
-/// The columns of a kind in key order, after `seq`; the key of an outcome's decision_seq is 2.
+/// The columns of a kind in key order, after `seq`; the key of a decision_seq is 2.
 struct Layout {
   const char* table;
   const Column* columns;
@@ -67,16 +82,28 @@ struct Layout {
 };
 const Layout& layout(Kind kind);
 
-/// A record's fields without kind and seq, as CBOR key-value pairs; `entries` counts them. Empty and zero fields are
-/// left out.
-void encode(const DecisionRecord& record, std::string& out, uint8_t& entries);
-void encode(const OutcomeRecord& record, std::string& out, uint8_t& entries);
-void encode(const EventRecord& record, std::string& out, uint8_t& entries);
-void encode(const CheckpointRecord& record, std::string& out, uint8_t& entries);
+/// A record's fields without kind and seq, as CBOR key-value pairs. Empty and zero fields are left out. Personal ones
+/// stand apart: they enter the chain only as a commitment, so that they can be erased and leave the proof.
+struct Encoded {
+  std::string fields;
+  std::string personal;
+  uint8_t entries = 0;
+  uint8_t personal_entries = 0;
+};
+/// Each fills `out`, whatever it held.
+void encode(const DecisionRecord& record, Encoded& out);
+void encode(const OutcomeRecord& record, Encoded& out);
+void encode(const HeartbeatRecord& record, Encoded& out);
+void encode(const EventRecord& record, Encoded& out);
+void encode(const CheckpointRecord& record, Encoded& out);
 
-/// The canonical bytes of a link: {0: kind, 1: seq, (2: decision_seq,) fields...}. `decision_seq` only for outcomes.
+/// The canonical bytes of a link: {0: kind, 1: seq, (2: decision_seq,) fields..., (25: commitment)}. `decision_seq`
+/// only for outcomes and heartbeats, `commitment` only for decisions.
 void canonicalBytes(Kind kind, int64_t seq, int64_t decision_seq, std::string_view fields, uint8_t entries,
-                    std::string& out);
+                    std::string_view commitment, std::string& out);
+
+/// What a commitment hashes, after the salt: the personal fields as one CBOR map.
+void personalBytes(std::string_view personal, uint8_t entries, std::string& out);
 
 /// A link's fields by key, as views into its bytes.
 struct Fields {
@@ -85,5 +112,9 @@ struct Fields {
 };
 /// False where the bytes are not in canonical form.
 bool decode(std::string_view bytes, Fields& out);
+/// Adds fields as encode() gives them. They are of our own making.
+void decodeFields(std::string_view fields, uint8_t entries, Fields& out);
+/// Encodes the personal columns of `fields` again, as encode() did.
+void encodePersonal(const Fields& fields, Encoded& out);
 
 }  // namespace yett::audit

@@ -19,7 +19,10 @@ struct Verification {
   int64_t checkpoints = 0;
   int64_t signed_seq = 0;         ///< of the last checkpoint: all before it is what its key signed
   std::vector<std::string> keys;  ///< ids of the keys that signed, in the order in which they first did
-  bool authenticated = false;     ///< every checkpoint is by the pinned key, and there is one
+  bool authenticated = false;     ///< the last checkpoint is by the expected key, or by one that it handed over to
+  int64_t erased = 0;             ///< decisions whose personal fields were erased, each by an event in the chain
+  int64_t deleted_through = 0;    ///< the records up to here are gone, by the retention that an event names; 0: none
+  std::string continues;          ///< hash of the link before the first, hex: of another file. "": a log begins here
 };
 
 /// What a log is compared with, beside itself.
@@ -29,10 +32,11 @@ struct Expected {
   std::string checkpoint_hash = {};  ///< its hash, hex
 };
 
-/// Walks the whole chain: each link's hash, its connection to the one before, its canonical form, each checkpoint's
-/// signature, and that the plain tables say the same as the links; and what is expected of it. `progress` is called now
-/// and then with the number of links so far.
-Result<Verification> verify(const std::string& database, const Expected& expected,
+/// Walks the whole chain of a log in one file or several, which go on from each other in this order: each link's hash,
+/// its connection to the one before, its canonical form, each checkpoint's signature, that the plain tables say the
+/// same as the links, and that personal fields are what was committed to; and what is expected of it. `threads` share
+/// the work; `progress` is called now and then, on one of them, with the number of links so far.
+Result<Verification> verify(const std::vector<std::string>& databases, const Expected& expected, unsigned threads,
                             const std::function<void(int64_t)>& progress);
 
 }  // namespace yett::audit

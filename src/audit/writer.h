@@ -3,20 +3,21 @@
 #pragma once
 
 #include <atomic>
+#include <deque>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <thread>
 #include <unordered_map>
 #include <vector>
 
 #include "audit/audit_config.h"
-#include "audit/checkpoint.h"
+#include "audit/chain_writer.h"
 #include "audit/record.h"
+#include "audit/retention.h"
 #include "base/batch_queue.h"
 #include "base/metrics.h"
-#include "base/sha256.h"
-#include "store/database.h"
 
 namespace yett::audit {
 
@@ -28,6 +29,8 @@ struct WriterEvents {
   std::function<void(uint64_t ticket)> durable;
   /// Of each signed checkpoint, so that it can leave the host: its number and hash, and the key's id.
   std::function<void(int64_t seq, const std::string& hash, const std::string& key)> checkpoint = {};
+  /// Of a file that was closed because it was full: its name.
+  std::function<void(const std::string& name)> rotated = {};
 };
 
 class Writer {
@@ -43,50 +46,58 @@ class Writer {
   uint64_t append(const DecisionRecord& record);
   /// Takes the outcome of a decision. REQUIRES: once per ticket.
   void append(uint64_t ticket, const OutcomeRecord& record);
+  /// A decision's stream goes on. REQUIRES: before its outcome.
+  void append(uint64_t ticket, const HeartbeatRecord& record);
   void append(const EventRecord& record);
+  /// The source of a policy set, kept once for its digest; before the first decision that was made by it.
+  void appendPolicy(const std::string& digest, std::string document);
+  /// Runs on the writer's thread, between two batches, and waits for it: for the rare things that somebody asks for.
+  /// It begins and commits by itself.
+  Status runOnChain(std::function<Status(ChainWriter&)> task);
   /// Writes succeed.
   bool healthy() const { return healthy_.load(std::memory_order_relaxed); }
   /// Requests wait until their records are on disk.
   bool strict() const { return config_.strict; }
+  const AuditConfig& config() const { return config_; }
+  /// What of a request may be written down.
+  const policy::Recording& recording() const { return recording_; }
 
  private:
   Writer(const AuditConfig& config, base::Metrics& metrics, WriterEvents events);
   Status prepare();
-  Status readLogId();
-  uint64_t push(Kind kind, uint64_t ticket, std::string_view fields, uint8_t entries, bool force);
+  uint64_t push(Kind kind, uint64_t ticket, const Encoded& encoded, bool force);
   void run();
+  bool writeOrLose(const std::string& batch, size_t records);
   Status writeBatch(const std::string& batch);
-  Status writeRecord(Kind kind, uint64_t ticket, std::string_view fields, uint8_t entries);
-  Status writeLease(int64_t upto);
-  bool checkpointDue() const;
-  Status writeCheckpoint();
-  void signNow();
+  void runTasks();
+  void afterBatch(size_t records);
+  void tell();
+  void endChain();
+
+  /// Something to be done between two batches.
+  struct Task {
+    std::function<Status(ChainWriter&)> run;
+    std::function<void(Status)> done;  ///< null: tried until it succeeds
+  };
+  void post(Task task);
 
   const AuditConfig config_;
+  policy::Recording recording_;
   base::BatchQueue queue_;
   std::atomic<bool> healthy_{true};
   const WriterEvents events_;
   base::Counter& written_;
+  std::mutex tasks_mutex_;
+  std::deque<Task> tasks_;  // protected by tasks_mutex_
+  bool ended_ = false;      // protected by tasks_mutex_: the thread takes no more tasks
 
   // The writer's thread only.
-  std::unique_ptr<store::Database> database_;
-  std::vector<store::Statement> inserts_;  // by Kind, the link's at kLog
-  std::unique_ptr<store::Statement> lease_;
-  base::Sha256Hasher hasher_;
-  base::Sha256 head_{};
+  std::unique_ptr<ChainWriter> chain_;
+  std::unique_ptr<Retention> retention_;
   uint64_t taken_ = 0;  // records off the queue before the batch at hand
-  int64_t seq_ = 0;
-  int64_t leased_ = 0;
   int64_t written_since_checkpoint_ = 0;
   std::unordered_map<uint64_t, int64_t> open_decisions_;  // ticket -> seq
   std::vector<uint64_t> closed_;                          // tickets whose outcome is in the batch at hand
-  std::shared_ptr<const SigningKey> key_;                 // null: no checkpoints
-  std::string log_id_;
-  int64_t unsigned_ = 0;    // links since the last checkpoint
-  int64_t signed_at_ = 0;   // steady nanoseconds
-  int64_t signed_seq_ = 0;  // of a checkpoint in the batch at hand; 0: none
-  bool sign_soon_ = false;  // a reload is worth a checkpoint
-  std::string bytes_;
   std::thread thread_;
 };
 

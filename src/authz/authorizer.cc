@@ -27,6 +27,10 @@ void OpenDecision::end(const audit::OutcomeRecord& outcome) {
   writer_ = nullptr;
 }
 
+void OpenDecision::beat(const audit::HeartbeatRecord& heartbeat) {
+  if (writer_ != nullptr) writer_->append(ticket_, heartbeat);
+}
+
 Authorizer::Authorizer(audit::Writer& writer, base::Metrics& metrics)
     : writer_(writer),
       metrics_(metrics),
@@ -40,6 +44,31 @@ std::unique_ptr<policy::PolicyEvaluator> Authorizer::swap(std::unique_ptr<policy
   for (auto& counters : counters_) counters.clear();
   decision_.clear();
   return evaluator;
+}
+
+std::unique_ptr<policy::PolicyEvaluator> Authorizer::swapShadow(std::unique_ptr<policy::PolicyEvaluator> evaluator) {
+  shadow_.swap(evaluator);
+  shadow_decision_.clear();
+  return evaluator;
+}
+
+std::string Authorizer::askShadow(const policy::CheckRequest& request, bool allowed) {
+  static constexpr const char* kHelp = "decisions of the policy in the shadow, beside those of the policy in force";
+  const auto count = [&](const char* result) {
+    metrics_.counter("yett_shadow_decisions_total", {{"result", result}}, kHelp).add();
+  };
+  if (!shadow_) return {};
+  try {
+    shadow_->decide(request, shadow_reader_, shadow_decision_);
+  } catch (const std::exception&) {
+    count("error");
+    return "error";
+  }
+  if (shadow_decision_.allow == allowed) return count("same"), std::string();
+  count(allowed ? "newly_denied" : "newly_allowed");
+  std::string out = shadow_decision_.allow ? "allow " : "deny ";
+  if (!shadow_decision_.policy.empty()) out.append(shadow_decision_.policy).append("/");
+  return out.append(shadow_decision_.rule);
 }
 
 void Authorizer::count() {
@@ -77,16 +106,25 @@ void Authorizer::decide(const Question& question) {
 
 uint64_t Authorizer::record(const Question& question, const base::UuidText& id) {
   const policy::CheckRequest& r = question.request;
-  const std::string reads = reader_.readsJson();
+  const policy::Recording& recording = writer_.recording();
+  const std::string reads = reader_.readsJson(recording);
+  std::string masked_target;
+  std::string masked[4];
+  const auto told = [&](policy::Attr attr, std::string_view value, std::string& kept) {
+    if (value.empty() || !recording.masks(attr, {})) return value;
+    return std::string_view(kept = recording.masked(value));
+  };
+  const std::string_view principal = told(policy::Attr::kPrincipalId, r.principal->id, masked[0]);
+  const std::string source = r.source.text();
   return writer_.append(audit::DecisionRecord{base::view(id),
                                               question.now_micros,
                                               r.listener,
                                               question.route,
-                                              r.principal->id,
+                                              principal,
                                               r.method,
-                                              r.host,
-                                              r.path,
-                                              r.raw_path,
+                                              told(policy::Attr::kHost, r.host, masked[2]),
+                                              told(policy::Attr::kPath, r.path, masked[3]),
+                                              recording.target(r.raw_path, masked_target),
                                               decision_.allow,
                                               decision_.policy,
                                               decision_.rule,
@@ -97,7 +135,9 @@ uint64_t Authorizer::record(const Question& question, const base::UuidText& id) 
                                               decision_.cached,
                                               decision_.eval_nanos,
                                               reads,
-                                              decision_.would_deny});
+                                              decision_.would_deny,
+                                              r.protocol,
+                                              told(policy::Attr::kSourceIp, source, masked[1])});
 }
 
 void Authorizer::decideSafely(const Question& question) {

@@ -27,6 +27,8 @@ class OpenDecision {
   OpenDecision& operator=(OpenDecision&& other) noexcept;
   ~OpenDecision();
   void end(const audit::OutcomeRecord& outcome);
+  /// It goes on: how far it has come.
+  void beat(const audit::HeartbeatRecord& heartbeat);
   bool open() const { return writer_ != nullptr; }
 
  private:
@@ -73,6 +75,12 @@ class Authorizer {
  public:
   Authorizer(audit::Writer& writer, base::Metrics& metrics);
 
+  /// Takes the policy that decides in the shadow, or null; hands back the old one.
+  std::unique_ptr<policy::PolicyEvaluator> swapShadow(std::unique_ptr<policy::PolicyEvaluator> evaluator);
+  bool hasShadow() const { return shadow_ != nullptr; }
+  /// What the policy in the shadow would have done: "" where the same, else "allow policy/rule" or "deny policy/rule".
+  std::string askShadow(const policy::CheckRequest& request, bool allowed);
+
   /// Takes a new policy; hands back the old one, which must be destroyed off the loop.
   std::unique_ptr<policy::PolicyEvaluator> swap(std::unique_ptr<policy::PolicyEvaluator> evaluator);
 
@@ -113,6 +121,9 @@ class Authorizer {
   uint64_t durable_ = 0;
   base::Uuid7Source ids_;
   std::unique_ptr<policy::PolicyEvaluator> evaluator_;
+  std::unique_ptr<policy::PolicyEvaluator> shadow_;
+  policy::AttributeReader shadow_reader_;
+  policy::Decision shadow_decision_;
   policy::AttributeReader reader_;
   policy::Decision decision_;
   std::vector<std::string> owned_headers_;

@@ -1,5 +1,7 @@
 #include "base/batch_queue.h"
 
+#include <algorithm>
+
 namespace yett::base {
 
 uint64_t BatchQueue::push(std::string_view record) {
@@ -14,8 +16,8 @@ uint64_t BatchQueue::push(std::string_view record) {
     bytes_.append(record);
     ++records_;
     place = ++pushed_;
-    wake = sleeping_;
-    sleeping_ = false;
+    wake = sleeping_ || (gathering_ && records_ >= std::min(limits_.batch, limits_.records / 2));
+    if (wake) sleeping_ = gathering_ = false;
   }
   if (wake) filled_.notify_one();
   return place;
@@ -26,16 +28,28 @@ size_t BatchQueue::take(std::string& out, std::chrono::milliseconds wait, std::c
   std::unique_lock lock(mutex_);
   if (records_ == 0 && !closed_) {
     sleeping_ = true;
-    filled_.wait_for(lock, wait, [&] { return records_ > 0 || closed_; });
+    filled_.wait_for(lock, wait, [&] { return records_ > 0 || closed_ || woken_; });
     sleeping_ = false;
   }
-  if (records_ > 0 && !closed_ && gather.count() > 0 && records_ < limits_.records / 2) {
-    filled_.wait_for(lock, gather, [&] { return closed_; });
+  const size_t enough = std::min(limits_.batch, limits_.records / 2);
+  if (records_ > 0 && !closed_ && gather.count() > 0 && records_ < enough) {
+    gathering_ = true;
+    filled_.wait_for(lock, gather, [&] { return closed_ || records_ >= enough; });
+    gathering_ = false;
   }
+  woken_ = false;
   out.swap(bytes_);
   const size_t count = records_;
   records_ = 0;
   return count;
+}
+
+void BatchQueue::wake() {
+  {
+    const std::lock_guard lock(mutex_);
+    woken_ = true;
+  }
+  filled_.notify_all();
 }
 
 void BatchQueue::close() {

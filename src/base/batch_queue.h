@@ -16,6 +16,7 @@ class BatchQueue {
   struct Limits {
     size_t bytes;
     size_t records;
+    size_t batch = SIZE_MAX;  ///< so many end the gathering
   };
   explicit BatchQueue(Limits limits) : limits_(limits) {}
 
@@ -27,6 +28,9 @@ class BatchQueue {
   /// Moves all that is queued into `out` (replacing it) and returns the number of records. Waits up to `wait` for the
   /// first one; then, unless the queue is closed, `gather` more so that a batch is worth its cost.
   size_t take(std::string& out, std::chrono::milliseconds wait, std::chrono::milliseconds gather);
+
+  /// take() returns at once, though there may be nothing.
+  void wake();
 
   /// No push succeeds any more; take() returns at once.
   void close();
@@ -44,6 +48,8 @@ class BatchQueue {
   uint64_t pushed_ = 0;
   uint64_t refused_ = 0;
   bool sleeping_ = false;
+  bool gathering_ = false;
+  bool woken_ = false;
   bool closed_ = false;
 };
 

@@ -38,4 +38,17 @@ UuidText Uuid7Source::next(int64_t wall_micros) {
   return out;
 }
 
+std::optional<int64_t> uuid7Millis(std::string_view text) {
+  if (text.size() != 36 || text[8] != '-' || text[13] != '-' || text[14] != '7') return std::nullopt;
+  int64_t out = 0;
+  for (size_t i = 0; i < 13; ++i) {
+    if (i == 8) continue;
+    const char c = text[i];
+    if (c >= '0' && c <= '9') out = out * 16 + (c - '0');
+    else if (c >= 'a' && c <= 'f') out = out * 16 + (c - 'a' + 10);
+    else return std::nullopt;
+  }
+  return out;
+}
+
 }  // namespace yett::base

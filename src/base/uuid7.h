@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <string_view>
 
 namespace yett::base {
@@ -20,6 +21,9 @@ class Uuid7Source {
   uint64_t random();
   uint64_t state_[2];
 };
+
+/// The time that a UUIDv7 carries, in milliseconds since 1970; nothing where the text is none.
+std::optional<int64_t> uuid7Millis(std::string_view text);
 
 inline std::string_view view(const UuidText& text) {
   return {text.data(), text.size()};

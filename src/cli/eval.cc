@@ -104,7 +104,7 @@ int eval(const EvalOptions& options) {
   policy::AttributeReader reader;
   policy::Decision decision;
   evaluator.value()->decide(input.value()->request(), reader, decision);
-  const std::string reads = reader.readsJson();
+  const std::string reads = reader.readsJson(policy::Recording::plain());
   std::vector<policy::RuleTrace> traces;
   if (options.explain) evaluator.value()->explain(input.value()->request(), reader, traces);
   if (options.format == "json") printJson(decision, reads, traces);

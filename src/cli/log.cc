@@ -245,9 +245,10 @@ int logVerify(const std::string& database, const VerifyOptions& options, const s
   const bool terminal = ::isatty(STDERR_FILENO) == 1;
   const auto expected = expectedOf(options);
   if (!expected) return failed(expected.error());
-  auto result = audit::verify(database, expected.value(), [&](int64_t links) {
-    if (terminal) std::cerr << "\r" << links << " records" << std::flush;
-  });
+  auto result = audit::verify({database}, expected.value(), std::max(1u, std::thread::hardware_concurrency()),
+                              [&](int64_t links) {
+                                if (terminal) std::cerr << "\r" << links << " records" << std::flush;
+                              });
   if (terminal) std::cerr << "\r";
   if (!result) return failed(result.error());
   const auto& v = result.value();

@@ -4,6 +4,7 @@
 #include <set>
 
 #include "base/file.h"
+#include "base/text.h"
 #include "identity/spiffe_id.h"
 #include "proxy/route_table.h"
 
@@ -120,21 +121,35 @@ void readCluster(ObjectReader& in, upstream::ClusterConfig& out) {
   in.duration("idle_timeout", out.idle_timeout);
 }
 
+template <typename List>
+void checkNames(ObjectReader& root, const char* what, const List& list) {
+  std::set<std::string> seen;
+  for (const auto& item : list) {
+    if (!item.name.empty() && !seen.insert(item.name).second)
+      root.problem(what, "the name `" + item.name + "` is there twice");
+  }
+}
+
+void readEngine(ObjectReader& e, const std::string& file, EngineConfig& engine) {
+  e.requiredText("name", engine.name);
+  e.requiredText("type", engine.type);
+  if (!engine.type.empty() && engine.type != "lua" && engine.type != "rules" && engine.type != "plugin")
+    e.problem("type", "is `" + engine.type + "`, must be `lua`, `rules` or `plugin`");
+  e.requiredText("path", engine.path);
+  engine.path = base::relativeTo(file, engine.path);
+  e.text("settings", engine.settings);
+  if (!engine.settings.empty() && engine.type != "plugin") e.problem("settings", "is for plugins");
+  if (!engine.settings.empty()) engine.settings = base::relativeTo(file, engine.settings);
+  size_t role = 0;
+  e.choice("role", {"decide", "veto"}, role);
+  engine.veto = role == 1;
+}
+
 void readPolicy(ObjectReader& in, const std::string& file, Config& out) {
-  in.objects("engines", 1, [&](ObjectReader& e) {
-    EngineConfig& engine = out.engines.emplace_back();
-    e.requiredText("name", engine.name);
-    e.requiredText("type", engine.type);
-    if (!engine.type.empty() && engine.type != "lua" && engine.type != "rules" && engine.type != "plugin")
-      e.problem("type", "is `" + engine.type + "`, must be `lua`, `rules` or `plugin`");
-    e.requiredText("path", engine.path);
-    engine.path = base::relativeTo(file, engine.path);
-    e.text("settings", engine.settings);
-    if (!engine.settings.empty() && engine.type != "plugin") e.problem("settings", "is for plugins");
-    if (!engine.settings.empty()) engine.settings = base::relativeTo(file, engine.settings);
-    size_t role = 0;
-    e.choice("role", {"decide", "veto"}, role);
-    engine.veto = role == 1;
+  in.objects("engines", 1, [&](ObjectReader& e) { readEngine(e, file, out.engines.emplace_back()); });
+  in.object("shadow", [&](ObjectReader& shadow) {
+    shadow.objects("engines", 1, [&](ObjectReader& e) { readEngine(e, file, out.shadow.emplace_back()); });
+    checkNames(shadow, "engines", out.shadow);
   });
   in.texts("pin", out.policy_pin);
   for (const auto& digest : out.policy_pin) {
@@ -150,20 +165,62 @@ void readPolicy(ObjectReader& in, const std::string& file, Config& out) {
   });
 }
 
+void readRecording(ObjectReader& in, policy::RecordingConfig& out) {
+  size_t query = 0;
+  in.choice("query", {"masked", "plain"}, query);
+  out.plain_query = query == 1;
+  in.texts("mask", out.masked);
+  for (const auto& name : out.masked) {
+    if (policy::isMaskable(name)) continue;
+    in.problem("mask", "`" + name +
+                           "` cannot be masked: `path`, `principal.id`, `host`, `source.ip`, `tls.sni`, `header.NAME`, "
+                           "`query.NAME` and `body.json/POINTER` can");
+  }
+  in.texts("headers", out.headers);
+  for (const auto& name : out.headers) {
+    if (name != base::lowered(name)) in.problem("headers", "`" + name + "`: header names are in lower case");
+  }
+  in.texts("body", out.body);
+  for (const auto& pointer : out.body) {
+    if (!pointer.starts_with('/')) in.problem("body", "`" + pointer + "` is no JSON pointer: it begins with `/`");
+  }
+}
+
 void readAudit(ObjectReader& in, const std::string& file, audit::AuditConfig& out) {
+  const auto path = [&](std::string& name) {
+    if (!name.empty()) name = base::relativeTo(file, name);
+  };
   in.requiredText("database", out.database);
   out.database = base::relativeTo(file, out.database);
   size_t durability = 0;
   in.choice("durability", {"batched", "strict"}, durability);
   out.strict = durability == 1;
   in.duration("batch_interval", out.batch_interval);
+  int64_t batch = static_cast<int64_t>(out.batch_records);
+  in.number("batch_records", 1, 1'000'000, batch);
+  out.batch_records = static_cast<size_t>(batch);
   in.text("key_file", out.key_file);
-  if (!out.key_file.empty()) out.key_file = base::relativeTo(file, out.key_file);
+  path(out.key_file);
+  in.text("previous_key_file", out.previous_key_file);
+  path(out.previous_key_file);
+  if (!out.previous_key_file.empty() && out.key_file.empty())
+    in.problem("previous_key_file", "hands over to `key_file`, which is missing");
   in.number("checkpoint_records", 1, 1'000'000'000, out.checkpoint_records);
   in.duration("checkpoint_interval", out.checkpoint_interval);
+  in.duration("heartbeat", out.heartbeat);
   int64_t queue = static_cast<int64_t>(out.queue_records);
   in.number("queue_records", 16, 10'000'000, queue);
   out.queue_records = static_cast<size_t>(queue);
+  in.object("retention", [&](ObjectReader& r) {
+    r.duration("age", out.retention_age);
+    r.size("size", out.retention_size);
+    if (out.retention_size > 0 && out.retention_size < (1 << 20)) r.problem("size", "must be at least 1MiB");
+  });
+  in.size("rotate_size", out.rotate_size);
+  if (out.rotate_size > 0 && out.rotate_size < (1 << 20)) in.problem("rotate_size", "must be at least 1MiB");
+  in.text("mask_key_file", out.mask_key_file);
+  path(out.mask_key_file);
+  in.object("record", [&](ObjectReader& r) { readRecording(r, out.recording); });
 }
 
 void readCache(ObjectReader& in, const std::string& file, cache::CacheConfig& out) {
@@ -178,15 +235,6 @@ void readCache(ObjectReader& in, const std::string& file, cache::CacheConfig& ou
   if (out.database.empty()) return;
   out.database = base::relativeTo(file, out.database);
   out.key_file = base::relativeTo(file, out.key_file);
-}
-
-template <typename List>
-void checkNames(ObjectReader& root, const char* what, const List& list) {
-  std::set<std::string> seen;
-  for (const auto& item : list) {
-    if (!item.name.empty() && !seen.insert(item.name).second)
-      root.problem(what, "the name `" + item.name + "` is there twice");
-  }
 }
 
 void checkClusters(ObjectReader& root, const Config& config) {

@@ -38,6 +38,7 @@ struct Config {
   std::vector<upstream::ClusterConfig> clusters;
   std::vector<EngineConfig> engines;
   policy::Budget budget;
+  std::vector<EngineConfig> shadow;     ///< engines of the set that decides in the shadow; empty: none does
   std::vector<std::string> policy_pin;  ///< digests of the policy sets that may be loaded; empty: any
   cache::CacheConfig cache;
   audit::AuditConfig audit;

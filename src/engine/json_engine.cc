@@ -190,6 +190,7 @@ std::shared_ptr<const JsonRuleSet> JsonRuleSet::load(const PolicySource& source,
   for (const auto& problem : found) problems.push_back("policy " + problem);
   if (!found.empty()) return nullptr;
   out->digest_ = digestOf(source);
+  out->files_ = source.files;
   out->book_ = std::make_unique<const RuleBook>(std::move(rules));
   return out;
 }

@@ -2,6 +2,7 @@
 // describes the files.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -20,6 +21,8 @@ class JsonRuleSet final : public policy::RuleSet {
   static std::string digestOf(const PolicySource& source);
 
   const std::string& digest() const override { return digest_; }
+  const char* type() const override { return "rules"; }
+  const std::map<std::string, std::string>& files() const override { return files_; }
   std::vector<policy::RuleInfo> rules() const override { return book_->infos(); }
   std::vector<std::string> ownedHeaders() const override { return book_->ownedHeaders(); }
   std::vector<std::string> warnings() const override;
@@ -28,6 +31,7 @@ class JsonRuleSet final : public policy::RuleSet {
 
  private:
   std::string digest_;
+  std::map<std::string, std::string> files_;
   std::unique_ptr<const RuleBook> book_;
 };
 

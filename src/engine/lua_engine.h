@@ -23,6 +23,8 @@ class LuaRuleSet final : public policy::RuleSet {
                                                 policy::Budget budget = kLoadBudget);
 
   const std::string& digest() const override { return source_.digest; }
+  const char* type() const override { return "lua"; }
+  const std::map<std::string, std::string>& files() const override { return source_.files; }
   std::vector<policy::RuleInfo> rules() const override { return book_->infos(); }
   std::vector<std::string> ownedHeaders() const override { return book_->ownedHeaders(); }
   std::vector<std::string> warnings() const override;

@@ -22,6 +22,7 @@ class PluginRuleSet final : public policy::RuleSet {
   PluginRuleSet(const PluginRuleSet&) = delete;
 
   const std::string& digest() const override { return digest_; }
+  const char* type() const override { return "plugin"; }
   std::vector<policy::RuleInfo> rules() const override;
   std::vector<std::string> ownedHeaders() const override { return {}; }
   std::vector<std::string> warnings() const override { return {}; }

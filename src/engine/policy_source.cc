@@ -44,6 +44,13 @@ Result<std::map<std::string, std::string>> list(const std::string& directory) {
 
 }  // namespace
 
+std::string PolicySource::digestOf(const std::map<std::string, std::string>& files) {
+  base::Sha256Hasher hasher;
+  for (const auto& [name, bytes] : files)
+    hasher.update(name).update({"\0", 1}).update(std::to_string(bytes.size())).update({"\0", 1}).update(bytes);
+  return base::hex(base::view(hasher.finish()));
+}
+
 bool PolicySource::isPolicyFile(const std::string& name) {
   return name.find('/') == std::string::npos && name.ends_with(".lua") && !name.ends_with("_test.lua");
 }
@@ -52,15 +59,10 @@ Result<PolicySource> PolicySource::read(const std::string& directory) {
   PolicySource source;
   source.directory = directory;
   const auto before = TRY(list(directory));
-  base::Sha256Hasher hasher;
-  for (const auto& [name, state] : before) {
-    std::string bytes = TRY(base::readTrustedFile((fs::path(directory) / name).string()));
-    hasher.update(name).update({"\0", 1}).update(std::to_string(bytes.size())).update({"\0", 1}).update(bytes);
-    source.files.emplace(name, std::move(bytes));
-  }
+  for (const auto& [name, state] : before)
+    source.files.emplace(name, TRY(base::readTrustedFile((fs::path(directory) / name).string())));
   if (TRY(list(directory)) != before) return Error{directory + ": changed while it was read"};
-  source.digest = base::hex(base::view(hasher.finish()));
-
+  source.digest = digestOf(source.files);
   return source;
 }
 

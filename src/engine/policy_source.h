@@ -18,6 +18,9 @@ struct PolicySource {
   /// write.
   static Result<PolicySource> read(const std::string& directory);
 
+  /// The digest of such files.
+  static std::string digestOf(const std::map<std::string, std::string>& files);
+
   /// Files that define policies: `*.lua` at the top, without `*_test.lua`. Those below are for `require`.
   static bool isPolicyFile(const std::string& name);
 };

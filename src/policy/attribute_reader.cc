@@ -251,33 +251,83 @@ const std::vector<std::string_view>& AttributeReader::readList(std::string_view 
   return peekList(header);
 }
 
-std::string AttributeReader::listJson(std::string_view header) const {
+std::string AttributeReader::listJson(std::string_view header, const Recording& recording, bool masked) const {
   std::string out = "[";
   for (const auto& field : request_->headers) {
     if (field.name != header) continue;
     if (out.size() > 1) out += ',';
-    json::appendQuoted(out, field.value);
+    if (masked) out += recording.masked(field.value);
+    else json::appendQuoted(out, field.value);
   }
   return out + "]";
 }
 
-std::string AttributeReader::readsJson() const {
-  if (reads_.empty()) return {};
+static void appendScalar(std::string& out, const json::Value& value) {
+  switch (value.type) {
+    case json::Value::Type::kNull: out += "null"; break;
+    case json::Value::Type::kBool: out += value.boolean ? "true" : "false"; break;
+    case json::Value::Type::kInt: out += std::to_string(value.integer); break;
+    case json::Value::Type::kString: json::appendQuoted(out, value.text); break;
+    default: out += "{\"" + std::string(value.typeName()) + "\":true}"; break;
+  }
+}
+
+// A body is never written down, but for the places that the configuration names.
+std::string AttributeReader::bodyJson(const AttrValue& value, const Recording& recording) {
+  std::string out = "{\"bytes\":" + std::to_string(value.text.size());
+  for (const auto& pointer : recording.config().body) {
+    const json::Value* found = atPointer(body_, pointer);
+    out += ',';
+    json::appendQuoted(out, pointer);
+    out += ':';
+    if (found == nullptr) {
+      out += "null";
+    } else if (!recording.masksBody(pointer)) {
+      appendScalar(out, *found);
+    } else {
+      std::string text;
+      appendScalar(text, *found);
+      out += recording.masked(found->type == json::Value::Type::kString ? std::string_view(found->text) : text);
+    }
+  }
+  return out + "}";
+}
+
+void AttributeReader::writeValue(json::ObjectWriter& writer, const std::string& what, Attr attr, std::string_view key,
+                                 const AttrValue& value, const Recording& recording) {
+  const bool masked = recording.masks(attr, key);
+  std::string kept;
+  if (attr == Attr::kRawPath) return void(writer.field(what, recording.target(value.text, kept)));
+  if (value.state == State::kAbsent) writer.raw(what, "null");
+  else if (attr == Attr::kHeaderList) writer.raw(what, listJson(key, recording, masked));
+  else if (value.state == State::kError) writer.raw(what, "{\"error\":true}");
+  else if (value.type == Type::kJson) writer.raw(what, bodyJson(value, recording));
+  else if (value.type == Type::kText && masked) writer.raw(what, recording.masked(value.text));
+  else if (value.type == Type::kText) writer.field(what, value.text);
+  else if (value.type == Type::kFlag) writer.flag(what, value.number != 0);
+  else if (masked) writer.raw(what, recording.masked(std::to_string(value.number)));
+  else writer.field(what, value.number);
+}
+
+std::string AttributeReader::readsJson(const Recording& recording) {
+  const auto& headers = recording.config().headers;
+  if (reads_.empty() && headers.empty()) return {};
   std::string out;
   json::ObjectWriter writer(out);
   std::string what;
   for (const auto& read : reads_) {
     what = name(read.attr);
     if (keyed(read.attr)) what.append(".").append(keyOf(read));
-    if (read.value.state == State::kAbsent) writer.raw(what, "null");
-    else if (read.attr != Attr::kBodyJson && isSecret(read.attr, keyOf(read))) writer.raw(what, "{\"masked\":true}");
-    else if (read.value.state == State::kError) writer.raw(what, "{\"error\":true}");
-    else if (read.attr == Attr::kHeaderList) writer.raw(what, listJson(keyOf(read)));
-    else if (read.value.type == Type::kNumber) writer.field(what, read.value.number);
-    else if (read.value.type == Type::kFlag) writer.flag(what, read.value.number != 0);
-    else if (read.value.type == Type::kJson)  // a body is never written down
-      writer.raw(what, "{\"bytes\":" + std::to_string(read.value.text.size()) + "}");
-    else writer.field(what, read.value.text);
+    writeValue(writer, what, read.attr, keyOf(read), read.value, recording);
+  }
+  for (const auto& header : headers) {
+    const bool there = std::any_of(reads_.begin(), reads_.end(), [&](const Noted& read) {
+      return (read.attr == Attr::kHeader || read.attr == Attr::kHeaderList) && keyOf(read) == header;
+    });
+    if (there) continue;
+    const auto count = peekList(header).size();
+    const Attr attr = count > 1 ? Attr::kHeaderList : Attr::kHeader;
+    writeValue(writer, std::string(name(attr)) + "." + header, attr, header, peek(attr, header), recording);
   }
   writer.end();
   return out;

@@ -11,6 +11,7 @@
 
 #include "base/json.h"
 #include "policy/check_request.h"
+#include "policy/recording.h"
 #include "target/query.h"
 #include "target/segment_pattern.h"
 
@@ -123,8 +124,9 @@ class AttributeReader {
   uint32_t refusedReads() const { return refused_reads_; }
 
   const CheckRequest& request() const { return *request_; }
-  /// What was read, as JSON: {"header.x-region":"eu","header.x-debug":null}. "" when nothing was.
-  std::string readsJson() const;
+  /// What was read, as JSON: {"header.x-region":"eu","header.x-debug":null}; and what is recorded anyway. "" when there
+  /// is nothing.
+  std::string readsJson(const Recording& recording);
 
  private:
   struct Noted {
@@ -139,7 +141,10 @@ class AttributeReader {
   }
   AttrValue find(Attr attr, std::string_view key);
   bool add(Attr attr, std::string_view key, const AttrValue& value);
-  std::string listJson(std::string_view header) const;
+  std::string listJson(std::string_view header, const Recording& recording, bool masked) const;
+  void writeValue(json::ObjectWriter& writer, const std::string& what, Attr attr, std::string_view key,
+                  const AttrValue& value, const Recording& recording);
+  std::string bodyJson(const AttrValue& value, const Recording& recording);
   AttrValue findQuery(std::string_view key);
   AttrValue findBody();
   AttrValue findGrpc(bool method);

@@ -20,6 +20,11 @@ PolicySet::PolicySet(std::vector<LoadedEngine> engines, Budget budget) : engines
   owned_headers_.erase(std::unique(owned_headers_.begin(), owned_headers_.end()), owned_headers_.end());
 }
 
+const std::map<std::string, std::string>& RuleSet::files() const {
+  static const std::map<std::string, std::string> kNone;
+  return kNone;
+}
+
 void Evaluator::audit(AttributeReader&, Verdict&) {}
 void Evaluator::explain(AttributeReader&, std::vector<RuleTrace>&) {}
 

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -10,8 +11,8 @@
 #include "base/metrics.h"
 #include "base/result.h"
 #include "policy/attribute_reader.h"
-#include "target/segment_pattern.h"
 #include "policy/decision.h"
+#include "target/segment_pattern.h"
 
 namespace yett::policy {
 
@@ -87,6 +88,10 @@ class RuleSet {
   virtual ~RuleSet() = default;
   /// SHA-256 (hex) over everything that was loaded.
   virtual const std::string& digest() const = 0;
+  /// The kind of its engine, as the configuration names it.
+  virtual const char* type() const = 0;
+  /// What it was loaded from: name -> text; empty where that is no text.
+  virtual const std::map<std::string, std::string>& files() const;
   virtual std::vector<RuleInfo> rules() const = 0;
   /// Headers that any rule sets or removes upstream, in lower case: no client may send them.
   virtual std::vector<std::string> ownedHeaders() const = 0;

@@ -31,6 +31,7 @@ void Exchange::begin(Session& session, http::ServerStream& stream) {
 void Exchange::clear() {
   releaseUpstream();
   timer_.cancel();
+  if (shadow_.asked) endWithShadow();
   decision_ = {};
   session_ = nullptr;
   down_ = nullptr;

@@ -115,6 +115,7 @@ class Exchange final : public http::RequestHandler {
   void fail(int status, std::string_view cause, std::string_view detail);
   void endByPolicy(const authz::Refusal& refusal);
   void releaseUpstream();
+  void endWithShadow();
   void finish(std::string_view result);
   void logAccess(std::string_view result, int64_t duration_micros);
 
@@ -139,6 +140,19 @@ class Exchange final : public http::RequestHandler {
   std::vector<std::string> removed_;                          // names that policy removes, of trailers too
   std::string body_;                                          // buffered for policy
   policy::Body seen_body_;
+  /// What the policy in the shadow is asked once the answer is out.
+  struct Shadow {
+    bool asked = false;
+    bool allowed = false;
+    policy::CheckRequest check;
+    std::shared_ptr<const identity::Principal> principal;
+    std::string sni;
+    std::string body;
+    policy::Body seen_body;
+    std::string result;  ///< of the exchange
+    int64_t micros = 0;
+  };
+  Shadow shadow_;
   bool buffering_ = false;
   uint64_t serial_ = 0;
 

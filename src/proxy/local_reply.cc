@@ -111,10 +111,23 @@ void Exchange::finish(std::string_view result) {
   timer_.cancel();
   logStatus();
   const int64_t micros = (base::steadyNanos() - began_nanos_) / 1000;
-  decision_.end({status_, upstream_name_, bytes_in_, bytes_out_, micros, result});
+  if (shadow_.asked) {
+    shadow_.result = result;
+    shadow_.micros = micros;
+  } else {
+    decision_.end({status_, upstream_name_, bytes_in_, bytes_out_, micros, result});
+  }
   worker_.request_duration.observeMicros(micros);
   worker_.countRequest(listener_->config.name, route_ != nullptr ? std::string_view(route_->name) : "", status_);
   if (worker_.access_log != nullptr) logAccess(result, micros);
+}
+
+// The answer is out: what the policy in the shadow says can keep nobody waiting but the record.
+void Exchange::endWithShadow() {
+  const std::string said = worker_.authorizer.askShadow(shadow_.check, shadow_.allowed);
+  decision_.end({status_, upstream_name_, bytes_in_, bytes_out_, shadow_.micros,
+                 shadow_.result.empty() ? std::string_view("aborted") : std::string_view(shadow_.result), said});
+  shadow_ = {};
 }
 
 void Exchange::logAccess(std::string_view result, int64_t duration_micros) {

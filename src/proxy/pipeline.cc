@@ -127,6 +127,22 @@ std::string_view Pipeline::outdated(Exchange& e, const policy::CheckRequest& che
   return "";
 }
 
+// Pins what the question refers to and the exchange does not own.
+void Pipeline::askLater(Exchange& e, const policy::CheckRequest& check, bool allowed) {
+  auto& shadow = e.shadow_;
+  shadow.asked = true;
+  shadow.allowed = allowed;
+  shadow.check = check;
+  shadow.principal = e.session_->connection().principal();
+  shadow.check.principal = shadow.principal.get();
+  shadow.sni = check.tls_sni;
+  shadow.check.tls_sni = shadow.sni;
+  if (check.body == nullptr) return;
+  shadow.body = check.body->bytes;
+  shadow.seen_body = {check.body->complete, shadow.body};
+  shadow.check.body = &shadow.seen_body;
+}
+
 authz::Answer Pipeline::authorize(Exchange& e) {
   e.headers_.clear();
   for (const auto& field : e.request_.headers.fields()) {
@@ -143,6 +159,7 @@ authz::Answer Pipeline::authorize(Exchange& e) {
   e.effect_ = decision.allow ? "allow" : "deny";
   e.policy_ = decision.policy;
   e.rule_ = decision.rule;
+  if (authorizer.hasShadow() && refuse.empty()) askLater(e, check, decision.allow);
   return answer;
 }
 

@@ -23,6 +23,7 @@ class Pipeline {
   static authz::Answer authorize(Exchange& exchange);
   static policy::CheckRequest question(Exchange& exchange, int64_t now_micros);
   static void annotate(Exchange& exchange);
+  static void askLater(Exchange& e, const policy::CheckRequest& check, bool allowed);
   static void oblige(Exchange& exchange, const policy::Obligations& obligations);
 };
 

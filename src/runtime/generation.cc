@@ -157,6 +157,20 @@ std::shared_ptr<const policy::PolicySet> loadPolicy(const std::vector<config::En
   return std::make_shared<const policy::PolicySet>(std::move(loaded), budget);
 }
 
+static void checkAuditKeys(const audit::AuditConfig& config, config::Problems& problems) {
+  for (const std::string& file : {config.key_file, config.previous_key_file}) {
+    if (file.empty()) continue;
+    auto pem = base::readSecretFile(file);
+    if (!pem) problems.add("audit: " + pem.error().message);
+    else if (auto key = audit::SigningKey::fromPem(pem.value()); !key)
+      problems.add("audit: " + file + " " + key.error().message);
+  }
+  if (config.mask_key_file.empty()) return;
+  auto key = base::readSecretFile(config.mask_key_file);
+  if (!key) problems.add("audit: " + key.error().message);
+  else if (key.value().size() < 16) problems.add("audit: " + config.mask_key_file + " is too short for a key");
+}
+
 std::shared_ptr<const Generation> build(const std::string& config_file, const Previous& previous,
                                         config::Problems& problems) {
   auto out = std::make_shared<Generation>();
@@ -167,6 +181,13 @@ std::shared_ptr<const Generation> build(const std::string& config_file, const Pr
         loadPolicy(out->config.engines, out->config.budget, previous ? previous->policy.get() : nullptr, problems);
     if (previous && out->policy && out->policy->digest() == previous->policy->digest()) out->policy = previous->policy;
   }
+  if (!out->config.shadow.empty()) {
+    const policy::PolicySet* before = previous ? previous->shadow.get() : nullptr;
+    config::Problems found("");
+    out->shadow = loadPolicy(out->config.shadow, out->config.budget, before, found);
+    for (const auto& problem : found.texts()) problems.add("shadow: " + problem);
+    if (out->shadow && before != nullptr && out->shadow->digest() == before->digest()) out->shadow = previous->shadow;
+  }
   const auto& pin = out->config.policy_pin;
   if (out->policy && !pin.empty() && std::find(pin.begin(), pin.end(), out->policy->digest()) == pin.end())
     problems.add("policy: its digest " + out->policy->digest() + " is not one that `policy.pin` lists");
@@ -174,13 +195,7 @@ std::shared_ptr<const Generation> build(const std::string& config_file, const Pr
   if (!out->config.cache.database.empty()) {
     if (auto key = cache::readCacheKey(out->config.cache.key_file); !key) problems.add("cache: " + key.error().message);
   }
-  if (!out->config.audit.key_file.empty()) {
-    const std::string& file = out->config.audit.key_file;
-    auto pem = base::readSecretFile(file);
-    if (!pem) problems.add("audit: " + pem.error().message);
-    else if (auto key = audit::SigningKey::fromPem(pem.value()); !key)
-      problems.add("audit: " + file + " " + key.error().message);
-  }
+  checkAuditKeys(out->config.audit, problems);
   buildListeners(*out, previous, problems);
   buildClusters(*out, previous, problems);
   return problems.any() ? nullptr : out;

@@ -18,6 +18,7 @@ namespace yett::runtime {
 struct Generation {
   config::Config config;
   std::shared_ptr<const policy::PolicySet> policy;
+  std::shared_ptr<const policy::PolicySet> shadow;  ///< decides beside, without effect; null: none
   std::map<std::string, std::shared_ptr<const proxy::ListenerState>> listeners;  ///< by name
   std::map<std::string, std::shared_ptr<const upstream::Cluster>> clusters;      ///< by name
   std::string tls_digest;                                                        ///< of certificate, key and bundles

@@ -41,6 +41,9 @@ Result<Database> Database::open(const std::string& path, Mode mode) {
     ::fchmod(created, 0600);
     ::close(created);
   }
+  // Once, before anything else of SQLite: its count of memory is a lock on every allocation.
+  static const int configured = sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+  (void)configured;
   sqlite3* db = nullptr;
   const int flags = (mode == Mode::kWrite ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY) | SQLITE_OPEN_NOMUTEX;
   const int status = sqlite3_open_v2(path.c_str(), &db, flags, nullptr);
@@ -48,8 +51,9 @@ Result<Database> Database::open(const std::string& path, Mode mode) {
   if (status != SQLITE_OK) return out.failure("cannot open");
   sqlite3_busy_timeout(db, 5000);
   if (mode == Mode::kWrite) {
-    TRY(out.execute(
-        "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=0; PRAGMA secure_delete=ON;"));
+    TRY(
+        out.execute("PRAGMA page_size=8192; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA "
+                    "wal_autocheckpoint=0; PRAGMA secure_delete=ON;"));
   } else {
     TRY(out.execute("PRAGMA query_only=ON;"));
   }
@@ -79,8 +83,11 @@ Status Database::migrate(std::initializer_list<std::string_view> migrations) {
   version.reset();
   if (have > static_cast<int64_t>(migrations.size())) return Error{path_ + ": was written by a newer version of yett"};
   int64_t number = 0;
+  if (have > 0 && std::data(migrations)[have - 1].empty())
+    return Error{path_ + ": was written by a version of yett that was never released: start a new one"};
   for (const auto migration : migrations) {
     if (++number <= have) continue;
+    if (migration.empty()) continue;  // a step that was never released
     TRY(execute("BEGIN IMMEDIATE;" + std::string(migration) + "PRAGMA user_version=" + std::to_string(number) +
                 "; COMMIT;"));
   }
@@ -89,6 +96,22 @@ Status Database::migrate(std::initializer_list<std::string_view> migrations) {
 
 void Database::checkpointPassive() {
   sqlite3_wal_checkpoint_v2(db_.get(), nullptr, SQLITE_CHECKPOINT_PASSIVE, nullptr, nullptr);
+}
+
+Status Database::truncateWal() {
+  if (sqlite3_wal_checkpoint_v2(db_.get(), nullptr, SQLITE_CHECKPOINT_TRUNCATE, nullptr, nullptr) != SQLITE_OK)
+    return failure("cannot empty the write-ahead log");
+  return {};
+}
+
+Result<int64_t> Database::usedBytes() {
+  int64_t values[3] = {};
+  const char* const names[] = {"PRAGMA page_count", "PRAGMA freelist_count", "PRAGMA page_size"};
+  for (int i = 0; i < 3; ++i) {
+    Statement row = TRY(prepare(names[i]));
+    if (TRY(row.step())) values[i] = row.integer(0);
+  }
+  return (values[0] - values[1]) * values[2];
 }
 
 Statement& Statement::bind(int index, int64_t value) {

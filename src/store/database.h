@@ -29,10 +29,15 @@ class Database {
 
   Status execute(const std::string& sql);
   Result<Statement> prepare(std::string_view sql);
-  /// Brings the schema to `migrations.size()`, each applied once, in a transaction; user_version counts them.
+  /// Brings the schema to `migrations.size()`, each applied once, in a transaction; user_version counts them. An empty
+  /// one was never released: what it made is refused.
   Status migrate(std::initializer_list<std::string_view> migrations);
   /// Moves what the write-ahead log holds into the database without waiting for readers.
   void checkpointPassive();
+  /// The same with all of it, and empties the write-ahead log: waits for readers, five seconds at the most.
+  Status truncateWal();
+  /// Bytes that the database holds: without pages that are free.
+  Result<int64_t> usedBytes();
 
  private:
   struct Close {

@@ -33,7 +33,7 @@ std::string decideSome(std::shared_ptr<const policy::RuleSet> rules) {
     policy::Decision decision;
     evaluator.value()->decide(input.value()->request(), reader, decision);
     if (decision.allow && decision.policy.empty()) return "allowed by nothing";
-    (void)reader.readsJson();
+    (void)reader.readsJson(policy::Recording::plain());
   }
   return {};
 }

@@ -137,7 +137,7 @@ class CommandLine(unittest.TestCase):
         db.close()
         code, out, _ = yett("log", "verify", "--log", str(y.dir / "yett.db"))
         self.assertEqual(code, 1)
-        self.assertIn("BROKEN: record 3: column `effect` of table `decisions` differs from the link", out)
+        self.assertIn("BROKEN: record 4: column `effect` of table `decisions` differs from the link", out)
 
     def test_a_log_that_cannot_be_written_answers_503_and_recovers(self):
         with Nginx() as nginx, Yett(nginx.address, audit={"database": "yett.db", "queue_records": 64}) as y:

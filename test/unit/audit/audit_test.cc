@@ -39,7 +39,7 @@ void writeSome(const std::string& path, int count) {
 }
 
 std::string brokenness(const std::string& path) {
-  const auto v = audit::verify(path, {}, [](int64_t) {});
+  const auto v = audit::verify({path}, {}, 1, [](int64_t) {});
   REQUIRE(v.ok());
   return v.value().broken;
 }
@@ -91,7 +91,7 @@ TEST_CASE("audit: what is appended can be read, joined with its outcome, and ver
   CHECK(reader.value().decisions(query).value().size() == 3);
   query.effect = "deny";
   CHECK(reader.value().decisions(query).value().empty());
-  const auto v = audit::verify(path, {}, [](int64_t) {}).value();
+  const auto v = audit::verify({path}, {}, 1, [](int64_t) {}).value();
   CHECK(v.broken.empty());
   CHECK(v.links == 101);
   CHECK(v.gaps == 0);
@@ -101,7 +101,7 @@ TEST_CASE("audit: a second start goes on with the same chain") {
   const test::TempDir dir;
   writeSome(dir.path("yett.db"), 3);
   writeSome(dir.path("yett.db"), 3);
-  const auto v = audit::verify(dir.path("yett.db"), {}, [](int64_t) {}).value();
+  const auto v = audit::verify({dir.path("yett.db")}, {}, 1, [](int64_t) {}).value();
   CHECK(v.broken.empty());
   CHECK(v.links == 13);
   CHECK(v.gaps == 0);
@@ -131,8 +131,19 @@ TEST_CASE("audit: every kind of tampering is found, at its record") {
       {"an inserted row",
        "INSERT INTO decisions SELECT 999, id, time, listener, route, principal, method, host, path, raw_target, "
        "effect, policy, rule, reason, errors, engine, policy_digest, "
-       "cached, eval_ns, reads, would_deny FROM decisions WHERE seq = 4",
+       "cached, eval_ns, reads, would_deny, protocol, source, salt FROM decisions WHERE seq = 4",
        "record 999: a row in table `decisions`"},
+      {"a personal field", "UPDATE decisions SET principal = 'spiffe://example.org/b' WHERE seq = 4",
+       "record 4: its personal fields in table `decisions` are not those"},
+      {"a salt", "UPDATE decisions SET salt = zeroblob(16) WHERE seq = 4", "record 4: its personal fields in table"},
+      {"personal fields, gone without an event",
+       "UPDATE decisions SET principal='', host='', path='', raw_target='', reason='', errors='', reads='', source='', "
+       "salt = x'' WHERE seq = 4",
+       "record 4: its personal fields are gone, and no event says"},
+      {"an inserted outcome",
+       "INSERT INTO outcomes SELECT 9999, 9999, status, upstream, bytes_in, bytes_out, "
+       "duration_us, result, shadow FROM outcomes WHERE decision_seq = 4",
+       "table `outcomes` has rows"},
       {"an outcome", "UPDATE outcomes SET status = 500 WHERE decision_seq = 4", "column `status`"},
   };
   for (const auto& c : cases) {
@@ -153,10 +164,10 @@ TEST_CASE("audit: numbers that a crash lost are a visible gap, and the chain is 
   writeSome(path, 5);
   sql(path, "UPDATE meta SET value = 5000 WHERE name = 'lease'");  // as a crash leaves it
   writeSome(path, 5);
-  const auto v = audit::verify(path, {}, [](int64_t) {}).value();
+  const auto v = audit::verify({path}, {}, 1, [](int64_t) {}).value();
   CHECK(v.broken.empty());
   CHECK(v.gaps == 1);
-  CHECK(v.last_seq == 5010);
+  CHECK(v.last_seq == 5011);  // one of them says so
 }
 
 TEST_CASE("audit: a second process on the same file is refused, and the file is for its owner alone") {
@@ -199,5 +210,5 @@ TEST_CASE("audit: while another holds the database, decisions are refused; nothi
   }
   writer.value().reset();
   CHECK(taken == 100);
-  CHECK(audit::verify(path, {}, [](int64_t) {}).value().links == 101);
+  CHECK(audit::verify({path}, {}, 1, [](int64_t) {}).value().links == 101);
 }

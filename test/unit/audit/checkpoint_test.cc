@@ -50,7 +50,7 @@ struct Signed {
     }
   }
   audit::Verification verify(audit::Expected expected = {}) {
-    return audit::verify(path, expected, [](int64_t) {}).value();
+    return audit::verify({path}, expected, 1, [](int64_t) {}).value();
   }
   void execute(const std::string& sql) {
     auto db = store::Database::open(path, store::Database::Mode::kWrite).value();

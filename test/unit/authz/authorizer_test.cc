@@ -25,6 +25,7 @@ template <typename Engine>
 struct Set final : policy::RuleSet {
   std::string digest_ = "d";
   const std::string& digest() const override { return digest_; }
+  const char* type() const override { return "test"; }
   std::vector<policy::RuleInfo> rules() const override { return {}; }
   std::vector<std::string> ownedHeaders() const override { return {}; }
   std::vector<std::string> warnings() const override { return {}; }

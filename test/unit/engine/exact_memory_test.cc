@@ -129,7 +129,7 @@ Seen decide(policy::PolicyEvaluator& evaluator, const test::RequestText& text, i
   policy::Decision d;
   evaluator.decide(request.check, reader, d);
   return {std::string(d.allow ? "allow " : "deny ") + std::string(d.policy) + "/" + std::string(d.rule) + " " +
-              d.reason + " " + d.public_reason + " " + d.errors + " " + reader.readsJson(),
+              d.reason + " " + d.public_reason + " " + d.errors + " " + reader.readsJson(policy::Recording::plain()),
           d.cached};
 }
 

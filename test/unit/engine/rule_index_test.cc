@@ -21,7 +21,8 @@ policy::LoadedEngine engineOf(const std::string& name, const std::vector<test::R
 }
 
 std::unique_ptr<policy::PolicyEvaluator> evaluatorOf(std::vector<policy::LoadedEngine> engines) {
-  return policy::PolicyEvaluator::create(std::make_shared<const policy::PolicySet>(std::move(engines), policy::Budget{}))
+  return policy::PolicyEvaluator::create(
+             std::make_shared<const policy::PolicySet>(std::move(engines), policy::Budget{}))
       .value();
 }
 
@@ -151,13 +152,16 @@ TEST_CASE("combining: another veto engine or a failing one never allows more, an
 
 TEST_CASE("combining: which file a policy stands in changes no byte of a decision") {
   const std::vector<std::string> policies = {
-      "policy 'a' { allow 'x' { principal = anyone, path = '/**', when = function(r) return has(r.header, 'x-a'), 'no x-a' end } }",
-      "policy 'b' { deny 'y' { path = '/orders/**', when = function(r) return r.header['x-b'] == '1', 'x-b is 1' end } }",
+      "policy 'a' { allow 'x' { principal = anyone, path = '/**', when = function(r) return has(r.header, 'x-a'), 'no "
+      "x-a' end } }",
+      "policy 'b' { deny 'y' { path = '/orders/**', when = function(r) return r.header['x-b'] == '1', 'x-b is 1' end } "
+      "}",
       "policy 'c' { allow 'z' { principal = authenticated, path = '/a/**', set_header = { ['x-r'] = 'z' } } }",
       "policy 'd' { decide(function(r) if r.method == 'PUT' then return permit('put') end end) }"};
   const auto load = [&](const std::vector<size_t>& order) {
     engine::PolicySource source;
-    for (size_t i = 0; i < order.size(); ++i) source.files[std::string(1, static_cast<char>('a' + i)) + ".lua"] = policies[order[i]];
+    for (size_t i = 0; i < order.size(); ++i)
+      source.files[std::string(1, static_cast<char>('a' + i)) + ".lua"] = policies[order[i]];
     std::vector<std::string> problems;
     return evaluatorOf({{"main", false, engine::LuaRuleSet::load(source, problems)}});
   };
@@ -174,7 +178,8 @@ TEST_CASE("combining: which file a policy stands in changes no byte of a decisio
       evaluator->decide(request.check, reader, d);
       std::string errors = d.errors;  // they name files
       for (size_t at = 0; (at = errors.find(".lua")) != std::string::npos;) errors.erase(at - 1, 5);
-      seen[evaluator == one.get() ? 0 : 1] = std::string(d.policy) + "/" + std::string(d.rule) + d.reason + errors + reader.readsJson() + (d.allow ? "+" : "-");
+      seen[evaluator == one.get() ? 0 : 1] = std::string(d.policy) + "/" + std::string(d.rule) + d.reason + errors +
+                                             reader.readsJson(policy::Recording::plain()) + (d.allow ? "+" : "-");
     }
     REQUIRE(seen[0] == seen[1]);
   }

@@ -1,0 +1,396 @@
+#include "audit/chain_writer.h"
+
+#include <sys/random.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <filesystem>
+
+#include "audit/audit_schema.h"
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/text.h"
+
+namespace yett::audit {
+namespace {
+
+constexpr int64_t kLease = 100'000;        // sequence numbers taken durably at once
+constexpr int64_t kBlockDecisions = 2048;  // decisions that share a filter, at the least
+constexpr size_t kSalts = 256;             // so many are got from the kernel at once
+
+std::string insertSql(Kind kind) {
+  const Layout& l = layout(kind);
+  std::string columns = "seq";
+  std::string marks = "?";
+  for (size_t i = 0; i < l.count; ++i) {
+    columns += std::string(",") + l.columns[i].name;
+    marks += ",?";
+  }
+  if (kind == Kind::kDecision) {
+    columns += ",salt";
+    marks += ",?";
+  }
+  return std::string("INSERT INTO ") + l.table + " (" + columns + ") VALUES (" + marks + ")";
+}
+
+Result<std::string> randomBytes(size_t size) {
+  std::string out(size, '\0');
+  for (size_t at = 0; at < size; at += 256) {
+    const size_t part = std::min<size_t>(256, size - at);
+    if (getrandom(out.data() + at, part, 0) != static_cast<ssize_t>(part)) return Error{"no random bytes"};
+  }
+  return out;
+}
+
+Result<std::shared_ptr<const SigningKey>> readKey(const std::string& file) {
+  auto key = SigningKey::fromPem(TRY(base::readSecretFile(file)));
+  if (!key) return Error{file + " " + key.error().message};
+  return std::move(key).value();
+}
+
+// "audit/yett.db" -> "audit/yett" and ".db"
+std::pair<std::string, std::string> stemAndEnding(const std::string& path) {
+  const auto slash = path.rfind('/');
+  const auto dot = path.rfind('.');
+  const bool ending = dot != std::string::npos && dot > 0 && (slash == std::string::npos || dot > slash + 1);
+  return {path.substr(0, ending ? dot : path.size()), ending ? path.substr(dot) : ""};
+}
+
+// "audit/yett.db", 412 -> "audit/yett.000000000412.db"
+std::string closedName(const std::string& path, int64_t seq) {
+  char number[32];
+  std::snprintf(number, sizeof number, ".%012lld", static_cast<long long>(seq));
+  const auto [stem, ending] = stemAndEnding(path);
+  return stem + number + ending;
+}
+
+}  // namespace
+
+std::vector<std::string> closedFiles(const std::string& path) {
+  const auto [stem, ending] = stemAndEnding(path);
+  std::vector<std::string> out;
+  std::error_code ignored;
+  const std::filesystem::path folder = std::filesystem::path(path).parent_path();
+  for (const auto& entry : std::filesystem::directory_iterator(folder.empty() ? "." : folder, ignored)) {
+    const std::string name = (folder / entry.path().filename()).string();
+    if (name.size() != stem.size() + 13 + ending.size() || !name.starts_with(stem + ".") || !name.ends_with(ending))
+      continue;
+    if (name.find_first_not_of("0123456789", stem.size() + 1) == stem.size() + 13) out.push_back(name);
+    else if (ending.empty() && name.find_first_not_of("0123456789", stem.size() + 1) == std::string::npos)
+      out.push_back(name);
+  }
+  std::sort(out.begin(), out.end());
+  return out;
+}
+
+Result<std::unique_ptr<ChainWriter>> ChainWriter::open(const AuditConfig& config) {
+  std::unique_ptr<ChainWriter> out(new ChainWriter(config));
+  if (!config.key_file.empty()) out->key_ = TRY(readKey(config.key_file));
+  TRY(out->prepare());
+  TRY(out->takeOverKey());
+  return out;
+}
+
+Status ChainWriter::prepare() {
+  signed_at_ = base::steadyNanos();
+  inserts_.clear();
+  lease_.reset();
+  block_.reset();
+  database_.reset();
+  database_ =
+      std::make_unique<store::Database>(TRY(store::Database::open(config_.database, store::Database::Mode::kWrite)));
+  TRY(database_->migrate({"", kAuditSchema1}));
+  inserts_.push_back(TRY(database_->prepare("INSERT INTO links (seq, kind, prev, bytes, hash) VALUES (?,?,?,?,?)")));
+  for (const Kind kind : {Kind::kDecision, Kind::kOutcome, Kind::kEvent})
+    inserts_.push_back(TRY(database_->prepare(insertSql(kind))));
+  inserts_.emplace_back();  // a checkpoint has no table
+  inserts_.push_back(TRY(database_->prepare(insertSql(Kind::kHeartbeat))));
+  lease_ =
+      std::make_unique<store::Statement>(TRY(database_->prepare("INSERT OR REPLACE INTO meta VALUES ('lease', ?)")));
+  block_ = std::make_unique<store::Statement>(
+      TRY(database_->prepare("INSERT INTO blocks (last, first, time_min, time_max, filter) VALUES (?,?,?,?,?)")));
+  if (TRY(readEnd(*database_))) {
+    TRY(noteGap());
+    return refillBlock();
+  }
+  const auto closed = closedFiles(config_.database);
+  if (closed.empty()) {
+    log_id_ = TRY(randomBytes(16));
+  } else {
+    auto db = TRY(store::Database::open(closed.back(), store::Database::Mode::kRead));
+    if (!TRY(readEnd(db)))
+      return Error{closed.back() + ": is no audit log, though its name says that this log goes on from it"};
+  }
+  state_.leased = seq_;
+  state_.block_count = 0;
+  filter_.clear();
+  return addFirstLink();
+}
+
+// Where the chain of a file ends; false where there is none.
+Result<bool> ChainWriter::readEnd(store::Database& db) {
+  store::Statement last = TRY(db.prepare("SELECT seq, hash FROM links ORDER BY seq DESC LIMIT 1"));
+  if (!TRY(last.step())) return false;
+  if (last.text(1).size() != state_.head.size())
+    return Error{config_.database + ": its last link is damaged: run `yett log verify`"};
+  written_ = seq_ = last.integer(0);
+  std::memcpy(state_.head.data(), last.text(1).data(), state_.head.size());
+  last.reset();
+  store::Statement meta = TRY(db.prepare("SELECT value FROM meta WHERE name = ?"));
+  // After a crash the numbers that were leased and not written stay unused: what was lost is a gap that anyone can see.
+  if (TRY(meta.bind(1, std::string_view("lease")).step())) seq_ = std::max(seq_, meta.integer(0));
+  meta.reset();
+  state_.leased = seq_;
+  if (!TRY(meta.bind(1, std::string_view("log_id")).step()) || meta.text(0).size() != 16)
+    return Error{config_.database + ": its log id is missing: run `yett log verify`"};
+  log_id_ = meta.text(0);
+  return true;
+}
+
+Status ChainWriter::noteGap() {
+  if (written_ == seq_) return {};
+  const std::string detail =
+      "after " + std::to_string(written_) + ": numbers up to " + std::to_string(seq_) + " were leased and not written";
+  TRY(begin(1));
+  auto added = add(EventRecord{base::wallMicros(), "gap", config_.database, detail, seq_ - written_});
+  return added ? commit() : std::move(added);
+}
+
+// Of a new log, or of a file that goes on from another.
+Status ChainWriter::addFirstLink() {
+  TRY(begin(1));
+  store::Statement meta = TRY(database_->prepare("INSERT OR REPLACE INTO meta VALUES ('log_id', ?)"));
+  TRY(meta.bindBlob(1, log_id_).run());
+  Encoded encoded;
+  encode(EventRecord{base::wallMicros(), "", "", log_id_, 0}, encoded);
+  TRY(add({Kind::kLog, 0, encoded.fields, encoded.entries}));
+  return commit();
+}
+
+// The decisions since the last block, read back into the open one.
+Status ChainWriter::refillBlock() {
+  filter_.clear();
+  state_.block_count = 0;
+  store::Statement rows =
+      TRY(database_->prepare("SELECT seq, time, effect, principal, method, path, policy, rule FROM decisions"
+                             " WHERE seq > (SELECT coalesce(max(last), 0) FROM blocks) ORDER BY seq"));
+  while (TRY(rows.step())) {
+    if (state_.block_count++ == 0) {
+      state_.block_first = rows.integer(0);
+      block_min_ = block_max_ = rows.integer(1);
+    }
+    block_min_ = std::min(block_min_, rows.integer(1));
+    block_max_ = std::max(block_max_, rows.integer(1));
+    filter_.add({rows.text(2), rows.text(3), rows.text(4), rows.text(5), rows.text(6), rows.text(7)});
+  }
+  return {};
+}
+
+Status ChainWriter::takeOverKey() {
+  store::Statement last = TRY(database_->prepare("SELECT bytes FROM links WHERE kind = 4 ORDER BY seq DESC LIMIT 1"));
+  if (!TRY(last.step())) return {};
+  Fields fields;
+  if (!decode(last.text(0), fields)) return Error{config_.database + ": its last checkpoint is damaged"};
+  const std::string before(fields.text[5].empty() ? fields.text[3] : fields.text[5]);
+  last.reset();
+  if (key_ && key_->publicKey() == before) return {};
+  TRY(begin(2));
+  Status done;
+  if (!config_.previous_key_file.empty() && key_) {
+    auto previous = readKey(config_.previous_key_file);
+    if (!previous) return rollback(), std::move(previous).error();
+    if (previous.value()->publicKey() != before)
+      return rollback(), Error{config_.previous_key_file + " is not the key that signed last, " + keyId(before)};
+    done = sign(*previous.value(), key_->publicKey());
+  } else {
+    done = add(EventRecord{base::wallMicros(), "key changed", config_.database,
+                           keyId(before) + " -> " + (key_ ? keyName() : "none") + ", not signed by the key before", 1});
+  }
+  if (!done) return rollback(), done;
+  return commit();
+}
+
+Status ChainWriter::writeLease(int64_t upto) {
+  TRY(lease_->bind(1, upto).run());
+  state_.leased = upto;
+  return {};
+}
+
+Status ChainWriter::begin(int64_t links) {
+  before_ = state_;
+  flushed_ = false;
+  checkpoint_ = 0;
+  const int64_t most = seq_ + links + 2;  // and a checkpoint
+  if (most > state_.leased) TRY(writeLease(most + kLease));
+  return database_->execute("BEGIN IMMEDIATE");
+}
+
+void ChainWriter::rollback() {
+  (void)database_->execute("ROLLBACK");
+  state_ = before_;
+  if (!flushed_) return;
+  flushed_ = false;
+  if (refillBlock()) return;
+  filter_forgotten_ = true;  // it says nothing, and hides nothing
+  block_min_ = 0;
+  block_max_ = INT64_MAX;
+}
+
+Result<std::string_view> ChainWriter::newSalt() {
+  if (salts_used_ == salts_.size()) {
+    salts_ = TRY(randomBytes(kSalts * kSaltSize));
+    salts_used_ = 0;
+  }
+  salts_used_ += kSaltSize;
+  return std::string_view(salts_).substr(salts_used_ - kSaltSize, kSaltSize);
+}
+
+Result<int64_t> ChainWriter::add(const Entry& entry) {
+  const int64_t seq = ++seq_;
+  bytes_.clear();
+  std::string_view salt;
+  base::Sha256 commitment;
+  if (entry.kind == Kind::kDecision) {
+    salt = TRY(newSalt());
+    personal_.clear();
+    personalBytes(entry.personal, entry.personal_entries, personal_);
+    commitment = hasher_.update(salt).update(personal_).finish();
+  }
+  canonicalBytes(entry.kind, seq, entry.decision_seq, entry.fields, entry.entries,
+                 salt.empty() ? std::string_view() : base::view(commitment), bytes_);
+  const auto hash = hasher_.update(base::view(state_.head)).update(bytes_).finish();
+  TRY(inserts_[0]
+          .bind(1, seq)
+          .bind(2, static_cast<int64_t>(entry.kind))
+          .bindBlob(3, base::view(state_.head))
+          .bindBlob(4, bytes_)
+          .bindBlob(5, base::view(hash))
+          .run());
+  state_.head = hash;
+  ++state_.unsigned_links;
+  if (layout(entry.kind).table == nullptr) return seq;
+  if (entry.kind == Kind::kOutcome && entry.decision_seq == 0) return seq;  // of a decision that was lost: no row
+  Fields values;
+  decodeFields(entry.fields, entry.entries, values);
+  decodeFields(entry.personal, entry.personal_entries, values);
+  if (entry.decision_seq > 0) values.number[2] = entry.decision_seq;
+  TRY(addRow(entry.kind, seq, values, salt));
+  return seq;
+}
+
+Status ChainWriter::add(const EventRecord& event) {
+  Encoded encoded;
+  encode(event, encoded);
+  TRY(add({Kind::kEvent, 0, encoded.fields, encoded.entries}));
+  return {};
+}
+
+Status ChainWriter::addRow(Kind kind, int64_t seq, const Fields& values, std::string_view salt) {
+  if (kind == Kind::kEvent && values.text[3].starts_with("reload")) sign_soon_ = true;
+  const Layout& columns = layout(kind);
+  store::Statement& row = inserts_[static_cast<size_t>(kind)];
+  row.bind(1, seq);
+  int index = 1;
+  for (size_t i = 0; i < columns.count; ++i) {
+    const size_t key = static_cast<size_t>(columns.columns[i].key);
+    if (columns.columns[i].text) row.bind(++index, values.text[key]);
+    else row.bind(++index, values.number[key]);
+  }
+  if (kind == Kind::kDecision) {
+    row.bindBlob(++index, salt);
+    const int64_t time = values.number[3];
+    if (state_.block_count++ == 0) {
+      state_.block_first = seq;
+      block_min_ = block_max_ = time;
+    }
+    block_min_ = std::min(block_min_, time);
+    block_max_ = std::max(block_max_, time);
+    filter_.add({values.text[11], values.text[6], values.text[7], values.text[9], values.text[12], values.text[13]});
+  }
+  TRY(row.run());
+  return state_.block_count >= kBlockDecisions ? flushBlock() : Status();
+}
+
+Status ChainWriter::flushBlock() {
+  const std::string filter = filter_forgotten_ ? std::string() : filter_.encode();
+  TRY(block_->bind(1, seq_)
+          .bind(2, state_.block_first)
+          .bind(3, block_min_)
+          .bind(4, block_max_)
+          .bindBlob(5, filter)
+          .run());
+  filter_.clear();
+  filter_forgotten_ = false;
+  state_.block_count = 0;
+  flushed_ = true;
+  return {};
+}
+
+bool ChainWriter::checkpointDue() const {
+  if (!key_ || state_.unsigned_links == 0) return false;
+  const int64_t age = (base::steadyNanos() - signed_at_) / 1'000'000;
+  return sign_soon_ || state_.unsigned_links >= config_.checkpoint_records ||
+         age >= config_.checkpoint_interval.count();
+}
+
+// The next link: what the chain is up to here, signed.
+Status ChainWriter::sign(const SigningKey& key, std::string_view next_key) {
+  const std::string signature = TRY(key.sign(checkpointMessage(log_id_, seq_ + 1, base::view(state_.head), next_key)));
+  Encoded encoded;
+  encode(CheckpointRecord{base::wallMicros(), key.publicKey(), signature, next_key}, encoded);
+  TRY(add({Kind::kCheckpoint, 0, encoded.fields, encoded.entries}));
+  checkpoint_ = seq_;
+  checkpoint_hash_ = base::hex(base::view(state_.head));
+  return {};
+}
+
+Status ChainWriter::addCheckpoint() {
+  return key_ ? sign(*key_, "") : Status{};
+}
+
+Status ChainWriter::commit() {
+  TRY(database_->execute("COMMIT"));
+  if (checkpoint_ == 0) return {};
+  committed_checkpoint_ = checkpoint_;
+  committed_hash_ = checkpoint_hash_;
+  state_.unsigned_links = 0;
+  sign_soon_ = false;
+  signed_at_ = base::steadyNanos();
+  return {};
+}
+
+Status ChainWriter::close() {
+  TRY(writeLease(seq_));
+  database_->checkpointPassive();
+  return {};
+}
+
+Result<std::string> ChainWriter::rotate() {
+  TRY(begin(2));
+  const std::string name = closedName(config_.database, seq_ + (key_ ? 2 : 1));
+  auto ended = add(EventRecord{base::wallMicros(), "rotated", config_.database, "the log goes on in a new file", 1});
+  if (ended) ended = addCheckpoint();
+  if (ended && state_.block_count > 0) ended = flushBlock();
+  if (ended) ended = commit();
+  if (!ended) return rollback(), std::move(ended).error();
+  TRY(writeLease(seq_));
+  TRY(database_->truncateWal());
+  inserts_.clear();
+  lease_.reset();
+  block_.reset();
+  database_.reset();
+  // Who reads it goes on reading it under its new name: what belongs to it goes with it.
+  for (const char* part : {"", "-wal", "-shm"}) {
+    if (std::rename((config_.database + part).c_str(), (name + part).c_str()) == 0 || errno == ENOENT) continue;
+    const Error failed{config_.database + part + " cannot be renamed: " + std::strerror(errno)};
+    TRY(prepare());
+    return failed;
+  }
+  TRY(prepare());
+  return name;
+}
+
+}  // namespace yett::audit

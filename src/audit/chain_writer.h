@@ -1,0 +1,124 @@
+// The end of the chain on disk: links are added in transactions that hold or leave no trace. One thread.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "audit/audit_config.h"
+#include "audit/block_filter.h"
+#include "audit/checkpoint.h"
+#include "audit/record.h"
+#include "base/sha256.h"
+#include "store/database.h"
+
+namespace yett::audit {
+
+/// A link to be. Views: valid during the call that takes it.
+struct Entry {
+  Kind kind;
+  int64_t decision_seq = 0;  ///< of an outcome or heartbeat; 0: its decision was lost
+  std::string_view fields;
+  uint8_t entries = 0;
+  std::string_view personal = {};
+  uint8_t personal_entries = 0;
+};
+
+/// The files that rotation has closed beside `path`, in the order of the chain.
+std::vector<std::string> closedFiles(const std::string& path);
+
+class ChainWriter {
+ public:
+  /// Opens (or makes) the database and looks at its last link. Where the key is another than the one that signed last,
+  /// the key before it (config.previous_key_file) signs the change.
+  static Result<std::unique_ptr<ChainWriter>> open(const AuditConfig& config);
+
+  /// Begins a transaction of at most so many links.
+  Status begin(int64_t links);
+  /// Its sequence number. After an error: rollback().
+  Result<int64_t> add(const Entry& entry);
+  Status add(const EventRecord& event);
+  /// The chain's head, signed; where there is no key, nothing.
+  Status addCheckpoint();
+  Status commit();
+  /// Everything is as it was, so that the same can be tried again.
+  void rollback();
+
+  /// A clean end: what is leased is given back, so that it leaves no gap.
+  Status close();
+  /// Goes on in a new file: the old one ends with a checkpoint and gets a name of its own, which is returned.
+  Result<std::string> rotate();
+  /// Numbers that will never be used: a gap that anyone can see.
+  void skip(int64_t links) { seq_ += links; }
+
+  bool checkpointDue() const;
+  /// A reload is worth a checkpoint.
+  void wantCheckpoint() { sign_soon_ = true; }
+  /// The last checkpoint that was committed and not taken yet; 0: none.
+  int64_t takeCheckpoint() { return std::exchange(committed_checkpoint_, 0); }
+  /// The hash of the last checkpoint that was committed, hex.
+  const std::string& checkpointHash() const { return committed_hash_; }
+  int64_t unsignedLinks() const { return state_.unsigned_links; }
+  /// What was erased must not be asked for in the open block's filter either: it says nothing, then.
+  void forgetFilter() { filter_forgotten_ = true; }
+  bool signs() const { return key_ != nullptr; }
+  std::string keyName() const { return keyId(key_->publicKey()); }
+  int64_t seq() const { return seq_; }
+  const std::string& logId() const { return log_id_; }
+  store::Database& database() { return *database_; }
+
+ private:
+  explicit ChainWriter(const AuditConfig& config) : config_(config) {}
+  Status prepare();
+  Result<bool> readEnd(store::Database& db);
+  Status noteGap();
+  Status addFirstLink();
+  Status refillBlock();
+  Status takeOverKey();
+  Status writeLease(int64_t upto);
+  Status addRow(Kind kind, int64_t seq, const Fields& values, std::string_view salt);
+  Status flushBlock();
+  Status sign(const SigningKey& key, std::string_view next_key);
+  Result<std::string_view> newSalt();
+
+  const AuditConfig config_;
+  std::unique_ptr<store::Database> database_;
+  std::vector<store::Statement> inserts_;  // by Kind, the link's at kLog
+  std::unique_ptr<store::Statement> lease_;
+  std::unique_ptr<store::Statement> block_;
+  std::shared_ptr<const SigningKey> key_;  // null: no checkpoints
+  std::string log_id_;
+  base::Sha256Hasher hasher_;
+
+  // What rollback() restores.
+  struct State {
+    base::Sha256 head{};
+    int64_t seq = 0;
+    int64_t leased = 0;
+    int64_t unsigned_links = 0;  // since the last checkpoint
+    int64_t block_first = 0;     // 0: no decision in the open block
+    int64_t block_count = 0;
+  };
+  State state_;
+  State before_;
+  int64_t written_ = 0;  // seq of the last link that prepare() found
+  int64_t& seq_ = state_.seq;
+  BlockFilter filter_;
+  int64_t block_min_ = 0;
+  int64_t block_max_ = 0;
+  bool flushed_ = false;  // a block was written in this transaction
+
+  int64_t signed_at_ = 0;  // steady nanoseconds
+  int64_t checkpoint_ = 0;
+  std::string checkpoint_hash_;
+  std::string committed_hash_;
+  bool filter_forgotten_ = false;
+  int64_t committed_checkpoint_ = 0;
+  bool sign_soon_ = false;
+  std::string bytes_;
+  std::string personal_;
+  std::string salts_;
+  size_t salts_used_ = 0;
+};
+
+}  // namespace yett::audit

@@ -1,0 +1,20 @@
+// The sources of the policy sets that decided, each kept once and bound to the chain by an event with its hash.
+#pragma once
+
+#include <string>
+
+#include "audit/chain_writer.h"
+
+namespace yett::audit {
+
+/// The event that binds a source: subject is the digest of the set, detail the SHA-256 (hex) of the document.
+inline constexpr std::string_view kPolicyEvent = "policy";
+
+/// In a transaction of its own.
+Status addPolicy(ChainWriter& chain, const std::string& digest, const std::string& document);
+/// The same within a transaction.
+Status putPolicy(ChainWriter& chain, const std::string& digest, const std::string& document);
+/// "" where the log has none.
+Result<std::string> readPolicy(store::Database& db, const std::string& digest);
+
+}  // namespace yett::audit

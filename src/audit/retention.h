@@ -1,0 +1,32 @@
+// Deletes the oldest records, by age and by size, in slices between batches. What goes is covered first by an event and
+// a checkpoint, so that what stays can still be proved.
+#pragma once
+
+#include "audit/audit_config.h"
+#include "audit/chain_writer.h"
+
+namespace yett::audit {
+
+/// The event: its detail is "through SEQ HASH", the last link that may be gone.
+inline constexpr std::string_view kRetentionEvent = "retention";
+
+/// The writer's thread.
+class Retention {
+ public:
+  explicit Retention(const AuditConfig& config) : config_(config) {}
+  /// One slice, where there is something to delete. True: there is more.
+  Result<bool> step(ChainWriter& chain);
+  /// The database has grown over the size at which a new file goes on.
+  bool wantsNewFile(ChainWriter& chain) const;
+
+ private:
+  Result<int64_t> through(ChainWriter& chain);
+  Status announce(ChainWriter& chain, int64_t through);
+  Result<bool> deleteSlice(ChainWriter& chain);
+
+  const AuditConfig config_;
+  int64_t looked_at_ = 0;  // steady nanoseconds
+  int64_t deleting_ = 0;   // through this record; 0: nothing to do
+};
+
+}  // namespace yett::audit

@@ -1,0 +1,108 @@
+#include "policy/recording.h"
+
+#include <algorithm>
+#include <charconv>
+
+#include "base/sha256.h"
+#include "base/text.h"
+#include "policy/attribute_reader.h"
+
+namespace yett::policy {
+
+static constexpr size_t kDigestHex = 32;  // 128 bits
+
+std::string maskKeyId(std::string_view key) {
+  return base::sha256Hex(key).substr(0, 8);
+}
+
+Recording::Recording(RecordingConfig config, std::string key)
+    : config_(std::move(config)), key_(std::move(key)), key_id_(key_.empty() ? "" : maskKeyId(key_)) {
+  path_ = listed("path");
+  principal_ = listed("principal.id");
+}
+
+const Recording& Recording::plain() {
+  static const Recording out({true}, "");
+  return out;
+}
+
+bool isMaskable(std::string_view name) {
+  for (const std::string_view whole : {"path", "principal.id", "host", "source.ip", "tls.sni"}) {
+    if (name == whole) return true;
+  }
+  for (const std::string_view prefix : {"header.", "query.", "body.json/"}) {
+    if (name.starts_with(prefix) && name.size() > prefix.size()) return true;
+  }
+  return false;
+}
+
+bool Recording::listed(std::string_view name) const {
+  return std::find(config_.masked.begin(), config_.masked.end(), name) != config_.masked.end();
+}
+
+bool Recording::masks(Attr attr, std::string_view key) const {
+  switch (attr) {
+    case Attr::kQuery:
+      if (!config_.plain_query) return true;
+      break;
+    case Attr::kPath:
+    case Attr::kRawPath:
+    case Attr::kParam: return path_;
+    case Attr::kPrincipalId:
+    case Attr::kPrincipalPath: return principal_;
+    default: break;
+  }
+  if (isSecret(attr, key) && attr != Attr::kBodyJson) return true;
+  if (config_.masked.empty()) return false;
+  std::string what(attr == Attr::kHeaderList ? name(Attr::kHeader) : name(attr));
+  if (keyed(attr)) what.append(".").append(key);
+  return listed(what);
+}
+
+bool Recording::masksBody(std::string_view pointer) const {
+  return listed("body.json" + std::string(pointer));
+}
+
+std::string Recording::masked(std::string_view value) const {
+  if (key_.empty()) return "{\"masked\":true}";
+  const auto digest = base::hmacSha256(key_, value);
+  return "{\"hmac\":\"" + base::hex(base::view(digest)).substr(0, kDigestHex) + "\",\"key\":\"" + key_id_ + "\"}";
+}
+
+std::string_view Recording::target(std::string_view raw, std::string& kept) const {
+  const auto mark = raw.find('?');
+  const bool query = !config_.plain_query && mark != std::string_view::npos;
+  if (!path_ && !query) return raw;
+  const std::string_view path = raw.substr(0, mark);
+  kept = path_ ? masked(path) : std::string(path);
+  if (mark == std::string_view::npos) return kept;
+  kept += '?';
+  kept += query ? masked(raw.substr(mark + 1)) : std::string(raw.substr(mark + 1));
+  return kept;
+}
+
+const json::Value* atPointer(const json::Value& document, std::string_view pointer) {
+  const json::Value* at = &document;
+  while (!pointer.empty() && at != nullptr) {
+    pointer.remove_prefix(1);
+    const auto end = std::min(pointer.find('/'), pointer.size());
+    std::string token;
+    for (size_t i = 0; i < end; ++i) {
+      if (pointer[i] == '~' && i + 1 < end && (pointer[i + 1] == '0' || pointer[i + 1] == '1'))
+        token += pointer[++i] == '0' ? '~' : '/';
+      else token += pointer[i];
+    }
+    pointer.remove_prefix(end);
+    if (at->type == json::Value::Type::kArray) {
+      size_t index = 0;
+      const auto [stop, error] = std::from_chars(token.data(), token.data() + token.size(), index);
+      const bool whole = error == std::errc() && stop == token.data() + token.size();
+      at = whole && index < at->items.size() ? &at->items[index] : nullptr;
+    } else {
+      at = at->find(token);
+    }
+  }
+  return at;
+}
+
+}  // namespace yett::policy

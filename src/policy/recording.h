@@ -1,0 +1,60 @@
+// What of a request may be written down: which values in clear, which as a keyed digest, which not at all.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/json.h"
+
+namespace yett::policy {
+
+enum class Attr : uint8_t;
+
+struct RecordingConfig {
+  bool plain_query = false;               ///< query strings in clear; else masked, in the target and in what was read
+  std::vector<std::string> masked = {};   ///< attributes by name; isMaskable() says which
+  std::vector<std::string> headers = {};  ///< recorded with every decision, read or not; in lower case
+  std::vector<std::string> body = {};     ///< JSON pointers (RFC 6901) into a body that policy has read
+  bool operator==(const RecordingConfig&) const = default;
+};
+
+/// Immutable; any thread.
+class Recording {
+ public:
+  Recording() = default;
+  /// `key`: of the digests; "": masked values cannot be compared.
+  Recording(RecordingConfig config, std::string key);
+
+  /// Everything in clear but what looks like a credential: for people at a prompt.
+  static const Recording& plain();
+
+  /// Whether the value of an attribute must not be written in clear.
+  bool masks(Attr attr, std::string_view key) const;
+  /// Whether the value at a JSON pointer of the body must not.
+  bool masksBody(std::string_view pointer) const;
+  /// {"masked":true}, or {"hmac":"...","key":"..."}: equal values have equal digests.
+  std::string masked(std::string_view value) const;
+  /// A target as it may be written down: its query masked, unless it may be plain.
+  std::string_view target(std::string_view raw, std::string& kept) const;
+  const RecordingConfig& config() const { return config_; }
+
+ private:
+  bool listed(std::string_view name) const;
+  bool path_ = false, principal_ = false;
+  RecordingConfig config_;
+  std::string key_;
+  std::string key_id_;
+};
+
+/// "path" (with what is made from it), "principal.id" (likewise), "host", "source.ip", "tls.sni", "header.NAME",
+/// "query.NAME", "body.json/POINTER".
+bool isMaskable(std::string_view name);
+
+/// The first 8 hex digits of the SHA-256 of a mask key: how records name it.
+std::string maskKeyId(std::string_view key);
+
+/// The value at a JSON pointer (RFC 6901), or null.
+const json::Value* atPointer(const json::Value& document, std::string_view pointer);
+
+}  // namespace yett::policy
