@@ -23,6 +23,7 @@ class Handler final : public net::HTTPRequestHandler {
   void handleRequest(net::HTTPServerRequest& request, net::HTTPServerResponse& response) override {
     response.set("X-Content-Type-Options", "nosniff");
     response.set("Cache-Control", "no-store");
+    if (trusted_ && request.getMethod() == "POST" && request.getURI() == "/audit/erase") return erase(request, response);
     if (request.getMethod() != "GET" && request.getMethod() != "HEAD") {
       response.set("Allow", "GET, HEAD");
       return send(response, 405, "text/plain", "only GET\n");
@@ -42,6 +43,14 @@ class Handler final : public net::HTTPRequestHandler {
   }
 
  private:
+  void erase(net::HTTPServerRequest& request, net::HTTPServerResponse& response) {
+    constexpr std::streamsize kMostBody = 4 << 20;
+    std::string body(static_cast<size_t>(kMostBody), '\0');
+    request.stream().read(body.data(), kMostBody);
+    body.resize(static_cast<size_t>(request.stream().gcount()));
+    const auto done = content_.erase(body);
+    send(response, done ? 200 : 400, "text/plain", (done ? done.value() : done.error().message) + "\n");
+  }
   static void send(net::HTTPServerResponse& response, int status, const std::string& type, const std::string& body) {
     response.setStatusAndReason(static_cast<net::HTTPResponse::HTTPStatus>(status));
     response.setContentType(type);

@@ -1,5 +1,5 @@
-// The admin side: POCO's HTTP server on its own threads, read-only. TCP serves health, readiness, metrics and version;
-// the Unix socket (mode 0600) also policies and configuration. Content comes by callbacks, which must be thread-safe.
+// The admin side: POCO's HTTP server on its own threads. TCP serves health, readiness, metrics and version;
+// the Unix socket (mode 0600) also policies, configuration and erasing. Content comes by callbacks, which must be thread-safe.
 #pragma once
 
 #include <functional>
@@ -17,6 +17,8 @@ struct AdminContent {
   std::function<std::string()> version;
   std::function<std::string()> policies;  ///< JSON
   std::function<std::string()> config;    ///< JSON
+  /// Over the Unix socket: takes a JSON body, gives the answer's.
+  std::function<Result<std::string>(const std::string& body)> erase;
 };
 
 class AdminServer {

@@ -9,6 +9,7 @@
 #include "cli/check.h"
 #include "cli/eval.h"
 #include "cli/log.h"
+#include "cli/replay.h"
 #include "cli/test.h"
 
 extern char** environ;
@@ -34,10 +35,12 @@ bool checkEnvironment() {
 
 struct Options {
   std::string config;
-  std::string log;
   std::string target;
   std::string level = "info";
   cli::LogOptions query;
+  cli::EraseOptions erase;
+  cli::ReplayOptions replay;
+  std::vector<std::string> logs;
   cli::VerifyOptions verify;
   cli::IssueOptions issue;
   cli::TestOptions test;
@@ -55,37 +58,139 @@ void addConfig(CLI::App& command, Options& o) {
 
 void addLogSource(CLI::App& command, Options& o) {
   addConfig(command, o);
-  command.add_option("--log", o.log, "audit database, instead of the configuration's");
-  command.add_option("--format", o.query.format, "table or json")
-      ->check(CLI::IsMember({"table", "json"}))
-      ->default_val("table");
+  command.add_option("--log", o.logs, "audit database, instead of the configuration's; several go on from each other");
 }
 
-void addFilters(CLI::App& command, Options& o) {
-  auto& q = o.query.query;
-  command.add_option("--since", o.query.since, "10m (ago) or 2026-11-21T12:00:00Z");
-  command.add_option("--until", o.query.until, "as --since");
+void addFormat(CLI::App& command, std::string& format, const std::vector<std::string>& known) {
+  // Commands share the variable: a default is what the one that runs makes of an empty one.
+  command.add_option("--format", format, base::joined(known, ", "))
+      ->check(CLI::IsMember(known))
+      ->default_str(known.front());
+}
+
+void addTimes(CLI::App& command, std::string& since, std::string& until) {
+  command.add_option("--since", since, "10m, \"2 hours ago\", today, monday, 2026-11-21T12:00:00Z (UTC)");
+  command.add_option("--until", until, "as --since");
+}
+
+// `rules`: also by the policy and rule that decided.
+void addFilters(CLI::App& command, audit::Query& q, bool rules) {
   command.add_option("--effect", q.effect, "allow or deny")->check(CLI::IsMember({"allow", "deny"}));
   command.add_option("--principal", q.principal, "SPIFFE ID; a last * matches what begins so");
   command.add_option("--method", q.method, "method");
   command.add_option("--path", q.path, "canonical path; a last * matches what begins so");
-  command.add_option("--policy", q.policy, "policy");
-  command.add_option("--rule", q.rule, "rule; `default` for default denials");
+  if (rules) command.add_option("--policy", q.policy, "policy");
+  if (rules) command.add_option("--rule", q.rule, "rule; `default` for default denials");
   command.add_option("--id", q.id, "decision id");
+}
+
+void addEvents(CLI::App& command, Options& o) {
   command.add_flag("--events", o.query.events, "events (starts, reloads, failed handshakes) instead of decisions");
 }
 
 int withDatabase(Options& o, const std::function<int()>& then) {
-  o.query.database = o.log;
-  if (o.log.empty()) {
-    auto database = cli::databaseOf(o.config);
-    if (!database) {
-      std::cerr << "yett: " << database.error().message << "\n";
-      return 2;
-    }
-    o.query.database = database.value();
+  if (o.logs.empty()) {
+    auto databases = cli::databasesOf(o.config);
+    if (!databases) return cli::failed(databases.error());
+    o.logs = databases.value();
   }
+  o.query.databases = o.logs;
   return then();
+}
+
+void addLogCommands(CLI::App& app, Options& o, std::function<int()>& action) {
+  auto* log = app.add_subcommand("log", "read the audit log");
+  log->require_subcommand(1);
+  o.query.format.clear();
+  o.query.query.limit = 0;
+  const auto reads = [&](const char* name, const char* help, const std::vector<std::string>& formats) {
+    auto* command = log->add_subcommand(name, help);
+    addLogSource(*command, o);
+    addFormat(*command, o.query.format, formats);
+    return command;
+  };
+  const auto filters = [&](CLI::App& command) {
+    addTimes(command, o.query.since, o.query.until);
+    addFilters(command, o.query.query, true);
+  };
+  const auto limit = [&](CLI::App& command, const char* help, int64_t most) {
+    command.add_option("--limit", o.query.query.limit, help)
+        ->check(CLI::Range(int64_t{1}, int64_t{10'000'000}))
+        ->default_str(std::to_string(most));
+  };
+  const auto runs = [&](CLI::App* command, std::function<int()> run) {
+    const std::string format = command->get_option("--format")->get_default_str();
+    const bool stats = command->get_name() == "stats";
+    command->callback([&o, &action, run, format, stats] {
+      if (o.query.format.empty()) o.query.format = format;
+      if (o.query.query.limit == 0) o.query.query.limit = stats ? 10 : 100;
+      action = [&o, run] { return withDatabase(o, run); };
+    });
+  };
+
+  auto* query = reads("query", "decisions, newest last", {"table", "json", "csv"});
+  filters(*query);
+  addEvents(*query, o);
+  limit(*query, "so many at the most", 100);
+  runs(query, [&o] { return cli::logQuery(o.query); });
+  auto* tail = reads("tail", "decisions as they are made, until interrupted", {"table", "json", "csv"});
+  filters(*tail);
+  addEvents(*tail, o);
+  runs(tail, [&o] { return cli::logTail(o.query); });
+  auto* exported = reads("export", "all decisions, oldest first", {"json", "csv"});
+  filters(*exported);
+  addEvents(*exported, o);
+  runs(exported, [&o] { return cli::logExport(o.query); });
+  auto* stats = reads("stats", "counts: by principal, rule and denial, or by what you say", {"table", "json", "csv"});
+  filters(*stats);
+  stats->add_option("--by", o.query.by, "columns to group by: principal, rule, path, ...")->delimiter(',');
+  limit(*stats, "so many groups at the most", 10);
+  runs(stats, [&o] { return cli::logStats(o.query); });
+  auto* show = reads("show", "the whole story of one decision", {"text", "json"});
+  show->add_option("id", o.target, "decision id")->required();
+  runs(show, [&o] { return cli::logShow(o.query.databases, o.target, o.query.format); });
+  auto* verify = reads("verify", "prove that nothing was changed, removed or inserted", {"text", "json"});
+  verify->add_option("--key", o.verify.key, "the key that must have signed, itself or one it handed over to (PEM)");
+  verify->add_option("--checkpoint", o.verify.checkpoint,
+                     "SEQ:HASH of a checkpoint that left the host: shows a tail cut off");
+  runs(verify, [&o] { return cli::logVerify(o.query.databases, o.verify, o.query.format); });
+  auto* erase = log->add_subcommand("erase", "take the personal fields out of decisions; the proof stays");
+  addLogSource(*erase, o);
+  addTimes(*erase, o.erase.since, o.erase.until);
+  addFilters(*erase, o.erase.query, false);
+  erase->add_option("--reason", o.erase.why, "why, for the event in the chain");
+  erase->add_flag("--yes", o.erase.yes, "do it; else only count");
+  erase->callback([&] {
+    action = [&o] {
+      const bool named = !o.logs.empty();
+      return withDatabase(o, [&o, named] {
+        o.erase.database = o.logs.back();
+        o.erase.config = named ? "" : o.config;
+        return cli::logErase(o.erase);
+      });
+    };
+  });
+}
+
+void addReplay(CLI::App& app, Options& o, std::function<int()>& action) {
+  auto* replay = app.add_subcommand("replay", "decide the recorded requests again, and say what would change");
+  addConfig(*replay, o);
+  replay->add_option("--log", o.logs, "audit database, instead of the configuration's; several go on from each other");
+  replay->add_option("--policy", o.replay.directory, "the candidate: a policy directory; else the configuration's engines");
+  addTimes(*replay, o.replay.since, o.replay.until);
+  addFilters(*replay, o.replay.query, false);
+  addFormat(*replay, o.replay.format, {"text", "json"});
+  replay->add_option("--examples", o.replay.examples, "of each difference")->check(CLI::Range(0, 100))->default_val(3);
+  replay->add_option("--threads", o.replay.threads, "0: one for each core")->check(CLI::Range(0, 256))->default_val(0);
+  replay->callback([&] {
+    action = [&o] {
+      return withDatabase(o, [&o] {
+        o.replay.logs = o.logs;
+        o.replay.config = o.config;
+        return cli::replay(o.replay);
+      });
+    };
+  });
 }
 
 int main(int argc, char** argv) {
@@ -141,29 +246,8 @@ int main(int argc, char** argv) {
       ->default_val("text");
   eval->callback([&] { action = [&] { return cli::eval(o.eval); }; });
 
-  auto* log = app.add_subcommand("log", "read the audit log");
-  log->require_subcommand(1);
-  auto* query = log->add_subcommand("query", "decisions, newest last");
-  addLogSource(*query, o);
-  addFilters(*query, o);
-  query->add_option("--limit", o.query.query.limit, "so many at the most")
-      ->check(CLI::Range(int64_t{1}, int64_t{10'000'000}))
-      ->default_val(100);
-  query->callback([&] { action = [&] { return withDatabase(o, [&] { return cli::logQuery(o.query); }); }; });
-  auto* tail = log->add_subcommand("tail", "decisions as they are made, until interrupted");
-  addLogSource(*tail, o);
-  addFilters(*tail, o);
-  tail->callback([&] { action = [&] { return withDatabase(o, [&] { return cli::logTail(o.query); }); }; });
-  auto* verify = log->add_subcommand("verify", "prove that nothing was changed, removed or inserted");
-  addLogSource(*verify, o);
-  verify->add_option("--key", o.verify.key, "the key that must have signed every checkpoint (PEM, either half)");
-  verify->add_option("--checkpoint", o.verify.checkpoint,
-                     "SEQ:HASH of a checkpoint that left the host: shows a tail cut off");
-  verify->callback([&] {
-    action = [&] {
-      return withDatabase(o, [&] { return cli::logVerify(o.query.database, o.verify, o.query.format); });
-    };
-  });
+  addLogCommands(app, o, action);
+  addReplay(app, o, action);
 
   auto* certs = app.add_subcommand("certs", "a development CA that mints X.509-SVIDs");
   certs->require_subcommand(1);

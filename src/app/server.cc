@@ -3,10 +3,12 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <latch>
 
+#include "audit/erase.h"
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/sha256.h"
@@ -295,12 +297,35 @@ admin::AdminContent Server::adminContent() {
            digest + "\"} 1\n";
   };
   out.version = [] { return std::string("{\"name\":\"yett\",\"version\":\"" YETT_VERSION "\"}\n"); };
+  out.erase = [this](const std::string& body) { return erase(body); };
   out.policies = [this] { return policiesJson(); };
   out.config = [this] {
     const std::lock_guard lock(status_mutex_);
     return generation_->config.text;
   };
   return out;
+}
+
+Result<std::string> Server::erase(const std::string& body) {
+  const json::Value asked = TRY(json::parse(body, false));
+  const auto* file = asked.find("file");
+  const auto* why = asked.find("why");
+  const auto* records = asked.find("records");
+  if (file == nullptr || why == nullptr || records == nullptr) return Error{"needs `file`, `why` and `records`"};
+  const std::string& database = audit_->config().database;
+  auto known = audit::closedFiles(database);
+  known.push_back(database);
+  if (std::find(known.begin(), known.end(), file->text) == known.end())
+    return Error{"`" + base::printable(file->text) + "` is no file of this audit log"};
+  std::vector<int64_t> seqs;
+  for (const auto& item : records->items) seqs.push_back(item.integer);
+  std::sort(seqs.begin(), seqs.end());
+  seqs.erase(std::unique(seqs.begin(), seqs.end()), seqs.end());
+  TRY(audit_->runOnChain([&](audit::ChainWriter& chain) -> Status {
+    TRY(audit::erase(chain, file->text, seqs, why->text));
+    return audit::eraseTraces(chain);
+  }));
+  return std::to_string(seqs.size()) + " records";
 }
 
 std::string Server::policiesJson() const {

@@ -77,6 +77,7 @@ class Server {
   void record(std::string_view what, std::string_view subject, const std::string& detail);
   admin::AdminContent adminContent();
   std::string policiesJson() const;
+  Result<std::string> erase(const std::string& body);
 
   base::Logger& log_;
   base::Metrics metrics_;

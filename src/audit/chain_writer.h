@@ -66,6 +66,7 @@ class ChainWriter {
   int64_t seq() const { return seq_; }
   const std::string& logId() const { return log_id_; }
   store::Database& database() { return *database_; }
+  const std::string& path() const { return config_.database; }
 
  private:
   explicit ChainWriter(const AuditConfig& config) : config_(config) {}

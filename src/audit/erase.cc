@@ -1,5 +1,9 @@
 #include "audit/erase.h"
 
+#include <algorithm>
+#include <optional>
+#include <vector>
+
 #include "base/clock.h"
 #include "base/sha256.h"
 #include "base/text.h"
@@ -13,16 +17,25 @@ std::string erasedDigest(std::span<const int64_t> seqs) {
   return base::hex(base::view(hash));
 }
 
-static Status eraseRows(ChainWriter& chain, std::span<const int64_t> seqs, const std::string& why) {
-  TRY(chain.add(
-      EventRecord{base::wallMicros(), kErasedEvent, why, erasedDigest(seqs), static_cast<int64_t>(seqs.size())}));
-  const int64_t event = chain.seq();
+namespace {
+
+// Those that are there and not erased yet.
+Result<std::vector<int64_t>> present(store::Database& db, std::span<const int64_t> seqs) {
+  auto row = TRY(db.prepare("SELECT 1 FROM decisions WHERE seq = ? AND length(salt) > 0"));
+  std::vector<int64_t> out;
+  for (const int64_t seq : seqs) {
+    row.reset();
+    if (TRY(row.bind(1, seq).step())) out.push_back(seq);
+  }
+  return out;
+}
+
+Status eraseRows(store::Database& db, std::span<const int64_t> seqs, int64_t event) {
   const Layout& columns = layout(Kind::kDecision);
   std::string set = "salt = x''";
   for (size_t i = 0; i < columns.count; ++i) {
     if (columns.columns[i].personal) set += std::string(", ") + columns.columns[i].name + " = ''";
   }
-  auto& db = chain.database();
   auto row = TRY(db.prepare("UPDATE decisions SET " + set + " WHERE seq = ?"));
   auto mark = TRY(db.prepare("INSERT INTO erased (seq, event_seq) VALUES (?,?)"));
   auto filter =
@@ -32,16 +45,39 @@ static Status eraseRows(ChainWriter& chain, std::span<const int64_t> seqs, const
     TRY(mark.bind(1, seq).bind(2, event).run());
     TRY(filter.bind(1, seq).run());
   }
-  chain.forgetFilter();
   return {};
 }
 
-Status erase(ChainWriter& chain, std::span<const int64_t> seqs, const std::string& why) {
+// The event stands in the chain's own file; where the records are in another, it is on disk before they are touched.
+Status eraseSlice(ChainWriter& chain, store::Database* closed, std::span<const int64_t> slice, const std::string& why) {
+  const auto seqs = TRY(present(closed != nullptr ? *closed : chain.database(), slice));
+  if (seqs.empty()) return {};
   TRY(chain.begin(1));
-  auto done = eraseRows(chain, seqs, why);
+  auto done = chain.add(EventRecord{base::wallMicros(), kErasedEvent, why, erasedDigest(seqs),
+                                    static_cast<int64_t>(seqs.size())});
+  const int64_t event = chain.seq();
+  if (done && closed == nullptr) {
+    done = eraseRows(chain.database(), seqs, event);
+    chain.forgetFilter();
+  }
   if (done) done = chain.commit();
-  if (!done) chain.rollback();
+  if (!done) return chain.rollback(), std::move(done);
+  if (closed == nullptr) return {};
+  TRY(closed->execute("BEGIN IMMEDIATE"));
+  done = eraseRows(*closed, seqs, event);
+  if (done) done = closed->execute("COMMIT");
+  if (!done) (void)closed->execute("ROLLBACK");
   return done;
+}
+
+}  // namespace
+
+Status erase(ChainWriter& chain, const std::string& file, std::span<const int64_t> seqs, const std::string& why) {
+  std::optional<store::Database> closed;
+  if (file != chain.path()) closed.emplace(TRY(store::Database::open(file, store::Database::Mode::kWrite)));
+  for (size_t at = 0; at < seqs.size(); at += kEraseSlice)
+    TRY(eraseSlice(chain, closed ? &*closed : nullptr, seqs.subspan(at, std::min(kEraseSlice, seqs.size() - at)), why));
+  return closed ? closed->truncateWal() : Status();
 }
 
 Status eraseTraces(ChainWriter& chain) {

@@ -236,7 +236,8 @@ Result<std::vector<Group>> Reader::groups(const Query& asked, const std::vector<
   for (const auto& name : by) {
     if (std::find(groupable().begin(), groupable().end(), name) == groupable().end())
       return Error{"`" + name + "` is not a column to group by"};
-    columns += "d." + name + ",";
+    const bool personal = name == "principal" || name == "path" || name == "host" || name == "source" || name == "reason";
+    columns += personal ? "CASE WHEN length(d.salt) = 0 THEN '(erased)' ELSE d." + name + " END," : "d." + name + ",";
   }
   std::string keys = columns;
   if (!keys.empty()) keys = " GROUP BY " + keys.substr(0, keys.size() - 1);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <map>
 #include <memory>
 #include <thread>
 
@@ -73,36 +74,42 @@ Result<std::string> checkStrays(store::Database& db, const File& file) {
   return std::string();
 }
 
-// Which decisions were erased, and that an event in the chain says so of each.
-Result<std::string> checkErased(store::Database& db, const File& file, int64_t& count) {
-  std::vector<int64_t> without;
-  std::vector<StretchResult::Named> events;
-  for (const auto& s : file.stretches) {
-    without.insert(without.end(), s.erased.begin(), s.erased.end());
-    for (const auto& event : s.events) {
-      if (event.subject == kErasedEvent) events.push_back(event);
+// That an event in the chain, of this file or a later one, names each decision that was erased.
+Result<std::string> checkErased(const std::vector<File>& files, int64_t& count) {
+  std::map<int64_t, StretchResult::Named> events;
+  for (const auto& file : files) {
+    for (const auto& s : file.stretches) {
+      for (const auto& event : s.events) {
+        if (event.subject == kErasedEvent) events.emplace(event.seq, event);
+      }
     }
   }
-  count += static_cast<int64_t>(without.size());
-  std::vector<int64_t> named;
-  auto rows = TRY(db.prepare("SELECT seq FROM erased WHERE event_seq = ? ORDER BY seq"));
-  for (const auto& event : events) {
-    std::vector<int64_t> seqs;
-    rows.bind(1, event.seq);
-    while (TRY(rows.step())) seqs.push_back(rows.integer(0));
-    rows.reset();
-    // Retention may have taken some of them since.
-    if (!seqs.empty() && static_cast<int64_t>(seqs.size()) == event.count && erasedDigest(seqs) != event.detail)
-      return "record " + std::to_string(event.seq) + ": table `erased` names other records than were erased";
-    if (static_cast<int64_t>(seqs.size()) > event.count)
-      return "record " + std::to_string(event.seq) + ": table `erased` names more records than were erased";
-    named.insert(named.end(), seqs.begin(), seqs.end());
-  }
-  std::sort(named.begin(), named.end());
-  for (const int64_t seq : without) {
-    if (!std::binary_search(named.begin(), named.end(), seq))
-      return "record " + std::to_string(seq) +
-             ": its personal fields are gone, and no event says that they were erased";
+  for (const auto& file : files) {
+    std::vector<int64_t> named;
+    std::map<int64_t, std::vector<int64_t>> by_event;
+    auto rows = TRY(file.db->prepare("SELECT event_seq, seq FROM erased ORDER BY event_seq, seq"));
+    while (TRY(rows.step())) {
+      by_event[rows.integer(0)].push_back(rows.integer(1));
+      named.push_back(rows.integer(1));
+    }
+    for (const auto& [seq, seqs] : by_event) {
+      const auto event = events.find(seq);
+      if (event == events.end())
+        return "record " + std::to_string(seqs.front()) + ": table `erased` names an event that is not in the chain";
+      const auto size = static_cast<int64_t>(seqs.size());
+      // Retention may have taken some of them since.
+      if (size > event->second.count || (size == event->second.count && erasedDigest(seqs) != event->second.detail))
+        return "record " + std::to_string(seq) + ": table `erased` names other records than were erased";
+    }
+    std::sort(named.begin(), named.end());
+    for (const auto& s : file.stretches) {
+      count += static_cast<int64_t>(s.erased.size());
+      for (const int64_t seq : s.erased) {
+        if (!std::binary_search(named.begin(), named.end(), seq))
+          return "record " + std::to_string(seq) +
+                 ": its personal fields are gone, and no event says that they were erased";
+      }
+    }
   }
   return std::string();
 }
@@ -213,7 +220,6 @@ Result<Verification> join(std::vector<File>& files, const Expected& expected) {
       if (!out.broken.empty()) return out;
     }
     broken(TRY(checkStrays(db, file)));
-    broken(TRY(checkErased(db, file, out.erased)));
     if (expected.checkpoint_seq >= file.first && expected.checkpoint_seq <= file.last) {
       saved_seen = true;
       if (TRY(hashOf(db, expected.checkpoint_seq)) != expected.checkpoint_hash)
@@ -222,6 +228,7 @@ Result<Verification> join(std::vector<File>& files, const Expected& expected) {
     }
   }
   out.head = before;
+  broken(TRY(checkErased(files, out.erased)));
   broken(checkKeys(checkpoints, expected, out));
   if (expected.checkpoint_seq > out.last_seq)
     broken("the log ends with record " + std::to_string(out.last_seq) + ", before the saved checkpoint " +

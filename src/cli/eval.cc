@@ -7,6 +7,7 @@
 #include "base/json.h"
 #include "base/text.h"
 #include "cli/policy_dir.h"
+#include "cli/traces.h"
 #include "runtime/check_input.h"
 
 namespace yett::cli {
@@ -30,24 +31,6 @@ Result<std::unique_ptr<runtime::CheckInput>> inputOf(const EvalOptions& options,
   return runtime::CheckInput::fromJson(parsed.value(), set.ownedHeaders());
 }
 
-std::string asJson(const policy::RuleTrace& t) {
-  std::string out;
-  json::ObjectWriter w(out);
-  w.field("policy", t.policy).field("rule", t.rule).field("effect", t.effect).field("position", t.position);
-  w.flag("applies", t.applies);
-  if (!t.failed.empty()) w.field("failed", t.failed);
-  if (t.evaluated) {
-    std::string reads = "[";
-    for (const auto& read : t.reads) {
-      if (reads.size() > 1) reads += ',';
-      json::appendQuoted(reads, read);
-    }
-    w.field("result", t.result).field("reason", t.reason).field("decided_at", t.decided_at).raw("reads", reads + "]");
-  }
-  w.end();
-  return out;
-}
-
 void printJson(const policy::Decision& d, const std::string& reads, const std::vector<policy::RuleTrace>& traces) {
   std::string out;
   json::ObjectWriter w(out);
@@ -58,7 +41,7 @@ void printJson(const policy::Decision& d, const std::string& reads, const std::v
   w.field("eval_ns", d.eval_nanos).field("policy_digest", d.policy_digest).raw("reads", reads.empty() ? "{}" : reads);
   if (!traces.empty()) {
     std::string list = "[";
-    for (const auto& trace : traces) list += (list.size() > 1 ? "," : "") + asJson(trace);
+    for (const auto& trace : traces) list += (list.size() > 1 ? "," : "") + traceJson(trace);
     w.raw("explain", list + "]");
   }
   w.end();
@@ -66,18 +49,7 @@ void printJson(const policy::Decision& d, const std::string& reads, const std::v
 }
 
 void printText(const policy::Decision& d, const std::string& reads, const std::vector<policy::RuleTrace>& traces) {
-  for (const auto& t : traces) {
-    std::cout << (t.applies ? "applies   " : "no        ") << t.effect << " " << base::printable(t.policy) << "/"
-              << base::printable(t.rule) << " (" << t.position << ")";
-    if (!t.failed.empty()) std::cout << ": `" << t.failed << "` does not match";
-    std::cout << "\n";
-    if (!t.evaluated) continue;
-    for (const auto& read : t.reads) std::cout << "            read " << base::printable(read) << "\n";
-    std::cout << "            returned " << base::printable(t.result);
-    if (!t.reason.empty()) std::cout << ", \"" << base::printable(t.reason) << "\"";
-    if (!t.decided_at.empty()) std::cout << " at " << t.decided_at;
-    std::cout << "\n";
-  }
+  printTraces(traces, "");
   if (!traces.empty()) std::cout << "\n";
   std::cout << (d.allow ? "ALLOW" : "DENY") << " by ";
   if (d.policy.empty()) std::cout << d.rule;

@@ -1,33 +1,56 @@
-// `yett log query|tail|verify`: reading the audit database, live or copied.
+// `yett log`: reading the audit log, live or copied, in one file or in those that rotation has made.
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "audit/reader.h"
 
 namespace yett::cli {
 
 struct LogOptions {
-  std::string database;
+  std::vector<std::string> databases;  ///< in the order of the chain
   audit::Query query;
-  std::string since, until;      ///< as written; see parseTime
-  std::string format = "table";  ///< table or json
-  bool events = false;           ///< events in place of decisions
+  std::string since, until;       ///< as written; see parseTime
+  std::string format = "table";   ///< table, json or csv
+  bool events = false;            ///< events in place of decisions
+  std::vector<std::string> by;    ///< of stats: columns to group by
 };
 
-/// "10m" (ago), "2026-11-21", "2026-11-21T12:00:00Z": microseconds since 1970, UTC.
-Result<int64_t> parseTime(const std::string& text, int64_t now_micros);
-
-/// The audit database of a configuration, without reading anything else of it.
-Result<std::string> databaseOf(const std::string& config_file);
+/// The audit database of a configuration and the files that rotation has closed beside it, without reading anything
+/// else of the configuration.
+Result<std::vector<std::string>> databasesOf(const std::string& config_file);
+/// Times as written become those of the query.
+Status resolveTimes(const std::string& since, const std::string& until, audit::Query& query);
 
 int logQuery(LogOptions options);
 /// Follows the log until interrupted.
 int logTail(LogOptions options);
+/// All that fits, oldest first, without a limit.
+int logExport(LogOptions options);
+/// Counts: overall, or grouped.
+int logStats(LogOptions options);
+/// The whole story of one decision.
+int logShow(const std::vector<std::string>& databases, const std::string& id, const std::string& format);
+
 struct VerifyOptions {
   std::string key;         ///< path of the key that must have signed, either half; "": any
   std::string checkpoint;  ///< "seq:hash" of one that was saved elsewhere, or ""
 };
-int logVerify(const std::string& database, const VerifyOptions& options, const std::string& format);
+int logVerify(const std::vector<std::string>& databases, const VerifyOptions& options, const std::string& format);
+
+struct EraseOptions {
+  std::string database;
+  std::string config;  ///< of the Yett that may be running; "": none is asked
+  audit::Query query;
+  std::string since, until;
+  std::string why;
+  bool yes = false;  ///< else only says what it would do
+};
+/// Erases personal fields: by the Yett that is running, through its admin socket, or else by itself.
+int logErase(EraseOptions options);
+
+/// "yett: what went wrong" on stderr; 2.
+int failed(const Error& error);
 
 }  // namespace yett::cli

@@ -163,18 +163,25 @@ Match matchQuery(const KeyedMatcher& matcher, policy::AttributeReader& reader, b
   return matchValues(matcher.values, sent, loose, reader);
 }
 
-Match matchGrpc(const std::vector<GrpcMatcher>& list, policy::AttributeReader& reader, bool loose) {
-  const auto service = reader.read(policy::Attr::kGrpcService);
-  const auto method = reader.read(policy::Attr::kGrpcMethod);
-  if (!loose && !service.present()) return Match::kAbsent;
-  std::string_view path = reader.request().path;
-  if (loose && path.size() > 1 && path.back() == '/') path.remove_suffix(1);
+// A deny goes by the path alone, whatever the request says it is.
+static Match matchGrpcPath(const std::vector<GrpcMatcher>& list, std::string_view path) {
+  if (path.size() > 1 && path.back() == '/') path.remove_suffix(1);
   const auto slash = path.find('/', 1);
   const auto first = path.substr(path.empty() ? 0 : 1, slash == std::string_view::npos ? slash : slash - 1);
   const auto second = slash == std::string_view::npos ? std::string_view() : path.substr(slash + 1);
   return asMatch(std::any_of(list.begin(), list.end(), [&](const GrpcMatcher& m) {
-    return loose ? m.service == first && (m.method.empty() || m.method == second)
-                 : m.service == service.text && (m.method.empty() || m.method == method.text);
+    return m.service == first && (m.method.empty() || m.method == second);
+  }));
+}
+
+Match matchGrpc(const std::vector<GrpcMatcher>& list, policy::AttributeReader& reader, bool loose) {
+  if (loose) return matchGrpcPath(list, reader.request().path);
+  const auto service = reader.read(policy::Attr::kGrpcService);
+  const auto method = reader.read(policy::Attr::kGrpcMethod);
+  if (service.state == policy::AttrValue::State::kRefused) return Match::kError;
+  if (!service.present()) return Match::kAbsent;
+  return asMatch(std::any_of(list.begin(), list.end(), [&](const GrpcMatcher& m) {
+    return m.service == service.text && (m.method.empty() || m.method == method.text);
   }));
 }
 

@@ -131,7 +131,11 @@ class PluginEvaluator final : public policy::Evaluator {
       memory_.countMiss(0);
     }
     ++out.fresh;
+    const uint32_t unknown = reader.unknownReads();
     ask(reader, out);
+    if (reader.unknownReads() == unknown) return;
+    // Replay: nobody knows what it would have made of what is not known.
+    out.effect = reader.favoursAllow() ? policy::Effect::kAllow : policy::Effect::kDeny;
   }
 
  private:

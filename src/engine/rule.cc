@@ -10,7 +10,7 @@ namespace {
 class Reading {
  public:
   Reading(const Matchers& list, policy::AttributeReader& reader, bool deny, bool twins, const char** failed)
-      : list_(list), reader_(reader), deny_(deny), twins_(twins), failed_(failed) {}
+      : list_(list), reader_(reader), deny_(deny), twins_(twins), failed_(failed), unknown_(reader.unknownReads()) {}
 
   bool all(const target::SegmentPattern*& path) {
     const policy::CheckRequest& r = reader_.request();
@@ -37,6 +37,10 @@ class Reading {
       case Match::kAbsent: out = twins_ && deny_; break;
       case Match::kError: out = deny_; break;
     }
+    if (reader_.unknownReads() != unknown_) {  // replay: it could be either
+      unknown_ = reader_.unknownReads();
+      out = deny_ != reader_.favoursAllow();
+    }
     if (!out && failed_ != nullptr) *failed_ = what;
     return out;
   }
@@ -45,6 +49,7 @@ class Reading {
   const bool deny_;
   const bool twins_;
   const char** failed_;
+  uint32_t unknown_;
 };
 
 constexpr std::pair<const char*, const char*> kTwins[] = {

@@ -68,6 +68,15 @@ void RuleEvaluator::evaluate(policy::AttributeReader& reader, Verdict& out) {
   decide(reader, out);
 }
 
+// In a replay that takes the unknown for whatever allows, a condition that met something unknown says so.
+RuleEvaluator::Answer RuleEvaluator::askOrAssume(uint32_t number, const Rule& rule, policy::AttributeReader& reader,
+                                                 Verdict& out) {
+  const uint32_t unknown = reader.unknownReads();
+  const Answer answer = ask(number, reader, out);
+  if (!reader.favoursAllow() || reader.unknownReads() == unknown) return answer;
+  return rule.allow() ? Answer::kYes : rule.deny() ? Answer::kNo : Answer::kPermit;
+}
+
 void RuleEvaluator::decide(policy::AttributeReader& reader, Verdict& out) {
   const Rule* permitted = nullptr;  // by a program, if nothing denies
   if (!missed_reason_.empty()) missed_reason_.clear();
@@ -90,7 +99,7 @@ void RuleEvaluator::decide(policy::AttributeReader& reader, Verdict& out) {
       break;
     if (rule.condition < 0) return applyRule(rule, rule.allow() ? Effect::kAllow : Effect::kDeny, out);
     reader.setPattern(path);
-    switch (ask(number, reader, out)) {
+    switch (askOrAssume(number, rule, reader, out)) {
       case Answer::kYes:
         if (rule.allow()) out.reason.clear();  // it says why not
         return applyRule(rule, rule.allow() ? Effect::kAllow : Effect::kDeny, out);

@@ -57,6 +57,7 @@ class RuleEvaluator : public policy::Evaluator {
   /// A decision begins: whatever conditions cost is counted from here.
   virtual void begin() {}
   /// Runs the condition of rule `number` (REQUIRES: it has one), whose path pattern the reader knows. Sets reasons.
+  Answer askOrAssume(uint32_t number, const Rule& rule, policy::AttributeReader& reader, policy::Verdict& out);
   virtual Answer ask(uint32_t number, policy::AttributeReader& reader, policy::Verdict& out);
   /// As ask(), without memory or suspension, noting how it went. `reads` is what was read.
   virtual void trace(uint32_t number, policy::AttributeReader& reader, policy::RuleTrace& out);

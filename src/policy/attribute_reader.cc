@@ -75,6 +75,8 @@ void AttributeReader::reset(const CheckRequest& request) {
   query_parsed_ = query_bad_ = body_parsed_ = body_known_ = false;
   source_ip_.clear();
   destination_ip_.clear();
+  unknown_reads_ = 0;
+  if (!first_unknown_.empty()) first_unknown_.clear();
 }
 
 void AttributeReader::beginWindow() {
@@ -93,10 +95,12 @@ AttrValue AttributeReader::read(Attr attr, std::string_view key) {
     }
     // A capture depends on the rule's pattern, so it is looked up afresh for each rule.
     if (attr == Attr::kParam) noted.value = find(attr, key);
+    if (recorded_ != nullptr && noted.value.state == State::kRefused) noteUnknown(attr, key);
     return noted.value;
   }
   const AttrValue value = find(attr, key);
-  if (!add(attr, key, value)) return ++refused_reads_, refused("is one value too many: a decision reads 256 at most");
+  if (recorded_ != nullptr && value.state == State::kRefused) noteUnknown(attr, key);
+  if (!add(attr, key, value)) return noteUnknown(attr, key), ++refused_reads_, refused("is one value too many: a decision reads 256 at most");
   return value;
 }
 
@@ -139,6 +143,12 @@ AttrValue AttributeReader::findQuery(std::string_view key) {
 }
 
 bool AttributeReader::peekQuery(std::string_view key, std::vector<std::string_view>& out) {
+  if (recorded_ != nullptr && !recorded_->query_known) {
+    out.clear();
+    const auto* value = recorded_->find(Attr::kQuery, key);
+    if (value != nullptr && value->state == RecordedValue::State::kText) out.push_back(value->text);
+    return value != nullptr;
+  }
   parseQueryOnce();
   out.clear();
   for (const auto& [name, value] : query_) {
@@ -189,6 +199,10 @@ AttrValue AttributeReader::findBody() {
 }
 
 AttrValue AttributeReader::find(Attr attr, std::string_view key) {
+  return recorded_ == nullptr ? findSent(attr, key) : findRecorded(attr, key);
+}
+
+AttrValue AttributeReader::findSent(Attr attr, std::string_view key) {
   const CheckRequest& r = *request_;
   switch (attr) {
     case Attr::kMethod: return present(r.method);
@@ -240,6 +254,13 @@ AttrValue AttributeReader::find(Attr attr, std::string_view key) {
 
 const std::vector<std::string_view>& AttributeReader::peekList(std::string_view header) {
   list_.clear();
+  if (recorded_ != nullptr) {
+    const auto* one = recorded_->find(Attr::kHeader, header);
+    const auto* all = recorded_->find(Attr::kHeaderList, header);
+    if (one != nullptr && one->state == RecordedValue::State::kText) list_.push_back(one->text);
+    else if (all != nullptr) list_.assign(all->list.begin(), all->list.end());
+    return list_;
+  }
   for (const auto& field : request_->headers) {
     if (field.name == header) list_.push_back(field.value);
   }

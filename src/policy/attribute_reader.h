@@ -11,6 +11,7 @@
 
 #include "base/json.h"
 #include "policy/check_request.h"
+#include "policy/recorded.h"
 #include "policy/recording.h"
 #include "target/query.h"
 #include "target/segment_pattern.h"
@@ -83,6 +84,19 @@ class AttributeReader {
 
   /// Begins with another request; keeps the memory. REQUIRES: `request` outlives the reads.
   void reset(const CheckRequest& request);
+
+  /// How the unknown is taken: so that a decision comes out as strict, or as lenient, as anything unknown could make it.
+  enum class Unknown : uint8_t { kDenies, kAllows };
+  /// From here on requests are told by records (null: by themselves): what `recorded` and the check request do not say
+  /// is State::kRefused. REQUIRES: `recorded` outlives the reads.
+  void replay(const Recorded* recorded, Unknown unknown) {
+    recorded_ = recorded;
+    unknown_ = unknown;
+  }
+  bool favoursAllow() const { return recorded_ != nullptr && unknown_ == Unknown::kAllows; }
+  /// How often something unknown was asked for in this decision, and what it was first.
+  uint32_t unknownReads() const { return unknown_reads_; }
+  const std::string& firstUnknown() const { return first_unknown_; }
   /// The pattern whose captures `params` are; null for none.
   void setPattern(const target::SegmentPattern* pattern) { pattern_ = pattern; }
 
@@ -145,12 +159,21 @@ class AttributeReader {
   void writeValue(json::ObjectWriter& writer, const std::string& what, Attr attr, std::string_view key,
                   const AttrValue& value, const Recording& recording);
   std::string bodyJson(const AttrValue& value, const Recording& recording);
+  AttrValue findSent(Attr attr, std::string_view key);
+  AttrValue findRecorded(Attr attr, std::string_view key);
+  AttrValue recordedHeader(std::string_view key);
+  AttrValue recordedGrpc(Attr attr);
+  void noteUnknown(Attr attr, std::string_view key);
   AttrValue findQuery(std::string_view key);
   AttrValue findBody();
   AttrValue findGrpc(bool method);
   void parseQueryOnce();
 
   const CheckRequest* request_ = nullptr;
+  const Recorded* recorded_ = nullptr;
+  Unknown unknown_ = Unknown::kDenies;
+  uint32_t unknown_reads_ = 0;
+  std::string first_unknown_;
   const target::SegmentPattern* pattern_ = nullptr;
   std::vector<Noted> reads_;
   std::string keys_;

@@ -1,0 +1,34 @@
+// Records of the audit log for people and for programs.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "audit/reader.h"
+
+namespace yett::cli {
+
+/// One line each, with the line break.
+std::string asJson(const audit::Row& row);
+std::string asJson(const audit::EventRow& row);
+/// RFC 4180; a cell that a spreadsheet would take for a formula begins with an apostrophe.
+std::string csvHeader();
+std::string asCsv(const audit::Row& row);
+std::string csvEventHeader();
+std::string asCsv(const audit::EventRow& row);
+std::string csvLine(const std::vector<std::string>& cells);
+
+/// Tables with aligned columns; ALLOW and DENY in colour on a terminal.
+void printTable(const std::vector<audit::Row>& rows, bool with_header);
+void printTable(const std::vector<audit::EventRow>& rows, bool with_header);
+/// `right`: columns that hold numbers.
+void printColumns(const std::vector<std::vector<std::string>>& lines, const std::vector<size_t>& right);
+
+/// "10:15:02.123Z" with its day.
+std::string shownTime(int64_t micros);
+/// "policy: rule", or the rule alone.
+std::string shownRule(std::string_view policy, std::string_view rule);
+/// "anonymous" where there is none.
+std::string shownPrincipal(const std::string& principal);
+
+}  // namespace yett::cli

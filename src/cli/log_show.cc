@@ -1,0 +1,153 @@
+// `yett log show ID`: a decision as it was made, told from what the log keeps.
+#include <algorithm>
+#include <iostream>
+
+#include "base/clock.h"
+#include "base/json.h"
+#include "base/text.h"
+#include "cli/log.h"
+#include "cli/log_print.h"
+#include "cli/traces.h"
+#include "runtime/policy_document.h"
+#include "runtime/recorded_request.h"
+
+namespace yett::cli {
+namespace {
+
+struct Story {
+  audit::Row row;
+  std::shared_ptr<const policy::PolicySet> policy;  // null: not to be had
+  std::string no_policy;                            // why
+  std::vector<policy::RuleTrace> rules;
+};
+
+Status explain(Story& story) {
+  runtime::RecordedRequest request;
+  const std::string_view why = request.take(story.row, story.policy->ownedHeaders());
+  if (!why.empty()) return Error{std::string(why)};
+  auto evaluator = TRY(policy::PolicyEvaluator::create(story.policy));
+  policy::AttributeReader reader;
+  reader.replay(&request.recorded(), policy::AttributeReader::Unknown::kDenies);
+  evaluator->explain(request.request(), reader, story.rules);
+  return {};
+}
+
+Result<Story> find(const std::vector<std::string>& databases, const std::string& id) {
+  Story out{};
+  audit::Query query;
+  query.id = id;
+  for (const auto& file : databases) {
+    auto reader = TRY(audit::Reader::open(file));
+    auto rows = TRY(reader.decisions(query));
+    if (rows.empty()) continue;
+    out.row = std::move(rows.front());
+    const std::string document = TRY(reader.policySource(out.row.policy_digest));
+    if (document.empty()) {
+      out.no_policy = "the log does not keep the source of its policy";
+      return out;
+    }
+    auto policy = runtime::policyFromDocument(document);
+    if (!policy) {
+      out.no_policy = policy.error().message;
+      return out;
+    }
+    out.policy = policy.value();
+    if (auto told = explain(out); !told) out.no_policy = told.error().message;
+    return out;
+  }
+  return Error{"no decision `" + base::printable(id) + "` in the log"};
+}
+
+void printReads(const std::string& reads) {
+  auto parsed = json::parse(reads.empty() ? "{}" : reads, false);
+  if (!parsed || parsed.value().fields.empty()) return;
+  std::cout << "\nWHAT POLICY READ\n";
+  for (const auto& [name, value] : parsed.value().fields) {
+    std::cout << "  " << base::printable(name);
+    if (value.type == json::Value::Type::kNull) std::cout << " was absent\n";
+    else if (const auto* digest = value.find("hmac")) std::cout << " = (masked, digest " << digest->text << ")\n";
+    else if (value.find("masked") != nullptr) std::cout << " = (masked)\n";
+    else if (value.find("error") != nullptr) std::cout << " could not be read as one value\n";
+    else if (const auto* bytes = value.find("bytes")) std::cout << ": " << bytes->integer << " bytes\n";
+    else if (value.type == json::Value::Type::kInt) std::cout << " = " << value.integer << "\n";
+    else if (value.type == json::Value::Type::kBool) std::cout << " = " << (value.boolean ? "true" : "false") << "\n";
+    else if (value.type == json::Value::Type::kString) std::cout << " = " << base::printable(value.text) << "\n";
+    else std::cout << ": " << value.items.size() << " values\n";
+  }
+}
+
+// The lines of the rule that decided, as they were then.
+void printSource(const Story& story) {
+  if (!story.policy) return;
+  for (const auto& engine : story.policy->engines()) {
+    for (const auto& rule : engine.rules->rules()) {
+      if (rule.policy != story.row.policy || rule.rule != story.row.rule) continue;
+      const auto colon = rule.position.rfind(':');
+      const auto file = engine.rules->files().find(rule.position.substr(0, colon));
+      uint64_t line = 0;
+      if (colon == std::string::npos || file == engine.rules->files().end() ||
+          !base::parseUnsigned(rule.position.substr(colon + 1), line))
+        return;
+      std::cout << "\nTHE RULE, AS IT WAS (" << rule.position << ")\n";
+      const auto lines = base::split(file->second, '\n');
+      for (size_t i = line - 1; i < std::min<size_t>(lines.size(), line + 14); ++i) {
+        if (i + 1 > line && base::trimmed(lines[i]).empty()) break;
+        std::cout << "  " << base::printable(lines[i]) << "\n";
+      }
+    }
+  }
+}
+
+void printText(const Story& story) {
+  const audit::Row& r = story.row;
+  std::cout << (r.effect == "allow" ? "ALLOW" : "DENY") << " by " << shownRule(r.policy, r.rule) << "\n";
+  const auto line = [](const char* name, const std::string& value) {
+    if (!value.empty()) std::cout << "  " << name << std::string(14 - std::string_view(name).size(), ' ') << value << "\n";
+  };
+  line("decision", r.id + ", record " + std::to_string(r.seq));
+  line("time", base::formatTime(r.time));
+  line("caller", r.erased ? "(erased)" : shownPrincipal(r.principal) + (r.source.empty() ? "" : " from " + r.source));
+  line("request", r.erased ? r.method + " (erased)" : base::printable(r.method + " " + r.raw_target + " " + r.protocol));
+  line("host", base::printable(r.host));
+  line("listener", r.listener + (r.route.empty() ? ", no route" : ", route " + r.route));
+  line("reason", base::printable(r.reason));
+  line("errors", base::printable(r.errors));
+  line("would deny", base::printable(r.would_deny));
+  line("shadow", base::printable(r.shadow));
+  line("policy", r.policy_digest + ", engine " + r.engine);
+  line("took", std::to_string(r.eval_ns) + " ns" + (r.cached ? ", all conditions remembered" : ""));
+  if (r.ended)
+    line("outcome", std::to_string(r.status) + ", " + r.result + (r.upstream.empty() ? "" : ", from " + r.upstream) +
+                        ", " + std::to_string(r.bytes_in) + " bytes in, " + std::to_string(r.bytes_out) +
+                        " out, " + std::to_string(r.duration_us) + " us");
+  else line("outcome", "none yet: it goes on, or the process ended before it");
+  printReads(r.reads);
+  if (!story.no_policy.empty()) std::cout << "\nthe rules cannot be shown: " << story.no_policy << "\n";
+  if (!story.rules.empty()) std::cout << "\nEACH RULE CONSIDERED\n";
+  printTraces(story.rules, "  ");
+  printSource(story);
+}
+
+}  // namespace
+
+int logShow(const std::vector<std::string>& databases, const std::string& id, const std::string& format) {
+  auto story = find(databases, id);
+  if (!story) return failed(story.error());
+  if (format != "json") {
+    printText(story.value());
+    return 0;
+  }
+  std::string row = asJson(story.value().row);
+  row.resize(row.size() - 2);  // its end: more follows
+  row += ",\"explain\":[";
+  for (const auto& trace : story.value().rules) row += (row.back() == '[' ? "" : ",") + traceJson(trace);
+  row += "]";
+  if (!story.value().no_policy.empty()) {
+    row += ",\"not_explained\":";
+    json::appendQuoted(row, story.value().no_policy);
+  }
+  std::cout << row << "}\n";
+  return 0;
+}
+
+}  // namespace yett::cli

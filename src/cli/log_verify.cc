@@ -1,0 +1,104 @@
+// `yett log verify`.
+#include <unistd.h>
+
+#include <algorithm>
+#include <iostream>
+#include <thread>
+
+#include "audit/checkpoint.h"
+#include "audit/verifier.h"
+#include "base/file.h"
+#include "base/json.h"
+#include "base/text.h"
+#include "cli/log.h"
+
+namespace yett::cli {
+namespace {
+
+Result<audit::Expected> expectedOf(const VerifyOptions& options) {
+  audit::Expected out;
+  if (!options.key.empty()) {
+    auto key = audit::publicKeyFromPem(TRY(base::readFile(options.key)));
+    if (!key) return Error{options.key + " " + key.error().message};
+    out.public_key = std::move(key).value();
+  }
+  if (options.checkpoint.empty()) return out;
+  const auto colon = options.checkpoint.find(':');
+  uint64_t seq = 0;
+  if (colon == std::string::npos || !base::parseUnsigned(options.checkpoint.substr(0, colon), seq) || seq == 0 ||
+      options.checkpoint.size() - colon != 65)
+    return Error{"--checkpoint `" + options.checkpoint +
+                 "` is not SEQ:HASH, as the log's `audit checkpoint` lines have them"};
+  out.checkpoint_seq = static_cast<int64_t>(seq);
+  out.checkpoint_hash = base::lowered(options.checkpoint.substr(colon + 1));
+  return out;
+}
+
+void showAuthenticity(const audit::Verification& v) {
+  if (v.checkpoints == 0) {
+    std::cout << "consistent, not authenticated: the log has no signed checkpoints\n";
+    return;
+  }
+  std::cout << (v.authenticated ? "authenticated" : "consistent, not authenticated") << ": " << v.checkpoints
+            << (v.checkpoints == 1 ? " checkpoint" : " checkpoints") << " by key " << base::joined(v.keys, ", ")
+            << ", the last is record " << v.signed_seq << "\n";
+  if (!v.authenticated) std::cout << "say which key it must be: --key audit.pub\n";
+  if (v.last_seq > v.signed_seq) std::cout << v.last_seq - v.signed_seq << " records after it are not signed yet\n";
+}
+
+void showText(const audit::Verification& v) {
+  if (!v.broken.empty()) {
+    std::cout << "BROKEN: " << v.broken << "\n" << v.links << " records before it are whole\n";
+    return;
+  }
+  std::cout << "ok: " << v.links << " records, " << v.first_seq << " to " << v.last_seq << ", head " << v.head << "\n";
+  if (v.gaps > 0)
+    std::cout << v.gaps << (v.gaps == 1 ? " gap" : " gaps")
+              << " in the numbers: a stop that was not orderly, what was not on disk then is lost\n";
+  if (v.deleted_through > 0)
+    std::cout << "the records up to " << v.deleted_through << " were deleted by retention, as an event in the chain says\n";
+  if (v.erased > 0) std::cout << v.erased << " decisions have lost their personal fields, as events in the chain say\n";
+  if (!v.continues.empty())
+    std::cout << "goes on from another file, whose last hash is " << v.continues << ": give both, oldest first, to see it\n";
+  showAuthenticity(v);
+}
+
+}  // namespace
+
+int logVerify(const std::vector<std::string>& databases, const VerifyOptions& options, const std::string& format) {
+  const bool terminal = ::isatty(STDERR_FILENO) == 1;
+  const auto expected = expectedOf(options);
+  if (!expected) return failed(expected.error());
+  const unsigned threads = std::max(1u, std::thread::hardware_concurrency());
+  auto result = audit::verify(databases, expected.value(), threads, [&](int64_t links) {
+    if (terminal) std::cerr << "\r" << links << " records" << std::flush;
+  });
+  if (terminal) std::cerr << "\r\033[K";
+  if (!result) return failed(result.error());
+  const auto& v = result.value();
+  if (format == "json") {
+    std::string out;
+    json::ObjectWriter(out)
+        .flag("ok", v.broken.empty())
+        .field("records", v.links)
+        .field("first_seq", v.first_seq)
+        .field("last_seq", v.last_seq)
+        .field("gaps", v.gaps)
+        .field("erased", v.erased)
+        .field("deleted_through", v.deleted_through)
+        .field("continues", v.continues)
+        .field("head", v.head)
+        .flag("authenticated", v.authenticated)
+        .field("checkpoints", v.checkpoints)
+        .field("signed_seq", v.signed_seq)
+        .field("keys", base::joined(v.keys, " "))
+        .field("broken", v.broken)
+        .end();
+    std::cout << out << "\n";
+  } else {
+    showText(v);
+  }
+  return v.broken.empty() ? 0 : 1;
+}
+
+}  // namespace yett::cli

@@ -1,0 +1,24 @@
+// `yett replay`: every recorded request decided again by other rules, and what that would change.
+#pragma once
+
+#include <string>
+
+#include "audit/reader.h"
+
+namespace yett::cli {
+
+struct ReplayOptions {
+  std::vector<std::string> logs;  ///< audit databases
+  std::string directory;          ///< the candidate: a policy directory,
+  std::string config;             ///< or all engines of a configuration
+  std::string format = "text";    ///< text or json
+  std::string since, until;       ///< as written; see parseTime
+  audit::Query query;
+  int examples = 3;      ///< of each group
+  unsigned threads = 0;  ///< 0: one for each core
+};
+
+/// 0: decides alike. 1: some decisions differ. 2: it could not be done.
+int replay(ReplayOptions options);
+
+}  // namespace yett::cli

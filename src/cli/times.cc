@@ -1,0 +1,84 @@
+#include "cli/times.h"
+
+#include <algorithm>
+#include <array>
+#include <ctime>
+#include <optional>
+
+#include "base/text.h"
+#include "base/units.h"
+
+namespace yett::cli {
+namespace {
+
+constexpr int64_t kDay = 86'400;
+
+tm brokenDown(int64_t seconds) {
+  const time_t t = seconds;
+  tm out{};
+  gmtime_r(&t, &out);
+  return out;
+}
+
+// "3 hours ago", "an hour ago", "90s ago"
+std::optional<int64_t> ago(const std::string& text) {
+  constexpr std::string_view kAgo = " ago";
+  if (!text.ends_with(kAgo)) return std::nullopt;
+  const std::string amount = text.substr(0, text.size() - kAgo.size());
+  if (auto duration = base::parseDuration(amount)) return duration.value().count() / 1000;
+  const auto words = base::split(amount, ' ');
+  if (words.size() != 2) return std::nullopt;
+  uint64_t count = 1;
+  if (words[0] != "a" && words[0] != "an" && !base::parseUnsigned(words[0], count)) return std::nullopt;
+  static constexpr std::pair<std::string_view, int64_t> kUnits[] = {
+      {"second", 1}, {"minute", 60}, {"hour", 3600}, {"day", kDay}, {"week", 7 * kDay}};
+  for (const auto& [unit, seconds] : kUnits) {
+    if (words[1] == unit || words[1] == std::string(unit) + "s") return static_cast<int64_t>(count) * seconds;
+  }
+  return std::nullopt;
+}
+
+std::optional<int64_t> named(const std::string& text, int64_t now) {
+  const int64_t today = now - now % kDay;
+  const tm parts = brokenDown(now);
+  const int64_t monday = today - (parts.tm_wday + 6) % 7 * kDay;
+  if (text == "now") return now;
+  if (text == "today") return today;
+  if (text == "yesterday") return today - kDay;
+  if (text == "this week") return monday;
+  if (text == "last week") return monday - 7 * kDay;
+  if (text == "this month") return today - (parts.tm_mday - 1) * kDay;
+  static constexpr std::array<std::string_view, 7> kDays = {"sunday",   "monday", "tuesday", "wednesday",
+                                                            "thursday", "friday", "saturday"};
+  for (int i = 0; i < 7; ++i) {
+    if (text == kDays[static_cast<size_t>(i)]) return today - (parts.tm_wday - i + 7) % 7 * kDay;
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+Result<int64_t> parseTime(const std::string& said, int64_t now_micros) {
+  const std::string text = base::lowered(base::trimmed(said));
+  const int64_t now = now_micros / 1'000'000;
+  if (auto duration = base::parseDuration(text)) return now_micros - duration.value().count() * 1000;
+  if (const auto seconds = ago(text)) return now_micros - *seconds * 1'000'000;
+  if (const auto seconds = named(text, now)) return *seconds * 1'000'000;
+  for (const char* form : {"%Y-%m-%dt%H:%M:%Sz", "%Y-%m-%d %H:%M:%S", "%Y-%m-%dt%H:%M", "%Y-%m-%d %H:%M", "%Y-%m-%d",
+                           "%H:%M", "%H:%M:%S"}) {
+    tm parts{};
+    const bool clock = form[1] == 'H';
+    if (clock) parts = brokenDown(now - now % kDay);
+    const char* end = ::strptime(text.c_str(), form, &parts);
+    if (end != nullptr && *end == '\0') return static_cast<int64_t>(timegm(&parts)) * 1'000'000;
+  }
+  if (tm parts{}; text.size() == 7) {
+    const char* end = ::strptime((text + "-01").c_str(), "%Y-%m-%d", &parts);
+    if (end != nullptr && *end == '\0') return static_cast<int64_t>(timegm(&parts)) * 1'000'000;
+  }
+  return Error{"`" + base::printable(said) +
+               "` is not a time: write `10m` or `2 hours ago`, `today`, `yesterday`, `monday`, `14:30`, `2026-11-21` or "
+               "`2026-11-21T12:00:00Z` (UTC)"};
+}
+
+}  // namespace yett::cli

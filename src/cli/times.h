@@ -1,0 +1,16 @@
+// Moments as people say them.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "base/result.h"
+
+namespace yett::cli {
+
+/// Microseconds since 1970; all times are UTC. "10m" and "10 minutes ago"; "now", "today", "yesterday", "this week",
+/// "this month", "monday"; "14:30" of today; "2026-11", "2026-11-21", "2026-11-21 14:30", "2026-11-21T14:30:00Z". A day
+/// or a longer stretch means its beginning.
+Result<int64_t> parseTime(const std::string& text, int64_t now_micros);
+
+}  // namespace yett::cli

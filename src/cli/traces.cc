@@ -1,0 +1,58 @@
+#include "cli/traces.h"
+
+#include <iostream>
+#include <map>
+
+#include "base/json.h"
+#include "base/text.h"
+
+namespace yett::cli {
+namespace {
+
+constexpr size_t kMostShown = 40;
+
+void print(const policy::RuleTrace& t, std::string_view indent) {
+  std::cout << indent << (t.applies ? "applies   " : "no        ") << t.effect << " " << base::printable(t.policy) << "/"
+            << base::printable(t.rule) << " (" << t.position << ")";
+  if (!t.failed.empty()) std::cout << ": `" << t.failed << "` does not match";
+  std::cout << "\n";
+  if (!t.evaluated) return;
+  for (const auto& read : t.reads) std::cout << indent << "            read " << base::printable(read) << "\n";
+  std::cout << indent << "            returned " << base::printable(t.result);
+  if (!t.reason.empty()) std::cout << ", \"" << base::printable(t.reason) << "\"";
+  if (!t.decided_at.empty()) std::cout << " at " << t.decided_at;
+  std::cout << "\n";
+}
+
+}  // namespace
+
+void printTraces(const std::vector<policy::RuleTrace>& traces, std::string_view indent) {
+  const bool all = traces.size() <= kMostShown;
+  std::map<std::string, size_t> others;
+  for (const auto& trace : traces) {
+    if (all || trace.applies || trace.evaluated) print(trace, indent);
+    else ++others[trace.failed];
+  }
+  for (const auto& [failed, count] : others)
+    std::cout << indent << count << " others: `" << failed << "` does not match\n";
+}
+
+std::string traceJson(const policy::RuleTrace& t) {
+  std::string out;
+  json::ObjectWriter w(out);
+  w.field("policy", t.policy).field("rule", t.rule).field("effect", t.effect).field("position", t.position);
+  w.flag("applies", t.applies);
+  if (!t.failed.empty()) w.field("failed", t.failed);
+  if (t.evaluated) {
+    std::string reads = "[";
+    for (const auto& read : t.reads) {
+      if (reads.size() > 1) reads += ',';
+      json::appendQuoted(reads, read);
+    }
+    w.field("result", t.result).field("reason", t.reason).field("decided_at", t.decided_at).raw("reads", reads + "]");
+  }
+  w.end();
+  return out;
+}
+
+}  // namespace yett::cli

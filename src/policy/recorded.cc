@@ -1,0 +1,75 @@
+#include "policy/recorded.h"
+
+#include "base/json.h"
+#include "policy/attribute_reader.h"
+
+namespace yett::policy {
+namespace {
+
+// "header.x-region" -> kHeader, "x-region"; false for what is no attribute.
+bool attributeOf(std::string_view what, Attr& attr, std::string_view& key) {
+  for (size_t i = 0; i <= static_cast<size_t>(kLastAttr); ++i) {
+    attr = static_cast<Attr>(i);
+    const std::string_view prefix = name(attr);
+    key = {};
+    if (!keyed(attr) && what == prefix) return true;
+    if (!keyed(attr) || !what.starts_with(prefix) || what.size() <= prefix.size() || what[prefix.size()] != '.')
+      continue;
+    key = what.substr(prefix.size() + 1);
+    return true;
+  }
+  return false;
+}
+
+// False where the value is not known.
+bool take(const json::Value& value, RecordedValue& out) {
+  using Type = json::Value::Type;
+  using State = RecordedValue::State;
+  switch (value.type) {
+    case Type::kNull: out.state = State::kAbsent; return true;
+    case Type::kString:
+      out.state = State::kText;
+      out.text = value.text;
+      return true;
+    case Type::kInt:
+      out.state = State::kNumber;
+      out.number = value.integer;
+      return true;
+    case Type::kBool:
+      out.state = State::kFlag;
+      out.number = value.boolean ? 1 : 0;
+      return true;
+    case Type::kArray:
+      out.state = State::kList;
+      for (const auto& item : value.items) {
+        if (item.type != Type::kString) return false;
+        out.list.push_back(item.text);
+      }
+      return true;
+    default: return false;
+  }
+}
+
+}  // namespace
+
+const RecordedValue* Recorded::find(Attr attr, std::string_view key) const {
+  for (const auto& value : values) {
+    if (value.attr == attr && value.key == key) return &value;
+  }
+  return nullptr;
+}
+
+Status parseReads(std::string_view text, Recorded& out) {
+  if (text.empty()) return {};
+  const json::Value parsed = TRY(json::parse(text, false));
+  for (const auto& [what, item] : parsed.fields) {
+    RecordedValue value{};
+    std::string_view key;
+    if (!attributeOf(what, value.attr, key) || !take(item, value)) continue;
+    value.key = key;
+    out.values.push_back(std::move(value));
+  }
+  return {};
+}
+
+}  // namespace yett::policy

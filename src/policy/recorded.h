@@ -1,0 +1,38 @@
+// A request as a record tells it: what was asked and what policy read of it. All else is unknown, which is neither
+// there nor absent.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+
+namespace yett::policy {
+
+enum class Attr : uint8_t;
+
+/// What a record says of one attribute.
+struct RecordedValue {
+  enum class State : uint8_t { kText, kNumber, kFlag, kList, kAbsent };
+  Attr attr;
+  std::string key;
+  State state = State::kAbsent;
+  std::string text;
+  int64_t number = 0;
+  std::vector<std::string> list;
+};
+
+/// The reads of one record. Values that were masked, and errors, are left out: they are not known.
+struct Recorded {
+  std::vector<RecordedValue> values;
+  bool query_known = false;  ///< the whole query is in the check request
+
+  const RecordedValue* find(Attr attr, std::string_view key) const;
+};
+
+/// Reads what AttributeReader::readsJson() wrote. What it does not know is left out.
+Status parseReads(std::string_view json, Recorded& out);
+
+}  // namespace yett::policy

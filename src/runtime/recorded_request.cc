@@ -1,0 +1,58 @@
+#include "runtime/recorded_request.h"
+
+#include <algorithm>
+
+#include "policy/attribute_reader.h"
+#include "runtime/check_input.h"
+
+namespace yett::runtime {
+
+static bool isMasked(std::string_view text) {
+  return text.starts_with('{');
+}
+
+std::string_view RecordedRequest::take(const audit::Row& row, std::span<const std::string> owned) {
+  if (row.erased) return "its personal fields were erased";
+  if (row.policy.empty() && row.rule == "identity") return "the caller's certificate decided, no policy";
+  if (isMasked(row.principal) || isMasked(row.path) || isMasked(row.host) || isMasked(row.source))
+    return "its caller, host, path or source is masked";
+  row_ = row;
+  recorded_.values.clear();
+  if (!policy::parseReads(row_.reads, recorded_)) return "what was read cannot be read back";
+  for (const auto& name : owned) {
+    std::erase_if(recorded_.values, [&](const auto& value) {
+      return value.key == name && (value.attr == policy::Attr::kHeader || value.attr == policy::Attr::kHeaderList);
+    });
+    policy::RecordedValue absent{};
+    absent.attr = policy::Attr::kHeader;
+    absent.key = name;
+    recorded_.values.push_back(std::move(absent));
+  }
+  if (principal_.id != row_.principal || principal_.anonymous() != row_.principal.empty()) {
+    auto principal = principalOf(row_.principal);
+    if (!principal) return "its caller is no SPIFFE ID";
+    principal_ = std::move(principal).value();
+  }
+  check_ = {};
+  check_.listener = row_.listener;
+  check_.method = row_.method;
+  check_.host = row_.host;
+  check_.path = row_.path;
+  check_.raw_path = row_.raw_target;
+  check_.protocol = row_.protocol;
+  check_.principal = &principal_;
+  check_.time_seconds = row_.time / 1'000'000;
+  if (!row_.source.empty()) {
+    auto source = target::IpAddress::parse(row_.source);
+    if (!source) return "its source is no address";
+    check_.source = source.value();
+  }
+  const auto mark = row_.raw_target.find('?');
+  const std::string_view query =
+      mark == std::string::npos ? std::string_view() : std::string_view(row_.raw_target).substr(mark + 1);
+  recorded_.query_known = !isMasked(query);
+  if (recorded_.query_known) check_.query = query;
+  return "";
+}
+
+}  // namespace yett::runtime

@@ -1,0 +1,172 @@
+#include "runtime/replay.h"
+
+#include <atomic>
+#include <mutex>
+#include <thread>
+
+#include "engine/lua_evaluator.h"
+#include "runtime/recorded_request.h"
+
+namespace yett::runtime {
+namespace {
+
+constexpr size_t kMostGroups = 10'000;   // what groups beyond are called "other"
+constexpr size_t kMostNames = 1'000;
+constexpr int64_t kTell = 10'000;
+constexpr int64_t kLeastShare = 5'000;  // decisions that are worth a thread
+
+std::string ruleName(std::string_view policy, std::string_view rule) {
+  return policy.empty() ? std::string(rule) : std::string(policy) + "/" + std::string(rule);
+}
+
+void count(std::map<std::string, int64_t>& map, const std::string& name, int64_t by = 1) {
+  const auto it = map.find(name);
+  if (it != map.end()) it->second += by;
+  else map[map.size() < kMostNames ? name : "other"] += by;
+}
+
+// One thread's share.
+class Replayer {
+ public:
+  Replayer(const ReplayPlan& plan, std::unique_ptr<policy::PolicyEvaluator> evaluator, std::mutex& telling)
+      : plan_(plan), evaluator_(std::move(evaluator)), telling_(telling) {
+    if (!plan_.on_line) return;
+    for (size_t i = 0; i < evaluator_->set().engines().size(); ++i) {
+      if (auto* lua = dynamic_cast<engine::LuaEvaluator*>(&evaluator_->engine(i)))
+        lua->watchLines([this](const char* file, int line) {
+          const std::lock_guard lock(telling_);
+          plan_.on_line(file, line);
+        });
+    }
+  }
+
+  void take(const audit::Row& row) {
+    if (report_.first == 0 || row.time < report_.first) report_.first = row.time;
+    report_.last = std::max(report_.last, row.time);
+    const Difference what = compare(row);
+    ++report_.counts[static_cast<size_t>(what)];
+    if (plan_.on_decision) {
+      const std::lock_guard lock(telling_);
+      plan_.on_decision(row, decision_, what);
+    }
+    if (what == Difference::kSame || what == Difference::kUnknown || what == Difference::kNotAsked) return;
+    auto key = std::tuple(what, ruleName(row.policy, row.rule), ruleName(decision_.policy, decision_.rule));
+    if (report_.groups.size() >= kMostGroups && !report_.groups.contains(key)) key = {what, "other", "other"};
+    DifferenceGroup& group = report_.groups[key];
+    ++group.count;
+    count(group.principals, row.principal.empty() ? "anonymous" : row.principal);
+    count(group.routes, row.listener + " " + (row.route.empty() ? "no route" : row.route));
+    if (group.examples.size() < plan_.examples)
+      group.examples.push_back(row.id + " " + row.method + " " + row.path);
+  }
+  ReplayReport& report() { return report_; }
+
+ private:
+  Difference compare(const audit::Row& row) {
+    decision_.clear();
+    const std::string_view why = request_.take(row, evaluator_->set().ownedHeaders());
+    if (!why.empty()) {
+      count(report_.not_asked, std::string(why));
+      return Difference::kNotAsked;
+    }
+    decide(policy::AttributeReader::Unknown::kDenies);
+    if (reader_.unknownReads() > 0 && !decision_.allow) {
+      // Denied, if what is not known is for it. Where it would be denied anyhow, it is known after all.
+      const std::string missing = reader_.firstUnknown();
+      decide(policy::AttributeReader::Unknown::kAllows);
+      if (decision_.allow) {
+        count(report_.unknown, missing);
+        return Difference::kUnknown;
+      }
+    }
+    const bool allowed = row.effect == "allow";
+    if (allowed != decision_.allow) return allowed ? Difference::kNewlyDenied : Difference::kNewlyAllowed;
+    return row.policy == decision_.policy && row.rule == decision_.rule ? Difference::kSame : Difference::kOtherRule;
+  }
+
+  void decide(policy::AttributeReader::Unknown unknown) {
+    reader_.replay(&request_.recorded(), unknown);
+    evaluator_->decide(request_.request(), reader_, decision_);
+  }
+
+  const ReplayPlan& plan_;
+  std::unique_ptr<policy::PolicyEvaluator> evaluator_;
+  std::mutex& telling_;
+  RecordedRequest request_;
+  policy::AttributeReader reader_;
+  policy::Decision decision_;
+  ReplayReport report_;
+};
+
+}  // namespace
+
+int64_t ReplayReport::decisions() const {
+  int64_t out = 0;
+  for (const int64_t n : counts) out += n;
+  return out;
+}
+
+int64_t ReplayReport::differing() const {
+  return counts[static_cast<size_t>(Difference::kNewlyDenied)] + counts[static_cast<size_t>(Difference::kNewlyAllowed)];
+}
+
+void add(ReplayReport& to, const ReplayReport& more, size_t examples) {
+  for (size_t i = 0; i < kDifferences; ++i) to.counts[i] += more.counts[i];
+  if (more.first != 0 && (to.first == 0 || more.first < to.first)) to.first = more.first;
+  to.last = std::max(to.last, more.last);
+  for (const auto& [key, group] : more.groups) {
+    DifferenceGroup& mine = to.groups[key];
+    mine.count += group.count;
+    for (const auto& example : group.examples) {
+      if (mine.examples.size() < examples) mine.examples.push_back(example);
+    }
+    for (const auto& [name, n] : group.principals) count(mine.principals, name, n);
+    for (const auto& [name, n] : group.routes) count(mine.routes, name, n);
+  }
+  for (const auto& [name, n] : more.unknown) count(to.unknown, name, n);
+  for (const auto& [name, n] : more.not_asked) count(to.not_asked, name, n);
+}
+
+Result<ReplayReport> replay(const std::string& log, const ReplayPlan& plan) {
+  audit::Reader whole = TRY(audit::Reader::open(log));
+  const auto [first, last] = TRY(whole.range());
+  ReplayReport out;
+  if (last == 0) return out;
+  const auto shares = std::max<int64_t>(1, (last - first + 1) / kLeastShare);
+  const auto threads = static_cast<unsigned>(std::min<int64_t>(plan.threads, shares));
+  const int64_t span = (last - first) / threads + 1;
+  std::mutex telling;
+  std::atomic<int64_t> done{0};
+  std::vector<std::unique_ptr<Replayer>> replayers;
+  for (unsigned i = 0; i < threads; ++i) {
+    policy::EvaluatorOptions options;
+    options.most_spent = 0;  // each record for itself: what it costs the others says nothing here
+    replayers.push_back(
+        std::make_unique<Replayer>(plan, TRY(policy::PolicyEvaluator::create(plan.candidate, options)), telling));
+  }
+  std::vector<Status> results(threads);
+  const auto run = [&](unsigned i) -> Status {
+    audit::Reader reader = TRY(audit::Reader::open(log));
+    audit::Query query = plan.query;
+    query.after_seq = std::max(query.after_seq, first + span * i - 1);
+    query.up_to_seq = std::min({query.up_to_seq, first + span * (i + 1) - 1, last});
+    int64_t taken = 0;
+    return reader.each(query, [&](const audit::Row& row) {
+      replayers[i]->take(row);
+      if (++taken % kTell == 0) {
+        const int64_t all = done += kTell;
+        if (i == 0 && plan.progress) plan.progress(all);
+      }
+      return true;
+    });
+  };
+  std::vector<std::thread> workers;
+  for (unsigned i = 1; i < threads; ++i) workers.emplace_back([&, i] { results[i] = run(i); });
+  results[0] = run(0);
+  for (auto& worker : workers) worker.join();
+  for (auto& result : results) TRY(std::move(result));
+  for (const auto& replayer : replayers) add(out, replayer->report(), plan.examples);
+  return out;
+}
+
+}  // namespace yett::runtime
