@@ -75,10 +75,11 @@ Result<bool> Retention::deleteSlice(ChainWriter& chain) {
   const int64_t end = std::min(first + kSlice - 1, deleting_);
   TRY(db.execute("BEGIN IMMEDIATE"));
   const std::string upto = " <= " + std::to_string(end) + ";";
-  auto done = db.execute("DELETE FROM links WHERE seq" + upto + "DELETE FROM decisions WHERE seq" + upto +
-                         "DELETE FROM outcomes WHERE decision_seq" + upto + "DELETE FROM events WHERE seq" + upto +
-                         "DELETE FROM heartbeats WHERE seq" + upto + "DELETE FROM erased WHERE seq" + upto +
-                         "DELETE FROM blocks WHERE last" + upto);
+  // An outcome goes with its own link, not with its decision's.
+  const std::string outcomes = "DELETE FROM outcomes WHERE decision_seq <= " + std::to_string(end) + " AND seq" + upto;
+  auto done = db.execute("DELETE FROM links WHERE seq" + upto + "DELETE FROM decisions WHERE seq" + upto + outcomes +
+                         "DELETE FROM events WHERE seq" + upto + "DELETE FROM heartbeats WHERE seq" + upto +
+                         "DELETE FROM erased WHERE seq" + upto + "DELETE FROM blocks WHERE last" + upto);
   if (done) done = db.execute("COMMIT");
   if (!done) {
     (void)db.execute("ROLLBACK");

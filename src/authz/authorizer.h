@@ -104,6 +104,9 @@ class Authorizer {
   /// still is allowed, and no record; else a record of the denial, and what would have been answered.
   std::optional<Refusal> recheck(const Question& question);
 
+  /// How often a stream that goes on is recorded.
+  base::Millis heartbeat() const { return writer_.config().heartbeat; }
+
   /// Headers that only policy may set: to be taken off every request before check().
   const std::vector<std::string>& ownedHeaders() const { return owned_headers_; }
   /// The decision of the last check(), for the access log. Its obligations are valid until the policy changes.

@@ -52,11 +52,13 @@ Status makeCa(const std::string& directory, const std::string& trust_domain) {
   std::error_code error;
   std::filesystem::create_directories(directory, error);
   if (error) return Error{directory + ": " + error.message()};
-  std::array<unsigned char, 32> secret{};
-  if (::getrandom(secret.data(), secret.size(), 0) != static_cast<ssize_t>(secret.size()))
-    return Error{"no random bytes for a key"};
-  TRY(writeFile(directory + "/cache.key",
-                base::hex({reinterpret_cast<const char*>(secret.data()), secret.size()}) + "\n", 0600));
+  for (const char* name : {"/cache.key", "/mask.key"}) {
+    std::array<unsigned char, 32> secret{};
+    if (::getrandom(secret.data(), secret.size(), 0) != static_cast<ssize_t>(secret.size()))
+      return Error{"no random bytes for a key"};
+    TRY(writeFile(directory + name, base::hex({reinterpret_cast<const char*>(secret.data()), secret.size()}) + "\n",
+                  0600));
+  }
   const auto audit_key = TRY(audit::generateSigningKey());
   TRY(writeFile(directory + "/audit.key", audit_key.private_pem, 0600));
   TRY(writeFile(directory + "/audit.pub", audit_key.public_pem, 0644));

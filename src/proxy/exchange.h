@@ -44,6 +44,8 @@ class Exchange final : public http::RequestHandler {
   bool underWay() const {
     return !finished_ && decision_.open() && (lease_ || waiting_pool_ != nullptr || awaiting_record_);
   }
+  /// Records how far it has come, where it has gone on for so long.
+  void beat(int64_t now_nanos, base::Millis interval);
   /// Its record is on disk, or will not be: goes on if it still waits for that.
   void onRecord(const authz::Pending& pending);
   /// Tells one use of an exchange from every other of its worker.

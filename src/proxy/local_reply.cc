@@ -122,6 +122,11 @@ void Exchange::finish(std::string_view result) {
   if (worker_.access_log != nullptr) logAccess(result, micros);
 }
 
+void Exchange::beat(int64_t now_nanos, base::Millis interval) {
+  if (underWay() && now_nanos - began_nanos_ >= interval.count() * 1'000'000)
+    decision_.beat({base::wallMicros(), bytes_in_, bytes_out_});
+}
+
 // The answer is out: what the policy in the shadow says can keep nobody waiting but the record.
 void Exchange::endWithShadow() {
   const std::string said = worker_.authorizer.askShadow(shadow_.check, shadow_.allowed);

@@ -1,5 +1,6 @@
 #include "proxy/worker.h"
 
+#include "base/clock.h"
 #include "net/tls_transport.h"
 #include "proxy/exchange.h"
 #include "proxy/pipeline.h"
@@ -30,7 +31,16 @@ Worker::Worker(net::EventLoop& l, net::Gate& g, audit::Writer& writer, base::Met
       authorizer(writer, m),
       pools(l, upstreamLimits()),
       request_duration(
-          m.histogram("yett_request_duration_seconds", "time from a request's head to the end of its response")) {}
+          m.histogram("yett_request_duration_seconds", "time from a request's head to the end of its response")) {
+  loop.schedule(heartbeat_timer_, authorizer.heartbeat());
+}
+
+// What has gone on for long is recorded, so that a crash does not take all trace of it.
+void Worker::beat() {
+  const int64_t now = base::steadyNanos();
+  for (const auto& [exchange, owned] : busy_) exchange->beat(now, authorizer.heartbeat());
+  loop.schedule(heartbeat_timer_, authorizer.heartbeat());
+}
 
 Worker::~Worker() {
   closeAll();

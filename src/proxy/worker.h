@@ -97,6 +97,8 @@ class Worker {
   };
   void goOn(const Awaiting& waiting);
   std::deque<Awaiting> awaiting_;
+  void beat();
+  net::Timer heartbeat_timer_{[this] { beat(); }};
   void recheckSome();
   std::vector<std::pair<Exchange*, uint64_t>> rechecks_;  // and their serials
   net::Timer recheck_timer_{[this] { recheckSome(); }};

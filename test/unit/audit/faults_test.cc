@@ -1,0 +1,133 @@
+// The audit log on a disk that fails, and on one that loses power.
+#include <atomic>
+#include <catch2/catch.hpp>
+#include <cstdlib>
+#include <random>
+#include <set>
+#include <thread>
+
+#include "audit/reader.h"
+#include "audit/verifier.h"
+#include "audit/writer.h"
+#include "support/faulty_vfs.h"
+#include "support/temp_dir.h"
+
+using namespace yett;
+
+namespace {
+
+int times(const char* name, int otherwise) {
+  const char* text = std::getenv(name);
+  return text != nullptr ? std::atoi(text) : otherwise;
+}
+
+audit::AuditConfig configOf(const std::string& path, bool strict) {
+  audit::AuditConfig out;
+  out.database = path;
+  out.strict = strict;
+  out.batch_interval = base::Millis(1);
+  return out;
+}
+
+audit::DecisionRecord decision(const std::string& id) {
+  audit::DecisionRecord r;
+  r.id = id;
+  r.time_micros = 1'800'000'000'000'000;
+  r.principal = "spiffe://example.org/a";
+  r.path = "/orders/42";
+  r.allow = true;
+  r.rule = "reads";
+  return r;
+}
+
+std::set<std::string> idsIn(const std::string& path) {
+  auto reader = audit::Reader::open(path).value();
+  std::set<std::string> out;
+  REQUIRE(reader.each({}, [&](const audit::Row& row) { return out.insert(row.id), true; }).ok());
+  return out;
+}
+
+std::string brokenness(const std::string& path) {
+  return audit::verify({path}, {}, 1, [](int64_t) {}).value().broken;
+}
+
+}  // namespace
+
+TEST_CASE("audit: whichever write fails, nothing that was taken is lost and the chain is whole") {
+  int failing = 0;
+  for (int64_t n = 1;; n += times("YETT_TEST_FULL", 0) != 0 ? 1 : 4) {
+    const test::TempDir dir;
+    const std::string path = dir.path("yett.db");
+    std::set<std::string> taken;
+    int64_t operations = 0;
+    bool opened = false;
+    {
+      test::FaultyVfs disk;
+      disk.failAt(n, 1 + n % 3);
+      base::Metrics metrics;
+      auto writer = audit::Writer::open(configOf(path, false), metrics, {[](const std::string&) {}, {}});
+      opened = writer.ok();
+      for (int i = 0; opened && i < 12; ++i) {
+        const std::string id = "id-" + std::to_string(i);
+        const uint64_t ticket = writer.value()->append(decision(id));
+        if (ticket != 0) {
+          taken.insert(id);
+          writer.value()->append(ticket, audit::OutcomeRecord{200, "", 0, 5, 100, "complete"});
+        }
+        std::this_thread::sleep_for(std::chrono::milliseconds(2));
+      }
+      if (opened) writer.value().reset();
+      operations = disk.operations();
+    }
+    INFO("the write that fails: " << n);
+    if (!opened) continue;  // it said why; there is nothing to lose yet
+    CHECK(brokenness(path) == "");
+    CHECK(idsIn(path) == taken);
+    if (operations < n) break;
+    ++failing;
+  }
+  CHECK(failing > 5);
+}
+
+TEST_CASE("audit: a loss of power takes nothing that strict mode let through") {
+  const int rounds = times("YETT_TEST_POWER", 6);
+  size_t let_through = 0;
+  int64_t undone = 0;
+  for (int seed = 1; seed <= rounds; ++seed) {
+    INFO("seed " << seed);
+    const test::TempDir dir;
+    const std::string path = dir.path("yett.db");
+    std::mt19937 random(static_cast<unsigned>(seed));
+    std::atomic<uint64_t> durable = 0;
+    std::vector<std::pair<uint64_t, std::string>> tickets;
+    {
+      test::FaultyVfs disk;
+      base::Metrics metrics;
+      audit::WriterEvents events{[](const std::string&) {}, [&](uint64_t ticket) { durable = ticket; }};
+      auto writer = audit::Writer::open(configOf(path, true), metrics, events).value();
+      disk.losePowerAt(5 + random() % 300, [kept = random]() mutable { return kept() % 2 == 0; });
+      for (int i = 0; i < 20'000 && disk.undone() < 0; ++i) {
+        const std::string id = "id-" + std::to_string(i);
+        if (const uint64_t ticket = writer->append(decision(id)); ticket != 0) tickets.emplace_back(ticket, id);
+        if (i % 20 == 0) std::this_thread::sleep_for(std::chrono::microseconds(50));
+      }
+      CHECK(disk.undone() >= 0);
+      undone += disk.undone();
+      writer.reset();
+    }
+    std::remove((path + "-shm").c_str());
+    base::Metrics metrics;
+    REQUIRE(audit::Writer::open(configOf(path, true), metrics, {[](const std::string&) {}, {}}).ok());
+    CHECK(brokenness(path) == "");
+    std::erase_if(tickets, [&](const auto& t) { return t.first > durable; });
+    const auto found = idsIn(path);
+    for (const auto& [ticket, id] : tickets) {
+      if (!found.contains(id)) FAIL("lost: " << id << " of " << tickets.size());
+    }
+    let_through += tickets.size();
+  }
+  WARN(rounds << " losses of power, " << let_through << " records that requests went through on, none lost; " << undone
+              << " unsynced writes undone");
+  CHECK(undone > 0);
+  CHECK(let_through > 0);
+}

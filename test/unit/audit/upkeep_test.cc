@@ -1,0 +1,305 @@
+// What happens to a log over the years: keys change, files are full, records get old, and people ask to be forgotten.
+#include <sys/stat.h>
+
+#include <catch2/catch.hpp>
+#include <filesystem>
+#include <fstream>
+#include <thread>
+
+#include "audit/erase.h"
+#include "audit/policies.h"
+#include "audit/reader.h"
+#include "audit/verifier.h"
+#include "audit/writer.h"
+#include "support/temp_dir.h"
+
+using namespace yett;
+
+namespace {
+
+struct Log {
+  test::TempDir dir;
+  audit::AuditConfig config;
+  base::Metrics metrics;
+  std::vector<std::string> failures;
+  int64_t time = 1'800'000'000'000'000;
+  int made = 0;
+
+  Log() {
+    config.database = dir.path("yett.db");
+    config.batch_interval = base::Millis(1);
+  }
+  std::string makeKey(const std::string& name) {
+    const auto pair = audit::generateSigningKey().value();
+    dir.write(name, pair.private_pem);
+    return audit::publicKeyFromPem(pair.public_pem).value();
+  }
+  std::unique_ptr<audit::Writer> open() {
+    auto out = audit::Writer::open(config, metrics, {[this](const std::string& why) { failures.push_back(why); }, {}});
+    if (!out) throw std::runtime_error(out.error().message);
+    return std::move(out).value();
+  }
+  void write(audit::Writer& writer, int count, const std::string& who = "a") {
+    for (int i = 0; i < count; ++i) {
+      audit::DecisionRecord r;
+      const std::string id = "id-" + std::to_string(made++);
+      const std::string principal = "spiffe://example.org/" + who;
+      r.id = id;
+      r.time_micros = time += 1000;
+      r.principal = principal;
+      r.path = "/orders/42";
+      r.host = "orders";
+      r.rule = "default";
+      r.policy_digest = "d1";
+      r.reads = R"({"header.x":"y"})";
+      const uint64_t ticket = writer.append(r);
+      REQUIRE(ticket != 0);
+      writer.append(ticket, audit::OutcomeRecord{403, "", 0, 5, 100, "denied"});
+      if (i % 500 == 499) std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    }
+  }
+  audit::Verification verify(audit::Expected expected = {}, std::vector<std::string> files = {}) const {
+    if (files.empty()) files.push_back(config.database);
+    return audit::verify(files, expected, 2, [](int64_t) {}).value();
+  }
+  int64_t count(const audit::Query& query = {}) const {
+    auto reader = audit::Reader::open(config.database).value();
+    int64_t out = 0;
+    REQUIRE(reader.each(query, [&](const audit::Row&) { return ++out, true; }).ok());
+    return out;
+  }
+  std::vector<audit::EventRow> events(const std::string& what) const {
+    auto reader = audit::Reader::open(config.database).value();
+    audit::Query query;
+    query.limit = 10'000;
+    auto out = reader.events(query).value();
+    std::erase_if(out, [&](const auto& e) { return e.what != what; });
+    return out;
+  }
+};
+
+}  // namespace
+
+TEST_CASE("keys: a change that the old key signs is trusted from the old one and from the new one") {
+  Log log;
+  const std::string first = log.makeKey("one.key");
+  const std::string second = log.makeKey("two.key");
+  log.config.key_file = log.dir.path("one.key");
+  log.write(*log.open(), 10);
+  SECTION("signed") {
+    log.config.key_file = log.dir.path("two.key");
+    log.config.previous_key_file = log.dir.path("one.key");
+    log.write(*log.open(), 10);
+    log.config.previous_key_file.clear();
+    log.write(*log.open(), 10);
+    CHECK(log.verify().broken == "");
+    CHECK(log.verify({.public_key = first}).authenticated);
+    CHECK(log.verify({.public_key = second}).authenticated);
+    CHECK(log.verify().keys.size() == 2);
+    CHECK(log.events("key changed").empty());
+    const std::string stranger = log.makeKey("three.key");
+    CHECK_FALSE(log.verify({.public_key = stranger}).authenticated);
+    // The old key counts no more after it has handed over.
+    log.config.key_file = log.dir.path("one.key");
+    log.write(*log.open(), 10);
+    CHECK(log.events("key changed").size() == 1);
+    CHECK_FALSE(log.verify({.public_key = second}).authenticated);
+  }
+  SECTION("not signed: an event says so, and the old key is not the new one's witness") {
+    log.config.key_file = log.dir.path("two.key");
+    log.write(*log.open(), 10);
+    CHECK(log.verify().broken == "");
+    CHECK(log.events("key changed").size() == 1);
+    CHECK_FALSE(log.verify({.public_key = first}).authenticated);
+    CHECK(log.verify({.public_key = second}).authenticated);
+  }
+  SECTION("a previous key that is not the one that signed") {
+    log.config.key_file = log.dir.path("two.key");
+    log.config.previous_key_file = log.dir.path("two.key");
+    CHECK_THROWS_WITH(log.open(), Catch::Matchers::Contains("is not the key that signed last"));
+  }
+}
+
+TEST_CASE("erase: personal fields are gone from the files, the chain says so and verifies") {
+  Log log;
+  auto writer = log.open();
+  log.write(*writer, 3000, "secret-name");
+  log.write(*writer, 3000, "somebody-else");
+  log.write(*writer, 10, "secret-name");  // in the open block
+  std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  audit::Query query;
+  query.principal = "spiffe://example.org/secret-name";
+  std::vector<int64_t> seqs;
+  {
+    auto reader = audit::Reader::open(log.config.database).value();
+    REQUIRE(reader.each(query, [&](const audit::Row& row) { return seqs.push_back(row.seq), true; }).ok());
+  }
+  CHECK(seqs.size() == 3010);
+  REQUIRE(writer
+              ->runOnChain([&](audit::ChainWriter& chain) -> Status {
+                TRY(audit::erase(chain, log.config.database, seqs, "ticket 7"));
+                return audit::eraseTraces(chain);
+              })
+              .ok());
+  log.write(*writer, 3000, "somebody-else");
+  writer.reset();
+  CHECK(log.verify().broken == "");
+  CHECK(log.verify().erased == 3010);
+  CHECK(log.events("erased").size() == 4);
+  CHECK(log.count() == 9010);
+  CHECK(log.count(query) == 0);
+  for (const char* part : {"", "-wal"}) {
+    std::ifstream file(log.config.database + part, std::ios::binary);
+    const std::string bytes((std::istreambuf_iterator<char>(file)), {});
+    CHECK(bytes.find("secret-name") == std::string::npos);
+  }
+  auto db = store::Database::open(log.config.database, store::Database::Mode::kWrite).value();
+  SECTION("more rows than the event names") {
+    REQUIRE(
+        db.execute("UPDATE decisions SET salt=x'', principal='', host='', path='', reads='' WHERE seq = (SELECT "
+                   "max(seq) FROM decisions); INSERT INTO erased SELECT max(seq), (SELECT max(event_seq) FROM erased) "
+                   "FROM decisions")
+            .ok());
+    CHECK(log.verify().broken.find("names other records") != std::string::npos);
+  }
+  SECTION("a value put back") {
+    REQUIRE(db.execute("UPDATE decisions SET principal='x' WHERE seq = (SELECT min(seq) FROM erased)").ok());
+    CHECK(log.verify().broken.find("lost their salt") != std::string::npos);
+  }
+}
+
+TEST_CASE("retention: by age and by size the oldest go, and the rest verifies against a key and a saved checkpoint") {
+  Log log;
+  const std::string key = log.makeKey("audit.key");
+  log.config.key_file = log.dir.path("audit.key");
+  const bool by_age = GENERATE(true, false);
+  INFO((by_age ? "by age" : "by size"));
+  const int64_t now =
+      std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::system_clock::now().time_since_epoch())
+          .count();
+  log.time = now - 3'600'000'000;
+  {
+    auto writer = log.open();
+    writer->appendPolicy("d0", "old source");
+    writer->appendPolicy("d1", "source");
+    log.write(*writer, 6000);
+    log.time = now;
+    log.write(*writer, 3000);
+  }
+  const auto before = log.verify({.public_key = key});
+  REQUIRE(before.authenticated);
+  if (by_age) log.config.retention_age = base::Millis(1'800'000);
+  else log.config.retention_size = 2 << 20;
+  {
+    auto writer = log.open();
+    for (int i = 0; i < 100 && (log.events("retention").empty() || log.count() > 7000); ++i) {
+      log.write(*writer, 1);
+      std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds(300));
+  }
+  const auto v = log.verify({key, before.signed_seq, before.head});
+  CHECK(v.broken == "");
+  CHECK(v.authenticated);
+  CHECK(v.deleted_through > 0);
+  CHECK(log.count() < 6000);
+  if (by_age) CHECK(log.count() >= 3000);
+  auto reader = audit::Reader::open(log.config.database).value();
+  CHECK(reader.policySource("d1").value() == "source");  // what stays was decided by it
+  CHECK(log.failures == std::vector<std::string>{});
+  auto db = store::Database::open(log.config.database, store::Database::Mode::kWrite).value();
+  SECTION("more than was said is gone") {
+    REQUIRE(
+        db.execute("DELETE FROM links WHERE seq < 1 + (SELECT max(seq) - 5 FROM links); DELETE FROM decisions WHERE "
+                   "seq < (SELECT min(seq) FROM links); DELETE FROM outcomes WHERE seq < (SELECT min(seq) FROM "
+                   "links); DELETE FROM events WHERE seq < (SELECT min(seq) FROM links)")
+            .ok());
+    CHECK(log.verify().broken.find("does not begin with its first link") != std::string::npos);
+  }
+}
+
+TEST_CASE("rotation: a full file is closed and the chain goes on in a new one") {
+  Log log;
+  const std::string key = log.makeKey("audit.key");
+  log.config.key_file = log.dir.path("audit.key");
+  log.config.rotate_size = 2 << 20;
+  {
+    auto writer = log.open();
+    writer->appendPolicy("d1", "source");
+    auto reader = audit::Reader::open(log.config.database).value();  // keeps the file open over its rotation
+    for (int i = 0; i < 12; ++i) {
+      log.write(*writer, 1000);
+      std::this_thread::sleep_for(std::chrono::milliseconds(30));
+    }
+    audit::Query query;
+    CHECK(reader.decisions(query).ok());
+  }
+  auto files = audit::closedFiles(log.config.database);
+  REQUIRE(files.size() >= 2);
+  files.push_back(log.config.database);
+  const auto whole = log.verify({.public_key = key}, files);
+  CHECK(whole.broken == "");
+  CHECK(whole.authenticated);
+  CHECK(whole.links >= 24'000);
+  CHECK(whole.gaps == 0);
+  CHECK(whole.continues == "");
+  for (const auto& file : files) CHECK(log.verify({}, {file}).broken == "");
+  CHECK(log.verify({}, {files[1]}).continues != "");
+  CHECK(log.verify({}, {files[0], files[2]}).broken.find("does not follow") != std::string::npos);
+  int64_t all = 0;
+  for (const auto& file : files) {
+    log.config.database = file;
+    all += log.count();
+  }
+  CHECK(all == 12'000);
+  log.config.database = files.back();
+
+  SECTION("a crash between the closing of a file and the making of the next") {
+    for (const char* part : {"", "-wal", "-shm"}) std::filesystem::remove(files.back() + part);
+    log.write(*log.open(), 3);
+    files.pop_back();
+    files.push_back(log.config.database);
+    const auto v = log.verify({.public_key = key}, files);
+    CHECK(v.broken == "");
+    CHECK(v.authenticated);
+  }
+  SECTION("erasing in a closed file") {
+    {
+      auto chain = audit::ChainWriter::open(log.config).value();
+      const std::vector<int64_t> seqs = {2, 3, 4, 5, 6, 7, 8};
+      REQUIRE(audit::erase(*chain, files[0], seqs, "why").ok());
+      REQUIRE(audit::eraseTraces(*chain).ok());
+      REQUIRE(chain->close().ok());
+    }
+    const auto v = log.verify({.public_key = key}, files);
+    CHECK(v.broken == "");
+    CHECK(v.erased >= 2);
+    CHECK(v.erased <= 4);  // some of these are outcomes
+    CHECK(log.verify({}, {files[0]}).broken.find("not in the chain") != std::string::npos);
+  }
+}
+
+TEST_CASE("policies: a source that was changed or taken away is found") {
+  Log log;
+  {
+    auto writer = log.open();
+    writer->appendPolicy("d1", "source");
+    log.write(*writer, 3);
+  }
+  CHECK(log.verify().broken == "");
+  auto db = store::Database::open(log.config.database, store::Database::Mode::kWrite).value();
+  SECTION("changed") {
+    REQUIRE(db.execute("UPDATE policies SET document = 'other'").ok());
+    CHECK(log.verify().broken.find("the source of policy d1 was changed") != std::string::npos);
+  }
+  SECTION("taken away") {
+    REQUIRE(db.execute("DELETE FROM policies").ok());
+    CHECK(log.verify().broken.find("the source of policy d1 is missing") != std::string::npos);
+  }
+  SECTION("a filter that hides a decision") {
+    REQUIRE(db.execute("INSERT INTO blocks VALUES (1000, 1, 0, 9e18, zeroblob(65))").ok());
+    CHECK(log.verify().broken == "");  // of another version: says nothing, hides nothing
+    REQUIRE(db.execute("UPDATE blocks SET filter = x'01' || zeroblob(64)").ok());
+    CHECK(log.verify().broken.find("hides it from queries") != std::string::npos);
+  }
+}
