@@ -18,7 +18,8 @@ libraries = {
     r"openssl/": r"identity/|net/tls_|base/sha(1|256)\.cc|audit/checkpoint",
     r"json/": r"base/json\.cc",
     r"re2/": r"target/",
-    r"Poco/": r"net/|upstream/|proxy/|admin/",
+    r"Poco/": r"net/|upstream/|proxy/|admin/|sink/",
+    r"librdkafka/": r"sink/kafka_sink\.cc",
     r"CLI/": r"app/main\.cc",
     r"nghttp2/": r"http/h2_",
 }

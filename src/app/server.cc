@@ -47,9 +47,24 @@ Status Server::open() {
   events.checkpoint = [this](int64_t seq, const std::string& hash, const std::string& key) {
     log_.info("audit checkpoint", {{"seq", std::to_string(seq)}, {"hash", hash}, {"key", key}});
   };
+  if (!config.sinks.empty()) {
+    events.deletable = [this]() -> int64_t {
+      const auto* exporter = exporting_.load();
+      return exporter != nullptr ? exporter->sent() : 0;
+    };
+  }
+  events.rotated = [this](const std::string& name) {
+    log_.info("audit file closed, a new one goes on", {{"file", name}});
+  };
   auto audit = audit::Writer::open(config.audit, metrics_, std::move(events));
   if (!audit) return std::move(audit).error().within("audit");
   audit_ = std::move(audit).value();
+  exporter_ = TRY(sink::Exporter::start(
+      config.sinks, config.audit.database, metrics_, [this](const std::string& sink, const std::string& why) {
+        if (why.empty()) return log_.info("audit sink takes records again", {{"sink", sink}});
+        log_.warning("audit sink takes no records, they wait", {{"sink", sink}, {"why", why}});
+      }));
+  exporting_ = exporter_.get();
   if (!config.cache.database.empty() && config.cache.entries > 0) {
     auto remembered = cache::RememberedDb::open(config.cache, metrics_);
     if (!remembered) return std::move(remembered).error().within("cache");
@@ -102,6 +117,7 @@ Server::~Server() {
     loop->events.reset();
   }
   audit_.reset();  // its thread posts to the loops
+  exporting_ = nullptr;
 }
 
 // From the writer's thread, which begins to write once there are loops.
@@ -129,7 +145,7 @@ Status Server::checkRestartOnly(const runtime::Generation& next) const {
     return Error{std::string(what) + " cannot be changed while running: restart yett for it, or change it back"};
   };
   if (now.workers != then.workers) return needs("`workers`");
-  if (!(now.audit == then.audit)) return needs("`audit`");
+  if (!(now.audit == then.audit) || !(now.sinks == then.sinks)) return needs("`audit`");
   if (!(now.cache == then.cache)) return needs("`cache`");
   if (!(now.admin == then.admin)) return needs("`admin`");
   if (now.access_log != then.access_log) return needs("`access_log`");

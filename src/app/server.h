@@ -20,6 +20,7 @@
 #include "net/listener.h"
 #include "proxy/worker.h"
 #include "runtime/generation.h"
+#include "sink/exporter.h"
 
 namespace yett::app {
 
@@ -83,6 +84,8 @@ class Server {
   base::Metrics metrics_;
   std::unique_ptr<base::LineSink> access_log_;
   net::Gate gate_;
+  std::unique_ptr<sink::Exporter> exporter_;  // outlives the writer: what it wrote last leaves too
+  std::atomic<sink::Exporter*> exporting_{nullptr};
   std::unique_ptr<audit::Writer> audit_;
   std::unique_ptr<cache::RememberedDb> remembered_;  // outlives the evaluators
   std::vector<std::unique_ptr<Loop>> loops_;

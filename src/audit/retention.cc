@@ -37,7 +37,7 @@ Status keepPolicies(ChainWriter& chain, int64_t through) {
 }  // namespace
 
 // The last link of the blocks that are too old or too many; 0: none.
-Result<int64_t> Retention::through(ChainWriter& chain) {
+Result<int64_t> Retention::through(ChainWriter& chain, int64_t deletable) {
   auto& db = chain.database();
   int64_t out = 0;
   if (config_.retention_age.count() > 0) {
@@ -46,10 +46,10 @@ Result<int64_t> Retention::through(ChainWriter& chain) {
     out = TRY(number(db,
                      "SELECT coalesce(max(last), 0) FROM blocks WHERE last < (SELECT coalesce(min(last), 9e18) FROM "
                      "blocks WHERE time_max >= " +
-                         std::to_string(since) + ")"));
+                         std::to_string(since) + ") AND last <= " + std::to_string(deletable)));
   }
   if (out == 0 && config_.retention_size > 0 && TRY(db.usedBytes()) > static_cast<int64_t>(config_.retention_size))
-    out = TRY(number(db, "SELECT coalesce(min(last), 0) FROM blocks"));
+    out = TRY(number(db, "SELECT coalesce(min(last), 0) FROM blocks WHERE last <= " + std::to_string(deletable)));
   return out;
 }
 
@@ -88,13 +88,13 @@ Result<bool> Retention::deleteSlice(ChainWriter& chain) {
   return end < deleting_;
 }
 
-Result<bool> Retention::step(ChainWriter& chain) {
+Result<bool> Retention::step(ChainWriter& chain, int64_t deletable) {
   if (config_.retention_age.count() == 0 && config_.retention_size == 0) return false;
   const int64_t now = base::steadyNanos();
   if (deleting_ == 0) {
     if (looked_at_ != 0 && now - looked_at_ < kLookEveryNanos) return false;
     looked_at_ = now;
-    const int64_t through = TRY(this->through(chain));
+    const int64_t through = TRY(this->through(chain, deletable));
     if (through == 0) return false;
     TRY(announce(chain, through));
     deleting_ = through;

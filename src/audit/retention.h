@@ -14,13 +14,13 @@ inline constexpr std::string_view kRetentionEvent = "retention";
 class Retention {
  public:
   explicit Retention(const AuditConfig& config) : config_(config) {}
-  /// One slice, where there is something to delete. True: there is more.
-  Result<bool> step(ChainWriter& chain);
+  /// One slice, where there is something to delete, of records up to `deletable`. True: there is more.
+  Result<bool> step(ChainWriter& chain, int64_t deletable);
   /// The database has grown over the size at which a new file goes on.
   bool wantsNewFile(ChainWriter& chain) const;
 
  private:
-  Result<int64_t> through(ChainWriter& chain);
+  Result<int64_t> through(ChainWriter& chain, int64_t deletable);
   Status announce(ChainWriter& chain, int64_t through);
   Result<bool> deleteSlice(ChainWriter& chain);
 

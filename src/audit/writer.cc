@@ -155,7 +155,8 @@ void Writer::run() {
     if (records > 0 && writeOrLose(batch, records)) afterBatch(records);
     if (records == 0 && last) return endChain();
     if (records == 0 && chain_->checkpointDue()) (void)writeBatch({});  // where it fails, a later one will do
-    auto more = last ? Result<bool>(false) : retention_->step(*chain_);
+    auto more =
+        last ? Result<bool>(false) : retention_->step(*chain_, events_.deletable ? events_.deletable() : INT64_MAX);
     tell();
     if (!more) events_.failed("retention: " + more.error().message);
     busy = more && more.value();

@@ -29,6 +29,8 @@ struct WriterEvents {
   std::function<void(uint64_t ticket)> durable;
   /// Of each signed checkpoint, so that it can leave the host: its number and hash, and the key's id.
   std::function<void(int64_t seq, const std::string& hash, const std::string& key)> checkpoint = {};
+  /// Asked before old records are deleted: those up to this number may be. Null: all.
+  std::function<int64_t()> deletable = {};
   /// Of a file that was closed because it was full: its name.
   std::function<void(const std::string& name)> rotated = {};
 };

@@ -186,7 +186,52 @@ void readRecording(ObjectReader& in, policy::RecordingConfig& out) {
   }
 }
 
-void readAudit(ObjectReader& in, const std::string& file, audit::AuditConfig& out) {
+void readSink(ObjectReader& in, const std::string& file, sink::SinkConfig& out) {
+  in.requiredText("name", out.name);
+  if (out.name.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_") !=
+      std::string::npos)
+    in.problem("name", "is also part of a file's name: letters, digits, `-` and `_`");
+  size_t type = 0;
+  static constexpr const char* kTypes[] = {"file", "otlp", "syslog", "kafka"};
+  if (!in.has("type")) in.problem("", "`type` is missing");
+  in.choice("type", {"file", "otlp", "syslog", "kafka"}, type);
+  out.type = kTypes[type];
+  in.duration("timeout", out.timeout);
+  if (type == 1 || type == 2) {
+    in.text("bundle", out.bundle);
+    in.text("certificate", out.certificate);
+    in.text("private_key", out.private_key);
+    for (auto* name : {&out.bundle, &out.certificate, &out.private_key}) {
+      if (!name->empty()) *name = base::relativeTo(file, *name);
+    }
+    if (out.certificate.empty() != out.private_key.empty())
+      in.problem("", "`certificate` and `private_key` go together");
+  }
+  if (type == 0) {
+    in.requiredText("path", out.path);
+    out.path = base::relativeTo(file, out.path);
+    in.size("rotate_size", out.rotate_size);
+    in.number("keep", 0, 10'000, out.keep);
+  } else if (type == 1) {
+    in.requiredText("url", out.url);
+    const bool secure = out.url.starts_with("https://");
+    if (!secure && !out.url.starts_with("http://") && !out.url.empty())
+      in.problem("url", "begins with http:// or https://");
+    if (secure && out.bundle.empty()) in.problem("url", "needs `bundle`: the CA that the receiver is verified with");
+  } else if (type == 2) {
+    in.requiredText("address", out.address);
+    in.flag("plaintext", out.plaintext);
+    if (out.plaintext != out.bundle.empty())
+      in.problem("", "has either `bundle`, the CA that the receiver is verified with, or `\"plaintext\": true`");
+  } else {
+    in.requiredText("brokers", out.brokers);
+    in.requiredText("topic", out.topic);
+    in.entries("settings", [&](const std::string& name, const std::string& value) { out.settings[name] = value; });
+  }
+}
+
+void readAudit(ObjectReader& in, const std::string& file, audit::AuditConfig& out,
+               std::vector<sink::SinkConfig>& sinks) {
   const auto path = [&](std::string& name) {
     if (!name.empty()) name = base::relativeTo(file, name);
   };
@@ -221,6 +266,8 @@ void readAudit(ObjectReader& in, const std::string& file, audit::AuditConfig& ou
   in.text("mask_key_file", out.mask_key_file);
   path(out.mask_key_file);
   in.object("record", [&](ObjectReader& r) { readRecording(r, out.recording); });
+  in.objects("sinks", 0, [&](ObjectReader& s) { readSink(s, file, sinks.emplace_back()); });
+  checkNames(in, "sinks", sinks);
 }
 
 void readCache(ObjectReader& in, const std::string& file, cache::CacheConfig& out) {
@@ -274,7 +321,7 @@ Config readConfig(const std::string& file, Problems& problems) {
   if (!root.has("policy")) root.problem("", "`policy` is missing");
   root.object("policy", [&](ObjectReader& in) { readPolicy(in, file, out); });
   if (!root.has("audit")) root.problem("", "`audit` is missing: every decision is recorded");
-  root.object("audit", [&](ObjectReader& in) { readAudit(in, file, out.audit); });
+  root.object("audit", [&](ObjectReader& in) { readAudit(in, file, out.audit, out.sinks); });
   root.object("cache", [&](ObjectReader& in) { readCache(in, file, out.cache); });
   if (!out.cache.database.empty() && out.cache.database == out.audit.database)
     root.problem("cache", "`database` is the audit database: name a file of its own");

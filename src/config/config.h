@@ -12,6 +12,7 @@
 #include "config/object_reader.h"
 #include "policy/rule_engine.h"
 #include "proxy/listener_config.h"
+#include "sink/sink_config.h"
 #include "upstream/cluster.h"
 
 namespace yett::config {
@@ -42,6 +43,7 @@ struct Config {
   std::vector<std::string> policy_pin;  ///< digests of the policy sets that may be loaded; empty: any
   cache::CacheConfig cache;
   audit::AuditConfig audit;
+  std::vector<sink::SinkConfig> sinks;
   admin::AdminConfig admin;
   std::string access_log = "stdout";  ///< "stdout", "off" or a path
   int64_t workers = 0;                ///< 0: one per core

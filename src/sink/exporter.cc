@@ -1,0 +1,161 @@
+#include "sink/exporter.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/text.h"
+
+namespace yett::sink {
+namespace {
+
+constexpr size_t kBatch = 500;
+constexpr base::Millis kPoll{200};
+constexpr base::Millis kFirstRetry{200};
+constexpr base::Millis kLastRetry{10'000};
+constexpr int64_t kLastMomentNanos = 2'000'000'000;  // at the end
+
+Result<int64_t> readPosition(const std::string& file) {
+  if (::access(file.c_str(), F_OK) != 0) return 0;
+  const std::string text = TRY(base::readFile(file));
+  uint64_t out = 0;
+  if (!base::parseUnsigned(base::trimmed(text.substr(0, text.find('\n'))), out))
+    return Error{file + ": holds no position: remove it to send the whole log again"};
+  return static_cast<int64_t>(out);
+}
+
+// Beside, then over: whole or not at all.
+Status writePosition(const std::string& file, int64_t position) {
+  const std::string temporary = file + ".new";
+  const std::string text = std::to_string(position) + "\n";
+  const int fd = ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+  const bool ok = fd >= 0 && ::write(fd, text.data(), text.size()) == static_cast<ssize_t>(text.size());
+  if (fd >= 0) ::close(fd);
+  if (!ok || std::rename(temporary.c_str(), file.c_str()) != 0)
+    return Error{file + ": cannot be written: " + std::strerror(errno)};
+  return {};
+}
+
+}  // namespace
+
+struct Exporter::Carrier {
+  std::string name;
+  std::string file;  // of the position
+  std::unique_ptr<Sink> sink;
+  Feed feed;
+  std::atomic<int64_t> position{0};
+  std::atomic<int64_t> last{0};
+  base::Counter* sent = nullptr;
+  base::Counter* failures = nullptr;
+  base::Counter* lag = nullptr;
+  int64_t shown_lag = 0;
+  std::thread thread;
+
+  explicit Carrier(const std::string& database) : feed(database) {}
+  void showLag() {
+    const int64_t now = std::max<int64_t>(0, last - position);
+    lag->add(now - shown_lag);
+    shown_lag = now;
+  }
+  // The last success, moved.
+  Status moveTo(int64_t seq) {
+    position = seq;
+    showLag();
+    return writePosition(file, seq);
+  }
+};
+
+std::string positionFile(const std::string& database, const std::string& sink) {
+  return database + ".sink-" + sink;
+}
+
+Result<std::unique_ptr<Exporter>> Exporter::start(const std::vector<SinkConfig>& sinks, const std::string& database,
+                                                  base::Metrics& metrics, Report report) {
+  std::unique_ptr<Exporter> out(new Exporter);
+  out->report_ = std::move(report);
+  for (const auto& config : sinks) {
+    auto carrier = std::make_unique<Carrier>(database);
+    carrier->name = config.name;
+    carrier->file = positionFile(database, config.name);
+    auto sink = makeSink(config);
+    if (!sink) return std::move(sink).error().within("sink `" + config.name + "`");
+    carrier->sink = std::move(sink).value();
+    carrier->position = TRY(readPosition(carrier->file));
+    carrier->sent =
+        &metrics.counter("yett_audit_sink_records_total", {{"sink", config.name}}, "records sent to a sink");
+    carrier->failures =
+        &metrics.counter("yett_audit_sink_failures_total", {{"sink", config.name}}, "batches that a sink did not take");
+    carrier->lag = &metrics.counter("yett_audit_sink_lag_records", {{"sink", config.name}},
+                                    "records that a sink does not have yet", "gauge");
+    out->carriers_.push_back(std::move(carrier));
+  }
+  for (auto& carrier : out->carriers_)
+    carrier->thread = std::thread([e = out.get(), c = carrier.get()] { e->run(*c); });
+  return out;
+}
+
+Exporter::~Exporter() {
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;
+  }
+  stop_.notify_all();
+  for (auto& carrier : carriers_) {
+    if (carrier->thread.joinable()) carrier->thread.join();
+  }
+}
+
+int64_t Exporter::sent() const {
+  int64_t out = INT64_MAX;
+  for (const auto& carrier : carriers_) out = std::min<int64_t>(out, carrier->position);
+  return out;
+}
+
+// True: it is time to end.
+bool Exporter::sleep(base::Millis time) {
+  std::unique_lock lock(mutex_);
+  return stop_.wait_for(lock, time, [this] { return stopping_; });
+}
+
+void Exporter::run(Carrier& c) {
+  base::Millis retry = kFirstRetry;
+  bool failing = false;
+  int64_t end_at = 0;  // steady nanoseconds; 0: not stopping
+  const auto fail = [&](const std::string& why) {
+    c.failures->add();
+    if (!failing) report_(c.name, why);
+    failing = true;
+  };
+  c.position = c.sink->resumeAt(c.position);
+  for (;;) {
+    if (end_at != 0 && (failing || base::steadyNanos() > end_at)) return;
+    auto records = c.feed.after(c.position, kBatch);
+    if (auto last = c.feed.last()) c.last = std::max(last.value(), c.position.load());
+    c.showLag();
+    if (records && records.value().empty()) {
+      if (end_at != 0) return;
+      if (sleep(kPoll)) end_at = base::steadyNanos() + kLastMomentNanos;
+      continue;
+    }
+    Status sent = records ? c.sink->send(records.value()) : Status(std::move(records).error());
+    if (sent) sent = c.moveTo(records.value().back().seq);
+    if (sent) {
+      c.sent->add(static_cast<int64_t>(records.value().size()));
+      if (std::exchange(failing, false)) report_(c.name, "");
+      retry = kFirstRetry;
+      continue;
+    }
+    fail(sent.error().message);
+    c.position = c.sink->resumeAt(c.position);
+    if (sleep(retry)) end_at = base::steadyNanos();
+    retry = std::min(retry * 2, kLastRetry);
+  }
+}
+
+}  // namespace yett::sink

@@ -1,0 +1,49 @@
+// Carries the audit log to its sinks: each has a thread, a position that outlives the process, and all the time it
+// needs. A sink that is down lags; it never blocks a request and never loses a record.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "base/metrics.h"
+#include "sink/sink.h"
+
+namespace yett::sink {
+
+class Exporter {
+ public:
+  /// Told on a sink's thread: it cannot be reached, or ("") it can again.
+  using Report = std::function<void(const std::string& sink, const std::string& why)>;
+
+  /// Begins with the positions that are kept beside the database.
+  static Result<std::unique_ptr<Exporter>> start(const std::vector<SinkConfig>& sinks, const std::string& database,
+                                                 base::Metrics& metrics, Report report);
+  /// Sends what there is, for a moment, and stops.
+  ~Exporter();
+  Exporter(const Exporter&) = delete;
+
+  /// All sinks have the records up to here. Any thread.
+  int64_t sent() const;
+
+ private:
+  struct Carrier;
+  Exporter() = default;
+  void run(Carrier& carrier);
+  bool sleep(base::Millis time);
+  std::vector<std::unique_ptr<Carrier>> carriers_;
+  Report report_;
+  std::mutex mutex_;  // protects stopping_
+  std::condition_variable stop_;
+  bool stopping_ = false;
+};
+
+/// Where a sink's position is kept.
+std::string positionFile(const std::string& database, const std::string& sink);
+
+}  // namespace yett::sink

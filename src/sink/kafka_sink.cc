@@ -1,0 +1,87 @@
+// Records to a Kafka topic, by librdkafka: idempotent, acknowledged by all replicas, one key, so that they stay in
+// order.
+#include <librdkafka/rdkafka.h>
+
+#include "sink/sink.h"
+
+namespace yett::sink {
+namespace {
+
+struct Destroy {
+  void operator()(rd_kafka_t* client) const {
+    rd_kafka_purge(client, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
+    rd_kafka_destroy(client);
+  }
+};
+
+// How a batch fares: counted by delivery reports, which come on the sink's own thread, within poll and flush.
+struct Batch {
+  size_t delivered = 0;
+  rd_kafka_resp_err_t error = RD_KAFKA_RESP_ERR_NO_ERROR;
+};
+
+void onDelivery(rd_kafka_t*, const rd_kafka_message_t* message, void* opaque) {
+  auto* batch = static_cast<Batch*>(opaque);
+  if (message->err == RD_KAFKA_RESP_ERR_NO_ERROR) ++batch->delivered;
+  else batch->error = message->err;
+}
+
+class KafkaSink final : public Sink {
+ public:
+  explicit KafkaSink(const SinkConfig& config) : config_(config) {}
+
+  Status open() {
+    rd_kafka_conf_t* conf = rd_kafka_conf_new();
+    char why[512] = {};
+    const auto set = [&](const std::string& name, const std::string& value) {
+      return rd_kafka_conf_set(conf, name.c_str(), value.c_str(), why, sizeof why) == RD_KAFKA_CONF_OK;
+    };
+    bool ok = set("bootstrap.servers", config_.brokers) && set("client.id", "yett") &&
+              set("enable.idempotence", "true") && set("acks", "all") && set("linger.ms", "5") &&
+              set("log_level", "3") && set("message.timeout.ms", std::to_string(config_.timeout.count()));
+    for (const auto& [name, value] : config_.settings) ok = ok && set(name, value);
+    rd_kafka_conf_set_dr_msg_cb(conf, onDelivery);
+    rd_kafka_conf_set_opaque(conf, &batch_);
+    rd_kafka_conf_set_log_cb(conf, nullptr);
+    if (ok) client_.reset(rd_kafka_new(RD_KAFKA_PRODUCER, conf, why, sizeof why));
+    if (client_) return {};
+    rd_kafka_conf_destroy(conf);
+    return Error{config_.brokers + ": " + why};
+  }
+
+  Status send(std::span<const Record> records) override {
+    if (!client_) TRY(open());
+    batch_ = {};
+    for (const auto& record : records) {
+      const auto error = rd_kafka_producev(
+          client_.get(), RD_KAFKA_V_TOPIC(config_.topic.c_str()), RD_KAFKA_V_KEY("yett", 4),
+          RD_KAFKA_V_VALUE(const_cast<char*>(record.line.data()), record.line.size()),
+          RD_KAFKA_V_TIMESTAMP(record.time / 1000), RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_END);
+      if (error != RD_KAFKA_RESP_ERR_NO_ERROR) return failure(error);
+    }
+    rd_kafka_flush(client_.get(), static_cast<int>(config_.timeout.count()) + 1000);
+    if (batch_.error != RD_KAFKA_RESP_ERR_NO_ERROR) return failure(batch_.error);
+    if (batch_.delivered != records.size()) return failure(RD_KAFKA_RESP_ERR__MSG_TIMED_OUT);
+    return {};
+  }
+
+ private:
+  // What was not delivered is purged with the client, so that it cannot come after what is sent again.
+  Status failure(rd_kafka_resp_err_t error) {
+    client_.reset();
+    return Error{config_.brokers + ": " + rd_kafka_err2str(error)};
+  }
+  const SinkConfig config_;
+  Batch batch_;
+  std::unique_ptr<rd_kafka_t, Destroy> client_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<Sink>> makeKafkaSink(const SinkConfig& config) {
+  auto out = std::make_unique<KafkaSink>(config);
+  TRY(out->open());
+  return std::unique_ptr<Sink>(std::move(out));
+}
+
+}  // namespace yett::sink

@@ -1,0 +1,126 @@
+// Records as syslog (RFC 5424) over TLS (RFC 5425), or plain TCP (RFC 6587, octet counting). Syslog has no
+// acknowledgement: a batch counts as taken once the other host has acknowledged its bytes, and what was sent within the
+// last seconds before a connection broke is sent again.
+#include <Poco/Exception.h>
+#include <Poco/Net/SecureStreamSocket.h>
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <deque>
+#include <thread>
+
+#include "base/clock.h"
+#include "base/text.h"
+#include "sink/sink.h"
+#include "sink/tls_client.h"
+
+namespace yett::sink {
+namespace net = Poco::Net;
+namespace {
+
+constexpr int64_t kWindowNanos = 5'000'000'000;
+constexpr int kFacility = 13;  // log audit
+
+std::string hostName() {
+  char name[256] = {};
+  return ::gethostname(name, sizeof name - 1) == 0 && name[0] != '\0' ? name : "-";
+}
+
+class SyslogSink final : public Sink {
+ public:
+  SyslogSink(const SinkConfig& config, net::SocketAddress address)
+      : config_(config), address_(std::move(address)), host_(hostName()), process_(std::to_string(::getpid())) {}
+
+  Status send(std::span<const Record> records) override {
+    try {
+      if (!socket_) connect();
+      std::string bytes;
+      for (const auto& record : records) {
+        const std::string message = messageOf(record);
+        bytes += std::to_string(message.size()) + " " + message;
+      }
+      for (size_t at = 0; at < bytes.size();) {
+        const int sent =
+            socket_->sendBytes(bytes.data() + at, static_cast<int>(std::min<size_t>(bytes.size() - at, 1 << 20)));
+        if (sent <= 0) throw Poco::IOException("nothing could be sent");
+        at += static_cast<size_t>(sent);
+      }
+      awaitAcknowledged();
+      sent_.emplace_back(base::steadyNanos(), records.front().seq - 1);
+      return {};
+    } catch (const Poco::Exception& e) {
+      socket_.reset();
+      return Error{config_.address + ": " + base::lowered(e.displayText())};
+    }
+  }
+
+  int64_t resumeAt(int64_t position) override {
+    const int64_t since = base::steadyNanos() - kWindowNanos;
+    while (!sent_.empty() && sent_.front().first < since) sent_.pop_front();
+    if (!sent_.empty()) position = std::min(position, sent_.front().second);
+    sent_.clear();
+    return position;
+  }
+
+ private:
+  void connect() {
+    const Poco::Timespan timeout(config_.timeout.count() * 1000);
+    if (config_.plaintext) {
+      socket_ = std::make_unique<net::StreamSocket>();
+      socket_->connect(address_, timeout);
+    } else {
+      net::SecureStreamSocket secure(clientContext(config_));
+      secure.setPeerHostName(config_.address.substr(0, config_.address.rfind(':')));
+      secure.connect(address_, timeout);
+      secure.completeHandshake();
+      socket_ = std::make_unique<net::StreamSocket>(secure);
+    }
+    socket_->setSendTimeout(timeout);
+    socket_->setKeepAlive(true);
+  }
+
+  // RFC 5424 6: header, structured data, message with a byte order mark, since it is UTF-8.
+  std::string messageOf(const Record& record) const {
+    const int severity = record.effect == "deny" ? 4 : record.kind == "event" ? 5 : 6;
+    std::string out = "<" + std::to_string(kFacility * 8 + severity) + ">1 " + base::formatTime(record.time) + " " +
+                      host_ + " yett " + process_ + " " + record.kind + " [yett@32473 seq=\"" +
+                      std::to_string(record.seq) + "\"] \xEF\xBB\xBF";
+    return out + record.line;
+  }
+
+  // Until the other host's kernel has it all.
+  void awaitAcknowledged() {
+    const int64_t until = base::steadyNanos() + config_.timeout.count() * 1'000'000;
+    for (;;) {
+      int left = 0;
+      if (::ioctl(socket_->impl()->sockfd(), SIOCOUTQ, &left) != 0 || left == 0) break;
+      if (base::steadyNanos() > until) throw Poco::TimeoutException("the receiver takes nothing");
+      std::this_thread::sleep_for(std::chrono::microseconds(200));
+    }
+    // Nothing is ever said on such a connection but its end.
+    char byte = 0;
+    const ssize_t got = ::recv(socket_->impl()->sockfd(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+    if (got == 0) throw Poco::IOException("the receiver has closed the connection");
+  }
+
+  const SinkConfig config_;
+  const net::SocketAddress address_;
+  const std::string host_;
+  const std::string process_;
+  std::unique_ptr<net::StreamSocket> socket_;
+  std::deque<std::pair<int64_t, int64_t>> sent_;  // when, and the position before
+};
+
+}  // namespace
+
+Result<std::unique_ptr<Sink>> makeSyslogSink(const SinkConfig& config) {
+  try {
+    if (!config.plaintext) (void)clientContext(config);
+    return std::unique_ptr<Sink>(std::make_unique<SyslogSink>(config, net::SocketAddress(config.address)));
+  } catch (const Poco::Exception& e) {
+    return Error{config.address + ": " + base::lowered(e.displayText())};
+  }
+}
+
+}  // namespace yett::sink

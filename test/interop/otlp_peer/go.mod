@@ -1,0 +1,3 @@
+module yett/test/interop/otlp_peer
+
+go 1.21
