@@ -10,6 +10,7 @@
 #include "cli/eval.h"
 #include "cli/log.h"
 #include "cli/replay.h"
+#include "cli/suggest.h"
 #include "cli/test.h"
 
 extern char** environ;
@@ -40,6 +41,8 @@ struct Options {
   cli::LogOptions query;
   cli::EraseOptions erase;
   cli::ReplayOptions replay;
+  cli::SuggestOptions suggest;
+  cli::CoverageOptions coverage;
   std::vector<std::string> logs;
   cli::VerifyOptions verify;
   cli::IssueOptions issue;
@@ -98,6 +101,23 @@ int withDatabase(Options& o, const std::function<int()>& then) {
   return then();
 }
 
+void addCoverage(CLI::App& log, Options& o, std::function<int()>& action) {
+  auto* coverage = log.add_subcommand("coverage", "which rules and lines production has used, beside the tests");
+  addLogSource(*coverage, o);
+  addFormat(*coverage, o.coverage.format, {"text", "json"});
+  coverage->add_option("--policy", o.coverage.directory, "policy directory")->required();
+  addTimes(*coverage, o.coverage.since, o.coverage.until);
+  addFilters(*coverage, o.coverage.query, false);
+  coverage->callback([&] {
+    action = [&o] {
+      return withDatabase(o, [&o] {
+        o.coverage.logs = o.logs;
+        return cli::logCoverage(o.coverage);
+      });
+    };
+  });
+}
+
 void addLogCommands(CLI::App& app, Options& o, std::function<int()>& action) {
   auto* log = app.add_subcommand("log", "read the audit log");
   log->require_subcommand(1);
@@ -154,6 +174,7 @@ void addLogCommands(CLI::App& app, Options& o, std::function<int()>& action) {
   verify->add_option("--checkpoint", o.verify.checkpoint,
                      "SEQ:HASH of a checkpoint that left the host: shows a tail cut off");
   runs(verify, [&o] { return cli::logVerify(o.query.databases, o.verify, o.query.format); });
+  addCoverage(*log, o, action);
   auto* erase = log->add_subcommand("erase", "take the personal fields out of decisions; the proof stays");
   addLogSource(*erase, o);
   addTimes(*erase, o.erase.since, o.erase.until);
@@ -167,6 +188,23 @@ void addLogCommands(CLI::App& app, Options& o, std::function<int()>& action) {
         o.erase.database = o.logs.back();
         o.erase.config = named ? "" : o.config;
         return cli::logErase(o.erase);
+      });
+    };
+  });
+}
+
+void addSuggest(CLI::App& app, Options& o, std::function<int()>& action) {
+  auto* suggest = app.add_subcommand("suggest", "the least policy that allows what the log has seen");
+  addLogSource(*suggest, o);
+  suggest->add_option("--out", o.suggest.out, "folder to make for policy and tests; else the policy goes to stdout");
+  suggest->add_option("--name", o.suggest.name, "of the policy")->default_val("suggested");
+  addTimes(*suggest, o.suggest.since, o.suggest.until);
+  addFilters(*suggest, o.suggest.query, true);
+  suggest->callback([&] {
+    action = [&o] {
+      return withDatabase(o, [&o] {
+        o.suggest.logs = o.logs;
+        return cli::suggest(o.suggest);
       });
     };
   });
@@ -248,6 +286,7 @@ int main(int argc, char** argv) {
 
   addLogCommands(app, o, action);
   addReplay(app, o, action);
+  addSuggest(app, o, action);
 
   auto* certs = app.add_subcommand("certs", "a development CA that mints X.509-SVIDs");
   certs->require_subcommand(1);

@@ -96,31 +96,37 @@ void cover(const policy::RuleSet& rules, const Runner& runner, const Lines& all,
   }
 }
 
-int runAll(const TestOptions& options, const std::shared_ptr<const policy::PolicySet>& set,
-           const std::vector<engine::PolicyTest>& tests) {
-  const auto& rules = *set->engines().front().rules;
-  auto evaluator = policy::PolicyEvaluator::create(set);
-  if (!evaluator) {
-    std::cerr << "yett: " << evaluator.error().message << "\n";
-    return 2;
-  }
+Result<TestReport> reportOf(const std::string& directory, const std::shared_ptr<const policy::PolicySet>& set,
+                            const std::vector<engine::PolicyTest>& tests, bool coverage) {
+  auto evaluator = TRY(policy::PolicyEvaluator::create(set));
   Lines all;
   Lines ran;
-  if (options.coverage) {
+  if (coverage) {
     // One engine, which this command has chosen itself.
-    if (auto* lua = dynamic_cast<engine::LuaEvaluator*>(&evaluator.value()->engine(0))) {
+    if (auto* lua = dynamic_cast<engine::LuaEvaluator*>(&evaluator->engine(0))) {
       all = lua->codeLines();
       lua->watchLines([&ran](const char* file, int line) { ran.emplace(file, line); });
     }
   }
-  Runner runner(set, std::move(evaluator).value());
+  Runner runner(set, std::move(evaluator));
   TestReport report;
-  report.directory = options.directory;
+  report.directory = directory;
   const int64_t began = base::steadyNanos();
   for (const auto& test : tests) report.tests.push_back(runner.run(test));
   report.nanos = base::steadyNanos() - began;
-  report.with_coverage = options.coverage;
-  if (options.coverage) cover(rules, runner, all, ran, report.coverage);
+  report.with_coverage = coverage;
+  if (coverage) cover(*set->engines().front().rules, runner, all, ran, report.coverage);
+  return report;
+}
+
+int runAll(const TestOptions& options, const std::shared_ptr<const policy::PolicySet>& set,
+           const std::vector<engine::PolicyTest>& tests) {
+  auto made = reportOf(options.directory, set, tests, options.coverage);
+  if (!made) {
+    std::cerr << "yett: " << made.error().message << "\n";
+    return 2;
+  }
+  const TestReport& report = made.value();
   if (options.format == "json") std::cout << asJson(report);
   else if (options.format == "junit") std::cout << asJunit(report);
   else std::cout << asText(report, ::isatty(STDOUT_FILENO) != 0);
@@ -132,6 +138,16 @@ int runAll(const TestOptions& options, const std::shared_ptr<const policy::Polic
 }
 
 }  // namespace
+
+TestReport testsOf(const std::string& directory, const std::shared_ptr<const policy::PolicySet>& set) {
+  std::vector<std::string> problems;
+  const auto source = engine::PolicySource::read(directory);
+  if (!source) return {};
+  const auto tests = engine::loadTests(source.value(), problems);
+  if (!problems.empty() || tests.empty()) return {};
+  auto report = reportOf(directory, set, tests, true);
+  return report ? std::move(report).value() : TestReport{};
+}
 
 int test(const TestOptions& options) {
   config::Problems problems(options.directory);

@@ -1,7 +1,11 @@
 // `yett test`: runs the tests that lie beside policies.
 #pragma once
 
+#include <memory>
 #include <string>
+
+#include "cli/test_report.h"
+#include "policy/policy_set.h"
 
 namespace yett::cli {
 
@@ -14,5 +18,8 @@ struct TestOptions {
 
 /// Exit status: 0 all passed, 1 one failed or the coverage is too low, 2 a problem in policy or tests.
 int test(const TestOptions& options);
+
+/// Runs the tests of a directory for their coverage; none where there are none.
+TestReport testsOf(const std::string& directory, const std::shared_ptr<const policy::PolicySet>& set);
 
 }  // namespace yett::cli

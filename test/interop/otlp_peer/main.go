@@ -1,22 +1,15 @@
-// The OpenTelemetry Collector's OTLP receiver for the tests: listens on the port of its first argument and appends the
-// body of every log record to the file of its second, a line each. With a third argument, a count: after so many batches
-// it answers 503 to as many.
+// A receiver of OTLP logs for the tests, with the OpenTelemetry Collector's own decoding (pdata): listens on the port of
+// its first argument, path /v1/logs, and appends the body of every log record to the file of its second, a line each.
 package main
 
 import (
-	"context"
 	"fmt"
+	"io"
+	"net"
+	"net/http"
 	"os"
-	"os/signal"
-	"syscall"
 
-	"go.opentelemetry.io/collector/component/componenttest"
-	"go.opentelemetry.io/collector/config/confignet"
-	"go.opentelemetry.io/collector/config/configoptional"
-	"go.opentelemetry.io/collector/consumer"
-	"go.opentelemetry.io/collector/pdata/plog"
-	"go.opentelemetry.io/collector/receiver/otlpreceiver"
-	"go.opentelemetry.io/collector/receiver/receivertest"
+	"go.opentelemetry.io/collector/pdata/plog/plogotlp"
 )
 
 func fail(err error) {
@@ -29,29 +22,31 @@ func fail(err error) {
 func main() {
 	out, err := os.OpenFile(os.Args[2], os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	fail(err)
-	sink, err := consumer.NewLogs(func(_ context.Context, logs plog.Logs) error {
-		for _, resource := range logs.ResourceLogs().All() {
+	http.HandleFunc("POST /v1/logs", func(w http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(r.Body)
+		request := plogotlp.NewExportRequest()
+		if err == nil && r.Header.Get("content-type") == "application/json" {
+			err = request.UnmarshalJSON(body)
+		}
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusBadRequest)
+			return
+		}
+		for _, resource := range request.Logs().ResourceLogs().All() {
 			for _, scope := range resource.ScopeLogs().All() {
 				for _, record := range scope.LogRecords().All() {
-					if _, err := out.WriteString(record.Body().AsString() + "\n"); err != nil {
-						return err
-					}
+					_, err := out.WriteString(record.Body().AsString() + "\n")
+					fail(err)
 				}
 			}
 		}
-		return nil
+		answer, err := plogotlp.NewExportResponse().MarshalJSON()
+		fail(err)
+		w.Header().Set("content-type", "application/json")
+		_, _ = w.Write(answer)
 	})
+	listener, err := net.Listen("tcp", "127.0.0.1:"+os.Args[1])
 	fail(err)
-	factory := otlpreceiver.NewFactory()
-	config := factory.CreateDefaultConfig().(*otlpreceiver.Config)
-	config.GRPC = configoptional.None[confignetGRPC]()
-	config.HTTP.GetOrInsertDefault().ServerConfig.NetAddr = confignet.AddrConfig{Endpoint: "127.0.0.1:" + os.Args[1], Transport: confignet.TransportTypeTCP}
-	receiver, err := factory.CreateLogs(context.Background(), receivertest.NewNopSettings(factory.Type()), config, sink)
-	fail(err)
-	fail(receiver.Start(context.Background(), componenttest.NewNopHost()))
 	fmt.Println("ready")
-	stop := make(chan os.Signal, 1)
-	signal.Notify(stop, syscall.SIGTERM, syscall.SIGINT)
-	<-stop
-	fail(receiver.Shutdown(context.Background()))
+	fail(http.Serve(listener, nil))
 }

@@ -1,0 +1,222 @@
+#include "runtime/suggest.h"
+
+#include <algorithm>
+
+#include "target/segment_pattern.h"
+
+namespace yett::runtime {
+namespace {
+
+bool isMasked(const std::string& text) {
+  return text.starts_with('{');
+}
+
+// A path whose own segments would be read as a pattern.
+bool readsAsPattern(const std::string& path) {
+  return path.find('*') != std::string::npos || path.find('{') != std::string::npos;
+}
+
+// "spiffe://example.org/a" as a path, and back.
+std::string asPath(const std::string& id) {
+  return "/" + id.substr(std::min<size_t>(id.size(), 9));
+}
+
+// "spiffe://example.org/ns/*/sa/x" where enough callers are alike but for one segment; else themselves.
+std::set<std::string> generalCallers(const std::set<std::string>& callers) {
+  std::set<std::string> paths;
+  for (const auto& id : callers) {
+    if (!id.empty()) paths.insert(asPath(id));
+  }
+  std::set<std::string> out;
+  const auto templates = templatesOf(paths);
+  for (const auto& id : callers) {
+    const auto shape = id.empty() ? templates.end() : templates.find(asPath(id));
+    std::string pattern = shape == templates.end() ? id : "spiffe://" + shape->second.substr(1);
+    for (auto open = pattern.find('{'); open != std::string::npos; open = pattern.find('{'))
+      pattern.replace(open, pattern.find('}') - open + 1, "*");
+    // A trust domain is no place for a star; and so few callers are better listed.
+    const bool domain = pattern.starts_with("spiffe://*");
+    out.insert(domain || callers.size() < kAlike ? id : pattern);
+  }
+  return out;
+}
+
+bool matchesCaller(const std::set<std::string>& principals, const std::string& id) {
+  return std::any_of(principals.begin(), principals.end(), [&](const std::string& wanted) {
+    if (wanted == id || id.empty() || wanted.find('*') == std::string::npos) return wanted == id;
+    const auto pattern = target::SegmentPattern::parseExact(asPath(wanted));
+    return pattern && pattern.value().matches(asPath(id));
+  });
+}
+
+bool matchesPath(const std::string& shape, const std::string& path) {
+  if (shape == path) return true;
+  const auto pattern = target::SegmentPattern::parsePath(shape);
+  return pattern && pattern.value().matches(path);
+}
+
+std::string lastOf(std::string_view id) {
+  return id.empty() ? "anyone" : std::string(id.substr(id.rfind('/') + 1));
+}
+
+void merge(SuggestedRule& to, const SuggestedRule& more) {
+  if (to.count == 0) to.example = more.example;
+  to.first = to.count == 0 ? more.first : std::min(to.first, more.first);
+  to.last = std::max(to.last, more.last);
+  to.count += more.count;
+  to.methods.insert(more.methods.begin(), more.methods.end());
+  to.principals.insert(more.principals.begin(), more.principals.end());
+  to.seen_principals.insert(more.seen_principals.begin(), more.seen_principals.end());
+  to.seen_paths.insert(more.seen_paths.begin(), more.seen_paths.end());
+}
+
+}  // namespace
+
+void Learner::add(const audit::Row& row) {
+  if (row.erased || isMasked(row.principal) || isMasked(row.path) || !row.path.starts_with('/') ||
+      readsAsPattern(row.path)) {
+    ++left_out_;
+    return;
+  }
+  const Key key{row.principal, row.method, row.path};
+  if (row.effect != "allow") {
+    ++denied_[key];
+    return;
+  }
+  ++allowed_;
+  Seen& seen = seen_[key];
+  if (seen.count++ == 0) {
+    seen.first = seen.last = row.time;
+    seen.example = row;
+  }
+  seen.first = std::min(seen.first, row.time);
+  seen.last = std::max(seen.last, row.time);
+}
+
+SuggestedRule Learner::ruleOf(const Key& key) const {
+  const Seen& seen = seen_.at(key);
+  SuggestedRule out;
+  out.principals = out.seen_principals = {key.principal};
+  out.methods = {key.method};
+  out.path = key.path;
+  out.seen_paths = {key.path};
+  out.count = seen.count;
+  out.first = seen.first;
+  out.last = seen.last;
+  out.example = seen.example;
+  return out;
+}
+
+bool Learner::covers(const SuggestedRule& rule, const Key& key) const {
+  return rule.methods.contains(key.method) && matchesPath(rule.path, key.path) &&
+         matchesCaller(rule.principals, key.principal);
+}
+
+int64_t Learner::deniedBy(const SuggestedRule& rule) const {
+  int64_t out = 0;
+  for (const auto& [key, count] : denied_) {
+    if (covers(rule, key)) out += count;
+  }
+  return out;
+}
+
+// A few requests that were always denied stay so by a deny of their own. False where they are many, or where a deny
+// would take away what was allowed.
+bool Learner::exceptions(const SuggestedRule& rule, std::map<std::string, SuggestedDeny>& denies) const {
+  std::map<std::string, SuggestedDeny> found;
+  for (const auto& [key, count] : denied_) {
+    if (!covers(rule, key)) continue;
+    SuggestedDeny& deny = found[key.path];
+    deny.path = key.path;
+    deny.principals.insert(key.principal);
+    deny.methods.insert(key.method);
+    deny.count += count;
+  }
+  if (found.size() > std::max<size_t>(3, rule.seen_paths.size() / 10)) return false;
+  for (const auto& [path, deny] : found) {
+    if (deny.principals.contains("")) return false;
+    for (const auto& principal : deny.principals) {
+      for (std::string method : deny.methods) {
+        // GET in a deny is HEAD too, and a trailing slash is nothing.
+        const bool slash = path.ends_with('/');
+        for (const std::string& same : {path, slash ? path.substr(0, path.size() - 1) : path + "/"}) {
+          if (seen_.contains({principal, method, same})) return false;
+          if (method == "GET" && seen_.contains({principal, "HEAD", same})) return false;
+        }
+      }
+    }
+  }
+  for (auto& [path, deny] : found) denies.emplace(path + " " + rule.path, std::move(deny));
+  return true;
+}
+
+// Each caller's paths become templates; its methods on one template, and then the callers who do the same, share a rule.
+std::vector<SuggestedRule> Learner::generalize() const {
+  std::map<std::string, std::set<std::string>> paths;
+  for (const auto& [key, seen] : seen_) paths[key.principal].insert(key.path);
+  std::map<std::pair<std::string, std::string>, SuggestedRule> by_caller;
+  std::string principal;
+  std::map<std::string, std::string> templates;
+  for (const auto& [key, seen] : seen_) {  // ordered by caller
+    if (templates.empty() || key.principal != principal) templates = templatesOf(paths[principal = key.principal]);
+    SuggestedRule rule = ruleOf(key);
+    rule.path = templates.at(key.path);
+    SuggestedRule& mine = by_caller[{key.principal, rule.path}];
+    merge(mine, rule);
+    mine.path = rule.path;
+  }
+  std::map<std::pair<std::string, std::set<std::string>>, SuggestedRule> alike;
+  for (auto& [key, rule] : by_caller) {
+    SuggestedRule& mine = alike[{rule.path, rule.methods}];
+    merge(mine, rule);
+    mine.path = rule.path;
+  }
+  std::vector<SuggestedRule> out;
+  for (auto& [key, rule] : alike) {
+    rule.principals = generalCallers(rule.seen_principals);
+    out.push_back(std::move(rule));
+  }
+  return out;
+}
+
+// What was denied must not be allowed by being like what was allowed: first the callers are listed, then a few
+// exceptions denied, and else each request is said as it was seen.
+void Learner::narrow(SuggestedRule rule, std::vector<SuggestedRule>& out,
+                     std::map<std::string, SuggestedDeny>& denies) const {
+  if (deniedBy(rule) == 0) return out.push_back(std::move(rule));
+  if (rule.principals != rule.seen_principals) {
+    rule.principals = rule.seen_principals;
+    return narrow(std::move(rule), out, denies);
+  }
+  if (exceptions(rule, denies)) return out.push_back(std::move(rule));
+  for (const auto& [key, seen] : seen_) {
+    if (!rule.seen_principals.contains(key.principal) || !rule.methods.contains(key.method) ||
+        !rule.seen_paths.contains(key.path))
+      continue;
+    SuggestedRule literal = ruleOf(key);
+    literal.also_denied = deniedBy(literal);
+    out.push_back(std::move(literal));
+  }
+}
+
+Suggestion Learner::suggest() const {
+  Suggestion out;
+  out.allowed = allowed_;
+  out.left_out = left_out_;
+  for (const auto& [key, count] : denied_) out.denied += count;
+  std::map<std::string, SuggestedDeny> denies;
+  for (auto& rule : generalize()) narrow(std::move(rule), out.rules, denies);
+  for (auto& [key, deny] : denies) out.denies.push_back(std::move(deny));
+  std::stable_sort(out.rules.begin(), out.rules.end(), [](const auto& a, const auto& b) { return a.count > b.count; });
+  std::map<std::string, int> names;
+  for (auto& rule : out.rules) {
+    for (const auto& method : rule.methods) rule.name += (rule.name.empty() ? "" : ", ") + method;
+    rule.name += " " + rule.path + " by " +
+                 (rule.principals.size() == 1 ? lastOf(*rule.principals.begin())
+                                              : std::to_string(rule.principals.size()) + " callers");
+    if (const int n = ++names[rule.name]; n > 1) rule.name += " (" + std::to_string(n) + ")";
+  }
+  return out;
+}
+
+}  // namespace yett::runtime

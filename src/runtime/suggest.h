@@ -1,0 +1,79 @@
+// The least policy that allows what a log has seen: callers and paths generalized, with the evidence beside each rule.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "audit/reader.h"
+
+namespace yett::runtime {
+
+/// Values of one segment that stand between the same others: so many make it a `{...}`, or a `*` of a SPIFFE ID.
+inline constexpr size_t kAlike = 5;
+
+/// Path -> template. A segment is general where it looks like an identifier (a number, a UUID, a token), or where at
+/// least kAlike values of it were seen with the rest the same. Each path matches its own template.
+std::map<std::string, std::string> templatesOf(const std::set<std::string>& paths);
+
+/// An allow: callers, methods, one path template, and what stands for it.
+struct SuggestedRule {
+  std::string name;
+  std::set<std::string> principals;  ///< SPIFFE IDs, or one pattern; "": anonymous callers
+  std::set<std::string> methods;
+  std::string path;                  ///< "/orders/{order_id}"
+  int64_t count = 0;
+  int64_t first = 0, last = 0;       ///< microseconds
+  int64_t also_denied = 0;           ///< decisions of just these callers, methods and paths that were denied
+  std::set<std::string> seen_paths;
+  std::set<std::string> seen_principals;
+  audit::Row example;
+};
+
+/// A deny: what was denied in the middle of what a template allows.
+struct SuggestedDeny {
+  std::set<std::string> principals, methods;
+  std::string path;
+  int64_t count = 0;
+};
+
+struct Suggestion {
+  std::vector<SuggestedRule> rules;
+  std::vector<SuggestedDeny> denies;
+  int64_t allowed = 0;   ///< decisions that the policy is made from
+  int64_t denied = 0;    ///< that it must not allow
+  int64_t left_out = 0;  ///< erased, masked, or of a form that no rule can say
+  std::string policyText(const std::string& name) const;
+  std::string testText() const;
+};
+
+/// Learns from decisions one after the other; keeps what is distinct. One thread.
+class Learner {
+ public:
+  void add(const audit::Row& row);
+  Suggestion suggest() const;
+
+ private:
+  struct Key {
+    std::string principal, method, path;
+    auto operator<=>(const Key&) const = default;
+  };
+  struct Seen {
+    int64_t count = 0, first = 0, last = 0;
+    audit::Row example;
+  };
+  std::vector<SuggestedRule> generalize() const;
+  void narrow(SuggestedRule rule, std::vector<SuggestedRule>& out, std::map<std::string, SuggestedDeny>& denies) const;
+  bool exceptions(const SuggestedRule& rule, std::map<std::string, SuggestedDeny>& denies) const;
+  bool covers(const SuggestedRule& rule, const Key& key) const;
+  SuggestedRule ruleOf(const Key& key) const;
+  int64_t deniedBy(const SuggestedRule& rule) const;
+  std::map<Key, Seen> seen_;
+  std::map<Key, int64_t> denied_;
+  int64_t allowed_ = 0;
+  int64_t left_out_ = 0;
+};
+
+}  // namespace yett::runtime

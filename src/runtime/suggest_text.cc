@@ -1,0 +1,80 @@
+// A suggestion as the files of a policy directory.
+#include <cstdio>
+
+#include "base/clock.h"
+#include "runtime/suggest.h"
+
+namespace yett::runtime {
+namespace {
+
+// A Lua string literal.
+std::string quoted(std::string_view text) {
+  std::string out = "\"";
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte < 0x20 || byte >= 0x7f) {
+      char escape[8];
+      std::snprintf(escape, sizeof escape, "\\x%02x", byte);
+      out += escape;
+    } else {
+      if (c == '"' || c == '\\') out += '\\';
+      out += c;
+    }
+  }
+  return out + "\"";
+}
+
+std::string listOf(const std::set<std::string>& values) {
+  if (values.contains("")) return "anyone";
+  if (values.size() == 1) return quoted(*values.begin());
+  std::string out = "{";
+  for (const auto& value : values) out += (out.size() > 1 ? ", " : " ") + quoted(value);
+  return out + " }";
+}
+
+std::string counted(size_t n, const char* what) {
+  return std::to_string(n) + " " + what + (n == 1 ? "" : "s");
+}
+
+}  // namespace
+
+std::string Suggestion::policyText(const std::string& name) const {
+  std::string out = "-- Suggested from " + std::to_string(allowed) +
+                    " decisions that were allowed. Beside each rule stands the evidence for it:\n"
+                    "-- read it, and keep the rules that are meant. What was never seen is denied.\npolicy " +
+                    quoted(name) + " {\n";
+  for (size_t i = 0; i < denies.size(); ++i) {
+    const auto& deny = denies[i];
+    out += "  -- " + counted(static_cast<size_t>(deny.count), "time") + " denied, and never allowed\n  deny " +
+           quoted("seen denied " + std::to_string(i + 1) + ": " + deny.path) +
+           " {\n    principal = " + listOf(deny.principals) + ",\n    method    = " + listOf(deny.methods) +
+           ",\n    path      = " + quoted(deny.path) + ",\n  },\n";
+  }
+  for (const auto& rule : rules) {
+    out += "  -- " + counted(static_cast<size_t>(rule.count), "time") + ", " + base::formatTime(rule.first) + " to " +
+           base::formatTime(rule.last) + "; " + counted(rule.seen_paths.size(), "path") + ", " +
+           counted(rule.seen_principals.size(), "caller") + " seen\n";
+    if (rule.also_denied > 0)
+      out += "  -- CAREFUL: the same was denied " + counted(static_cast<size_t>(rule.also_denied), "time") +
+             ": something else than caller, method and path decided\n";
+    out += "  allow " + quoted(rule.name) + " {\n    principal = " + listOf(rule.principals) +
+           ",\n    method    = " + listOf(rule.methods) + ",\n    path      = " + quoted(rule.path) + ",\n  },\n";
+  }
+  return out + "}\n";
+}
+
+std::string Suggestion::testText() const {
+  std::string out = "-- One request for each rule, as it was seen; and a caller who never was.\n";
+  for (const auto& rule : rules) {
+    const audit::Row& r = rule.example;
+    out += "test " + quoted("seen: " + rule.name) + " {\n";
+    if (!r.principal.empty()) out += "  principal = " + quoted(r.principal) + ",\n";
+    out += "  request = { method = " + quoted(r.method) + ", path = " + quoted(r.path) + " },\n  expect = allowed " +
+           quoted(rule.name) + ",\n}\n";
+  }
+  return out +
+         "test \"never seen\" {\n  principal = \"spiffe://never.seen/stranger\",\n  request = { method = \"GET\", path = "
+         "\"/never-seen\" },\n  expect = denied.by_default,\n}\n";
+}
+
+}  // namespace yett::runtime

@@ -1,0 +1,509 @@
+"""The audit trail as people use it: reading, erasing, masking, keeping, replaying, learning, and what leaves the machine."""
+import contextlib
+import csv
+import http.server
+import io
+import json
+import os
+import pathlib
+import shutil
+import socket
+import sqlite3
+import subprocess
+import tempfile
+import threading
+import time
+import unittest
+
+from harness import BINARY, DOMAIN, SLOW, Nginx, Service, Yett, echo, environment, free_port, read_head, run, wait_for
+
+SHOP = """
+policy "shop" {
+  deny "closed" { path = "/admin/**", public_reason = "admin is closed" },
+  allow "reads" { principal = "spiffe://example.org/frontend", method = { "GET", "HEAD" }, path = "/orders/{id}",
+    when = function(r)
+      if optional(r.header, "x-region", "eu") ~= "eu" then
+        return false, "wrong region"
+      end
+      return true
+    end },
+  allow "hello" { principal = "spiffe://example.org/frontend", path = "/hello" },
+  allow "looks" { principal = "authenticated", path = "/search", when = function(r) return r.query.user == "alice" end },
+}
+"""
+
+
+def yett(*args):
+    done = subprocess.run([BINARY, *args], capture_output=True, text=True, env=environment(), timeout=120 * SLOW)
+    return done.returncode, done.stdout, done.stderr
+
+
+def traffic(y, orders=6):
+    for i in range(orders):
+        y.get(f"/orders/{i}")
+    y.get("/orders/1", headers={"x-region": "us"})
+    y.get("/hello?token=hunter2")
+    y.get("/admin/x")
+    y.get("/hello", who="other")
+    y.get("/search?user=alice")
+
+
+def settled(y, decisions):
+    wait_for("the records", lambda: len([row for row in y.query() if "outcome" in row]) >= decisions)
+
+
+def bytes_of(y):
+    return b"".join(path.read_bytes() for path in y.dir.glob("yett*.db*") if "lock" not in path.name)
+
+
+class Reading(unittest.TestCase):
+    def test_the_story_of_a_decision_and_the_numbers(self):
+        with Nginx() as up, Yett(up.address, rules=SHOP) as y:
+            traffic(y)
+            settled(y, 11)
+            config = str(y.dir / "yett.json")
+            code, out, _ = yett("log", "stats", "-c", config)
+            self.assertEqual(code, 0)
+            self.assertIn("11 decisions", out)
+            self.assertIn("3 denied", out)
+            self.assertIn("TOP DENIALS", out)
+            out = yett("log", "stats", "-c", config, "--by", "effect,rule", "--format", "csv")[1]
+            rows = {(r["effect"], r["rule"]): int(r["count"]) for r in csv.DictReader(io.StringIO(out))}
+            self.assertEqual(rows[("allow", "reads")], 6)
+            self.assertEqual(rows[("deny", "default")], 2)
+            code, out, err = yett("log", "stats", "-c", config, "--by", "principl")
+            self.assertEqual((code, out), (2, ""))
+            self.assertIn("did you mean `principal`", err)
+            denied = [json.loads(line) for line in yett("log", "export", "-c", config, "--effect", "deny")[1].splitlines()]
+            self.assertEqual([d["rule"] for d in denied], ["default", "closed", "default"])
+            code, out, _ = yett("log", "show", denied[0]["id"], "-c", config)
+            self.assertEqual(code, 0)
+            for part in ("DENY by default", "spiffe://example.org/frontend from 127.0.0.1", "wrong region", "header.x-region = us",
+                         "allow shop/reads (test.lua:4)", "returned false, \"wrong region\" at test.lua:7", "`path` does not match"):
+                self.assertIn(part, out)
+            # The rule as it was, though the files are others by now.
+            allowed = next(row for row in y.query() if row["rule"] == "reads")
+            y.write_rules('policy "new" { allow "all" { principal = anyone, path = "/**" } }')
+            wait_for("the reload", lambda: y.log().count("reloaded") == 1)
+            out = yett("log", "show", allowed["id"], "-c", config)[1]
+            self.assertIn("THE RULE, AS IT WAS (test.lua:4)", out)
+            self.assertIn('if optional(r.header, "x-region", "eu")', out)
+            self.assertEqual(yett("log", "show", "nonsense", "-c", config)[0], 2)
+            for said in ("today", "yesterday", "2 hours ago", "10m", "2026-11-21", "00:00"):
+                self.assertEqual(yett("log", "query", "-c", config, "--since", said)[0], 0, said)
+            self.assertEqual(yett("log", "query", "-c", config, "--since", "soon")[0], 2)
+            events = yett("log", "query", "-c", config, "--events", "--format", "json")[1]
+            self.assertIn(" -> ", next(e["detail"] for e in map(json.loads, events.splitlines()) if e["event"] == "reload accepted"))
+
+    def test_csv_that_a_spreadsheet_takes_for_text(self):
+        with Nginx() as up, Yett(up.address, rules=SHOP) as y:
+            y.get("/hello", method="=1+1") if False else y.get('/x%22,=cmd')
+            settled(y, 1)
+            out = yett("log", "export", "-c", str(y.dir / "yett.json"), "--format", "csv")[1]
+            rows = list(csv.DictReader(io.StringIO(out)))
+            self.assertEqual(len(rows), 1)
+            self.assertFalse(any(value.startswith(("=", "+", "-", "@")) for value in rows[0].values() if value))
+
+
+class Personal(unittest.TestCase):
+    def test_query_strings_are_masked_and_masked_values_can_be_matched(self):
+        with Nginx() as up:
+            y = Yett(up.address, rules=SHOP, audit={
+                "database": "yett.db", "mask_key_file": "certs/mask.key",
+                "record": {"mask": ["header.x-region", "source.ip"], "headers": ["user-agent", "x-region", "x-team"]}})
+            with y:
+                for region in ("mars", "mars", "pluto"):
+                    y.get("/orders/1?card=4111", headers={"x-region": region, "user-agent": "probe/1", "cookie": "sid=hunter2"})
+                y.get("/search?user=bob-the-caller")
+                settled(y, 4)
+                rows = y.query()
+                reads = [row["reads"] for row in rows]
+                self.assertEqual(reads[0]["header.x-region"], reads[1]["header.x-region"])
+                self.assertNotEqual(reads[0]["header.x-region"], reads[2]["header.x-region"])
+                self.assertEqual(set(reads[0]["header.x-region"]), {"hmac", "key"})
+                self.assertEqual(reads[0]["header.user-agent"], "probe/1")
+                self.assertIsNone(reads[0]["header.x-team"])
+                self.assertIn("hmac", rows[0]["source"])
+                self.assertTrue(rows[0]["raw_target"].startswith('/orders/1?{"hmac"'))
+                y.stop()
+                everything = bytes_of(y) + (y.dir / "stderr.log").read_bytes()
+                for secret in (b"mars", b"pluto", b"4111", b"hunter2", b"bob-the-caller"):
+                    self.assertNotIn(secret, everything)
+                self.assertTrue(y.verify()["ok"])
+                y.start()
+
+    def test_erased_while_it_runs_and_while_it_does_not(self):
+        with Nginx() as up, Yett(up.address, rules=SHOP) as y:
+            config = str(y.dir / "yett.json")
+            traffic(y)
+            settled(y, 11)
+            code, out, _ = yett("log", "erase", "-c", config, "--principal", f"{DOMAIN}/other")
+            self.assertEqual((code, "1 decisions would lose" in out), (0, True))
+            self.assertEqual(len(yett("log", "query", "-c", config, "--principal", f"{DOMAIN}/other", "--format", "json")[1].splitlines()), 1)
+            code, out, err = yett("log", "erase", "-c", config, "--principal", f"{DOMAIN}/other", "--yes", "--reason", "ticket 7")
+            self.assertEqual(code, 0, err)
+            self.assertNotIn(b"example.org/other", bytes_of(y))
+            self.assertEqual((y.verify()["ok"], y.verify()["erased"]), (True, 1))
+            code, _, err = yett("log", "erase", "--log", str(y.dir / "yett.db"), "--principal", f"{DOMAIN}/frontend", "--yes")
+            self.assertEqual(code, 2)
+            self.assertIn("yett is running", err)
+            self.assertEqual(yett("log", "erase", "-c", config, "--yes")[0], 2)
+            y.get("/hello")
+            settled(y, 12)
+            y.stop()
+            code, out, err = yett("log", "erase", "-c", config, "--principal", f"{DOMAIN}/*", "--yes")
+            self.assertEqual((code, "11 decisions have lost" in out), (0, True), err)
+            for gone in (b"example.org/frontend\x00", b"/orders/1", b"127.0.0.1", b"hunter2"):
+                rows = sqlite3.connect(y.dir / "yett.db").execute("SELECT * FROM decisions").fetchall()
+                self.assertNotIn(gone.decode().strip("\x00"), str(rows))
+            self.assertEqual((y.verify()["ok"], y.verify()["erased"], y.verify()["gaps"]), (True, 12, 0))
+            self.assertIn("(erased)", yett("log", "query", "-c", config)[1])
+            y.start()
+
+
+class Replay(unittest.TestCase):
+    def candidate(self, y, text):
+        folder = pathlib.Path(tempfile.mkdtemp(dir=y.dir))
+        (folder / "p.lua").write_text(text)
+        return str(folder)
+
+    def replay(self, y, text, *more):
+        code, out, err = yett("replay", "-c", str(y.dir / "yett.json"), "--policy", self.candidate(y, text), "--format", "json", *more)
+        self.assertIn(code, (0, 1), err)
+        report = json.loads(out)
+        self.assertEqual(code, 1 if report["newly_denied"] + report["newly_allowed"] else 0)
+        return report
+
+    def test_what_a_change_would_change(self):
+        with Nginx() as up, Yett(up.address, rules=SHOP) as y:
+            traffic(y)
+            settled(y, 11)
+            same = self.replay(y, SHOP)
+            self.assertEqual((same["same"], same["cannot_be_told"]), (10, 1))  # r.query.user is masked
+            self.assertEqual(same["unknown"], {"query.user": 1})
+            report = self.replay(y, """
+policy "new" {
+  allow "orders" { principal = "spiffe://example.org/frontend", path = "/orders/**", header = { ["x-region"] = "us" } },
+  allow "admin" { principal = authenticated, path = "/admin/**" },
+  allow "team" { principal = authenticated, path = "/hello", when = function(r) return r.header["x-team"] == "a" end },
+  allow "search" { principal = anyone, path = "/search" },
+}""".replace("principal = authenticated", 'principal = "authenticated"'))
+            self.assertEqual(report["newly_allowed"], 2)  # the admin page, and the order from the US
+            self.assertEqual(report["newly_denied"], 6)   # orders without a region: its absence was read
+            self.assertEqual((report["cannot_be_told"], report["unknown"]), (2, {"header.x-team": 2}))
+            self.assertEqual(report["same_effect_other_rule"], 1)
+            groups = {(g["difference"], g["candidate"]): g for g in report["groups"]}
+            self.assertEqual(groups[("newly_allowed", "new/admin")]["principals"], {f"{DOMAIN}/frontend": 1})
+            self.assertEqual(len(groups[("newly_denied", "default")]["examples"]), 3)
+            # What nobody knows changes nothing where something known decides.
+            report = self.replay(y, """
+policy "new" {
+  deny "all" { path = "/**" },
+  allow "team" { principal = "authenticated", path = "/**", when = function(r) return r.header["x-team"] == "a" end },
+}""")
+            self.assertEqual((report["cannot_be_told"], report["newly_denied"]), (0, 8))
+            report = self.replay(y, """
+policy "new" {
+  deny "some" { path = "/hello", header = { ["x-evil"] = "1" } },
+  allow "all" { principal = anyone, path = "/**" },
+}""")
+            self.assertEqual(report["unknown"], {"header.x-evil": 2})
+            self.assertEqual(report["newly_allowed"], 2)
+            code, _, err = yett("replay", "-c", str(y.dir / "yett.json"), "--policy", self.candidate(y, "nonsense"))
+            self.assertEqual(code, 2, err)
+
+    def test_a_policy_in_the_shadow_changes_nothing_and_tells_all(self):
+        with Nginx() as up, Yett(up.address, rules=SHOP) as y:
+            shadow = y.dir / "candidate"
+            shadow.mkdir()
+            (shadow / "p.lua").write_text('policy "next" { allow "all" { principal = "authenticated", path = "/**" }, deny "no hello" { path = "/hello" } }')
+            y.config["policy"]["shadow"] = {"engines": [{"name": "next", "type": "lua", "path": "candidate"}]}
+            y.write_config()
+            wait_for("the reload", lambda: y.log().count("reloaded") == 1)
+            self.assertEqual([y.get(path)[0] for path in ("/hello", "/admin/x", "/search?user=alice")], [200, 403, 404])
+            settled(y, 3)
+            shadows = {row["path"]: row["outcome"].get("shadow", "") for row in y.query()}
+            self.assertEqual(shadows, {"/hello": "deny next/no hello", "/admin/x": "allow next/all", "/search": ""})
+            metrics = y.admin("/metrics")[1]
+            for result, count in (("same", 1), ("newly_denied", 1), ("newly_allowed", 1)):
+                self.assertIn(f'yett_shadow_decisions_total{{result="{result}"}} {count}\n', metrics)
+            (shadow / "p.lua").write_text("nonsense")
+            wait_for("the refusal", lambda: "shadow: policy" in y.log())
+            self.assertEqual(y.get("/hello")[0], 200)
+            del y.config["policy"]["shadow"]
+            y.write_config()
+            wait_for("the reload", lambda: y.log().count("reloaded") == 2)
+            y.get("/hello")
+            settled(y, 5)
+            self.assertNotIn("shadow", y.query()[-1]["outcome"])
+            self.assertTrue(y.verify()["ok"])
+
+    def test_suggest_and_coverage(self):
+        with Nginx() as up, Yett(up.address, rules=SHOP) as y:
+            traffic(y, 12)
+            settled(y, 17)
+            config = str(y.dir / "yett.json")
+            code, out, err = yett("suggest", "-c", config, "--out", str(y.dir / "suggested"))
+            self.assertEqual(code, 1, err)  # one order was allowed and denied, by a header that no suggested rule reads
+            self.assertIn("0 newly denied, 1 newly allowed", out)
+            text = (y.dir / "suggested/suggested.lua").read_text()
+            self.assertIn("CAREFUL: the same was denied 1 time", text)
+            y.write_rules(SHOP.replace('return false, "wrong region"', "return true"))
+            wait_for("the reload", lambda: y.log().count("reloaded") == 1)
+            later = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 1))
+            time.sleep(1.1)
+            traffic(y, 12)
+            settled(y, 34)
+            code, out, err = yett("suggest", "-c", config, "--out", str(y.dir / "again"), "--since", later)
+            self.assertEqual(code, 0, out + err)
+            text = (y.dir / "again/suggested.lua").read_text()
+            self.assertIn('path      = "/orders/{order_id}"', text)
+            self.assertNotIn("/admin", text)
+            self.assertEqual(yett("test", str(y.dir / "again"))[0], 0)
+            self.assertEqual(yett("suggest", "-c", config, "--out", str(y.dir / "again"))[0], 2)  # replaces nothing
+            out = json.loads(yett("log", "coverage", "-c", config, "--policy", str(y.dir / "rules"), "--format", "json", "--since", later)[1])
+            used = {rule["rule"]: rule["decisions"] for rule in out["rules"]}
+            self.assertEqual(used, {"closed": 1, "reads": 13, "hello": 1, "looks": 0})
+            self.assertEqual(out["cannot_be_told"], 1)
+            lines = {line["line"]: line["times"] for line in out["lines"]}
+            self.assertEqual((lines["test.lua:6"], lines["test.lua:7"]), (13, 1))
+
+
+class Keeping(unittest.TestCase):
+    def test_rotation_and_retention_under_load(self):
+        rules = 'policy "p" { allow "all" { principal = anyone, path = "/**" } }'
+        with Nginx() as up:
+            y = Yett(up.address, rules=rules, audit={"database": "yett.db", "key_file": "certs/audit.key", "rotate_size": "1MiB"}).plaintext()
+            with y:
+                stop = threading.Event()
+                codes = set()
+
+                def client():
+                    sock = y.raw(30)
+                    while not stop.is_set():
+                        sock.sendall(b"GET /hello HTTP/1.1\r\nHost: a\r\n\r\n")
+                        data = b""
+                        while b"hello\n" not in data and b" 503 " not in data:
+                            data += sock.recv(65536)
+                        codes.add(data[9:12])
+                    sock.close()
+
+                threads = [threading.Thread(target=client) for _ in range(4)]
+                [t.start() for t in threads]
+                wait_for("two files to be closed", lambda: len(list(y.dir.glob("yett.0*.db"))) >= 2, 60)
+                # Verified while it is written, file by file and whole.
+                config = str(y.dir / "yett.json")
+                for _ in range(5):
+                    code, out, err = yett("log", "verify", "-c", config, "--key", str(y.dir / "certs/audit.pub"))
+                    self.assertEqual(code, 0, out + err)
+                    self.assertIn("authenticated", out)
+                stop.set()
+                [t.join() for t in threads]
+                self.assertEqual(codes, {b"200"})
+            files = sorted(str(p) for p in y.dir.glob("yett.0*.db")) if y.dir.exists() else []
+            self.assertEqual(files, [])
+
+    def test_a_long_stream_leaves_heartbeats(self):
+        def slow(connection):
+            read_head(connection)
+            connection.sendall(b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n")
+            for _ in range(10):
+                connection.sendall(b"x" * 10)
+                time.sleep(0.15)
+
+        with Service(slow) as s:
+            y = Yett(s.address, audit={"database": "yett.db", "durability": "strict", "heartbeat": "300ms"}, rules=SHOP)
+            with y:
+                self.assertEqual(y.get("/hello")[0], 200)
+                settled(y, 1)
+                rows = sqlite3.connect(y.dir / "yett.db").execute("SELECT decision_seq, bytes_out FROM heartbeats ORDER BY seq").fetchall()
+                self.assertGreaterEqual(len(rows), 3)
+                self.assertEqual(sorted(rows), rows)
+                self.assertTrue(y.verify()["ok"])
+
+
+def flood(y, count):
+    """So many denied requests on four plaintext connections."""
+    def client(n):
+        sock = y.raw(60)
+        for _ in range(n):
+            sock.sendall(b"GET /admin HTTP/1.1\r\nHost: a\r\n\r\n")
+            data = b""
+            while b"admin is closed" not in data:
+                data += sock.recv(65536)
+        sock.close()
+
+    threads = [threading.Thread(target=client, args=(count // 4,)) for _ in range(4)]
+    [t.start() for t in threads]
+    [t.join() for t in threads]
+
+
+def seqs_in(lines):
+    return [json.loads(line[line.index("{"):])["seq"] for line in lines]
+
+
+class Leaving(unittest.TestCase):
+    RECORDS = int(os.environ.get("YETT_TEST_RECORDS") or 4_000)
+
+    def yett(self, **sink):
+        y = Yett("127.0.0.1:1", rules=SHOP, audit={"database": "yett.db", "sinks": [{"name": "out", **sink}]}).plaintext()
+        return y
+
+    def lag(self, y):
+        for line in y.admin("/metrics")[1].splitlines():
+            if line.startswith('yett_audit_sink_lag_records{sink="out"}'):
+                return int(line.split()[1])
+        return None
+
+    def head(self, y):
+        return sqlite3.connect(y.dir / "yett.db").execute("SELECT max(seq) FROM links").fetchone()[0]
+
+    def check(self, got, head, window=0):
+        """All of them, in order but for what was sent again, none twice beyond the window."""
+        self.assertEqual(set(got), set(range(1, head + 1)))
+        self.assertLessEqual(len(got) - head, window)
+
+    def test_files_are_rotated_and_a_kill_loses_nothing(self):
+        y = self.yett(type="file", path="lines.jsonl", rotate_size="100KiB", keep=1000)
+        with y:
+            for _ in range(3):
+                flood(y, self.RECORDS // 10)
+                y.process.kill()
+                y.process.wait()
+                with open(y.dir / "lines.jsonl", "ab") as f:
+                    f.write(b'{"seq":9')  # cut off in the middle of a line
+                y.start()
+            flood(y, 40)
+            wait_for("the lag to go", lambda: self.lag(y) == 0, 20)
+            head = self.head(y)
+            names = sorted((p for p in y.dir.glob("lines.jsonl.*")), key=lambda p: -int(p.suffix[1:])) + [y.dir / "lines.jsonl"]
+            self.assertGreater(len(names), 2)
+            got = [seq for name in names for seq in seqs_in(name.read_text().splitlines())]
+            links = [row[0] for row in sqlite3.connect(y.dir / "yett.db").execute("SELECT seq FROM links ORDER BY seq")]
+            self.assertEqual(got, links)  # the file itself says what it has: none twice
+            self.assertEqual(got[-1], head)
+
+    def test_rsyslog_over_tls_down_and_back(self):
+        y = Yett("127.0.0.1:1", rules=SHOP)
+        port = free_port()
+        folder = pathlib.Path(tempfile.mkdtemp(prefix="yett-rsyslog-"))
+        (folder / "rsyslog.conf").write_text(f"""
+global(workDirectory="{folder}" defaultNetstreamDriver="ossl" defaultNetstreamDriverCAFile="{y.certs}/bundle.pem"
+       defaultNetstreamDriverCertFile="{y.certs}/server.pem" defaultNetstreamDriverKeyFile="{y.certs}/server.key" maxMessageSize="64k")
+module(load="imtcp" streamDriver.name="ossl" streamDriver.mode="1" streamDriver.authMode="anon")
+template(name="whole" type="string" string="%msg%\\n")
+input(type="imtcp" address="127.0.0.1" port="{port}")
+action(type="omfile" file="{folder}/out" template="whole")
+""")
+
+        def start():
+            process = subprocess.Popen(["rsyslogd", "-n", "-f", str(folder / "rsyslog.conf"), "-i", str(folder / "pid")],
+                                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            wait_for("rsyslog", lambda: self.listens(port), 20)
+            return process
+
+        y.config["audit"]["sinks"] = [{"name": "out", "type": "syslog", "address": f"localhost:{port}", "bundle": "certs/bundle.pem", "timeout": "3s"}]
+        y.plaintext()
+        process = start()
+        try:
+            with y:
+                flood(y, 400)
+                wait_for("the lag to go", lambda: self.lag(y) == 0, 30)
+                process.terminate()
+                process.wait(20)
+                flood(y, self.RECORDS // 2)
+                wait_for("the lag to show", lambda: (self.lag(y) or 0) >= self.RECORDS, 20)
+                self.assertIn("audit sink takes no records", y.log())
+                process = start()
+                wait_for("the lag to go", lambda: self.lag(y) == 0, 120)
+                self.assertIn("audit sink takes records again", y.log())
+                head = self.head(y)
+            wait_for("rsyslog to write", lambda: len(set(seqs_in((folder / "out").read_text().splitlines()))) >= head, 20)
+            self.check([s for s in seqs_in((folder / "out").read_text().splitlines()) if s <= head], head, 1500)
+        finally:
+            process.terminate()
+            process.wait(20)
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def test_a_receiver_that_cannot_be_verified_gets_nothing(self):
+        other = pathlib.Path(tempfile.mkdtemp(prefix="yett-other-"))
+        run("certs", "init", "--dir", str(other), "--trust-domain", "other.org")
+        seen = []
+
+        def listener(connection):
+            with contextlib.suppress(OSError):
+                seen.append(connection.recv(65536))
+                time.sleep(0.2)
+
+        y = Yett("127.0.0.1:1", rules=SHOP)
+        shutil.copy(other / "bundle.pem", y.certs / "other.pem")
+        port = free_port()
+        server = subprocess.Popen(["openssl", "s_server", "-accept", f"127.0.0.1:{port}", "-cert", str(y.certs / "server.pem"), "-key",
+                                   str(y.certs / "server.key"), "-quiet", "-naccept", "20"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        try:
+            wait_for("openssl", lambda: self.listens(port), 20)
+            y.config["audit"]["sinks"] = [
+                {"name": "out", "type": "syslog", "address": f"localhost:{port}", "bundle": "certs/other.pem", "timeout": "2s"},
+                {"name": "web", "type": "otlp", "url": f"https://localhost:{port}/v1/logs", "bundle": "certs/other.pem", "timeout": "2s"}]
+            y.plaintext()
+            with y:
+                flood(y, 40)
+                wait_for("both to fail", lambda: y.log().count("audit sink takes no records") == 2, 20)
+                self.assertIn("certificate", y.log())
+                self.assertGreater(self.lag(y), 0)
+        finally:
+            server.kill()
+            self.assertNotIn(b"admin", server.communicate()[0] or b"")
+            shutil.rmtree(other, ignore_errors=True)
+
+    def test_otlp_over_http(self):
+        got = []
+        down = threading.Event()
+
+        class Receiver(http.server.BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_POST(self):
+                body = json.loads(self.rfile.read(int(self.headers["content-length"])))
+                if down.is_set():
+                    self.send_response(503)
+                    self.send_header("content-length", "0")
+                    return self.end_headers()
+                for record in body["resourceLogs"][0]["scopeLogs"][0]["logRecords"]:
+                    got.append(record)
+                self.send_response(200)
+                self.send_header("content-type", "application/json")
+                self.send_header("content-length", "2")
+                self.end_headers()
+                self.wfile.write(b"{}")
+
+            def log_message(self, *_):
+                pass
+
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Receiver)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        with self.yett(type="otlp", url=f"http://127.0.0.1:{server.server_port}/v1/logs") as y:
+            flood(y, 40)
+            wait_for("the lag to go", lambda: self.lag(y) == 0, 20)
+            down.set()
+            flood(y, 400)
+            wait_for("the lag to show", lambda: (self.lag(y) or 0) >= 800, 20)
+            y.stop()
+            y.start()
+            down.clear()
+            wait_for("the lag to go", lambda: self.lag(y) == 0, 30)
+            head = self.head(y)
+            self.check([s for s in seqs_in([r["body"]["stringValue"] for r in got]) if s <= head], head)
+            self.assertEqual({r["severityText"] for r in got}, {"INFO", "WARN"})
+        server.shutdown()
+
+    @staticmethod
+    def listens(port):
+        with contextlib.suppress(OSError):
+            socket.create_connection(("127.0.0.1", port), 1).close()
+            return True
+        return False
+
+
+if __name__ == "__main__":
+    unittest.main()
