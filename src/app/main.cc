@@ -2,8 +2,11 @@
 #include <CLI/CLI.hpp>
 #include <cstring>
 #include <iostream>
+#include <optional>
+#include <set>
 
 #include "app/run.h"
+#include "audit/chain_writer.h"
 #include "base/text.h"
 #include "cli/certs.h"
 #include "cli/check.h"
@@ -12,6 +15,7 @@
 #include "cli/replay.h"
 #include "cli/suggest.h"
 #include "cli/test.h"
+#include "target/canonical.h"
 
 extern char** environ;
 
@@ -44,6 +48,7 @@ struct Options {
   cli::SuggestOptions suggest;
   cli::CoverageOptions coverage;
   std::vector<std::string> logs;
+  bool follows = false;  // the log, for as long as it goes on
   cli::VerifyOptions verify;
   cli::IssueOptions issue;
   cli::TestOptions test;
@@ -78,24 +83,54 @@ void addTimes(CLI::App& command, std::string& since, std::string& until) {
 
 // `rules`: also by the policy and rule that decided.
 void addFilters(CLI::App& command, audit::Query& q, bool rules) {
+  // An empty variable of a script must not mean everybody.
+  const auto filter = [&](const char* name, std::string& value, const char* help) {
+    command.add_option(name, value, help)->check([](const std::string& text) {
+      return text.empty() ? std::string("is empty: leave it out to ask for all") : std::string();
+    });
+  };
   command.add_option("--effect", q.effect, "allow or deny")->check(CLI::IsMember({"allow", "deny"}));
-  command.add_option("--principal", q.principal, "SPIFFE ID; a last * matches what begins so");
-  command.add_option("--method", q.method, "method");
-  command.add_option("--path", q.path, "canonical path; a last * matches what begins so");
-  if (rules) command.add_option("--policy", q.policy, "policy");
-  if (rules) command.add_option("--rule", q.rule, "rule; `default` for default denials");
-  command.add_option("--id", q.id, "decision id");
+  filter("--principal", q.principal, "SPIFFE ID, or `anonymous`; a last * matches what begins so");
+  filter("--method", q.method, "method");
+  filter("--path", q.path, "canonical path; a last * matches what begins so");
+  if (rules) filter("--policy", q.policy, "policy");
+  if (rules) filter("--rule", q.rule, "rule; `default` for default denials");
+  filter("--id", q.id, "decision id");
 }
 
 void addEvents(CLI::App& command, Options& o) {
   command.add_flag("--events", o.query.events, "events (starts, reloads, failed handshakes) instead of decisions");
 }
 
+// What people write, as records have it: `anonymous`, and paths with letters that a request encodes.
+void normalize(audit::Query& q) {
+  if (q.principal == "anonymous") {
+    q.principal.clear();
+    q.anonymous = true;
+  }
+  const bool prefix = q.path.ends_with('*');
+  auto literal = target::canonicalLiteral(std::string_view(q.path).substr(0, q.path.size() - (prefix ? 1 : 0)));
+  if (q.path.starts_with('/') && literal) q.path = literal.value() + (prefix ? "*" : "");
+}
+
 int withDatabase(Options& o, const std::function<int()>& then) {
+  for (auto* query : {&o.query.query, &o.erase.query, &o.replay.query, &o.suggest.query, &o.coverage.query})
+    normalize(*query);
+  std::set<std::string> once;
+  for (const auto& log : o.logs) {
+    if (!once.insert(log).second) return cli::failed(Error{"--log " + log + " is there twice"});
+  }
+  // Rotation waits until all files are read: they are opened one after the other.
+  std::optional<audit::RotationLock> lock;
   if (o.logs.empty()) {
     auto databases = cli::databasesOf(o.config);
     if (!databases) return cli::failed(databases.error());
     o.logs = databases.value();
+    if (!o.follows) {
+      lock.emplace(audit::RotationLock::shared(o.logs.back()));
+      databases = cli::databasesOf(o.config);  // as they are now that nothing moves
+      if (databases) o.logs = databases.value();
+    }
   }
   o.query.databases = o.logs;
   return then();
@@ -152,11 +187,19 @@ void addLogCommands(CLI::App& app, Options& o, std::function<int()>& action) {
   filters(*query);
   addEvents(*query, o);
   limit(*query, "so many at the most", 100);
-  runs(query, [&o] { return cli::logQuery(o.query); });
+  const auto onlyTimes = [&o] {
+    const audit::Query& q = o.query.query;
+    return !o.query.events || (q.effect + q.principal + q.method + q.path + q.policy + q.rule + q.id).empty();
+  };
+  runs(query, [&o, onlyTimes] {
+    if (!onlyTimes()) return cli::failed(Error{"--events are filtered by --since and --until alone"});
+    return cli::logQuery(o.query);
+  });
   auto* tail = reads("tail", "decisions as they are made, until interrupted", {"table", "json", "csv"});
   filters(*tail);
   addEvents(*tail, o);
   runs(tail, [&o] { return cli::logTail(o.query); });
+  tail->preparse_callback([&o](size_t) { o.follows = true; });
   auto* exported = reads("export", "all decisions, oldest first", {"json", "csv"});
   filters(*exported);
   addEvents(*exported, o);
@@ -185,6 +228,7 @@ void addLogCommands(CLI::App& app, Options& o, std::function<int()>& action) {
     action = [&o] {
       const bool named = !o.logs.empty();
       return withDatabase(o, [&o, named] {
+        if (named && o.logs.size() > 1) return cli::failed(Error{"one --log at a time is erased from"});
         o.erase.database = o.logs.back();
         o.erase.config = named ? "" : o.config;
         return cli::logErase(o.erase);
@@ -214,7 +258,8 @@ void addReplay(CLI::App& app, Options& o, std::function<int()>& action) {
   auto* replay = app.add_subcommand("replay", "decide the recorded requests again, and say what would change");
   addConfig(*replay, o);
   replay->add_option("--log", o.logs, "audit database, instead of the configuration's; several go on from each other");
-  replay->add_option("--policy", o.replay.directory, "the candidate: a policy directory; else the configuration's engines");
+  replay->add_option("--policy", o.replay.directory,
+                     "the candidate: a policy directory; else the configuration's engines");
   addTimes(*replay, o.replay.since, o.replay.until);
   addFilters(*replay, o.replay.query, false);
   addFormat(*replay, o.replay.format, {"text", "json"});

@@ -53,6 +53,7 @@ Status Server::open() {
       return exporter != nullptr ? exporter->sent() : 0;
     };
   }
+  events.warned = [this](const std::string& why) { log_.warning("audit log upkeep failed", {{"why", why}}); };
   events.rotated = [this](const std::string& name) {
     log_.info("audit file closed, a new one goes on", {{"file", name}});
   };
@@ -90,6 +91,7 @@ Status Server::open() {
   record("start", config.file,
          "version " YETT_VERSION "; policy " + generation_->policy->digest() + "; configuration " +
              base::sha256Hex(config.text) + (generation_->shadow ? "; shadow " + generation_->shadow->digest() : ""));
+  warnOfShadow(*generation_);
   distribute(*generation_, sockets_, std::move(evaluators), all);
   for (const auto& [name, socket] : sockets_)
     log_.info("listening", {{"listener", name}, {"address", socket->address()}});
@@ -228,6 +230,7 @@ Status Server::apply(std::shared_ptr<const runtime::Generation> next) {
   Evaluators evaluators = TRY(makeEvaluators(*next, changes));
   recordPolicies(*next, changes);
   recordReload(*generation_, *next);
+  warnOfShadow(*next);
   distribute(*next, sockets, std::move(evaluators), changes);
   sockets_ = std::move(sockets);
   {
@@ -248,6 +251,15 @@ Status Server::apply(std::shared_ptr<const runtime::Generation> next) {
 void Server::recordPolicies(const runtime::Generation& next, Changes changes) {
   if (changes.policy) audit_->appendPolicy(next.policy->digest(), runtime::documentOf(*next.policy));
   if (changes.shadow && next.shadow) audit_->appendPolicy(next.shadow->digest(), runtime::documentOf(*next.shadow));
+}
+
+void Server::warnOfShadow(const runtime::Generation& generation) {
+  for (const auto& problem : generation.shadow_problems) {
+    log_.error("policy in the shadow refused, the one before goes on", {{"problem", problem}});
+    record("reload refused", generation.config.file, problem.substr(0, 4096));
+  }
+  if (generation.shadow_problems.empty()) return;
+  metrics_.counter("yett_reloads_total", {{"what", "shadow"}, {"result", "refused"}}, "reloads by their result").add();
 }
 
 void Server::recordReload(const runtime::Generation& before, const runtime::Generation& next) {
@@ -337,11 +349,12 @@ Result<std::string> Server::erase(const std::string& body) {
   for (const auto& item : records->items) seqs.push_back(item.integer);
   std::sort(seqs.begin(), seqs.end());
   seqs.erase(std::unique(seqs.begin(), seqs.end()), seqs.end());
+  int64_t count = 0;
   TRY(audit_->runOnChain([&](audit::ChainWriter& chain) -> Status {
-    TRY(audit::erase(chain, file->text, seqs, why->text));
+    count = TRY(audit::erase(chain, file->text, seqs, why->text));
     return audit::eraseTraces(chain);
   }));
-  return std::to_string(seqs.size()) + " records";
+  return std::to_string(count);
 }
 
 std::string Server::policiesJson() const {

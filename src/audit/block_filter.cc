@@ -44,26 +44,43 @@ void BlockFilter::set(Token token) {
   }
 }
 
+namespace {
+
 // "/a/b/c" begins with "/", "/a/" and "/a/b/".
-void BlockFilter::addPrefixes(Term term, std::string_view value) {
+template <typename Take>
+void eachPrefix(Term term, std::string_view value, Take take) {
   size_t count = 0;
   for (size_t i = 0; i < value.size() && count < kMostPrefixes; ++i) {
     if (value[i] != '/') continue;
-    set(prefixToken(term, value.substr(0, i + 1)));
+    take(prefixToken(term, value.substr(0, i + 1)));
     ++count;
   }
 }
 
-void BlockFilter::add(const FilteredFields& f) {
+template <typename Take>
+void eachWhole(const FilteredFields& f, Take take) {
   const Token effect = tokenOf(Term::kEffect, f.effect);
   const Token principal = tokenOf(Term::kPrincipal, f.principal);
   const Token path = tokenOf(Term::kPath, f.path);
   for (const Token token :
        {effect, principal, path, tokenOf(Term::kMethod, f.method), tokenOf(Term::kPolicy, f.policy),
         tokenOf(Term::kRule, f.rule), both(effect, principal), both(effect, path), both(principal, path)})
-    set(token);
-  if (f.principal != last_principal_) addPrefixes(Term::kPrincipal, last_principal_ = f.principal);
-  if (f.path != last_path_) addPrefixes(Term::kPath, last_path_ = f.path);
+    take(token);
+}
+
+}  // namespace
+
+void eachToken(const FilteredFields& fields, const std::function<void(Token)>& take) {
+  eachWhole(fields, take);
+  eachPrefix(Term::kPrincipal, fields.principal, take);
+  eachPrefix(Term::kPath, fields.path, take);
+}
+
+void BlockFilter::add(const FilteredFields& f) {
+  const auto take = [this](Token token) { set(token); };
+  eachWhole(f, take);
+  if (f.principal != last_principal_) eachPrefix(Term::kPrincipal, last_principal_ = f.principal, take);
+  if (f.path != last_path_) eachPrefix(Term::kPath, last_path_ = f.path, take);
 }
 
 void BlockFilter::clear() {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -24,6 +25,9 @@ struct FilteredFields {
   std::string_view effect, principal, method, path, policy, rule;
 };
 
+/// All tokens of one decision, in any order.
+void eachToken(const FilteredFields& fields, const std::function<void(Token)>& take);
+
 /// Collects one block. One thread. A bit set in vain (of a batch that was not committed) does no harm.
 class BlockFilter {
  public:
@@ -35,7 +39,6 @@ class BlockFilter {
 
  private:
   void set(Token token);
-  void addPrefixes(Term term, std::string_view value);
   std::vector<uint64_t> bits_;
   std::string last_principal_;
   std::string last_path_;

@@ -3,6 +3,7 @@
 #include <memory>
 
 #include "audit/block_filter.h"
+#include "audit/chain_writer.h"
 #include "audit/checkpoint.h"
 #include "audit/erase.h"
 #include "audit/policies.h"
@@ -14,6 +15,16 @@ namespace {
 
 std::string at(int64_t seq, const std::string& what) {
   return "record " + std::to_string(seq) + ": " + what;
+}
+
+// Text as bytes, or a number as text, is the same here and another thing for a query: columns begin at 1.
+std::string wrongType(const store::Statement& row, const Layout& layout) {
+  for (size_t i = 0; i < layout.count; ++i) {
+    const auto wanted = layout.columns[i].text ? store::Statement::Type::kText : store::Statement::Type::kInteger;
+    if (row.type(static_cast<int>(i) + 1) != wanted)
+      return std::string("column `") + layout.columns[i].name + "` of table `" + layout.table + "` is of another type";
+  }
+  return {};
 }
 
 // Rows of one plain table, walked beside the chain in the same order.
@@ -34,6 +45,7 @@ class TableWalk {
   /// Compares the current row with a link's fields. "" where they agree. Personal columns are put into `fields`.
   std::string compare(int64_t seq, Fields& fields) {
     if (!row_ || rows_.integer(0) != seq) return std::string("its row is missing from table `") + layout_->table + "`";
+    if (std::string wrong = wrongType(rows_, *layout_); !wrong.empty()) return wrong;
     for (size_t i = 0; i < layout_->count; ++i) {
       const Column& c = layout_->columns[i];
       const int column = static_cast<int>(i) + 1;
@@ -74,14 +86,17 @@ class BlockWalk {
     out.row_ = TRY(out.rows_.step());
     return out;
   }
-  Result<std::string> check(int64_t seq, const Fields& f) {
+  Result<std::string> check(int64_t seq, const Fields& f, bool erased) {
     while (row_ && seq > rows_.integer(1)) row_ = TRY(rows_.step());
     if (!row_) return std::string();
     const auto filter = rows_.text(2);
-    const bool hidden = seq < rows_.integer(0) || f.number[3] < rows_.integer(3) || f.number[3] > rows_.integer(4) ||
-                        (!filter.empty() && (!mayContain(filter, tokenOf(Term::kPrincipal, f.text[6])) ||
-                                             !mayContain(filter, tokenOf(Term::kPath, f.text[9])) ||
-                                             !mayContain(filter, tokenOf(Term::kRule, f.text[13]))));
+    bool hidden = seq < rows_.integer(0) || f.number[3] < rows_.integer(3) || f.number[3] > rows_.integer(4);
+    if (erased) {
+      hidden = hidden || !filter.empty();  // it must tell nothing of what was erased
+    } else if (!filter.empty()) {
+      eachToken({f.text[11], f.text[6], f.text[7], f.text[9], f.text[12], f.text[13]},
+                [&](Token token) { hidden = hidden || !mayContain(filter, token); });
+    }
     return std::string(hidden ? "table `blocks` hides it from queries" : "");
   }
 
@@ -174,7 +189,8 @@ class Stretch {
     std::string wrong = table.compare(seq, fields_);
     if (!wrong.empty()) return wrong;
     encodePersonal(fields_, personal_);
-    if (table.salt().empty()) {
+    const bool erased = table.salt().empty();
+    if (erased) {
       if (personal_.personal_entries > 0) return std::string("its personal fields have lost their salt");
       out.erased.push_back(seq);
     } else {
@@ -183,9 +199,9 @@ class Stretch {
       const auto hash = hasher_.update(table.salt()).update(bytes_).finish();
       if (commitment != base::view(hash))
         return std::string("its personal fields in table `decisions` are not those that were recorded");
-      wrong = TRY(blocks_.check(seq, fields_));
-      if (!wrong.empty()) return wrong;
     }
+    wrong = TRY(blocks_.check(seq, fields_, erased));
+    if (!wrong.empty()) return wrong;
     TRY(table.advance());
     return std::string();
   }
@@ -198,6 +214,7 @@ class Stretch {
       wrong = "its row is missing from table `outcomes`";
     } else {
       const Layout& l = layout(Kind::kOutcome);
+      wrong = wrongType(outcome_, l);
       for (size_t i = 0; i < l.count && wrong.empty(); ++i) {
         const size_t key = static_cast<size_t>(l.columns[i].key);
         const int column = static_cast<int>(i) + 1;
@@ -213,7 +230,7 @@ class Stretch {
 
   Result<std::string> checkEvent(int64_t seq) {
     const auto what = fields_.text[3];
-    if (what == kErasedEvent || what == kRetentionEvent)
+    if (what == kErasedEvent || what == kRetentionEvent || what == kUnsignedEvent)
       out.events.push_back({seq, std::string(what), std::string(fields_.text[5]), fields_.number[6]});
     if (what == kPolicyEvent) {
       policy_.bind(1, fields_.text[4]);

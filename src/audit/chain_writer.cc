@@ -1,5 +1,7 @@
 #include "audit/chain_writer.h"
 
+#include <fcntl.h>
+#include <sys/file.h>
 #include <sys/random.h>
 #include <unistd.h>
 
@@ -10,6 +12,7 @@
 #include <filesystem>
 
 #include "audit/audit_schema.h"
+#include "audit/policies.h"
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/text.h"
@@ -69,6 +72,16 @@ std::string closedName(const std::string& path, int64_t seq) {
 
 }  // namespace
 
+bool isClosedName(const std::string& path) {
+  const auto [stem, ending] = stemAndEnding(path);
+  const auto digits = [](std::string_view text) {
+    return text.size() == 12 && text.find_first_not_of("0123456789") == std::string_view::npos;
+  };
+  const auto dot = stem.rfind('.');
+  return (dot != std::string::npos && digits(std::string_view(stem).substr(dot + 1))) ||
+         (!ending.empty() && digits(std::string_view(ending).substr(1)));
+}
+
 std::vector<std::string> closedFiles(const std::string& path) {
   const auto [stem, ending] = stemAndEnding(path);
   std::vector<std::string> out;
@@ -91,10 +104,43 @@ Result<std::unique_ptr<ChainWriter>> ChainWriter::open(const AuditConfig& config
   if (!config.key_file.empty()) out->key_ = TRY(readKey(config.key_file));
   TRY(out->prepare());
   TRY(out->takeOverKey());
+  TRY(out->noteUnsigned());
   return out;
 }
 
+RotationLock RotationLock::shared(const std::string& database) {
+  const int fd = ::open((database + ".rotate").c_str(), O_RDONLY | O_CREAT | O_CLOEXEC, 0600);
+  if (fd >= 0) ::flock(fd, LOCK_SH);
+  return RotationLock(fd);
+}
+
+std::optional<RotationLock> RotationLock::alone(const std::string& database) {
+  const int fd = ::open((database + ".rotate").c_str(), O_RDONLY | O_CREAT | O_CLOEXEC, 0600);
+  RotationLock out(fd);
+  if (fd < 0 || ::flock(fd, LOCK_EX | LOCK_NB) != 0) return std::nullopt;
+  return out;
+}
+
+RotationLock::~RotationLock() {
+  if (fd_ >= 0) ::close(fd_);
+}
+
+Status ChainWriter::ready() {
+  return database_ ? Status() : prepare();
+}
+
+// The object is whole afterwards, or says that it is not open.
 Status ChainWriter::prepare() {
+  auto opened = openFile();
+  if (opened) return {};
+  inserts_.clear();
+  lease_.reset();
+  block_.reset();
+  database_.reset();
+  return opened;
+}
+
+Status ChainWriter::openFile() {
   signed_at_ = base::steadyNanos();
   inserts_.clear();
   lease_.reset();
@@ -156,18 +202,37 @@ Status ChainWriter::noteGap() {
       "after " + std::to_string(written_) + ": numbers up to " + std::to_string(seq_) + " were leased and not written";
   TRY(begin(1));
   auto added = add(EventRecord{base::wallMicros(), "gap", config_.database, detail, seq_ - written_});
-  return added ? commit() : std::move(added);
+  if (added) added = commit();
+  if (!added) rollback();
+  return added;
 }
 
 // Of a new log, or of a file that goes on from another.
 Status ChainWriter::addFirstLink() {
-  TRY(begin(1));
-  store::Statement meta = TRY(database_->prepare("INSERT OR REPLACE INTO meta VALUES ('log_id', ?)"));
-  TRY(meta.bindBlob(1, log_id_).run());
-  Encoded encoded;
-  encode(EventRecord{base::wallMicros(), "", "", log_id_, 0}, encoded);
-  TRY(add({Kind::kLog, 0, encoded.fields, encoded.entries}));
-  return commit();
+  TRY(begin(2 + static_cast<int64_t>(carried_.size())));
+  const auto write = [&]() -> Status {
+    store::Statement meta = TRY(database_->prepare("INSERT OR REPLACE INTO meta VALUES ('log_id', ?)"));
+    TRY(meta.bindBlob(1, log_id_).run());
+    Encoded encoded;
+    encode(EventRecord{base::wallMicros(), "", "", log_id_, 0}, encoded);
+    TRY(add({Kind::kLog, 0, encoded.fields, encoded.entries}));
+    for (const auto& [digest, document] : carried_) TRY(putPolicy(*this, digest, document));
+    return commit();
+  };
+  auto done = write();
+  if (!done) rollback();
+  return done;
+}
+
+// The sources that the next file's first decisions need: of the last ones of this file, and the newest.
+Status ChainWriter::carryPolicies() {
+  carried_.clear();
+  store::Statement rows =
+      TRY(database_->prepare("SELECT digest, document FROM policies WHERE digest IN (SELECT policy_digest FROM "
+                             "decisions ORDER BY seq DESC LIMIT "
+                             "64) OR digest IN (SELECT digest FROM policies ORDER BY last_seq DESC LIMIT 2)"));
+  while (TRY(rows.step())) carried_.emplace_back(rows.text(0), rows.text(1));
+  return {};
 }
 
 // The decisions since the last block, read back into the open one.
@@ -189,14 +254,48 @@ Status ChainWriter::refillBlock() {
   return {};
 }
 
-Status ChainWriter::takeOverKey() {
-  store::Statement last = TRY(database_->prepare("SELECT bytes FROM links WHERE kind = 4 ORDER BY seq DESC LIMIT 1"));
-  if (!TRY(last.step())) return {};
+// The last checkpoint, not looked for forever: a log without any may be long.
+static Result<std::pair<int64_t, std::string>> lastCheckpoint(store::Database& db) {
+  store::Statement last =
+      TRY(db.prepare("SELECT seq, bytes FROM (SELECT seq, kind, bytes FROM links ORDER BY seq DESC LIMIT 200000) WHERE "
+                     "kind = 4 LIMIT 1"));
+  if (!TRY(last.step())) return std::pair<int64_t, std::string>(0, "");
+  return std::pair<int64_t, std::string>(last.integer(0), last.text(1));
+}
+
+// The key that signs after it; "" where there is none.
+static Result<std::string> lastKey(store::Database& db) {
+  const auto [seq, bytes] = TRY(lastCheckpoint(db));
   Fields fields;
-  if (!decode(last.text(0), fields)) return Error{config_.database + ": its last checkpoint is damaged"};
-  const std::string before(fields.text[5].empty() ? fields.text[3] : fields.text[5]);
-  last.reset();
-  if (key_ && key_->publicKey() == before) return {};
+  if (seq == 0) return std::string();
+  if (!decode(bytes, fields)) return Error{"the last checkpoint, record " + std::to_string(seq) + ", is damaged"};
+  return std::string(fields.text[5].empty() ? fields.text[3] : fields.text[5]);
+}
+
+// What stands after the last checkpoint could have been written by anybody who has the file. The next checkpoint will
+// sign it, so that has to be said.
+Status ChainWriter::noteUnsigned() {
+  if (!key_) return {};
+  const int64_t signed_seq = TRY(lastCheckpoint(*database_)).first;
+  store::Statement first = TRY(database_->prepare("SELECT min(seq) FROM links WHERE kind <> 0 AND seq > ?"));
+  if (!TRY(first.bind(1, signed_seq).step()) || first.integer(0) == 0) return {};
+  const std::string detail = std::to_string(first.integer(0)) + " " + std::to_string(seq_);
+  first.reset();
+  TRY(begin(1));
+  auto done = add(EventRecord{base::wallMicros(), kUnsignedEvent, config_.database, detail, 1});
+  if (done) done = addCheckpoint();
+  if (done) done = commit();
+  if (!done) rollback();
+  return done;
+}
+
+Status ChainWriter::takeOverKey() {
+  std::string before = TRY(lastKey(*database_));
+  if (const auto closed = closedFiles(config_.database); before.empty() && !closed.empty()) {
+    auto db = TRY(store::Database::open(closed.back(), store::Database::Mode::kRead));
+    before = TRY(lastKey(db));
+  }
+  if (before.empty() || (key_ && key_->publicKey() == before)) return {};
   TRY(begin(2));
   Status done;
   if (!config_.previous_key_file.empty() && key_) {
@@ -220,6 +319,7 @@ Status ChainWriter::writeLease(int64_t upto) {
 }
 
 Status ChainWriter::begin(int64_t links) {
+  if (!database_) return Error{config_.database + ": is not open"};
   before_ = state_;
   flushed_ = false;
   checkpoint_ = 0;
@@ -229,14 +329,13 @@ Status ChainWriter::begin(int64_t links) {
 }
 
 void ChainWriter::rollback() {
-  (void)database_->execute("ROLLBACK");
+  if (database_) (void)database_->execute("ROLLBACK");
   state_ = before_;
   if (!flushed_) return;
   flushed_ = false;
   if (refillBlock()) return;
-  filter_forgotten_ = true;  // it says nothing, and hides nothing
-  block_min_ = 0;
-  block_max_ = INT64_MAX;
+  block_unknown_ = filter_forgotten_ = true;  // it says nothing, and hides nothing
+  state_.block_count = std::max<int64_t>(1, before_.block_count);
 }
 
 Result<std::string_view> ChainWriter::newSalt() {
@@ -317,13 +416,13 @@ Status ChainWriter::addRow(Kind kind, int64_t seq, const Fields& values, std::st
 Status ChainWriter::flushBlock() {
   const std::string filter = filter_forgotten_ ? std::string() : filter_.encode();
   TRY(block_->bind(1, seq_)
-          .bind(2, state_.block_first)
-          .bind(3, block_min_)
-          .bind(4, block_max_)
+          .bind(2, block_unknown_ ? 0 : state_.block_first)
+          .bind(3, block_unknown_ ? INT64_MIN : block_min_)
+          .bind(4, block_unknown_ ? INT64_MAX : block_max_)
           .bindBlob(5, filter)
           .run());
   filter_.clear();
-  filter_forgotten_ = false;
+  filter_forgotten_ = block_unknown_ = false;
   state_.block_count = 0;
   flushed_ = true;
   return {};
@@ -363,12 +462,17 @@ Status ChainWriter::commit() {
 }
 
 Status ChainWriter::close() {
+  TRY(ready());
   TRY(writeLease(seq_));
   database_->checkpointPassive();
   return {};
 }
 
 Result<std::string> ChainWriter::rotate() {
+  TRY(ready());
+  const auto alone = RotationLock::alone(config_.database);
+  if (!alone) return std::string();
+  TRY(carryPolicies());
   TRY(begin(2));
   const std::string name = closedName(config_.database, seq_ + (key_ ? 2 : 1));
   auto ended = add(EventRecord{base::wallMicros(), "rotated", config_.database, "the log goes on in a new file", 1});
@@ -377,16 +481,15 @@ Result<std::string> ChainWriter::rotate() {
   if (ended) ended = commit();
   if (!ended) return rollback(), std::move(ended).error();
   TRY(writeLease(seq_));
-  TRY(database_->truncateWal());
   inserts_.clear();
   lease_.reset();
   block_.reset();
   database_.reset();
   // Who reads it goes on reading it under its new name: what belongs to it goes with it.
-  for (const char* part : {"", "-wal", "-shm"}) {
+  for (const char* part : {"-wal", "-shm", ""}) {
     if (std::rename((config_.database + part).c_str(), (name + part).c_str()) == 0 || errno == ENOENT) continue;
     const Error failed{config_.database + part + " cannot be renamed: " + std::strerror(errno)};
-    TRY(prepare());
+    (void)prepare();
     return failed;
   }
   TRY(prepare());

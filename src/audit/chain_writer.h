@@ -2,7 +2,9 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "audit/audit_config.h"
@@ -24,6 +26,28 @@ struct Entry {
   uint8_t personal_entries = 0;
 };
 
+/// The event of a start that found links after the last checkpoint: its detail is "FROM TO". Nobody can tell whether
+/// they are those that were written, so nothing in them excuses what is missing.
+inline constexpr std::string_view kUnsignedEvent = "unsigned tail";
+
+/// Held shared by those who read several files of a log: rotation waits until nobody does. Released by destruction.
+class RotationLock {
+ public:
+  /// Where there is no such file and none can be made, there is nothing to hold.
+  static RotationLock shared(const std::string& database);
+  /// Nothing where somebody holds it.
+  static std::optional<RotationLock> alone(const std::string& database);
+  RotationLock(RotationLock&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+  ~RotationLock();
+
+ private:
+  explicit RotationLock(int fd) : fd_(fd) {}
+  int fd_;
+};
+
+/// Whether a file's name is one that rotation gives.
+bool isClosedName(const std::string& path);
+
 /// The files that rotation has closed beside `path`, in the order of the chain.
 std::vector<std::string> closedFiles(const std::string& path);
 
@@ -33,6 +57,8 @@ class ChainWriter {
   /// the key before it (config.previous_key_file) signs the change.
   static Result<std::unique_ptr<ChainWriter>> open(const AuditConfig& config);
 
+  /// True once the database is open; tries again where it could not be opened anew.
+  Status ready();
   /// Begins a transaction of at most so many links.
   Status begin(int64_t links);
   /// Its sequence number. After an error: rollback().
@@ -46,7 +72,8 @@ class ChainWriter {
 
   /// A clean end: what is leased is given back, so that it leaves no gap.
   Status close();
-  /// Goes on in a new file: the old one ends with a checkpoint and gets a name of its own, which is returned.
+  /// Goes on in a new file: the old one ends with a checkpoint and gets a name of its own, which is returned; "" where
+  /// somebody reads the files of this log, and it must wait.
   Result<std::string> rotate();
   /// Numbers that will never be used: a gap that anyone can see.
   void skip(int64_t links) { seq_ += links; }
@@ -71,6 +98,9 @@ class ChainWriter {
  private:
   explicit ChainWriter(const AuditConfig& config) : config_(config) {}
   Status prepare();
+  Status openFile();
+  Status carryPolicies();
+  Status noteUnsigned();
   Result<bool> readEnd(store::Database& db);
   Status noteGap();
   Status addFirstLink();
@@ -114,6 +144,8 @@ class ChainWriter {
   std::string checkpoint_hash_;
   std::string committed_hash_;
   bool filter_forgotten_ = false;
+  bool block_unknown_ = false;                                // its times and its beginning are not known
+  std::vector<std::pair<std::string, std::string>> carried_;  // policies for the next file
   int64_t committed_checkpoint_ = 0;
   bool sign_soon_ = false;
   std::string bytes_;

@@ -49,42 +49,48 @@ Status eraseRows(store::Database& db, std::span<const int64_t> seqs, int64_t eve
 }
 
 // The event stands in the chain's own file; where the records are in another, it is on disk before they are touched.
-Status eraseSlice(ChainWriter& chain, store::Database* closed, std::span<const int64_t> slice, const std::string& why) {
+Result<int64_t> eraseSlice(ChainWriter& chain, store::Database* closed, std::span<const int64_t> slice,
+                           const std::string& why) {
   const auto seqs = TRY(present(closed != nullptr ? *closed : chain.database(), slice));
-  if (seqs.empty()) return {};
+  if (seqs.empty()) return 0;
   TRY(chain.begin(1));
-  auto done = chain.add(EventRecord{base::wallMicros(), kErasedEvent, why, erasedDigest(seqs),
-                                    static_cast<int64_t>(seqs.size())});
+  auto done = chain.add(
+      EventRecord{base::wallMicros(), kErasedEvent, why, erasedDigest(seqs), static_cast<int64_t>(seqs.size())});
   const int64_t event = chain.seq();
   if (done && closed == nullptr) {
     done = eraseRows(chain.database(), seqs, event);
     chain.forgetFilter();
   }
+  if (done) done = chain.addCheckpoint();
   if (done) done = chain.commit();
-  if (!done) return chain.rollback(), std::move(done);
-  if (closed == nullptr) return {};
+  if (!done) return chain.rollback(), std::move(done).error();
+  const auto count = static_cast<int64_t>(seqs.size());
+  if (closed == nullptr) return count;
   TRY(closed->execute("BEGIN IMMEDIATE"));
   done = eraseRows(*closed, seqs, event);
   if (done) done = closed->execute("COMMIT");
-  if (!done) (void)closed->execute("ROLLBACK");
-  return done;
+  if (!done) {
+    (void)closed->execute("ROLLBACK");
+    return std::move(done).error();
+  }
+  return count;
 }
 
 }  // namespace
 
-Status erase(ChainWriter& chain, const std::string& file, std::span<const int64_t> seqs, const std::string& why) {
+Result<int64_t> erase(ChainWriter& chain, const std::string& file, std::span<const int64_t> seqs,
+                      const std::string& why) {
   std::optional<store::Database> closed;
   if (file != chain.path()) closed.emplace(TRY(store::Database::open(file, store::Database::Mode::kWrite)));
+  int64_t count = 0;
   for (size_t at = 0; at < seqs.size(); at += kEraseSlice)
-    TRY(eraseSlice(chain, closed ? &*closed : nullptr, seqs.subspan(at, std::min(kEraseSlice, seqs.size() - at)), why));
-  return closed ? closed->truncateWal() : Status();
+    count += TRY(
+        eraseSlice(chain, closed ? &*closed : nullptr, seqs.subspan(at, std::min(kEraseSlice, seqs.size() - at)), why));
+  if (closed) TRY(closed->truncateWal());
+  return count;
 }
 
 Status eraseTraces(ChainWriter& chain) {
-  TRY(chain.begin(1));
-  auto signed_now = chain.addCheckpoint();
-  if (signed_now) signed_now = chain.commit();
-  if (!signed_now) return chain.rollback(), signed_now;
   return chain.database().truncateWal();
 }
 

@@ -15,8 +15,9 @@ inline constexpr size_t kEraseSlice = 1000;
 
 /// Erases the personal fields of these decisions, in slices, each a transaction of its own. `file` is the database that
 /// holds them: the chain's own, or one that rotation has closed. Those that are not there, or erased, are left.
-/// REQUIRES: ascending.
-Status erase(ChainWriter& chain, const std::string& file, std::span<const int64_t> seqs, const std::string& why);
+/// Each slice is signed with its event. Returns how many were erased. REQUIRES: ascending.
+Result<int64_t> erase(ChainWriter& chain, const std::string& file, std::span<const int64_t> seqs,
+                      const std::string& why);
 /// What was erased leaves the write-ahead log too. Waits for readers, some seconds at the most.
 Status eraseTraces(ChainWriter& chain);
 /// The digest that the event holds.

@@ -26,8 +26,10 @@ class Conditions {
     if (wanted.empty()) return;
     if (wanted.back() != '*') return add(column + " = ?", wanted);
     const std::string prefix = wanted.substr(0, wanted.size() - 1);
-    add("substr(" + column + ", 1, " + std::to_string(prefix.size()) + ") = ?", prefix);
+    // Bytes, not characters.
+    add("substr(CAST(" + column + " AS BLOB), 1, " + std::to_string(prefix.size()) + ") = CAST(? AS BLOB)", prefix);
   }
+  void exactly(const std::string& column, const std::string& wanted) { add(column + " = ?", wanted); }
   std::string sql() const { return sql_; }
   int size() const { return static_cast<int>(values_.size()); }
   /// Binds from this place on.
@@ -58,6 +60,7 @@ Conditions timesOf(const Query& query, const std::string& table) {
 Conditions conditionsOf(const Query& query) {
   Conditions where = timesOf(query, "d");
   where.text("d.effect", query.effect);
+  if (query.anonymous) where.exactly("d.principal", "");
   where.text("d.principal", query.principal);
   where.text("d.method", query.method);
   where.text("d.path", query.path);
@@ -139,9 +142,10 @@ Query narrowed(Query query) {
 
 Result<Reader> Reader::open(const std::string& database) {
   Reader out(TRY(store::Database::open(database, store::Database::Mode::kRead)));
-  auto version = TRY(out.db_.prepare("PRAGMA user_version"));
-  if (TRY(version.step()) && version.integer(0) != 2)
-    return Error{database + ": is no audit log of this version of yett"};
+  auto version = out.db_.prepare("PRAGMA user_version");
+  auto found = version ? version.value().step() : Result<bool>(std::move(version).error());
+  if (!found) return Error{database + ": is no audit log: " + found.error().message};
+  if (version.value().integer(0) != 2) return Error{database + ": is no audit log of this version of yett"};
   return out;
 }
 
@@ -236,7 +240,8 @@ Result<std::vector<Group>> Reader::groups(const Query& asked, const std::vector<
   for (const auto& name : by) {
     if (std::find(groupable().begin(), groupable().end(), name) == groupable().end())
       return Error{"`" + name + "` is not a column to group by"};
-    const bool personal = name == "principal" || name == "path" || name == "host" || name == "source" || name == "reason";
+    const bool personal =
+        name == "principal" || name == "path" || name == "host" || name == "source" || name == "reason";
     columns += personal ? "CASE WHEN length(d.salt) = 0 THEN '(erased)' ELSE d." + name + " END," : "d." + name + ",";
   }
   std::string keys = columns;

@@ -17,6 +17,7 @@ struct Query {
   std::optional<int64_t> since;  ///< microseconds, included
   std::optional<int64_t> until;  ///< not included
   std::string effect, principal, method, path, policy, rule, id;
+  bool anonymous = false;  ///< only callers without an identity
   int64_t after_seq = 0;
   int64_t up_to_seq = INT64_MAX;
   int64_t limit = 100;

@@ -1,6 +1,8 @@
 #include "audit/retention.h"
 
 #include <algorithm>
+#include <cstdio>
+#include <filesystem>
 
 #include "audit/policies.h"
 #include "base/clock.h"
@@ -53,19 +55,45 @@ Result<int64_t> Retention::through(ChainWriter& chain, int64_t deletable) {
   return out;
 }
 
-Status Retention::announce(ChainWriter& chain, int64_t through) {
-  auto& db = chain.database();
-  auto link = TRY(db.prepare("SELECT hash FROM links WHERE seq <= ? ORDER BY seq DESC LIMIT 1"));
-  if (!TRY(link.bind(1, through).step())) return Error{"its link is missing"};
-  const std::string detail = "through " + std::to_string(through) + " " + base::hex(link.text(0));
-  link.reset();
+// In a transaction of its own, with a checkpoint: nothing else excuses what is missing.
+Status Retention::announce(ChainWriter& chain, int64_t through, const std::string& hash, bool keep) {
+  const std::string detail = "through " + std::to_string(through) + " " + base::hex(hash);
   TRY(chain.begin(80));
-  auto done = keepPolicies(chain, through);
+  auto done = keep ? keepPolicies(chain, through) : Status();
   if (done) done = chain.add(EventRecord{base::wallMicros(), kRetentionEvent, config_.database, detail, 1});
   if (done) done = chain.addCheckpoint();
   if (done) done = chain.commit();
   if (!done) chain.rollback();
   return done;
+}
+
+// The oldest file that rotation has closed goes as a whole, once its youngest record is too old, or all files together
+// are too large. True: there may be more.
+Result<bool> Retention::deleteClosed(ChainWriter& chain, const std::string& file, int64_t deletable) {
+  int64_t last = 0;
+  std::string hash;
+  bool old = false;
+  {
+    auto db = TRY(store::Database::open(file, store::Database::Mode::kRead));
+    auto end = TRY(db.prepare("SELECT seq, hash FROM links ORDER BY seq DESC LIMIT 1"));
+    if (!TRY(end.step())) return false;
+    last = end.integer(0);
+    hash = end.text(1);
+    const int64_t youngest = TRY(number(db, "SELECT coalesce(max(time_max), 0) FROM blocks"));
+    old = config_.retention_age.count() > 0 && youngest < base::wallMicros() - config_.retention_age.count() * 1000;
+  }
+  if (!old && config_.retention_size > 0) {
+    uint64_t bytes = static_cast<uint64_t>(TRY(chain.database().usedBytes()));
+    std::error_code ignored;
+    for (const auto& closed : closedFiles(config_.database)) bytes += std::filesystem::file_size(closed, ignored);
+    old = bytes > config_.retention_size;
+  }
+  if (!old || last > deletable) return false;
+  const auto alone = RotationLock::alone(config_.database);
+  if (!alone) return false;  // somebody reads the files of this log
+  TRY(announce(chain, last, hash, false));
+  for (const char* part : {"", "-wal", "-shm", ".lock"}) std::remove((file + part).c_str());
+  return true;
 }
 
 // False: all of it is gone.
@@ -79,7 +107,7 @@ Result<bool> Retention::deleteSlice(ChainWriter& chain) {
   const std::string outcomes = "DELETE FROM outcomes WHERE decision_seq <= " + std::to_string(end) + " AND seq" + upto;
   auto done = db.execute("DELETE FROM links WHERE seq" + upto + "DELETE FROM decisions WHERE seq" + upto + outcomes +
                          "DELETE FROM events WHERE seq" + upto + "DELETE FROM heartbeats WHERE seq" + upto +
-                         "DELETE FROM erased WHERE seq" + upto + "DELETE FROM blocks WHERE last" + upto);
+                         "DELETE FROM erased WHERE event_seq" + upto + "DELETE FROM blocks WHERE last" + upto);
   if (done) done = db.execute("COMMIT");
   if (!done) {
     (void)db.execute("ROLLBACK");
@@ -91,18 +119,27 @@ Result<bool> Retention::deleteSlice(ChainWriter& chain) {
 Result<bool> Retention::step(ChainWriter& chain, int64_t deletable) {
   if (config_.retention_age.count() == 0 && config_.retention_size == 0) return false;
   const int64_t now = base::steadyNanos();
+  if (looked_at_ != 0 && now - looked_at_ < kLookEveryNanos) return false;
+  auto more = slice(chain, deletable);
+  if (!more || !more.value()) looked_at_ = now;  // after an error too: it may go by
+  return more;
+}
+
+Result<bool> Retention::slice(ChainWriter& chain, int64_t deletable) {
   if (deleting_ == 0) {
-    if (looked_at_ != 0 && now - looked_at_ < kLookEveryNanos) return false;
-    looked_at_ = now;
+    // While there are closed files, the live one keeps its beginning: it proves that it goes on from them.
+    if (const auto closed = closedFiles(config_.database); !closed.empty())
+      return deleteClosed(chain, closed.front(), deletable);
     const int64_t through = TRY(this->through(chain, deletable));
     if (through == 0) return false;
-    TRY(announce(chain, through));
+    auto link = TRY(chain.database().prepare("SELECT seq, hash FROM links WHERE seq <= ? ORDER BY seq DESC LIMIT 1"));
+    if (!TRY(link.bind(1, through).step())) return false;
+    const std::string hash(link.text(1));
+    link.reset();
+    TRY(announce(chain, through, hash, true));
     deleting_ = through;
   }
-  if (!TRY(deleteSlice(chain))) {
-    deleting_ = 0;
-    looked_at_ = 0;  // there may be another block
-  }
+  if (!TRY(deleteSlice(chain))) deleting_ = 0;
   return true;
 }
 

@@ -21,8 +21,10 @@ class Retention {
 
  private:
   Result<int64_t> through(ChainWriter& chain, int64_t deletable);
-  Status announce(ChainWriter& chain, int64_t through);
+  Status announce(ChainWriter& chain, int64_t through, const std::string& hash, bool keep);
+  Result<bool> slice(ChainWriter& chain, int64_t deletable);
   Result<bool> deleteSlice(ChainWriter& chain);
+  Result<bool> deleteClosed(ChainWriter& chain, const std::string& file, int64_t deletable);
 
   const AuditConfig config_;
   int64_t looked_at_ = 0;  // steady nanoseconds

@@ -6,7 +6,9 @@
 #include <memory>
 #include <thread>
 
+#include "audit/audit_schema.h"
 #include "audit/chain_check.h"
+#include "audit/chain_writer.h"
 #include "audit/checkpoint.h"
 #include "audit/erase.h"
 #include "audit/policies.h"
@@ -84,73 +86,114 @@ Result<std::string> checkErased(const std::vector<File>& files, int64_t& count) 
       }
     }
   }
+  // Exactly those that an event names: its rows may be in one file only, and all of them or none (a crash came
+  // between).
+  std::map<int64_t, std::vector<int64_t>> by_event;
+  std::vector<int64_t> named;
   for (const auto& file : files) {
-    std::vector<int64_t> named;
-    std::map<int64_t, std::vector<int64_t>> by_event;
     auto rows = TRY(file.db->prepare("SELECT event_seq, seq FROM erased ORDER BY event_seq, seq"));
     while (TRY(rows.step())) {
       by_event[rows.integer(0)].push_back(rows.integer(1));
       named.push_back(rows.integer(1));
     }
-    for (const auto& [seq, seqs] : by_event) {
-      const auto event = events.find(seq);
-      if (event == events.end())
-        return "record " + std::to_string(seqs.front()) + ": table `erased` names an event that is not in the chain";
-      const auto size = static_cast<int64_t>(seqs.size());
-      // Retention may have taken some of them since.
-      if (size > event->second.count || (size == event->second.count && erasedDigest(seqs) != event->second.detail))
-        return "record " + std::to_string(seq) + ": table `erased` names other records than were erased";
-    }
-    std::sort(named.begin(), named.end());
+  }
+  for (auto& [seq, seqs] : by_event) {
+    std::sort(seqs.begin(), seqs.end());
+    const auto event = events.find(seq);
+    if (event == events.end())
+      return "record " + std::to_string(seqs.front()) +
+             ": table `erased` names an event that is not in the chain, or "
+             "that no checkpoint covers (of a file alone: give all files of the log)";
+    if (seqs.back() >= seq || static_cast<int64_t>(seqs.size()) != event->second.count ||
+        erasedDigest(seqs) != event->second.detail)
+      return "record " + std::to_string(seq) + ": table `erased` names other records than were erased";
+  }
+  std::sort(named.begin(), named.end());
+  for (const auto& file : files) {
     for (const auto& s : file.stretches) {
       count += static_cast<int64_t>(s.erased.size());
       for (const int64_t seq : s.erased) {
         if (!std::binary_search(named.begin(), named.end(), seq))
           return "record " + std::to_string(seq) +
-                 ": its personal fields are gone, and no event says that they were erased";
+                 ": its personal fields are gone, and no event that a checkpoint covers says that they were erased";
       }
     }
   }
   return std::string();
 }
 
+// What excuses something that is missing counts only where a later checkpoint covers it, and where it does not stand in
+// a stretch that a start found unsigned. A log without any checkpoint is consistent at best.
+void dropUncovered(std::vector<File>& files) {
+  int64_t signed_seq = 0;
+  std::vector<std::pair<int64_t, int64_t>> unsigned_tails;
+  for (const auto& file : files) {
+    for (const auto& s : file.stretches) {
+      for (const auto& c : s.checkpoints) signed_seq = std::max(signed_seq, c.seq);
+      for (const auto& event : s.events) {
+        uint64_t from = 0;
+        uint64_t to = 0;
+        const auto blank = event.detail.find(' ');
+        if (event.subject == kUnsignedEvent && blank != std::string::npos &&
+            base::parseUnsigned(event.detail.substr(0, blank), from) &&
+            base::parseUnsigned(event.detail.substr(blank + 1), to))
+          unsigned_tails.emplace_back(from, to);
+      }
+    }
+  }
+  if (signed_seq == 0) return;
+  for (auto& file : files) {
+    for (auto& s : file.stretches) {
+      std::erase_if(s.events, [&](const StretchResult::Named& event) {
+        if (event.subject != kErasedEvent && event.subject != kRetentionEvent) return false;
+        return event.seq > signed_seq ||
+               std::any_of(unsigned_tails.begin(), unsigned_tails.end(),
+                           [&](const auto& tail) { return event.seq >= tail.first && event.seq <= tail.second; });
+      });
+    }
+  }
+}
+
 // What retention deleted: the first link then follows one that an event names.
-std::string checkBeginning(const File& file, const std::string& before, Verification& out) {
+std::string checkBeginning(const File& file, const std::vector<File>& all, const std::string& before,
+                           Verification& out) {
   const StretchResult& first = file.stretches.front();
   const std::string prev = base::hex(first.first_prev);
-  std::string named;
+  std::string named;  // by the event whose last deleted link stands right before the first that is here
   int64_t through = 0;
+  for (const auto& any : all) {
+    for (const auto& s : any.stretches) {
+      for (const auto& event : s.events) {
+        if (event.subject != kRetentionEvent || !event.detail.starts_with("through ")) continue;
+        const auto space = event.detail.find(' ', 8);
+        uint64_t seq = 0;
+        if (space == std::string::npos || !base::parseUnsigned(event.detail.substr(8, space - 8), seq)) continue;
+        through = std::max(through, static_cast<int64_t>(seq));
+        if (event.detail.substr(space + 1) == prev) named = prev;
+      }
+    }
+  }
   for (const auto& s : file.stretches) {
     for (const auto& event : s.events) {
-      if (event.subject != kRetentionEvent || !event.detail.starts_with("through ")) continue;
-      const auto space = event.detail.find(' ', 8);
-      uint64_t seq = 0;
-      if (space == std::string::npos || !base::parseUnsigned(event.detail.substr(8, space - 8), seq)) continue;
-      through = static_cast<int64_t>(seq);
-      if (through + 1 >= first.first_seq) named = event.detail.substr(space + 1);
-      if (!named.empty()) break;
+      if (event.subject == kPolicyEvent && event.seq > through)
+        return "record " + std::to_string(event.seq) + ": the source of policy " + event.detail + " is missing";
     }
-    if (!named.empty()) break;
   }
-  const auto missing = [&](const StretchResult::Named& event) {
-    return event.subject == kPolicyEvent && event.seq > through;
-  };
-  for (const auto& s : file.stretches) {
-    const auto found = std::find_if(s.events.begin(), s.events.end(), missing);
-    if (found != s.events.end())
-      return "record " + std::to_string(found->seq) + ": the source of policy " + found->detail + " is missing";
+  if (!before.empty()) {
+    if (before != prev)
+      return "record " + std::to_string(first.first_seq) + ": it does not follow the last record of the file before";
+    return {};
   }
-  if (!first.begins_log) {
-    if (named.empty())
-      return "record " + std::to_string(first.first_seq) + ": the log does not begin with its first link";
-    if (through + 1 == first.first_seq && named != prev)
-      return "record " + std::to_string(first.first_seq) + ": it does not follow what retention deleted";
+  if (first.begins_log && prev == std::string(64, '0')) return {};
+  // In the middle of its work, retention has deleted less than it said.
+  if (!named.empty() || first.first_seq <= through) {
     out.deleted_through = first.first_seq - 1;
     return {};
   }
-  if (!before.empty() && before != prev)
-    return "record " + std::to_string(first.first_seq) + ": it does not follow the last record of the file before";
-  if (before.empty() && prev != std::string(64, '0')) out.continues = prev;
+  if (!first.begins_log)
+    return "record " + std::to_string(first.first_seq) +
+           ": the log does not begin with its first link, and no event that a checkpoint covers says why";
+  out.continues = prev;
   return {};
 }
 
@@ -174,6 +217,8 @@ std::string checkKeys(const std::vector<StretchResult::Signed>& checkpoints, con
     ++out.checkpoints;
     out.signed_seq = c.seq;
   }
+  if (!expected.public_key.empty() && checkpoints.empty())
+    return "no checkpoint: nothing in this log is signed by " + keyId(expected.public_key);
   // A later checkpoint stands for all before it, whoever signed those.
   if (!expected.public_key.empty() && !checkpoints.empty() && !last)
     return "record " + std::to_string(checkpoints.back().seq) + ": it is a checkpoint by another key, " +
@@ -190,6 +235,9 @@ Result<std::string> hashOf(store::Database& db, int64_t seq) {
 
 Result<Verification> join(std::vector<File>& files, const Expected& expected) {
   Verification out;
+  dropUncovered(files);
+  // A stop may have come between the closing of a file and the first link of the next.
+  if (files.size() > 1 && files.back().last == 0) files.pop_back();
   std::vector<StretchResult::Signed> checkpoints;
   std::string before;
   bool saved_seen = false;
@@ -209,7 +257,7 @@ Result<Verification> join(std::vector<File>& files, const Expected& expected) {
       } else {
         if (out.links == 0) out.first_seq = s.first_seq;
         else if (s.first_seq != out.last_seq + 1) ++out.gaps;
-        if (s.broken.empty() || s.links > 0) broken(checkBeginning(file, before, out));
+        if (s.broken.empty() || s.links > 0) broken(checkBeginning(file, files, before, out));
       }
       broken(s.broken);
       out.links += s.links;
@@ -219,6 +267,8 @@ Result<Verification> join(std::vector<File>& files, const Expected& expected) {
       checkpoints.insert(checkpoints.end(), s.checkpoints.begin(), s.checkpoints.end());
       if (!out.broken.empty()) return out;
     }
+    if (const std::string differs = TRY(db.schemaDiffers(kAuditSchema1, 2)); !differs.empty())
+      broken(file.path + ": its schema was changed: " + differs);
     broken(TRY(checkStrays(db, file)));
     if (expected.checkpoint_seq >= file.first && expected.checkpoint_seq <= file.last) {
       saved_seen = true;
@@ -233,8 +283,9 @@ Result<Verification> join(std::vector<File>& files, const Expected& expected) {
   if (expected.checkpoint_seq > out.last_seq)
     broken("the log ends with record " + std::to_string(out.last_seq) + ", before the saved checkpoint " +
            std::to_string(expected.checkpoint_seq) + ": its tail was cut off");
-  else if (expected.checkpoint_seq != 0 && !saved_seen && expected.checkpoint_seq > out.deleted_through)
-    broken("the saved checkpoint " + std::to_string(expected.checkpoint_seq) + " is not in the log");
+  else if (expected.checkpoint_seq != 0 && !saved_seen)
+    broken("the saved checkpoint " + std::to_string(expected.checkpoint_seq) +
+           " cannot be compared: the log begins after it, with record " + std::to_string(out.first_seq));
   if (!out.broken.empty()) out.authenticated = false;
   return out;
 }
@@ -245,6 +296,8 @@ Result<File> openFile(const std::string& path) {
   out.db = std::make_unique<store::Database>(TRY(store::Database::open(path, store::Database::Mode::kRead)));
   store::Database& db = *out.db;
   TRY(db.execute("BEGIN"));
+  if (TRY(number(db, "PRAGMA user_version")) == 0 && TRY(number(db, "SELECT count(*) FROM sqlite_master")) == 0)
+    return out;  // made, and not begun
   if (TRY(number(db, "PRAGMA user_version")) != 2) return Error{path + ": is no audit log of this version of yett"};
   auto id = TRY(db.prepare("SELECT value FROM meta WHERE name = 'log_id'"));
   if (TRY(id.step())) out.log_id = id.text(0);
@@ -254,6 +307,7 @@ Result<File> openFile(const std::string& path) {
 }
 
 Status checkFile(File& file, unsigned threads, const std::function<void(int64_t)>& progress) {
+  if (file.last == 0) return {};
   const auto shares = static_cast<unsigned>(std::max<int64_t>(1, (file.last - file.first) / kLeastShare));
   threads = std::min(threads, shares);
   if (threads > 1) return checkParallel(file, threads, progress);

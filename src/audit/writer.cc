@@ -68,7 +68,7 @@ uint64_t Writer::push(Kind kind, uint64_t ticket, const Encoded& encoded, bool f
   framed.assign(reinterpret_cast<const char*>(&frame), sizeof frame);
   framed += encoded.fields;
   framed += encoded.personal;
-  return queue_.push(framed);
+  return queue_.push(framed, force);
 }
 
 static Encoded& scratch() {
@@ -129,7 +129,8 @@ void Writer::runTasks() {
       task = std::move(tasks_.front());
       tasks_.pop_front();
     }
-    auto status = task.run(*chain_);
+    auto status = chain_->ready();
+    if (status) status = task.run(*chain_);
     tell();
     if (status && !healthy_.exchange(true)) events_.failed("");
     if (task.done) {
@@ -155,10 +156,10 @@ void Writer::run() {
     if (records > 0 && writeOrLose(batch, records)) afterBatch(records);
     if (records == 0 && last) return endChain();
     if (records == 0 && chain_->checkpointDue()) (void)writeBatch({});  // where it fails, a later one will do
-    auto more =
-        last ? Result<bool>(false) : retention_->step(*chain_, events_.deletable ? events_.deletable() : INT64_MAX);
+    if (last || !chain_->ready()) continue;
+    auto more = retention_->step(*chain_, events_.deletable ? events_.deletable() : INT64_MAX);
     tell();
-    if (!more) events_.failed("retention: " + more.error().message);
+    if (!more) warn("retention", more.error());
     busy = more && more.value();
   }
 }
@@ -192,8 +193,12 @@ void Writer::afterBatch(size_t records) {
   if (!retention_->wantsNewFile(*chain_)) return;
   auto closed = chain_->rotate();
   tell();
-  if (!closed) events_.failed("rotation: " + closed.error().message);
-  else if (events_.rotated) events_.rotated(closed.value());
+  if (!closed) warn("rotation", closed.error());
+  else if (!closed.value().empty() && events_.rotated) events_.rotated(closed.value());
+}
+
+void Writer::warn(const std::string& what, const Error& error) {
+  if (events_.warned) events_.warned(what + ": " + error.message);
 }
 
 // The checkpoint that was committed last leaves the host.
@@ -225,6 +230,7 @@ Status Writer::writeBatch(const std::string& batch) {
   };
   std::string_view rest = batch;
   uint64_t place = taken_;
+  TRY(chain_->ready());
   TRY(chain_->begin(static_cast<int64_t>(batch.size() / sizeof(Frame)) + 1));
   while (!rest.empty()) {
     Frame frame;

@@ -31,6 +31,8 @@ struct WriterEvents {
   std::function<void(int64_t seq, const std::string& hash, const std::string& key)> checkpoint = {};
   /// Asked before old records are deleted: those up to this number may be. Null: all.
   std::function<int64_t()> deletable = {};
+  /// Of upkeep that failed (retention, rotation): requests go on.
+  std::function<void(const std::string& why)> warned = {};
   /// Of a file that was closed because it was full: its name.
   std::function<void(const std::string& name)> rotated = {};
 };
@@ -75,6 +77,7 @@ class Writer {
   void afterBatch(size_t records);
   void tell();
   void endChain();
+  void warn(const std::string& what, const Error& error);
 
   /// Something to be done between two batches.
   struct Task {

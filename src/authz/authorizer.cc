@@ -116,6 +116,8 @@ uint64_t Authorizer::record(const Question& question, const base::UuidText& id) 
   };
   const std::string_view principal = told(policy::Attr::kPrincipalId, r.principal->id, masked[0]);
   const std::string source = r.source.text();
+  reader_.redact(decision_.reason, recording);
+  reader_.redact(decision_.errors, recording);
   return writer_.append(audit::DecisionRecord{base::view(id),
                                               question.now_micros,
                                               r.listener,

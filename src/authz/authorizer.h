@@ -77,6 +77,7 @@ class Authorizer {
 
   /// Takes the policy that decides in the shadow, or null; hands back the old one.
   std::unique_ptr<policy::PolicyEvaluator> swapShadow(std::unique_ptr<policy::PolicyEvaluator> evaluator);
+  const std::vector<std::string>& shadowOwnedHeaders() const { return shadow_->set().ownedHeaders(); }
   bool hasShadow() const { return shadow_ != nullptr; }
   /// What the policy in the shadow would have done: "" where the same, else "allow policy/rule" or "deny policy/rule".
   std::string askShadow(const policy::CheckRequest& request, bool allowed);
@@ -104,6 +105,10 @@ class Authorizer {
   /// still is allowed, and no record; else a record of the denial, and what would have been answered.
   std::optional<Refusal> recheck(const Question& question);
 
+  /// A peer's address as it may be written down.
+  std::string shown(std::string source) const {
+    return writer_.recording().masks(policy::Attr::kSourceIp, {}) ? writer_.recording().masked(source) : source;
+  }
   /// How often a stream that goes on is recorded.
   base::Millis heartbeat() const { return writer_.config().heartbeat; }
 

@@ -4,12 +4,13 @@
 
 namespace yett::base {
 
-uint64_t BatchQueue::push(std::string_view record) {
+uint64_t BatchQueue::push(std::string_view record, bool force) {
   bool wake = false;
   uint64_t place = 0;
   {
     const std::lock_guard lock(mutex_);
-    if (closed_ || records_ >= limits_.records || bytes_.size() + record.size() > limits_.bytes) {
+    const size_t times = force ? 4 : 1;
+    if (closed_ || records_ >= limits_.records * times || bytes_.size() + record.size() > limits_.bytes * times) {
       ++refused_;
       return 0;
     }

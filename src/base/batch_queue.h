@@ -23,7 +23,8 @@ class BatchQueue {
   /// Appends one record and returns its place: 1 for the first that was ever taken, and so on. 0 when the queue is full
   /// or closed; nothing was taken then. Never blocks for longer than another push, and wakes the consumer only when it
   /// sleeps.
-  uint64_t push(std::string_view record);
+  /// `force`: what belongs to something that was taken goes in above the limits too, four times as much at the most.
+  uint64_t push(std::string_view record, bool force = false);
 
   /// Moves all that is queued into `out` (replacing it) and returns the number of records. Waits up to `wait` for the
   /// first one; then, unless the queue is closed, `gather` more so that a batch is worth its cost.

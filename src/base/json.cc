@@ -135,6 +135,24 @@ Result<Value> parse(std::string_view text, bool comments, int depth) {
   return Error{"line " + std::to_string(line) + ": " + what};
 }
 
+bool isUtf8(std::string_view text) {
+  while (!text.empty()) {
+    const size_t size = utf8Length(text);
+    if (size == 0) return false;
+    text.remove_prefix(size);
+  }
+  return true;
+}
+
+// Characters that steer a terminal or turn a line around: C1 controls, and those of bidirectional text.
+static bool steers(std::string_view character) {
+  const auto byte = [&](size_t i) { return static_cast<unsigned char>(character[i]); };
+  if (character.size() == 2) return byte(0) == 0xc2 && byte(1) < 0xa0;
+  return character.size() == 3 && byte(0) == 0xe2 &&
+         ((byte(1) == 0x80 && byte(2) >= 0xaa && byte(2) <= 0xae) ||
+          (byte(1) == 0x81 && byte(2) >= 0xa6 && byte(2) <= 0xa9));
+}
+
 void appendQuoted(std::string& out, std::string_view text) {
   static constexpr char kDigits[] = "0123456789abcdef";
   out += '"';
@@ -151,6 +169,12 @@ void appendQuoted(std::string& out, std::string_view text) {
     } else if ((size = utf8Length(text)) == 0) {
       out += "\xef\xbf\xbd";
       size = 1;
+    } else if (size > 1 && steers(text.substr(0, size))) {
+      const auto byte = [&](size_t i) { return static_cast<unsigned char>(text[i]); };
+      const unsigned code = size == 2 ? (byte(0) & 0x1fu) << 6 | (byte(1) & 0x3fu)
+                                      : (byte(0) & 0xfu) << 12 | (byte(1) & 0x3fu) << 6 | (byte(2) & 0x3fu);
+      out += "\\u";
+      for (int shift = 12; shift >= 0; shift -= 4) out += kDigits[code >> shift & 15];
     } else {
       out.append(text.data(), size);
     }

@@ -40,8 +40,11 @@ struct Value {
 /// ...".
 Result<Value> parse(std::string_view text, bool comments, int depth = 100);
 
+bool isUtf8(std::string_view text);
+
 /// Appends `text` as a JSON string, quotes included. Bytes that are not UTF-8 become U+FFFD, so the output is always
-/// valid JSON; control characters are escaped, so it is always one line.
+/// valid JSON; control characters are escaped, those of terminals and of bidirectional text too, so it is always one
+/// line.
 void appendQuoted(std::string& out, std::string_view text);
 
 /// Writes one object as one line, fields in the order given: {"a":"b","n":1}.

@@ -18,6 +18,7 @@ int check(const std::string& target) {
     set = loadPolicyDir(target, problems);
   } else if (auto generation = runtime::build(target, nullptr, problems)) {
     set = generation->policy;
+    for (const auto& problem : generation->shadow_problems) problems.add(problem);
     for (const auto& warning : runtime::pathWarnings(*generation))
       std::cerr << "yett: warning: policy " << warning << "\n";
     what = std::to_string(generation->listeners.size()) + " listeners, " + std::to_string(generation->clusters.size()) +

@@ -1,6 +1,7 @@
 #include "cli/log.h"
 
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <iostream>
@@ -83,9 +84,13 @@ Result<std::vector<std::string>> databasesOf(const std::string& config_file) {
   const auto* database = audit != nullptr ? audit->find("database") : nullptr;
   if (database == nullptr || database->text.empty())
     return Error{config_file + ": has no /audit/database: name the log with --log"};
-  const std::string path = base::relativeTo(config_file, database->text);
-  std::vector<std::string> out = audit::closedFiles(path);
-  out.push_back(path);
+  return logFiles(base::relativeTo(config_file, database->text));
+}
+
+std::vector<std::string> logFiles(const std::string& database) {
+  std::vector<std::string> out = audit::closedFiles(database);
+  // For a moment, or after a stop in that moment, there is no live file.
+  if (out.empty() || ::access(database.c_str(), F_OK) == 0) out.push_back(database);
   return out;
 }
 
@@ -98,29 +103,31 @@ int logQuery(LogOptions options) {
 int logTail(LogOptions options) {
   if (auto ok = resolveTimes(options.since, options.until, options.query); !ok) return failed(ok.error());
   const std::string& path = options.databases.back();
-  options.query.limit = 10;
+  options.query.limit = 10;  // then all that is new, oldest first
   std::optional<audit::Reader> reader;
   uint64_t inode = 0;
   for (bool first = true;; first = false) {
     // Rotation puts a new file in its place; what the old one got last is read first.
     const bool moved = inodeOf(path) != inode;
-    if (moved && reader) {
+    while (moved && reader) {
       auto rest = options.events ? follow<audit::EventRow>(*reader, options, false)
                                  : follow<audit::Row>(*reader, options, false);
-      if (rest) options.query.after_seq = rest.value();
+      if (!rest || rest.value() == options.query.after_seq) break;
+      options.query.after_seq = rest.value();
     }
     if (moved) {
-      inode = inodeOf(path);
+      const auto lock = audit::RotationLock::shared(path);
       auto opened = audit::Reader::open(path);
       if (!opened) return failed(opened.error());
+      inode = inodeOf(path);
       reader.emplace(std::move(opened).value());
     }
-    auto seen = options.events ? follow<audit::EventRow>(*reader, options, first)
-                               : follow<audit::Row>(*reader, options, first);
+    auto seen =
+        options.events ? follow<audit::EventRow>(*reader, options, first) : follow<audit::Row>(*reader, options, first);
     if (!seen) return failed(seen.error());
     options.query.after_seq = seen.value();
     options.query.limit = 1000;
-    options.query.newest = first && seen.value() == 0;
+    options.query.newest = false;
     std::this_thread::sleep_for(std::chrono::milliseconds(200));
   }
 }

@@ -11,15 +11,17 @@ namespace yett::cli {
 struct LogOptions {
   std::vector<std::string> databases;  ///< in the order of the chain
   audit::Query query;
-  std::string since, until;       ///< as written; see parseTime
-  std::string format = "table";   ///< table, json or csv
-  bool events = false;            ///< events in place of decisions
-  std::vector<std::string> by;    ///< of stats: columns to group by
+  std::string since, until;      ///< as written; see parseTime
+  std::string format = "table";  ///< table, json or csv
+  bool events = false;           ///< events in place of decisions
+  std::vector<std::string> by;   ///< of stats: columns to group by
 };
 
 /// The audit database of a configuration and the files that rotation has closed beside it, without reading anything
 /// else of the configuration.
 Result<std::vector<std::string>> databasesOf(const std::string& config_file);
+/// A log's files, those that rotation has closed first.
+std::vector<std::string> logFiles(const std::string& database);
 /// Times as written become those of the query.
 Status resolveTimes(const std::string& since, const std::string& until, audit::Query& query);
 

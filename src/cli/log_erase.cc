@@ -25,25 +25,42 @@ Result<std::vector<int64_t>> matching(const std::string& file, const audit::Quer
   return out;
 }
 
-Status eraseHere(const audit::AuditConfig& config, const std::string& file, const std::vector<int64_t>& seqs,
-                 const std::string& why) {
+Result<int64_t> eraseHere(const audit::AuditConfig& config, const std::string& file, const std::vector<int64_t>& seqs,
+                          const std::string& why) {
   auto chain = TRY(audit::ChainWriter::open(config));
-  TRY(audit::erase(*chain, file, seqs, why));
+  const int64_t count = TRY(audit::erase(*chain, file, seqs, why));
   TRY(audit::eraseTraces(*chain));
-  return chain->close();
+  TRY(chain->close());
+  return count;
 }
 
-Status eraseThere(const std::string& socket, const std::string& file, const std::vector<int64_t>& seqs,
-                  const std::string& why) {
-  for (size_t at = 0; at < seqs.size(); at += kAtOnce) {
+Result<int64_t> eraseThere(const std::string& socket, const std::string& file, const std::vector<int64_t>& seqs,
+                           const std::string& why) {
+  int64_t count = 0;
+  size_t at = 0;
+  do {  // also of nothing: what an earlier try left in the write-ahead log goes now
     std::string list = "[";
     for (size_t i = at; i < std::min(seqs.size(), at + kAtOnce); ++i)
       list += (i > at ? "," : "") + std::to_string(seqs[i]);
     std::string body;
     json::ObjectWriter(body).field("file", file).field("why", why).raw("records", list + "]").end();
-    TRY(admin::post(socket, "/audit/erase", body));
-  }
-  return {};
+    uint64_t erased = 0;
+    base::parseUnsigned(TRY(admin::post(socket, "/audit/erase", body)), erased);
+    count += static_cast<int64_t>(erased);
+    at += kAtOnce;
+  } while (at < seqs.size());
+  return count;
+}
+
+// Without its key a signed log would get an event that nothing covers.
+Status checkKey(const audit::AuditConfig& config) {
+  if (!config.key_file.empty()) return {};
+  auto db = TRY(store::Database::open(config.database, store::Database::Mode::kRead));
+  auto row =
+      TRY(db.prepare("SELECT 1 FROM (SELECT kind FROM links ORDER BY seq DESC LIMIT 200000) WHERE kind = 4 LIMIT 1"));
+  if (!TRY(row.step())) return {};
+  return Error{config.database +
+               ": is signed: say -c FILE with its `audit.key_file`, so that the erasure is signed too"};
 }
 
 bool asksForEverything(const audit::Query& q) {
@@ -66,14 +83,20 @@ int logErase(EraseOptions options) {
     config = whole.audit;
     socket = whole.admin.socket;
   }
+  if (audit::isClosedName(config.database))
+    return failed(Error{config.database + ": is a file that rotation has closed: name the log that goes on from it"});
+  if (auto ok = checkKey(config); !ok && options.yes) return failed(ok.error());
+  const auto lock = audit::RotationLock::shared(config.database);  // so that no record moves to another file meanwhile
   std::vector<std::string> files = audit::closedFiles(config.database);
   files.push_back(config.database);
   int64_t count = 0;
   for (const auto& file : files) {
     auto seqs = matching(file, options.query);
     if (!seqs) return failed(seqs.error());
-    count += static_cast<int64_t>(seqs.value().size());
-    if (!options.yes || seqs.value().empty()) continue;
+    if (!options.yes) {
+      count += static_cast<int64_t>(seqs.value().size());
+      continue;
+    }
     // Whoever writes the chain must do it: the one that runs, or else this program.
     auto done = eraseHere(config, file, seqs.value(), options.why);
     if (!done && done.error().message.find("another process writes") != std::string::npos) {
@@ -82,8 +105,10 @@ int logErase(EraseOptions options) {
       done = eraseThere(socket, file, seqs.value(), options.why);
     }
     if (!done) return failed(done.error());
+    count += done.value();
   }
-  if (options.yes) std::cout << count << " decisions have lost their personal fields; the chain says so and still verifies\n";
+  if (options.yes)
+    std::cout << count << " decisions have lost their personal fields; the chain says so and still verifies\n";
   else std::cout << count << " decisions would lose their personal fields, for good: say --yes to do it\n";
   return 0;
 }

@@ -34,6 +34,7 @@ Status explain(Story& story) {
 
 Result<Story> find(const std::vector<std::string>& databases, const std::string& id) {
   Story out{};
+  if (id.empty()) return Error{"which decision? Give its id, as `yett log query --format json` shows it"};
   audit::Query query;
   query.id = id;
   for (const auto& file : databases) {
@@ -102,12 +103,14 @@ void printText(const Story& story) {
   const audit::Row& r = story.row;
   std::cout << (r.effect == "allow" ? "ALLOW" : "DENY") << " by " << shownRule(r.policy, r.rule) << "\n";
   const auto line = [](const char* name, const std::string& value) {
-    if (!value.empty()) std::cout << "  " << name << std::string(14 - std::string_view(name).size(), ' ') << value << "\n";
+    if (!value.empty())
+      std::cout << "  " << name << std::string(14 - std::string_view(name).size(), ' ') << value << "\n";
   };
   line("decision", r.id + ", record " + std::to_string(r.seq));
   line("time", base::formatTime(r.time));
   line("caller", r.erased ? "(erased)" : shownPrincipal(r.principal) + (r.source.empty() ? "" : " from " + r.source));
-  line("request", r.erased ? r.method + " (erased)" : base::printable(r.method + " " + r.raw_target + " " + r.protocol));
+  line("request",
+       r.erased ? r.method + " (erased)" : base::printable(r.method + " " + r.raw_target + " " + r.protocol));
   line("host", base::printable(r.host));
   line("listener", r.listener + (r.route.empty() ? ", no route" : ", route " + r.route));
   line("reason", base::printable(r.reason));
@@ -118,8 +121,8 @@ void printText(const Story& story) {
   line("took", std::to_string(r.eval_ns) + " ns" + (r.cached ? ", all conditions remembered" : ""));
   if (r.ended)
     line("outcome", std::to_string(r.status) + ", " + r.result + (r.upstream.empty() ? "" : ", from " + r.upstream) +
-                        ", " + std::to_string(r.bytes_in) + " bytes in, " + std::to_string(r.bytes_out) +
-                        " out, " + std::to_string(r.duration_us) + " us");
+                        ", " + std::to_string(r.bytes_in) + " bytes in, " + std::to_string(r.bytes_out) + " out, " +
+                        std::to_string(r.duration_us) + " us");
   else line("outcome", "none yet: it goes on, or the process ended before it");
   printReads(r.reads);
   if (!story.no_policy.empty()) std::cout << "\nthe rules cannot be shown: " << story.no_policy << "\n";

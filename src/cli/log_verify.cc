@@ -26,7 +26,8 @@ Result<audit::Expected> expectedOf(const VerifyOptions& options) {
   const auto colon = options.checkpoint.find(':');
   uint64_t seq = 0;
   if (colon == std::string::npos || !base::parseUnsigned(options.checkpoint.substr(0, colon), seq) || seq == 0 ||
-      options.checkpoint.size() - colon != 65)
+      seq > INT64_MAX || options.checkpoint.size() - colon != 65 ||
+      options.checkpoint.find_first_not_of("0123456789abcdefABCDEF", colon + 1) != std::string::npos)
     return Error{"--checkpoint `" + options.checkpoint +
                  "` is not SEQ:HASH, as the log's `audit checkpoint` lines have them"};
   out.checkpoint_seq = static_cast<int64_t>(seq);
@@ -56,10 +57,12 @@ void showText(const audit::Verification& v) {
     std::cout << v.gaps << (v.gaps == 1 ? " gap" : " gaps")
               << " in the numbers: a stop that was not orderly, what was not on disk then is lost\n";
   if (v.deleted_through > 0)
-    std::cout << "the records up to " << v.deleted_through << " were deleted by retention, as an event in the chain says\n";
+    std::cout << "the records up to " << v.deleted_through
+              << " were deleted by retention, as an event in the chain says\n";
   if (v.erased > 0) std::cout << v.erased << " decisions have lost their personal fields, as events in the chain say\n";
   if (!v.continues.empty())
-    std::cout << "goes on from another file, whose last hash is " << v.continues << ": give both, oldest first, to see it\n";
+    std::cout << "goes on from another file, whose last hash is " << v.continues
+              << ": give both, oldest first, to see it\n";
   showAuthenticity(v);
 }
 

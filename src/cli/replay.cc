@@ -47,7 +47,8 @@ std::string top(const std::map<std::string, int64_t>& map, size_t most) {
 
 void printGroups(const ReplayReport& report, Difference what, const char* title) {
   constexpr size_t kMostGroups = 20;
-  std::vector<std::pair<const std::tuple<Difference, std::string, std::string>*, const runtime::DifferenceGroup*>> found;
+  std::vector<std::pair<const std::tuple<Difference, std::string, std::string>*, const runtime::DifferenceGroup*>>
+      found;
   for (const auto& [key, group] : report.groups) {
     if (std::get<0>(key) == what) found.emplace_back(&key, &group);
   }
@@ -75,8 +76,8 @@ void printText(const ReplayReport& report, const policy::PolicySet& candidate, d
   const auto line = [&](Difference what, const char* text, const std::string& more) {
     const int64_t count = countOf(report, what);
     if (count == 0 && what >= Difference::kUnknown) return;
-    std::cout << "  " << std::string(12 - std::min<size_t>(11, std::to_string(count).size()), ' ') << count << "  " << text
-              << (more.empty() ? "" : ": " + more) << "\n";
+    std::cout << "  " << std::string(12 - std::min<size_t>(11, std::to_string(count).size()), ' ') << count << "  "
+              << text << (more.empty() ? "" : ": " + more) << "\n";
   };
   line(Difference::kSame, "the same", "");
   line(Difference::kOtherRule, "the same, by another rule", "");
@@ -148,6 +149,11 @@ int replay(ReplayOptions options) {
   }
   if (options.format == "json") printJson(report, *plan.candidate);
   else printText(report, *plan.candidate, static_cast<double>(base::steadyNanos() - began) / 1e9);
+  const int64_t told =
+      report.decisions() - countOf(report, Difference::kUnknown) - countOf(report, Difference::kNotAsked);
+  if (told == 0)
+    return failed(Error{report.decisions() == 0 ? "the log has no such decision: nothing was decided again"
+                                                : "of no decision it can be told what the candidate does"});
   return report.differing() > 0 ? 1 : 0;
 }
 

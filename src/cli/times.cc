@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdio>
 #include <ctime>
 #include <optional>
 
@@ -12,6 +13,7 @@ namespace yett::cli {
 namespace {
 
 constexpr int64_t kDay = 86'400;
+constexpr uint64_t kMostSeconds = 1'000'000'000'000;
 
 tm brokenDown(int64_t seconds) {
   const time_t t = seconds;
@@ -33,7 +35,9 @@ std::optional<int64_t> ago(const std::string& text) {
   static constexpr std::pair<std::string_view, int64_t> kUnits[] = {
       {"second", 1}, {"minute", 60}, {"hour", 3600}, {"day", kDay}, {"week", 7 * kDay}};
   for (const auto& [unit, seconds] : kUnits) {
-    if (words[1] == unit || words[1] == std::string(unit) + "s") return static_cast<int64_t>(count) * seconds;
+    if (words[1] != unit && words[1] != std::string(unit) + "s") continue;
+    if (count > kMostSeconds / static_cast<uint64_t>(seconds)) return std::nullopt;
+    return static_cast<int64_t>(count) * seconds;
   }
   return std::nullopt;
 }
@@ -56,6 +60,26 @@ std::optional<int64_t> named(const std::string& text, int64_t now) {
   return std::nullopt;
 }
 
+// What may follow a time: a fraction, then `z` or an offset. False where there is anything else.
+bool zone(const char* text, bool allowed, int64_t& micros) {
+  if (*text == '\0') return true;
+  if (!allowed) return false;
+  if (*text == '.') {
+    int64_t unit = 100'000;
+    for (++text; *text >= '0' && *text <= '9'; ++text, unit /= 10) micros += (*text - '0') * unit;
+  }
+  if (*text == 'z') return text[1] == '\0';
+  if (*text == '\0') return true;
+  int hours = 0;
+  int minutes = 0;
+  int length = 0;
+  if ((*text != '+' && *text != '-') || std::sscanf(text + 1, "%2d:%2d%n", &hours, &minutes, &length) != 2 ||
+      text[1 + length] != '\0' || hours > 23 || minutes > 59)
+    return false;
+  micros -= (*text == '-' ? -1 : 1) * (hours * int64_t{3600} + minutes * int64_t{60}) * 1'000'000;
+  return true;
+}
+
 }  // namespace
 
 Result<int64_t> parseTime(const std::string& said, int64_t now_micros) {
@@ -64,21 +88,28 @@ Result<int64_t> parseTime(const std::string& said, int64_t now_micros) {
   if (auto duration = base::parseDuration(text)) return now_micros - duration.value().count() * 1000;
   if (const auto seconds = ago(text)) return now_micros - *seconds * 1'000'000;
   if (const auto seconds = named(text, now)) return *seconds * 1'000'000;
-  for (const char* form : {"%Y-%m-%dt%H:%M:%Sz", "%Y-%m-%d %H:%M:%S", "%Y-%m-%dt%H:%M", "%Y-%m-%d %H:%M", "%Y-%m-%d",
+  for (const char* form : {"%Y-%m-%dt%H:%M:%S", "%Y-%m-%d %H:%M:%S", "%Y-%m-%dt%H:%M", "%Y-%m-%d %H:%M", "%Y-%m-%d",
                            "%H:%M", "%H:%M:%S"}) {
-    tm parts{};
     const bool clock = form[1] == 'H';
-    if (clock) parts = brokenDown(now - now % kDay);
+    tm parts = clock ? brokenDown(now - now % kDay) : tm{};
+    const int day = parts.tm_mday;
     const char* end = ::strptime(text.c_str(), form, &parts);
-    if (end != nullptr && *end == '\0') return static_cast<int64_t>(timegm(&parts)) * 1'000'000;
+    int64_t micros = 0;
+    if (end == nullptr || !zone(end, !clock, micros)) continue;
+    const tm asked = parts;
+    const int64_t seconds = timegm(&parts);
+    if (!clock && (asked.tm_mday != parts.tm_mday || asked.tm_mon != parts.tm_mon)) break;  // the 31st of February
+    if (clock && day != parts.tm_mday) break;
+    return seconds * 1'000'000 + micros;
   }
   if (tm parts{}; text.size() == 7) {
     const char* end = ::strptime((text + "-01").c_str(), "%Y-%m-%d", &parts);
     if (end != nullptr && *end == '\0') return static_cast<int64_t>(timegm(&parts)) * 1'000'000;
   }
-  return Error{"`" + base::printable(said) +
-               "` is not a time: write `10m` or `2 hours ago`, `today`, `yesterday`, `monday`, `14:30`, `2026-11-21` or "
-               "`2026-11-21T12:00:00Z` (UTC)"};
+  return Error{
+      "`" + base::printable(said) +
+      "` is not a time: write `10m` or `2 hours ago`, `today`, `yesterday`, `monday`, `14:30`, `2026-11-21` or "
+      "`2026-11-21T12:00:00Z` (UTC)"};
 }
 
 }  // namespace yett::cli

@@ -171,6 +171,8 @@ void readRecording(ObjectReader& in, policy::RecordingConfig& out) {
   out.plain_query = query == 1;
   in.texts("mask", out.masked);
   for (const auto& name : out.masked) {
+    if (name.starts_with("header.") && name != base::lowered(name))
+      in.problem("mask", "`" + name + "`: header names are in lower case");
     if (policy::isMaskable(name)) continue;
     in.problem("mask", "`" + name +
                            "` cannot be masked: `path`, `principal.id`, `host`, `source.ip`, `tls.sni`, `header.NAME`, "

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/text.h"
 #include "target/query.h"
 
 namespace yett::policy {
@@ -100,7 +101,8 @@ AttrValue AttributeReader::read(Attr attr, std::string_view key) {
   }
   const AttrValue value = find(attr, key);
   if (recorded_ != nullptr && value.state == State::kRefused) noteUnknown(attr, key);
-  if (!add(attr, key, value)) return noteUnknown(attr, key), ++refused_reads_, refused("is one value too many: a decision reads 256 at most");
+  if (!add(attr, key, value))
+    return noteUnknown(attr, key), ++refused_reads_, refused("is one value too many: a decision reads 256 at most");
   return value;
 }
 
@@ -176,6 +178,13 @@ AttrValue AttributeReader::findGrpc(bool method) {
   return present(method ? r.path.substr(slash + 1) : r.path.substr(1, slash - 1));
 }
 
+// A message up to where it begins to quote the body.
+static std::string unquoted(const std::string& message) {
+  std::string out = message.substr(0, message.find_first_of("'\"`"));
+  while (out.ends_with(' ') || out.ends_with(':')) out.pop_back();
+  return out;
+}
+
 AttrValue AttributeReader::findBody() {
   const Body* body = request_->body;
   if (body == nullptr || !body->complete || body->bytes.empty()) return {};
@@ -192,7 +201,7 @@ AttrValue AttributeReader::findBody() {
     auto parsed = json::parse(body->bytes, false, kDeepestBody);
     if (parsed && parsed.value().type == json::Value::Type::kNull) body_error_ = "is null, which is no value";
     else if (parsed) body_ = std::move(parsed).value();
-    else body_error_ = "cannot be taken: " + parsed.error().message;
+    else body_error_ = "cannot be taken: " + unquoted(parsed.error().message);
   }
   if (!body_error_.empty()) return error(body_error_);
   return {State::kPresent, Type::kJson, body->bytes, 0};
@@ -278,6 +287,7 @@ std::string AttributeReader::listJson(std::string_view header, const Recording& 
     if (field.name != header) continue;
     if (out.size() > 1) out += ',';
     if (masked) out += recording.masked(field.value);
+    else if (!json::isUtf8(field.value)) out += "{\"hex\":\"" + base::hex(field.value) + "\"}";
     else json::appendQuoted(out, field.value);
   }
   return out + "]";
@@ -324,10 +334,33 @@ void AttributeReader::writeValue(json::ObjectWriter& writer, const std::string& 
   else if (value.state == State::kError) writer.raw(what, "{\"error\":true}");
   else if (value.type == Type::kJson) writer.raw(what, bodyJson(value, recording));
   else if (value.type == Type::kText && masked) writer.raw(what, recording.masked(value.text));
-  else if (value.type == Type::kText) writer.field(what, value.text);
+  else if (value.type == Type::kText && json::isUtf8(value.text)) writer.field(what, value.text);
+  else if (value.type == Type::kText) writer.raw(what, "{\"hex\":\"" + base::hex(value.text) + "\"}");
   else if (value.type == Type::kFlag) writer.flag(what, value.number != 0);
   else if (masked) writer.raw(what, recording.masked(std::to_string(value.number)));
   else writer.field(what, value.number);
+}
+
+// Texts that policy made may quote what it read.
+void AttributeReader::redact(std::string& text, const Recording& recording) const {
+  constexpr size_t kLeast = 3;  // shorter ones stand anywhere
+  if (text.empty()) return;
+  const auto hide = [&](std::string_view value) {
+    if (value.size() < kLeast) return;
+    for (size_t at = text.find(value); at != std::string::npos; at = text.find(value, at + 8))
+      text.replace(at, value.size(), "(masked)");
+  };
+  for (const auto& read : reads_) {
+    if (!recording.masks(read.attr, keyOf(read))) continue;
+    if (read.attr == Attr::kHeaderList) {
+      for (const auto& field : request_->headers) {
+        if (field.name == keyOf(read)) hide(field.value);
+      }
+    } else if (read.value.type == Type::kText && read.value.state == State::kPresent) {
+      hide(read.value.text);
+    }
+  }
+  if (!request_->query.empty() && !recording.config().plain_query) hide(request_->query);
 }
 
 std::string AttributeReader::readsJson(const Recording& recording) {

@@ -85,7 +85,8 @@ class AttributeReader {
   /// Begins with another request; keeps the memory. REQUIRES: `request` outlives the reads.
   void reset(const CheckRequest& request);
 
-  /// How the unknown is taken: so that a decision comes out as strict, or as lenient, as anything unknown could make it.
+  /// How the unknown is taken: so that a decision comes out as strict, or as lenient, as anything unknown could make
+  /// it.
   enum class Unknown : uint8_t { kDenies, kAllows };
   /// From here on requests are told by records (null: by themselves): what `recorded` and the check request do not say
   /// is State::kRefused. REQUIRES: `recorded` outlives the reads.
@@ -141,6 +142,8 @@ class AttributeReader {
   /// What was read, as JSON: {"header.x-region":"eu","header.x-debug":null}; and what is recorded anyway. "" when there
   /// is nothing.
   std::string readsJson(const Recording& recording);
+  /// Takes values that must not be written in clear out of a text that policy made.
+  void redact(std::string& text, const Recording& recording) const;
 
  private:
   struct Noted {

@@ -1,6 +1,7 @@
 #include "policy/recorded.h"
 
 #include "base/json.h"
+#include "base/text.h"
 #include "policy/attribute_reader.h"
 
 namespace yett::policy {
@@ -46,6 +47,14 @@ bool take(const json::Value& value, RecordedValue& out) {
         out.list.push_back(item.text);
       }
       return true;
+    case Type::kObject: {  // what is no UTF-8; all else in braces is not known
+      const auto* hex = value.find("hex");
+      if (hex == nullptr || hex->text.size() % 2 != 0) return false;
+      out.state = State::kText;
+      for (size_t i = 0; i < hex->text.size(); i += 2)
+        out.text += static_cast<char>(base::hexValue(hex->text[i]) * 16 + base::hexValue(hex->text[i + 1]));
+      return true;
+    }
     default: return false;
   }
 }

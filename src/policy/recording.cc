@@ -6,6 +6,7 @@
 #include "base/sha256.h"
 #include "base/text.h"
 #include "policy/attribute_reader.h"
+#include "target/query.h"
 
 namespace yett::policy {
 
@@ -19,6 +20,7 @@ Recording::Recording(RecordingConfig config, std::string key)
     : config_(std::move(config)), key_(std::move(key)), key_id_(key_.empty() ? "" : maskKeyId(key_)) {
   path_ = listed("path");
   principal_ = listed("principal.id");
+  host_ = listed("host");
 }
 
 const Recording& Recording::plain() {
@@ -45,11 +47,19 @@ bool Recording::masks(Attr attr, std::string_view key) const {
     case Attr::kQuery:
       if (!config_.plain_query) return true;
       break;
+    // What is made from another goes with it.
     case Attr::kPath:
     case Attr::kRawPath:
-    case Attr::kParam: return path_;
+    case Attr::kParam:
+    case Attr::kGrpcService:
+    case Attr::kGrpcMethod: return path_;
     case Attr::kPrincipalId:
+    case Attr::kPrincipalTrustDomain:
     case Attr::kPrincipalPath: return principal_;
+    case Attr::kHeader:
+    case Attr::kHeaderList:
+      if (key == "host" && host_) return true;
+      break;
     default: break;
   }
   if (isSecret(attr, key) && attr != Attr::kBodyJson) return true;
@@ -69,15 +79,29 @@ std::string Recording::masked(std::string_view value) const {
   return "{\"hmac\":\"" + base::hex(base::view(digest)).substr(0, kDigestHex) + "\",\"key\":\"" + key_id_ + "\"}";
 }
 
+// Of a query in clear, each value whose key is masked or looks like a credential's.
+std::string Recording::queryInClear(std::string_view query) const {
+  std::string out;
+  for (const auto pair : base::split(query, '&')) {
+    if (!out.empty() || pair.data() != query.data()) out += '&';
+    const auto equals = pair.find('=');
+    auto parsed = target::parseQuery(pair);
+    const bool hidden = !parsed || (!parsed.value().empty() && masks(Attr::kQuery, parsed.value().front().first));
+    if (!hidden || equals == std::string_view::npos) out += hidden ? masked(pair) : std::string(pair);
+    else out.append(pair.substr(0, equals + 1)).append(masked(pair.substr(equals + 1)));
+  }
+  return out;
+}
+
 std::string_view Recording::target(std::string_view raw, std::string& kept) const {
   const auto mark = raw.find('?');
-  const bool query = !config_.plain_query && mark != std::string_view::npos;
-  if (!path_ && !query) return raw;
   const std::string_view path = raw.substr(0, mark);
-  kept = path_ ? masked(path) : std::string(path);
+  const bool whole = path_ || (host_ && !path.starts_with('/'));  // a target may hold the host (RFC 9112 3.2.2)
+  if (!whole && mark == std::string_view::npos) return raw;
+  kept = whole ? masked(path) : std::string(path);
   if (mark == std::string_view::npos) return kept;
   kept += '?';
-  kept += query ? masked(raw.substr(mark + 1)) : std::string(raw.substr(mark + 1));
+  kept += config_.plain_query ? queryInClear(raw.substr(mark + 1)) : masked(raw.substr(mark + 1));
   return kept;
 }
 

@@ -41,7 +41,8 @@ class Recording {
 
  private:
   bool listed(std::string_view name) const;
-  bool path_ = false, principal_ = false;
+  std::string queryInClear(std::string_view query) const;
+  bool path_ = false, principal_ = false, host_ = false;
   RecordingConfig config_;
   std::string key_;
   std::string key_id_;

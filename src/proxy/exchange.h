@@ -148,6 +148,7 @@ class Exchange final : public http::RequestHandler {
     bool allowed = false;
     policy::CheckRequest check;
     std::shared_ptr<const identity::Principal> principal;
+    std::vector<policy::Header> headers;
     std::string sni;
     std::string body;
     policy::Body seen_body;

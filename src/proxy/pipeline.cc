@@ -135,6 +135,12 @@ void Pipeline::askLater(Exchange& e, const policy::CheckRequest& check, bool all
   shadow.check = check;
   shadow.principal = e.session_->connection().principal();
   shadow.check.principal = shadow.principal.get();
+  // As that policy would see them, were it in force. A copy: a recheck changes the exchange's own.
+  const auto& owned = e.worker_.authorizer.shadowOwnedHeaders();
+  for (const auto& header : check.headers) {
+    if (!isNamed(header.name, owned)) shadow.headers.push_back(header);
+  }
+  shadow.check.headers = shadow.headers;
   shadow.sni = check.tls_sni;
   shadow.check.tls_sni = shadow.sni;
   if (check.body == nullptr) return;

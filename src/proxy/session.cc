@@ -148,7 +148,7 @@ void Session::onConnectionError(std::string_view why) {
 void Session::tell(std::string_view what, std::string_view why) {
   std::string detail(why);
   const auto peer = target::IpAddress::fromSocket(connection_.peer());
-  if (peer.known()) detail += " (from " + peer.text() + ")";
+  if (peer.known()) detail += " (from " + worker_.authorizer.shown(peer.text()) + ")";
   worker_.events(what, slot_->state->config.name, detail);
 }
 

@@ -185,7 +185,9 @@ std::shared_ptr<const Generation> build(const std::string& config_file, const Pr
     const policy::PolicySet* before = previous ? previous->shadow.get() : nullptr;
     config::Problems found("");
     out->shadow = loadPolicy(out->config.shadow, out->config.budget, before, found);
-    for (const auto& problem : found.texts()) problems.add("shadow: " + problem);
+    // Without effect as it is, it keeps nothing else from being taken.
+    for (const auto& problem : found.texts()) out->shadow_problems.push_back("shadow: " + problem);
+    if (!out->shadow && previous) out->shadow = previous->shadow;
     if (out->shadow && before != nullptr && out->shadow->digest() == before->digest()) out->shadow = previous->shadow;
   }
   const auto& pin = out->config.policy_pin;

@@ -19,6 +19,7 @@ struct Generation {
   config::Config config;
   std::shared_ptr<const policy::PolicySet> policy;
   std::shared_ptr<const policy::PolicySet> shadow;  ///< decides beside, without effect; null: none
+  std::vector<std::string> shadow_problems;         ///< why it is not what the configuration names: nothing else waits
   std::map<std::string, std::shared_ptr<const proxy::ListenerState>> listeners;  ///< by name
   std::map<std::string, std::shared_ptr<const upstream::Cluster>> clusters;      ///< by name
   std::string tls_digest;                                                        ///< of certificate, key and bundles

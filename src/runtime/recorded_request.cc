@@ -11,7 +11,14 @@ static bool isMasked(std::string_view text) {
   return text.starts_with('{');
 }
 
-std::string_view RecordedRequest::take(const audit::Row& row, std::span<const std::string> owned) {
+static void forget(policy::Recorded& recorded, const std::string& header) {
+  std::erase_if(recorded.values, [&](const auto& value) {
+    return value.key == header && (value.attr == policy::Attr::kHeader || value.attr == policy::Attr::kHeaderList);
+  });
+}
+
+std::string_view RecordedRequest::take(const audit::Row& row, std::span<const std::string> owned,
+                                       std::span<const std::string> owned_then) {
   if (row.erased) return "its personal fields were erased";
   if (row.policy.empty() && row.rule == "identity") return "the caller's certificate decided, no policy";
   if (isMasked(row.principal) || isMasked(row.path) || isMasked(row.host) || isMasked(row.source))
@@ -19,10 +26,9 @@ std::string_view RecordedRequest::take(const audit::Row& row, std::span<const st
   row_ = row;
   recorded_.values.clear();
   if (!policy::parseReads(row_.reads, recorded_)) return "what was read cannot be read back";
+  for (const auto& name : owned_then) forget(recorded_, name);
   for (const auto& name : owned) {
-    std::erase_if(recorded_.values, [&](const auto& value) {
-      return value.key == name && (value.attr == policy::Attr::kHeader || value.attr == policy::Attr::kHeaderList);
-    });
+    forget(recorded_, name);
     policy::RecordedValue absent{};
     absent.attr = policy::Attr::kHeader;
     absent.key = name;

@@ -5,12 +5,13 @@
 #include <thread>
 
 #include "engine/lua_evaluator.h"
+#include "runtime/policy_document.h"
 #include "runtime/recorded_request.h"
 
 namespace yett::runtime {
 namespace {
 
-constexpr size_t kMostGroups = 10'000;   // what groups beyond are called "other"
+constexpr size_t kMostGroups = 10'000;  // what groups beyond are called "other"
 constexpr size_t kMostNames = 1'000;
 constexpr int64_t kTell = 10'000;
 constexpr int64_t kLeastShare = 5'000;  // decisions that are worth a thread
@@ -28,8 +29,9 @@ void count(std::map<std::string, int64_t>& map, const std::string& name, int64_t
 // One thread's share.
 class Replayer {
  public:
-  Replayer(const ReplayPlan& plan, std::unique_ptr<policy::PolicyEvaluator> evaluator, std::mutex& telling)
-      : plan_(plan), evaluator_(std::move(evaluator)), telling_(telling) {
+  Replayer(const ReplayPlan& plan, std::unique_ptr<policy::PolicyEvaluator> evaluator, audit::Reader log,
+           std::mutex& telling)
+      : plan_(plan), evaluator_(std::move(evaluator)), log_(std::move(log)), telling_(telling) {
     if (!plan_.on_line) return;
     for (size_t i = 0; i < evaluator_->set().engines().size(); ++i) {
       if (auto* lua = dynamic_cast<engine::LuaEvaluator*>(&evaluator_->engine(i)))
@@ -56,15 +58,14 @@ class Replayer {
     ++group.count;
     count(group.principals, row.principal.empty() ? "anonymous" : row.principal);
     count(group.routes, row.listener + " " + (row.route.empty() ? "no route" : row.route));
-    if (group.examples.size() < plan_.examples)
-      group.examples.push_back(row.id + " " + row.method + " " + row.path);
+    if (group.examples.size() < plan_.examples) group.examples.push_back(row.id + " " + row.method + " " + row.path);
   }
   ReplayReport& report() { return report_; }
 
  private:
   Difference compare(const audit::Row& row) {
     decision_.clear();
-    const std::string_view why = request_.take(row, evaluator_->set().ownedHeaders());
+    const std::string_view why = request_.take(row, evaluator_->set().ownedHeaders(), ownedThen(row.policy_digest));
     if (!why.empty()) {
       count(report_.not_asked, std::string(why));
       return Difference::kNotAsked;
@@ -80,8 +81,21 @@ class Replayer {
       }
     }
     const bool allowed = row.effect == "allow";
+    if (reader_.unknownReads() > 0) decision_.policy = {}, decision_.rule = "(a rule that cannot be told)";
     if (allowed != decision_.allow) return allowed ? Difference::kNewlyDenied : Difference::kNewlyAllowed;
     return row.policy == decision_.policy && row.rule == decision_.rule ? Difference::kSame : Difference::kOtherRule;
+  }
+
+  // Headers that the policy of the record took off every request.
+  const std::vector<std::string>& ownedThen(const std::string& digest) {
+    const auto known = owned_then_.find(digest);
+    if (known != owned_then_.end()) return known->second;
+    std::vector<std::string>& out = owned_then_[digest];
+    if (digest == evaluator_->set().digest()) return out;
+    auto document = log_.policySource(digest);
+    if (!document || document.value().empty()) return out;
+    if (auto set = policyFromDocument(document.value())) out = set.value()->ownedHeaders();
+    return out;
   }
 
   void decide(policy::AttributeReader::Unknown unknown) {
@@ -91,7 +105,9 @@ class Replayer {
 
   const ReplayPlan& plan_;
   std::unique_ptr<policy::PolicyEvaluator> evaluator_;
+  audit::Reader log_;
   std::mutex& telling_;
+  std::map<std::string, std::vector<std::string>> owned_then_;  // by digest
   RecordedRequest request_;
   policy::AttributeReader reader_;
   policy::Decision decision_;
@@ -141,8 +157,8 @@ Result<ReplayReport> replay(const std::string& log, const ReplayPlan& plan) {
   for (unsigned i = 0; i < threads; ++i) {
     policy::EvaluatorOptions options;
     options.most_spent = 0;  // each record for itself: what it costs the others says nothing here
-    replayers.push_back(
-        std::make_unique<Replayer>(plan, TRY(policy::PolicyEvaluator::create(plan.candidate, options)), telling));
+    replayers.push_back(std::make_unique<Replayer>(plan, TRY(policy::PolicyEvaluator::create(plan.candidate, options)),
+                                                   TRY(audit::Reader::open(log)), telling));
   }
   std::vector<Status> results(threads);
   const auto run = [&](unsigned i) -> Status {

@@ -8,6 +8,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <map>
 
 namespace yett::store {
 
@@ -104,6 +105,37 @@ Status Database::truncateWal() {
   return {};
 }
 
+static Result<std::map<std::string, std::string>> schemaOf(Database& db) {
+  std::map<std::string, std::string> out;
+  Statement rows = TRY(db.prepare("SELECT type || ' `' || name || '`', coalesce(sql, '') FROM sqlite_master"));
+  while (TRY(rows.step())) out.emplace(rows.text(0), rows.text(1));
+  return out;
+}
+
+Result<std::string> Database::schemaDiffers(std::string_view sql, int64_t version) {
+  Database model;
+  model.path_ = ":memory:";
+  sqlite3* db = nullptr;
+  const int status = sqlite3_open_v2(":memory:", &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, nullptr);
+  model.db_.reset(db);
+  if (status != SQLITE_OK) return model.failure("cannot open");
+  TRY(model.execute(std::string(sql)));
+  const auto wanted = TRY(schemaOf(model));
+  const auto found = TRY(schemaOf(*this));
+  for (const auto& [name, text] : found) {
+    const auto same = wanted.find(name);
+    if (same == wanted.end()) return name + " is not one that yett makes";
+    if (same->second != text) return name + " is not as yett makes it";
+  }
+  for (const auto& [name, text] : wanted) {
+    if (!found.contains(name)) return name + " is missing";
+  }
+  Statement stated = TRY(prepare("PRAGMA user_version"));
+  if (!TRY(stated.step()) || stated.integer(0) != version)
+    return std::string("the version is not ") + std::to_string(version);
+  return std::string();
+}
+
 Result<int64_t> Database::usedBytes() {
   int64_t values[3] = {};
   const char* const names[] = {"PRAGMA page_count", "PRAGMA freelist_count", "PRAGMA page_size"};
@@ -147,6 +179,15 @@ Status Statement::run() {
 void Statement::reset() {
   sqlite3_reset(statement_.get());
 }
+Statement::Type Statement::type(int column) const {
+  switch (sqlite3_column_type(statement_.get(), column)) {
+    case SQLITE_INTEGER: return Type::kInteger;
+    case SQLITE_TEXT: return Type::kText;
+    case SQLITE_BLOB: return Type::kBlob;
+    default: return Type::kOther;
+  }
+}
+
 int64_t Statement::integer(int column) const {
   return sqlite3_column_int64(statement_.get(), column);
 }

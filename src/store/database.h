@@ -36,6 +36,8 @@ class Database {
   void checkpointPassive();
   /// The same with all of it, and empties the write-ahead log: waits for readers, five seconds at the most.
   Status truncateWal();
+  /// What in the schema is not as these statements make it, of this version: "" where nothing is.
+  Result<std::string> schemaDiffers(std::string_view sql, int64_t version);
   /// Bytes that the database holds: without pages that are free.
   Result<int64_t> usedBytes();
 
@@ -73,6 +75,9 @@ class Statement {
   Status run();
   void reset();
   int64_t integer(int column) const;
+  enum class Type { kInteger, kText, kBlob, kOther };
+  /// How the value is stored: text and bytes alike are not equal for SQL.
+  Type type(int column) const;
   std::string_view text(int column) const;  ///< valid until the next step or reset
 
  private:

@@ -97,7 +97,7 @@ class Reading(unittest.TestCase):
 
     def test_csv_that_a_spreadsheet_takes_for_text(self):
         with Nginx() as up, Yett(up.address, rules=SHOP) as y:
-            y.get("/hello", method="=1+1") if False else y.get('/x%22,=cmd')
+            y.get("/x%22,=cmd")
             settled(y, 1)
             out = yett("log", "export", "-c", str(y.dir / "yett.json"), "--format", "csv")[1]
             rows = list(csv.DictReader(io.StringIO(out)))
@@ -147,7 +147,8 @@ class Personal(unittest.TestCase):
             code, _, err = yett("log", "erase", "--log", str(y.dir / "yett.db"), "--principal", f"{DOMAIN}/frontend", "--yes")
             self.assertEqual(code, 2)
             self.assertIn("yett is running", err)
-            self.assertEqual(yett("log", "erase", "-c", config, "--yes")[0], 2)
+            for nobody in ([], ["--principal", ""], ["--principal", "", "--since", "1h"]):
+                self.assertEqual(yett("log", "erase", "-c", config, "--yes", *nobody)[0], 2, nobody)
             y.get("/hello")
             settled(y, 12)
             y.stop()
@@ -232,7 +233,7 @@ policy "new" {
             self.assertEqual(y.get("/hello")[0], 200)
             del y.config["policy"]["shadow"]
             y.write_config()
-            wait_for("the reload", lambda: y.log().count("reloaded") == 2)
+            wait_for("the reload", lambda: y.log().count("reloaded") == 3)
             y.get("/hello")
             settled(y, 5)
             self.assertNotIn("shadow", y.query()[-1]["outcome"])
@@ -300,8 +301,6 @@ class Keeping(unittest.TestCase):
                 stop.set()
                 [t.join() for t in threads]
                 self.assertEqual(codes, {b"200"})
-            files = sorted(str(p) for p in y.dir.glob("yett.0*.db")) if y.dir.exists() else []
-            self.assertEqual(files, [])
 
     def test_a_long_stream_leaves_heartbeats(self):
         def slow(connection):
@@ -374,9 +373,10 @@ class Leaving(unittest.TestCase):
                     f.write(b'{"seq":9')  # cut off in the middle of a line
                 y.start()
             flood(y, 40)
-            wait_for("the lag to go", lambda: self.lag(y) == 0, 20)
             head = self.head(y)
-            names = sorted((p for p in y.dir.glob("lines.jsonl.*")), key=lambda p: -int(p.suffix[1:])) + [y.dir / "lines.jsonl"]
+            wait_for("the lag to go", lambda: f'{{"seq":{self.head(y)},' in "".join(p.read_text() for p in y.dir.glob("lines.jsonl*")), 20)
+            head = self.head(y)
+            names = sorted((p for p in y.dir.glob("lines.jsonl.*")), key=lambda p: -int(p.suffix[1:])) + list(y.dir.glob("lines.jsonl"))
             self.assertGreater(len(names), 2)
             got = [seq for name in names for seq in seqs_in(name.read_text().splitlines())]
             links = [row[0] for row in sqlite3.connect(y.dir / "yett.db").execute("SELECT seq FROM links ORDER BY seq")]

@@ -139,7 +139,16 @@ TEST_CASE("audit: every kind of tampering is found, at its record") {
       {"personal fields, gone without an event",
        "UPDATE decisions SET principal='', host='', path='', raw_target='', reason='', errors='', reads='', source='', "
        "salt = x'' WHERE seq = 4",
-       "record 4: its personal fields are gone, and no event says"},
+       "record 4: its personal fields are gone, and no event"},
+      {"text as bytes, which no query finds", "UPDATE decisions SET effect = CAST(effect AS BLOB) WHERE seq = 4",
+       "record 4: column `effect` of table `decisions` is of another type"},
+      {"a time as text", "UPDATE decisions SET time = time || 'x' WHERE seq = 4", "record 4: column `time`"},
+      {"an outcome as text", "UPDATE outcomes SET result = CAST(result AS BLOB) WHERE decision_seq = 4",
+       "column `result` of table `outcomes` is of another type"},
+      {"an index of one's own", "CREATE INDEX mine ON decisions (effect)", "index `mine` is not one that yett makes"},
+      {"a view in the place of a table",
+       "ALTER TABLE decisions RENAME TO hidden; CREATE VIEW decisions AS SELECT * FROM hidden WHERE effect = 'allow'",
+       "its schema was changed"},
       {"an inserted outcome",
        "INSERT INTO outcomes SELECT 9999, 9999, status, upstream, bytes_in, bytes_out, "
        "duration_us, result, shadow FROM outcomes WHERE decision_seq = 4",

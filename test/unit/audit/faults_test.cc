@@ -6,6 +6,7 @@
 #include <set>
 #include <thread>
 
+#include "audit/chain_writer.h"
 #include "audit/reader.h"
 #include "audit/verifier.h"
 #include "audit/writer.h"
@@ -130,4 +131,49 @@ TEST_CASE("audit: a loss of power takes nothing that strict mode let through") {
               << " unsynced writes undone");
   CHECK(undone > 0);
   CHECK(let_through > 0);
+}
+
+TEST_CASE("audit: whichever write fails while a file is closed and the next is made, the chain goes on whole") {
+  int rotated = 0;
+  for (int64_t n = 1; n < 600; n += times("YETT_TEST_FULL", 0) != 0 ? 1 : 5) {
+    const test::TempDir dir;
+    const std::string path = dir.path("yett.db");
+    size_t taken = 0;
+    bool finished = false;
+    {
+      test::FaultyVfs disk;
+      auto chain = audit::ChainWriter::open(configOf(path, false)).value();
+      const auto add = [&]() -> Status {
+        TRY(chain->ready());
+        TRY(chain->begin(1));
+        auto done = chain->add(audit::EventRecord{1, "e", "", "", 1});
+        if (done) done = chain->commit();
+        if (!done) chain->rollback();
+        return done;
+      };
+      for (int i = 0; i < 5; ++i) taken += add().ok() ? 1 : 0;
+      disk.failAt(n, 2);
+      const auto closed = chain->rotate();
+      finished = disk.operations() < n;
+      if (closed) ++rotated;
+      for (int i = 0; i < 5; ++i) taken += add().ok() ? 1 : 0;
+      disk.failAt(0);
+      taken += add().ok() ? 1 : 0;
+      (void)chain->close();
+    }
+    INFO("the write that fails: " << n);
+    auto files = audit::closedFiles(path);
+    files.push_back(path);
+    const auto v = audit::verify(files, {}, 1, [](int64_t) {}).value();
+    CHECK(v.broken == "");
+    int64_t found = 0;
+    for (const auto& file : files) {
+      auto reader = audit::Reader::open(file).value();
+      const auto events = reader.events({}).value();
+      for (const auto& event : events) found += event.what == "e" ? 1 : 0;
+    }
+    CHECK(found == static_cast<int64_t>(taken));
+    if (finished) break;
+  }
+  CHECK(rotated > 0);
 }

@@ -6,9 +6,11 @@
 #include <fstream>
 #include <thread>
 
+#include "audit/block_filter.h"
 #include "audit/erase.h"
 #include "audit/policies.h"
 #include "audit/reader.h"
+#include "audit/retention.h"
 #include "audit/verifier.h"
 #include "audit/writer.h"
 #include "support/temp_dir.h"
@@ -137,7 +139,8 @@ TEST_CASE("erase: personal fields are gone from the files, the chain says so and
   CHECK(seqs.size() == 3010);
   REQUIRE(writer
               ->runOnChain([&](audit::ChainWriter& chain) -> Status {
-                TRY(audit::erase(chain, log.config.database, seqs, "ticket 7"));
+                CHECK(TRY(audit::erase(chain, log.config.database, seqs, "ticket 7")) == 3010);
+                CHECK(TRY(audit::erase(chain, log.config.database, seqs, "again")) == 0);
                 return audit::eraseTraces(chain);
               })
               .ok());
@@ -299,7 +302,167 @@ TEST_CASE("policies: a source that was changed or taken away is found") {
   SECTION("a filter that hides a decision") {
     REQUIRE(db.execute("INSERT INTO blocks VALUES (1000, 1, 0, 9e18, zeroblob(65))").ok());
     CHECK(log.verify().broken == "");  // of another version: says nothing, hides nothing
-    REQUIRE(db.execute("UPDATE blocks SET filter = x'01' || zeroblob(64)").ok());
+    // Each token that a query could ask for counts, not only some.
+    audit::BlockFilter without;
+    without.add({"allow", "spiffe://example.org/a", "", "/orders/42", "", "default"});
+    auto row = db.prepare("UPDATE blocks SET filter = ?").value();
+    REQUIRE(row.bindBlob(1, without.encode()).run().ok());
     CHECK(log.verify().broken.find("hides it from queries") != std::string::npos);
   }
+}
+
+namespace {
+
+// A log, and somebody who may write its file and has no key.
+struct Forged : Log {
+  std::string key;
+  Forged() {
+    key = makeKey("audit.key");
+    config.key_file = dir.path("audit.key");
+    write(*open(), 50);
+    REQUIRE(verify({.public_key = key}).authenticated);
+  }
+  // Appends to the chain as if no key were configured.
+  void append(const std::vector<audit::EventRecord>& events) {
+    audit::AuditConfig unsigned_config = config;
+    unsigned_config.key_file.clear();
+    auto chain = audit::ChainWriter::open(unsigned_config).value();
+    REQUIRE(chain->begin(10).ok());
+    for (const auto& event : events) REQUIRE(chain->add(event).ok());
+    REQUIRE(chain->commit().ok());
+    REQUIRE(chain->close().ok());
+  }
+  void sql(const std::string& text) {
+    auto db = store::Database::open(config.database, store::Database::Mode::kWrite).value();
+    REQUIRE(db.execute(text).ok());
+  }
+};
+
+}  // namespace
+
+TEST_CASE("forgery: without the key no event excuses what is missing, not even once it has been signed over") {
+  Forged log;
+  const bool signed_over = GENERATE(false, true);
+  SECTION("an erasure") {
+    const std::vector<int64_t> seqs = {4, 6, 8};
+    const std::string digest = audit::erasedDigest(seqs);
+    log.append({{1, audit::kErasedEvent, "", digest, 3}});
+    log.sql(
+        "UPDATE decisions SET principal='', host='', path='', raw_target='', reason='', errors='', reads='', "
+        "source='', "
+        "salt=x'' WHERE seq IN (4,6,8); INSERT INTO erased SELECT seq, (SELECT max(seq) FROM links) FROM decisions "
+        "WHERE seq IN (4,6,8)");
+    if (signed_over) log.write(*log.open(), 1);
+    CHECK(log.verify({.public_key = log.key}).broken.find("no checkpoint covers") != std::string::npos);
+  }
+  SECTION("a retention") {
+    auto db = store::Database::open(log.config.database, store::Database::Mode::kRead).value();
+    auto row = db.prepare("SELECT hex(hash) FROM links WHERE seq = 20").value();
+    REQUIRE(row.step().value());
+    std::string hash = "through 20 ";
+    for (const char c : row.text(0)) hash += static_cast<char>(c | 0x20);
+    row.reset();
+    log.append({{1, audit::kRetentionEvent, "", hash, 1}});
+    log.sql(
+        "DELETE FROM links WHERE seq <= 20; DELETE FROM decisions WHERE seq <= 20; DELETE FROM outcomes WHERE seq <= "
+        "20; DELETE FROM events WHERE seq <= 20");
+    if (signed_over) log.write(*log.open(), 1);
+    CHECK(log.verify({.public_key = log.key}).broken.find("does not begin with its first link") != std::string::npos);
+  }
+  SECTION("a tail that was signed over is named") {
+    log.append({{1, "invented", "", "", 1}});
+    log.write(*log.open(), 1);
+    CHECK(log.verify({.public_key = log.key}).authenticated);
+    REQUIRE(log.events("unsigned tail").size() == 1);
+  }
+}
+
+TEST_CASE("forgery: a log without any checkpoint is not one that a key has signed") {
+  Log log;
+  const std::string key = log.makeKey("audit.key");
+  log.write(*log.open(), 5);
+  CHECK(log.verify().broken == "");
+  CHECK(log.verify({.public_key = key}).broken.find("no checkpoint") != std::string::npos);
+}
+
+TEST_CASE("forgery: an event of an erasure covers the records that it named, and no others") {
+  Log log;
+  {
+    auto writer = log.open();
+    log.write(*writer, 20);
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));  // until they are in the file
+    REQUIRE(writer
+                ->runOnChain([&](audit::ChainWriter& chain) -> Status {
+                  const std::vector<int64_t> seqs = {2, 4, 6, 8};
+                  CHECK(TRY(audit::erase(chain, log.config.database, seqs, "why")) > 1);
+                  return {};
+                })
+                .ok());
+  }
+  REQUIRE(log.verify().broken == "");
+  auto db = store::Database::open(log.config.database, store::Database::Mode::kWrite).value();
+  REQUIRE(db.execute("DELETE FROM erased WHERE seq = (SELECT max(seq) FROM erased)").ok());
+  INFO(log.verify().broken);
+  CHECK(log.verify().broken.find("names other records") != std::string::npos);
+}
+
+TEST_CASE("retention: a gap right behind the last block that goes is no alarm") {
+  Log log;
+  const int64_t now =
+      std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::system_clock::now().time_since_epoch())
+          .count();
+  log.time = now - 3'600'000'000;
+  {
+    auto writer = log.open();
+    for (int i = 0; i < 2048; ++i) {
+      audit::DecisionRecord r;
+      r.id = "x";
+      r.time_micros = log.time;
+      REQUIRE(writer->append(r) != 0);
+    }
+  }
+  {
+    auto db = store::Database::open(log.config.database, store::Database::Mode::kWrite).value();
+    REQUIRE(db.execute("UPDATE meta SET value = 90000 WHERE name = 'lease'").ok());  // as a crash leaves it
+  }
+  log.time = now;
+  log.config.retention_age = base::Millis(1'800'000);
+  {
+    auto writer = log.open();
+    log.write(*writer, 10);
+    std::this_thread::sleep_for(std::chrono::milliseconds(1500));
+    log.write(*writer, 10);
+  }
+  CHECK(log.verify().broken == "");
+  CHECK(log.verify().deleted_through > 0);
+  CHECK(log.count() == 20);
+}
+
+TEST_CASE("retention: files that rotation has closed go as a whole, and the rest verifies") {
+  Log log;
+  const std::string key = log.makeKey("audit.key");
+  log.config.key_file = log.dir.path("audit.key");
+  log.config.rotate_size = 1 << 20;
+  log.config.retention_size = 3 << 20;
+  {
+    auto writer = log.open();
+    for (int i = 0; i < 16; ++i) {
+      log.write(*writer, 1000);
+      std::this_thread::sleep_for(std::chrono::milliseconds(30));
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds(5500));
+    log.write(*writer, 10);
+    std::this_thread::sleep_for(std::chrono::milliseconds(500));
+  }
+  auto files = audit::closedFiles(log.config.database);
+  CHECK(files.size() >= 1);
+  CHECK(files.size() <= 4);
+  files.push_back(log.config.database);
+  const auto v = log.verify({.public_key = key}, files);
+  CHECK(v.broken == "");
+  CHECK(v.authenticated);
+  CHECK(v.deleted_through > 0);
+  files.erase(files.begin());
+  if (files.size() > 1) CHECK(log.verify({.public_key = key}, files).continues != "");
+  CHECK(log.failures == std::vector<std::string>{});
 }
