@@ -62,7 +62,7 @@ scenarios() { # PRESET SLOWNESS MODULE...
   shift 2
   echo "== scenarios ($preset): $*"
   local ok=true
-  (cd test/scenario && PYTHONPATH=../interop YETT_TEST_BINARY="$PWD/../../build/$preset/yett" YETT_TEST_SLOW=$slow timeout 1500 /usr/bin/python3 -W ignore -m unittest -v "$@") >"$out" 2>&1 || ok=false
+  (cd test/scenario && PYTHONPATH=../interop YETT_TEST_BINARY="$PWD/../../build/$preset/yett" YETT_TEST_SLOW=$slow timeout ${YETT_TEST_TIMEOUT:-1500} /usr/bin/python3 -W ignore -m unittest -v "$@") >"$out" 2>&1 || ok=false
   grep -E '^  [0-9]|^test_.*ok$|^ok$' "$out" | grep -E '^  ' || true
   $ok || tail -100 "$out"
   local ran bad
@@ -88,16 +88,18 @@ if python3 test/check_arrows.py && python3 test/check_schema.py; then passed=$((
 export ASAN_OPTIONS=detect_leaks=1:abort_on_error=0 UBSAN_OPTIONS=print_stacktrace=1 TSAN_OPTIONS=halt_on_error=0:second_deadlock_stack=1
 build release
 properties
-scenarios release 1 test_identity test_proxy test_life test_cli test_hostile test_policy test_durability test_http2 test_http2_found test_grpc test_websocket test_paths test_desync test_examples
-echo "== what decisions cost (figures; no test fails for them)"
+scenarios release 1 test_identity test_proxy test_life test_cli test_hostile test_policy test_durability test_audit test_http2 test_http2_found test_grpc test_websocket test_paths test_desync test_examples
+echo "== what decisions and records cost (figures; no test fails for them)"
 build/release/test/yett_bench
+build/release/test/yett_audit_bench
+/usr/bin/python3 -W ignore test/bench/strict.py || true
 build dev
 unit dev
 if ! $quick; then
-  YETT_TEST_BODY=$((64 << 20)) YETT_TEST_CONNECTIONS=500 scenarios dev 4 test_identity test_proxy test_life test_cli test_hostile test_policy test_durability test_http2 test_http2_found test_grpc test_websocket test_paths
+  YETT_TEST_BODY=$((64 << 20)) YETT_TEST_CONNECTIONS=500 scenarios dev 4 test_identity test_proxy test_life test_cli test_hostile test_policy test_durability test_audit test_http2 test_http2_found test_grpc test_websocket test_paths
   build tsan
   unit tsan
-  YETT_TEST_BODY=$((32 << 20)) YETT_TEST_CONNECTIONS=300 scenarios tsan 5 test_proxy test_life test_hostile test_policy test_durability test_http2 test_http2_found test_grpc test_websocket
+  YETT_TEST_BODY=$((32 << 20)) YETT_TEST_CONNECTIONS=300 scenarios tsan 5 test_proxy test_life test_hostile test_policy test_durability test_audit test_http2 test_http2_found test_grpc test_websocket
 fi
 if $interop; then
   echo "== interop: peers from other registries"
@@ -105,7 +107,15 @@ if $interop; then
   scenarios release 1 test_interop
 fi
 if $full; then
-  echo "== full: no tests of an hour yet"
+  echo "== full: a thousand times kill -9, sinks that are 100,000 records behind, ten million decisions"
+  YETT_TEST_TIMEOUT=7200 YETT_TEST_KILLS=1000 YETT_TEST_RECORDS=100000 scenarios release 1 test_durability test_audit
+  if YETT_TEST_FULL=1 YETT_TEST_POWER=500 build/release/test/yett_unit --use-colour no "audit: whichever*,audit: a loss*" >"$out" 2>&1; then
+    passed=$((passed + 3))
+  else
+    tail -40 "$out"
+    failed=$((failed + 1))
+  fi
+  build/release/test/yett_audit_bench 20000000
 fi
 
 echo "== done in $(($(date +%s) - began)) s"

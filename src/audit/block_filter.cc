@@ -70,10 +70,13 @@ void eachWhole(const FilteredFields& f, Take take) {
 
 }  // namespace
 
-void eachToken(const FilteredFields& fields, const std::function<void(Token)>& take) {
+bool mayHold(std::string_view filter, const FilteredFields& fields) {
+  bool out = true;
+  const auto take = [&](Token token) { out = out && mayContain(filter, token); };
   eachWhole(fields, take);
   eachPrefix(Term::kPrincipal, fields.principal, take);
   eachPrefix(Term::kPath, fields.path, take);
+  return out;
 }
 
 void BlockFilter::add(const FilteredFields& f) {

@@ -3,7 +3,6 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -25,8 +24,8 @@ struct FilteredFields {
   std::string_view effect, principal, method, path, policy, rule;
 };
 
-/// All tokens of one decision, in any order.
-void eachToken(const FilteredFields& fields, const std::function<void(Token)>& take);
+/// False: a query for one of these values, or for two of them, would not find the decision.
+bool mayHold(std::string_view filter, const FilteredFields& fields);
 
 /// Collects one block. One thread. A bit set in vain (of a batch that was not committed) does no harm.
 class BlockFilter {

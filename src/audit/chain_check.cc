@@ -94,8 +94,7 @@ class BlockWalk {
     if (erased) {
       hidden = hidden || !filter.empty();  // it must tell nothing of what was erased
     } else if (!filter.empty()) {
-      eachToken({f.text[11], f.text[6], f.text[7], f.text[9], f.text[12], f.text[13]},
-                [&](Token token) { hidden = hidden || !mayContain(filter, token); });
+      hidden = hidden || !mayHold(filter, {f.text[11], f.text[6], f.text[7], f.text[9], f.text[12], f.text[13]});
     }
     return std::string(hidden ? "table `blocks` hides it from queries" : "");
   }

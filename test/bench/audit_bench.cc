@@ -15,6 +15,8 @@
 #include "audit/writer.h"
 #include "base/clock.h"
 #include "base/uuid7.h"
+#include "engine/lua_engine.h"
+#include "runtime/replay.h"
 #include "support/temp_dir.h"
 
 using namespace yett;
@@ -167,6 +169,30 @@ void read(const std::string& path, int64_t decisions) {
          0);
 }
 
+// A policy of a dozen rules with conditions decides all of it again.
+void replayAll(const std::string& path, int64_t decisions) {
+  engine::PolicySource source;
+  std::string text = "policy \"candidate\" {\n";
+  for (int i = 0; i < 12; ++i)
+    text += "allow \"r" + std::to_string(i) + "\" { principal = \"spiffe://example.org/ns/shop/sa/service-" +
+            std::to_string(i * 3) +
+            "\", path = \"/orders/{id}\", when = function(r) return r.header[\"x-region\"] == " +
+            "\"eu\" and r.params.id ~= \"13\" end },\n";
+  source.files["p.lua"] = text + "}\n";
+  source.digest = engine::PolicySource::digestOf(source.files);
+  std::vector<std::string> problems;
+  auto rules = engine::LuaRuleSet::load(std::move(source), problems);
+  runtime::ReplayPlan plan;
+  plan.candidate = std::make_shared<const policy::PolicySet>(
+      std::vector<policy::LoadedEngine>{{"main", false, std::move(rules)}}, policy::Budget{});
+  plan.threads = 2;
+  runtime::ReplayReport done;
+  const double took = seconds([&] { done = runtime::replay(path, plan).value(); });
+  report("replay under a dozen rules with conditions, two threads", static_cast<double>(decisions) / took, "/s", 0,
+         200'000);
+  if (done.decisions() != decisions || done.differing() == 0) std::puts("  replay is WRONG"), failed = true;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -184,5 +210,6 @@ int main(int argc, char** argv) {
   write(dir.path("decisions.db"), decisions, false);
   write(path, decisions, true);
   if (!only_write) read(path, decisions);
+  if (!only_write) replayAll(path, decisions);
   return check && failed ? 1 : 0;
 }

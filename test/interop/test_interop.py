@@ -1,15 +1,18 @@
 """Yett against peers from other registries than Debian's; test/interop/install.sh gets them. What is not there is skipped."""
+import json
 import os
 import pathlib
 import re
 import subprocess
 import sys
+import tempfile
 import unittest
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 sys.path.insert(0, str(ROOT / "test/scenario"))
 
 from harness import Nginx, Yett, free_port, wait_for  # noqa: E402
+from test_audit import flood  # noqa: E402
 
 BIN = ROOT / "build/interop"
 OPEN = 'policy "p" { allow "all" { principal = anyone } }'
@@ -68,6 +71,53 @@ class GrpcInterop(unittest.TestCase):
         finally:
             server.terminate()
             server.wait(10)
+
+
+class Leaving(unittest.TestCase):
+    """The audit log to a Kafka broker and to the OpenTelemetry Collector's decoder: down, and back."""
+
+    RECORDS = int(os.environ.get("YETT_TEST_RECORDS") or 4_000)
+
+    def check(self, name, *args, topic=()):
+        port = free_port()
+        with tempfile.TemporaryDirectory() as folder:
+            out = pathlib.Path(folder) / "out"
+
+            def start():
+                process = subprocess.Popen([peer(self, name), str(port), *topic, str(out)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+                self.assertEqual(process.stdout.readline(), "ready\n")
+                return process
+
+            process = start()
+            try:
+                y = Yett("127.0.0.1:1", rules='policy "p" { deny "closed" { path = "/**", public_reason = "admin is closed" } }', audit={
+                    "database": "yett.db", "sinks": [{"name": "out", "timeout": "5s", **{k: v.format(port=port) for k, v in args[0].items()}}]}).plaintext()
+                with y:
+                    flood(y, 400)
+                    wait_for("the first records", lambda: len(out.read_text().splitlines()) >= 800, 30)
+                    if not topic:  # what this broker has it holds in memory: it cannot come back
+                        process.kill()
+                        process.communicate()
+                        flood(y, self.RECORDS // 2)
+                        process = start()
+                    else:
+                        flood(y, self.RECORDS // 2)
+                    head = max(row["seq"] for row in y.query())
+                    wait_for("all records", lambda: f'{{"seq":{head},' in out.read_text(), 120)
+                    got = [json.loads(line)["seq"] for line in out.read_text().splitlines()]
+                    self.assertEqual(set(range(1, head + 1)) - set(got), set())
+                    again = len(got) - len(set(got))
+                    self.assertLessEqual(again, 500)
+                    print(f"  {name}: {len(set(got))} records, {again} twice")
+            finally:
+                process.kill()
+                process.communicate()
+
+    def test_kafka(self):
+        self.check("kafka_peer", {"type": "kafka", "brokers": "127.0.0.1:{port}", "topic": "audit"}, topic=("audit",))
+
+    def test_otlp(self):
+        self.check("otlp_peer", {"type": "otlp", "url": "http://127.0.0.1:{port}/v1/logs"})
 
 
 if __name__ == "__main__":
