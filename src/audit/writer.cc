@@ -156,6 +156,7 @@ void Writer::run() {
     if (records > 0 && writeOrLose(batch, records)) afterBatch(records);
     if (records == 0 && last) return endChain();
     if (records == 0 && chain_->checkpointDue()) (void)writeBatch({});  // where it fails, a later one will do
+    busy = false;
     if (last || !chain_->ready()) continue;
     auto more = retention_->step(*chain_, events_.deletable ? events_.deletable() : INT64_MAX);
     tell();

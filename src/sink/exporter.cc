@@ -21,19 +21,21 @@ constexpr base::Millis kFirstRetry{200};
 constexpr base::Millis kLastRetry{10'000};
 constexpr int64_t kLastMomentNanos = 2'000'000'000;  // at the end
 
-Result<int64_t> readPosition(const std::string& file) {
+// "412 3f…": the position and the log that it is one of. 0 of another log.
+Result<int64_t> readPosition(const std::string& file, const std::string& log_id) {
   if (::access(file.c_str(), F_OK) != 0) return 0;
   const std::string text = TRY(base::readFile(file));
+  const auto words = base::split(base::trimmed(std::string_view(text).substr(0, text.find('\n'))), ' ');
   uint64_t out = 0;
-  if (!base::parseUnsigned(base::trimmed(text.substr(0, text.find('\n'))), out))
+  if (words.size() != 2 || !base::parseUnsigned(words[0], out))
     return Error{file + ": holds no position: remove it to send the whole log again"};
-  return static_cast<int64_t>(out);
+  return words[1] == log_id ? static_cast<int64_t>(out) : 0;
 }
 
 // Beside, then over: whole or not at all.
-Status writePosition(const std::string& file, int64_t position) {
+Status writePosition(const std::string& file, int64_t position, const std::string& log_id) {
   const std::string temporary = file + ".new";
-  const std::string text = std::to_string(position) + "\n";
+  const std::string text = std::to_string(position) + " " + log_id + "\n";
   const int fd = ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
   const bool ok = fd >= 0 && ::write(fd, text.data(), text.size()) == static_cast<ssize_t>(text.size());
   if (fd >= 0) ::close(fd);
@@ -47,6 +49,7 @@ Status writePosition(const std::string& file, int64_t position) {
 struct Exporter::Carrier {
   std::string name;
   std::string file;  // of the position
+  std::string log_id;
   std::unique_ptr<Sink> sink;
   Feed feed;
   std::atomic<int64_t> position{0};
@@ -67,7 +70,7 @@ struct Exporter::Carrier {
   Status moveTo(int64_t seq) {
     position = seq;
     showLag();
-    return writePosition(file, seq);
+    return writePosition(file, seq, log_id);
   }
 };
 
@@ -86,7 +89,8 @@ Result<std::unique_ptr<Exporter>> Exporter::start(const std::vector<SinkConfig>&
     auto sink = makeSink(config);
     if (!sink) return std::move(sink).error().within("sink `" + config.name + "`");
     carrier->sink = std::move(sink).value();
-    carrier->position = TRY(readPosition(carrier->file));
+    carrier->log_id = TRY(carrier->feed.logId());
+    carrier->position = TRY(readPosition(carrier->file, carrier->log_id));
     carrier->sent =
         &metrics.counter("yett_audit_sink_records_total", {{"sink", config.name}}, "records sent to a sink");
     carrier->failures =

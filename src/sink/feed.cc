@@ -121,6 +121,13 @@ Result<std::vector<Record>> Feed::after(int64_t position, size_t most) {
   return read(position, most);
 }
 
+Result<std::string> Feed::logId() {
+  auto live = TRY(audit::Reader::open(database_));
+  auto row = TRY(live.database().prepare("SELECT value FROM meta WHERE name = 'log_id'"));
+  if (!TRY(row.step())) return Error{database_ + ": its log id is missing"};
+  return base::hex(row.text(0));
+}
+
 Result<int64_t> Feed::last() {
   if (!reader_ || file_ != database_ || inodeOf(file_) != inode_) {
     auto live = TRY(audit::Reader::open(database_));

@@ -23,6 +23,8 @@ class Feed {
   explicit Feed(std::string database) : database_(std::move(database)) {}
   /// Up to so many after `position`; none: there are no more yet.
   Result<std::vector<Record>> after(int64_t position, size_t most);
+  /// Tells this log from every other: hex.
+  Result<std::string> logId();
   /// The number of the last record in the log.
   Result<int64_t> last();
 

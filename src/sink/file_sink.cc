@@ -49,7 +49,7 @@ class FileSink final : public Sink {
     if (end + 1 != tail.size() &&
         ::ftruncate(fd_, from + static_cast<off_t>(end == std::string::npos ? 0 : end + 1)) != 0)
       return position;
-    if (end == std::string::npos) return position;
+    if (end == std::string::npos || position == 0) return position;  // 0: the lines may be another log's
     const auto begin = end == 0 ? std::string::npos : tail.rfind('\n', end - 1);
     const std::string line = tail.substr(begin == std::string::npos ? 0 : begin + 1);
     constexpr std::string_view kSeq = "{\"seq\":";
