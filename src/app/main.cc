@@ -7,6 +7,7 @@
 
 #include "app/run.h"
 #include "audit/chain_writer.h"
+#include "audit/log_files.h"
 #include "base/text.h"
 #include "cli/certs.h"
 #include "cli/check.h"

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <filesystem>
 #include <latch>
 
 #include "audit/erase.h"
@@ -101,6 +102,7 @@ Status Server::open() {
 }
 
 Server::~Server() {
+  if (audit_) audit_->refuseTasks();  // the admin's threads may wait for one
   admin_.reset();
   draining_ = true;
   for (auto& loop : loops_) {
@@ -343,15 +345,19 @@ Result<std::string> Server::erase(const std::string& body) {
   const std::string& database = audit_->config().database;
   auto known = audit::closedFiles(database);
   known.push_back(database);
-  if (std::find(known.begin(), known.end(), file->text) == known.end())
-    return Error{"`" + base::printable(file->text) + "` is no file of this audit log"};
+  const auto same = [&](const std::string& path) {
+    std::error_code ignored;
+    return path == file->text || std::filesystem::equivalent(path, file->text, ignored);
+  };
+  const auto named = std::find_if(known.begin(), known.end(), same);
+  if (named == known.end()) return Error{"`" + base::printable(file->text) + "` is no file of this audit log"};
   std::vector<int64_t> seqs;
   for (const auto& item : records->items) seqs.push_back(item.integer);
   std::sort(seqs.begin(), seqs.end());
   seqs.erase(std::unique(seqs.begin(), seqs.end()), seqs.end());
   int64_t count = 0;
   TRY(audit_->runOnChain([&](audit::ChainWriter& chain) -> Status {
-    count = TRY(audit::erase(chain, file->text, seqs, why->text));
+    count = TRY(audit::erase(chain, *named, seqs, why->text));
     return audit::eraseTraces(chain);
   }));
   return std::to_string(count);

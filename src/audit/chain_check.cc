@@ -59,6 +59,10 @@ class TableWalk {
     }
     return {};
   }
+  bool saltIsWhole() const {
+    const bool bytes = rows_.type(static_cast<int>(layout_->count) + 1) == store::Statement::Type::kBlob;
+    return bytes && (salt().empty() || salt().size() == kSaltSize);
+  }
   std::string_view salt() const { return rows_.text(static_cast<int>(layout_->count) + 1); }
   Status advance() {
     row_ = TRY(rows_.step());
@@ -188,6 +192,7 @@ class Stretch {
     std::string wrong = table.compare(seq, fields_);
     if (!wrong.empty()) return wrong;
     encodePersonal(fields_, personal_);
+    if (!table.saltIsWhole()) return std::string("its salt is of another form");
     const bool erased = table.salt().empty();
     if (erased) {
       if (personal_.personal_entries > 0) return std::string("its personal fields have lost their salt");
@@ -229,7 +234,7 @@ class Stretch {
 
   Result<std::string> checkEvent(int64_t seq) {
     const auto what = fields_.text[3];
-    if (what == kErasedEvent || what == kRetentionEvent || what == kUnsignedEvent)
+    if (what == kErasedEvent || what == kRetentionEvent || what == kUnsignedEvent || what == kSigningEvent)
       out.events.push_back({seq, std::string(what), std::string(fields_.text[5]), fields_.number[6]});
     if (what == kPolicyEvent) {
       policy_.bind(1, fields_.text[4]);

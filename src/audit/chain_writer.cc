@@ -1,7 +1,5 @@
 #include "audit/chain_writer.h"
 
-#include <fcntl.h>
-#include <sys/file.h>
 #include <sys/random.h>
 #include <unistd.h>
 
@@ -9,7 +7,6 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
-#include <filesystem>
 
 #include "audit/audit_schema.h"
 #include "audit/policies.h"
@@ -54,75 +51,14 @@ Result<std::shared_ptr<const SigningKey>> readKey(const std::string& file) {
   return std::move(key).value();
 }
 
-// "audit/yett.db" -> "audit/yett" and ".db"
-std::pair<std::string, std::string> stemAndEnding(const std::string& path) {
-  const auto slash = path.rfind('/');
-  const auto dot = path.rfind('.');
-  const bool ending = dot != std::string::npos && dot > 0 && (slash == std::string::npos || dot > slash + 1);
-  return {path.substr(0, ending ? dot : path.size()), ending ? path.substr(dot) : ""};
-}
-
-// "audit/yett.db", 412 -> "audit/yett.000000000412.db"
-std::string closedName(const std::string& path, int64_t seq) {
-  char number[32];
-  std::snprintf(number, sizeof number, ".%012lld", static_cast<long long>(seq));
-  const auto [stem, ending] = stemAndEnding(path);
-  return stem + number + ending;
-}
-
 }  // namespace
-
-bool isClosedName(const std::string& path) {
-  const auto [stem, ending] = stemAndEnding(path);
-  const auto digits = [](std::string_view text) {
-    return text.size() == 12 && text.find_first_not_of("0123456789") == std::string_view::npos;
-  };
-  const auto dot = stem.rfind('.');
-  return (dot != std::string::npos && digits(std::string_view(stem).substr(dot + 1))) ||
-         (!ending.empty() && digits(std::string_view(ending).substr(1)));
-}
-
-std::vector<std::string> closedFiles(const std::string& path) {
-  const auto [stem, ending] = stemAndEnding(path);
-  std::vector<std::string> out;
-  std::error_code ignored;
-  const std::filesystem::path folder = std::filesystem::path(path).parent_path();
-  for (const auto& entry : std::filesystem::directory_iterator(folder.empty() ? "." : folder, ignored)) {
-    const std::string name = (folder / entry.path().filename()).string();
-    if (name.size() != stem.size() + 13 + ending.size() || !name.starts_with(stem + ".") || !name.ends_with(ending))
-      continue;
-    if (name.find_first_not_of("0123456789", stem.size() + 1) == stem.size() + 13) out.push_back(name);
-    else if (ending.empty() && name.find_first_not_of("0123456789", stem.size() + 1) == std::string::npos)
-      out.push_back(name);
-  }
-  std::sort(out.begin(), out.end());
-  return out;
-}
 
 Result<std::unique_ptr<ChainWriter>> ChainWriter::open(const AuditConfig& config) {
   std::unique_ptr<ChainWriter> out(new ChainWriter(config));
   if (!config.key_file.empty()) out->key_ = TRY(readKey(config.key_file));
   TRY(out->prepare());
-  TRY(out->takeOverKey());
-  TRY(out->noteUnsigned());
+  TRY(out->takeOver());
   return out;
-}
-
-RotationLock RotationLock::shared(const std::string& database) {
-  const int fd = ::open((database + ".rotate").c_str(), O_RDONLY | O_CREAT | O_CLOEXEC, 0600);
-  if (fd >= 0) ::flock(fd, LOCK_SH);
-  return RotationLock(fd);
-}
-
-std::optional<RotationLock> RotationLock::alone(const std::string& database) {
-  const int fd = ::open((database + ".rotate").c_str(), O_RDONLY | O_CREAT | O_CLOEXEC, 0600);
-  RotationLock out(fd);
-  if (fd < 0 || ::flock(fd, LOCK_EX | LOCK_NB) != 0) return std::nullopt;
-  return out;
-}
-
-RotationLock::~RotationLock() {
-  if (fd_ >= 0) ::close(fd_);
 }
 
 Status ChainWriter::ready() {
@@ -239,9 +175,10 @@ Status ChainWriter::carryPolicies() {
 Status ChainWriter::refillBlock() {
   filter_.clear();
   state_.block_count = 0;
-  store::Statement rows =
-      TRY(database_->prepare("SELECT seq, time, effect, principal, method, path, policy, rule FROM decisions"
-                             " WHERE seq > (SELECT coalesce(max(last), 0) FROM blocks) ORDER BY seq"));
+  bool forgotten = false;
+  store::Statement rows = TRY(
+      database_->prepare("SELECT seq, time, effect, principal, method, path, policy, rule, length(salt) FROM decisions"
+                         " WHERE seq > (SELECT coalesce(max(last), 0) FROM blocks) ORDER BY seq"));
   while (TRY(rows.step())) {
     if (state_.block_count++ == 0) {
       state_.block_first = rows.integer(0);
@@ -250,17 +187,23 @@ Status ChainWriter::refillBlock() {
     block_min_ = std::min(block_min_, rows.integer(1));
     block_max_ = std::max(block_max_, rows.integer(1));
     filter_.add({rows.text(2), rows.text(3), rows.text(4), rows.text(5), rows.text(6), rows.text(7)});
+    forgotten = forgotten || rows.integer(8) == 0;  // it must tell nothing of what was erased
   }
+  filter_forgotten_ = forgotten;
   return {};
 }
 
-// The last checkpoint, not looked for forever: a log without any may be long.
+// The last checkpoint: where `meta` says, or else not looked for forever, since a log without any may be long.
 static Result<std::pair<int64_t, std::string>> lastCheckpoint(store::Database& db) {
-  store::Statement last =
-      TRY(db.prepare("SELECT seq, bytes FROM (SELECT seq, kind, bytes FROM links ORDER BY seq DESC LIMIT 200000) WHERE "
-                     "kind = 4 LIMIT 1"));
-  if (!TRY(last.step())) return std::pair<int64_t, std::string>(0, "");
-  return std::pair<int64_t, std::string>(last.integer(0), last.text(1));
+  for (const char* sql :
+       {"SELECT seq, bytes FROM links WHERE kind = 4 AND seq = (SELECT value FROM meta WHERE name = 'signed')",
+        "SELECT seq, bytes FROM (SELECT seq, kind, bytes FROM links ORDER BY seq DESC LIMIT 200000) WHERE kind = 4 "
+        "LIMIT "
+        "1"}) {
+    store::Statement last = TRY(db.prepare(sql));
+    if (TRY(last.step())) return std::pair<int64_t, std::string>(last.integer(0), last.text(1));
+  }
+  return std::pair<int64_t, std::string>(0, "");
 }
 
 // The key that signs after it; "" where there is none.
@@ -273,43 +216,48 @@ static Result<std::string> lastKey(store::Database& db) {
 }
 
 // What stands after the last checkpoint could have been written by anybody who has the file. The next checkpoint will
-// sign it, so that has to be said.
-Status ChainWriter::noteUnsigned() {
-  if (!key_) return {};
+// sign it, so that has to be said first. "" where there is nothing.
+Result<std::string> ChainWriter::unsignedTail() {
   const int64_t signed_seq = TRY(lastCheckpoint(*database_)).first;
   store::Statement first = TRY(database_->prepare("SELECT min(seq) FROM links WHERE kind <> 0 AND seq > ?"));
-  if (!TRY(first.bind(1, signed_seq).step()) || first.integer(0) == 0) return {};
-  const std::string detail = std::to_string(first.integer(0)) + " " + std::to_string(seq_);
-  first.reset();
-  TRY(begin(1));
-  auto done = add(EventRecord{base::wallMicros(), kUnsignedEvent, config_.database, detail, 1});
-  if (done) done = addCheckpoint();
-  if (done) done = commit();
-  if (!done) rollback();
-  return done;
+  if (!TRY(first.bind(1, signed_seq).step()) || first.integer(0) == 0) return std::string();
+  return std::to_string(first.integer(0)) + " " + std::to_string(seq_);
 }
 
-Status ChainWriter::takeOverKey() {
+// Of a start: what is not signed yet, another key, and the first checkpoint by it.
+Status ChainWriter::takeOver() {
   std::string before = TRY(lastKey(*database_));
   if (const auto closed = closedFiles(config_.database); before.empty() && !closed.empty()) {
     auto db = TRY(store::Database::open(closed.back(), store::Database::Mode::kRead));
     before = TRY(lastKey(db));
   }
-  if (before.empty() || (key_ && key_->publicKey() == before)) return {};
-  TRY(begin(2));
-  Status done;
-  if (!config_.previous_key_file.empty() && key_) {
-    auto previous = readKey(config_.previous_key_file);
-    if (!previous) return rollback(), std::move(previous).error();
-    if (previous.value()->publicKey() != before)
-      return rollback(), Error{config_.previous_key_file + " is not the key that signed last, " + keyId(before)};
-    done = sign(*previous.value(), key_->publicKey());
-  } else {
-    done = add(EventRecord{base::wallMicros(), "key changed", config_.database,
-                           keyId(before) + " -> " + (key_ ? keyName() : "none") + ", not signed by the key before", 1});
+  was_signed_ = !before.empty();
+  const bool other = was_signed_ && (!key_ || key_->publicKey() != before);
+  const std::string tail = key_ ? TRY(unsignedTail()) : "";
+  if (!other && tail.empty()) return {};
+  std::shared_ptr<const SigningKey> previous;
+  if (other && key_ && !config_.previous_key_file.empty()) {
+    previous = TRY(readKey(config_.previous_key_file));
+    if (previous->publicKey() != before)
+      return Error{config_.previous_key_file + " is not the key that signed last, " + keyId(before)};
   }
-  if (!done) return rollback(), done;
-  return commit();
+  TRY(begin(4));
+  auto done = takeOverIn(tail, other ? before : "", previous.get());
+  if (done) done = commit();
+  if (!done) rollback();
+  return done;
+}
+
+Status ChainWriter::takeOverIn(const std::string& tail, const std::string& before, const SigningKey* previous) {
+  if (!tail.empty())
+    TRY(add(EventRecord{base::wallMicros(), was_signed_ ? kUnsignedEvent : kSigningEvent, config_.database, tail, 1}));
+  if (previous != nullptr) {
+    TRY(sign(*previous, key_->publicKey()));
+  } else if (!before.empty()) {
+    TRY(add(EventRecord{base::wallMicros(), "key changed", config_.database,
+                        keyId(before) + " -> " + (key_ ? keyName() : "none") + ", not signed by the key before", 1}));
+  }
+  return addCheckpoint();
 }
 
 Status ChainWriter::writeLease(int64_t upto) {
@@ -441,6 +389,8 @@ Status ChainWriter::sign(const SigningKey& key, std::string_view next_key) {
   Encoded encoded;
   encode(CheckpointRecord{base::wallMicros(), key.publicKey(), signature, next_key}, encoded);
   TRY(add({Kind::kCheckpoint, 0, encoded.fields, encoded.entries}));
+  store::Statement hint = TRY(database_->prepare("INSERT OR REPLACE INTO meta VALUES ('signed', ?)"));
+  TRY(hint.bind(1, seq_).run());
   checkpoint_ = seq_;
   checkpoint_hash_ = base::hex(base::view(state_.head));
   return {};
@@ -472,21 +422,25 @@ Result<std::string> ChainWriter::rotate() {
   TRY(ready());
   const auto alone = RotationLock::alone(config_.database);
   if (!alone) return std::string();
+  // All of it must be in the database itself before the database moves. A reader keeps that from being: later, then.
+  if (!database_->truncateWal(false)) return std::string();
   TRY(carryPolicies());
   TRY(begin(2));
   const std::string name = closedName(config_.database, seq_ + (key_ ? 2 : 1));
-  auto ended = add(EventRecord{base::wallMicros(), "rotated", config_.database, "the log goes on in a new file", 1});
+  auto ended = add(EventRecord{base::wallMicros(), "rotated", config_.database,
+                               "the file is full: the log goes on in a new one", 1});
   if (ended) ended = addCheckpoint();
   if (ended && state_.block_count > 0) ended = flushBlock();
   if (ended) ended = commit();
   if (!ended) return rollback(), std::move(ended).error();
   TRY(writeLease(seq_));
+  if (!database_->truncateWal(false)) return std::string();
   inserts_.clear();
   lease_.reset();
   block_.reset();
   database_.reset();
   // Who reads it goes on reading it under its new name: what belongs to it goes with it.
-  for (const char* part : {"-wal", "-shm", ""}) {
+  for (const char* part : {"", "-wal", "-shm"}) {
     if (std::rename((config_.database + part).c_str(), (name + part).c_str()) == 0 || errno == ENOENT) continue;
     const Error failed{config_.database + part + " cannot be renamed: " + std::strerror(errno)};
     (void)prepare();

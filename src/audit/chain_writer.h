@@ -2,7 +2,6 @@
 #pragma once
 
 #include <memory>
-#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -10,6 +9,7 @@
 #include "audit/audit_config.h"
 #include "audit/block_filter.h"
 #include "audit/checkpoint.h"
+#include "audit/log_files.h"
 #include "audit/record.h"
 #include "base/sha256.h"
 #include "store/database.h"
@@ -29,27 +29,8 @@ struct Entry {
 /// The event of a start that found links after the last checkpoint: its detail is "FROM TO". Nobody can tell whether
 /// they are those that were written, so nothing in them excuses what is missing.
 inline constexpr std::string_view kUnsignedEvent = "unsigned tail";
-
-/// Held shared by those who read several files of a log: rotation waits until nobody does. Released by destruction.
-class RotationLock {
- public:
-  /// Where there is no such file and none can be made, there is nothing to hold.
-  static RotationLock shared(const std::string& database);
-  /// Nothing where somebody holds it.
-  static std::optional<RotationLock> alone(const std::string& database);
-  RotationLock(RotationLock&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-  ~RotationLock();
-
- private:
-  explicit RotationLock(int fd) : fd_(fd) {}
-  int fd_;
-};
-
-/// Whether a file's name is one that rotation gives.
-bool isClosedName(const std::string& path);
-
-/// The files that rotation has closed beside `path`, in the order of the chain.
-std::vector<std::string> closedFiles(const std::string& path);
+/// The event of a start with a key on a log that never had one: what is before it is consistent, not authenticated.
+inline constexpr std::string_view kSigningEvent = "signing begins";
 
 class ChainWriter {
  public:
@@ -78,6 +59,9 @@ class ChainWriter {
   /// Numbers that will never be used: a gap that anyone can see.
   void skip(int64_t links) { seq_ += links; }
 
+  /// Whether an event may excuse that something is missing: of a log that was signed, only with a key, for no
+  /// checkpoint would cover it.
+  bool mayExcuse() const { return key_ != nullptr || !was_signed_; }
   bool checkpointDue() const;
   /// A reload is worth a checkpoint.
   void wantCheckpoint() { sign_soon_ = true; }
@@ -100,12 +84,13 @@ class ChainWriter {
   Status prepare();
   Status openFile();
   Status carryPolicies();
-  Status noteUnsigned();
+  Result<std::string> unsignedTail();
+  Status takeOver();
+  Status takeOverIn(const std::string& tail, const std::string& before, const SigningKey* previous);
   Result<bool> readEnd(store::Database& db);
   Status noteGap();
   Status addFirstLink();
   Status refillBlock();
-  Status takeOverKey();
   Status writeLease(int64_t upto);
   Status addRow(Kind kind, int64_t seq, const Fields& values, std::string_view salt);
   Status flushBlock();
@@ -140,6 +125,7 @@ class ChainWriter {
   bool flushed_ = false;  // a block was written in this transaction
 
   int64_t signed_at_ = 0;  // steady nanoseconds
+  bool was_signed_ = false;
   int64_t checkpoint_ = 0;
   std::string checkpoint_hash_;
   std::string committed_hash_;

@@ -80,6 +80,7 @@ Result<int64_t> eraseSlice(ChainWriter& chain, store::Database* closed, std::spa
 
 Result<int64_t> erase(ChainWriter& chain, const std::string& file, std::span<const int64_t> seqs,
                       const std::string& why) {
+  if (!chain.mayExcuse()) return Error{chain.path() + ": was signed: without its key nothing is erased"};
   std::optional<store::Database> closed;
   if (file != chain.path()) closed.emplace(TRY(store::Database::open(file, store::Database::Mode::kWrite)));
   int64_t count = 0;

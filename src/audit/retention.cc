@@ -1,7 +1,9 @@
 #include "audit/retention.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <cstdio>
+#include <cstring>
 #include <filesystem>
 
 #include "audit/policies.h"
@@ -91,8 +93,11 @@ Result<bool> Retention::deleteClosed(ChainWriter& chain, const std::string& file
   if (!old || last > deletable) return false;
   const auto alone = RotationLock::alone(config_.database);
   if (!alone) return false;  // somebody reads the files of this log
-  TRY(announce(chain, last, hash, false));
-  for (const char* part : {"", "-wal", "-shm", ".lock"}) std::remove((file + part).c_str());
+  if (announced_ != last) TRY(announce(chain, last, hash, false));
+  announced_ = last;
+  if (std::remove(file.c_str()) != 0 && errno != ENOENT)
+    return Error{file + ": cannot be removed: " + std::strerror(errno)};
+  for (const char* part : {"-wal", "-shm", ".lock", ".rotate"}) std::remove((file + part).c_str());
   return true;
 }
 
@@ -120,7 +125,8 @@ Result<bool> Retention::step(ChainWriter& chain, int64_t deletable) {
   if (config_.retention_age.count() == 0 && config_.retention_size == 0) return false;
   const int64_t now = base::steadyNanos();
   if (looked_at_ != 0 && now - looked_at_ < kLookEveryNanos) return false;
-  auto more = slice(chain, deletable);
+  auto more = chain.mayExcuse() ? slice(chain, deletable)
+                                : Result<bool>(Error{"the log was signed: without its key nothing is deleted"});
   if (!more || !more.value()) looked_at_ = now;  // after an error too: it may go by
   return more;
 }

@@ -28,6 +28,7 @@ class Retention {
 
   const AuditConfig config_;
   int64_t looked_at_ = 0;  // steady nanoseconds
+  int64_t announced_ = 0;  // the last record of a closed file that is to go
   int64_t deleting_ = 0;   // through this record; 0: nothing to do
 };
 

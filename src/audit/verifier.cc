@@ -124,13 +124,14 @@ Result<std::string> checkErased(const std::vector<File>& files, int64_t& count) 
 
 // What excuses something that is missing counts only where a later checkpoint covers it, and where it does not stand in
 // a stretch that a start found unsigned. A log without any checkpoint is consistent at best.
-void dropUncovered(std::vector<File>& files) {
+void dropUncovered(std::vector<File>& files, Verification& out) {
   int64_t signed_seq = 0;
   std::vector<std::pair<int64_t, int64_t>> unsigned_tails;
   for (const auto& file : files) {
     for (const auto& s : file.stretches) {
       for (const auto& c : s.checkpoints) signed_seq = std::max(signed_seq, c.seq);
       for (const auto& event : s.events) {
+        if (event.subject == kSigningEvent) out.signing_begins = event.seq;
         uint64_t from = 0;
         uint64_t to = 0;
         const auto blank = event.detail.find(' ');
@@ -235,7 +236,7 @@ Result<std::string> hashOf(store::Database& db, int64_t seq) {
 
 Result<Verification> join(std::vector<File>& files, const Expected& expected) {
   Verification out;
-  dropUncovered(files);
+  dropUncovered(files, out);
   // A stop may have come between the closing of a file and the first link of the next.
   if (files.size() > 1 && files.back().last == 0) files.pop_back();
   std::vector<StretchResult::Signed> checkpoints;

@@ -211,15 +211,24 @@ void Writer::tell() {
 void Writer::endChain() {
   if (chain_->signs() && chain_->unsignedLinks() > 0) (void)writeBatch({});
   if (auto ok = chain_->close(); !ok) events_.failed(ok.error().message);
-  std::deque<Task> left;
+  refuseTasks();
+}
+
+void Writer::refuseTasks() {
+  std::vector<Task> left;
   {
     const std::lock_guard lock(tasks_mutex_);
     ended_ = true;
-    left.swap(tasks_);
+    for (auto task = tasks_.begin(); task != tasks_.end();) {
+      if (!task->done) {  // a policy's source: it is still written
+        ++task;
+        continue;
+      }
+      left.push_back(std::move(*task));
+      task = tasks_.erase(task);
+    }
   }
-  for (auto& task : left) {
-    if (task.done) task.done(Error{"the audit log is closed"});
-  }
+  for (auto& task : left) task.done(Error{"the audit log is closed"});
 }
 
 // An empty batch is a checkpoint alone.

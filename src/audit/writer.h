@@ -58,6 +58,8 @@ class Writer {
   /// Runs on the writer's thread, between two batches, and waits for it: for the rare things that somebody asks for.
   /// It begins and commits by itself.
   Status runOnChain(std::function<Status(ChainWriter&)> task);
+  /// From here on runOnChain() fails, and what waits in it fails now.
+  void refuseTasks();
   /// Writes succeed.
   bool healthy() const { return healthy_.load(std::memory_order_relaxed); }
   /// Requests wait until their records are on disk.

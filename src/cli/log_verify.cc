@@ -59,6 +59,9 @@ void showText(const audit::Verification& v) {
   if (v.deleted_through > 0)
     std::cout << "the records up to " << v.deleted_through
               << " were deleted by retention, as an event in the chain says\n";
+  if (v.signing_begins > 0)
+    std::cout << "signing begins with record " << v.signing_begins
+              << ": what is before it was signed by nobody when it was written\n";
   if (v.erased > 0) std::cout << v.erased << " decisions have lost their personal fields, as events in the chain say\n";
   if (!v.continues.empty())
     std::cout << "goes on from another file, whose last hash is " << v.continues
@@ -89,6 +92,7 @@ int logVerify(const std::vector<std::string>& databases, const VerifyOptions& op
         .field("gaps", v.gaps)
         .field("erased", v.erased)
         .field("deleted_through", v.deleted_through)
+        .field("signing_begins", v.signing_begins)
         .field("continues", v.continues)
         .field("head", v.head)
         .flag("authenticated", v.authenticated)

@@ -1,19 +1,29 @@
 #include "runtime/suggest.h"
 
 #include <algorithm>
+#include <tuple>
 
 #include "target/segment_pattern.h"
 
 namespace yett::runtime {
 namespace {
 
+constexpr size_t kLongestName = 200;
+
 bool isMasked(const std::string& text) {
   return text.starts_with('{');
 }
 
-// A path whose own segments would be read as a pattern.
+// A path whose own segments would be read as a pattern, or that no rule may name.
 bool readsAsPattern(const std::string& path) {
-  return path.find('*') != std::string::npos || path.find('{') != std::string::npos;
+  return path.find('*') != std::string::npos || path.find('{') != std::string::npos ||
+         !target::SegmentPattern::parsePath(path);
+}
+
+// As rules take them.
+bool isMethod(const std::string& method) {
+  return std::all_of(method.begin(), method.end(),
+                     [](char c) { return (c >= 'A' && c <= 'Z') || c == '-' || c == '_'; });
 }
 
 // "spiffe://example.org/a" as a path, and back.
@@ -43,7 +53,8 @@ std::set<std::string> generalCallers(const std::set<std::string>& callers) {
 
 bool matchesCaller(const std::set<std::string>& principals, const std::string& id) {
   return std::any_of(principals.begin(), principals.end(), [&](const std::string& wanted) {
-    if (wanted == id || id.empty() || wanted.find('*') == std::string::npos) return wanted == id;
+    if (wanted.empty() || wanted == id) return true;  // `anyone` is everybody
+    if (id.empty() || wanted.find('*') == std::string::npos) return false;
     const auto pattern = target::SegmentPattern::parseExact(asPath(wanted));
     return pattern && pattern.value().matches(asPath(id));
   });
@@ -74,7 +85,7 @@ void merge(SuggestedRule& to, const SuggestedRule& more) {
 
 void Learner::add(const audit::Row& row) {
   if (row.erased || isMasked(row.principal) || isMasked(row.path) || !row.path.starts_with('/') ||
-      readsAsPattern(row.path)) {
+      readsAsPattern(row.path) || !isMethod(row.method) || row.principal.size() > kLongestName) {
     ++left_out_;
     return;
   }
@@ -150,7 +161,8 @@ bool Learner::exceptions(const SuggestedRule& rule, std::map<std::string, Sugges
   return true;
 }
 
-// Each caller's paths become templates; its methods on one template, and then the callers who do the same, share a rule.
+// Each caller's paths become templates; its methods on one template, and then the callers who do the same, share a
+// rule.
 std::vector<SuggestedRule> Learner::generalize() const {
   std::map<std::string, std::set<std::string>> paths;
   for (const auto& [key, seen] : seen_) paths[key.principal].insert(key.path);
@@ -165,9 +177,10 @@ std::vector<SuggestedRule> Learner::generalize() const {
     merge(mine, rule);
     mine.path = rule.path;
   }
-  std::map<std::pair<std::string, std::set<std::string>>, SuggestedRule> alike;
+  // Callers with an identity do not share a rule with those without: that one is for everybody.
+  std::map<std::tuple<std::string, std::set<std::string>, bool>, SuggestedRule> alike;
   for (auto& [key, rule] : by_caller) {
-    SuggestedRule& mine = alike[{rule.path, rule.methods}];
+    SuggestedRule& mine = alike[{rule.path, rule.methods, key.first.empty()}];
     merge(mine, rule);
     mine.path = rule.path;
   }
@@ -214,6 +227,7 @@ Suggestion Learner::suggest() const {
     rule.name += " " + rule.path + " by " +
                  (rule.principals.size() == 1 ? lastOf(*rule.principals.begin())
                                               : std::to_string(rule.principals.size()) + " callers");
+    rule.name.resize(std::min(rule.name.size(), kLongestName));
     if (const int n = ++names[rule.name]; n > 1) rule.name += " (" + std::to_string(n) + ")";
   }
   return out;

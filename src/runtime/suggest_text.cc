@@ -46,7 +46,7 @@ std::string Suggestion::policyText(const std::string& name) const {
   for (size_t i = 0; i < denies.size(); ++i) {
     const auto& deny = denies[i];
     out += "  -- " + counted(static_cast<size_t>(deny.count), "time") + " denied, and never allowed\n  deny " +
-           quoted("seen denied " + std::to_string(i + 1) + ": " + deny.path) +
+           quoted("seen denied " + std::to_string(i + 1) + ": " + deny.path.substr(0, 200)) +
            " {\n    principal = " + listOf(deny.principals) + ",\n    method    = " + listOf(deny.methods) +
            ",\n    path      = " + quoted(deny.path) + ",\n  },\n";
   }
@@ -73,7 +73,8 @@ std::string Suggestion::testText() const {
            quoted(rule.name) + ",\n}\n";
   }
   return out +
-         "test \"never seen\" {\n  principal = \"spiffe://never.seen/stranger\",\n  request = { method = \"GET\", path = "
+         "test \"never seen\" {\n  principal = \"spiffe://never.seen/stranger\",\n  request = { method = \"GET\", path "
+         "= "
          "\"/never-seen\" },\n  expect = denied.by_default,\n}\n";
 }
 

@@ -37,7 +37,8 @@ Status writePosition(const std::string& file, int64_t position, const std::strin
   const std::string temporary = file + ".new";
   const std::string text = std::to_string(position) + " " + log_id + "\n";
   const int fd = ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-  const bool ok = fd >= 0 && ::write(fd, text.data(), text.size()) == static_cast<ssize_t>(text.size());
+  const bool ok =
+      fd >= 0 && ::write(fd, text.data(), text.size()) == static_cast<ssize_t>(text.size()) && ::fdatasync(fd) == 0;
   if (fd >= 0) ::close(fd);
   if (!ok || std::rename(temporary.c_str(), file.c_str()) != 0)
     return Error{file + ": cannot be written: " + std::strerror(errno)};
@@ -129,6 +130,7 @@ bool Exporter::sleep(base::Millis time) {
 
 void Exporter::run(Carrier& c) {
   base::Millis retry = kFirstRetry;
+  size_t batch = kBatch;
   bool failing = false;
   int64_t end_at = 0;  // steady nanoseconds; 0: not stopping
   const auto fail = [&](const std::string& why) {
@@ -139,7 +141,7 @@ void Exporter::run(Carrier& c) {
   c.position = c.sink->resumeAt(c.position);
   for (;;) {
     if (end_at != 0 && (failing || base::steadyNanos() > end_at)) return;
-    auto records = c.feed.after(c.position, kBatch);
+    auto records = c.feed.after(c.position, batch);
     if (auto last = c.feed.last()) c.last = std::max(last.value(), c.position.load());
     c.showLag();
     if (records && records.value().empty()) {
@@ -153,9 +155,11 @@ void Exporter::run(Carrier& c) {
       c.sent->add(static_cast<int64_t>(records.value().size()));
       if (std::exchange(failing, false)) report_(c.name, "");
       retry = kFirstRetry;
+      batch = std::min(kBatch, batch * 2);
       continue;
     }
     fail(sent.error().message);
+    batch = std::max<size_t>(1, batch / 2);  // what is too much at once may go in parts
     c.position = c.sink->resumeAt(c.position);
     if (sleep(retry)) end_at = base::steadyNanos();
     retry = std::min(retry * 2, kLastRetry);

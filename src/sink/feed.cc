@@ -43,6 +43,7 @@ void writeRow(store::Statement& row, const audit::Layout& layout, json::ObjectWr
 
 // The file that holds the record after `position`: the live one, or one that rotation has closed.
 Status Feed::reopen(int64_t position) {
+  const auto lock = audit::RotationLock::shared(database_);  // so that no file gets another name meanwhile
   std::string file = database_;
   for (const auto& closed : audit::closedFiles(database_)) {
     auto reader = TRY(audit::Reader::open(closed));
@@ -76,7 +77,9 @@ Status Feed::reopen(int64_t position) {
 }
 
 Result<std::vector<Record>> Feed::read(int64_t position, size_t most) {
+  constexpr size_t kMostBytes = 2 << 20;  // receivers have limits of their own
   std::vector<Record> out;
+  size_t bytes = 0;
   auto& links = rows_[0];
   links.reset();
   links.bind(1, position).bind(2, static_cast<int64_t>(most));
@@ -107,7 +110,9 @@ Result<std::vector<Record>> Feed::read(int64_t position, size_t most) {
       w.field("time", base::formatTime(record.time)).field("log_id", base::hex(fields.text[5]));
     }
     w.field("hash", base::hex(links.text(2))).end();
+    bytes += record.line.size();
     out.push_back(std::move(record));
+    if (bytes > kMostBytes) break;
   }
   links.reset();
   return out;
@@ -122,6 +127,7 @@ Result<std::vector<Record>> Feed::after(int64_t position, size_t most) {
 }
 
 Result<std::string> Feed::logId() {
+  const auto lock = audit::RotationLock::shared(database_);
   auto live = TRY(audit::Reader::open(database_));
   auto row = TRY(live.database().prepare("SELECT value FROM meta WHERE name = 'log_id'"));
   if (!TRY(row.step())) return Error{database_ + ": its log id is missing"};
@@ -130,6 +136,7 @@ Result<std::string> Feed::logId() {
 
 Result<int64_t> Feed::last() {
   if (!reader_ || file_ != database_ || inodeOf(file_) != inode_) {
+    const auto lock = audit::RotationLock::shared(database_);
     auto live = TRY(audit::Reader::open(database_));
     auto row = TRY(live.database().prepare("SELECT coalesce(max(seq), 0) FROM links"));
     TRY(row.step());

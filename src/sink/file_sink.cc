@@ -20,6 +20,11 @@ class FileSink final : public Sink {
 
   Status send(std::span<const Record> records) override {
     TRY(open());
+    struct stat info {};
+    if (::fstat(fd_, &info) == 0 && static_cast<uint64_t>(info.st_size) > config_.rotate_size) {
+      rotate();
+      TRY(open());
+    }
     std::string lines;
     for (const auto& record : records) lines += record.line + "\n";
     for (size_t at = 0; at < lines.size();) {
@@ -28,8 +33,6 @@ class FileSink final : public Sink {
       at += static_cast<size_t>(wrote);
     }
     if (::fdatasync(fd_) != 0) return failure("cannot be written");
-    struct stat info {};
-    if (::fstat(fd_, &info) == 0 && static_cast<uint64_t>(info.st_size) > config_.rotate_size) rotate();
     return {};
   }
 

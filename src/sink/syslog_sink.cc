@@ -7,6 +7,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <deque>
 #include <thread>
 
@@ -57,7 +58,7 @@ class SyslogSink final : public Sink {
 
   int64_t resumeAt(int64_t position) override {
     const int64_t since = base::steadyNanos() - kWindowNanos;
-    while (!sent_.empty() && sent_.front().first < since) sent_.pop_front();
+    while (sent_.size() > 1 && sent_.front().first < since) sent_.pop_front();
     if (!sent_.empty()) position = std::min(position, sent_.front().second);
     sent_.clear();
     return position;
@@ -101,7 +102,8 @@ class SyslogSink final : public Sink {
     // Nothing is ever said on such a connection but its end.
     char byte = 0;
     const ssize_t got = ::recv(socket_->impl()->sockfd(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
-    if (got == 0) throw Poco::IOException("the receiver has closed the connection");
+    if (got == 0 || (got < 0 && errno != EAGAIN && errno != EWOULDBLOCK))
+      throw Poco::IOException("the receiver has closed the connection");
   }
 
   const SinkConfig config_;

@@ -12,6 +12,8 @@
 
 namespace yett::store {
 
+static constexpr int kBusyMillis = 5000;
+
 void Database::Close::operator()(sqlite3* db) const {
   sqlite3_close_v2(db);
 }
@@ -50,7 +52,7 @@ Result<Database> Database::open(const std::string& path, Mode mode) {
   const int status = sqlite3_open_v2(path.c_str(), &db, flags, nullptr);
   out.db_.reset(db);
   if (status != SQLITE_OK) return out.failure("cannot open");
-  sqlite3_busy_timeout(db, 5000);
+  sqlite3_busy_timeout(db, kBusyMillis);
   if (mode == Mode::kWrite) {
     TRY(
         out.execute("PRAGMA page_size=8192; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA "
@@ -99,9 +101,11 @@ void Database::checkpointPassive() {
   sqlite3_wal_checkpoint_v2(db_.get(), nullptr, SQLITE_CHECKPOINT_PASSIVE, nullptr, nullptr);
 }
 
-Status Database::truncateWal() {
-  if (sqlite3_wal_checkpoint_v2(db_.get(), nullptr, SQLITE_CHECKPOINT_TRUNCATE, nullptr, nullptr) != SQLITE_OK)
-    return failure("cannot empty the write-ahead log");
+Status Database::truncateWal(bool wait) {
+  if (!wait) sqlite3_busy_timeout(db_.get(), 0);
+  const int status = sqlite3_wal_checkpoint_v2(db_.get(), nullptr, SQLITE_CHECKPOINT_TRUNCATE, nullptr, nullptr);
+  if (!wait) sqlite3_busy_timeout(db_.get(), kBusyMillis);
+  if (status != SQLITE_OK) return failure("cannot empty the write-ahead log");
   return {};
 }
 

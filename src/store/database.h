@@ -34,8 +34,9 @@ class Database {
   Status migrate(std::initializer_list<std::string_view> migrations);
   /// Moves what the write-ahead log holds into the database without waiting for readers.
   void checkpointPassive();
-  /// The same with all of it, and empties the write-ahead log: waits for readers, five seconds at the most.
-  Status truncateWal();
+  /// The same with all of it, and empties the write-ahead log: waits for readers five seconds at the most, or not at
+  /// all.
+  Status truncateWal(bool wait = true);
   /// What in the schema is not as these statements make it, of this version: "" where nothing is.
   Result<std::string> schemaDiffers(std::string_view sql, int64_t version);
   /// Bytes that the database holds: without pages that are free.

@@ -466,3 +466,62 @@ TEST_CASE("retention: files that rotation has closed go as a whole, and the rest
   if (files.size() > 1) CHECK(log.verify({.public_key = key}, files).continues != "");
   CHECK(log.failures == std::vector<std::string>{});
 }
+
+TEST_CASE("erase: what was erased in the open block is in no filter after a restart, and that is no alarm") {
+  Log log;
+  {
+    auto writer = log.open();
+    log.write(*writer, 30, "secret-name");
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+    const std::vector<int64_t> seqs = {2, 4, 6, 8};
+    REQUIRE(writer
+                ->runOnChain([&](audit::ChainWriter& chain) -> Status {
+                  CHECK(TRY(audit::erase(chain, log.config.database, seqs, "why")) > 0);
+                  return {};
+                })
+                .ok());
+  }
+  log.write(*log.open(), 2500);
+  CHECK(log.verify().broken == "");
+  CHECK(log.verify().erased > 0);
+}
+
+TEST_CASE("keys: a log that is signed only later is healthy, and says from where on it is signed") {
+  Log log;
+  {
+    auto writer = log.open();
+    log.write(*writer, 30);
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+    const std::vector<int64_t> seqs = {2, 4};
+    REQUIRE(writer
+                ->runOnChain([&](audit::ChainWriter& chain) -> Status {
+                  TRY(audit::erase(chain, log.config.database, seqs, "why"));
+                  return {};
+                })
+                .ok());
+  }
+  const std::string key = log.makeKey("audit.key");
+  log.config.key_file = log.dir.path("audit.key");
+  log.write(*log.open(), 3);
+  const auto v = log.verify({.public_key = key});
+  CHECK(v.broken == "");
+  CHECK(v.authenticated);
+  CHECK(v.signing_begins > 30);
+  SECTION("without its key nothing is taken from it any more") {
+    log.config.key_file.clear();
+    auto chain = audit::ChainWriter::open(log.config).value();
+    const std::vector<int64_t> seqs = {6, 8};
+    CHECK_FALSE(audit::erase(*chain, log.config.database, seqs, "why").ok());
+  }
+}
+
+TEST_CASE("forgery: a change of keys does not sign what stood unsigned without naming it") {
+  Forged log;
+  log.append({{1, "invented", "", "", 1}});
+  log.makeKey("two.key");
+  log.config.previous_key_file = log.config.key_file;
+  log.config.key_file = log.dir.path("two.key");
+  log.write(*log.open(), 1);
+  CHECK(log.verify({.public_key = log.key}).authenticated);
+  CHECK(log.events("unsigned tail").size() == 1);
+}

@@ -1,0 +1,77 @@
+#include "audit/log_files.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <filesystem>
+#include <string_view>
+
+namespace yett::audit {
+namespace {
+
+// "audit/yett.db" -> "audit/yett" and ".db"
+std::pair<std::string, std::string> stemAndEnding(const std::string& path) {
+  const auto slash = path.rfind('/');
+  const auto dot = path.rfind('.');
+  const bool ending = dot != std::string::npos && dot > 0 && (slash == std::string::npos || dot > slash + 1);
+  return {path.substr(0, ending ? dot : path.size()), ending ? path.substr(dot) : ""};
+}
+
+}  // namespace
+
+// "audit/yett.db", 412 -> "audit/yett.000000000412.db"
+std::string closedName(const std::string& path, int64_t seq) {
+  char number[32];
+  std::snprintf(number, sizeof number, ".%012lld", static_cast<long long>(seq));
+  const auto [stem, ending] = stemAndEnding(path);
+  return stem + number + ending;
+}
+
+bool isClosedName(const std::string& path) {
+  const auto [stem, ending] = stemAndEnding(path);
+  const auto digits = [](std::string_view text) {
+    return text.size() == 12 && text.find_first_not_of("0123456789") == std::string_view::npos;
+  };
+  const auto dot = stem.rfind('.');
+  return (dot != std::string::npos && digits(std::string_view(stem).substr(dot + 1))) ||
+         (!ending.empty() && digits(std::string_view(ending).substr(1)));
+}
+
+std::vector<std::string> closedFiles(const std::string& path) {
+  const auto [stem, ending] = stemAndEnding(path);
+  std::vector<std::string> out;
+  std::error_code ignored;
+  const std::filesystem::path folder = std::filesystem::path(path).parent_path();
+  for (const auto& entry : std::filesystem::directory_iterator(folder.empty() ? "." : folder, ignored)) {
+    const std::string name = (folder / entry.path().filename()).string();
+    if (name.size() != stem.size() + 13 + ending.size() || !name.starts_with(stem + ".") || !name.ends_with(ending))
+      continue;
+    if (name.find_first_not_of("0123456789", stem.size() + 1) == stem.size() + 13) out.push_back(name);
+    else if (ending.empty() && name.find_first_not_of("0123456789", stem.size() + 1) == std::string::npos)
+      out.push_back(name);
+  }
+  std::sort(out.begin(), out.end());
+  return out;
+}
+
+RotationLock RotationLock::shared(const std::string& database) {
+  const int fd = ::open((database + ".rotate").c_str(), O_RDONLY | O_CREAT | O_CLOEXEC, 0600);
+  if (fd >= 0) ::flock(fd, LOCK_SH);
+  return RotationLock(fd);
+}
+
+std::optional<RotationLock> RotationLock::alone(const std::string& database) {
+  const int fd = ::open((database + ".rotate").c_str(), O_RDONLY | O_CREAT | O_CLOEXEC, 0600);
+  RotationLock out(fd);
+  if (fd < 0 || ::flock(fd, LOCK_EX | LOCK_NB) != 0) return std::nullopt;
+  return out;
+}
+
+RotationLock::~RotationLock() {
+  if (fd_ >= 0) ::close(fd_);
+}
+
+}  // namespace yett::audit

@@ -1,0 +1,64 @@
+// What is learned from a log must not allow what the log denies.
+#include "runtime/suggest.h"
+
+#include <catch2/catch.hpp>
+
+#include "engine/lua_engine.h"
+
+using namespace yett;
+
+namespace {
+
+audit::Row row(const std::string& principal, const std::string& method, const std::string& path, bool allowed) {
+  audit::Row out{};
+  out.principal = principal;
+  out.method = method;
+  out.path = path;
+  out.effect = allowed ? "allow" : "deny";
+  out.time = 1'800'000'000'000'000;
+  return out;
+}
+
+std::vector<std::string> problemsOf(const runtime::Suggestion& suggestion) {
+  engine::PolicySource source;
+  source.files["p.lua"] = suggestion.policyText("p");
+  std::vector<std::string> problems;
+  engine::LuaRuleSet::load(std::move(source), problems);
+  return problems;
+}
+
+}  // namespace
+
+TEST_CASE("suggest: anonymous callers make a rule for everybody, from which those who were denied are taken") {
+  runtime::Learner learner;
+  learner.add(row("", "GET", "/public", true));
+  learner.add(row("spiffe://example.org/alice", "GET", "/public", true));
+  learner.add(row("spiffe://example.org/bob", "GET", "/public", false));
+  const auto out = learner.suggest();
+  CHECK(problemsOf(out).empty());
+  REQUIRE(out.denies.size() == 1);
+  CHECK(out.denies[0].principals == std::set<std::string>{"spiffe://example.org/bob"});
+}
+
+TEST_CASE("suggest: what no rule can say is left out, and the rest still loads") {
+  runtime::Learner learner;
+  learner.add(row("spiffe://example.org/a", "GET", "/" + std::string(500, 'x'), true));
+  learner.add(row("spiffe://example.org/a", "get", "/lower", true));
+  learner.add(row("spiffe://example.org/a", "GET", "/star/*", true));
+  learner.add(row("spiffe://example.org/a", "GET", "/quote%22%5C/\x01", true));
+  learner.add(row("spiffe://example.org/a", "GET", "/fine", true));
+  const auto out = learner.suggest();
+  CHECK(out.left_out == 3);
+  CHECK(problemsOf(out) == std::vector<std::string>{});
+}
+
+TEST_CASE("suggest: templates are general where identifiers or many alike were seen") {
+  const auto t = runtime::templatesOf({"/orders/1", "/orders/22/items", "/users/a", "/users/b", "/health", "/",
+                                       "/files/0123456789abcdef01", "/t/v1", "/t/v2", "/t/v3", "/t/v4", "/t/v5"});
+  CHECK(t.at("/orders/1") == "/orders/{order_id}");
+  CHECK(t.at("/orders/22/items") == "/orders/{order_id}/items");
+  CHECK(t.at("/users/a") == "/users/a");
+  CHECK(t.at("/t/v3") == "/t/{t_id}");
+  CHECK(t.at("/files/0123456789abcdef01") == "/files/{file_id}");
+  CHECK(t.at("/") == "/");
+}
