@@ -355,7 +355,16 @@ class Leaving(unittest.TestCase):
         return None
 
     def head(self, y):
-        return sqlite3.connect(y.dir / "yett.db").execute("SELECT max(seq) FROM links").fetchone()[0]
+        """The number of the last record, once no more come."""
+        def now():
+            return sqlite3.connect(y.dir / "yett.db").execute("SELECT max(seq) FROM links").fetchone()[0]
+
+        def still():
+            seq = now()
+            time.sleep(0.4 * SLOW)
+            return seq if now() == seq else None
+
+        return wait_for("the last record", still, 20)
 
     def check(self, got, head, window=0):
         """All of them, in order but for what was sent again, none twice beyond the window."""
@@ -374,8 +383,7 @@ class Leaving(unittest.TestCase):
                 y.start()
             flood(y, 40)
             head = self.head(y)
-            wait_for("the lag to go", lambda: f'{{"seq":{self.head(y)},' in "".join(p.read_text() for p in y.dir.glob("lines.jsonl*")), 20)
-            head = self.head(y)
+            wait_for("the lag to go", lambda: f'{{"seq":{head},' in "".join(p.read_text() for p in y.dir.glob("lines.jsonl*")), 20)
             names = sorted((p for p in y.dir.glob("lines.jsonl.*")), key=lambda p: -int(p.suffix[1:])) + list(y.dir.glob("lines.jsonl"))
             self.assertGreater(len(names), 2)
             got = [seq for name in names for seq in seqs_in(name.read_text().splitlines())]
@@ -413,11 +421,11 @@ action(type="omfile" file="{folder}/out" template="whole")
                 process.wait(20)
                 flood(y, self.RECORDS // 2)
                 wait_for("the lag to show", lambda: (self.lag(y) or 0) >= self.RECORDS, 20)
-                self.assertIn("audit sink takes no records", y.log())
+                wait_for("the report", lambda: "audit sink takes no records" in y.log(), 20)
                 process = start()
-                wait_for("the lag to go", lambda: self.lag(y) == 0, 120)
-                self.assertIn("audit sink takes records again", y.log())
+                wait_for("the report", lambda: "audit sink takes records again" in y.log(), 60)
                 head = self.head(y)
+                wait_for("the lag to go", lambda: self.lag(y) == 0, 120)
             wait_for("rsyslog to write", lambda: len(set(seqs_in((folder / "out").read_text().splitlines()))) >= head, 20)
             self.check([s for s in seqs_in((folder / "out").read_text().splitlines()) if s <= head], head, 1500)
         finally:
@@ -491,8 +499,8 @@ action(type="omfile" file="{folder}/out" template="whole")
             y.stop()
             y.start()
             down.clear()
-            wait_for("the lag to go", lambda: self.lag(y) == 0, 30)
             head = self.head(y)
+            wait_for("the lag to go", lambda: self.lag(y) == 0 and f'{{"seq":{head},' in got[-1]["body"]["stringValue"], 30)
             self.check([s for s in seqs_in([r["body"]["stringValue"] for r in got]) if s <= head], head)
             self.assertEqual({r["severityText"] for r in got}, {"INFO", "WARN"})
         server.shutdown()
