@@ -151,17 +151,21 @@ Result<int64_t> Database::usedBytes() {
 }
 
 Statement& Statement::bind(int index, int64_t value) {
+  empty_ &= ~bitOf(index);
   sqlite3_bind_int64(statement_.get(), index, value);
   return *this;
 }
 
 Statement& Statement::bind(int index, std::string_view text) {
+  if (text.empty() && (empty_ & bitOf(index)) != 0) return *this;  // as it was: bindings outlive a reset
+  empty_ = text.empty() ? empty_ | bitOf(index) : empty_ & ~bitOf(index);
   sqlite3_bind_text(statement_.get(), index, text.empty() ? "" : text.data(), static_cast<int>(text.size()),
                     SQLITE_STATIC);
   return *this;
 }
 
 Statement& Statement::bindBlob(int index, std::string_view bytes) {
+  empty_ &= ~bitOf(index);
   sqlite3_bind_blob(statement_.get(), index, bytes.data(), static_cast<int>(bytes.size()), SQLITE_STATIC);
   return *this;
 }

@@ -86,7 +86,9 @@ class Statement {
   struct Finalize {
     void operator()(sqlite3_stmt* statement) const;
   };
+  static uint64_t bitOf(int index) { return index < 64 ? uint64_t{1} << index : 0; }
   std::unique_ptr<sqlite3_stmt, Finalize> statement_;
+  uint64_t empty_ = 0;  // places that are bound to an empty text
 };
 
 }  // namespace yett::store
