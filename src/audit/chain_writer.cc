@@ -215,10 +215,27 @@ static Result<std::string> lastKey(store::Database& db) {
   return std::string(fields.text[5].empty() ? fields.text[3] : fields.text[5]);
 }
 
+// The last checkpoint that one of these keys signed; 0: none. One by a stranger, or one that hands over to our key, is
+// what anybody can write.
+static Result<int64_t> lastSignedBy(store::Database& db, const std::vector<std::string>& keys) {
+  Fields fields;
+  for (const char* sql :
+       {"SELECT seq, bytes FROM links WHERE kind = 4 AND seq = (SELECT value FROM meta WHERE name = 'signed')",
+        "SELECT seq, bytes FROM links WHERE kind = 4 ORDER BY seq DESC"}) {
+    store::Statement rows = TRY(db.prepare(sql));
+    while (TRY(rows.step())) {
+      if (decode(rows.text(1), fields) && std::find(keys.begin(), keys.end(), fields.text[3]) != keys.end())
+        return rows.integer(0);
+    }
+  }
+  return 0;
+}
+
 // What stands after the last checkpoint could have been written by anybody who has the file. The next checkpoint will
 // sign it, so that has to be said first. "" where there is nothing.
-Result<std::string> ChainWriter::unsignedTail() {
-  const int64_t signed_seq = TRY(lastCheckpoint(*database_)).first;
+Result<std::string> ChainWriter::unsignedTail(const std::vector<std::string>& keys) {
+  const int64_t signed_seq = TRY(lastSignedBy(*database_, keys));
+  if (signed_seq == 0 && was_signed_ && closedFiles(config_.database).empty()) return std::string();  // another's log
   store::Statement first = TRY(database_->prepare("SELECT min(seq) FROM links WHERE kind <> 0 AND seq > ?"));
   if (!TRY(first.bind(1, signed_seq).step()) || first.integer(0) == 0) return std::string();
   return std::to_string(first.integer(0)) + " " + std::to_string(seq_);
@@ -233,14 +250,17 @@ Status ChainWriter::takeOver() {
   }
   was_signed_ = !before.empty();
   const bool other = was_signed_ && (!key_ || key_->publicKey() != before);
-  const std::string tail = key_ ? TRY(unsignedTail()) : "";
-  if (!other && tail.empty()) return {};
   std::shared_ptr<const SigningKey> previous;
   if (other && key_ && !config_.previous_key_file.empty()) {
     previous = TRY(readKey(config_.previous_key_file));
     if (previous->publicKey() != before)
       return Error{config_.previous_key_file + " is not the key that signed last, " + keyId(before)};
   }
+  std::vector<std::string> keys;
+  if (key_) keys.push_back(key_->publicKey());
+  if (previous) keys.push_back(previous->publicKey());
+  const std::string tail = key_ ? TRY(unsignedTail(keys)) : "";
+  if (!other && tail.empty()) return {};
   TRY(begin(4));
   auto done = takeOverIn(tail, other ? before : "", previous.get());
   if (done) done = commit();

@@ -84,7 +84,7 @@ class ChainWriter {
   Status prepare();
   Status openFile();
   Status carryPolicies();
-  Result<std::string> unsignedTail();
+  Result<std::string> unsignedTail(const std::vector<std::string>& keys);
   Status takeOver();
   Status takeOverIn(const std::string& tail, const std::string& before, const SigningKey* previous);
   Result<bool> readEnd(store::Database& db);

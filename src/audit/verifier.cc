@@ -297,6 +297,7 @@ Result<File> openFile(const std::string& path) {
   out.db = std::make_unique<store::Database>(TRY(store::Database::open(path, store::Database::Mode::kRead)));
   store::Database& db = *out.db;
   TRY(db.execute("BEGIN"));
+  if (auto readable = number(db, "PRAGMA user_version"); !readable) return std::move(readable).error().within(path);
   if (TRY(number(db, "PRAGMA user_version")) == 0 && TRY(number(db, "SELECT count(*) FROM sqlite_master")) == 0)
     return out;  // made, and not begun
   if (TRY(number(db, "PRAGMA user_version")) != 2) return Error{path + ": is no audit log of this version of yett"};

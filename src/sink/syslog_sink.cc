@@ -30,8 +30,8 @@ std::string hostName() {
 
 class SyslogSink final : public Sink {
  public:
-  SyslogSink(const SinkConfig& config, net::SocketAddress address)
-      : config_(config), address_(std::move(address)), host_(hostName()), process_(std::to_string(::getpid())) {}
+  explicit SyslogSink(const SinkConfig& config)
+      : config_(config), host_(hostName()), process_(std::to_string(::getpid())) {}
 
   Status send(std::span<const Record> records) override {
     try {
@@ -67,13 +67,15 @@ class SyslogSink final : public Sink {
  private:
   void connect() {
     const Poco::Timespan timeout(config_.timeout.count() * 1000);
+    const net::SocketAddress address(
+        config_.address);  // looked up now: a name that nobody knows keeps no one from starting
     if (config_.plaintext) {
       socket_ = std::make_unique<net::StreamSocket>();
-      socket_->connect(address_, timeout);
+      socket_->connect(address, timeout);
     } else {
       net::SecureStreamSocket secure(clientContext(config_));
       secure.setPeerHostName(config_.address.substr(0, config_.address.rfind(':')));
-      secure.connect(address_, timeout);
+      secure.connect(address, timeout);
       secure.completeHandshake();
       socket_ = std::make_unique<net::StreamSocket>(secure);
     }
@@ -107,7 +109,6 @@ class SyslogSink final : public Sink {
   }
 
   const SinkConfig config_;
-  const net::SocketAddress address_;
   const std::string host_;
   const std::string process_;
   std::unique_ptr<net::StreamSocket> socket_;
@@ -119,7 +120,7 @@ class SyslogSink final : public Sink {
 Result<std::unique_ptr<Sink>> makeSyslogSink(const SinkConfig& config) {
   try {
     if (!config.plaintext) (void)clientContext(config);
-    return std::unique_ptr<Sink>(std::make_unique<SyslogSink>(config, net::SocketAddress(config.address)));
+    return std::unique_ptr<Sink>(std::make_unique<SyslogSink>(config));
   } catch (const Poco::Exception& e) {
     return Error{config.address + ": " + base::lowered(e.displayText())};
   }

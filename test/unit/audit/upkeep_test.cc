@@ -525,3 +525,27 @@ TEST_CASE("forgery: a change of keys does not sign what stood unsigned without n
   CHECK(log.verify({.public_key = log.key}).authenticated);
   CHECK(log.events("unsigned tail").size() == 1);
 }
+
+TEST_CASE("forgery: a checkpoint by a stranger's key does not make a forged event signed") {
+  Forged log;
+  const std::vector<int64_t> seqs = {4, 6, 8};
+  {
+    audit::AuditConfig strange = log.config;
+    log.makeKey("strange.key");
+    strange.key_file = log.dir.path("strange.key");
+    auto chain = audit::ChainWriter::open(strange).value();
+    REQUIRE(chain->begin(10).ok());
+    const std::string digest = audit::erasedDigest(seqs);
+    REQUIRE(chain->add(audit::EventRecord{1, audit::kErasedEvent, "", digest, 3}).ok());
+    REQUIRE(chain->addCheckpoint().ok());
+    REQUIRE(chain->commit().ok());
+    REQUIRE(chain->close().ok());
+  }
+  log.sql(
+      "UPDATE decisions SET principal='', host='', path='', raw_target='', reason='', errors='', reads='', source='', "
+      "salt=x'' WHERE seq IN (4,6,8); INSERT INTO erased SELECT seq, (SELECT max(seq) FROM events WHERE what = "
+      "'erased') FROM decisions WHERE seq IN (4,6,8)");
+  log.write(*log.open(), 1);
+  CHECK(log.events("unsigned tail").size() == 1);
+  CHECK(log.verify({.public_key = log.key}).broken.find("no checkpoint covers") != std::string::npos);
+}
