@@ -15,7 +15,7 @@ arrows["app"] = set(arrows)
 libraries = {
     r"sqlite3\.h": r"store/",
     r"lua\.hpp|lauxlib\.h": r"engine/lua_",
-    r"openssl/": r"identity/|net/tls_|base/sha(1|256)\.cc|audit/checkpoint",
+    r"openssl/": r"identity/|net/tls_|base/(sha1|sha256|random)\.cc|audit/checkpoint",
     r"json/": r"base/json\.cc",
     r"re2/": r"target/",
     r"Poco/": r"net/|upstream/|proxy/|admin/|sink/",

@@ -1,6 +1,5 @@
 #include "audit/chain_writer.h"
 
-#include <sys/random.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -12,6 +11,7 @@
 #include "audit/policies.h"
 #include "base/clock.h"
 #include "base/file.h"
+#include "base/random.h"
 #include "base/text.h"
 
 namespace yett::audit {
@@ -19,30 +19,15 @@ namespace {
 
 constexpr int64_t kLease = 100'000;        // sequence numbers taken durably at once
 constexpr int64_t kBlockDecisions = 2048;  // decisions that share a filter, at the least
-constexpr size_t kSalts = 256;             // so many are got from the kernel at once
+constexpr size_t kSalts = 256;             // so many are made at once
+constexpr size_t kRowsAtOnce = 1024;       // links that are gathered before they go into their tables
 
-std::string insertSql(Kind kind) {
+Result<std::unique_ptr<store::BulkInsert>> insertInto(store::Database& db, Kind kind) {
   const Layout& l = layout(kind);
-  std::string columns = "seq";
-  std::string marks = "?";
-  for (size_t i = 0; i < l.count; ++i) {
-    columns += std::string(",") + l.columns[i].name;
-    marks += ",?";
-  }
-  if (kind == Kind::kDecision) {
-    columns += ",salt";
-    marks += ",?";
-  }
-  return std::string("INSERT INTO ") + l.table + " (" + columns + ") VALUES (" + marks + ")";
-}
-
-Result<std::string> randomBytes(size_t size) {
-  std::string out(size, '\0');
-  for (size_t at = 0; at < size; at += 256) {
-    const size_t part = std::min<size_t>(256, size - at);
-    if (getrandom(out.data() + at, part, 0) != static_cast<ssize_t>(part)) return Error{"no random bytes"};
-  }
-  return out;
+  std::vector<std::string> columns{"seq"};
+  for (size_t i = 0; i < l.count; ++i) columns.emplace_back(l.columns[i].name);
+  if (kind == Kind::kDecision) columns.emplace_back("salt");
+  return store::BulkInsert::create(db, l.table, columns);
 }
 
 Result<std::shared_ptr<const SigningKey>> readKey(const std::string& file) {
@@ -85,11 +70,11 @@ Status ChainWriter::openFile() {
   database_ =
       std::make_unique<store::Database>(TRY(store::Database::open(config_.database, store::Database::Mode::kWrite)));
   TRY(database_->migrate({"", kAuditSchema1}));
-  inserts_.push_back(TRY(database_->prepare("INSERT INTO links (seq, kind, prev, bytes, hash) VALUES (?,?,?,?,?)")));
+  inserts_.push_back(TRY(store::BulkInsert::create(*database_, "links", {"seq", "kind", "prev", "bytes", "hash"})));
   for (const Kind kind : {Kind::kDecision, Kind::kOutcome, Kind::kEvent})
-    inserts_.push_back(TRY(database_->prepare(insertSql(kind))));
+    inserts_.push_back(TRY(insertInto(*database_, kind)));
   inserts_.emplace_back();  // a checkpoint has no table
-  inserts_.push_back(TRY(database_->prepare(insertSql(Kind::kHeartbeat))));
+  inserts_.push_back(TRY(insertInto(*database_, Kind::kHeartbeat)));
   lease_ =
       std::make_unique<store::Statement>(TRY(database_->prepare("INSERT OR REPLACE INTO meta VALUES ('lease', ?)")));
   block_ = std::make_unique<store::Statement>(
@@ -100,7 +85,7 @@ Status ChainWriter::openFile() {
   }
   const auto closed = closedFiles(config_.database);
   if (closed.empty()) {
-    log_id_ = TRY(randomBytes(16));
+    log_id_ = TRY(base::randomBytes(16));
   } else {
     auto db = TRY(store::Database::open(closed.back(), store::Database::Mode::kRead));
     if (!TRY(readEnd(db)))
@@ -297,6 +282,7 @@ Status ChainWriter::begin(int64_t links) {
 }
 
 void ChainWriter::rollback() {
+  forgetRows();
   if (database_) (void)database_->execute("ROLLBACK");
   state_ = before_;
   if (!flushed_) return;
@@ -308,7 +294,7 @@ void ChainWriter::rollback() {
 
 Result<std::string_view> ChainWriter::newSalt() {
   if (salts_used_ == salts_.size()) {
-    salts_ = TRY(randomBytes(kSalts * kSaltSize));
+    salts_ = TRY(base::randomBytes(kSalts * kSaltSize));
     salts_used_ = 0;
   }
   salts_used_ += kSaltSize;
@@ -317,35 +303,50 @@ Result<std::string_view> ChainWriter::newSalt() {
 
 Result<int64_t> ChainWriter::add(const Entry& entry) {
   const int64_t seq = ++seq_;
-  bytes_.clear();
   std::string_view salt;
+  std::string_view personal;
   base::Sha256 commitment;
   if (entry.kind == Kind::kDecision) {
-    salt = TRY(newSalt());
+    salt = rows_.copy(TRY(newSalt()));
     personal_.clear();
     personalBytes(entry.personal, entry.personal_entries, personal_);
     commitment = hasher_.update(salt).update(personal_).finish();
+    personal = rows_.copy(entry.personal);
   }
+  bytes_.clear();
   canonicalBytes(entry.kind, seq, entry.decision_seq, entry.fields, entry.entries,
                  salt.empty() ? std::string_view() : base::view(commitment), bytes_);
-  const auto hash = hasher_.update(base::view(state_.head)).update(bytes_).finish();
-  TRY(inserts_[0]
-          .bind(1, seq)
-          .bind(2, static_cast<int64_t>(entry.kind))
-          .bindBlob(3, base::view(state_.head))
-          .bindBlob(4, bytes_)
-          .bindBlob(5, base::view(hash))
-          .run());
-  state_.head = hash;
+  const std::string_view bytes = rows_.copy(bytes_);
+  const std::string_view prev = rows_.copy(base::view(state_.head));
+  state_.head = hasher_.update(prev).update(bytes).finish();
+  inserts_[0]->integer(seq).integer(static_cast<int64_t>(entry.kind)).blob(prev).blob(bytes);
+  inserts_[0]->blob(rows_.copy(base::view(state_.head)));
   ++state_.unsigned_links;
-  if (layout(entry.kind).table == nullptr) return seq;
-  if (entry.kind == Kind::kOutcome && entry.decision_seq == 0) return seq;  // of a decision that was lost: no row
-  Fields values;
-  decodeFields(entry.fields, entry.entries, values);
-  decodeFields(entry.personal, entry.personal_entries, values);
-  if (entry.decision_seq > 0) values.number[2] = entry.decision_seq;
-  TRY(addRow(entry.kind, seq, values, salt));
+  // An outcome of a decision that was lost has no row.
+  if (layout(entry.kind).table != nullptr && (entry.kind != Kind::kOutcome || entry.decision_seq != 0)) {
+    Fields values;
+    decode(bytes, values);
+    decodeFields(personal, entry.personal_entries, values);
+    TRY(addRow(entry.kind, seq, values, salt));
+  }
+  if (inserts_[0]->rows() >= kRowsAtOnce) TRY(insertRows());
   return seq;
+}
+
+// All that add() has gathered goes into its tables.
+Status ChainWriter::insertRows() {
+  for (auto& rows : inserts_) {
+    if (rows) TRY(rows->run());
+  }
+  rows_.clear();
+  return {};
+}
+
+void ChainWriter::forgetRows() {
+  for (auto& rows : inserts_) {
+    if (rows) rows->clear();
+  }
+  rows_.clear();
 }
 
 Status ChainWriter::add(const EventRecord& event) {
@@ -358,16 +359,15 @@ Status ChainWriter::add(const EventRecord& event) {
 Status ChainWriter::addRow(Kind kind, int64_t seq, const Fields& values, std::string_view salt) {
   if (kind == Kind::kEvent && values.text[3].starts_with("reload")) sign_soon_ = true;
   const Layout& columns = layout(kind);
-  store::Statement& row = inserts_[static_cast<size_t>(kind)];
-  row.bind(1, seq);
-  int index = 1;
+  store::BulkInsert& row = *inserts_[static_cast<size_t>(kind)];
+  row.integer(seq);
   for (size_t i = 0; i < columns.count; ++i) {
     const size_t key = static_cast<size_t>(columns.columns[i].key);
-    if (columns.columns[i].text) row.bind(++index, values.text[key]);
-    else row.bind(++index, values.number[key]);
+    if (columns.columns[i].text) row.text(values.text[key]);
+    else row.integer(values.number[key]);
   }
   if (kind == Kind::kDecision) {
-    row.bindBlob(++index, salt);
+    row.blob(salt);
     const int64_t time = values.number[3];
     if (state_.block_count++ == 0) {
       state_.block_first = seq;
@@ -377,7 +377,6 @@ Status ChainWriter::addRow(Kind kind, int64_t seq, const Fields& values, std::st
     block_max_ = std::max(block_max_, time);
     filter_.add({values.text[11], values.text[6], values.text[7], values.text[9], values.text[12], values.text[13]});
   }
-  TRY(row.run());
   return state_.block_count >= kBlockDecisions ? flushBlock() : Status();
 }
 
@@ -421,6 +420,7 @@ Status ChainWriter::addCheckpoint() {
 }
 
 Status ChainWriter::commit() {
+  TRY(insertRows());
   TRY(database_->execute("COMMIT"));
   if (checkpoint_ == 0) return {};
   committed_checkpoint_ = checkpoint_;

@@ -11,7 +11,9 @@
 #include "audit/checkpoint.h"
 #include "audit/log_files.h"
 #include "audit/record.h"
+#include "base/arena.h"
 #include "base/sha256.h"
+#include "store/bulk_insert.h"
 #include "store/database.h"
 
 namespace yett::audit {
@@ -93,13 +95,16 @@ class ChainWriter {
   Status refillBlock();
   Status writeLease(int64_t upto);
   Status addRow(Kind kind, int64_t seq, const Fields& values, std::string_view salt);
+  Status insertRows();
+  void forgetRows();
   Status flushBlock();
   Status sign(const SigningKey& key, std::string_view next_key);
   Result<std::string_view> newSalt();
 
   const AuditConfig config_;
   std::unique_ptr<store::Database> database_;
-  std::vector<store::Statement> inserts_;  // by Kind, the link's at kLog
+  std::vector<std::unique_ptr<store::BulkInsert>> inserts_;  // by Kind, the link's at kLog
+  base::Arena rows_;                                         // what they refer to until they are run
   std::unique_ptr<store::Statement> lease_;
   std::unique_ptr<store::Statement> block_;
   std::shared_ptr<const SigningKey> key_;  // null: no checkpoints

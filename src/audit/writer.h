@@ -6,6 +6,7 @@
 #include <deque>
 #include <functional>
 #include <memory>
+#include <memory_resource>
 #include <mutex>
 #include <string>
 #include <thread>
@@ -103,8 +104,9 @@ class Writer {
   std::unique_ptr<Retention> retention_;
   uint64_t taken_ = 0;  // records off the queue before the batch at hand
   int64_t written_since_checkpoint_ = 0;
-  std::unordered_map<uint64_t, int64_t> open_decisions_;  // ticket -> seq
-  std::vector<uint64_t> closed_;                          // tickets whose outcome is in the batch at hand
+  std::pmr::unsynchronized_pool_resource nodes_;                        // of the map: reused without the heap
+  std::pmr::unordered_map<uint64_t, int64_t> open_decisions_{&nodes_};  // ticket -> seq
+  std::vector<uint64_t> closed_;                                        // tickets whose outcome is in the batch at hand
   std::thread thread_;
 };
 

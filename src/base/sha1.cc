@@ -1,9 +1,6 @@
 #include "base/sha1.h"
 
 #include <openssl/evp.h>
-#include <openssl/rand.h>
-
-#include <stdexcept>
 
 namespace yett::base {
 
@@ -20,13 +17,6 @@ std::string base64(std::string_view bytes) {
       EVP_EncodeBlock(reinterpret_cast<unsigned char*>(out.data()),
                       reinterpret_cast<const unsigned char*>(bytes.data()), static_cast<int>(bytes.size()));
   out.resize(static_cast<size_t>(size));
-  return out;
-}
-
-std::string randomBytes(size_t size) {
-  std::string out(size, '\0');
-  if (RAND_bytes(reinterpret_cast<unsigned char*>(out.data()), static_cast<int>(size)) != 1)
-    throw std::runtime_error("no random bytes are to be had");
   return out;
 }
 

@@ -10,7 +10,5 @@ namespace yett::base {
 std::string sha1(std::string_view bytes);
 /// RFC 4648 4, with padding.
 std::string base64(std::string_view bytes);
-/// `size` bytes that nobody can foretell.
-std::string randomBytes(size_t size);
 
 }  // namespace yett::base

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/random.h"
 #include "base/sha1.h"
 
 namespace yett::proxy {
@@ -24,7 +25,8 @@ http::ParseError checkWebSocket(const http::RequestHead& head) {
 }
 
 std::string webSocketKey() {
-  return base::base64(base::randomBytes(16));
+  const auto bytes = base::randomBytes(16);
+  return bytes ? base::base64(bytes.value()) : std::string();  // which no upstream accepts
 }
 
 std::string webSocketAccept(std::string_view key) {

@@ -43,6 +43,7 @@ class Database {
   Result<int64_t> usedBytes();
 
  private:
+  friend class BulkInsert;
   struct Close {
     void operator()(sqlite3* db) const;
   };

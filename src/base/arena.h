@@ -1,0 +1,49 @@
+// Bytes that live until they are all let go of at once. Views into it stay valid however much is added.
+#pragma once
+
+#include <cstring>
+#include <memory>
+#include <string_view>
+#include <vector>
+
+namespace yett::base {
+
+class Arena {
+ public:
+  /// A copy that lives until clear().
+  std::string_view copy(std::string_view bytes) {
+    char* to = bytes.size() > kBlock / 4 ? own(large_, bytes.size()) : take(bytes.size());
+    if (!bytes.empty()) std::memcpy(to, bytes.data(), bytes.size());
+    return {to, bytes.size()};
+  }
+
+  /// Forgets everything, and keeps one block for what comes next.
+  void clear() {
+    large_.clear();
+    if (blocks_.size() > 1) blocks_.resize(1);
+    used_ = 0;
+  }
+
+ private:
+  using Blocks = std::vector<std::unique_ptr<char[]>>;
+  static constexpr size_t kBlock = 256 << 10;
+
+  static char* own(Blocks& blocks, size_t size) {
+    return blocks.emplace_back(std::make_unique_for_overwrite<char[]>(size)).get();
+  }
+
+  char* take(size_t size) {
+    if (blocks_.empty() || size > kBlock - used_) {
+      own(blocks_, kBlock);
+      used_ = 0;
+    }
+    used_ += size;
+    return blocks_.back().get() + used_ - size;
+  }
+
+  Blocks blocks_;  // the last one is being filled
+  Blocks large_;
+  size_t used_ = 0;
+};
+
+}  // namespace yett::base
