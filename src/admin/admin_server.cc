@@ -23,7 +23,8 @@ class Handler final : public net::HTTPRequestHandler {
   void handleRequest(net::HTTPServerRequest& request, net::HTTPServerResponse& response) override {
     response.set("X-Content-Type-Options", "nosniff");
     response.set("Cache-Control", "no-store");
-    if (trusted_ && request.getMethod() == "POST" && request.getURI() == "/audit/erase") return erase(request, response);
+    if (trusted_ && request.getMethod() == "POST" && request.getURI() == "/audit/erase")
+      return erase(request, response);
     if (request.getMethod() != "GET" && request.getMethod() != "HEAD") {
       response.set("Allow", "GET, HEAD");
       return send(response, 405, "text/plain", "only GET\n");

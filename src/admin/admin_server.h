@@ -1,5 +1,6 @@
 // The admin side: POCO's HTTP server on its own threads. TCP serves health, readiness, metrics and version;
-// the Unix socket (mode 0600) also policies, configuration and erasing. Content comes by callbacks, which must be thread-safe.
+// the Unix socket (mode 0600) also policies, configuration and erasing. Content comes by callbacks, which must be
+// thread-safe.
 #pragma once
 
 #include <functional>

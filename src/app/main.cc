@@ -16,6 +16,7 @@
 #include "cli/replay.h"
 #include "cli/suggest.h"
 #include "cli/test.h"
+#include "net/tls_memory.h"
 #include "target/canonical.h"
 
 extern char** environ;
@@ -278,6 +279,7 @@ void addReplay(CLI::App& app, Options& o, std::function<int()>& action) {
 }
 
 int main(int argc, char** argv) {
+  yett::net::keepRecordBuffers();
   if (!checkEnvironment()) return 2;
   Options o;
   std::function<int()> action;

@@ -12,7 +12,7 @@ namespace yett::audit {
 struct AuditConfig {
   std::string database;                      ///< path
   bool strict = false;                       ///< a request goes on only once its record is on disk
-  base::Millis batch_interval{5};            ///< how long the writer gathers before a commit,
+  base::Millis batch_interval{10};           ///< how long the writer gathers before a commit,
   size_t queue_records = 65'536;             ///< more than this waiting answers 503
   size_t batch_records = 20'000;             ///< that many waiting are committed at once
   std::string key_file = {};                 ///< path of the Ed25519 key that signs checkpoints; "": none are made

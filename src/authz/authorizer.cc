@@ -107,7 +107,7 @@ void Authorizer::decide(const Question& question) {
 uint64_t Authorizer::record(const Question& question, const base::UuidText& id) {
   const policy::CheckRequest& r = question.request;
   const policy::Recording& recording = writer_.recording();
-  const std::string reads = reader_.readsJson(recording);
+  reader_.readsJson(recording, reads_);
   std::string masked_target;
   std::string masked[4];
   const auto told = [&](policy::Attr attr, std::string_view value, std::string& kept) {
@@ -115,7 +115,6 @@ uint64_t Authorizer::record(const Question& question, const base::UuidText& id) 
     return std::string_view(kept = recording.masked(value));
   };
   const std::string_view principal = told(policy::Attr::kPrincipalId, r.principal->id, masked[0]);
-  const std::string source = r.source.text();
   reader_.redact(decision_.reason, recording);
   reader_.redact(decision_.errors, recording);
   return writer_.append(audit::DecisionRecord{base::view(id),
@@ -136,10 +135,10 @@ uint64_t Authorizer::record(const Question& question, const base::UuidText& id) 
                                               decision_.policy_digest,
                                               decision_.cached,
                                               decision_.eval_nanos,
-                                              reads,
+                                              reads_,
                                               decision_.would_deny,
                                               r.protocol,
-                                              told(policy::Attr::kSourceIp, source, masked[1])});
+                                              told(policy::Attr::kSourceIp, question.source, masked[1])});
 }
 
 void Authorizer::decideSafely(const Question& question) {

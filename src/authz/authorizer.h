@@ -88,6 +88,7 @@ class Authorizer {
   struct Question {
     const policy::CheckRequest& request;
     std::string_view route;
+    std::string_view source;  ///< the peer's address as text
     int64_t now_micros;
     std::string_view refuse =
         {};  ///< not empty: denied for this reason, whatever policy says (an identity that has ended)
@@ -134,6 +135,7 @@ class Authorizer {
   policy::Decision shadow_decision_;
   policy::AttributeReader reader_;
   policy::Decision decision_;
+  std::string reads_;  // of the decision at hand, as JSON
   std::vector<std::string> owned_headers_;
   std::map<std::pair<std::string_view, std::string_view>, base::Counter*> counters_[4];  // views into the policy set
 };

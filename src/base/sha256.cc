@@ -1,28 +1,33 @@
+#define OPENSSL_SUPPRESS_DEPRECATED  // SHA256_Init() and its like
 #include "base/sha256.h"
 
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
+#include <openssl/sha.h>
 
 #include "base/text.h"
 
 namespace yett::base {
 
-Sha256Hasher::Sha256Hasher() : context_(EVP_MD_CTX_new()) {
-  EVP_DigestInit_ex(context_, EVP_sha256(), nullptr);
+// The low-level functions: EVP allocates for each message (OpenSSL 3.0), which three hashes a request would feel.
+static SHA256_CTX* context(std::array<char, 112>& state) {
+  static_assert(sizeof(SHA256_CTX) == sizeof state && alignof(SHA256_CTX) <= 8);
+  return reinterpret_cast<SHA256_CTX*>(state.data());
 }
-Sha256Hasher::~Sha256Hasher() {
-  EVP_MD_CTX_free(context_);
+
+Sha256Hasher::Sha256Hasher() {
+  SHA256_Init(context(state_));
 }
 
 Sha256Hasher& Sha256Hasher::update(std::string_view bytes) {
-  EVP_DigestUpdate(context_, bytes.data(), bytes.size());
+  SHA256_Update(context(state_), bytes.data(), bytes.size());
   return *this;
 }
 
 Sha256 Sha256Hasher::finish() {
   Sha256 out;
-  EVP_DigestFinal_ex(context_, reinterpret_cast<unsigned char*>(out.data()), nullptr);
-  EVP_DigestInit_ex(context_, nullptr, nullptr);
+  SHA256_Final(reinterpret_cast<unsigned char*>(out.data()), context(state_));
+  SHA256_Init(context(state_));
   return out;
 }
 

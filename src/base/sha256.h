@@ -5,8 +5,6 @@
 #include <string>
 #include <string_view>
 
-struct evp_md_ctx_st;
-
 namespace yett::base {
 
 using Sha256 = std::array<char, 32>;
@@ -18,14 +16,12 @@ inline std::string_view view(const Sha256& hash) {
 class Sha256Hasher {
  public:
   Sha256Hasher();
-  ~Sha256Hasher();
-  Sha256Hasher(const Sha256Hasher&) = delete;
   Sha256Hasher& update(std::string_view bytes);
   /// The hash of all updates since the last finish().
   Sha256 finish();
 
  private:
-  evp_md_ctx_st* context_;
+  alignas(8) std::array<char, 112> state_;  // OpenSSL's SHA256_CTX
 };
 
 /// HMAC-SHA256 (RFC 2104).

@@ -44,9 +44,8 @@ void printText(const policy::PolicySet& set, const std::set<std::pair<std::strin
   for (const auto& line : lines) {
     const auto found = used.lines.find(line);
     const std::string position = line.first + ":" + std::to_string(line.second);
-    const bool missed =
-        std::find(tests.coverage.lines_missed.begin(), tests.coverage.lines_missed.end(), position) !=
-        tests.coverage.lines_missed.end();
+    const bool missed = std::find(tests.coverage.lines_missed.begin(), tests.coverage.lines_missed.end(), position) !=
+                        tests.coverage.lines_missed.end();
     unused.push_back({found == used.lines.end() ? "-" : std::to_string(found->second), tested(missed), position});
   }
   if (unused.size() == 1) return;
@@ -77,9 +76,9 @@ void printJson(const policy::PolicySet& set, const std::set<std::pair<std::strin
     json::ObjectWriter(text)
         .field("line", position)
         .field("times", found == used.lines.end() ? 0 : found->second)
-        .flag("tested", !tests.tests.empty() && std::find(tests.coverage.lines_missed.begin(),
-                                                          tests.coverage.lines_missed.end(),
-                                                          position) == tests.coverage.lines_missed.end())
+        .flag("tested",
+              !tests.tests.empty() && std::find(tests.coverage.lines_missed.begin(), tests.coverage.lines_missed.end(),
+                                                position) == tests.coverage.lines_missed.end())
         .end();
   }
   std::string out;

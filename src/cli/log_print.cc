@@ -113,19 +113,45 @@ std::string csvLine(const std::vector<std::string>& cells) {
 }
 
 std::string csvHeader() {
-  return csvLine({"seq",      "id",     "time",          "listener", "route",  "principal", "source", "method",
-                  "host",     "path",   "raw_target",    "protocol", "effect", "policy",    "rule",   "reason",
-                  "errors",   "engine", "policy_digest", "cached",   "eval_ns", "reads",    "would_deny", "status",
-                  "upstream", "bytes_in", "bytes_out",   "duration_us", "result", "shadow"});
+  return csvLine({"seq",           "id",       "time",      "listener",    "route",      "principal",
+                  "source",        "method",   "host",      "path",        "raw_target", "protocol",
+                  "effect",        "policy",   "rule",      "reason",      "errors",     "engine",
+                  "policy_digest", "cached",   "eval_ns",   "reads",       "would_deny", "status",
+                  "upstream",      "bytes_in", "bytes_out", "duration_us", "result",     "shadow"});
 }
 
 std::string asCsv(const audit::Row& r) {
   const auto ended = [&](int64_t value) { return r.ended ? std::to_string(value) : std::string(); };
-  return csvLine({std::to_string(r.seq), r.id, base::formatTime(r.time), r.listener, r.route, r.principal, r.source,
-                  r.method, r.host, r.path, r.raw_target, r.protocol, r.effect, r.policy, r.rule, r.reason, r.errors,
-                  r.engine, r.policy_digest, r.cached ? "true" : "false", std::to_string(r.eval_ns), r.reads,
-                  r.would_deny, ended(r.status), r.upstream, ended(r.bytes_in), ended(r.bytes_out),
-                  ended(r.duration_us), r.result, r.shadow});
+  return csvLine({std::to_string(r.seq),
+                  r.id,
+                  base::formatTime(r.time),
+                  r.listener,
+                  r.route,
+                  r.principal,
+                  r.source,
+                  r.method,
+                  r.host,
+                  r.path,
+                  r.raw_target,
+                  r.protocol,
+                  r.effect,
+                  r.policy,
+                  r.rule,
+                  r.reason,
+                  r.errors,
+                  r.engine,
+                  r.policy_digest,
+                  r.cached ? "true" : "false",
+                  std::to_string(r.eval_ns),
+                  r.reads,
+                  r.would_deny,
+                  ended(r.status),
+                  r.upstream,
+                  ended(r.bytes_in),
+                  ended(r.bytes_out),
+                  ended(r.duration_us),
+                  r.result,
+                  r.shadow});
 }
 
 std::string csvEventHeader() {
@@ -133,7 +159,8 @@ std::string csvEventHeader() {
 }
 
 std::string asCsv(const audit::EventRow& r) {
-  return csvLine({std::to_string(r.seq), base::formatTime(r.time), r.what, r.subject, r.detail, std::to_string(r.count)});
+  return csvLine(
+      {std::to_string(r.seq), base::formatTime(r.time), r.what, r.subject, r.detail, std::to_string(r.count)});
 }
 
 void printTable(const std::vector<audit::Row>& rows, bool with_header) {
@@ -146,7 +173,8 @@ void printTable(const std::vector<audit::Row>& rows, bool with_header) {
     if (!row.would_deny.empty()) why += (why.empty() ? "" : "; ") + ("would deny: " + row.would_deny);
     if (!row.shadow.empty()) why += (why.empty() ? "" : "; ") + ("shadow: " + row.shadow);
     lines.push_back({shownTime(row.time), row.effect == "allow" ? "ALLOW" : "DENY",
-                     row.ended ? std::to_string(row.status) : "-", row.erased ? "(erased)" : shownPrincipal(row.principal),
+                     row.ended ? std::to_string(row.status) : "-",
+                     row.erased ? "(erased)" : shownPrincipal(row.principal),
                      base::printable(row.method + " " + (row.erased ? "(erased)" : row.path)),
                      shownRule(row.policy, row.rule), base::printable(why)});
   }

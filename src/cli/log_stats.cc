@@ -40,7 +40,8 @@ std::string shown(const std::string& column, const std::string& value) {
   return value.empty() ? "-" : base::printable(value);
 }
 
-void printGroups(const std::vector<std::string>& by, const std::vector<audit::Group>& found, const std::string& format) {
+void printGroups(const std::vector<std::string>& by, const std::vector<audit::Group>& found,
+                 const std::string& format) {
   if (format == "json") {
     for (const auto& group : found) {
       std::string out;
@@ -116,8 +117,8 @@ int logStats(LogOptions options) {
     const auto& known = audit::groupable();
     if (std::find(known.begin(), known.end(), name) != known.end()) continue;
     const std::vector<std::string_view> names(known.begin(), known.end());
-    return failed(Error{"--by `" + name + "` is no column" + base::didYouMean(name, names) + ": " +
-                        base::joined(known, ", ")});
+    return failed(
+        Error{"--by `" + name + "` is no column" + base::didYouMean(name, names) + ": " + base::joined(known, ", ")});
   }
   auto found = groups(options, options.by, options.query.limit);
   if (!found) return failed(found.error());

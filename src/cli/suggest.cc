@@ -32,8 +32,8 @@ Result<std::shared_ptr<const policy::PolicySet>> setOf(const runtime::Suggestion
   std::vector<std::string> problems;
   auto rules = engine::LuaRuleSet::load(std::move(source), problems);
   if (!rules) return Error{problems.front()};
-  return std::make_shared<const policy::PolicySet>(
-      std::vector<policy::LoadedEngine>{{"main", false, std::move(rules)}}, policy::Budget{});
+  return std::make_shared<const policy::PolicySet>(std::vector<policy::LoadedEngine>{{"main", false, std::move(rules)}},
+                                                   policy::Budget{});
 }
 
 Result<runtime::ReplayReport> replayAll(const SuggestOptions& options, runtime::ReplayPlan plan) {
@@ -58,11 +58,12 @@ Result<std::string> holdOut(const SuggestOptions& options, const runtime::Learne
     if (!decision.allow) ++missed;
   };
   TRY(replayAll(options, plan));
-  return "of " + std::to_string(held) + " allowed decisions that were held out, a policy learned from the others denies " +
-         std::to_string(missed);
+  return "of " + std::to_string(held) +
+         " allowed decisions that were held out, a policy learned from the others denies " + std::to_string(missed);
 }
 
-// Requests like those seen, each with one thing changed: those that are allowed are what the policy adds to the evidence.
+// Requests like those seen, each with one thing changed: those that are allowed are what the policy adds to the
+// evidence.
 class Mutations {
  public:
   explicit Mutations(std::unique_ptr<policy::PolicyEvaluator> evaluator) : evaluator_(std::move(evaluator)) {}
@@ -97,7 +98,8 @@ class Mutations {
   struct Tally {
     int64_t asked = 0, allowed = 0;
   };
-  void ask(audit::Row row, const std::string& principal, const std::string& method, const std::string& path, Tally& tally) {
+  void ask(audit::Row row, const std::string& principal, const std::string& method, const std::string& path,
+           Tally& tally) {
     row.principal = principal;
     row.method = method;
     row.path = row.raw_target = path;
@@ -136,8 +138,9 @@ Status writeFiles(const SuggestOptions& options, const runtime::Suggestion& sugg
     return Error{options.out + ": is there and not empty: a suggestion replaces nothing"};
   std::filesystem::create_directories(options.out, error);
   if (error) return Error{options.out + ": " + error.message()};
-  for (const auto& [name, text] : {std::pair<std::string, std::string>("suggested.lua", suggestion.policyText(options.name)),
-                                   {"suggested_test.lua", suggestion.testText()}}) {
+  for (const auto& [name, text] :
+       {std::pair<std::string, std::string>("suggested.lua", suggestion.policyText(options.name)),
+        {"suggested_test.lua", suggestion.testText()}}) {
     std::ofstream file(options.out + "/" + name);
     if (!(file << text).flush()) return Error{options.out + "/" + name + ": cannot be written"};
   }

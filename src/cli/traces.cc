@@ -12,8 +12,8 @@ namespace {
 constexpr size_t kMostShown = 40;
 
 void print(const policy::RuleTrace& t, std::string_view indent) {
-  std::cout << indent << (t.applies ? "applies   " : "no        ") << t.effect << " " << base::printable(t.policy) << "/"
-            << base::printable(t.rule) << " (" << t.position << ")";
+  std::cout << indent << (t.applies ? "applies   " : "no        ") << t.effect << " " << base::printable(t.policy)
+            << "/" << base::printable(t.rule) << " (" << t.position << ")";
   if (!t.failed.empty()) std::cout << ": `" << t.failed << "` does not match";
   std::cout << "\n";
   if (!t.evaluated) return;

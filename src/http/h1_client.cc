@@ -153,8 +153,7 @@ void H1Client::sendRequest(const RequestHead& head, const HeaderMap& added) {
   to_head_ = head.method == "HEAD";
   to_upgrade_ = head.wants_websocket;
   sending_ = head.framing;
-  std::string out;
-  out.reserve(1024);
+  std::string& out = headScratch();
   writeRequest(head, added, out);
   wire_.write(out);
 }

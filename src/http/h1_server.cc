@@ -231,8 +231,7 @@ void H1Server::sendResponse(const ResponseHead& head, const HeaderMap& added) {
   }
   if (sending_ == Framing::kUntilClose) closing_ = true;
   head_sent_ = true;
-  std::string out;
-  out.reserve(512);
+  std::string& out = headScratch();
   writeResponse(head, added, sending_, closing_ || peer_closed_, request.version, out);
   wire_.write(out);
   if (sending_ != Framing::kTunnel) return;

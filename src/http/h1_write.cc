@@ -32,6 +32,12 @@ void writeFraming(Framing framing, uint64_t length, std::string& out) {
 
 }  // namespace
 
+std::string& headScratch() {
+  thread_local std::string out;
+  out.clear();
+  return out;
+}
+
 void writeRequest(const RequestHead& head, const HeaderMap& added, std::string& out) {
   out += head.method;
   out += ' ';

@@ -8,6 +8,9 @@
 
 namespace yett::http {
 
+/// An empty string to write a head into: the same one for each call on this thread.
+std::string& headScratch();
+
 /// The request as the upstream gets it: canonical target, host as sent by the client, no dropped or hop-by-hop field,
 /// then `added`, then framing as `head.framing` says.
 void writeRequest(const RequestHead& head, const HeaderMap& added, std::string& out);

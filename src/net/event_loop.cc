@@ -177,9 +177,9 @@ void EventLoop::runPosted() {
 
 void EventLoop::finishBatch() {
   while (!after_batch_.empty() || !graveyard_.empty()) {
-    auto tasks = std::move(after_batch_);
-    after_batch_.clear();
-    for (auto& task : tasks) task();
+    running_.swap(after_batch_);
+    for (auto& task : running_) task();
+    running_.clear();
     if (!after_batch_.empty()) continue;
     const auto dead = std::move(graveyard_);
     graveyard_.clear();

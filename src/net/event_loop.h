@@ -102,6 +102,7 @@ class EventLoop {
   Timer turns_{nullptr};                       // head of the circular list of nextTurn()
   std::vector<std::unique_ptr<Destroyable>> graveyard_;
   std::vector<std::function<void()>> after_batch_;
+  std::vector<std::function<void()>> running_;  // what was after_batch_; both keep their memory
 
   std::mutex post_mutex_;  // protects posted_
   std::vector<std::function<void()>> posted_;

@@ -10,6 +10,11 @@
 
 namespace yett::net {
 
+// Cheaper than to clear what is nearly always empty.
+static void clearErrors() {
+  if (ERR_peek_error() != 0) ERR_clear_error();
+}
+
 TlsTransport::TlsTransport(int fd, std::shared_ptr<const TlsContext> context) : fd_(fd), context_(std::move(context)) {}
 TlsTransport::~TlsTransport() {
   // Without this, OpenSSL takes a client that closed without a close_notify (as many do) for an attack on its session
@@ -81,6 +86,8 @@ IoResult TlsTransport::handshake() {
   const int n = SSL_do_handshake(ssl_);
   if (n == 1) {
     done_ = true;
+    const char* sni = SSL_get_servername(ssl_, TLSEXT_NAMETYPE_host_name);
+    info_ = {SSL_get_version(ssl_), SSL_get_cipher_name(ssl_), sni != nullptr ? sni : ""};
     return settlePrincipal() ? IoResult{} : IoResult{IoResult::Kind::kError, 0};
   }
   const IoResult out = result(n);
@@ -90,14 +97,14 @@ IoResult TlsTransport::handshake() {
 }
 
 IoResult TlsTransport::read(char* to, size_t size) {
-  ERR_clear_error();
+  clearErrors();
   size_t n = 0;
   const int ok = SSL_read_ex(ssl_, to, size, &n);
   return ok == 1 ? IoResult{IoResult::Kind::kOk, n} : result(ok);
 }
 
 IoResult TlsTransport::write(const char* from, size_t size) {
-  ERR_clear_error();
+  clearErrors();
   size_t n = 0;
   const int ok = SSL_write_ex(ssl_, from, size, &n);
   return ok == 1 ? IoResult{IoResult::Kind::kOk, n} : result(ok);
@@ -127,12 +134,6 @@ std::string_view TlsTransport::protocol() const {
   unsigned int size = 0;
   if (ssl_ != nullptr) SSL_get0_alpn_selected(ssl_, &name, &size);
   return {reinterpret_cast<const char*>(name), size};
-}
-
-TlsInfo TlsTransport::info() const {
-  if (!done_) return {};
-  const char* sni = SSL_get_servername(ssl_, TLSEXT_NAMETYPE_host_name);
-  return {SSL_get_version(ssl_), SSL_get_cipher_name(ssl_), sni != nullptr ? sni : ""};
 }
 
 }  // namespace yett::net

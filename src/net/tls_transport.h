@@ -25,7 +25,7 @@ class TlsTransport final : public Transport {
   const std::shared_ptr<const identity::Principal>& principal() const override { return principal_; }
   const std::string& failure() const override { return failure_; }
   bool trustedBy(const identity::TrustBundles& bundles, int64_t now) const override;
-  TlsInfo info() const override;
+  TlsInfo info() const override { return info_; }
   std::string_view protocol() const override;
 
   /// Makes `context` verify client certificates as X.509-SVIDs, with the verdict kept in the TlsTransport of the
@@ -41,6 +41,7 @@ class TlsTransport final : public Transport {
   const std::shared_ptr<const TlsContext> context_;
   SSL* ssl_ = nullptr;
   bool done_ = false;
+  TlsInfo info_;
   std::shared_ptr<const identity::Principal> principal_;
   std::string failure_;
 };

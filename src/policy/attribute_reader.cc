@@ -363,10 +363,10 @@ void AttributeReader::redact(std::string& text, const Recording& recording) cons
   if (!request_->query.empty() && !recording.config().plain_query) hide(request_->query);
 }
 
-std::string AttributeReader::readsJson(const Recording& recording) {
+void AttributeReader::readsJson(const Recording& recording, std::string& out) {
   const auto& headers = recording.config().headers;
-  if (reads_.empty() && headers.empty()) return {};
-  std::string out;
+  out.clear();
+  if (reads_.empty() && headers.empty()) return;
   json::ObjectWriter writer(out);
   std::string what;
   for (const auto& read : reads_) {
@@ -384,7 +384,6 @@ std::string AttributeReader::readsJson(const Recording& recording) {
     writeValue(writer, std::string(name(attr)) + "." + header, attr, header, peek(attr, header), recording);
   }
   writer.end();
-  return out;
 }
 
 }  // namespace yett::policy

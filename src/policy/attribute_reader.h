@@ -140,8 +140,13 @@ class AttributeReader {
 
   const CheckRequest& request() const { return *request_; }
   /// What was read, as JSON: {"header.x-region":"eu","header.x-debug":null}; and what is recorded anyway. "" when there
-  /// is nothing.
-  std::string readsJson(const Recording& recording);
+  /// is nothing. Replaces what `out` held.
+  void readsJson(const Recording& recording, std::string& out);
+  std::string readsJson(const Recording& recording) {
+    std::string out;
+    readsJson(recording, out);
+    return out;
+  }
   /// Takes values that must not be written in clear out of a text that policy made.
   void redact(std::string& text, const Recording& recording) const;
 

@@ -48,6 +48,7 @@ void Exchange::clear() {
   removed_.clear();
   releaseBody();
   id_ = told_id_ = {};
+  serial_ = 0;
   status_ = 0;
   bytes_in_ = bytes_out_ = last_progress_ = deadline_nanos_ = 0;
   request_ended_ = body_sent_ = retried_ = response_begun_ = awaiting_record_ = grpc_ = tunnel_ = client_ended_ =

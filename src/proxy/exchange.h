@@ -48,8 +48,11 @@ class Exchange final : public http::RequestHandler {
   void beat(int64_t now_nanos, base::Millis interval);
   /// Its record is on disk, or will not be: goes on if it still waits for that.
   void onRecord(const authz::Pending& pending);
-  /// Tells one use of an exchange from every other of its worker.
+  /// Tells one use of an exchange from every other of its worker; 0 between two.
   uint64_t serial() const { return serial_; }
+  /// Its worker's: where it keeps it, and whether it is to be cleared at the end of this batch.
+  size_t place = 0;
+  bool released = false;
 
   Worker& worker() { return worker_; }
   Session& session() { return *session_; }

@@ -31,14 +31,21 @@ bool mayMatter(std::string_view name) {
   return name[0] == 'x' || name[0] == 'f' || name[0] == 't' || name.find_first_of("_.") != std::string_view::npos;
 }
 
+bool isAny(std::string_view name, std::initializer_list<std::string_view> lower_names) {
+  return std::any_of(lower_names.begin(), lower_names.end(),
+                     [&](std::string_view lower) { return base::equalsIgnoreCase(name, lower); });
+}
+
 void dropListed(http::HeaderMap& headers) {
   for (const auto& connection : headers.fields()) {
     if (connection.id != http::FieldId::kConnection) continue;
-    for (const auto token : base::split(connection.value, ',')) {
-      const std::string name = base::lowered(base::trimmed(token));
-      if (name == "close" || name == "keep-alive" || name == "host") continue;
+    for (std::string_view rest = connection.value; !rest.empty();) {
+      const auto comma = rest.find(',');
+      const auto name = base::trimmed(rest.substr(0, comma));
+      rest.remove_prefix(comma == std::string_view::npos ? rest.size() : comma + 1);
+      if (isAny(name, {"close", "keep-alive", "host"})) continue;
       for (auto& field : headers.fields()) {
-        if (field.name == name) field.dropped = true;
+        if (base::equalsIgnoreCase(field.name, name)) field.dropped = true;
       }
     }
   }

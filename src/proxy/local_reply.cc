@@ -136,8 +136,8 @@ void Exchange::endWithShadow() {
 }
 
 void Exchange::logAccess(std::string_view result, int64_t duration_micros) {
-  std::string line;
-  line.reserve(512);
+  thread_local std::string line;
+  line.clear();
   json::ObjectWriter out(line);
   out.field("time", base::formatTime(began_wall_));
   if (id_[0] != '\0') out.field("decision_id", base::view(id_));
@@ -145,7 +145,7 @@ void Exchange::logAccess(std::string_view result, int64_t duration_micros) {
   if (route_ != nullptr) out.field("route", route_->name);
   const auto& principal = session_->connection().principal();
   out.field("principal", principal ? std::string_view(principal->id) : "");
-  out.field("source", target::IpAddress::fromSocket(session_->connection().peer()).text());
+  out.field("source", session_->peerText());
   out.field("method", request_.method).field("host", request_.host).field("path", request_.target.path);
   out.field("protocol", protocolName(request_.version));
   out.field("status", status_);

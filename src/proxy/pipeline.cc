@@ -160,7 +160,8 @@ authz::Answer Pipeline::authorize(Exchange& e) {
   const std::string_view refuse = outdated(e, check);
   if (!refuse.empty()) e.session_->drain();  // the next handshake shows whether there is a newer certificate
   const std::string_view route = e.route_ != nullptr ? std::string_view(e.route_->name) : "";
-  authz::Answer answer = authorizer.check({check, route, e.began_wall_, refuse}, e.id_, e.decision_);
+  authz::Answer answer =
+      authorizer.check({check, route, e.session_->peerText(), e.began_wall_, refuse}, e.id_, e.decision_);
   const policy::Decision& decision = authorizer.last();
   e.effect_ = decision.allow ? "allow" : "deny";
   e.policy_ = decision.policy;
@@ -177,7 +178,7 @@ void Pipeline::recheck(Exchange& e) {
   const policy::CheckRequest check = question(e, now);
   const std::string_view route = e.route_ != nullptr ? std::string_view(e.route_->name) : "";
   const std::string_view refuse = outdated(e, check);
-  const auto refusal = e.worker_.authorizer.recheck({check, route, now, refuse});
+  const auto refusal = e.worker_.authorizer.recheck({check, route, e.session_->peerText(), now, refuse});
   if (refusal) e.endByPolicy(*refusal);
 }
 
@@ -197,25 +198,26 @@ void Pipeline::annotate(Exchange& e) {
   e.added_.add("x-yett-decision-id", base::view(e.id_));
   if (!principal.anonymous()) {
     e.added_.add("x-yett-principal", principal.id);
-    if (sent.find("x-forwarded-client-cert", before) > 0) e.forwarded_cert_ = std::string(before) + ",";
-    e.forwarded_cert_ += "Hash=" + principal.certificate_sha256 + ";URI=" + principal.id;
+    if (sent.find("x-forwarded-client-cert", before) > 0) e.forwarded_cert_.append(before).append(",");
+    e.forwarded_cert_ += e.session_->forwardedCertificate();
     e.added_.add("x-forwarded-client-cert", e.forwarded_cert_);
   }
-  const auto source = target::IpAddress::fromSocket(e.session_->connection().peer());
-  if (source.known()) {
-    if (sent.find("x-forwarded-for", before) > 0) e.forwarded_for_ = std::string(before) + ", ";
-    e.forwarded_for_ += source.text();
+  if (!e.session_->peerText().empty()) {
+    if (sent.find("x-forwarded-for", before) > 0) e.forwarded_for_.append(before).append(", ");
+    e.forwarded_for_ += e.session_->peerText();
     e.added_.add("x-forwarded-for", e.forwarded_for_);
   }
   if (sent.find("x-forwarded-proto", before) == 0)
     e.added_.add("x-forwarded-proto", e.session_->tls() ? "https" : "http");
   if (sent.find("x-request-id", before) == 0) e.added_.add("x-request-id", base::view(e.id_));
   if (sent.find("traceparent", before) == 0) {
-    std::string digits;
+    // The decision's id without its dashes is the trace; its second half the span.
+    e.trace_parent_ = "00-";
     for (const char c : e.id_) {
-      if (c != '-') digits += c;
+      if (c != '-') e.trace_parent_ += c;
     }
-    e.trace_parent_ = "00-" + digits + "-" + digits.substr(16) + "-00";
+    e.trace_parent_ += '-';
+    e.trace_parent_.append(e.trace_parent_, 19, 16).append("-00");
     e.added_.add("traceparent", e.trace_parent_);
   }
   // What was appended to replaces what came.

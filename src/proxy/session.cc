@@ -23,9 +23,18 @@ Session::Session(Worker& worker, std::shared_ptr<ListenerSlot> slot, Poco::Net::
       slot_(std::move(slot)),
       limits_owner_(slot_->state),
       tls_(slot_->state->tls != nullptr),
-      connection_(worker.loop, socket, makeTransport(*slot_->state, socket.impl()->sockfd()), *this) {}
+      connection_(worker.loop, socket, makeTransport(*slot_->state, socket.impl()->sockfd()), *this) {
+  peer_text_ = target::IpAddress::fromSocket(connection_.peer()).text();
+}
 
 Session::~Session() = default;
+
+const std::string& Session::forwardedCertificate() {
+  const auto& principal = *connection_.principal();
+  if (forwarded_certificate_.empty() && !principal.anonymous())
+    forwarded_certificate_ = "Hash=" + principal.certificate_sha256 + ";URI=" + principal.id;
+  return forwarded_certificate_;
+}
 
 bool Session::distrusted() const {
   const auto& then = limits_owner_->tls;
@@ -147,8 +156,7 @@ void Session::onConnectionError(std::string_view why) {
 
 void Session::tell(std::string_view what, std::string_view why) {
   std::string detail(why);
-  const auto peer = target::IpAddress::fromSocket(connection_.peer());
-  if (peer.known()) detail += " (from " + worker_.authorizer.shown(peer.text()) + ")";
+  if (!peer_text_.empty()) detail += " (from " + worker_.authorizer.shown(peer_text_) + ")";
   worker_.events(what, slot_->state->config.name, detail);
 }
 

@@ -27,6 +27,10 @@ class Session final : public net::ConnectionEvents,
   const std::shared_ptr<const ListenerState>& listener() const { return slot_->state; }
   net::Connection& connection() { return connection_; }
   bool tls() const { return tls_; }
+  /// The address of the connection's peer; "" where it has none.
+  const std::string& peerText() const { return peer_text_; }
+  /// What x-forwarded-client-cert says of the caller; "" where it is anonymous.
+  const std::string& forwardedCertificate();
   /// The listener's trust bundles are not those that this connection was verified against.
   bool distrusted() const;
   /// Whether the bundles that its listener has now would let the caller in.
@@ -68,6 +72,8 @@ class Session final : public net::ConnectionEvents,
   std::shared_ptr<const net::TlsContext> reviewed_;  // what trusted_ is about
   bool trusted_ = true;
   bool opened_ = false;
+  std::string peer_text_;
+  std::string forwarded_certificate_;
   http::Waiting watched_ = http::Waiting::kExchange;
   net::Connection connection_;
   std::unique_ptr<http::ServerCodec> codec_;  // null until the version is known

@@ -38,7 +38,7 @@ Worker::Worker(net::EventLoop& l, net::Gate& g, audit::Writer& writer, base::Met
 // What has gone on for long is recorded, so that a crash does not take all trace of it.
 void Worker::beat() {
   const int64_t now = base::steadyNanos();
-  for (const auto& [exchange, owned] : busy_) exchange->beat(now, authorizer.heartbeat());
+  for (const auto& exchange : busy_) exchange->beat(now, authorizer.heartbeat());
   loop.schedule(heartbeat_timer_, authorizer.heartbeat());
 }
 
@@ -77,8 +77,8 @@ void Worker::drain(std::function<void()> done) {
 void Worker::recheckOpen() {
   const bool running = !rechecks_.empty();
   rechecks_.clear();
-  for (const auto& [exchange, owned] : busy_) {
-    if (exchange->underWay()) rechecks_.emplace_back(exchange, exchange->serial());
+  for (const auto& exchange : busy_) {
+    if (exchange->underWay()) rechecks_.emplace_back(exchange.get(), exchange->serial());
   }
   if (!running) recheckSome();
 }
@@ -88,7 +88,7 @@ void Worker::recheckSome() {
   for (size_t i = 0; i < kSlice && !rechecks_.empty(); ++i) {
     const auto [exchange, serial] = rechecks_.back();
     rechecks_.pop_back();
-    if (busy_.contains(exchange) && exchange->serial() == serial && exchange->underWay()) Pipeline::recheck(*exchange);
+    if (exchange->serial() == serial && exchange->underWay()) Pipeline::recheck(*exchange);
   }
   if (!rechecks_.empty()) loop.nextTurn(recheck_timer_);
 }
@@ -114,8 +114,7 @@ void Worker::awaitRecord(Exchange& exchange, const authz::Pending& pending) {
 }
 
 void Worker::goOn(const Awaiting& waiting) {
-  const auto it = busy_.find(waiting.exchange);
-  if (it != busy_.end() && it->second->serial() == waiting.serial) it->second->onRecord(waiting.pending);
+  if (waiting.exchange->serial() == waiting.serial) waiting.exchange->onRecord(waiting.pending);
 }
 
 void Worker::onDurable(uint64_t ticket) {
@@ -141,25 +140,32 @@ Exchange& Worker::takeExchange(Session& session, http::ServerStream& stream) {
     spare_.pop_back();
   }
   exchange->begin(session, stream);
-  Exchange& out = *exchange;
-  busy_.emplace(&out, std::move(exchange));
-  return out;
+  exchange->place = busy_.size();
+  exchange->released = false;
+  return *busy_.emplace_back(std::move(exchange));
 }
 
 void Worker::releaseExchange(Exchange& exchange) {
   exchange.orphan();  // its stream may be gone before it is cleared
+  if (std::exchange(exchange.released, true)) return;
   // One of its methods may be on the stack.
   loop.afterBatch([this, &exchange] {
-    const auto it = busy_.find(&exchange);
-    if (it == busy_.end()) return;
     exchange.clear();
-    if (spare_.size() < kMostSpare) spare_.push_back(std::move(it->second));
-    busy_.erase(it);
+    const size_t place = exchange.place;
+    spare_.push_back(std::move(busy_[place]));
+    if (place + 1 < busy_.size()) {
+      busy_[place] = std::move(busy_.back());
+      busy_[place]->place = place;
+    }
+    busy_.pop_back();
+    // Who waits for a record or for a newer policy's word is named by its address: none is destroyed meanwhile.
+    if (awaiting_.empty() && rechecks_.empty() && spare_.size() > kMostSpare) spare_.resize(kMostSpare);
   });
 }
 
 void Worker::countRequest(const std::string& listener, std::string_view route, int status) {
-  std::string key = listener;
+  std::string& key = counter_key_;
+  key = listener;
   key += ' ';
   key += route;
   key += static_cast<char>(status / 100);

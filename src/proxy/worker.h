@@ -84,9 +84,10 @@ class Worker {
 
  private:
   std::map<Session*, std::unique_ptr<Session>> sessions_;
-  std::map<Exchange*, std::unique_ptr<Exchange>> busy_;
+  std::vector<std::unique_ptr<Exchange>> busy_;  // each knows its place
   std::vector<std::unique_ptr<Exchange>> spare_;
   std::map<std::string, base::Counter*, std::less<>> request_counters_;
+  std::string counter_key_;  // of countRequest()
   std::function<void()> drained_;
   bool draining_ = false;
   /// Who waits for a record; in the order of tickets, since one thread's grow.

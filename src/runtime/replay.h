@@ -14,12 +14,12 @@ namespace yett::runtime {
 
 /// What became of one recorded decision.
 enum class Difference : uint8_t {
-  kSame,          ///< the same effect by the same rule
-  kOtherRule,     ///< the same effect by another rule
+  kSame,       ///< the same effect by the same rule
+  kOtherRule,  ///< the same effect by another rule
   kNewlyDenied,
   kNewlyAllowed,
-  kUnknown,       ///< the candidate reads what was not recorded
-  kNotAsked,      ///< no policy decided it, or the record no longer says enough
+  kUnknown,   ///< the candidate reads what was not recorded
+  kNotAsked,  ///< no policy decided it, or the record no longer says enough
 };
 inline constexpr size_t kDifferences = 6;
 

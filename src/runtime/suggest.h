@@ -23,10 +23,10 @@ struct SuggestedRule {
   std::string name;
   std::set<std::string> principals;  ///< SPIFFE IDs, or one pattern; "": anonymous callers
   std::set<std::string> methods;
-  std::string path;                  ///< "/orders/{order_id}"
+  std::string path;  ///< "/orders/{order_id}"
   int64_t count = 0;
-  int64_t first = 0, last = 0;       ///< microseconds
-  int64_t also_denied = 0;           ///< decisions of just these callers, methods and paths that were denied
+  int64_t first = 0, last = 0;  ///< microseconds
+  int64_t also_denied = 0;      ///< decisions of just these callers, methods and paths that were denied
   std::set<std::string> seen_paths;
   std::set<std::string> seen_principals;
   audit::Row example;

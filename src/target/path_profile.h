@@ -16,8 +16,8 @@ enum class PathProfile : uint8_t {
 };
 const char* name(PathProfile profile);
 
-/// The path that such a service acts on, in canonical spelling, so that a path rule can be asked about it. `path` is one
-/// that Yett forwards: canonical, maybe with parameters.
+/// The path that such a service acts on, in canonical spelling, so that a path rule can be asked about it. `path` is
+/// one that Yett forwards: canonical, maybe with parameters.
 std::string readAs(PathProfile profile, std::string_view path);
 
 }  // namespace yett::target

@@ -56,7 +56,7 @@ struct Fixture {
     request.method = "GET";
     request.path = "/";
     request.principal = &anonymous;
-    return authorizer.check({request, "", 1'800'000'000'000'000}, id, open);
+    return authorizer.check({request, "", "", 1'800'000'000'000'000}, id, open);
   }
 };
 
@@ -115,7 +115,7 @@ TEST_CASE("authorizer: an allow that cannot be recorded is a 503, not a permit")
   std::vector<authz::OpenDecision> open(50);
   for (auto& decision : open) {
     base::UuidText id;
-    const auto answer = authorizer.check({request, "", 1}, id, decision);
+    const auto answer = authorizer.check({request, "", "", 1}, id, decision);
     if (const auto* refusal = std::get_if<authz::Refusal>(&answer)) {
       ++refused;
       CHECK(refusal->status == 503);
@@ -140,7 +140,7 @@ TEST_CASE("authorizer: in strict mode there is no permit before the record is on
   for (int i = 0; i < 100; ++i) {
     base::UuidText id;
     authz::OpenDecision open;
-    const auto answer = authorizer.check({request, "", 1}, id, open);
+    const auto answer = authorizer.check({request, "", "", 1}, id, open);
     const auto* pending = std::get_if<authz::Pending>(&answer);
     REQUIRE(pending != nullptr);
     CHECK(pending->ticket() > before);  // so that who waits stands in order
