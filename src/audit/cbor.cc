@@ -1,6 +1,6 @@
 #include "audit/cbor.h"
 
-#include <algorithm>
+#include <cstring>
 
 namespace yett::audit {
 namespace {
@@ -12,7 +12,15 @@ constexpr unsigned kText = 3;
 constexpr unsigned kMap = 5;
 
 bool isAscii(std::string_view text) {
-  return std::all_of(text.begin(), text.end(), [](unsigned char c) { return c < 0x80; });
+  uint64_t all = 0;
+  size_t at = 0;
+  for (; at + 8 <= text.size(); at += 8) {
+    uint64_t word = 0;
+    std::memcpy(&word, text.data() + at, 8);
+    all |= word;
+  }
+  for (; at < text.size(); ++at) all |= static_cast<unsigned char>(text[at]);
+  return (all & 0x8080808080808080) == 0;
 }
 
 }  // namespace
@@ -24,8 +32,10 @@ void CborWriter::head(unsigned major, uint64_t value) {
     bytes = value <= 0xff ? 1 : value <= 0xffff ? 2 : value <= 0xffffffff ? 4 : 8;
     info = bytes == 1 ? 24 : bytes == 2 ? 25 : bytes == 4 ? 26 : 27;
   }
-  out_ += static_cast<char>(major << 5 | info);
-  for (int shift = (bytes - 1) * 8; shift >= 0; shift -= 8) out_ += static_cast<char>(value >> shift);
+  if (bytes == 0) return out_.push_back(static_cast<char>(major << 5 | info));
+  char encoded[9] = {static_cast<char>(major << 5 | info)};
+  for (int i = 1; i <= bytes; ++i) encoded[i] = static_cast<char>(value >> (8 * (bytes - i)));
+  out_.append(encoded, static_cast<size_t>(bytes) + 1);
 }
 
 void CborWriter::integer(int64_t value) {

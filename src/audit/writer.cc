@@ -10,7 +10,7 @@
 namespace yett::audit {
 namespace {
 
-constexpr int64_t kCheckpointEvery = 4'000;  // records between two moves of the WAL into the database
+constexpr int64_t kCheckpointEvery = 1'000;  // records between two moves of the WAL into the database
 constexpr base::Millis kRetry{100};
 constexpr base::Millis kIdleWait{1000};
 

@@ -42,6 +42,7 @@ std::unique_ptr<policy::PolicyEvaluator> Authorizer::swap(std::unique_ptr<policy
   evaluator_.swap(evaluator);
   owned_headers_ = evaluator_ ? evaluator_->set().ownedHeaders() : std::vector<std::string>{};
   for (auto& counters : counters_) counters.clear();
+  last_counted_ = {};
   decision_.clear();
   return evaluator;
 }
@@ -74,6 +75,8 @@ std::string Authorizer::askShadow(const policy::CheckRequest& request, bool allo
 void Authorizer::count() {
   auto& counters = counters_[(decision_.allow ? 1 : 0) + (decision_.cached ? 2 : 0)];
   const auto key = std::make_pair(decision_.policy, decision_.rule);
+  const Series asked{decision_.policy, decision_.rule, &counters, nullptr};
+  if (asked.sameAs(last_counted_)) return last_counted_.counter->add();
   auto it = counters.find(key);
   if (it == counters.end()) {
     const bool room = counters.size() < kMostSeries;
@@ -86,6 +89,8 @@ void Authorizer::count() {
     if (!room) return counter.add();
     it = counters.emplace(key, &counter).first;
   }
+  last_counted_ = asked;
+  last_counted_.counter = it->second;
   it->second->add();
 }
 

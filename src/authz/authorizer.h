@@ -137,7 +137,21 @@ class Authorizer {
   policy::Decision decision_;
   std::string reads_;  // of the decision at hand, as JSON
   std::vector<std::string> owned_headers_;
-  std::map<std::pair<std::string_view, std::string_view>, base::Counter*> counters_[4];  // views into the policy set
+  using Counters = std::map<std::pair<std::string_view, std::string_view>, base::Counter*>;
+  Counters counters_[4];  // views into the policy set
+  /// What was counted last, by the addresses of its names: mostly the next is the same.
+  struct Series {
+    std::string_view policy, rule;
+    const Counters* kind = nullptr;
+    base::Counter* counter = nullptr;
+    bool sameAs(const Series& o) const {
+      const auto same = [](std::string_view a, std::string_view b) {
+        return a.data() == b.data() && a.size() == b.size();
+      };
+      return kind == o.kind && same(policy, o.policy) && same(rule, o.rule);
+    }
+  };
+  Series last_counted_;
 };
 
 }  // namespace yett::authz

@@ -272,7 +272,7 @@ void Exchange::onUpstreamWritable() {
 }
 
 base::Millis Exchange::timeLeft() const {
-  const int64_t now = base::steadyNanos();
+  const int64_t now = worker_.loop.nowMillis() * 1'000'000;
   const base::Millis lifetime = listener_->config.timeouts.lifetime - base::Millis((now - began_nanos_) / 1'000'000);
   if (deadline_nanos_ == 0) return lifetime;
   return std::min(lifetime, base::Millis((deadline_nanos_ - now + 999'999) / 1'000'000));
