@@ -23,11 +23,6 @@ void readAddress(Get get, int fd, sockaddr_in6& out) {
   if (get(fd, reinterpret_cast<sockaddr*>(&out), &size) != 0) out.sin6_family = AF_UNSPEC;
 }
 
-void giveBack(std::string& buffer) {
-  if (buffer.capacity() > kKeepCapacity) std::string().swap(buffer);
-  else buffer.clear();
-}
-
 }  // namespace
 
 Connection::Connection(EventLoop& loop, const Poco::Net::StreamSocket& socket, std::unique_ptr<Transport> transport,
@@ -140,6 +135,12 @@ void Connection::tellEof() {
   events_.onEof();
 }
 
+// An idle connection holds little memory.
+void Connection::giveBack(std::string& buffer) {
+  buffer.clear();
+  if (buffer.capacity() > kKeepCapacity) loop_.keepBuffer(std::exchange(buffer, {}));
+}
+
 void Connection::deliver(std::string_view bytes) {
   delivering_ = true;
   if (in_.empty()) {
@@ -156,11 +157,13 @@ void Connection::deliver(std::string_view bytes) {
 
 void Connection::write(std::string_view bytes) {
   if (state_ != State::kOpen || bytes.empty() || write_failed_ || write_ends_) return;
-  if (buffered() == 0 && bytes.size() >= kDirect && !blocked_) {
+  while (buffered() == 0 && bytes.size() >= kDirect && !blocked_) {
     const IoResult result = transport_->write(bytes.data(), bytes.size());
-    if (result.kind == IoResult::Kind::kOk) bytes.remove_prefix(result.bytes);
-    if (bytes.empty()) return;
+    if (result.kind != IoResult::Kind::kOk) break;  // flush() tells what it means
+    bytes.remove_prefix(result.bytes);
   }
+  if (bytes.empty()) return;
+  if (out_.capacity() < out_.size() + bytes.size() && out_.empty()) loop_.takeBuffer(out_);
   out_.append(bytes);
   if (buffered() >= kMark) was_full_ = true;
   if (!blocked_) wantFlush();

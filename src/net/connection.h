@@ -76,6 +76,7 @@ class Connection final : public EventHandler, public Destroyable {
   enum class State { kNew, kConnecting, kHandshaking, kOpen, kFinishing, kLingering, kClosed };
   void doHandshake();
   void doRead();
+  void giveBack(std::string& buffer);
   void deliver(std::string_view bytes);
   void goOnReading();
   bool mayRead() const;

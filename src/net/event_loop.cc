@@ -50,6 +50,18 @@ EventLoop::~EventLoop() {
   ::close(epoll_);
 }
 
+void EventLoop::keepBuffer(std::string buffer) {
+  constexpr size_t kMost = 16;
+  constexpr size_t kLargest = 256 << 10;
+  if (kept_.size() < kMost && buffer.capacity() <= kLargest) kept_.push_back(std::move(buffer));
+}
+
+void EventLoop::takeBuffer(std::string& buffer) {
+  if (kept_.empty()) return;
+  buffer = std::move(kept_.back());
+  kept_.pop_back();
+}
+
 void EventLoop::updateTime() {
   now_millis_ = base::steadyNanos() / 1'000'000;
 }

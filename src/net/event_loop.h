@@ -7,6 +7,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <string>
 #include <vector>
 
 #include "base/units.h"
@@ -79,6 +80,10 @@ class EventLoop {
   /// none.
   char* scratch() { return scratch_.get(); }
   static constexpr size_t kScratchSize = 64 << 10;
+  /// Large buffers go from one connection to the next: the kernel need not clear new pages for each.
+  void keepBuffer(std::string buffer);
+  /// Gives `buffer` the memory of one that was kept, where there is one. REQUIRES: it is empty.
+  void takeBuffer(std::string& buffer);
 
  private:
   static constexpr int kTickMillis = 8;
@@ -98,6 +103,7 @@ class EventLoop {
   int64_t tick_ = 0;      // all timers due at or before it have fired
   int64_t next_due_ = 0;  // no timer is due before this tick; what it was set for may be cancelled
   std::unique_ptr<char[]> scratch_;
+  std::vector<std::string> kept_;              // empty, with memory
   std::vector<std::unique_ptr<Timer>> slots_;  // heads of circular lists
   Timer turns_{nullptr};                       // head of the circular list of nextTurn()
   std::vector<std::unique_ptr<Destroyable>> graveyard_;
