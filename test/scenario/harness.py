@@ -197,10 +197,12 @@ class Yett:
         return subprocess.run([*command, *args, f"https://localhost:{self.port}{path}"], capture_output=True, timeout=120 * SLOW)
 
     def query(self, *args):
+        time.sleep(0.04 * SLOW)  # the writer gathers for 10 ms before it commits
         out = run("log", "query", "--log", str(self.dir / "yett.db"), "--format", "json", "--limit", "1000000", *args)
         return [json.loads(line) for line in out.splitlines()]
 
     def verify(self):
+        time.sleep(0.04 * SLOW)
         done = subprocess.run([BINARY, "log", "verify", "--log", str(self.dir / "yett.db"), "--format", "json"], capture_output=True, text=True, env=environment())
         return json.loads(done.stdout)
 
