@@ -88,9 +88,10 @@ if python3 test/check_arrows.py && python3 test/check_schema.py; then passed=$((
 export ASAN_OPTIONS=detect_leaks=1:abort_on_error=0 UBSAN_OPTIONS=print_stacktrace=1 TSAN_OPTIONS=halt_on_error=0:second_deadlock_stack=1
 build release
 properties
-scenarios release 1 test_identity test_proxy test_life test_cli test_hostile test_policy test_durability test_audit test_http2 test_http2_found test_grpc test_websocket test_paths test_desync test_examples
+scenarios release 1 test_identity test_proxy test_life test_cli test_hostile test_policy test_durability test_audit test_http2 test_http2_found test_grpc test_websocket test_paths test_desync test_examples test_cost
 echo "== what decisions and records cost (figures; no test fails for them)"
 build/release/test/yett_bench
+build/release/test/yett_micro_bench
 build/release/test/yett_audit_bench
 /usr/bin/python3 -W ignore test/bench/strict.py || true
 build dev
@@ -102,7 +103,8 @@ if ! $quick; then
   YETT_TEST_BODY=$((32 << 20)) YETT_TEST_CONNECTIONS=300 scenarios tsan 5 test_proxy test_life test_hostile test_policy test_durability test_audit test_http2 test_http2_found test_grpc test_websocket
 fi
 if $interop; then
-  echo "== interop: peers from other registries"
+  echo "== interop: peers from other registries; the benchmark beside other proxies (figures; no test fails for them)"
+  test/bench/run.sh --quick || true
   test/interop/install.sh
   scenarios release 1 test_interop
 fi

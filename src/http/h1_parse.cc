@@ -1,5 +1,6 @@
 #include "http/h1_parse.h"
 
+#include <algorithm>
 #include <array>
 #include <cstring>
 
@@ -25,6 +26,26 @@ bool isToken(std::string_view text) {
   return !text.empty();
 }
 
+bool isControl(unsigned char c) {
+  return (c < 0x20 && c != '\t') || c == 0x7f;
+}
+
+// Eight bytes at a time; where something may be one, byte by byte.
+bool hasControl(std::string_view text) {
+  constexpr uint64_t kOnes = 0x0101010101010101;
+  constexpr uint64_t kHigh = 0x8080808080808080;
+  size_t at = 0;
+  for (; at + 8 <= text.size(); at += 8) {
+    uint64_t word = 0;
+    std::memcpy(&word, text.data() + at, 8);
+    const uint64_t del = word ^ (0x7f * kOnes);
+    const uint64_t suspects = ((word - 0x20 * kOnes) & ~word) | ((del - kOnes) & ~del);
+    if ((suspects & kHigh) != 0 && std::any_of(text.begin() + static_cast<std::ptrdiff_t>(at), text.end(), isControl))
+      return true;
+  }
+  return std::any_of(text.begin() + static_cast<std::ptrdiff_t>(at), text.end(), isControl);
+}
+
 // Takes one line off `rest`, without its CRLF. The head ends with an empty line, so there always is one.
 bool takeLine(char*& at, const char* end, std::string_view& line) {
   char* lf = static_cast<char*>(std::memchr(at, '\n', static_cast<size_t>(end - at)));
@@ -42,9 +63,7 @@ ParseError parseField(std::string_view line, HeaderMap& out) {
     bytes[colon] = base::toLower(bytes[colon]);
   if (colon == 0 || colon == line.size() || line[colon] != ':') return {400, "a header line that is not `name: value`"};
   const auto value = base::trimmed(line.substr(colon + 1));
-  for (const unsigned char c : value) {
-    if ((c < 0x20 && c != '\t') || c == 0x7f) return {400, "a control character in a header value"};
-  }
+  if (hasControl(value)) return {400, "a control character in a header value"};
   out.add(line.substr(0, colon), value);
   return {};
 }
@@ -157,9 +176,7 @@ ParseError parseResponse(std::string_view bytes, const Limits& limits, bool to_h
   if (parseVersion(line.substr(0, 8), out.version)) return {502, "a response that is neither HTTP/1.0 nor HTTP/1.1"};
   out.status = static_cast<int>(status);
   out.reason = line.size() > 13 ? line.substr(13) : std::string_view();
-  for (const unsigned char c : out.reason) {
-    if ((c < 0x20 && c != '\t') || c == 0x7f) return {502, "a control character in the reason phrase"};
-  }
+  if (hasControl(out.reason)) return {502, "a control character in the reason phrase"};
   out.keep_alive = out.version == Version::kHttp11;
   if (parseFields(at, end, limits, out.headers)) return {502, "a response with a malformed header section"};
   if (const auto error = readFraming(out)) return {502, error.why};

@@ -6,8 +6,6 @@
 
 namespace yett::upstream {
 
-static constexpr size_t kMostIdle = 256;  // per loop and cluster
-
 Lease& Lease::operator=(Lease&& other) noexcept {
   if (this != &other) {
     release();
@@ -124,7 +122,7 @@ void Pool::giveBack(UpstreamConnection& connection) {
     if (!connection.http2()) connection.close();
     return;
   }
-  if (codec.spent() || retired_ || (!connection.http2() && idle_.size() >= kMostIdle)) return connection.close();
+  if (codec.spent() || retired_) return connection.close();
   connection.rest(cluster_->config.idle_timeout);
   if (!connection.http2()) idle_.push_back(&connection);
 }

@@ -115,7 +115,7 @@ def main():
     parser.add_argument("--json", default="build/bench.json", help="where the figures go")
     arguments = parser.parse_args()
     arguments.rounds = arguments.rounds or (3 if arguments.quick else 5)
-    arguments.seconds = arguments.seconds or (1 if arguments.quick else 3)
+    arguments.seconds = arguments.seconds or (0.7 if arguments.quick else 3)
     arguments.no_calls |= arguments.quick
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 65536), hard))

@@ -63,7 +63,7 @@ class Load:
         return [*words, *map(str, self.arguments), *extra]
 
 
-def run_load(peer, load, seconds, warmup=0.5):
+def run_load(peer, load, seconds, warmup=0.4):
     """One measurement: what the load generator saw, and CPU microseconds for each request of the proxy's processes."""
     process = subprocess.Popen(load.command(peer, seconds, warmup), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     marks = {}
@@ -98,7 +98,10 @@ def system_calls(peer, load, seconds=1.5):
             break
     command = ["perf", "stat", "-x,", "-e", "raw_syscalls:sys_enter", "-p", ",".join(map(str, peer.pids)), "--", "sleep", str(seconds)]
     began = time.monotonic()
-    traced = subprocess.run(command, capture_output=True, text=True)
+    try:
+        traced = subprocess.run(command, capture_output=True, text=True)
+    except FileNotFoundError:
+        traced = subprocess.CompletedProcess(command, 1, "", "")
     took = time.monotonic() - began
     out = json.loads(process.stdout.read())
     process.wait()

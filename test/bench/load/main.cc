@@ -28,11 +28,15 @@ class Generator {
     for (int i = 0; i < options_.connections + options_.idle; ++i) {
       slots_.push_back(std::make_unique<Slot>());
       slots_.back()->idle = i >= options_.connections;
-      // Not all at once: a backlog has its limits.
-      if (i % 64 == 63) turn(5);
       connect(*slots_.back());
+      waitForOpen(slots_.size() - std::min<size_t>(slots_.size(), 256));  // not all at once: a backlog has its limits
     }
-    while (opened_ < slots_.size() && options_.reconnect == Reconnect::kNever && run_.errors == 0) turn(100);
+    waitForOpen(slots_.size());
+    // Nobody asks before all are connected: who asks would keep the others from it.
+    started_ = true;
+    for (auto& slot : slots_) {
+      if (slot->opened && options_.reconnect == Reconnect::kNever) ask(*slot);
+    }
     const int64_t began = nanos();
     const int64_t warm = began + static_cast<int64_t>(options_.warmup * 1e9);
     while (nanos() < warm && !ended()) turn(10);
@@ -59,6 +63,14 @@ class Generator {
     bool idle = false;
     bool opened = false;
   };
+
+  void waitForOpen(size_t number) {
+    if (options_.reconnect != Reconnect::kNever) return;
+    for (const int64_t until = nanos() + 60'000'000'000; opened_ < number && run_.errors == 0;) {
+      turn(100);
+      if (nanos() > until) std::cerr << "error: only " << opened_ << " connections are open after 60 s\n", std::exit(1);
+    }
+  }
 
   bool ended() const { return (options_.requests > 0 && run_.answered >= options_.requests) || run_.errors > 1000; }
 
@@ -96,7 +108,8 @@ class Generator {
       ++opened_;
       ++run_.handshakes;
       if (slot.socket->resumed()) ++run_.resumed;
-      if (!slot.idle) slot.codec->begin(slot.out);
+      if (started_ || options_.reconnect != Reconnect::kNever) return ask(slot);
+      return watch(slot);
     }
     if (!flush(slot)) return;
     do {
@@ -109,6 +122,11 @@ class Generator {
       if (!flush(slot)) return;
     } while (slot.socket->holdsInput());
     watch(slot);
+  }
+
+  void ask(Slot& slot) {
+    if (!slot.idle) slot.codec->begin(slot.out);
+    if (flush(slot)) watch(slot);
   }
 
   bool flush(Slot& slot) {
@@ -155,6 +173,7 @@ class Generator {
   const int epoll_;
   std::vector<std::unique_ptr<Slot>> slots_;
   size_t opened_ = 0;
+  bool started_ = false;
   char buffer_[256 << 10];
 };
 

