@@ -42,7 +42,6 @@ std::unique_ptr<policy::PolicyEvaluator> Authorizer::swap(std::unique_ptr<policy
   evaluator_.swap(evaluator);
   owned_headers_ = evaluator_ ? evaluator_->set().ownedHeaders() : std::vector<std::string>{};
   for (auto& counters : counters_) counters.clear();
-  last_counted_ = {};
   decision_.clear();
   return evaluator;
 }
@@ -73,25 +72,22 @@ std::string Authorizer::askShadow(const policy::CheckRequest& request, bool allo
 }
 
 void Authorizer::count() {
-  auto& counters = counters_[(decision_.allow ? 1 : 0) + (decision_.cached ? 2 : 0)];
-  const auto key = std::make_pair(decision_.policy, decision_.rule);
-  const Series asked{decision_.policy, decision_.rule, &counters, nullptr};
-  if (asked.sameAs(last_counted_)) return last_counted_.counter->add();
-  auto it = counters.find(key);
-  if (it == counters.end()) {
-    const bool room = counters.size() < kMostSeries;
-    base::Counter& counter = metrics_.counter("yett_decisions_total",
-                                              {{"effect", decision_.allow ? "allow" : "deny"},
-                                               {"policy", room ? decision_.policy : "other"},
-                                               {"rule", room ? decision_.rule : "other"},
-                                               {"cached", decision_.cached ? "true" : "false"}},
-                                              "decisions by what decided them");
-    if (!room) return counter.add();
-    it = counters.emplace(key, &counter).first;
-  }
-  last_counted_ = asked;
-  last_counted_.counter = it->second;
-  it->second->add();
+  const size_t kind = (decision_.allow ? 1 : 0) + (decision_.cached ? 2 : 0);
+  auto& counters = counters_[kind];
+  // The names stand in the policy set: while it does not change, their addresses say which they are.
+  const auto it = counters.find({decision_.policy.data(), decision_.rule.data()});
+  if (it != counters.end()) return it->second->add();
+  const bool room = counters.size() < kMostSeries;
+  if (!room && others_[kind] != nullptr) return others_[kind]->add();
+  base::Counter& counter = metrics_.counter("yett_decisions_total",
+                                            {{"effect", decision_.allow ? "allow" : "deny"},
+                                             {"policy", room ? decision_.policy : "other"},
+                                             {"rule", room ? decision_.rule : "other"},
+                                             {"cached", decision_.cached ? "true" : "false"}},
+                                            "decisions by what decided them");
+  if (room) counters.emplace(Names{decision_.policy.data(), decision_.rule.data()}, &counter);
+  else others_[kind] = &counter;
+  counter.add();
 }
 
 void Authorizer::decide(const Question& question) {

@@ -4,10 +4,10 @@
 
 #include <array>
 #include <functional>
-#include <map>
 #include <memory>
 #include <optional>
 #include <string>
+#include <unordered_map>
 #include <variant>
 
 #include "audit/writer.h"
@@ -137,21 +137,14 @@ class Authorizer {
   policy::Decision decision_;
   std::string reads_;  // of the decision at hand, as JSON
   std::vector<std::string> owned_headers_;
-  using Counters = std::map<std::pair<std::string_view, std::string_view>, base::Counter*>;
-  Counters counters_[4];  // views into the policy set
-  /// What was counted last, by the addresses of its names: mostly the next is the same.
-  struct Series {
-    std::string_view policy, rule;
-    const Counters* kind = nullptr;
-    base::Counter* counter = nullptr;
-    bool sameAs(const Series& o) const {
-      const auto same = [](std::string_view a, std::string_view b) {
-        return a.data() == b.data() && a.size() == b.size();
-      };
-      return kind == o.kind && same(policy, o.policy) && same(rule, o.rule);
+  using Names = std::pair<const char*, const char*>;  // of a policy and its rule, in the policy set
+  struct HashNames {
+    size_t operator()(const Names& names) const {
+      return std::hash<const char*>()(names.first) * 31 + std::hash<const char*>()(names.second);
     }
   };
-  Series last_counted_;
+  std::unordered_map<Names, base::Counter*, HashNames> counters_[4];
+  base::Counter* others_[4] = {};  // of rules that are too many to have a series each
 };
 
 }  // namespace yett::authz
