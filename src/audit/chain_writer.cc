@@ -20,7 +20,7 @@ namespace {
 constexpr int64_t kLease = 100'000;        // sequence numbers taken durably at once
 constexpr int64_t kBlockDecisions = 2048;  // decisions that share a filter, at the least
 constexpr size_t kSalts = 256;             // so many are made at once
-constexpr size_t kRowsAtOnce = 64;         // links that are gathered before they go into their tables
+constexpr size_t kRowsAtOnce = 512;        // links that are gathered before they go into their tables
 
 Result<std::unique_ptr<store::BulkInsert>> insertInto(store::Database& db, Kind kind) {
   const Layout& l = layout(kind);

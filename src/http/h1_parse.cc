@@ -40,8 +40,7 @@ bool hasControl(std::string_view text) {
     std::memcpy(&word, text.data() + at, 8);
     const uint64_t del = word ^ (0x7f * kOnes);
     const uint64_t suspects = ((word - 0x20 * kOnes) & ~word) | ((del - kOnes) & ~del);
-    if ((suspects & kHigh) != 0 && std::any_of(text.begin() + static_cast<std::ptrdiff_t>(at), text.end(), isControl))
-      return true;
+    if ((suspects & kHigh) != 0) break;  // a tab may be what it is: the rest is looked at once, by bytes
   }
   return std::any_of(text.begin() + static_cast<std::ptrdiff_t>(at), text.end(), isControl);
 }

@@ -9,13 +9,14 @@
 namespace yett::net {
 namespace {
 
-// Blocks of one size that wait for their next use.
+// Blocks of one size that wait for their next use. Without a destructor: OpenSSL frees when a thread's objects are
+// gone.
 template <size_t kSize, size_t kMost>
 struct Shelf {
   std::array<void*, kMost> blocks;
   size_t count = 0;
   bool ended = false;  // the thread is
-  ~Shelf() {
+  void end() {
     while (count > 0) std::free(blocks[--count]);
     ended = true;
   }
@@ -38,6 +39,15 @@ constexpr size_t kNote = 40;
 thread_local Shelf<kBuffer, 16> buffers;
 thread_local Shelf<kNote, 16> notes;
 
+struct Sweep {
+  bool wanted = false;
+  ~Sweep() {
+    buffers.end();
+    notes.end();
+  }
+};
+thread_local Sweep sweep;  // made by the first touch on its thread
+
 void* take(size_t size, const char*, int) {
   if (size >= kNoteAtLeast && size <= kNote) return notes.take();
   if (size >= kBufferAtLeast && size <= kBuffer) return buffers.take();
@@ -48,6 +58,7 @@ void give(void* block, const char*, int) {
   if (block == nullptr) return;
   // Whoever asked for it, what holds this much holds what is asked for next.
   const size_t size = malloc_usable_size(block);
+  if (!buffers.ended) sweep.wanted = true;
   if (size == kNote && notes.give(block)) return;
   if (size >= kBuffer && size < kBuffer + 64 && buffers.give(block)) return;
   std::free(block);

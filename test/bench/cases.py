@@ -111,7 +111,7 @@ GROUPS = [
     Group("refusals", _refusals, [Case("403 at the gate", load(32, "--path", "/admin/x", "--expect", 403))]),
     Group("Unix socket upstream", _unix, connections(32, quick=())),
     Group("workers", _workers, connections(256, quick=())),
-    Group("idle", _idle, [Case("32 busy", load(32)), Case("32 busy beside 10,000 idle", load(32, *GET, "--idle", 10_000))]),
+    Group("idle", _idle, [Case("32 busy", load(32)), Case("32 busy beside 10,000 idle", Load(32, (*GET, "--idle", 10_000), 2))]),
 ]
 
 # The table of promises: group, case, subject, what it is compared with, at most, aim.

@@ -55,17 +55,18 @@ class Load:
     """What the load generator is told, and for whom."""
     connections: int = 32
     arguments: tuple = ()
+    warmup: float = 0.4  # seconds
 
-    def command(self, peer, seconds, warmup, extra=()):
-        words = [*pinned(LOAD_CORE), str(LOAD), f"127.0.0.1:{peer.port}", "-c", str(self.connections), "-s", str(seconds), "--warmup", str(warmup)]
+    def command(self, peer, seconds):
+        words = [*pinned(LOAD_CORE), str(LOAD), f"127.0.0.1:{peer.port}", "-c", str(self.connections), "-s", str(seconds), "--warmup", str(self.warmup)]
         if peer.tls:
             words += ["--ca", peer.certs.ca, "--cert", peer.certs.client, "--key", peer.certs.client_key]
-        return [*words, *map(str, self.arguments), *extra]
+        return [*words, *map(str, self.arguments)]
 
 
-def run_load(peer, load, seconds, warmup=0.4):
+def run_load(peer, load, seconds):
     """One measurement: what the load generator saw, and CPU microseconds for each request of the proxy's processes."""
-    process = subprocess.Popen(load.command(peer, seconds, warmup), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(load.command(peer, seconds), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     marks = {}
     said = []
 
@@ -92,7 +93,7 @@ def run_load(peer, load, seconds, warmup=0.4):
 def system_calls(peer, load, seconds=1.5):
     """System calls for each request, of all threads, in a run of its own: tracing slows what it counts, and a proxy that
     is slower finds more to do at each turn. So an estimate from below; the tests count the loop's alone."""
-    process = subprocess.Popen(load.command(peer, seconds + 1, 0.2), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(load.command(peer, seconds + 1), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     for line in process.stderr:
         if line.startswith("measuring"):
             break

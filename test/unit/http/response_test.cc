@@ -1,5 +1,6 @@
 #include <catch2/catch.hpp>
 
+#include "base/clock.h"
 #include "http/h1_client.h"
 #include "http/h1_parse.h"
 #include "support/cases.h"
@@ -152,6 +153,33 @@ TEST_CASE("responses: a reset does not end a body without a length; an orderly c
     CHECK(h.ended == orderly);
     CHECK(h.failure.empty() == orderly);
   }
+}
+
+TEST_CASE("head: a control character is found wherever it stands in a value, among tabs and bytes that are not ASCII") {
+  const http::Limits limits;
+  const auto refused = [&](const std::string& value) {
+    http::RequestHead head;
+    return bool(http::parseRequest("GET / HTTP/1.1\r\nhost: a\r\nx: a" + value + "a\r\n\r\n", limits, head));
+  };
+  for (const std::string filler : {"a", "\t", "\x80", "\xff", " ", "~"}) {
+    for (size_t size = 1; size < 24; ++size) {
+      std::string value;
+      for (size_t i = 0; i < size; ++i) value += filler;
+      CHECK_FALSE(refused(value));
+      for (size_t at = 0; at < size; ++at) {
+        for (int c = 0; c < 0x80; c = c == 0x1f ? 0x7f : c + 1) {
+          if (c == '\t' || c == '\n') continue;  // the one is allowed, the other ends the line
+          std::string bad = value;
+          bad[at] = static_cast<char>(c);
+          if (!refused(bad)) FAIL("byte " << c << " at " << at << " of " << size);
+        }
+      }
+    }
+  }
+  // Found or not, it is looked for once: this took a third of a second when each tab began anew.
+  const int64_t began = base::steadyNanos();
+  for (int i = 0; i < 20; ++i) CHECK_FALSE(refused(std::string(60'000, '\t')));
+  CHECK(base::steadyNanos() - began < 2'000'000'000);
 }
 
 TEST_CASE("llhttp vectors: responses that llhttp refuses are refused") {
