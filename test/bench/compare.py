@@ -117,6 +117,11 @@ def main():
     arguments.rounds = arguments.rounds or (3 if arguments.quick else 5)
     arguments.seconds = arguments.seconds or (0.7 if arguments.quick else 3)
     arguments.no_calls |= arguments.quick
+    known = {"group": [g.name for g in cases.GROUPS], "case": [c.name for g in cases.GROUPS for c in g.cases]}
+    for option, names in known.items():
+        for name in getattr(arguments, option) or []:
+            if name not in names:
+                parser.error(f"there is no {option} `{name}`: " + ", ".join(dict.fromkeys(names)))
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 65536), hard))
     if not Envoy.found():
