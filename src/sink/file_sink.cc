@@ -3,10 +3,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <utility>
 
 #include "sink/sink.h"
 
@@ -19,45 +21,33 @@ class FileSink final : public Sink {
   ~FileSink() override { close(); }
 
   Status send(std::span<const Record> records) override {
-    TRY(open());
-    struct stat info {};
-    if (::fstat(fd_, &info) == 0 && static_cast<uint64_t>(info.st_size) > config_.rotate_size) {
-      rotate();
+    while (!records.empty()) {
       TRY(open());
+      struct stat info {};
+      const uint64_t size = ::fstat(fd_, &info) == 0 ? static_cast<uint64_t>(info.st_size) : 0;
+      if (size > config_.rotate_size) {
+        TRY(rotate());
+        continue;
+      }
+      std::string lines;
+      size_t taken = 0;
+      while (taken < records.size() && size + lines.size() <= config_.rotate_size)
+        lines += records[taken++].line + "\n";
+      TRY(append(lines));
+      records = records.subspan(taken);
     }
-    std::string lines;
-    for (const auto& record : records) lines += record.line + "\n";
-    for (size_t at = 0; at < lines.size();) {
-      const ssize_t wrote = ::write(fd_, lines.data() + at, lines.size() - at);
-      if (wrote <= 0) return failure("cannot be written");
-      at += static_cast<size_t>(wrote);
-    }
-    if (::fdatasync(fd_) != 0) return failure("cannot be written");
     return {};
   }
 
-  // The file says itself what it has: the number in its last whole line. What follows that was cut off in the middle.
+  // The files say themselves what they have: the number in the last whole line. What follows that was cut off in the
+  // middle.
   int64_t resumeAt(int64_t position) override {
     if (!open()) return position;
-    struct stat info {};
-    if (::fstat(fd_, &info) != 0 || info.st_size == 0) return position;
-    const off_t from = info.st_size > kTail ? info.st_size - kTail : 0;
-    std::string tail(static_cast<size_t>(info.st_size - from), '\0');
-    const int fd = ::open(config_.path.c_str(), O_RDONLY | O_CLOEXEC);
-    if (fd < 0) return position;
-    const ssize_t got = ::pread(fd, tail.data(), tail.size(), from);
-    ::close(fd);
-    if (got != static_cast<ssize_t>(tail.size())) return position;
-    const auto end = tail.rfind('\n');
-    if (end + 1 != tail.size() &&
-        ::ftruncate(fd_, from + static_cast<off_t>(end == std::string::npos ? 0 : end + 1)) != 0)
-      return position;
-    if (end == std::string::npos || position == 0) return position;  // 0: the lines may be another log's
-    const auto begin = end == 0 ? std::string::npos : tail.rfind('\n', end - 1);
-    const std::string line = tail.substr(begin == std::string::npos ? 0 : begin + 1);
-    constexpr std::string_view kSeq = "{\"seq\":";
-    return line.starts_with(kSeq) ? std::max(position, static_cast<int64_t>(std::atoll(line.c_str() + kSeq.size())))
-                                  : position;
+    cutOff();
+    if (position == 0) return position;  // the lines may be another log's
+    int64_t last = lastNumber(config_.path);
+    if (last < 0 && config_.keep > 0) last = lastNumber(config_.path + ".1");  // ended just after a rotation
+    return std::max(position, last);
   }
 
  private:
@@ -73,17 +63,57 @@ class FileSink final : public Sink {
     if (fd_ < 0) fd_ = ::open(config_.path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
     return fd_ >= 0 ? Status() : failure("cannot be opened");
   }
+  Status append(std::string_view lines) {
+    while (!lines.empty()) {
+      const ssize_t wrote = ::write(fd_, lines.data(), lines.size());
+      if (wrote <= 0) return failure("cannot be written");
+      lines.remove_prefix(static_cast<size_t>(wrote));
+    }
+    if (::fdatasync(fd_) != 0) return failure("cannot be written");
+    return {};
+  }
+  // The end of a file, as much as any line takes, and where that begins. Empty: there is none.
+  static std::pair<std::string, off_t> tailOf(const std::string& path) {
+    const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+    struct stat info {};
+    std::string tail;
+    off_t from = 0;
+    if (fd >= 0 && ::fstat(fd, &info) == 0) {
+      from = std::max<off_t>(0, info.st_size - kTail);
+      tail.resize(static_cast<size_t>(info.st_size - from));
+      if (::pread(fd, tail.data(), tail.size(), from) != static_cast<ssize_t>(tail.size())) tail.clear();
+    }
+    if (fd >= 0) ::close(fd);
+    return {std::move(tail), from};
+  }
+  // A last line without its end goes.
+  void cutOff() {
+    const auto [tail, from] = tailOf(config_.path);
+    const size_t whole = tail.rfind('\n') + 1;  // 0: no line is whole
+    if (whole != tail.size() && ::ftruncate(fd_, from + static_cast<off_t>(whole)) != 0) close();
+  }
+  // The number in the last line; -1: there is none.
+  static int64_t lastNumber(const std::string& path) {
+    constexpr std::string_view kSeq = "{\"seq\":";
+    auto tail = tailOf(path).first;
+    if (!tail.ends_with('\n')) return -1;
+    tail.pop_back();
+    const std::string line = tail.substr(tail.rfind('\n') + 1);
+    return line.starts_with(kSeq) ? std::atoll(line.c_str() + kSeq.size()) : -1;
+  }
   void close() {
     if (fd_ >= 0) ::close(fd_);
     fd_ = -1;
   }
-  void rotate() {
-    close();
+  Status rotate() {
     const auto name = [&](int64_t n) { return config_.path + "." + std::to_string(n); };
     std::remove(name(config_.keep).c_str());
     for (int64_t n = config_.keep - 1; n >= 1; --n) std::rename(name(n).c_str(), name(n + 1).c_str());
-    if (config_.keep > 0) std::rename(config_.path.c_str(), name(1).c_str());
-    else std::remove(config_.path.c_str());
+    if ((config_.keep > 0 ? std::rename(config_.path.c_str(), name(1).c_str()) : std::remove(config_.path.c_str())) !=
+        0)
+      return failure("is full and cannot be renamed");
+    close();
+    return {};
   }
   Status failure(const char* what) {
     const Error error{config_.path + " " + what + ": " + std::strerror(errno)};

@@ -374,6 +374,8 @@ class Leaving(unittest.TestCase):
     def test_files_are_rotated_and_a_kill_loses_nothing(self):
         y = self.yett(type="file", path="lines.jsonl", rotate_size="100KiB", keep=1000)
         with y:
+            flood(y, 40)
+            wait_for("a position", (y.dir / "yett.db.sink-out").exists, 20)
             for _ in range(3):
                 flood(y, self.RECORDS // 10)
                 y.process.kill()
@@ -386,6 +388,8 @@ class Leaving(unittest.TestCase):
             wait_for("the lag to go", lambda: f'{{"seq":{head},' in "".join(p.read_text() for p in y.dir.glob("lines.jsonl*")), 20)
             names = sorted((p for p in y.dir.glob("lines.jsonl.*")), key=lambda p: -int(p.suffix[1:])) + list(y.dir.glob("lines.jsonl"))
             self.assertGreater(len(names), 2)
+            for name in names:  # a file ends with the record that fills it
+                self.assertLess(name.stat().st_size, (100 << 10) + 2000)
             got = [seq for name in names for seq in seqs_in(name.read_text().splitlines())]
             links = [row[0] for row in sqlite3.connect(y.dir / "yett.db").execute("SELECT seq FROM links ORDER BY seq")]
             self.assertEqual(got, links)  # the file itself says what it has: none twice
