@@ -47,6 +47,10 @@ class ChainWriter {
   /// Its sequence number. After an error: rollback().
   Result<int64_t> add(const Entry& entry);
   Status add(const EventRecord& event);
+  /// What was added so far goes into its tables, so that commit() has less to do.
+  Status insertRows();
+  /// Whether the transaction may go on with so many links; if not, commit and begin again.
+  bool fits(int64_t links) const { return seq_ + links + 2 <= state_.leased; }
   /// The chain's head, signed; where there is no key, nothing.
   Status addCheckpoint();
   Status commit();
@@ -95,7 +99,6 @@ class ChainWriter {
   Status refillBlock();
   Status writeLease(int64_t upto);
   Status addRow(Kind kind, int64_t seq, const Fields& values, std::string_view salt);
-  Status insertRows();
   void forgetRows();
   Status flushBlock();
   Status sign(const SigningKey& key, std::string_view next_key);

@@ -11,8 +11,10 @@ namespace yett::audit {
 namespace {
 
 constexpr int64_t kCheckpointEvery = 1'000;  // records between two moves of the WAL into the database
+constexpr size_t kPiece = 64;                // records that are worth adding to the chain before the batch is whole
 constexpr base::Millis kRetry{100};
 constexpr base::Millis kIdleWait{1000};
+using Clock = base::BatchQueue::Clock;
 
 // What stands before each record in the queue.
 struct Frame {
@@ -28,7 +30,7 @@ struct Frame {
 
 Writer::Writer(const AuditConfig& config, base::Metrics& metrics, WriterEvents events)
     : config_(config),
-      queue_({config.queue_records * 4096, config.queue_records, config.batch_records}),
+      queue_({config.queue_records * 4096, config.queue_records}),
       events_(std::move(events)),
       written_(metrics.counter("yett_audit_records_total", {}, "records written to the audit database")) {
   metrics.gauge("yett_audit_queue_records", "records waiting to be written",
@@ -144,18 +146,25 @@ void Writer::runTasks() {
   }
 }
 
+bool Writer::tasksWait() {
+  const std::lock_guard lock(tasks_mutex_);
+  return !tasks_.empty();
+}
+
 void Writer::run() {
-  std::string batch;
-  bool busy = false;
+  bool busy = false;  // with upkeep
   for (;;) {
     const bool last = queue_.closed();
+    if (piece_records_ == 0 && !busy) (void)queue_.await(kIdleWait);
     // In strict mode requests wait for it; what comes during one commit makes the next batch.
-    const size_t records = queue_.take(batch, busy ? base::Millis(0) : kIdleWait,
-                                       config_.strict || busy ? base::Millis(0) : config_.batch_interval);
+    const auto until = Clock::now() + (config_.strict || busy ? base::Millis(0) : config_.batch_interval);
+    if (piece_records_ == 0) piece_records_ = queue_.take(piece_, until, kPiece);
     runTasks();
-    if (records > 0 && writeOrLose(batch, records)) afterBatch(records);
-    if (records == 0 && last) return endChain();
-    if (records == 0 && chain_->checkpointDue()) (void)writeBatch({});  // where it fails, a later one will do
+    moveIntoDatabase();
+    const bool nothing = piece_records_ == 0;
+    if (!nothing) write(until);
+    if (nothing && last) return endChain();
+    if (nothing && chain_->checkpointDue()) (void)writeCheckpoint();  // where it fails, a later one will do
     busy = false;
     if (last || !chain_->ready()) continue;
     auto more = retention_->step(*chain_, events_.deletable ? events_.deletable() : INT64_MAX);
@@ -166,29 +175,64 @@ void Writer::run() {
 }
 
 // What is queued is written; at the end, what cannot be written is given up, so that the program ends.
-bool Writer::writeOrLose(const std::string& batch, size_t records) {
-  for (int attempt = 0;; ++attempt) {
-    auto ok = writeBatch(batch);
-    if (ok) break;
+void Writer::write(Clock::time_point until) {
+  auto ok = gather(until);
+  for (int attempt = 0; !ok; ++attempt) {
     if (healthy_.exchange(false)) events_.failed(ok.error().message);
     if (queue_.closed() && attempt >= 10) {
-      events_.failed(std::to_string(records) + " records are lost: " + ok.error().message);
-      taken_ += records;
-      chain_->skip(static_cast<int64_t>(records));
-      return false;
+      events_.failed(std::to_string(batch_records_) + " records are lost: " + ok.error().message);
+      taken_ += batch_records_;
+      place_ = taken_;
+      chain_->skip(static_cast<int64_t>(batch_records_));
+      return;
     }
     std::this_thread::sleep_for(kRetry);
+    ok = writeAgain();
   }
-  taken_ += records;
-  return true;
-}
-
-void Writer::afterBatch(size_t records) {
+  taken_ += batch_records_;
   if (!healthy_.exchange(true)) events_.failed("");
   if (config_.strict && events_.durable) events_.durable(taken_);
-  written_.add(static_cast<int64_t>(records));
-  written_since_checkpoint_ += static_cast<int64_t>(records);
-  if (written_since_checkpoint_ < kCheckpointEvery) return;
+  written_.add(static_cast<int64_t>(batch_records_));
+  written_since_checkpoint_ += static_cast<int64_t>(batch_records_);
+}
+
+// The piece at hand and what comes until then. It enters the chain as it comes, so that the writer never keeps a
+// processor for long, and is committed together. In the end a piece may be at hand that begins the next batch.
+Status Writer::gather(Clock::time_point until) {
+  batch_.assign(piece_);
+  batch_records_ = std::exchange(piece_records_, 0);
+  TRY(beginBatch());
+  while (batch_records_ < config_.batch_records && Clock::now() < until) {
+    piece_records_ = queue_.take(piece_, until, kPiece);
+    if (piece_records_ == 0 || tasksWait() || !chain_->fits(static_cast<int64_t>(piece_records_))) break;
+    batch_ += piece_;
+    batch_records_ += std::exchange(piece_records_, 0);
+    if (auto ok = addToChain(piece_); !ok) return undo(std::move(ok));
+  }
+  return commit(chain_->checkpointDue());
+}
+
+Status Writer::writeAgain() {
+  TRY(beginBatch());
+  return commit(chain_->checkpointDue());
+}
+
+Status Writer::beginBatch() {
+  TRY(chain_->ready());
+  TRY(chain_->begin(static_cast<int64_t>(batch_records_)));
+  if (auto ok = addToChain(batch_); !ok) return undo(std::move(ok));
+  return {};
+}
+
+Status Writer::writeCheckpoint() {
+  TRY(chain_->ready());
+  TRY(chain_->begin(1));
+  return commit(true);
+}
+
+// Out of the write-ahead log; and a new file, where this one is full.
+void Writer::moveIntoDatabase() {
+  if (written_since_checkpoint_ < kCheckpointEvery || !chain_->ready()) return;
   chain_->database().checkpointPassive();
   written_since_checkpoint_ = 0;
   if (!retention_->wantsNewFile(*chain_)) return;
@@ -209,7 +253,7 @@ void Writer::tell() {
 }
 
 void Writer::endChain() {
-  if (chain_->signs() && chain_->unsignedLinks() > 0) (void)writeBatch({});
+  if (chain_->signs() && chain_->unsignedLinks() > 0) (void)writeCheckpoint();
   if (auto ok = chain_->close(); !ok) events_.failed(ok.error().message);
   refuseTasks();
 }
@@ -231,40 +275,33 @@ void Writer::refuseTasks() {
   for (auto& task : left) task.done(Error{"the audit log is closed"});
 }
 
-// An empty batch is a checkpoint alone.
-Status Writer::writeBatch(const std::string& batch) {
-  const auto undo = [&](Status why) {
-    chain_->rollback();
-    closed_.clear();
-    return why;
-  };
-  std::string_view rest = batch;
-  uint64_t place = taken_;
-  TRY(chain_->ready());
-  TRY(chain_->begin(static_cast<int64_t>(batch.size() / sizeof(Frame)) + 1));
-  while (!rest.empty()) {
+Status Writer::addToChain(std::string_view records) {
+  while (!records.empty()) {
     Frame frame;
-    std::memcpy(&frame, rest.data(), sizeof frame);
-    rest.remove_prefix(sizeof frame);
-    ++place;
+    std::memcpy(&frame, records.data(), sizeof frame);
+    records.remove_prefix(sizeof frame);
+    ++place_;
     Entry entry{frame.kind,
                 0,
-                rest.substr(0, frame.size),
+                records.substr(0, frame.size),
                 frame.entries,
-                rest.substr(frame.size, frame.personal_size),
+                records.substr(frame.size, frame.personal_size),
                 frame.personal_entries};
-    rest.remove_prefix(frame.size + frame.personal_size);
+    records.remove_prefix(frame.size + frame.personal_size);
     if (frame.kind == Kind::kOutcome || frame.kind == Kind::kHeartbeat) {
       const auto open = open_decisions_.find(frame.ticket);
       entry.decision_seq = open == open_decisions_.end() ? 0 : open->second;
       // Forgotten once the batch is committed: it may have to be written again.
       if (frame.kind == Kind::kOutcome) closed_.push_back(frame.ticket);
     }
-    auto seq = chain_->add(entry);
-    if (!seq) return undo(std::move(seq).error());
-    if (frame.kind == Kind::kDecision) open_decisions_[place] = seq.value();
+    const int64_t seq = TRY(chain_->add(entry));
+    if (frame.kind == Kind::kDecision) open_decisions_[place_] = seq;
   }
-  if (chain_->signs() && (chain_->checkpointDue() || batch.empty())) {
+  return chain_->insertRows();
+}
+
+Status Writer::commit(bool checkpoint) {
+  if (checkpoint) {
     if (auto ok = chain_->addCheckpoint(); !ok) return undo(std::move(ok));
   }
   if (auto ok = chain_->commit(); !ok) return undo(std::move(ok));
@@ -272,6 +309,13 @@ Status Writer::writeBatch(const std::string& batch) {
   closed_.clear();
   tell();
   return {};
+}
+
+Status Writer::undo(Status why) {
+  chain_->rollback();
+  closed_.clear();
+  place_ = taken_;
+  return why;
 }
 
 }  // namespace yett::audit

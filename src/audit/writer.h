@@ -74,10 +74,17 @@ class Writer {
   Status prepare();
   uint64_t push(Kind kind, uint64_t ticket, const Encoded& encoded, bool force);
   void run();
-  bool writeOrLose(const std::string& batch, size_t records);
-  Status writeBatch(const std::string& batch);
+  void write(base::BatchQueue::Clock::time_point until);
+  Status gather(base::BatchQueue::Clock::time_point until);
+  Status writeAgain();
+  Status beginBatch();
+  Status writeCheckpoint();
+  Status addToChain(std::string_view records);
+  Status commit(bool checkpoint);
+  Status undo(Status why);
+  void moveIntoDatabase();
   void runTasks();
-  void afterBatch(size_t records);
+  bool tasksWait();
   void tell();
   void endChain();
   void warn(const std::string& what, const Error& error);
@@ -103,6 +110,11 @@ class Writer {
   std::unique_ptr<ChainWriter> chain_;
   std::unique_ptr<Retention> retention_;
   uint64_t taken_ = 0;  // records off the queue before the batch at hand
+  uint64_t place_ = 0;  // and those of the batch that are in the chain
+  std::string batch_;   // since the last commit
+  std::string piece_;   // off the queue, and not in the batch yet
+  size_t batch_records_ = 0;
+  size_t piece_records_ = 0;
   int64_t written_since_checkpoint_ = 0;
   std::pmr::unsynchronized_pool_resource nodes_;                        // of the map: reused without the heap
   std::pmr::unordered_map<uint64_t, int64_t> open_decisions_{&nodes_};  // ticket -> seq

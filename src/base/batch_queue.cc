@@ -17,26 +17,31 @@ uint64_t BatchQueue::push(std::string_view record, bool force) {
     bytes_.append(record);
     ++records_;
     place = ++pushed_;
-    wake = sleeping_ || (gathering_ && records_ >= std::min(limits_.batch, limits_.records / 2));
-    if (wake) sleeping_ = gathering_ = false;
+    wake = records_ >= wake_at_;
+    if (wake) wake_at_ = SIZE_MAX;
   }
   if (wake) filled_.notify_one();
   return place;
 }
 
-size_t BatchQueue::take(std::string& out, std::chrono::milliseconds wait, std::chrono::milliseconds gather) {
-  out.clear();
+bool BatchQueue::await(std::chrono::milliseconds wait) {
   std::unique_lock lock(mutex_);
-  if (records_ == 0 && !closed_) {
-    sleeping_ = true;
+  if (records_ == 0 && !closed_ && !woken_) {
+    wake_at_ = 1;
     filled_.wait_for(lock, wait, [&] { return records_ > 0 || closed_ || woken_; });
-    sleeping_ = false;
+    wake_at_ = SIZE_MAX;
   }
-  const size_t enough = std::min(limits_.batch, limits_.records / 2);
-  if (records_ > 0 && !closed_ && gather.count() > 0 && records_ < enough) {
-    gathering_ = true;
-    filled_.wait_for(lock, gather, [&] { return closed_ || records_ >= enough; });
-    gathering_ = false;
+  return records_ > 0;
+}
+
+size_t BatchQueue::take(std::string& out, Clock::time_point until, size_t enough) {
+  out.clear();
+  enough = std::min(enough, limits_.records / 2);
+  std::unique_lock lock(mutex_);
+  if (records_ < enough && !closed_ && !woken_ && until > Clock::now()) {
+    wake_at_ = enough;
+    filled_.wait_until(lock, until, [&] { return records_ >= enough || closed_ || woken_; });
+    wake_at_ = SIZE_MAX;
   }
   woken_ = false;
   out.swap(bytes_);

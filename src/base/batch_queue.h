@@ -16,7 +16,6 @@ class BatchQueue {
   struct Limits {
     size_t bytes;
     size_t records;
-    size_t batch = SIZE_MAX;  ///< so many end the gathering
   };
   explicit BatchQueue(Limits limits) : limits_(limits) {}
 
@@ -26,11 +25,19 @@ class BatchQueue {
   /// `force`: what belongs to something that was taken goes in above the limits too, four times as much at the most.
   uint64_t push(std::string_view record, bool force = false);
 
-  /// Moves all that is queued into `out` (replacing it) and returns the number of records. Waits up to `wait` for the
-  /// first one; then, unless the queue is closed, `gather` more so that a batch is worth its cost.
-  size_t take(std::string& out, std::chrono::milliseconds wait, std::chrono::milliseconds gather);
+  using Clock = std::chrono::steady_clock;
 
-  /// take() returns at once, though there may be nothing.
+  /// Waits up to `wait` for a record; false: there is none (wake() and close() end it too).
+  bool await(std::chrono::milliseconds wait);
+  /// Moves all that is queued into `out` (replacing it) and returns the number of records. Waits first until `enough`
+  /// of them are there (half of the limit is always enough), `until`, wake() or close().
+  size_t take(std::string& out, Clock::time_point until, size_t enough = SIZE_MAX);
+  /// Waits up to `wait` for the first one and then `gather` more, so that a batch is worth its cost.
+  size_t take(std::string& out, std::chrono::milliseconds wait, std::chrono::milliseconds gather) {
+    return take(out, await(wait) ? Clock::now() + gather : Clock::time_point());
+  }
+
+  /// await() and take() return at once, though there may be nothing.
   void wake();
 
   /// No push succeeds any more; take() returns at once.
@@ -48,8 +55,7 @@ class BatchQueue {
   size_t records_ = 0;
   uint64_t pushed_ = 0;
   uint64_t refused_ = 0;
-  bool sleeping_ = false;
-  bool gathering_ = false;
+  size_t wake_at_ = SIZE_MAX;  // so many records wake the consumer
   bool woken_ = false;
   bool closed_ = false;
 };

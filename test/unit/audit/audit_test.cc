@@ -205,6 +205,30 @@ TEST_CASE("audit: a full queue takes no decision") {
   CHECK(queue.push("e"));
 }
 
+TEST_CASE("audit: the consumer sleeps until enough is queued, or its time has come") {
+  using std::chrono::milliseconds;
+  using Clock = base::BatchQueue::Clock;
+  base::BatchQueue queue({1000, 100});
+  std::string batch;
+  CHECK_FALSE(queue.await(milliseconds(1)));
+  CHECK(queue.push("a"));
+  CHECK(queue.await(milliseconds(60'000)));
+  CHECK(queue.take(batch, Clock::now() + milliseconds(2), 3) == 1);
+  CHECK(queue.take(batch, Clock::now() + milliseconds(2), 3) == 0);
+  std::thread producer([&] {
+    for (int i = 0; i < 3; ++i) queue.push("b");
+  });
+  CHECK(queue.take(batch, Clock::now() + milliseconds(60'000), 3) == 3);
+  CHECK(batch == "bbb");
+  producer.join();
+  std::thread waker([&] { queue.wake(); });
+  CHECK(queue.take(batch, Clock::now() + milliseconds(60'000), 3) == 0);
+  waker.join();
+  CHECK(queue.push("c"));
+  queue.close();
+  CHECK(queue.take(batch, Clock::now() + milliseconds(60'000), 3) == 1);
+}
+
 TEST_CASE("audit: while another holds the database, decisions are refused; nothing that was taken is lost") {
   const test::TempDir dir;
   const std::string path = dir.path("yett.db");

@@ -90,6 +90,46 @@ TEST_CASE("audit: whichever write fails, nothing that was taken is lost and the 
   CHECK(failing > 5);
 }
 
+TEST_CASE(
+    "audit: a batch that came in pieces and could not be committed is written again, each outcome to its decision") {
+  int failed = 0;
+  for (int64_t n = 1; n < 120; n += times("YETT_TEST_FULL", 0) != 0 ? 1 : 7) {
+    INFO("the write that fails: " << n);
+    const test::TempDir dir;
+    const std::string path = dir.path("yett.db");
+    auto config = configOf(path, false);
+    config.batch_interval = base::Millis(20);
+    size_t taken = 0;
+    {
+      test::FaultyVfs disk;
+      base::Metrics metrics;
+      auto writer =
+          audit::Writer::open(config, metrics, {[&](const std::string& why) { failed += why.empty() ? 0 : 1; }, {}})
+              .value();
+      disk.failAt(n, 2);
+      std::vector<uint64_t> open;
+      for (int piece = 0; piece < 12; ++piece) {
+        for (const uint64_t ticket : open) writer->append(ticket, audit::OutcomeRecord{200, "", 0, 5, 100, "complete"});
+        open.clear();
+        for (int i = 0; i < 80; ++i) {
+          const uint64_t ticket = writer->append(decision("id-" + std::to_string(taken)));
+          if (ticket == 0) continue;
+          ++taken;
+          open.push_back(ticket);
+        }
+        std::this_thread::sleep_for(std::chrono::milliseconds(3));
+      }
+      for (const uint64_t ticket : open) writer->append(ticket, audit::OutcomeRecord{200, "", 0, 5, 100, "complete"});
+    }
+    CHECK(brokenness(path) == "");
+    size_t whole = 0;
+    auto reader = audit::Reader::open(path).value();
+    REQUIRE(reader.each({}, [&](const audit::Row& row) { return whole += row.status == 200 ? 1 : 0, true; }).ok());
+    CHECK(whole == taken);
+  }
+  CHECK(failed > 5);
+}
+
 TEST_CASE("audit: a loss of power takes nothing that strict mode let through") {
   const int rounds = times("YETT_TEST_POWER", 6);
   size_t let_through = 0;
