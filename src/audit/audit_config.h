@@ -12,9 +12,9 @@ namespace yett::audit {
 struct AuditConfig {
   std::string database;                      ///< path
   bool strict = false;                       ///< a request goes on only once its record is on disk
-  base::Millis batch_interval{10};           ///< how long the writer gathers before a commit,
+  base::Millis batch_interval{10};           ///< how long a transaction stays open for more,
   size_t queue_records = 65'536;             ///< more than this waiting answers 503
-  size_t batch_records = 20'000;             ///< that many waiting are committed at once
+  size_t batch_records = 20'000;             ///< unless it has that many records
   std::string key_file = {};                 ///< path of the Ed25519 key that signs checkpoints; "": none are made
   std::string previous_key_file = {};        ///< path of the key before: it signs the change of keys, once
   int64_t checkpoint_records = 10'000;       ///< a checkpoint after so many records,

@@ -42,7 +42,7 @@ class ChainWriter {
 
   /// True once the database is open; tries again where it could not be opened anew.
   Status ready();
-  /// Begins a transaction of at most so many links.
+  /// Begins a transaction of so many links; of more, as long as fits().
   Status begin(int64_t links);
   /// Its sequence number. After an error: rollback().
   Result<int64_t> add(const Entry& entry);

@@ -1,5 +1,6 @@
 #include "audit/writer.h"
 
+#include <algorithm>
 #include <cstring>
 #include <future>
 
@@ -11,7 +12,7 @@ namespace yett::audit {
 namespace {
 
 constexpr int64_t kCheckpointEvery = 1'000;  // records between two moves of the WAL into the database
-constexpr size_t kPiece = 64;                // records that are worth adding to the chain before the batch is whole
+constexpr size_t kPiece = 192;               // records that are worth adding to the chain before the batch is whole
 constexpr base::Millis kRetry{100};
 constexpr base::Millis kIdleWait{1000};
 using Clock = base::BatchQueue::Clock;
@@ -33,8 +34,10 @@ Writer::Writer(const AuditConfig& config, base::Metrics& metrics, WriterEvents e
       queue_({config.queue_records * 4096, config.queue_records}),
       events_(std::move(events)),
       written_(metrics.counter("yett_audit_records_total", {}, "records written to the audit database")) {
-  metrics.gauge("yett_audit_queue_records", "records waiting to be written",
-                [this] { return static_cast<int64_t>(queue_.records()); });
+  metrics.gauge("yett_audit_queue_records", "records taken and not committed yet", [this] {
+    const uint64_t taken = taken_;
+    return static_cast<int64_t>(queue_.pushed() - taken);
+  });
 }
 
 Result<std::unique_ptr<Writer>> Writer::open(const AuditConfig& config, base::Metrics& metrics, WriterEvents events) {
@@ -158,11 +161,15 @@ void Writer::run() {
     if (piece_records_ == 0 && !busy) (void)queue_.await(kIdleWait);
     // In strict mode requests wait for it; what comes during one commit makes the next batch.
     const auto until = Clock::now() + (config_.strict || busy ? base::Millis(0) : config_.batch_interval);
-    if (piece_records_ == 0) piece_records_ = queue_.take(piece_, until, kPiece);
-    runTasks();
+    if (piece_records_ == 0) piece_records_ = queue_.take(piece_, until, std::min(kPiece, config_.batch_records));
     moveIntoDatabase();
+    runTasks();
     const bool nothing = piece_records_ == 0;
-    if (!nothing) write(until);
+    if (!nothing) {
+      write(until);
+      if (config_.strict) moveIntoDatabase();  // while what waited for it is on its way
+      runTasks();
+    }
     if (nothing && last) return endChain();
     if (nothing && chain_->checkpointDue()) (void)writeCheckpoint();  // where it fails, a later one will do
     busy = false;
@@ -181,8 +188,8 @@ void Writer::write(Clock::time_point until) {
     if (healthy_.exchange(false)) events_.failed(ok.error().message);
     if (queue_.closed() && attempt >= 10) {
       events_.failed(std::to_string(batch_records_) + " records are lost: " + ok.error().message);
-      taken_ += batch_records_;
-      place_ = taken_;
+      while (place_ < taken_ + batch_records_) open_decisions_.erase(++place_);
+      taken_ = place_;
       chain_->skip(static_cast<int64_t>(batch_records_));
       return;
     }
@@ -203,7 +210,7 @@ Status Writer::gather(Clock::time_point until) {
   batch_records_ = std::exchange(piece_records_, 0);
   TRY(beginBatch());
   while (batch_records_ < config_.batch_records && Clock::now() < until) {
-    piece_records_ = queue_.take(piece_, until, kPiece);
+    piece_records_ = queue_.take(piece_, until, std::min(kPiece, config_.batch_records - batch_records_));
     if (piece_records_ == 0 || tasksWait() || !chain_->fits(static_cast<int64_t>(piece_records_))) break;
     batch_ += piece_;
     batch_records_ += std::exchange(piece_records_, 0);

@@ -106,10 +106,11 @@ class Writer {
   std::deque<Task> tasks_;  // protected by tasks_mutex_
   bool ended_ = false;      // protected by tasks_mutex_: the thread takes no more tasks
 
+  std::atomic<uint64_t> taken_{0};  // records off the queue before the batch at hand; written by the writer's thread
+
   // The writer's thread only.
   std::unique_ptr<ChainWriter> chain_;
   std::unique_ptr<Retention> retention_;
-  uint64_t taken_ = 0;  // records off the queue before the batch at hand
   uint64_t place_ = 0;  // and those of the batch that are in the chain
   std::string batch_;   // since the last commit
   std::string piece_;   // off the queue, and not in the batch yet

@@ -76,6 +76,11 @@ size_t BatchQueue::records() const {
   return records_;
 }
 
+uint64_t BatchQueue::pushed() const {
+  const std::lock_guard lock(mutex_);
+  return pushed_;
+}
+
 uint64_t BatchQueue::refused() const {
   const std::lock_guard lock(mutex_);
   return refused_;

@@ -44,6 +44,8 @@ class BatchQueue {
   void close();
   bool closed() const;
   size_t records() const;
+  /// The place of the last record that was taken.
+  uint64_t pushed() const;
   /// How many pushes were refused since the start.
   uint64_t refused() const;
 

@@ -193,10 +193,11 @@ void readSink(ObjectReader& in, const std::string& file, sink::SinkConfig& out) 
   if (out.name.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_") !=
       std::string::npos)
     in.problem("name", "is also part of a file's name: letters, digits, `-` and `_`");
-  size_t type = 0;
-  static constexpr const char* kTypes[] = {"file", "otlp", "syslog", "kafka"};
-  if (!in.has("type")) in.problem("", "`type` is missing");
-  in.choice("type", {"file", "otlp", "syslog", "kafka"}, type);
+  static const std::vector<std::string_view> kTypes = {"file", "otlp", "syslog", "kafka"};
+  size_t type = kTypes.size();
+  if (!in.has("type")) in.problem("", "`type` is missing: `file`, `otlp`, `syslog` or `kafka`");
+  in.choice("type", kTypes, type);
+  if (type == kTypes.size()) return in.ignoreRest();
   out.type = kTypes[type];
   in.duration("timeout", out.timeout);
   if (type == 1 || type == 2) {

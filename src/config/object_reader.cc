@@ -25,6 +25,10 @@ ObjectReader::~ObjectReader() {
   }
 }
 
+void ObjectReader::ignoreRest() {
+  for (const auto& [key, value] : value_.fields) asked_.push_back(key);
+}
+
 // RFC 6901: "~" and "/" in a key are escaped.
 std::string ObjectReader::at(std::string_view key) const {
   std::string out = pointer_ + "/";

@@ -52,6 +52,8 @@ class ObjectReader {
   void entries(std::string_view key,
                const std::function<void(const std::string& name, const std::string& value)>& read);
 
+  /// What is left depends on a key that was wrong: no more problems about it.
+  void ignoreRest();
   void problem(std::string_view key, const std::string& what);
   const std::string& pointer() const { return pointer_; }
 

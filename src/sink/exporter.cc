@@ -149,10 +149,12 @@ void Exporter::run(Carrier& c) {
       if (sleep(kPoll)) end_at = base::steadyNanos() + kLastMomentNanos;
       continue;
     }
-    Status sent = records ? c.sink->send(records.value()) : Status(std::move(records).error());
-    if (sent) sent = c.moveTo(records.value().back().seq);
+    std::span<const Record> some = records ? std::span<const Record>(records.value()) : std::span<const Record>();
+    some = some.first(c.sink->takes(some));
+    Status sent = records ? c.sink->send(some) : Status(std::move(records).error());
+    if (sent) sent = c.moveTo(some.back().seq);
     if (sent) {
-      c.sent->add(static_cast<int64_t>(records.value().size()));
+      c.sent->add(static_cast<int64_t>(some.size()));
       if (std::exchange(failing, false)) report_(c.name, "");
       retry = kFirstRetry;
       batch = std::min(kBatch, batch * 2);

@@ -8,7 +8,6 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
-#include <utility>
 
 #include "sink/sink.h"
 
@@ -20,34 +19,43 @@ class FileSink final : public Sink {
   explicit FileSink(const SinkConfig& config) : config_(config) {}
   ~FileSink() override { close(); }
 
-  Status send(std::span<const Record> records) override {
-    while (!records.empty()) {
-      TRY(open());
-      struct stat info {};
-      const uint64_t size = ::fstat(fd_, &info) == 0 ? static_cast<uint64_t>(info.st_size) : 0;
-      if (size > config_.rotate_size) {
-        TRY(rotate());
-        continue;
-      }
-      std::string lines;
-      size_t taken = 0;
-      while (taken < records.size() && size + lines.size() <= config_.rotate_size)
-        lines += records[taken++].line + "\n";
-      TRY(append(lines));
-      records = records.subspan(taken);
-    }
-    return {};
+  // Up to the one that fills the file: where a file ends, the position is saved.
+  size_t takes(std::span<const Record> records) override {
+    size_t taken = 0;
+    uint64_t size = open() ? sizeNow() : 0;
+    if (mustRotate(size)) size = 0;
+    while (taken < records.size() && (taken == 0 || !mustRotate(size))) size += records[taken++].line.size() + 1;
+    return taken;
   }
 
-  // The files say themselves what they have: the number in the last whole line. What follows that was cut off in the
-  // middle.
+  Status send(std::span<const Record> records) override {
+    TRY(open());
+    if (mustRotate(sizeNow())) {
+      TRY(rotate());
+      TRY(open());
+    }
+    std::string lines;
+    for (const auto& record : records) lines += record.line + "\n";
+    if (!endsWhole()) lines.insert(0, "\n");  // what is cut off there could not be taken back: a line of its own
+    return append(lines);
+  }
+
+  // The file says itself what it has: the number in its last whole line. What follows that was cut off in the middle.
   int64_t resumeAt(int64_t position) override {
     if (!open()) return position;
-    cutOff();
-    if (position == 0) return position;  // the lines may be another log's
-    int64_t last = lastNumber(config_.path);
-    if (last < 0 && config_.keep > 0) last = lastNumber(config_.path + ".1");  // ended just after a rotation
-    return std::max(position, last);
+    struct stat info {};
+    if (::fstat(fd_, &info) != 0 || info.st_size == 0) return position;
+    const off_t from = std::max<off_t>(0, info.st_size - kTail);
+    std::string tail(static_cast<size_t>(info.st_size - from), '\0');
+    if (::pread(fd_, tail.data(), tail.size(), from) != static_cast<ssize_t>(tail.size())) return position;
+    const size_t whole = tail.rfind('\n') + 1;  // 0: no line is
+    if (whole != tail.size() && ::ftruncate(fd_, from + static_cast<off_t>(whole)) != 0) return position;
+    if (whole == 0 || (position == 0 && !wrote_)) return position;  // the lines may be another log's
+    tail.resize(whole - 1);
+    const std::string line = tail.substr(tail.rfind('\n') + 1);
+    constexpr std::string_view kSeq = "{\"seq\":";
+    return line.starts_with(kSeq) ? std::max(position, static_cast<int64_t>(std::atoll(line.c_str() + kSeq.size())))
+                                  : position;
   }
 
  private:
@@ -60,57 +68,41 @@ class FileSink final : public Sink {
     if (fd_ >= 0 &&
         (::stat(config_.path.c_str(), &info) != 0 || ::fstat(fd_, &mine) != 0 || info.st_ino != mine.st_ino))
       close();
-    if (fd_ < 0) fd_ = ::open(config_.path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+    if (fd_ < 0) fd_ = ::open(config_.path.c_str(), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
     return fd_ >= 0 ? Status() : failure("cannot be opened");
+  }
+  uint64_t sizeNow() const {
+    struct stat info {};
+    return ::fstat(fd_, &info) == 0 ? static_cast<uint64_t>(info.st_size) : 0;
+  }
+  bool mustRotate(uint64_t size) const { return config_.rotate_size > 0 && size > config_.rotate_size; }
+  bool endsWhole() const {
+    const uint64_t size = sizeNow();
+    char last = '\n';
+    return size == 0 || ::pread(fd_, &last, 1, static_cast<off_t>(size) - 1) != 1 || last == '\n';
   }
   Status append(std::string_view lines) {
     while (!lines.empty()) {
       const ssize_t wrote = ::write(fd_, lines.data(), lines.size());
       if (wrote <= 0) return failure("cannot be written");
+      wrote_ = true;
       lines.remove_prefix(static_cast<size_t>(wrote));
     }
     if (::fdatasync(fd_) != 0) return failure("cannot be written");
     return {};
   }
-  // The end of a file, as much as any line takes, and where that begins. Empty: there is none.
-  static std::pair<std::string, off_t> tailOf(const std::string& path) {
-    const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-    struct stat info {};
-    std::string tail;
-    off_t from = 0;
-    if (fd >= 0 && ::fstat(fd, &info) == 0) {
-      from = std::max<off_t>(0, info.st_size - kTail);
-      tail.resize(static_cast<size_t>(info.st_size - from));
-      if (::pread(fd, tail.data(), tail.size(), from) != static_cast<ssize_t>(tail.size())) tail.clear();
-    }
-    if (fd >= 0) ::close(fd);
-    return {std::move(tail), from};
-  }
-  // A last line without its end goes.
-  void cutOff() {
-    const auto [tail, from] = tailOf(config_.path);
-    const size_t whole = tail.rfind('\n') + 1;  // 0: no line is whole
-    if (whole != tail.size() && ::ftruncate(fd_, from + static_cast<off_t>(whole)) != 0) close();
-  }
-  // The number in the last line; -1: there is none.
-  static int64_t lastNumber(const std::string& path) {
-    constexpr std::string_view kSeq = "{\"seq\":";
-    auto tail = tailOf(path).first;
-    if (!tail.ends_with('\n')) return -1;
-    tail.pop_back();
-    const std::string line = tail.substr(tail.rfind('\n') + 1);
-    return line.starts_with(kSeq) ? std::atoll(line.c_str() + kSeq.size()) : -1;
-  }
   void close() {
     if (fd_ >= 0) ::close(fd_);
     fd_ = -1;
   }
+  // Only what is in the way moves, so that trying again and again loses nothing.
   Status rotate() {
     const auto name = [&](int64_t n) { return config_.path + "." + std::to_string(n); };
-    std::remove(name(config_.keep).c_str());
-    for (int64_t n = config_.keep - 1; n >= 1; --n) std::rename(name(n).c_str(), name(n + 1).c_str());
-    if ((config_.keep > 0 ? std::rename(config_.path.c_str(), name(1).c_str()) : std::remove(config_.path.c_str())) !=
-        0)
+    int64_t free = 1;
+    while (free < config_.keep && ::access(name(free).c_str(), F_OK) == 0) ++free;
+    for (int64_t n = free - 1; n >= 1; --n) std::rename(name(n).c_str(), name(n + 1).c_str());
+    const std::string& path = config_.path;
+    if ((config_.keep > 0 ? std::rename(path.c_str(), name(1).c_str()) : std::remove(path.c_str())) != 0)
       return failure("is full and cannot be renamed");
     close();
     return {};
@@ -122,6 +114,7 @@ class FileSink final : public Sink {
   }
   const SinkConfig config_;
   int fd_ = -1;
+  bool wrote_ = false;  // its last line is this log's
 };
 
 }  // namespace

@@ -84,7 +84,7 @@ GET = ("--path", "/hello")
 
 
 def load(connections, *arguments):
-    return Load(connections, arguments or GET)
+    return Load(connections, arguments or GET, warmup=max(0.4, connections / 500))  # all of them are to be open
 
 
 def connections(*counts, quick=(32,)):
@@ -125,4 +125,11 @@ PROMISES = [
     ("handshakes", ("resumed",), "yett", "nginx", 0.60, 0.45),
     ("handshakes", ("full",), "yett", "nginx", 0.95, 0.80),
     ("rules", ("random hits",), "100,000 rules", "10 rules", 1.10, 1.02),
+]
+
+# Latencies that are at most another's: group, case, figure, its name, with what it is compared.
+LATENCIES = [
+    ("mTLS", "1 connection", "p50_us", "p50", "nginx+lua"),
+    ("mTLS", "32 connections", "p999_us", "p99.9", "nginx"),
+    ("mTLS", "256 connections", "p999_us", "p99.9", "nginx"),
 ]

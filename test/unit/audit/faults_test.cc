@@ -108,10 +108,10 @@ TEST_CASE(
               .value();
       disk.failAt(n, 2);
       std::vector<uint64_t> open;
-      for (int piece = 0; piece < 12; ++piece) {
+      for (int piece = 0; piece < 20; ++piece) {
         for (const uint64_t ticket : open) writer->append(ticket, audit::OutcomeRecord{200, "", 0, 5, 100, "complete"});
         open.clear();
-        for (int i = 0; i < 80; ++i) {
+        for (int i = 0; i < 150; ++i) {
           const uint64_t ticket = writer->append(decision("id-" + std::to_string(taken)));
           if (ticket == 0) continue;
           ++taken;

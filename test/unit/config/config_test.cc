@@ -89,6 +89,18 @@ TEST_CASE("config: all problems at once") {
   CHECK(all.find("is not a size") != std::string::npos);
 }
 
+TEST_CASE("config: a sink whose type is not known makes one problem") {
+  for (const char* type : {"\"type\": \"kafak\", ", ""}) {
+    const std::string sink = std::string("{ \"name\": \"out\", ") + type + "\"brokers\": \"a:1\", \"topic\": \"t\" }";
+    const std::string all = problemsOf(
+        replaced(kGood, "{ \"database\": \"yett.db\" }", "{ \"database\": \"yett.db\", \"sinks\": [" + sink + "] }"));
+    INFO(all);
+    CHECK(std::count(all.begin(), all.end(), '\n') <= 1);
+    CHECK(all.find("`file`") != std::string::npos);
+    CHECK(all.find("`path`") == std::string::npos);
+  }
+}
+
 TEST_CASE("units: durations and sizes need a unit, and fit") {
   CHECK(base::parseDuration("250ms").value().count() == 250);
   CHECK(base::parseDuration("2h").value().count() == 7'200'000);

@@ -26,6 +26,16 @@ struct Files {
     config.keep = 3;
   }
   std::unique_ptr<sink::Sink> open() const { return std::move(sink::makeFileSink(config)).value(); }
+  /// As the exporter gives them; how many were taken before a failure.
+  size_t send(sink::Sink& sink, const std::vector<sink::Record>& records) const {
+    std::span<const sink::Record> rest = records;
+    while (!rest.empty()) {
+      const size_t some = sink.takes(rest);
+      if (!sink.send(rest.first(some)).ok()) break;
+      rest = rest.subspan(some);
+    }
+    return records.size() - rest.size();
+  }
   std::string text(const std::string& suffix = "") const { return base::readFile(config.path + suffix).value(); }
   test::TempDir dir;
   sink::SinkConfig config;
@@ -35,7 +45,7 @@ struct Files {
 
 TEST_CASE("a file ends with the record that fills it, in the midst of what came at once") {
   Files f;
-  REQUIRE(f.open()->send(records(1, 40)).ok());
+  CHECK(f.send(*f.open(), records(1, 40)) == 40);
   for (const char* suffix : {".1", ".2", ".3"}) {
     CHECK(f.text(suffix).size() > 1000);
     CHECK(f.text(suffix).size() < 1000 + 130);
@@ -46,7 +56,7 @@ TEST_CASE("a file ends with the record that fills it, in the midst of what came 
 
 TEST_CASE("what the files have is not sent again, whatever the position says") {
   Files f;
-  REQUIRE(f.open()->send(records(1, 5)).ok());
+  CHECK(f.send(*f.open(), records(1, 5)) == 5);
   CHECK(f.open()->resumeAt(2) == 5);
   CHECK(f.open()->resumeAt(9) == 9);
   CHECK(f.open()->resumeAt(0) == 0);  // the lines may be another log's
@@ -55,26 +65,58 @@ TEST_CASE("what the files have is not sent again, whatever the position says") {
     CHECK(f.open()->resumeAt(2) == 5);
     CHECK(f.text().ends_with("\"}\n"));
   }
-  SECTION("it ended just after a rotation") {
+  SECTION("it is the log that was just written to") {
+    const auto sink = f.open();
+    CHECK(f.send(*sink, records(6, 7)) == 2);
+    CHECK(sink->resumeAt(0) == 7);
+  }
+  SECTION("another file stands there now") {
     fs::rename(f.config.path, f.config.path + ".1");
-    CHECK(f.open()->resumeAt(2) == 5);
-    std::ofstream(f.config.path) << "{\"se";
-    CHECK(f.open()->resumeAt(2) == 5);
-    CHECK(f.text().empty());
+    CHECK(f.open()->resumeAt(2) == 2);
   }
 }
 
-TEST_CASE("a full file that cannot be renamed is a failure, and goes on once it can be") {
+TEST_CASE("what was cut off and could not be taken back is a line of its own") {
   Files f;
-  f.config.keep = 1;
-  REQUIRE(f.open()->send(records(1, 9)).ok());
-  fs::create_directories(f.config.path + ".1/in the way");
+  std::ofstream(f.config.path) << "{\"seq\":6,\"pa";
+  CHECK(f.send(*f.open(), records(7, 7)) == 1);
+  CHECK(f.text().starts_with("{\"seq\":6,\"pa\n{\"seq\":7,"));
+}
+
+TEST_CASE("a full file that cannot be renamed is a failure, loses no other, and goes on once it can be") {
+  Files f;
   const auto sink = f.open();
-  const auto status = sink->send(records(10, 12));
-  REQUIRE_FALSE(status.ok());
-  CHECK(status.error().message.find("lines is full and cannot be renamed: ") != std::string::npos);
-  CHECK(f.text().find("\"seq\":10") == std::string::npos);
+  CHECK(f.send(*sink, records(1, 27)) == 27);  // .1 and .2
+  const std::string second = f.text(".2");
+  fs::create_directories(f.config.path + ".3/in the way");
+  for (const char* n : {".1", ".2"}) fs::rename(f.config.path + n, f.config.path + n + ".mine");
+  fs::create_directories(f.config.path + ".1/in the way");
+  fs::rename(f.config.path + ".2.mine", f.config.path + ".2");
+  for (int i = 0; i < 5; ++i) {
+    const auto status = sink->send(records(28, 28));
+    REQUIRE_FALSE(status.ok());
+    CHECK(status.error().message.find("lines is full and cannot be renamed: ") != std::string::npos);
+  }
+  CHECK(f.text(".2") == second);
+  CHECK(f.text().find("\"seq\":28") == std::string::npos);
   fs::remove_all(f.config.path + ".1");
-  REQUIRE(sink->send(records(10, 12)).ok());
-  CHECK(f.text().starts_with("{\"seq\":10,"));
+  CHECK(f.send(*sink, records(28, 30)) == 3);
+  CHECK(f.text().starts_with("{\"seq\":28,"));
+}
+
+TEST_CASE("0 rotates never; keep 0 keeps none") {
+  Files f;
+  SECTION("size") {
+    f.config.rotate_size = 0;
+    CHECK(f.send(*f.open(), records(1, 100)) == 100);
+    CHECK_FALSE(fs::exists(f.config.path + ".1"));
+  }
+  SECTION("keep") {
+    f.config.keep = 0;
+    std::ofstream(f.config.path + ".0") << "another's";
+    CHECK(f.send(*f.open(), records(1, 20)) == 20);
+    CHECK(f.text().starts_with("{\"seq\":19,"));
+    CHECK(f.text(".0") == "another's");
+    CHECK_FALSE(fs::exists(f.config.path + ".1"));
+  }
 }
