@@ -8,6 +8,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <utility>
 
 #include "sink/sink.h"
 
@@ -50,6 +51,7 @@ class FileSink final : public Sink {
     if (::pread(fd_, tail.data(), tail.size(), from) != static_cast<ssize_t>(tail.size())) return position;
     const size_t whole = tail.rfind('\n') + 1;  // 0: no line is
     if (whole != tail.size() && ::ftruncate(fd_, from + static_cast<off_t>(whole)) != 0) return position;
+    if (std::exchange(unsynced_, false)) return position;  // they are there to be read, and may be gone tomorrow
     if (whole == 0 || (position == 0 && !wrote_)) return position;  // the lines may be another log's
     tail.resize(whole - 1);
     const std::string line = tail.substr(tail.rfind('\n') + 1);
@@ -88,8 +90,8 @@ class FileSink final : public Sink {
       wrote_ = true;
       lines.remove_prefix(static_cast<size_t>(wrote));
     }
-    if (::fdatasync(fd_) != 0) return failure("cannot be written");
-    return {};
+    unsynced_ = ::fdatasync(fd_) != 0;
+    return unsynced_ ? failure("cannot be written") : Status();
   }
   void close() {
     if (fd_ >= 0) ::close(fd_);
@@ -114,7 +116,8 @@ class FileSink final : public Sink {
   }
   const SinkConfig config_;
   int fd_ = -1;
-  bool wrote_ = false;  // its last line is this log's
+  bool wrote_ = false;     // its last line is this log's
+  bool unsynced_ = false;  // what was written last
 };
 
 }  // namespace
