@@ -12,7 +12,10 @@ namespace yett::audit {
 namespace {
 
 constexpr int64_t kCheckpointEvery = 1'000;  // records between two moves of the WAL into the database
-constexpr size_t kPiece = 192;               // records that are worth adding to the chain before the batch is whole
+// So many records are added to the chain before their batch is whole, or so many for each request under way: with many
+// of them each waits for the others, and not for the writer.
+constexpr size_t kPiece = 192;
+constexpr size_t kPieceForEach = 6;
 constexpr base::Millis kRetry{100};
 constexpr base::Millis kIdleWait{1000};
 using Clock = base::BatchQueue::Clock;
@@ -161,7 +164,7 @@ void Writer::run() {
     if (piece_records_ == 0 && !busy) (void)queue_.await(kIdleWait);
     // In strict mode requests wait for it; what comes during one commit makes the next batch.
     const auto until = Clock::now() + (config_.strict || busy ? base::Millis(0) : config_.batch_interval);
-    if (piece_records_ == 0) piece_records_ = queue_.take(piece_, until, std::min(kPiece, config_.batch_records));
+    if (piece_records_ == 0) piece_records_ = queue_.take(piece_, until, enough());
     moveIntoDatabase();
     runTasks();
     const bool nothing = piece_records_ == 0;
@@ -181,6 +184,12 @@ void Writer::run() {
   }
 }
 
+// Records that are worth a piece of the batch at hand.
+size_t Writer::enough() const {
+  const size_t under_way = open_decisions_.size() - std::min(open_decisions_.size(), closed_.size());
+  return std::min(std::max(kPiece, kPieceForEach * under_way), config_.batch_records - batch_records_);
+}
+
 // What is queued is written; at the end, what cannot be written is given up, so that the program ends.
 void Writer::write(Clock::time_point until) {
   auto ok = gather(until);
@@ -190,17 +199,18 @@ void Writer::write(Clock::time_point until) {
       events_.failed(std::to_string(batch_records_) + " records are lost: " + ok.error().message);
       while (place_ < taken_ + batch_records_) open_decisions_.erase(++place_);
       taken_ = place_;
-      chain_->skip(static_cast<int64_t>(batch_records_));
+      chain_->skip(static_cast<int64_t>(std::exchange(batch_records_, 0)));
       return;
     }
     std::this_thread::sleep_for(kRetry);
     ok = writeAgain();
   }
   taken_ += batch_records_;
+  const size_t records = std::exchange(batch_records_, 0);
   if (!healthy_.exchange(true)) events_.failed("");
   if (config_.strict && events_.durable) events_.durable(taken_);
-  written_.add(static_cast<int64_t>(batch_records_));
-  written_since_checkpoint_ += static_cast<int64_t>(batch_records_);
+  written_.add(static_cast<int64_t>(records));
+  written_since_checkpoint_ += static_cast<int64_t>(records);
 }
 
 // The piece at hand and what comes until then. It enters the chain as it comes, so that the writer never keeps a
@@ -210,7 +220,7 @@ Status Writer::gather(Clock::time_point until) {
   batch_records_ = std::exchange(piece_records_, 0);
   TRY(beginBatch());
   while (batch_records_ < config_.batch_records && Clock::now() < until) {
-    piece_records_ = queue_.take(piece_, until, std::min(kPiece, config_.batch_records - batch_records_));
+    piece_records_ = queue_.take(piece_, until, enough());
     if (piece_records_ == 0 || tasksWait() || !chain_->fits(static_cast<int64_t>(piece_records_))) break;
     batch_ += piece_;
     batch_records_ += std::exchange(piece_records_, 0);

@@ -76,6 +76,7 @@ class Writer {
   void run();
   void write(base::BatchQueue::Clock::time_point until);
   Status gather(base::BatchQueue::Clock::time_point until);
+  size_t enough() const;
   Status writeAgain();
   Status beginBatch();
   Status writeCheckpoint();
