@@ -229,34 +229,37 @@ TEST_CASE("audit: the consumer sleeps until enough is queued, or its time has co
   CHECK(queue.take(batch, Clock::now() + milliseconds(60'000), 3) == 1);
 }
 
+// One whose batches would take a minute.
+static std::unique_ptr<audit::Writer> patientWriter(const std::string& path, size_t batch_records,
+                                                    base::Metrics& metrics) {
+  audit::AuditConfig config;
+  config.database = path;
+  config.batch_interval = base::Millis(60'000);
+  config.batch_records = batch_records;
+  return audit::Writer::open(config, metrics, {[](const std::string&) {}, {}}).value();
+}
+
 TEST_CASE("audit: what is asked of the writer while a batch gathers does not wait for the next") {
   const test::TempDir dir;
   base::Metrics metrics;
-  audit::AuditConfig config;
-  config.database = dir.path("yett.db");
-  config.batch_interval = base::Millis(60'000);
-  auto writer = audit::Writer::open(config, metrics, {[](const std::string&) {}, {}}).value();
+  auto writer = patientWriter(dir.path("yett.db"), 20000, metrics);
   for (int i = 0; i < 500; ++i) writer->append(decision("x"));
   std::this_thread::sleep_for(std::chrono::milliseconds(50));  // it is in the midst of them
   const auto began = std::chrono::steady_clock::now();
   CHECK(writer->runOnChain([](audit::ChainWriter&) { return Status(); }).ok());
   CHECK(std::chrono::steady_clock::now() - began < std::chrono::milliseconds(700));
-  CHECK(audit::Reader::open(config.database).value().range().value().second > 1);
+  CHECK(audit::Reader::open(dir.path("yett.db")).value().range().value().second > 1);
 }
 
 TEST_CASE("audit: batch_records ends a batch, however few they are") {
   const test::TempDir dir;
   base::Metrics metrics;
-  audit::AuditConfig config;
-  config.database = dir.path("yett.db");
-  config.batch_interval = base::Millis(60'000);
-  config.batch_records = 10;
-  auto writer = audit::Writer::open(config, metrics, {[](const std::string&) {}, {}}).value();
+  auto writer = patientWriter(dir.path("yett.db"), 10, metrics);
   for (int i = 0; i < 10; ++i) writer->append(decision("x"));
   int64_t last = 0;
   for (int i = 0; i < 5000 && last == 0; ++i) {
     std::this_thread::sleep_for(std::chrono::milliseconds(1));
-    last = audit::Reader::open(config.database).value().range().value().second;
+    last = audit::Reader::open(dir.path("yett.db")).value().range().value().second;
   }
   CHECK(last == 11);
 }

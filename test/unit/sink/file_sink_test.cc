@@ -1,4 +1,8 @@
+#include <sys/syscall.h>
+#include <unistd.h>
+
 #include <catch2/catch.hpp>
+#include <cerrno>
 #include <filesystem>
 #include <fstream>
 
@@ -8,6 +12,15 @@
 
 using namespace yett;
 namespace fs = std::filesystem;
+
+static bool sync_fails = false;
+
+// In place of the library's, for this program: a disk that takes what is written and cannot keep it.
+extern "C" int fdatasync(int fd) {
+  if (!sync_fails) return static_cast<int>(::syscall(SYS_fdatasync, fd));
+  errno = EIO;
+  return -1;
+}
 
 namespace {
 
@@ -74,6 +87,19 @@ TEST_CASE("what the files have is not sent again, whatever the position says") {
     fs::rename(f.config.path, f.config.path + ".1");
     CHECK(f.open()->resumeAt(2) == 2);
   }
+}
+
+TEST_CASE("what could not be synced is sent again, though it can be read") {
+  Files f;
+  const auto sink = f.open();
+  CHECK(f.send(*sink, records(1, 3)) == 3);
+  sync_fails = true;
+  CHECK_FALSE(sink->send(records(4, 6)).ok());
+  sync_fails = false;
+  CHECK(f.text().find("\"seq\":6,") != std::string::npos);
+  CHECK(sink->resumeAt(3) == 3);
+  CHECK(f.send(*sink, records(4, 6)) == 3);
+  CHECK(sink->resumeAt(3) == 6);
 }
 
 TEST_CASE("what was cut off and could not be taken back is a line of its own") {
