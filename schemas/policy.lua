@@ -97,6 +97,12 @@ function range:contains(ip) end
 ---@field public_reason? string told to the caller
 ---@field status? 401|403|404|429
 ---@field audit_only? boolean recorded as would-deny, changes nothing
+---@field case? "exact" case of paths, query keys and gRPC methods counts, which a deny ignores
+
+---"object" or "list" for parts of documents (bodies and data), else what type() says
+---@param value any
+---@return string
+function kind(value) end
 
 ---@param name string
 ---@return fun(rules: table)

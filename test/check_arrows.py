@@ -18,6 +18,7 @@ libraries = {
     r"openssl/": r"identity/|net/tls_|base/(sha1|sha256|random)\.cc|audit/checkpoint",
     r"json/": r"base/json\.cc",
     r"re2/": r"target/",
+    r"utf8proc\.h": r"policy/name_fold\.cc",
     r"Poco/": r"net/|upstream/|proxy/|admin/|sink/",
     r"librdkafka/": r"sink/kafka_sink\.cc",
     r"CLI/": r"app/main\.cc",

@@ -1,9 +1,11 @@
 // Bytes that live until they are all let go of at once. Views into it stay valid however much is added.
 #pragma once
 
+#include <cstddef>
 #include <cstring>
 #include <memory>
 #include <string_view>
+#include <type_traits>
 #include <vector>
 
 namespace yett::base {
@@ -15,6 +17,15 @@ class Arena {
     char* to = bytes.size() > kBlock / 4 ? own(large_, bytes.size()) : take(bytes.size());
     if (!bytes.empty()) std::memcpy(to, bytes.data(), bytes.size());
     return {to, bytes.size()};
+  }
+
+  /// Copies of `size` values that live until clear(); none of them is ever destroyed.
+  template <typename T>
+  const T* copy(const T* values, size_t size) {
+    static_assert(std::is_trivially_copyable_v<T> && alignof(T) <= alignof(std::max_align_t));
+    used_ = (used_ + alignof(T) - 1) / alignof(T) * alignof(T);
+    const auto bytes = copy(std::string_view(reinterpret_cast<const char*>(values), size * sizeof(T)));
+    return reinterpret_cast<const T*>(bytes.data());
   }
 
   /// Forgets everything, and keeps one block for what comes next.
@@ -33,7 +44,7 @@ class Arena {
   }
 
   char* take(size_t size) {
-    if (blocks_.empty() || size > kBlock - used_) {
+    if (blocks_.empty() || used_ > kBlock || size > kBlock - used_) {
       own(blocks_, kBlock);
       used_ = 0;
     }

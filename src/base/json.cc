@@ -3,6 +3,7 @@
 #include <json/json.h>
 
 #include <algorithm>
+#include <cstring>
 
 #include "base/text.h"
 
@@ -136,6 +137,13 @@ Result<Value> parse(std::string_view text, bool comments, int depth) {
 }
 
 bool isUtf8(std::string_view text) {
+  constexpr uint64_t kHigh = 0x8080808080808080;
+  uint64_t word = 0;
+  while (text.size() >= 8) {  // most texts are ASCII
+    std::memcpy(&word, text.data(), 8);
+    if ((word & kHigh) != 0) break;
+    text.remove_prefix(8);
+  }
   while (!text.empty()) {
     const size_t size = utf8Length(text);
     if (size == 0) return false;

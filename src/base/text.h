@@ -12,6 +12,9 @@ namespace yett::base {
 constexpr char toLower(char c) {
   return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c;
 }
+constexpr char toUpper(char c) {
+  return c >= 'a' && c <= 'z' ? static_cast<char>(c & ~0x20) : c;
+}
 bool equalsIgnoreCase(std::string_view a, std::string_view b);
 void lowerInPlace(char* data, size_t size);
 std::string lowered(std::string_view text);

@@ -6,6 +6,7 @@
 #include "base/file.h"
 #include "base/text.h"
 #include "identity/spiffe_id.h"
+#include "proxy/header_families.h"
 #include "proxy/route_table.h"
 
 namespace yett::config {
@@ -39,6 +40,14 @@ void readRoute(ObjectReader& in, proxy::RouteConfig& out) {
   for (const auto& upgrade : upgrades) {
     if (upgrade != "websocket") in.problem("upgrades", "`" + upgrade + "` is not one that Yett passes: `websocket` is");
     else out.websocket = true;
+  }
+  size_t names = 0;
+  in.choice("json_keys", {"folded", "exact"}, names);
+  out.exact_names = names == 1;
+  in.texts("json_types", out.json_types);
+  for (const auto& type : out.json_types) {
+    if (type != base::lowered(type) || type.find('/') == std::string::npos || type.find_first_of("; \t") != std::string::npos)
+      in.problem("json_types", "`" + type + "` is no content type: `application/x-name`, in lower case, without parameters");
   }
   in.size("buffer_body", out.buffer_body);
   if (out.buffer_body > (16 << 20))
@@ -100,6 +109,12 @@ void readListener(ObjectReader& in, const IdentityConfig& identity, proxy::Liste
   for (const auto& id : out.trusted_forwarders) {
     if (auto ok = identity::SpiffeId::parse(id); !ok) in.problem("trusted_forwarders", ok.error().message);
   }
+  in.texts("keep_headers", out.keep_headers);
+  for (const auto& name : out.keep_headers) {
+    if (const std::string why = proxy::whyNotKept(name); !why.empty()) in.problem("keep_headers", why);
+  }
+  if (!out.keep_headers.empty() && out.trusted_forwarders.empty())
+    in.problem("keep_headers", "is for what `trusted_forwarders` say, and there are none");
   in.objects("routes", 1, [&](ObjectReader& route) { readRoute(route, out.routes.emplace_back()); });
   in.object("timeouts", [&](ObjectReader& t) { readTimeouts(t, out.timeouts); });
   in.object("limits", [&](ObjectReader& l) { readLimits(l, out.limits); });

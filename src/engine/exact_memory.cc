@@ -64,8 +64,13 @@ void writeValue(Attr attr, std::string_view key, const AttrValue& value, policy:
   if (!value.present()) return;
   if (value.type == AttrValue::Type::kText || value.type == AttrValue::Type::kJson) return out.bytes(value.text);
   out.number(static_cast<uint64_t>(value.number));
-  if (attr != Attr::kHeaderList) return;
-  for (const auto& item : reader.peekList(key)) out.bytes(item);
+  if (attr == Attr::kHeaderList) {
+    for (const auto& item : reader.peekList(key)) out.bytes(item);
+  } else if (attr == Attr::kQueryList) {
+    std::vector<std::string_view> values;
+    reader.peekQueryList(key, values);
+    for (const auto& item : values) out.bytes(item);
+  }
 }
 
 }  // namespace
@@ -104,9 +109,12 @@ std::string_view ExactMemory::encode(uint32_t rule, const Shape& shape, policy::
   values_.resize(shape.attributes.size());
   auto* value = values_.data();
   for (const auto& [attr, key] : shape.attributes) {
-    if (attr == Attr::kBodyJson) {  // its bytes say all, and need no parsing
+    if (attr == Attr::kBodyJson) {  // with the headers that were read along its bytes say all, and need no parsing
       const policy::Body* body = reader.request().body;
       *value++ = {};
+      out.byte(body != nullptr && body->exact_names ? 1 : 0);
+      out.number(body != nullptr ? body->json_types.size() : 0);
+      for (const auto& type : body != nullptr ? body->json_types : std::span<const std::string>()) out.bytes(type);
       out.bytes(body != nullptr && body->complete ? body->bytes : std::string_view());
       if (!out.ok()) return {};
       continue;

@@ -115,7 +115,7 @@ class FileReader {
       readObligation(rule, field, value);
     } else {
       if (value.type != Value::Type::kString) return wrongType(value, field, "a string");
-      note(value, setText(rule, field, value.text));
+      note(value, field == "case" ? setCase(rule, value.text) : setText(rule, field, value.text));
     }
   }
 

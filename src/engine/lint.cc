@@ -12,13 +12,15 @@ constexpr size_t kMostCompared = 2000;  // rules: every pair is looked at
 constexpr size_t kMostPairs = 10'000;   // of two lists
 constexpr size_t kMostShapes = 64;
 
-bool coversPattern(const target::SegmentPattern& outer, const target::SegmentPattern& inner, bool loose) {
+bool coversPattern(const target::SegmentPattern& outer, const target::SegmentPattern& inner, bool loose,
+                   bool fold = false) {
   const auto& a = outer.segments();
   const auto& b = inner.segments();
   if (outer.rest() ? b.size() < a.size() : inner.rest() || b.size() != a.size()) return false;
   if (!outer.rest() && !loose && outer.trailingSlash() != inner.trailingSlash()) return false;
   for (size_t i = 0; i < a.size(); ++i) {
-    if (!a[i].any && (b[i].any || a[i].text != b[i].text)) return false;
+    if (!a[i].any && (b[i].any || !(fold ? base::equalsIgnoreCase(a[i].text, b[i].text) : a[i].text == b[i].text)))
+      return false;
   }
   return true;
 }
@@ -40,10 +42,14 @@ bool coversHost(const HostMatcher& outer, const HostMatcher& inner) {
   return inner.pattern.wildcard() ? b.ends_with(a) : b.size() > a.size() && b.ends_with(a);
 }
 
-bool coversPath(const PathMatcher& outer, const PathMatcher& inner, bool loose) {
+bool coversPath(const PathMatcher& outer, const PathMatcher& inner, bool loose, bool fold) {
   if (!outer.regex && outer.pattern.rest() && outer.pattern.segments().empty()) return true;
-  if (outer.regex || inner.regex) return outer.regex && inner.regex && outer.regex->text() == inner.regex->text();
-  return coversPattern(outer.pattern, inner.pattern, loose);
+  const auto text = [](const PathMatcher& path) {  // without the mark of one that ignores case
+    const std::string_view whole = path.regex->text();
+    return whole.starts_with(kIgnoreCase) ? whole.substr(kIgnoreCase.size()) : whole;
+  };
+  if (outer.regex || inner.regex) return outer.regex && inner.regex && text(outer) == text(inner);
+  return coversPattern(outer.pattern, inner.pattern, loose, fold);
 }
 
 // Every entry of `inner` is covered by one of `outer`; an empty list means all there is.
@@ -92,9 +98,11 @@ bool covers(const Rule& outer, const Rule& inner) {
   const Matchers& b = inner.wanted;
   if (outer.conditional()) return false;
   const bool loose = outer.deny();
+  const bool fold = loose && !outer.exact_case;
+  if (loose && inner.deny() && !inner.exact_case && !fold) return false;  // it matches in more spellings
   return coversList(a.methods, b.methods,
                     [&](const auto& x, const auto& y) { return x == y || (loose && x == "GET" && y == "HEAD"); }) &&
-         coversList(a.paths, b.paths, [&](const auto& x, const auto& y) { return coversPath(x, y, loose); }) &&
+         coversList(a.paths, b.paths, [&](const auto& x, const auto& y) { return coversPath(x, y, loose, fold); }) &&
          coversList(a.principals, b.principals, coversCaller) && coversList(a.hosts, b.hosts, coversHost) &&
          coversList(a.sources, b.sources, [](const auto& x, const auto& y) { return x.contains(y); });
 }

@@ -10,7 +10,7 @@ std::shared_ptr<const LuaRuleSet> LuaRuleSet::load(PolicySource source, std::vec
                                                    policy::Budget budget) {
   std::shared_ptr<LuaRuleSet> out(new LuaRuleSet(std::move(source), budget));
   LuaState state;
-  LuaLoader loader(out->source_, state);
+  LuaLoader loader(out->source_, out->documents_, state);
   loader.load(nullptr, budget);
   if (!loader.problems().empty()) {
     for (const auto& problem : loader.problems()) problems.push_back("policy " + problem);
@@ -27,7 +27,7 @@ std::vector<std::string> LuaRuleSet::warnings() const {
 
 Result<std::unique_ptr<policy::Evaluator>> LuaRuleSet::makeEvaluator(const policy::EvaluatorOptions& options) const {
   auto out = std::make_unique<LuaEvaluator>(*book_, options);
-  TRY(out->load(source_, code_files_, load_budget_));
+  TRY(out->load(source_, documents_, code_files_, load_budget_));
   return std::unique_ptr<policy::Evaluator>(std::move(out));
 }
 

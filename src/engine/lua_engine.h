@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/data_documents.h"
 #include "engine/policy_source.h"
 #include "engine/rule_book.h"
 #include "policy/rule_engine.h"
@@ -37,6 +38,7 @@ class LuaRuleSet final : public policy::RuleSet {
   LuaRuleSet(PolicySource source, policy::Budget budget) : source_(std::move(source)), load_budget_(budget) {}
   PolicySource source_;
   policy::Budget load_budget_;
+  mutable DataDocuments documents_;  // of source_
   std::set<std::string> code_files_;  // those that hold conditions: all that an evaluator needs
   std::unique_ptr<const RuleBook> book_;
 };

@@ -34,9 +34,9 @@ LuaEvaluator::LuaEvaluator(const RuleBook& book, const policy::EvaluatorOptions&
                      .counter("yett_rules_shortened_total", {},
                               "rules that used up their budget again and again and got a tenth of it for a while")) {}
 
-Status LuaEvaluator::load(const PolicySource& source, const std::set<std::string>& files,
+Status LuaEvaluator::load(const PolicySource& source, DataDocuments& documents, const std::set<std::string>& files,
                           const policy::Budget& budget) {
-  LuaLoader loader(source, *state_);
+  LuaLoader loader(source, documents, *state_);
   loader.load(&files, budget);
   // The same bytes gave the same rules before; anything else would mean that loading depends on something outside.
   if (!loader.problems().empty()) return Error{loader.problems().front()};

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/data_documents.h"
 #include "engine/exact_memory.h"
 #include "engine/lua_state.h"
 #include "engine/policy_source.h"
@@ -18,7 +19,8 @@ class LuaEvaluator final : public RuleEvaluator {
  public:
   LuaEvaluator(const RuleBook& book, const policy::EvaluatorOptions& options);
   /// Loads the files that hold conditions. REQUIRES: called once, before anything else.
-  Status load(const PolicySource& source, const std::set<std::string>& files, const policy::Budget& budget);
+  Status load(const PolicySource& source, DataDocuments& documents, const std::set<std::string>& files,
+              const policy::Budget& budget);
 
   /// Calls back for every line of policy code that runs from now on: coverage.
   void watchLines(LuaState::LineSink sink) { state_->watchLines(std::move(sink)); }

@@ -4,6 +4,7 @@
 #include <lua.hpp>
 
 #include "base/text.h"
+#include "engine/lua_document.h"
 #include "engine/lua_freeze.h"
 #include "engine/lua_values.h"
 #include "engine/rule_fields.h"
@@ -21,6 +22,7 @@ class FieldReader {
   void read(const std::string& field) {
     field_ = field;
     value_ = lua_gettop(L_);
+    makePlain(L_, value_);
     type_ = luaL_typename(L_, value_);
     const auto& known = ruleFieldNames();
     if (std::find(known.begin(), known.end(), field) == known.end())
@@ -34,7 +36,7 @@ class FieldReader {
     if (field == "remove_header") return readRemoveHeader();
     if (lua_type(L_, value_) != LUA_TSTRING) return wrongType("a string");
     const std::string text(lua_tostring(L_, value_), lua_rawlen(L_, value_));
-    note(field == "ttl" ? setTtl(rule_, text) : setText(rule_, field, text));
+    note(field == "ttl" ? setTtl(rule_, text) : field == "case" ? setCase(rule_, text) : setText(rule_, field, text));
   }
 
  private:

@@ -1,4 +1,4 @@
-// JSON documents as Lua values.
+// Lua values as JSON.
 #pragma once
 
 #include "base/json.h"
@@ -6,9 +6,6 @@
 struct lua_State;
 
 namespace yett::engine {
-
-/// Pushes the document as fresh tables; null becomes nil. Charges nothing. Must run inside LuaState::run.
-void pushJson(lua_State* L, const json::Value& value);
 
 /// The value at this index: tables with the keys 1 to n are arrays, others objects. Raises an error for what JSON
 /// cannot say.

@@ -3,11 +3,10 @@
 #include <algorithm>
 #include <lua.hpp>
 
-#include "base/json.h"
 #include "base/text.h"
+#include "engine/lua_document.h"
 #include "engine/lua_fields.h"
 #include "engine/lua_freeze.h"
-#include "engine/lua_json.h"
 #include "engine/lua_sandbox.h"
 #include "engine/lua_values.h"
 #include "engine/rule_fields.h"
@@ -18,7 +17,6 @@ namespace {
 const char kLoader = 0;     // registry key: the loader at work
 const char kBase = 0;       // registry key: the sandbox's names
 const char kLibraries = 0;  // registry key: what `require` has loaded
-constexpr ptrdiff_t kMostValues = 1'000'000;
 constexpr size_t kMostProblems = 100;
 constexpr const char* kRuleType = "yett.rule";
 
@@ -99,6 +97,7 @@ int LuaLoader::onRule(lua_State* L) {
 
 int LuaLoader::onRuleBody(lua_State* L) {
   LuaLoader& self = of(L);
+  makePlain(L, 1);
   luaL_checktype(L, 1, LUA_TTABLE);
   {
     Rule rule;
@@ -153,14 +152,11 @@ int LuaLoader::onData(lua_State* L) {
   const auto file = self.source_.files.find(name);
   if (file == self.source_.files.end())
     return luaL_error(L, "data: no file `%s` in the policy directory", name.c_str());
-  if (std::count_if(file->second.begin(), file->second.end(), [](char c) { return c == ',' || c == '[' || c == '{'; }) >
-      kMostValues)
-    return luaL_error(L, "data: %s: over %d values", name.c_str(), static_cast<int>(kMostValues));
-  auto document = json::parse(file->second, false);
-  if (!document) return luaL_error(L, "data: %s: %s", name.c_str(), document.error().message.c_str());
-  Freezer freezer(L);
-  pushJson(L, document.value());
-  freezer.value(name.c_str(), true);
+  self.used_files_.insert(name);
+  LuaState::of(L).charge(file->second.size() / 4);
+  auto entry = self.documents_.get(name, file->second);
+  if (!entry) return luaL_error(L, "data: %s: %s", name.c_str(), entry.error().message.c_str());
+  pushDocument(L, entry.value()->document.root(), entry.value()->name.c_str(), false, false);
   return 1;
 }
 
@@ -176,6 +172,7 @@ int LuaLoader::onRequire(lua_State* L) {
   const auto file = self.source_.files.find(name);
   if (file == self.source_.files.end())
     return luaL_error(L, "require: no file `%s` in the policy directory", name.c_str());
+  self.used_files_.insert(name);
   lua_pushboolean(L, 0);
   lua_setfield(L, -2, name.c_str());  // a library that requires itself gets false, not an endless loop
   LuaState::compile(L, file->second, "@" + name);

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/data_documents.h"
 #include "engine/lua_state.h"
 #include "engine/policy_source.h"
 #include "engine/rule.h"
@@ -15,7 +16,8 @@ namespace yett::engine {
 
 class LuaLoader {
  public:
-  LuaLoader(const PolicySource& source, LuaState& state) : source_(source), state_(state) {}
+  LuaLoader(const PolicySource& source, DataDocuments& documents, LuaState& state)
+      : source_(source), documents_(documents), state_(state) {}
   /// REQUIRES: called once.
   /// `only`: nothing but these files, for an evaluator; null for all.
   void load(const std::set<std::string>* only, const policy::Budget& budget);
@@ -25,6 +27,8 @@ class LuaLoader {
   const std::vector<int>& conditions() const { return conditions_; }
   /// The policy files that hold conditions.
   const std::set<std::string>& codeFiles() const { return code_files_; }
+  /// The files that `data` and `require` have taken.
+  const std::set<std::string>& usedFiles() const { return used_files_; }
   const std::vector<std::string>& problems() const { return problems_; }
 
  private:
@@ -46,12 +50,14 @@ class LuaLoader {
   std::string at(lua_State* L, int level) const;
 
   const PolicySource& source_;
+  DataDocuments& documents_;
   LuaState& state_;
   std::vector<Rule> rules_;
   std::vector<bool> in_policy_;
   std::vector<int> conditions_;
   std::vector<std::string> problems_;
   std::set<std::string> code_files_;
+  std::set<std::string> used_files_;
   std::string file_;                    // that is being loaded
   std::set<std::string> failed_files_;  // whose policies were not finished
   int policies_ = 0;

@@ -6,8 +6,7 @@
 #include <vector>
 
 #include "base/text.h"
-#include "engine/lua_freeze.h"
-#include "engine/lua_json.h"
+#include "engine/lua_document.h"
 #include "engine/lua_state.h"
 #include "policy/attribute_reader.h"
 
@@ -146,7 +145,7 @@ int headersMethod(lua_State* L) {
   AttributeReader& reader = **handle.reader;
   policy::AttrValue count;
   const auto& values = reader.readList(key, count);
-  if (count.state == policy::AttrValue::State::kRefused)
+  if (!count.present())
     refuse(L, describe(Group::kHeader, key) + std::string(count.text));
   lua_createtable(L, static_cast<int>(values.size()), 0);
   for (size_t i = 0; i < values.size(); ++i) {
@@ -183,10 +182,8 @@ int index(lua_State* L) {
     case policy::AttrValue::Type::kNumber: lua_pushinteger(L, value.number); break;
     case policy::AttrValue::Type::kFlag: lua_pushboolean(L, value.number != 0); break;
     case policy::AttrValue::Type::kJson: {
-      // A document of its own each time: what one condition gets, no other can have seen.
-      Freezer freezer(L);
-      pushJson(L, (*handle.reader)->bodyJson());
-      freezer.value("the body", true);
+      const policy::AttributeReader& reader = **handle.reader;
+      pushDocument(L, reader.bodyJson().root(), "the body", true, !reader.request().body->exact_names);
       break;
     }
   }

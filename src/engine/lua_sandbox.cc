@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 
+#include "engine/lua_document.h"
 #include "engine/lua_freeze.h"
 #include "engine/lua_patterns.h"
 #include "engine/lua_state.h"
@@ -115,6 +116,24 @@ int safePcall(lua_State* L) {
   return lua_gettop(L);
 }
 
+// Parts of documents are used like tables.
+int typeOf(lua_State* L) {
+  luaL_checkany(L, 1);
+  lua_pushstring(L, isDocument(L, 1) ? "table" : luaL_typename(L, 1));
+  return 1;
+}
+
+// s.name: the methods of strings. A string that stands where an object was expected has no fields, and nil would be equal
+// to whatever else is not there.
+int stringIndex(lua_State* L) {
+  lua_pushvalue(L, 2);
+  if (lua_rawget(L, lua_upvalueindex(1)) != LUA_TNIL) return 1;
+  std::string key = luaL_typename(L, 2);
+  if (lua_type(L, 2) == LUA_TSTRING) key = std::string(lua_tostring(L, 2)).substr(0, 64);
+  luaL_where(L, 1);
+  LuaState::of(L).abort(std::string(lua_tostring(L, -1)) + "a string has no `" + key + "`");
+}
+
 int safeToString(lua_State* L) {
   luaL_checkany(L, 1);
   switch (lua_type(L, 1)) {
@@ -124,7 +143,7 @@ int safeToString(lua_State* L) {
       lua_tostring(L, 1);
       return 1;
     case LUA_TBOOLEAN: lua_pushstring(L, lua_toboolean(L, 1) ? "true" : "false"); return 1;
-    default: lua_pushstring(L, luaL_typename(L, 1)); return 1;  // no addresses: they differ from worker to worker
+    default: return typeOf(L);  // no addresses: they differ from worker to worker
   }
 }
 
@@ -187,17 +206,19 @@ void frozenLibrary(lua_State* L, int globals, const char* name) {
 
 void openSandbox(lua_State* L) {
   const int globals = lua_gettop(L);
+  openDocuments(L);
   luaL_requiref(L, "_G", luaopen_base, 0);
   const int stock = lua_gettop(L);
-  for (const char* name : {"assert", "error", "select", "tonumber", "type"}) {
+  for (const char* name : {"assert", "error", "select", "tonumber"}) {
     lua_getfield(L, stock, name);
     const std::string_view word(name);
-    if (word == "tonumber" || word == "select" || word == "assert") lua_pushcclosure(L, charged, 1);
+    if (word != "error") lua_pushcclosure(L, charged, 1);
     lua_setfield(L, globals, name);
   }
   const luaL_Reg own[] = {
       {"pcall", safePcall}, {"tostring", safeToString}, {"pairs", sortedPairs}, {"ipairs", listPairs},
-      {"has", has},         {"optional", optional},     {nullptr, nullptr}};
+      {"has", has},         {"optional", optional},     {"type", typeOf},       {"kind", kindOf},
+      {nullptr, nullptr}};
   lua_pushvalue(L, globals);
   luaL_setfuncs(L, own, 0);
   lua_settop(L, globals);
@@ -219,7 +240,10 @@ void openSandbox(lua_State* L) {
   lua_pushliteral(L, "");
   lua_newtable(L);
   lua_getfield(L, globals, "string");
-  lua_setfield(L, -2, "__index");
+  pushBehind(L, -1);
+  lua_pushcclosure(L, stringIndex, 1);
+  lua_setfield(L, -3, "__index");
+  lua_pop(L, 1);
   lua_setmetatable(L, -2);
   lua_settop(L, globals);
 

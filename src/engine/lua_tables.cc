@@ -4,6 +4,7 @@
 #include <lua.hpp>
 #include <string_view>
 
+#include "engine/lua_document.h"
 #include "engine/lua_freeze.h"
 #include "engine/lua_state.h"
 
@@ -69,6 +70,7 @@ void siftDown(lua_State* L, int array, lua_Integer root, lua_Integer size) {
 }
 
 int nextItem(lua_State* L) {
+  luaL_checktype(L, 1, LUA_TTABLE);  // policy may call it with anything
   const lua_Integer i = lua_tointeger(L, 2) + 1;
   pushBehind(L, 1);
   lua_pushinteger(L, i);
@@ -87,7 +89,7 @@ int moving(lua_State* L) {
 }
 
 int concat(lua_State* L) {
-  luaL_checktype(L, 1, LUA_TTABLE);
+  if (!isDocument(L, 1)) luaL_checktype(L, 1, LUA_TTABLE);
   size_t separator_size = 0;
   const char* separator = luaL_optlstring(L, 2, "", &separator_size);
   const lua_Integer first = luaL_optinteger(L, 3, 1);
@@ -198,6 +200,7 @@ int sort(lua_State* L) {
 
 // pairs in sorted order: the order of a hash table differs between states, and a decision must not.
 int sortedPairs(lua_State* L) {
+  if (isDocument(L, 1)) return documentPairs(L);
   luaL_checktype(L, 1, LUA_TTABLE);
   lua_settop(L, 1);
   LuaState::of(L).suspect(500);  // how many emptied slots it will go over, nobody says
@@ -229,6 +232,7 @@ int sortedPairs(lua_State* L) {
 }
 
 int listPairs(lua_State* L) {
+  if (isDocument(L, 1)) return documentIpairs(L);
   luaL_checktype(L, 1, LUA_TTABLE);
   lua_pushcfunction(L, nextItem);
   lua_pushvalue(L, 1);

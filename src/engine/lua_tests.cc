@@ -6,6 +6,8 @@
 #include <set>
 
 #include "base/text.h"
+#include "engine/data_documents.h"
+#include "engine/lua_document.h"
 #include "engine/lua_freeze.h"
 #include "engine/lua_json.h"
 #include "engine/lua_sandbox.h"
@@ -21,6 +23,7 @@ struct Collector {
   const PolicySource& source;
   std::vector<PolicyTest>& tests;
   std::vector<std::string>& problems;
+  DataDocuments documents = {};
 };
 
 Collector& collectorOf(lua_State* L) {
@@ -129,9 +132,10 @@ int testData(lua_State* L) {
   const auto& files = collectorOf(L).source.files;
   const auto file = files.find(name);
   if (file == files.end()) return luaL_error(L, "data: no file `%s` in the policy directory", name.c_str());
-  auto document = json::parse(file->second, false);
-  if (!document) return luaL_error(L, "data: %s: %s", name.c_str(), document.error().message.c_str());
-  pushJson(L, document.value());
+  auto entry = collectorOf(L).documents.get(name, file->second);
+  if (!entry) return luaL_error(L, "data: %s: %s", name.c_str(), entry.error().message.c_str());
+  pushDocument(L, entry.value()->document.root(), entry.value()->name.c_str(), false, false);
+  makePlain(L, -1);
   return 1;
 }
 

@@ -3,6 +3,7 @@
 #include <lua.hpp>
 #include <new>
 
+#include "engine/lua_document.h"
 #include "engine/lua_freeze.h"
 #include "engine/lua_state.h"
 #include "target/cidr.h"
@@ -171,6 +172,13 @@ bool fieldValue(lua_State* L, int index, FieldValue& out) {
 bool fieldValues(lua_State* L, int index, std::vector<FieldValue>& out) {
   if (fieldValue(L, index, out.emplace_back())) return true;
   out.pop_back();
+  if (isDocument(L, index)) {
+    lua_pushvalue(L, index);
+    makePlain(L, -1);
+    const bool good = fieldValues(L, lua_gettop(L), out);
+    lua_pop(L, 1);
+    return good;
+  }
   if (lua_type(L, index) != LUA_TTABLE) return false;
   pushBehind(L, index);
   const int list = lua_gettop(L);

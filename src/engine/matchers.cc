@@ -38,15 +38,22 @@ class AnyOf {
   bool unsure_ = false;
 };
 
-// One value is looked at by an allow; any of them by a deny.
+// One value is looked at by an allow; any of them by a deny, with `lists` also each element of one that is a list.
 Match matchValues(const std::vector<ValueMatcher>& values, const std::vector<std::string_view>& sent, bool loose,
-                  policy::AttributeReader& reader) {
+                  bool lists, policy::AttributeReader& reader) {
   if (sent.empty()) return Match::kAbsent;
   if (!loose && sent.size() > 1) return Match::kError;
   AnyOf any(reader);
+  const auto look = [&](std::string_view value) {
+    return std::any_of(values.begin(), values.end(), [&](const ValueMatcher& wanted) {
+      return wanted.regex ? any.regex(*wanted.regex, value) : any.plain(wanted.text == value);
+    });
+  };
   for (const auto& value : sent) {
-    for (const auto& wanted : values) {
-      if (wanted.regex ? any.regex(*wanted.regex, value) : any.plain(wanted.text == value)) return Match::kYes;
+    if (look(value)) return Match::kYes;
+    if (!lists || value.find(',') == std::string_view::npos) continue;
+    for (const auto element : base::split(value, ',')) {
+      if (look(base::trimmed(element))) return Match::kYes;
     }
   }
   const Match out = any.result();
@@ -124,19 +131,19 @@ Match matchHost(const std::vector<HostMatcher>& list, policy::AttributeReader& r
   return any.result();
 }
 
-Match matchPath(const std::vector<PathMatcher>& list, policy::AttributeReader& reader, bool loose,
+Match matchPath(const std::vector<PathMatcher>& list, policy::AttributeReader& reader, Reading how,
                 const target::SegmentPattern*& found) {
   const std::string_view path = reader.request().path;
   found = nullptr;
   AnyOf any(reader);
   for (const auto& matcher : list) {
     if (!matcher.regex) {
-      if (!any.plain(matcher.pattern.matches(path, loose))) continue;
+      if (!any.plain(matcher.pattern.matches(path, how.loose, how.loose && how.fold))) continue;
       found = &matcher.pattern;
       return Match::kYes;
     }
     if (any.regex(*matcher.regex, path)) return Match::kYes;
-    if (loose && path.size() > 1 && path.back() == '/' && any.regex(*matcher.regex, path.substr(0, path.size() - 1)))
+    if (how.loose && path.size() > 1 && path.back() == '/' && any.regex(*matcher.regex, path.substr(0, path.size() - 1)))
       return Match::kYes;
   }
   return any.result();
@@ -148,34 +155,43 @@ Match matchSource(const std::vector<target::Cidr>& list, const target::IpAddress
 }
 
 Match matchHeader(const KeyedMatcher& matcher, policy::AttributeReader& reader, bool loose) {
+  const bool list = reader.peekList(matcher.key).size() > 1;
+  const auto noted = reader.read(list ? policy::Attr::kHeaderList : policy::Attr::kHeader, matcher.key);
+  // Refused, or there in two spellings of its name.
+  if (!noted.present() && noted.state != policy::AttrValue::State::kAbsent) return Match::kError;
   const auto& sent = reader.peekList(matcher.key);
-  const auto noted = reader.read(sent.size() > 1 ? policy::Attr::kHeaderList : policy::Attr::kHeader, matcher.key);
-  if (noted.state == policy::AttrValue::State::kRefused) return Match::kError;
-  reader.peekList(matcher.key);  // read() looks at the same list
-  return matchValues(matcher.values, sent, loose, reader);
+  return matchValues(matcher.values, sent, loose, loose, reader);
 }
 
-Match matchQuery(const KeyedMatcher& matcher, policy::AttributeReader& reader, bool loose) {
-  const auto value = reader.read(policy::Attr::kQuery, matcher.key);
-  if (value.state == policy::AttrValue::State::kRefused) return Match::kError;
+Match matchQuery(const KeyedMatcher& matcher, policy::AttributeReader& reader, Reading how) {
+  const auto refused = [&](policy::Attr attr) {
+    return reader.read(attr, matcher.key).state == policy::AttrValue::State::kRefused;
+  };
   std::vector<std::string_view> sent;
-  if (!reader.peekQuery(matcher.key, sent)) return Match::kError;
-  return matchValues(matcher.values, sent, loose, reader);
+  std::vector<std::string_view> anyhow;
+  if (how.fold && (refused(policy::Attr::kQueryList) || !reader.peekQueryList(matcher.key, anyhow))) return Match::kError;
+  if (how.fold && how.loose) return matchValues(matcher.values, anyhow, true, false, reader);
+  if (refused(policy::Attr::kQuery) || !reader.peekQuery(matcher.key, sent)) return Match::kError;
+  if (how.fold && anyhow.size() != sent.size()) return Match::kError;
+  return matchValues(matcher.values, sent, how.loose, false, reader);
 }
 
 // A deny goes by the path alone, whatever the request says it is.
-static Match matchGrpcPath(const std::vector<GrpcMatcher>& list, std::string_view path) {
+static Match matchGrpcPath(const std::vector<GrpcMatcher>& list, std::string_view path, bool fold) {
+  const auto same = [fold](std::string_view a, std::string_view b) {
+    return a == b || (fold && base::equalsIgnoreCase(a, b));
+  };
   if (path.size() > 1 && path.back() == '/') path.remove_suffix(1);
   const auto slash = path.find('/', 1);
   const auto first = path.substr(path.empty() ? 0 : 1, slash == std::string_view::npos ? slash : slash - 1);
   const auto second = slash == std::string_view::npos ? std::string_view() : path.substr(slash + 1);
   return asMatch(std::any_of(list.begin(), list.end(), [&](const GrpcMatcher& m) {
-    return m.service == first && (m.method.empty() || m.method == second);
+    return same(m.service, first) && (m.method.empty() || same(m.method, second));
   }));
 }
 
-Match matchGrpc(const std::vector<GrpcMatcher>& list, policy::AttributeReader& reader, bool loose) {
-  if (loose) return matchGrpcPath(list, reader.request().path);
+Match matchGrpc(const std::vector<GrpcMatcher>& list, policy::AttributeReader& reader, Reading how) {
+  if (how.loose) return matchGrpcPath(list, reader.request().path, how.fold);
   const auto service = reader.read(policy::Attr::kGrpcService);
   const auto method = reader.read(policy::Attr::kGrpcMethod);
   if (service.state == policy::AttrValue::State::kRefused) return Match::kError;

@@ -40,6 +40,9 @@ struct HostMatcher {
   target::HostPattern pattern;
   std::optional<target::Regex> regex;
 };
+/// What an expression begins with where case is to be ignored.
+inline constexpr std::string_view kIgnoreCase = "(?i)";
+
 struct PathMatcher {
   target::SegmentPattern pattern;
   std::optional<target::Regex> regex;
@@ -72,17 +75,25 @@ struct Matchers {
   std::vector<GrpcMatcher> grpcs;
 };
 
-/// `loose` is how a deny reads: GET means HEAD too, a trailing slash is nothing, any value of a key counts, gRPC goes
-/// by the path. REQUIRES of each: the list is not empty.
+/// How a matcher reads what was sent. `loose` is how a deny reads: GET means HEAD too, a trailing slash is nothing, any
+/// value of a key counts, and each element of a list in a header, gRPC goes by the path. `fold`: what some service takes
+/// for the same counts: for a deny ASCII case of paths, gRPC methods and query keys, and other spellings of the keys; for
+/// an allow another spelling of a query key beside it is a doubt.
+struct Reading {
+  bool loose = false;
+  bool fold = false;
+};
+
+/// REQUIRES of each: the list is not empty.
 Match matchPrincipal(const std::vector<PrincipalMatcher>& list, policy::AttributeReader& reader);
 Match matchMethod(const std::vector<std::string>& list, std::string_view method, bool loose);
 Match matchHost(const std::vector<HostMatcher>& list, policy::AttributeReader& reader);
 /// `found` is the pattern that matched, for its captures; null for an expression.
-Match matchPath(const std::vector<PathMatcher>& list, policy::AttributeReader& reader, bool loose,
+Match matchPath(const std::vector<PathMatcher>& list, policy::AttributeReader& reader, Reading how,
                 const target::SegmentPattern*& found);
 Match matchSource(const std::vector<target::Cidr>& list, const target::IpAddress& source);
 Match matchHeader(const KeyedMatcher& matcher, policy::AttributeReader& reader, bool loose);
-Match matchQuery(const KeyedMatcher& matcher, policy::AttributeReader& reader, bool loose);
-Match matchGrpc(const std::vector<GrpcMatcher>& list, policy::AttributeReader& reader, bool loose);
+Match matchQuery(const KeyedMatcher& matcher, policy::AttributeReader& reader, Reading how);
+Match matchGrpc(const std::vector<GrpcMatcher>& list, policy::AttributeReader& reader, Reading how);
 
 }  // namespace yett::engine

@@ -7,24 +7,29 @@ namespace yett::engine {
 namespace {
 
 // One way of reading for the matchers of a rule and the other for their twins.
-class Reading {
+class Side {
  public:
-  Reading(const Matchers& list, policy::AttributeReader& reader, bool deny, bool twins, const char** failed)
-      : list_(list), reader_(reader), deny_(deny), twins_(twins), failed_(failed), unknown_(reader.unknownReads()) {}
+  Side(const Rule& rule, policy::AttributeReader& reader, bool twins, const char** failed)
+      : list_(twins ? *rule.unwanted : rule.wanted),
+        reader_(reader),
+        deny_(rule.deny()),
+        twins_(twins),
+        how_{deny_ != twins_, !rule.exact_case},
+        failed_(failed),
+        unknown_(reader.unknownReads()) {}
 
   bool all(const target::SegmentPattern*& path) {
     const policy::CheckRequest& r = reader_.request();
-    const bool loose = deny_ != twins_;
-    if (!list_.methods.empty() && !holds("method", matchMethod(list_.methods, r.method, loose))) return false;
-    if (!list_.paths.empty() && !holds("path", matchPath(list_.paths, reader_, loose, path))) return false;
+    if (!list_.methods.empty() && !holds("method", matchMethod(list_.methods, r.method, how_.loose))) return false;
+    if (!list_.paths.empty() && !holds("path", matchPath(list_.paths, reader_, how_, path))) return false;
     if (!list_.principals.empty() && !holds("principal", matchPrincipal(list_.principals, reader_))) return false;
     if (!list_.hosts.empty() && !holds("host", matchHost(list_.hosts, reader_))) return false;
     if (!list_.sources.empty() && !holds("source", matchSource(list_.sources, r.source))) return false;
-    if (!list_.grpcs.empty() && !holds("grpc", matchGrpc(list_.grpcs, reader_, loose))) return false;
+    if (!list_.grpcs.empty() && !holds("grpc", matchGrpc(list_.grpcs, reader_, how_))) return false;
     return std::all_of(list_.headers.begin(), list_.headers.end(),
-                       [&](const auto& h) { return holds("header", matchHeader(h, reader_, loose)); }) &&
+                       [&](const auto& h) { return holds("header", matchHeader(h, reader_, how_.loose)); }) &&
            std::all_of(list_.queries.begin(), list_.queries.end(),
-                       [&](const auto& q) { return holds("query", matchQuery(q, reader_, loose)); });
+                       [&](const auto& q) { return holds("query", matchQuery(q, reader_, how_)); });
   }
 
  private:
@@ -48,6 +53,7 @@ class Reading {
   policy::AttributeReader& reader_;
   const bool deny_;
   const bool twins_;
+  const Reading how_;
   const char** failed_;
   uint32_t unknown_;
 };
@@ -66,9 +72,9 @@ bool Rule::conditional() const {
 bool matches(const Rule& rule, policy::AttributeReader& reader, const target::SegmentPattern*& path,
              const char** failed) {
   path = nullptr;
-  if (!Reading(rule.wanted, reader, rule.deny(), false, failed).all(path)) return false;
+  if (!Side(rule, reader, false, failed).all(path)) return false;
   const target::SegmentPattern* ignored = nullptr;
-  if (rule.unwanted == nullptr || Reading(*rule.unwanted, reader, rule.deny(), true, failed).all(ignored)) return true;
+  if (rule.unwanted == nullptr || Side(rule, reader, true, failed).all(ignored)) return true;
   if (failed == nullptr) return false;
   for (const auto& [name, twin] : kTwins) {
     if (std::string_view(*failed) == name) *failed = twin;

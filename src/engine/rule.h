@@ -21,6 +21,7 @@ struct Rule {
   std::string policy;
   std::string name;
   Kind kind = Kind::kDeny;
+  bool exact_case = false;  ///< `case = "exact"`: what is read widely is still read as it is written
   bool audit_only = false;  ///< of a deny: recorded, changes nothing
   int status = 403;
   int line = 0;

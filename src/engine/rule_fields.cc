@@ -43,8 +43,10 @@ Status noRegex(std::string_view field, const FieldValue& value) {
 Status addMethod(Matchers& to, const FieldValue& value) {
   TRY(noRegex("method", value));
   if (!isToken(value.text)) return Error{quoted(value.text) + " is no method"};
-  if (base::lowered(value.text) == value.text)
-    return Error{quoted(value.text) + ": methods are case-sensitive, and common ones are upper case"};
+  std::string upper = value.text;
+  std::transform(upper.begin(), upper.end(), upper.begin(), base::toUpper);
+  if (upper != value.text)
+    return Error{quoted(value.text) + " can match nothing: a request with such a method is refused; write " + quoted(upper)};
   to.methods.push_back(value.text);
   return {};
 }
@@ -143,7 +145,8 @@ const std::vector<std::string_view>& ruleFieldNames() {
   static const std::vector<std::string_view> names = {
       "principal", "not_principal", "method",        "not_method", "host",       "not_host",      "path", "not_path",
       "header",    "not_header",    "query",         "not_query",  "source",     "not_source",    "grpc", "not_grpc",
-      "when",      "reason",        "public_reason", "status",     "set_header", "remove_header", "ttl",  "audit_only"};
+      "when",      "reason",        "public_reason", "status",     "set_header", "remove_header", "ttl",  "audit_only",
+      "case"};
   return names;
 }
 
@@ -227,6 +230,25 @@ Status setAuditOnly(Rule& rule, bool value) {
   return {};
 }
 
+Status setCase(Rule& rule, std::string_view value) {
+  if (value != "exact") return Error{"`case` is " + quoted(value) + ", must be `exact`; without it a deny ignores case"};
+  rule.exact_case = true;
+  return {};
+}
+
+// Expressions over paths, where case is to be ignored.
+static Status foldPaths(Rule& rule) {
+  Matchers* side = rule.deny() ? &rule.wanted : rule.unwanted.get();
+  if (rule.exact_case || side == nullptr) return {};
+  for (auto& path : side->paths) {
+    if (!path.regex) continue;
+    auto folded = target::Regex::compile(std::string(kIgnoreCase) + path.regex->text());
+    if (!folded) return Error{"`path` ignores case here: " + folded.error().message};
+    path.regex = std::move(folded).value();
+  }
+  return {};
+}
+
 Status addObligation(Rule& rule, std::string_view field, std::string_view header, std::string_view value) {
   if (!rule.allow()) return Error{"`" + std::string(field) + "` is for allow rules"};
   if (!isToken(header) || base::lowered(header) != header)
@@ -253,6 +275,7 @@ Status finishRule(Rule& rule) {
     std::sort(rule.obligations->set_headers.begin(), rule.obligations->set_headers.end());
     std::sort(rule.obligations->remove_headers.begin(), rule.obligations->remove_headers.end());
   }
+  TRY(foldPaths(rule));
   if (rule.allow() && rule.wanted.principals.empty())
     return Error{"an allow must say its `principal`: a SPIFFE ID pattern, `authenticated` or `anyone`"};
   if (rule.ttl_seconds > 0 && rule.condition < 0)

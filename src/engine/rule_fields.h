@@ -33,6 +33,8 @@ Status setStatus(Rule& rule, int64_t value);
 /// A duration ("5s").
 Status setTtl(Rule& rule, std::string_view value);
 Status setAuditOnly(Rule& rule, bool value);
+/// `exact`: see Rule::exact_case.
+Status setCase(Rule& rule, std::string_view value);
 /// set_header, remove_header (`value` is not looked at).
 Status addObligation(Rule& rule, std::string_view field, std::string_view header, std::string_view value);
 /// What only the whole rule can tell; puts lists into a fixed order. To be called once, last.

@@ -5,6 +5,7 @@
 #include <tuple>
 
 #include "base/hash.h"
+#include "base/text.h"
 
 namespace yett::engine {
 namespace {
@@ -42,6 +43,16 @@ std::string_view suffixOf(std::string_view host, size_t dots) {
 
 constexpr uint64_t kSeed = 0x8ebc6af09c88c6e3;
 constexpr size_t kRecordSize = 48;  // what is used of a Record; literals begin in its cache line
+
+// Path segments that differ by ASCII case alone share a hash: a deny means both. The records know better.
+uint64_t foldedHash(std::string_view segment) {
+  if (std::none_of(segment.begin(), segment.end(), [](char c) { return c >= 'A' && c <= 'Z'; }))
+    return base::hashBytes(segment, kSeed);
+  char small[128];
+  if (segment.size() > sizeof small) return base::hashBytes(base::lowered(segment), kSeed);
+  std::transform(segment.begin(), segment.end(), small, base::toLower);
+  return base::hashBytes({small, segment.size()}, kSeed);
+}
 
 uint64_t add(uint64_t hash, uint64_t part) {
   return base::mixed(hash ^ part, 0xa0761d6478bd642f) | 1;  // never 0, which means "does not fit"
@@ -181,11 +192,12 @@ class RuleIndex::Builder {
       r.slash_counts = choice[kPath]->slash_counts && !rule.deny();
       r.slash = choice[kPath]->slash;
       r.whole = whole;
+      r.fold = rule.deny() && !rule.exact_case;
     }
     for (size_t d = 0; d < 5; ++d) {
       uint64_t part = kSeed;
       for (const auto& literal : choice[d]->literals) {
-        part = engine::add(part, base::hashBytes(literal, kSeed));
+        part = engine::add(part, d == kPath ? foldedHash(literal) : base::hashBytes(literal, kSeed));
         const auto size = static_cast<uint16_t>(literal.size());
         const auto* bytes = reinterpret_cast<const char*>(&size);
         index_.records_.insert(index_.records_.end(), bytes, bytes + sizeof size);
@@ -293,13 +305,13 @@ uint64_t RuleIndex::hashOf(Dimension dimension, const Look& look, const Search& 
   return 0;
 }
 
-void RuleIndex::Search::split(std::string_view path, std::vector<Part>& parts) const {
+void RuleIndex::Search::split(std::string_view path, bool fold, std::vector<Part>& parts) const {
   size_t begin = 1;
   for (size_t i = 1; i <= path.size(); ++i) {
     if (i < path.size() && path[i] != '/') continue;
     if (i == path.size() && begin == i) break;  // a trailing slash begins no segment
     const auto segment = path.substr(begin, i - begin);
-    parts.push_back({segment, base::hashBytes(segment, kSeed)});
+    parts.push_back({segment, fold ? foldedHash(segment) : base::hashBytes(segment, kSeed)});
     begin = i + 1;
   }
 }
@@ -314,7 +326,7 @@ void RuleIndex::Search::start(const RuleIndex& index, policy::AttributeReader& r
   const policy::CheckRequest& r = reader.request();
   path_.clear();
   slash_ = r.path.ends_with('/');
-  split(r.path, path_);
+  split(r.path, true, path_);
   // A connection asks again and again for the same caller.
   if (r.principal->trust_domain != trust_domain_ || r.principal->path != principal_path_) {
     trust_domain_ = r.principal->trust_domain;
@@ -322,7 +334,7 @@ void RuleIndex::Search::start(const RuleIndex& index, policy::AttributeReader& r
     principal_.clear();
     if (!r.principal->anonymous()) {
       principal_.push_back({trust_domain_, base::hashBytes(trust_domain_, kSeed)});
-      split(principal_path_, principal_);
+      split(principal_path_, false, principal_);
     }
   }
   for (size_t d = 0; d < 5; ++d) {
@@ -371,7 +383,9 @@ bool RuleIndex::Search::verify(const Record& record, uint32_t shape) const {
       case Look::Kind::kSegments:
         for (uint32_t mask = look.mask; mask != 0; mask &= mask - 1) {
           const auto& parts = d == kPath ? path_ : principal_;
-          if (takeLiteral(at) != parts[static_cast<size_t>(__builtin_ctz(mask))].text) return false;
+          const auto wanted = takeLiteral(at);
+          const auto sent = parts[static_cast<size_t>(__builtin_ctz(mask))].text;
+          if (wanted != sent && !(record.fold && d == kPath && base::equalsIgnoreCase(wanted, sent))) return false;
         }
         break;
       case Look::Kind::kExact:

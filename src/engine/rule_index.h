@@ -32,6 +32,7 @@ class RuleIndex {
     bool slash : 1;     // where it counts: the path must end with one
     bool whole : 1;     // the literals are not all: the rule's matchers have to be asked
     bool path : 1;      // it has a path pattern
+    bool fold : 1;      // ASCII case of the path means nothing
     bool captures : 1;  // its only path pattern has names that a condition may want
   };
 
@@ -58,7 +59,7 @@ class RuleIndex {
       const Record* now;
       uint32_t shape;
     };
-    void split(std::string_view path, std::vector<Part>& parts) const;
+    void split(std::string_view path, bool fold, std::vector<Part>& parts) const;
     bool verify(const Record& record, uint32_t shape) const;
     Span* least();
 

@@ -96,7 +96,9 @@ ParseError H2Block::toRequest(bool ends, const Limits& limits, RequestHead& out)
     if (!target::canonicalHost(authority, named)) return {400, "an `:authority` that is no host"};
     for (const auto& field : out.headers.fields()) {
       std::string host;
-      if (field.id == FieldId::kHost && (!target::canonicalHost(field.value, host) || host != named))
+      if (field.id != FieldId::kHost) continue;
+      if (!target::canonicalHost(field.value, host) ||
+          !sameAuthority(field.value, host, authority, named, scheme == "http" ? 80 : 443))
         return {400, "an `:authority` and a host header that differ"};
     }
     std::erase_if(out.headers.fields(), [](const HeaderField& field) { return field.id == FieldId::kHost; });

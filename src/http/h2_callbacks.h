@@ -66,6 +66,9 @@ struct H2Callbacks {
           s.charge(H2Flood::Kind::kEmptyData);
         }
         return 0;
+      case NGHTTP2_SETTINGS:
+        if ((frame->hd.flags & NGHTTP2_FLAG_ACK) == 0) s.onSettings();
+        return 0;
       case NGHTTP2_PING:
         if ((frame->hd.flags & NGHTTP2_FLAG_ACK) != 0) s.onPingAnswered();
         return 0;
@@ -121,9 +124,10 @@ struct H2Callbacks {
     return 0;
   }
 
-  static int onError(nghttp2_session*, int, const char* text, size_t size, void* self) noexcept {
+  // The library's own text quotes the peer, credentials too: the code says enough.
+  static int onError(nghttp2_session*, int code, const char*, size_t, void* self) noexcept {
     auto& s = of(self);
-    if (s.broken_.empty()) s.broken_.assign(text, size);
+    if (s.broken_.empty()) s.broken_ = nghttp2_strerror(code);
     return 0;
   }
 

@@ -60,6 +60,17 @@ class H2Client::Outgoing final : public ClientStream, public H2Stream {
   void sendRequest(const RequestHead& head, const HeaderMap& added) override {
     to_head_ = head.method == "HEAD";
     websocket_ = head.wants_websocket;
+    held_back_ = nullptr;
+    // An extended CONNECT needs the peer's leave first (RFC 8441 3): else it may be read as another request.
+    if (websocket_ && !client_.settings_seen_) {
+      held_back_ = &head;
+      held_added_ = &added;
+      return;
+    }
+    if (websocket_ && !client_.takesConnect()) {
+      refused_ = true;
+      return client_.sendSoon();
+    }
     H2Fields fields;
     fields.request(head, added, "http");
     id_ = client_.submitRequest(fields, websocket_ || head.framing != Framing::kNone);
@@ -68,6 +79,9 @@ class H2Client::Outgoing final : public ClientStream, public H2Stream {
     else failed_ = true;
   }
   bool failed() const { return failed_; }
+  bool refused() const { return refused_; }
+  bool heldBack() const { return held_back_ != nullptr; }
+  void sendHeldBack() { sendRequest(*held_back_, *held_added_); }
   void finish() {
     if (id_ <= 0) return;                                               // never sent
     if (in_ended_ && out_ended_ && pending() == 0 && !closed_) return;  // what is on its way closes it
@@ -111,6 +125,9 @@ class H2Client::Outgoing final : public ClientStream, public H2Stream {
   bool begun_ = false;
   bool final_ = false;
   bool failed_ = false;
+  bool refused_ = false;  // the service does not take it
+  const RequestHead* held_back_ = nullptr;  // until the service's settings are known; its handler's
+  const HeaderMap* held_added_ = nullptr;
 };
 
 H2Client::H2Client(Wire& wire, const Limits& limits) : H2Session(wire, limits, false) {
@@ -121,7 +138,20 @@ H2Client::~H2Client() = default;
 
 size_t H2Client::onBytes(std::string_view bytes) {
   receive(bytes);
+  if (settings_seen_ && !gone_) sendHeldBack();
   return bytes.size();
+}
+
+void H2Client::sendHeldBack() {
+  for (size_t i = 0; i < unsent_.size();) {
+    Outgoing& stream = *unsent_[i];
+    if (stream.heldBack()) stream.sendHeldBack();
+    if (i < unsent_.size() && unsent_[i].get() == &stream) ++i;  // else it was sent, and another one stands here
+  }
+}
+
+bool H2Client::takesConnect() const {
+  return nghttp2_session_get_remote_settings(session_, NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL) == 1;
 }
 
 size_t H2Client::room() const {
@@ -154,11 +184,15 @@ std::unique_ptr<H2Client::Outgoing> H2Client::takeUnsent(const Outgoing& stream)
 
 void H2Client::failUnsent() {
   for (size_t i = 0; i < unsent_.size();) {
-    if (!unsent_[i]->failed()) {
+    if (!unsent_[i]->failed() && !unsent_[i]->refused()) {
       ++i;
       continue;
     }
     const auto stream = takeUnsent(*unsent_[i]);
+    if (stream->refused()) {
+      stream->fail(ResetCause::kReset, "the service takes no WebSocket over HTTP/2 (RFC 8441 3)");
+      continue;
+    }
     leaving_ = true;
     stream->fail(ResetCause::kRefused, "the connection takes no more requests");
   }
@@ -188,6 +222,7 @@ void H2Client::onConnectionLost(H2Stream& stream, std::string_view why) {
 
 void H2Client::onPeerClosed(bool) {
   failUnsent();
+  while (!unsent_.empty()) takeUnsent(*unsent_.front())->fail(ResetCause::kPeerClosed, "the upstream closed the connection");
   closeStreams("the upstream closed the connection");
   wire_.abort();
 }

@@ -25,6 +25,9 @@ class H2Client final : public ClientCodec, private H2Session {
 
  private:
   class Outgoing;
+  void onSettings() override { settings_seen_ = true; }
+  void sendHeldBack();
+  bool takesConnect() const;
   std::unique_ptr<Outgoing> takeUnsent(const Outgoing& stream);
   void failUnsent();
   void onBlock(int32_t id, int category, bool ends) override;
@@ -32,6 +35,7 @@ class H2Client final : public ClientCodec, private H2Session {
   void onConnectionLost(H2Stream& stream, std::string_view why) override;
   void onBroken(std::string_view) override { leaving_ = true; }
 
+  bool settings_seen_ = false;
   std::vector<std::unique_ptr<Outgoing>> unsent_;  // opened, and no request sent yet
 };
 

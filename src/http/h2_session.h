@@ -106,6 +106,8 @@ class H2Session {
   /// About once a second while anything comes.
   virtual void onTick(int64_t) {}
   virtual void onPingAnswered() {}
+  /// The peer has said, or changed, its settings. Within nghttp2.
+  virtual void onSettings() {}
   /// Our half of the stream has gone out whole.
   virtual void onHalfSent(H2Stream&) {}
   /// The connection ends because the peer broke its rules.

@@ -1,11 +1,65 @@
 #include "http/request_rules.h"
 
+#include <algorithm>
+#include <iterator>
+#include <string>
+
 #include "base/text.h"
 #include "target/host.h"
 
 namespace yett::http {
 
+namespace {
+
+// Methods are case-sensitive (RFC 9110 9.1), and yet services run `delete` as DELETE: a deny of DELETE would miss it.
+ParseError checkMethod(RequestHead& head) {
+  if (std::none_of(head.method.begin(), head.method.end(), [](char c) { return c >= 'a' && c <= 'z'; })) return {};
+  head.refusal = "a method that is not in upper case: write `";
+  for (const char c : head.method.substr(0, 32)) head.refusal += base::toUpper(c);
+  head.refusal += "`";
+  return {400, head.refusal.c_str()};
+}
+
+// The charset of a content-type is what some services decode everything by, the query too (Django under WSGI). These
+// leave ASCII what it is, or make no ASCII at all without a NUL; UTF-7, escapes, EBCDIC and whatever else there is do not.
+bool isPlainCharset(std::string_view name) {
+  static constexpr std::string_view kPlain[] = {"utf-8", "utf8", "us-ascii", "ascii", "latin1", "latin-1", "shift_jis",
+                                                "shift-jis", "sjis", "euc-jp", "euc-kr", "euc-cn", "gb2312", "gbk",
+                                                "gb18030", "big5", "big5-hkscs", "koi8-r", "koi8-u", "tis-620", "utf-16",
+                                                "utf-16le", "utf-16be", "utf-32", "utf-32le", "utf-32be", "binary"};
+  const std::string lower = base::lowered(name);
+  if (std::find(std::begin(kPlain), std::end(kPlain), lower) != std::end(kPlain)) return true;
+  for (const std::string_view family : {"iso-8859-", "iso8859-", "windows-125", "cp125"}) {
+    if (!lower.starts_with(family)) continue;
+    const auto rest = std::string_view(lower).substr(family.size());
+    return !rest.empty() && rest.size() <= 2 && rest.find_first_not_of("0123456789") == std::string_view::npos;
+  }
+  return false;
+}
+
+ParseError checkCharset(std::string_view content_type) {
+  constexpr std::string_view kWord = "charset";
+  for (size_t at = content_type.find(';'); at != std::string_view::npos; at = content_type.find(';', at + 1)) {
+    auto rest = base::trimmed(content_type.substr(at + 1));
+    if (rest.size() < kWord.size() || !base::equalsIgnoreCase(rest.substr(0, kWord.size()), kWord)) continue;
+    rest = base::trimmed(rest.substr(kWord.size()));
+    if (!rest.starts_with('=')) continue;
+    auto value = base::trimmed(rest.substr(1));
+    value = value.starts_with('"') ? value.substr(1, value.find('"', 1) - 1) : value.substr(0, value.find_first_of("; \t"));
+    if (!isPlainCharset(value)) return {400, "a content-type with a charset that would make services read other characters"};
+  }
+  return {};
+}
+
+}  // namespace
+
+bool sameAuthority(std::string_view a, std::string_view host_a, std::string_view b, std::string_view host_b,
+                   uint16_t port) {
+  return host_a == host_b && target::portOf(a, port) == target::portOf(b, port);
+}
+
 ParseError checkRequest(RequestHead& out) {
+  if (const auto error = checkMethod(out)) return error;
   int hosts = 0;
   bool upgrade = false;
   std::string_view host;
@@ -19,6 +73,8 @@ ParseError checkRequest(RequestHead& out) {
       out.expects_continue = out.version != Version::kHttp10;
     } else if (field.id == FieldId::kUpgrade) {
       upgrade = true;
+    } else if (field.name == "content-type" && field.value.find(';') != std::string_view::npos) {
+      if (const auto error = checkCharset(field.value)) return error;
     }
   }
   if (hosts != 1) return {400, hosts == 0 ? "no host header" : "more than one host header"};
@@ -30,7 +86,8 @@ ParseError checkRequest(RequestHead& out) {
     raw.remove_prefix(scheme.size());
     const auto authority = raw.substr(0, raw.find_first_of("/?"));
     std::string named;
-    if (!target::canonicalHost(authority, named) || named != out.host)
+    const uint16_t port = scheme == "http://" ? 80 : 443;
+    if (!target::canonicalHost(authority, named) || !sameAuthority(authority, named, host, out.host, port))
       return {400, "a target and a host header that differ"};
     raw.remove_prefix(authority.size());
     if (raw.empty()) raw = "/";

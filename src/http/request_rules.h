@@ -13,8 +13,14 @@ struct ParseError {
 };
 
 /// Reads host, target, expectation and upgrade off a head whose fields are parsed: exactly one Host, which an
-/// absolute-form target must agree with (RFC 9112 3.2); a target that can be made canonical.
+/// absolute-form target must agree with, port included (RFC 9112 3.2); a target that can be made canonical; a method in
+/// upper case, since services fold it; no charset that turns ASCII into something else.
 ParseError checkRequest(RequestHead& out);
+
+/// Whether two authorities name the same host and port; `port` is the one that is meant where none is named. REQUIRES:
+/// canonicalHost() takes both, as `host_a` and `host_b`.
+bool sameAuthority(std::string_view a, std::string_view host_a, std::string_view b, std::string_view host_b,
+                   uint16_t port);
 
 /// No framing, routing or authentication in trailers (RFC 9110 6.5.1).
 ParseError checkTrailers(const HeaderMap& trailers);

@@ -2,17 +2,13 @@
 
 #include <algorithm>
 
-#include "base/text.h"
-#include "target/query.h"
+#include "policy/secret_names.h"
 
 namespace yett::policy {
 namespace {
 
 using State = AttrValue::State;
 using Type = AttrValue::Type;
-
-constexpr int kDeepestBody = 32;
-constexpr ptrdiff_t kMostBodyValues = 20'000;
 
 AttrValue present(std::string_view text) {
   return {State::kPresent, Type::kText, text, 0};
@@ -33,12 +29,21 @@ AttrValue refused(std::string_view why) {
   return {State::kRefused, Type::kText, why, 0};
 }
 
+constexpr std::string_view kOtherSpelling = "was sent in another spelling, which some services take for it";
+
+// Header names are alike where they differ only in what is no letter or digit.
+bool sameHeader(std::string_view a, std::string_view b) {
+  const auto plain = [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); };
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
+                    [&](char x, char y) { return x == y || (!plain(x) && !plain(y)); });
+}
+
 constexpr std::string_view kNames[] = {
-    "method",         "scheme",         "host",      "path",        "raw_path",       "protocol",
-    "query",          "header",         "headers",   "params",      "principal.id",   "principal.trust_domain",
-    "principal.path", "principal.kind", "source.ip", "source.port", "destination.ip", "destination.port",
-    "tls.version",    "tls.cipher",     "tls.sni",   "time",        "grpc.service",   "grpc.method",
-    "body.complete",  "body.size",      "body.json"};
+    "method",       "scheme",         "host",           "path",      "raw_path",    "protocol",       "query",
+    "queries",      "header",         "headers",        "params",    "principal.id", "principal.trust_domain",
+    "principal.path", "principal.kind", "source.ip",    "source.port", "destination.ip", "destination.port",
+    "tls.version",  "tls.cipher",     "tls.sni",        "time",      "grpc.service", "grpc.method",
+    "body.complete", "body.size",     "body.json"};
 static_assert(std::size(kNames) == static_cast<size_t>(kLastAttr) + 1);
 
 }  // namespace
@@ -48,19 +53,13 @@ std::string_view name(Attr attr) {
 }
 
 bool keyed(Attr attr) {
-  return attr == Attr::kQuery || attr == Attr::kHeader || attr == Attr::kHeaderList || attr == Attr::kParam;
+  return attr == Attr::kQuery || attr == Attr::kQueryList || attr == Attr::kHeader || attr == Attr::kHeaderList || attr == Attr::kParam;
 }
 
 bool isSecret(Attr attr, std::string_view key) {
   if (attr == Attr::kBodyJson) return true;
-  if (attr != Attr::kHeader && attr != Attr::kHeaderList && attr != Attr::kQuery) return false;
-  std::string name(key);
-  for (char& c : name) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c;
-  for (const char* part : {"auth", "cookie", "token", "secret", "passw", "session", "api-key", "apikey", "api_key",
-                           "signature", "credential", "code", "assertion"}) {
-    if (name.find(part) != std::string::npos) return true;
-  }
-  return name == "key" || name == "sig" || name == "pwd";
+  const bool named = attr == Attr::kHeader || attr == Attr::kHeaderList || attr == Attr::kQuery || attr == Attr::kQueryList;
+  return named && isSecretName(key);
 }
 
 void AttributeReader::reset(const CheckRequest& request) {
@@ -72,8 +71,9 @@ void AttributeReader::reset(const CheckRequest& request) {
   window_number_ = 0;
   refused_reads_ = 0;
   steps_left_ = kMostSteps;
-  if (body_parsed_) body_ = {};
-  query_parsed_ = query_bad_ = body_parsed_ = body_known_ = false;
+  if (body_parsed_) body_.clear();
+  query_parsed_ = query_bad_ = query_anyhow_parsed_ = body_parsed_ = false;
+  params_.clear();
   source_ip_.clear();
   destination_ip_.clear();
   unknown_reads_ = 0;
@@ -93,12 +93,15 @@ AttrValue AttributeReader::read(Attr attr, std::string_view key) {
     if (noted.window != window_number_) {
       noted.window = window_number_;
       window_.push_back(static_cast<uint32_t>(i));
+      if (attr == Attr::kBodyJson && recorded_ == nullptr) noteBodyHeaders();
     }
     // A capture depends on the rule's pattern, so it is looked up afresh for each rule.
     if (attr == Attr::kParam) noted.value = find(attr, key);
     if (recorded_ != nullptr && noted.value.state == State::kRefused) noteUnknown(attr, key);
     return noted.value;
   }
+  if (attr == Attr::kBodyJson && recorded_ == nullptr && !noteBodyHeaders())
+    return refused("is one value too many: a decision reads 256 at most");
   const AttrValue value = find(attr, key);
   if (recorded_ != nullptr && value.state == State::kRefused) noteUnknown(attr, key);
   if (!add(attr, key, value))
@@ -126,39 +129,6 @@ AttrValue AttributeReader::peek(Attr attr, std::string_view key) {
   return find(attr, key);
 }
 
-void AttributeReader::parseQueryOnce() {
-  if (query_parsed_) return;
-  query_parsed_ = true;
-  query_bad_ = !target::parseQuery(request_->query, query_kept_, query_).ok();
-}
-
-AttrValue AttributeReader::findQuery(std::string_view key) {
-  parseQueryOnce();
-  if (query_bad_) return error("the query cannot be decoded");
-  const std::string_view* found = nullptr;
-  for (const auto& [name, value] : query_) {
-    if (name != key) continue;
-    if (found != nullptr) return error("was sent more than once");
-    found = &value;
-  }
-  return found != nullptr ? present(*found) : AttrValue{};
-}
-
-bool AttributeReader::peekQuery(std::string_view key, std::vector<std::string_view>& out) {
-  if (recorded_ != nullptr && !recorded_->query_known) {
-    out.clear();
-    const auto* value = recorded_->find(Attr::kQuery, key);
-    if (value != nullptr && value->state == RecordedValue::State::kText) out.push_back(value->text);
-    return value != nullptr;
-  }
-  parseQueryOnce();
-  out.clear();
-  for (const auto& [name, value] : query_) {
-    if (name == key) out.push_back(value);
-  }
-  return !query_bad_;
-}
-
 // application/grpc, application/grpc+proto, application/grpc; x=y
 static bool isGrpcType(std::string_view type) {
   constexpr std::string_view kGrpc = "application/grpc";
@@ -178,37 +148,29 @@ AttrValue AttributeReader::findGrpc(bool method) {
   return present(method ? r.path.substr(slash + 1) : r.path.substr(1, slash - 1));
 }
 
-// A message up to where it begins to quote the body.
-static std::string unquoted(const std::string& message) {
-  std::string out = message.substr(0, message.find_first_of("'\"`"));
-  while (out.ends_with(' ') || out.ends_with(':')) out.pop_back();
-  return out;
-}
-
-AttrValue AttributeReader::findBody() {
-  const Body* body = request_->body;
-  if (body == nullptr || !body->complete || body->bytes.empty()) return {};
-  if (!body_parsed_) {
-    body_parsed_ = true;
-    body_error_.clear();
-    // Each value takes many times what its text takes.
-    const auto values =
-        std::count_if(body->bytes.begin(), body->bytes.end(), [](char c) { return c == ',' || c == '[' || c == '{'; });
-    if (values > kMostBodyValues) body_error_ = "cannot be taken: over 20000 values";
-  }
-  if (body_parsed_ && body_error_.empty() && !body_known_) {
-    body_known_ = true;
-    auto parsed = json::parse(body->bytes, false, kDeepestBody);
-    if (parsed && parsed.value().type == json::Value::Type::kNull) body_error_ = "is null, which is no value";
-    else if (parsed) body_ = std::move(parsed).value();
-    else body_error_ = "cannot be taken: " + unquoted(parsed.error().message);
-  }
-  if (!body_error_.empty()) return error(body_error_);
-  return {State::kPresent, Type::kJson, body->bytes, 0};
-}
-
 AttrValue AttributeReader::find(Attr attr, std::string_view key) {
   return recorded_ == nullptr ? findSent(attr, key) : findRecorded(attr, key);
+}
+
+// A service that makes variables of header names (CGI, WSGI, Rack) takes `x_env` and `x!env` for `x-env`.
+bool AttributeReader::spelledOtherwise(std::string_view header) const {
+  return std::any_of(request_->headers.begin(), request_->headers.end(), [&](const Header& field) {
+    return field.name.size() == header.size() && field.name != header && sameHeader(field.name, header);
+  });
+}
+
+AttrValue AttributeReader::findHeader(std::string_view key) {
+  const Header* found = nullptr;
+  for (const auto& field : request_->headers) {
+    if (field.name.size() != key.size()) continue;
+    if (field.name != key) {
+      if (sameHeader(field.name, key)) return error(kOtherSpelling);
+      continue;
+    }
+    if (found != nullptr) return error("was sent more than once: take `r:headers(name)`");
+    found = &field;
+  }
+  return found == nullptr ? AttrValue{} : present(found->value);
 }
 
 AttrValue AttributeReader::findSent(Attr attr, std::string_view key) {
@@ -221,20 +183,12 @@ AttrValue AttributeReader::findSent(Attr attr, std::string_view key) {
     case Attr::kRawPath: return present(r.raw_path);
     case Attr::kProtocol: return present(r.protocol);
     case Attr::kQuery: return findQuery(key);
-    case Attr::kHeader: {
-      const Header* found = nullptr;
-      for (const auto& field : r.headers) {
-        if (field.name != key) continue;
-        if (found != nullptr) return error("was sent more than once: take `r:headers(name)`");
-        found = &field;
-      }
-      return found == nullptr ? AttrValue{} : present(found->value);
-    }
-    case Attr::kHeaderList: return number(static_cast<int64_t>(peekList(key).size()));
-    case Attr::kParam: {
-      std::string_view value;
-      return pattern_ != nullptr && pattern_->capture(r.path, key, value) ? present(value) : AttrValue{};
-    }
+    case Attr::kQueryList: return findQueryList(key);
+    case Attr::kHeader: return findHeader(key);
+    case Attr::kHeaderList:
+      if (spelledOtherwise(key)) return error(kOtherSpelling);
+      return number(static_cast<int64_t>(peekList(key).size()));
+    case Attr::kParam: return findParam(key);
     case Attr::kPrincipalId: return presentIf(r.principal->id);
     case Attr::kPrincipalTrustDomain: return presentIf(r.principal->trust_domain);
     case Attr::kPrincipalPath: return presentIf(r.principal->path);
@@ -279,111 +233,6 @@ const std::vector<std::string_view>& AttributeReader::peekList(std::string_view 
 const std::vector<std::string_view>& AttributeReader::readList(std::string_view header, AttrValue& value) {
   value = read(Attr::kHeaderList, header);
   return peekList(header);
-}
-
-std::string AttributeReader::listJson(std::string_view header, const Recording& recording, bool masked) const {
-  std::string out = "[";
-  for (const auto& field : request_->headers) {
-    if (field.name != header) continue;
-    if (out.size() > 1) out += ',';
-    if (masked) out += recording.masked(field.value);
-    else if (!json::isUtf8(field.value)) out += "{\"hex\":\"" + base::hex(field.value) + "\"}";
-    else json::appendQuoted(out, field.value);
-  }
-  return out + "]";
-}
-
-static void appendScalar(std::string& out, const json::Value& value) {
-  switch (value.type) {
-    case json::Value::Type::kNull: out += "null"; break;
-    case json::Value::Type::kBool: out += value.boolean ? "true" : "false"; break;
-    case json::Value::Type::kInt: out += std::to_string(value.integer); break;
-    case json::Value::Type::kString: json::appendQuoted(out, value.text); break;
-    default: out += "{\"" + std::string(value.typeName()) + "\":true}"; break;
-  }
-}
-
-// A body is never written down, but for the places that the configuration names.
-std::string AttributeReader::bodyJson(const AttrValue& value, const Recording& recording) {
-  std::string out = "{\"bytes\":" + std::to_string(value.text.size());
-  for (const auto& pointer : recording.config().body) {
-    const json::Value* found = atPointer(body_, pointer);
-    out += ',';
-    json::appendQuoted(out, pointer);
-    out += ':';
-    if (found == nullptr) {
-      out += "null";
-    } else if (!recording.masksBody(pointer)) {
-      appendScalar(out, *found);
-    } else {
-      std::string text;
-      appendScalar(text, *found);
-      out += recording.masked(found->type == json::Value::Type::kString ? std::string_view(found->text) : text);
-    }
-  }
-  return out + "}";
-}
-
-void AttributeReader::writeValue(json::ObjectWriter& writer, const std::string& what, Attr attr, std::string_view key,
-                                 const AttrValue& value, const Recording& recording) {
-  const bool masked = recording.masks(attr, key);
-  std::string kept;
-  if (attr == Attr::kRawPath) return void(writer.field(what, recording.target(value.text, kept)));
-  if (value.state == State::kAbsent) writer.raw(what, "null");
-  else if (attr == Attr::kHeaderList) writer.raw(what, listJson(key, recording, masked));
-  else if (value.state == State::kError) writer.raw(what, "{\"error\":true}");
-  else if (value.type == Type::kJson) writer.raw(what, bodyJson(value, recording));
-  else if (value.type == Type::kText && masked) writer.raw(what, recording.masked(value.text));
-  else if (value.type == Type::kText && json::isUtf8(value.text)) writer.field(what, value.text);
-  else if (value.type == Type::kText) writer.raw(what, "{\"hex\":\"" + base::hex(value.text) + "\"}");
-  else if (value.type == Type::kFlag) writer.flag(what, value.number != 0);
-  else if (masked) writer.raw(what, recording.masked(std::to_string(value.number)));
-  else writer.field(what, value.number);
-}
-
-// Texts that policy made may quote what it read.
-void AttributeReader::redact(std::string& text, const Recording& recording) const {
-  constexpr size_t kLeast = 3;  // shorter ones stand anywhere
-  if (text.empty()) return;
-  const auto hide = [&](std::string_view value) {
-    if (value.size() < kLeast) return;
-    for (size_t at = text.find(value); at != std::string::npos; at = text.find(value, at + 8))
-      text.replace(at, value.size(), "(masked)");
-  };
-  for (const auto& read : reads_) {
-    if (!recording.masks(read.attr, keyOf(read))) continue;
-    if (read.attr == Attr::kHeaderList) {
-      for (const auto& field : request_->headers) {
-        if (field.name == keyOf(read)) hide(field.value);
-      }
-    } else if (read.value.type == Type::kText && read.value.state == State::kPresent) {
-      hide(read.value.text);
-    }
-  }
-  if (!request_->query.empty() && !recording.config().plain_query) hide(request_->query);
-}
-
-void AttributeReader::readsJson(const Recording& recording, std::string& out) {
-  const auto& headers = recording.config().headers;
-  out.clear();
-  if (reads_.empty() && headers.empty()) return;
-  json::ObjectWriter writer(out);
-  std::string what;
-  for (const auto& read : reads_) {
-    what = name(read.attr);
-    if (keyed(read.attr)) what.append(".").append(keyOf(read));
-    writeValue(writer, what, read.attr, keyOf(read), read.value, recording);
-  }
-  for (const auto& header : headers) {
-    const bool there = std::any_of(reads_.begin(), reads_.end(), [&](const Noted& read) {
-      return (read.attr == Attr::kHeader || read.attr == Attr::kHeaderList) && keyOf(read) == header;
-    });
-    if (there) continue;
-    const auto count = peekList(header).size();
-    const Attr attr = count > 1 ? Attr::kHeaderList : Attr::kHeader;
-    writeValue(writer, std::string(name(attr)) + "." + header, attr, header, peek(attr, header), recording);
-  }
-  writer.end();
 }
 
 }  // namespace yett::policy

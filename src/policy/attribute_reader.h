@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -11,6 +12,7 @@
 
 #include "base/json.h"
 #include "policy/check_request.h"
+#include "policy/document.h"
 #include "policy/recorded.h"
 #include "policy/recording.h"
 #include "target/query.h"
@@ -26,9 +28,10 @@ enum class Attr : uint8_t {
   kRawPath,
   kProtocol,
   kQuery,
+  kQueryList,
   kHeader,
   kHeaderList,
-  kParam,  // these four have a key
+  kParam,  // these five have a key
   kPrincipalId,
   kPrincipalTrustDomain,
   kPrincipalPath,
@@ -51,11 +54,10 @@ inline constexpr Attr kLastAttr = Attr::kBodyJson;
 
 /// The name as policy writes it: "header", "principal.id". A keyed attribute adds its key.
 std::string_view name(Attr attr);
-/// Whether the attribute has a key.
-bool keyed(Attr attr);
 /// Whether its value is likely a secret (a body, credentials, tokens), by its name: never to be written down.
 bool isSecret(Attr attr, std::string_view key);
-
+/// Whether the attribute has a key.
+bool keyed(Attr attr);
 struct AttrValue {
   enum class State : uint8_t {
     kPresent,
@@ -101,19 +103,22 @@ class AttributeReader {
   /// The pattern whose captures `params` are; null for none.
   void setPattern(const target::SegmentPattern* pattern) { pattern_ = pattern; }
 
-  /// A header or query key that was sent more than once is kError: two readers could take different ones. `key` is
-  /// copied.
+  /// A header or query key that was sent more than once is kError: two readers could take different ones. Query values
+  /// and captures are decoded; what is no UTF-8 then is kError. What kBodyJson rests on beside the bytes (content-type,
+  /// content-encoding) is noted with it. `key` is copied.
   AttrValue read(Attr attr, std::string_view key = {});
   /// All values of a header, in order; noted as kHeaderList. Valid until the next call. `value` is as read() has it.
   const std::vector<std::string_view>& readList(std::string_view header, AttrValue& value);
   /// The document of a present kBodyJson.
-  const json::Value& bodyJson() const { return body_; }
+  const Document& bodyJson() const { return body_; }
 
   /// As read() and readList(), without a note: for matchers and remembered results that decide whether to read.
   AttrValue peek(Attr attr, std::string_view key = {});
   const std::vector<std::string_view>& peekList(std::string_view header);
   /// All values of a query key in order, without a note. False where the query cannot be decoded.
   bool peekQuery(std::string_view key, std::vector<std::string_view>& out);
+  /// The same for kQueryList: of all keys, and parts of pairs, that some service takes for this one.
+  bool peekQueryList(std::string_view key, std::vector<std::string_view>& out);
 
   /// Notes a read whose value is known from peek(); false where it is one too many. REQUIRES: the key is short enough.
   bool note(Attr attr, std::string_view key, const AttrValue& value);
@@ -148,7 +153,7 @@ class AttributeReader {
     return out;
   }
   /// Takes values that must not be written in clear out of a text that policy made.
-  void redact(std::string& text, const Recording& recording) const;
+  void redact(std::string& text, const Recording& recording);
 
  private:
   struct Noted {
@@ -163,7 +168,7 @@ class AttributeReader {
   }
   AttrValue find(Attr attr, std::string_view key);
   bool add(Attr attr, std::string_view key, const AttrValue& value);
-  std::string listJson(std::string_view header, const Recording& recording, bool masked) const;
+  std::string listJson(const std::vector<std::string_view>& values, const Recording& recording, bool masked) const;
   void writeValue(json::ObjectWriter& writer, const std::string& what, Attr attr, std::string_view key,
                   const AttrValue& value, const Recording& recording);
   std::string bodyJson(const AttrValue& value, const Recording& recording);
@@ -173,7 +178,14 @@ class AttributeReader {
   AttrValue recordedGrpc(Attr attr);
   void noteUnknown(Attr attr, std::string_view key);
   AttrValue findQuery(std::string_view key);
+  std::vector<std::string_view> queryList(std::string_view key);
+  AttrValue findQueryList(std::string_view key);
+  AttrValue findParam(std::string_view key);
   AttrValue findBody();
+  bool noteBodyHeaders();
+  std::string_view readBody();
+  AttrValue findHeader(std::string_view key);
+  bool spelledOtherwise(std::string_view header) const;
   AttrValue findGrpc(bool method);
   void parseQueryOnce();
 
@@ -194,10 +206,14 @@ class AttributeReader {
   std::deque<std::string> query_kept_;
   bool query_parsed_ = false;
   bool query_bad_ = false;
-  json::Value body_;
+  Document body_;
+  std::string_view body_problem_;  // "" where it could be read
   std::string body_error_;
   bool body_parsed_ = false;
-  bool body_known_ = false;
+  std::vector<target::QueryPair> query_anyhow_;
+  std::deque<std::string> query_anyhow_kept_;
+  bool query_anyhow_parsed_ = false;
+  std::vector<std::pair<std::string_view, std::unique_ptr<std::string>>> params_;  // as sent, and decoded
   std::string source_ip_;
   std::string destination_ip_;
 };

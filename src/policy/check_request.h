@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <span>
+#include <string>
 #include <string_view>
 
 #include "identity/principal.h"
@@ -19,6 +20,8 @@ struct Header {
 struct Body {
   bool complete = false;  ///< all of it is here; else nothing is
   std::string_view bytes;
+  bool exact_names = false;                       ///< names that differ by case alone are told apart
+  std::span<const std::string> json_types = {};  ///< content types that are JSON beside the common ones; in lower case
 };
 
 /// Views and pointers are valid while the decision is made. Headers are those the service will see.

@@ -73,6 +73,12 @@ AttrValue AttributeReader::findRecorded(Attr attr, std::string_view key) {
     case Attr::kQuery:
       if (recorded_->query_known) return findSent(attr, key);
       break;
+    case Attr::kQueryList: {
+      if (recorded_->query_known) return findSent(attr, key);
+      const auto* all = recorded_->find(attr, key);
+      if (all == nullptr || all->state != Recall::kList) return unknown();
+      return {State::kPresent, Type::kNumber, {}, static_cast<int64_t>(all->list.size())};
+    }
     case Attr::kHeader: return recordedHeader(key);
     case Attr::kHeaderList: {
       const AttrValue one = recordedHeader(key);

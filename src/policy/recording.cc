@@ -1,7 +1,6 @@
 #include "policy/recording.h"
 
 #include <algorithm>
-#include <charconv>
 
 #include "base/sha256.h"
 #include "base/text.h"
@@ -45,6 +44,7 @@ bool Recording::listed(std::string_view name) const {
 bool Recording::masks(Attr attr, std::string_view key) const {
   switch (attr) {
     case Attr::kQuery:
+    case Attr::kQueryList:
       if (!config_.plain_query) return true;
       break;
     // What is made from another goes with it.
@@ -64,7 +64,8 @@ bool Recording::masks(Attr attr, std::string_view key) const {
   }
   if (isSecret(attr, key) && attr != Attr::kBodyJson) return true;
   if (config_.masked.empty()) return false;
-  std::string what(attr == Attr::kHeaderList ? name(Attr::kHeader) : name(attr));
+  const Attr one = attr == Attr::kHeaderList ? Attr::kHeader : attr == Attr::kQueryList ? Attr::kQuery : attr;
+  std::string what(name(one));
   if (keyed(attr)) what.append(".").append(key);
   return listed(what);
 }
@@ -103,30 +104,6 @@ std::string_view Recording::target(std::string_view raw, std::string& kept) cons
   kept += '?';
   kept += config_.plain_query ? queryInClear(raw.substr(mark + 1)) : masked(raw.substr(mark + 1));
   return kept;
-}
-
-const json::Value* atPointer(const json::Value& document, std::string_view pointer) {
-  const json::Value* at = &document;
-  while (!pointer.empty() && at != nullptr) {
-    pointer.remove_prefix(1);
-    const auto end = std::min(pointer.find('/'), pointer.size());
-    std::string token;
-    for (size_t i = 0; i < end; ++i) {
-      if (pointer[i] == '~' && i + 1 < end && (pointer[i + 1] == '0' || pointer[i + 1] == '1'))
-        token += pointer[++i] == '0' ? '~' : '/';
-      else token += pointer[i];
-    }
-    pointer.remove_prefix(end);
-    if (at->type == json::Value::Type::kArray) {
-      size_t index = 0;
-      const auto [stop, error] = std::from_chars(token.data(), token.data() + token.size(), index);
-      const bool whole = error == std::errc() && stop == token.data() + token.size();
-      at = whole && index < at->items.size() ? &at->items[index] : nullptr;
-    } else {
-      at = at->find(token);
-    }
-  }
-  return at;
 }
 
 }  // namespace yett::policy

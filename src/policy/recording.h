@@ -5,7 +5,6 @@
 #include <string_view>
 #include <vector>
 
-#include "base/json.h"
 
 namespace yett::policy {
 
@@ -54,8 +53,5 @@ bool isMaskable(std::string_view name);
 
 /// The first 8 hex digits of the SHA-256 of a mask key: how records name it.
 std::string maskKeyId(std::string_view key);
-
-/// The value at a JSON pointer (RFC 6901), or null.
-const json::Value* atPointer(const json::Value& document, std::string_view pointer);
 
 }  // namespace yett::policy

@@ -50,8 +50,8 @@ void Exchange::clear() {
   id_ = told_id_ = {};
   serial_ = 0;
   status_ = 0;
-  bytes_in_ = bytes_out_ = last_progress_ = deadline_nanos_ = 0;
-  request_ended_ = body_sent_ = retried_ = response_begun_ = awaiting_record_ = grpc_ = tunnel_ = client_ended_ =
+  decided_wall_ = bytes_in_ = bytes_out_ = last_progress_ = deadline_nanos_ = 0;
+  waited_ = request_ended_ = body_sent_ = retried_ = response_begun_ = awaiting_record_ = grpc_ = tunnel_ = client_ended_ =
       upstream_ended_ = false;
   finished_ = true;
 }
@@ -84,7 +84,7 @@ bool Exchange::waitForBody() {
     reply(413, "body too large", "the body is larger than policy may see on this route");
     return true;
   }
-  buffering_ = true;
+  buffering_ = waited_ = true;
   arm(listener_->config.timeouts.body);
   if (!request_.expects_continue) return true;
   // The client waits for leave to send what policy wants to see; the service must not be asked for it again.
@@ -126,6 +126,7 @@ void Exchange::acquire(bool fresh) {
 
 void Exchange::onLease(upstream::Lease lease) {
   if (finished_ || waiting_pool_ == nullptr) return;  // given back by its destructor
+  if (!Pipeline::stillAllowed(*this)) return;  // the pool has been told
   waiting_pool_ = nullptr;
   lease_ = std::move(lease);
   upstream_name_ = lease_.endpoint();

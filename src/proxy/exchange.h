@@ -176,6 +176,7 @@ class Exchange final : public http::RequestHandler {
   int status_ = 0;                // sent downstream
   int64_t deadline_nanos_ = 0;    // of grpc-timeout; 0: none
   int64_t began_wall_ = 0;
+  int64_t decided_wall_ = 0;  // as of when it was last decided
   int64_t began_nanos_ = 0;
   int64_t bytes_in_ = 0;
   int64_t bytes_out_ = 0;
@@ -186,6 +187,7 @@ class Exchange final : public http::RequestHandler {
   bool response_begun_ = false;
   bool finished_ = true;
   bool awaiting_record_ = false;
+  bool waited_ = false;  // between its head and its decision
   bool grpc_ = false;
   bool tunnel_ = false;
   bool client_ended_ = false;    // its half of the tunnel

@@ -1,34 +1,29 @@
 #include "proxy/headers.h"
 
 #include <algorithm>
-#include <array>
 
 #include "base/text.h"
+#include "proxy/header_families.h"
 
 namespace yett::proxy {
 namespace {
 
-// A name as sloppy readers see it (CGI and its heirs): `_` and `.` are `-`.
-std::string_view folded(std::string_view name, std::array<char, 48>& out) {
-  name = name.substr(0, out.size());  // no name that matters is longer
-  for (size_t i = 0; i < name.size(); ++i) out[i] = name[i] == '_' || name[i] == '.' ? '-' : name[i];
-  return {out.data(), name.size()};
-}
-
+// These Yett sets itself; a trusted forwarder's word goes before its own.
 constexpr std::string_view kForwarded[] = {"x-forwarded-for", "x-forwarded-proto", "x-forwarded-client-cert"};
-constexpr std::string_view kNeverBelieved[] = {
-    "forwarded",         "x-forwarded-host", "x-forwarded-port",       "x-forwarded-prefix", "x-forwarded-server",
-    "x-real-ip",         "x-client-ip",      "x-cluster-client-ip",    "true-client-ip",     "x-original-url",
-    "x-rewrite-url",     "x-original-uri",   "x-http-method-override", "x-http-method",      "x-method-override",
-    "x-ssl-client-cert", "x-original-host",  "x-original-method"};
 
-template <size_t N>
-bool in(const std::string_view (&names)[N], std::string_view name) {
-  return std::find(std::begin(names), std::end(names), name) != std::end(names);
+bool isForwarded(std::string_view name) {
+  return std::find(std::begin(kForwarded), std::end(kForwarded), name) != std::end(kForwarded);
 }
 
-bool mayMatter(std::string_view name) {
-  return name[0] == 'x' || name[0] == 'f' || name[0] == 't' || name.find_first_of("_.") != std::string_view::npos;
+// Whether only somebody in front of the service may say this, and nobody who may has.
+bool isUntrusted(std::string_view sent, std::string_view folded, const Trust& trust) {
+  const HeaderFamily* family = familyOf(folded);
+  if (family == nullptr) return false;
+  if (!trust.forwarder || sent.size() != folded.size() || sent != folded) return true;
+  if (isForwarded(folded)) return false;
+  return !family->keepable || std::none_of(trust.keep.begin(), trust.keep.end(), [&](const std::string& kept) {
+    return kept == family->name || kept == folded;
+  });
 }
 
 bool isAny(std::string_view name, std::initializer_list<std::string_view> lower_names) {
@@ -55,7 +50,7 @@ void dropListed(http::HeaderMap& headers) {
 
 bool isNamed(std::string_view name, std::span<const std::string> names) {
   const auto same = [](char a, char b) {
-    const auto folded = [](char c) { return c == '_' || c == '.' ? '-' : c; };
+    const auto folded = [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ? c : '-'; };
     return folded(a) == folded(b);
   };
   return std::any_of(names.begin(), names.end(), [&](const std::string& own) {
@@ -69,53 +64,69 @@ void dropNamed(http::HeaderMap& headers, std::span<const std::string> names) {
   }
 }
 
-void dropUntrusted(http::RequestHead& head, bool trusted, std::span<const std::string> owned) {
-  std::array<char, 48> buffer;
+void dropUntrusted(http::RequestHead& head, const Trust& trust, std::span<const std::string> owned) {
+  std::string buffer;
   bool listed = false;
   bool trace_ok = true;
+  http::HeaderField* request_id = nullptr;
+  http::HeaderField* trace_parent = nullptr;
+  bool trace_state = false;
   for (auto& field : head.headers.fields()) {
     if (field.id == http::FieldId::kConnection) listed = true;
     if (http::isHopByHop(field.id)) field.dropped = true;
     if (field.id == http::FieldId::kExpect && !head.expects_continue) field.dropped = true;
-    if (field.id != http::FieldId::kOther || !mayMatter(field.name)) continue;
-    const auto name = folded(field.name, buffer);
-    if (name.starts_with("x-yett-") || in(kNeverBelieved, name) || http::fieldId(name) != http::FieldId::kOther)
-      field.dropped = true;
-    else if (in(kForwarded, name)) field.dropped = !trusted || name != field.name;
-    else if (name == "x-request-id") field.dropped = name != field.name || !validRequestId(field.value);
-    else if (name == "traceparent" && !validTraceParent(field.value)) trace_ok = false;
+    if (field.id != http::FieldId::kOther) continue;
+    const auto name = foldedName(field.name, buffer);
+    const bool odd = name.data() != field.name.data();
+    if (isUntrusted(field.name, name, trust)) field.dropped = true;
+    else if (odd && http::fieldId(name) != http::FieldId::kOther) field.dropped = true;
+    else if (name == "x-request-id") {
+      field.dropped = odd || !validRequestId(field.value) || request_id != nullptr;
+      if (request_id != nullptr) request_id->dropped = true;  // of two, services take either
+      request_id = &field;
+    } else if (name == "traceparent") {
+      trace_ok = trace_ok && !odd && trace_parent == nullptr && validTraceParent(field.value);
+      trace_parent = &field;
+    } else if (name == "tracestate") {
+      trace_state = true;
+      if (odd) field.dropped = true;
+    }
   }
   if (listed) dropListed(head.headers);
   if (!owned.empty()) dropNamed(head.headers, owned);
-  if (trace_ok) return;
+  if (trace_parent != nullptr ? trace_ok : !trace_state) return;
   for (auto& field : head.headers.fields()) {
-    if (field.name == "traceparent" || field.name == "tracestate") field.dropped = true;
+    const auto name = foldedName(field.name, buffer);
+    if (name == "traceparent" || name == "tracestate") field.dropped = true;
   }
 }
 
 void dropUntrustedTrailers(http::RequestHead& head, std::span<const std::string> owned) {
-  std::array<char, 48> buffer;
+  std::string buffer;
   for (auto& field : head.trailers.fields()) {
-    const auto name = folded(field.name, buffer);
-    if (name.starts_with("x-yett-") || in(kNeverBelieved, name) || in(kForwarded, name)) field.dropped = true;
+    const auto name = foldedName(field.name, buffer);
+    if (familyOf(name) != nullptr || http::fieldId(name) != http::FieldId::kOther) field.dropped = true;
   }
   dropNamed(head.trailers, owned);
 }
 
 void dropFromResponse(http::ResponseHead& head) {
   bool listed = false;
+  std::string buffer;
   for (auto& field : head.headers.fields()) {
     if (field.id == http::FieldId::kConnection) listed = true;
     if (http::isHopByHop(field.id) && field.id != http::FieldId::kContentLength) field.dropped = true;
-    if (field.name.starts_with("x-yett-")) field.dropped = true;
+    if (field.name.starts_with('x') && foldedName(field.name, buffer).starts_with("x-yett-")) field.dropped = true;
   }
   if (listed) dropListed(head.headers);
 }
 
 bool validTraceParent(std::string_view v) {
-  if (v.size() != 55 || v.substr(0, 3) != "00-" || v[35] != '-' || v[52] != '-') return false;
+  // Of a version that is not known, what stands where version 00 has it counts (W3C Trace Context 3.2.4, 2.2.2.1).
+  if (v.size() < 55 || v[2] != '-' || v[35] != '-' || v[52] != '-' || v.starts_with("ff")) return false;
+  if (v.size() > 55 && (v.starts_with("00") || v[55] != '-')) return false;
   const auto hex = [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); };
-  for (const auto part : {v.substr(3, 32), v.substr(36, 16), v.substr(53, 2)}) {
+  for (const auto part : {v.substr(0, 2), v.substr(3, 32), v.substr(36, 16), v.substr(53, 2)}) {
     if (!std::all_of(part.begin(), part.end(), hex)) return false;
   }
   return v.substr(3, 32).find_first_not_of('0') != std::string_view::npos &&

@@ -23,6 +23,8 @@ struct RouteConfig {
   bool websocket = false;           ///< `upgrades` lists it
   base::Millis idle_timeout{0};     ///< of streams, instead of the listener's; 0: the listener's
   bool forward_trailers = false;    ///< request trailers, which policy never sees
+  bool exact_names = false;         ///< of a JSON body: names that differ by case alone are told apart; `json_keys`
+  std::vector<std::string> json_types;  ///< content types that are JSON, beside the common ones
   uint64_t buffer_body = 0;         ///< bytes of a request's body that policy may see, all of it or a 413; 0: none
 };
 
@@ -46,6 +48,7 @@ struct ListenerConfig {
   Protocol protocol = Protocol::kAuto;
   net::ClientCertificate client_certificate = net::ClientCertificate::kRequired;
   std::vector<std::string> trusted_forwarders;
+  std::vector<std::string> keep_headers;  ///< families (header_families.h) that these may say too
   std::vector<RouteConfig> routes;
   Timeouts timeouts;
   http::Limits limits;

@@ -50,11 +50,13 @@ void Pipeline::resume(Exchange& exchange, const authz::Pending& pending) {
   authz::Answer answer = exchange.worker_.authorizer.settle(pending);
   if (const auto* refusal = std::get_if<authz::Refusal>(&answer))
     return exchange.reply(refusal->status, "audit unavailable", refusal->public_reason);
+  if (!stillAllowed(exchange)) return;
   forward(exchange, std::get<authz::Permit>(std::move(answer)));
 }
 
 void Pipeline::normalize(Exchange& e) {
-  dropUntrusted(e.request_, isTrustedForwarder(*e.listener_, *e.session_->connection().principal()),
+  const bool trusted = isTrustedForwarder(*e.listener_, *e.session_->connection().principal());
+  dropUntrusted(e.request_, {trusted, e.listener_->config.keep_headers},
                 e.worker_.authorizer.ownedHeaders());
 }
 
@@ -113,15 +115,18 @@ policy::CheckRequest Pipeline::question(Exchange& e, int64_t now_micros) {
   check.tls_cipher = tls.cipher;
   check.tls_sni = tls.sni;
   check.time_seconds = now_micros / 1'000'000;
-  e.seen_body_ = {true, e.body_};
-  if (e.route_ != nullptr && e.route_->buffer_body > 0) check.body = &e.seen_body_;
+  if (e.route_ != nullptr && e.route_->buffer_body > 0) {
+    e.seen_body_ = {true, e.body_, e.route_->exact_names, e.route_->json_types};
+    check.body = &e.seen_body_;
+  }
   return check;
 }
 
 // Why the caller's certificate no longer counts, whatever policy says; "" where it does.
 std::string_view Pipeline::outdated(Exchange& e, const policy::CheckRequest& check) {
   if (check.principal->anonymous()) return "";
-  if (check.time_seconds > check.principal->expires) return "the caller's certificate has expired";
+  // As OpenSSL counts: the second that notAfter names is no longer a part.
+  if (check.time_seconds >= check.principal->expires) return "the caller's certificate has expired";
   if (e.session_->distrusted() && !e.session_->trustedNow(check.time_seconds))
     return "the caller's certificate is trusted no more";
   return "";
@@ -145,7 +150,8 @@ void Pipeline::askLater(Exchange& e, const policy::CheckRequest& check, bool all
   shadow.check.tls_sni = shadow.sni;
   if (check.body == nullptr) return;
   shadow.body = check.body->bytes;
-  shadow.seen_body = {check.body->complete, shadow.body};
+  shadow.seen_body = *check.body;
+  shadow.seen_body.bytes = shadow.body;
   shadow.check.body = &shadow.seen_body;
 }
 
@@ -155,13 +161,15 @@ authz::Answer Pipeline::authorize(Exchange& e) {
     if (!field.dropped) e.headers_.push_back({field.name, field.value});
   }
   if (e.opensWebSocket()) e.headers_.push_back({"upgrade", "websocket"});  // as the service will see it
-  const policy::CheckRequest check = question(e, e.began_wall_);
+  // As of now: a body may have taken hours to come, and time, certificate and bundles have gone on meanwhile.
+  e.decided_wall_ = e.waited_ ? base::wallMicros() : e.began_wall_;
+  const policy::CheckRequest check = question(e, e.decided_wall_);
   authz::Authorizer& authorizer = e.worker_.authorizer;
   const std::string_view refuse = outdated(e, check);
   if (!refuse.empty()) e.session_->drain();  // the next handshake shows whether there is a newer certificate
   const std::string_view route = e.route_ != nullptr ? std::string_view(e.route_->name) : "";
   authz::Answer answer =
-      authorizer.check({check, route, e.session_->peerText(), e.began_wall_, refuse}, e.id_, e.decision_);
+      authorizer.check({check, route, e.session_->peerText(), e.decided_wall_, refuse}, e.id_, e.decision_);
   const policy::Decision& decision = authorizer.last();
   e.effect_ = decision.allow ? "allow" : "deny";
   e.policy_ = decision.policy;
@@ -170,11 +178,18 @@ authz::Answer Pipeline::authorize(Exchange& e) {
   return answer;
 }
 
+bool Pipeline::stillAllowed(Exchange& e) {
+  constexpr int64_t kLongWait = 1'000'000;  // in which nothing that a decision rests on is to change unseen
+  if (base::wallMicros() - e.decided_wall_ < kLongWait) return true;
+  recheck(e);
+  return !e.finished_;
+}
+
 void Pipeline::recheck(Exchange& e) {
   // What is asked about is the request as policy saw it, without what only the newer policy may say.
   const auto& owned = e.worker_.authorizer.ownedHeaders();
   std::erase_if(e.headers_, [&](const policy::Header& header) { return isNamed(header.name, owned); });
-  const int64_t now = base::wallMicros();
+  const int64_t now = e.decided_wall_ = base::wallMicros();
   const policy::CheckRequest check = question(e, now);
   const std::string_view route = e.route_ != nullptr ? std::string_view(e.route_->name) : "";
   const std::string_view refuse = outdated(e, check);

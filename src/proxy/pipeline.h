@@ -15,6 +15,8 @@ class Pipeline {
   static void resume(Exchange& exchange, const authz::Pending& pending);
   /// The policy has changed while the exchange is under way: decides again, and ends it where it is allowed no more.
   static void recheck(Exchange& exchange);
+  /// After a wait between the decision and the service: asks again where it was long. False where the exchange has ended.
+  static bool stillAllowed(Exchange& exchange);
 
  private:
   static void normalize(Exchange& exchange);

@@ -9,18 +9,24 @@ Result<RouteTable> RouteTable::create(const std::vector<RouteConfig>& routes) {
   for (const auto& config : routes) {
     auto path = target::SegmentPattern::parsePath(config.path);
     if (!path) return std::move(path).error().within("route `" + config.path + "`");
-    Route route{config.path,
-                std::move(path).value(),
-                {},
-                config.methods,
-                config.cluster,
-                config.response_timeout,
-                config.allow_encoded_slashes,
-                config.forward_trailers,
-                config.buffer_body,
-                config.forward_parameters,
-                config.websocket,
-                config.idle_timeout};
+    Route route;
+    route.name = config.path;
+    route.path = std::move(path).value();
+    route.methods = config.methods;
+    route.cluster = config.cluster;
+    route.response_timeout = config.response_timeout;
+    route.allow_encoded_slashes = config.allow_encoded_slashes;
+    route.forward_trailers = config.forward_trailers;
+    route.buffer_body = config.buffer_body;
+    route.forward_parameters = config.forward_parameters;
+    route.websocket = config.websocket;
+    route.idle_timeout = config.idle_timeout;
+    route.exact_names = config.exact_names;
+    route.json_types = config.json_types;
+    for (const auto& method : route.methods) {
+      const bool upper = std::none_of(method.begin(), method.end(), [](char c) { return c >= 'a' && c <= 'z'; });
+      if (!upper) return Error{"route `" + config.path + "`: method `" + method + "` can match nothing: write it in upper case"};
+    }
     for (const auto& host : config.hosts) route.hosts.push_back(TRY(target::HostPattern::parse(host)));
     out.routes_.push_back(std::move(route));
   }

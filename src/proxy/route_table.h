@@ -23,6 +23,8 @@ struct Route {
   uint64_t buffer_body = 0;
   bool forward_parameters = false;
   bool websocket = false;
+  bool exact_names = false;
+  std::vector<std::string> json_types;
   base::Millis idle_timeout{0};
 };
 

@@ -126,7 +126,7 @@ Status CheckInput::take(std::string_view message, const Caller& caller, std::spa
     }
   }
   if (!rest.empty()) return Error{"there are bytes after the end of the request: is content-length missing?"};
-  proxy::dropUntrusted(head_, false, owned);
+  proxy::dropUntrusted(head_, {}, owned);
   for (const auto& field : head_.headers.fields()) {
     if (!field.dropped) headers_.push_back({field.name, field.value});
   }

@@ -73,7 +73,7 @@ Status canonicalizePath(std::string_view raw, bool keep_parameters, std::string&
       if (low < 0) return Error{"a `%` without two hex digits"};
       c = static_cast<unsigned char>(high * 16 + low);
       i += 2;
-      if (c == 0) return Error{"an encoded NUL"};
+      if (c < 0x20 || c == 0x7f) return Error{"an encoded control character"};
       if (c == '/' || c == '\\') encoded_slash = true;
       // What may stand for itself in a segment is one value with its escape: services undo both alike.
       escape = kClasses[c] != kPlain;
@@ -125,6 +125,7 @@ Status canonicalize(std::string_view raw, Target& out) {
       }
     }
     out.query = raw.substr(mark + 1);
+    if (out.query.find("%00") != std::string::npos) return Error{"an encoded NUL in a query"};
   }
   const auto path = raw.substr(0, mark);
   TRY(canonicalizePath(path, false, out.path, out.encoded_slash));

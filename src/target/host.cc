@@ -51,6 +51,14 @@ Status canonicalHost(std::string_view authority, std::string& out) {
   return colon == std::string_view::npos ? Status() : checkPort(authority.substr(colon));
 }
 
+uint16_t portOf(std::string_view authority, uint16_t otherwise) {
+  const auto colon = authority.rfind(':');
+  uint64_t port = otherwise;
+  if (colon != std::string_view::npos && authority.find(']', colon) == std::string_view::npos)
+    (void)base::parseUnsigned(authority.substr(colon + 1), port);
+  return static_cast<uint16_t>(port);
+}
+
 Result<HostPattern> HostPattern::parse(std::string_view text) {
   HostPattern pattern;
   pattern.wildcard_ = text.starts_with("*.");

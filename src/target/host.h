@@ -11,6 +11,8 @@ namespace yett::target {
 /// Host of a Host field or an authority: registered name, IPv4 or [IPv6], each with an optional port. Userinfo, an
 /// empty name, or a character outside the grammar is an error. Writes into `out`, reusing its memory.
 Status canonicalHost(std::string_view authority, std::string& out);
+/// The port of an authority that canonicalHost() takes; `otherwise` where it names none.
+uint16_t portOf(std::string_view authority, uint16_t otherwise);
 
 /// A host as rules and routes write it: a name, or "*." and a name for one or more labels before it.
 class HostPattern {

@@ -24,7 +24,8 @@ static Result<std::string> decoded(std::string_view text) {
   return out;
 }
 
-Status parseQuery(std::string_view query, std::deque<std::string>& kept, std::vector<QueryPair>& out) {
+static Status addPairs(std::string_view query, bool anyhow, std::deque<std::string>& kept,
+                       std::vector<QueryPair>& out) {
   kept.clear();
   out.clear();
   const bool encoded = std::any_of(query.begin(), query.end(), [](char c) { return c == '%' || c == '+'; });
@@ -33,16 +34,42 @@ Status parseQuery(std::string_view query, std::deque<std::string>& kept, std::ve
     kept.push_back(TRY(decoded(text)));
     return std::string_view(kept.back());
   };
+  const auto add = [&](std::string_view pair) -> Status {
+    if (pair.empty()) return {};
+    const auto equals = std::min(pair.find('='), pair.size());
+    const auto key = TRY(plain(pair.substr(0, equals)));
+    out.emplace_back(key, TRY(plain(pair.substr(std::min(equals + 1, pair.size())))));
+    return {};
+  };
   while (!query.empty()) {
     const auto end = std::min(query.find('&'), query.size());
     const auto pair = query.substr(0, end);
     query.remove_prefix(std::min(end + 1, query.size()));
-    if (pair.empty()) continue;
-    const auto equals = std::min(pair.find('='), pair.size());
-    const auto key = TRY(plain(pair.substr(0, equals)));
-    out.emplace_back(key, TRY(plain(pair.substr(std::min(equals + 1, pair.size())))));
+    TRY(add(pair));
+    if (!anyhow || pair.find(';') == std::string_view::npos) continue;
+    for (const auto part : base::split(pair, ';')) TRY(add(part));
   }
   return {};
+}
+
+Status parseQuery(std::string_view query, std::deque<std::string>& kept, std::vector<QueryPair>& out) {
+  return addPairs(query, false, kept, out);
+}
+
+Status parseQueryAnyhow(std::string_view query, std::deque<std::string>& kept, std::vector<QueryPair>& out) {
+  return addPairs(query, true, kept, out);
+}
+
+bool maySpell(std::string_view sent, std::string_view key) {
+  const auto folded = [](char c) { return c == '.' || c == ' ' ? '_' : base::toLower(c); };
+  const auto same = [&](std::string_view a) {
+    return std::equal(a.begin(), a.end(), key.begin(), key.end(),
+                      [&](char x, char y) { return folded(x) == folded(y); });
+  };
+  if (same(sent)) return true;
+  sent.remove_prefix(std::min(sent.find_first_not_of(' '), sent.size()));
+  if (sent.starts_with('[')) return same(sent.substr(1, sent.find(']') - 1));
+  return same(sent.substr(0, sent.find('[')));
 }
 
 Result<std::vector<std::pair<std::string, std::string>>> parseQuery(std::string_view query) {

@@ -21,4 +21,11 @@ Status parseQuery(std::string_view query, std::deque<std::string>& kept, std::ve
 /// All pairs in order, decoded ('+' is a blank). A bad escape is an error: two readers could disagree about it.
 Result<std::vector<std::pair<std::string, std::string>>> parseQuery(std::string_view query);
 
+/// As parseQuery(), with each pair that a service finds by splitting at `;` too, after the pair it is a part of.
+Status parseQueryAnyhow(std::string_view query, std::deque<std::string>& kept, std::vector<QueryPair>& out);
+
+/// Whether some service takes the key `sent` for `key`: in another case (ASP.NET, Express with its common settings), with
+/// brackets (`key[]`, `key[0]`, `[key]`: PHP, Rails, qs), with a blank before it or `.` or a blank for `_` (PHP).
+bool maySpell(std::string_view sent, std::string_view key);
+
 }  // namespace yett::target

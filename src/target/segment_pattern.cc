@@ -69,12 +69,15 @@ Result<SegmentPattern> SegmentPattern::parse(std::string_view text, bool canonic
   return pattern;
 }
 
-bool SegmentPattern::matches(std::string_view path, bool loose) const {
+bool SegmentPattern::matches(std::string_view path, bool loose, bool fold) const {
+  const auto same = [fold](std::string_view a, std::string_view b) {
+    return a == b || (fold && base::equalsIgnoreCase(a, b));
+  };
   if (loose && rest_ && segments_.empty()) return true;  // "*" (OPTIONS) too: all is all
   for (const auto& segment : segments_) {
     if (path.empty() || path[0] != '/') return false;
     const auto actual = takeSegment(path);
-    if (segment.any ? actual.empty() : actual != segment.text) return false;
+    if (segment.any ? actual.empty() : !same(actual, segment.text)) return false;
   }
   if (rest_) return path.empty() || path[0] == '/';
   if (path == "/") return trailing_slash_ || loose;

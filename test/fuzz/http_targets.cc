@@ -105,7 +105,7 @@ std::string headerMap(std::string_view bytes) {
   const std::string text = "GET / HTTP/1.1\r\nhost: a\r\n" + std::string(bytes) + "\r\n\r\n";
   http::RequestHead head;
   if (http::parseRequest(text, {}, head)) return {};
-  proxy::dropUntrusted(head, false);
+  proxy::dropUntrusted(head, {});
   for (const auto& field : head.headers.fields()) {
     if (field.dropped) continue;
     if (http::isHopByHop(field.id)) return "a hop-by-hop field stays: " + std::string(field.name);

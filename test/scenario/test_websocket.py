@@ -388,7 +388,7 @@ class WebSocket(unittest.TestCase):
                 connection.send_headers(stream, [(":status", "200")])
                 connection.send_data(stream, b"welcome")
 
-        with H2Service(lambda connection, stream, headers, body: connection.send_data(stream, b"bye:" + body, end_stream=True), early) as s:
+        with H2Service(lambda connection, stream, headers, body: connection.send_data(stream, b"bye:" + body, end_stream=True), early, websockets=True) as s:
             y = yett(s.address)
             y.config["clusters"][0]["protocol"] = "http2"
             y.write_config()
@@ -400,6 +400,23 @@ class WebSocket(unittest.TestCase):
                     rest += connection.recv(100)
                 connection.sendall(b"some bytes")
                 connection.close()  # the service sees the end of the stream, or its reset
+
+
+    def test_a_service_that_does_not_say_that_it_takes_them_is_asked_for_none(self):
+        """RFC 8441 3: an extended CONNECT that nobody has agreed to may be read as another request."""
+        seen = []
+        with H2Service(lambda connection, stream, headers, body: (connection.send_headers(stream, [(":status", "200")]), connection.respond(stream, b"plain")), lambda connection, stream, headers: seen.append(headers)) as s:
+            y = yett(s.address)
+            y.config["clusters"][0]["protocol"] = "http2"
+            y.write_config()
+            with y:
+                for _ in range(2):  # on a new connection, and on one whose settings are known
+                    connection, head, _ = opened(y)
+                    connection.close()
+                    self.assertIn(" 502 ", head)
+                wait_for("the access log", lambda: (y.dir / "access.log").read_text().count("the service takes no WebSocket over HTTP/2") == 2)
+                self.assertEqual([h for h in seen if h.get(":method") == "CONNECT"], [])
+                self.assertEqual(y.get("/ws/plain")[0], 200)
 
 
 class Found(unittest.TestCase):
@@ -421,7 +438,7 @@ class Found(unittest.TestCase):
                 connection.sock.sendall(frame(RST_STREAM, 0, stream, struct.pack(">I", 8 if breakage == "reset" else 0)))
                 return None
 
-            with H2Service(lambda *_: None, early) as s:
+            with H2Service(lambda *_: None, early, websockets=True) as s:
                 y = yett(s.address, workers=1)
                 y.config["clusters"][0]["protocol"] = "http2"
                 y.write_config()

@@ -1,5 +1,5 @@
 local frontend = "spiffe://example.org/ns/shop/sa/frontend"
-local function order(body) return { method = "POST", path = "/orders/42", body = body } end
+local function order(body) return { method = "POST", path = "/orders/42", headers = { ["content-type"] = "application/json" }, body = body } end
 
 test "reading is free" { principal = frontend, request = { path = "/orders/42" }, expect = allowed "decide" }
 test "a small order passes" { principal = frontend, request = order '{"amount": 99}', expect = allowed "decide" }

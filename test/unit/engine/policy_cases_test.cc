@@ -45,6 +45,7 @@ Outcome decide(policy::PolicyEvaluator& evaluator, const json::Value& r) {
   const std::string method = textOr(r, "method", "GET"), host = textOr(r, "host", "h"), path = textOr(r, "path", "/"),
                     query = textOr(r, "query", "");
   std::vector<policy::Header> headers;
+  if (r.find("body") != nullptr && r.find("headers") == nullptr) headers.push_back({"content-type", "application/json"});
   if (const auto* list = r.find("headers")) {
     for (const auto& pair : list->items) headers.push_back({pair.items[0].text, pair.items[1].text});
   }
@@ -56,7 +57,7 @@ Outcome decide(policy::PolicyEvaluator& evaluator, const json::Value& r) {
   request.headers = headers;
   request.principal = &principal;
   const std::string bytes = textOr(r, "body", "");
-  const policy::Body body{true, bytes};
+  const policy::Body body{true, bytes, r.find("exact_names") != nullptr, {}};
   if (r.find("body") != nullptr) request.body = &body;
   request.source = target::IpAddress::parse(textOr(r, "source", "127.0.0.1")).value();
   policy::AttributeReader reader;
@@ -71,7 +72,7 @@ Outcome decide(policy::PolicyEvaluator& evaluator, const json::Value& r) {
 }  // namespace
 
 TEST_CASE("policy: the cases of language and sandbox decide as they say") {
-  for (const char* file : {"language.json", "sandbox.json"}) {
+  for (const char* file : {"language.json", "sandbox.json", "documents.json", "spellings.json"}) {
     for (const auto& c : readCases(file).items) {
       INFO(c.find("name")->text);
       const test::TempDir dir;

@@ -2,6 +2,7 @@
 
 #include "http/h1_parse.h"
 #include "http/h1_write.h"
+#include "proxy/header_families.h"
 #include "proxy/headers.h"
 #include "proxy/route_table.h"
 
@@ -13,7 +14,7 @@ std::string forwarded(const std::string& headers, bool trusted) {
   http::RequestHead head;
   const auto error = http::parseRequest("GET /a HTTP/1.1\r\nHost: h\r\n" + headers + "\r\n", {}, head);
   REQUIRE(error.status == 0);
-  proxy::dropUntrusted(head, trusted);
+  proxy::dropUntrusted(head, {trusted, {}});
   std::string out;
   http::writeRequest(head, {}, out);
   return out;
@@ -41,11 +42,38 @@ TEST_CASE("headers: what only Yett may say is taken away in every spelling") {
                            "Proxy-Authorization",
                            "TE",
                            "Upgrade",
-                           "HTTP2-Settings"}) {
+                           "HTTP2-Settings",
+                           "x!yett!principal",
+                           "x~forwarded|for",
+                           "transfer!encoding",
+                           "Client-Cert",
+                           "Client-Cert-Chain",
+                           "SSL-Client-Verify",
+                           "ssl_client_s_dn",
+                           "X-SSL-Client-Cert",
+                           "X-Client-Cert",
+                           "X-Client-Verify-Cert",
+                           "X-Forwarded-User",
+                           "X-Forwarded-Access-Token",
+                           "X-Original-Foo",
+                           "X-Envoy-Original-Path",
+                           "X-Rewrite-URL",
+                           "Front-End-Https",
+                           "X-Auth-Request-User",
+                           "X-Remote-User",
+                           "Remote-User",
+                           "Proxy",
+                           "Script-Name",
+                           "PATH_INFO",
+                           "x_http_method_override",
+                           "X-HttpMethod-Override",
+                           "X-Method-Override",
+                           "X-HTTP-Method"}) {
     INFO(name);
     CHECK(forwarded(std::string(name) + ": evil\r\n", false).find("evil") == std::string::npos);
   }
-  for (const char* name : {"X-Kept", "Accept", "Authorization", "Cookie", "x_custom", "X-Forwarded", "X-Yettish"}) {
+  for (const char* name : {"X-Kept", "Accept", "Authorization", "Cookie", "x_custom", "X-Forward", "X-Yettish", "Cf-Ray",
+                           "Content-Type", "Client-Version", "X-Client-Version", "Proxied", "Remote", "Script", "X-Sslx"}) {
     INFO(name);
     CHECK(forwarded(std::string(name) + ": kept\r\n", false).find("kept") != std::string::npos);
   }
@@ -55,6 +83,38 @@ TEST_CASE("headers: a trusted forwarder keeps the exact names, and no alias") {
   CHECK(forwarded("X-Forwarded-For: 1.2.3.4\r\n", true).find("1.2.3.4") != std::string::npos);
   CHECK(forwarded("X_Forwarded_For: 1.2.3.4\r\n", true).find("1.2.3.4") == std::string::npos);
   CHECK(forwarded("X-Yett-Principal: evil\r\n", true).find("evil") == std::string::npos);
+}
+
+TEST_CASE("headers: keep_headers lets a trusted forwarder say families, and names of them, by their exact names") {
+  const std::vector<std::string> keep = {"x-envoy-*", "x-auth-request-user"};
+  const auto kept = [&](const std::string& name, bool forwarder) {
+    http::RequestHead head;
+    const std::string text = "GET / HTTP/1.1\r\nHost: h\r\n" + name + ": said\r\n\r\n";
+    REQUIRE_FALSE(http::parseRequest(text, {}, head));
+    proxy::dropUntrusted(head, {forwarder, keep});
+    return !head.headers.fields().back().dropped;
+  };
+  for (const char* name : {"x-envoy-original-path", "x-auth-request-user"}) {
+    CHECK(kept(name, true));
+    CHECK_FALSE(kept(name, false));
+  }
+  for (const char* name : {"x!envoy!peer", "x-auth-request-email", "x-yett-principal", "client-cert", "proxy"})
+    CHECK_FALSE(kept(name, true));
+  for (const char* entry : {"x-envoy-*", "x-envoy-peer", "client-cert", "x-forwarded-*", "x-original-*"})
+    CHECK(proxy::whyNotKept(entry).empty());
+  for (const char* entry : {"x-yett-*", "proxy", "x-http-method-override", "x-rewrite-url", "x-original-url", "accept"})
+    CHECK_FALSE(proxy::whyNotKept(entry).empty());
+  CHECK(proxy::whyNotKept("x-envo-*").find("did you mean `x-envoy-*`?") != std::string::npos);
+}
+
+TEST_CASE("headers: two request ids or two traceparents count as none, and a tracestate alone as nothing") {
+  const std::string trace = "traceparent: 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01\r\n";
+  CHECK(forwarded("x-request-id: a\r\n", false).find("x-request-id: a") != std::string::npos);
+  CHECK(forwarded("x-request-id: a\r\nx-request-id: b\r\n", false).find("x-request-id") == std::string::npos);
+  CHECK(forwarded(trace + "tracestate: a=b\r\n", false).find("tracestate: a=b") != std::string::npos);
+  CHECK(forwarded(trace + trace + "tracestate: a=b\r\n", false).find("trace") == std::string::npos);
+  CHECK(forwarded("tracestate: a=b\r\n", false).find("trace") == std::string::npos);
+  CHECK(forwarded("trace_parent: a\r\n", false).find("trace_parent") != std::string::npos);
 }
 
 TEST_CASE("headers: what Connection lists goes, but not the host") {
@@ -67,6 +127,8 @@ TEST_CASE("headers: what Connection lists goes, but not the host") {
 
 TEST_CASE("headers: a trace context is continued only where it is one") {
   CHECK(proxy::validTraceParent("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"));
+  CHECK(proxy::validTraceParent("01-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"));
+  CHECK(proxy::validTraceParent("cc-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-what-comes"));
   for (const char* bad : {"", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7",
                           "ff-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
                           "00-00000000000000000000000000000000-00f067aa0ba902b7-01",

@@ -1,0 +1,44 @@
+// AttributeReader on the body of a request: when it is JSON, and why not.
+#include "policy/attribute_reader.h"
+#include "policy/json_type.h"
+
+namespace yett::policy {
+
+static constexpr Document::Limits kLimits{};
+
+// What says how the bytes are to be read is a part of what was read.
+bool AttributeReader::noteBodyHeaders() {
+  if (request_->body == nullptr) return true;
+  for (const char* header : {"content-type", "content-encoding"}) {
+    if (read(Attr::kHeader, header).state == AttrValue::State::kRefused) return false;
+  }
+  return true;
+}
+
+// Reads the body into body_; says what is wrong, or nothing.
+std::string_view AttributeReader::readBody() {
+  if (!peekList("content-encoding").empty()) return "cannot be taken: it has a content-encoding";
+  if (spelledOtherwise("content-type") || spelledOtherwise("content-encoding"))
+    return "cannot be taken: how it is encoded is said in another spelling of the header's name";
+  const auto& types = peekList("content-type");
+  if (types.size() != 1 || !isJsonType(types[0], request_->body->json_types))
+    return "cannot be taken: its content-type does not say that it is JSON in UTF-8, once";
+  const auto parsed = body_.parse(request_->body->bytes, kLimits);
+  if (!parsed) return body_error_ = "cannot be taken: " + parsed.error().message;
+  if (body_.root().kind == Node::Kind::kNull) return "is null, which is no value";
+  if (body_.root().kind == Node::Kind::kTooLarge) return "is a number beyond 2^53-1, which readers take for different ones";
+  return {};
+}
+
+AttrValue AttributeReader::findBody() {
+  const Body* body = request_->body;
+  if (body == nullptr || !body->complete || body->bytes.empty()) return {};
+  if (!body_parsed_) {
+    body_parsed_ = true;
+    body_problem_ = readBody();
+  }
+  if (!body_problem_.empty()) return {AttrValue::State::kError, AttrValue::Type::kText, body_problem_, 0};
+  return {AttrValue::State::kPresent, AttrValue::Type::kJson, body->bytes, 0};
+}
+
+}  // namespace yett::policy

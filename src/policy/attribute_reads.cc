@@ -1,0 +1,126 @@
+// AttributeReader: what was read as JSON, and texts without what must not be written in clear.
+#include <algorithm>
+
+#include "base/text.h"
+#include "policy/attribute_reader.h"
+
+namespace yett::policy {
+
+using State = AttrValue::State;
+using Type = AttrValue::Type;
+
+std::vector<std::string_view> AttributeReader::queryList(std::string_view key) {
+  std::vector<std::string_view> out;
+  peekQueryList(key, out);
+  return out;
+}
+
+std::string AttributeReader::listJson(const std::vector<std::string_view>& values, const Recording& recording,
+                                      bool masked) const {
+  std::string out = "[";
+  for (const auto value : values) {
+    if (out.size() > 1) out += ',';
+    if (masked) out += recording.masked(value);
+    else if (!json::isUtf8(value)) out += "{\"hex\":\"" + base::hex(value) + "\"}";
+    else json::appendQuoted(out, value);
+  }
+  return out + "]";
+}
+
+static void appendScalar(std::string& out, const Node& value) {
+  switch (value.kind) {
+    case Node::Kind::kNull: out += "null"; break;
+    case Node::Kind::kBool: out += value.flag ? "true" : "false"; break;
+    case Node::Kind::kInteger: out += std::to_string(value.integer); break;
+    case Node::Kind::kString: json::appendQuoted(out, value.string()); break;
+    default: out += "{\"" + std::string(value.kindName()) + "\":true}"; break;
+  }
+}
+
+// A body is never written down, but for the places that the configuration names.
+std::string AttributeReader::bodyJson(const AttrValue& value, const Recording& recording) {
+  std::string out = "{\"bytes\":" + std::to_string(value.text.size());
+  for (const auto& pointer : recording.config().body) {
+    const Node* found = atPointer(body_.root(), pointer);
+    out += ',';
+    json::appendQuoted(out, pointer);
+    out += ':';
+    if (found == nullptr) {
+      out += "null";
+    } else if (!recording.masksBody(pointer)) {
+      appendScalar(out, *found);
+    } else {
+      std::string text;
+      appendScalar(text, *found);
+      out += recording.masked(found->kind == Node::Kind::kString ? found->string() : text);
+    }
+  }
+  return out + "}";
+}
+
+void AttributeReader::writeValue(json::ObjectWriter& writer, const std::string& what, Attr attr, std::string_view key,
+                                 const AttrValue& value, const Recording& recording) {
+  const bool masked = recording.masks(attr, key);
+  std::string kept;
+  if (attr == Attr::kRawPath) return void(writer.field(what, recording.target(value.text, kept)));
+  if (value.state == State::kAbsent) writer.raw(what, "null");
+  else if (value.state == State::kError) writer.raw(what, "{\"error\":true}");
+  else if (attr == Attr::kHeaderList) writer.raw(what, listJson(peekList(key), recording, masked));
+  else if (attr == Attr::kQueryList) writer.raw(what, listJson(queryList(key), recording, masked));
+  else if (value.type == Type::kJson) writer.raw(what, bodyJson(value, recording));
+  else if (value.type == Type::kText && masked) writer.raw(what, recording.masked(value.text));
+  else if (value.type == Type::kText && json::isUtf8(value.text)) writer.field(what, value.text);
+  else if (value.type == Type::kText) writer.raw(what, "{\"hex\":\"" + base::hex(value.text) + "\"}");
+  else if (value.type == Type::kFlag) writer.flag(what, value.number != 0);
+  else if (masked) writer.raw(what, recording.masked(std::to_string(value.number)));
+  else writer.field(what, value.number);
+}
+
+// Texts that policy made may quote what it read.
+void AttributeReader::redact(std::string& text, const Recording& recording) {
+  constexpr size_t kLeast = 3;  // shorter ones stand anywhere
+  if (text.empty()) return;
+  const auto hide = [&](std::string_view value) {
+    if (value.size() < kLeast) return;
+    for (size_t at = text.find(value); at != std::string::npos; at = text.find(value, at + 8))
+      text.replace(at, value.size(), "(masked)");
+  };
+  for (const auto& read : reads_) {
+    if (!recording.masks(read.attr, keyOf(read))) continue;
+    if (read.attr == Attr::kQueryList) {
+      for (const auto value : queryList(keyOf(read))) hide(value);
+    } else if (read.attr == Attr::kHeaderList) {
+      for (const auto& field : request_->headers) {
+        if (field.name == keyOf(read)) hide(field.value);
+      }
+    } else if (read.value.type == Type::kText && read.value.state == State::kPresent) {
+      hide(read.value.text);
+    }
+  }
+  if (!request_->query.empty() && !recording.config().plain_query) hide(request_->query);
+}
+
+void AttributeReader::readsJson(const Recording& recording, std::string& out) {
+  const auto& headers = recording.config().headers;
+  out.clear();
+  if (reads_.empty() && headers.empty()) return;
+  json::ObjectWriter writer(out);
+  std::string what;
+  for (const auto& read : reads_) {
+    what = name(read.attr);
+    if (keyed(read.attr)) what.append(".").append(keyOf(read));
+    writeValue(writer, what, read.attr, keyOf(read), read.value, recording);
+  }
+  for (const auto& header : headers) {
+    const bool there = std::any_of(reads_.begin(), reads_.end(), [&](const Noted& read) {
+      return (read.attr == Attr::kHeader || read.attr == Attr::kHeaderList) && keyOf(read) == header;
+    });
+    if (there) continue;
+    const auto count = peekList(header).size();
+    const Attr attr = count > 1 ? Attr::kHeaderList : Attr::kHeader;
+    writeValue(writer, std::string(name(attr)) + "." + header, attr, header, peek(attr, header), recording);
+  }
+  writer.end();
+}
+
+}  // namespace yett::policy

@@ -1,0 +1,3 @@
+module yett/test/interop/go_service
+
+go 1.22

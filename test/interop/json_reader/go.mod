@@ -1,0 +1,3 @@
+module yett/test/interop/json_reader
+
+go 1.26.0
