@@ -192,7 +192,10 @@ void Server::take(Loop& loop, const runtime::Generation& next, const Sockets& so
     const auto kept = sockets.find(item.first);
     return kept == sockets.end() || kept->second != loop.sockets[item.first];
   });
-  std::erase_if(loop.slots, [&](const auto& item) { return !sockets.contains(item.first); });
+  std::erase_if(loop.slots, [&](const auto& item) {
+    item.second->removed = !sockets.contains(item.first);
+    return item.second->removed;
+  });
   loop.sockets = sockets;
   for (const auto& [name, state] : next.listeners) {
     auto& slot = loop.slots[name];
@@ -221,7 +224,7 @@ void Server::distribute(const runtime::Generation& next, const Sockets& sockets,
     if (changes.shadow) shadow = loop.worker->authorizer.swapShadow(std::move(shadow));
     take(loop, next, sockets);
     if (changes.policy) loop.worker->recheckOpen();
-    loop.worker->drainDistrusted();
+    loop.worker->reviewSessions(next.bundles);
   });
 }
 

@@ -99,6 +99,9 @@ void readListener(ObjectReader& in, const IdentityConfig& identity, proxy::Liste
     size_t mode = 0;
     t.choice("client_certificate", {"required", "optional", "none"}, mode);
     out.client_certificate = static_cast<net::ClientCertificate>(mode);
+    size_t expiry = 0;
+    t.choice("on_peer_certificate_expiry", {"drain", "close", "ignore"}, expiry);
+    out.on_expiry = static_cast<proxy::OnExpiry>(expiry);
   });
   if (tls && identity.certificate.empty())
     in.problem("tls", "needs `/identity/svid`: the certificate that this listener shows");

@@ -11,47 +11,75 @@
 namespace yett::identity {
 namespace {
 
-Result<size_t> addAll(X509_STORE* store, const std::string& pem) {
+using Certificate = std::unique_ptr<X509, decltype(&X509_free)>;
+
+Result<std::vector<Certificate>> readAll(const std::string& pem) {
   const std::unique_ptr<BIO, decltype(&BIO_free)> bio(BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())),
                                                       BIO_free);
-  size_t count = 0;
+  std::vector<Certificate> out;
   for (;;) {
-    const std::unique_ptr<X509, decltype(&X509_free)> cert(PEM_read_bio_X509(bio.get(), nullptr, nullptr, nullptr),
-                                                           X509_free);
+    Certificate cert(PEM_read_bio_X509(bio.get(), nullptr, nullptr, nullptr), X509_free);
     if (!cert) {
       const unsigned long code = ERR_peek_last_error();
       ERR_clear_error();
-      if (ERR_GET_REASON(code) == PEM_R_NO_START_LINE) return count;
-      return Error{"certificate " + std::to_string(count + 1) + " cannot be read"};
+      if (ERR_GET_REASON(code) == PEM_R_NO_START_LINE) return out;
+      return Error{"certificate " + std::to_string(out.size() + 1) + " cannot be read"};
     }
-    if (X509_check_ca(cert.get()) != 1) return Error{"certificate " + std::to_string(count + 1) + " is not a CA"};
-    if (X509_STORE_add_cert(store, cert.get()) != 1) return Error{opensslError()};
-    ++count;
+    if (X509_check_ca(cert.get()) != 1) return Error{"certificate " + std::to_string(out.size() + 1) + " is not a CA"};
+    out.push_back(std::move(cert));
   }
+}
+
+Result<TrustBundles::Bundle> bundleOf(const std::string& pem) {
+  const auto certificates = TRY(readAll(pem));
+  if (certificates.empty()) return Error{"holds no certificate"};
+  TrustBundles::Bundle out;
+  out.digest = base::sha256Hex(pem);
+  out.all.reset(X509_STORE_new());
+  std::map<std::string, std::vector<X509*>> by_name;
+  for (const auto& cert : certificates) {
+    if (X509_STORE_add_cert(out.all.get(), cert.get()) != 1) return Error{opensslError()};
+    if (!out.anchors.insert(certificateDigest(cert.get())).second) continue;
+    by_name[std::to_string(X509_NAME_hash_ex(X509_get_subject_name(cert.get()), nullptr, nullptr, nullptr))].push_back(
+        cert.get());
+  }
+  for (const auto& [name, same] : by_name) {
+    if (same.size() < 2) continue;
+    for (X509* cert : same) {
+      X509_STORE_add_cert(out.namesakes.emplace_back(X509_STORE_new()).get(), cert);
+    }
+  }
+  return out;
 }
 
 }  // namespace
 
+std::string certificateDigest(X509* certificate) {
+  unsigned char* der = nullptr;
+  const int size = i2d_X509(certificate, &der);
+  const auto hash = base::Sha256Hasher().update({reinterpret_cast<char*>(der), size > 0 ? static_cast<size_t>(size) : 0}).finish();
+  OPENSSL_free(der);
+  return std::string(base::view(hash));
+}
+
 Result<TrustBundles> TrustBundles::create(const std::map<std::string, std::string>& pems) {
-  TrustBundles bundles;
+  TrustBundles out;
   base::Sha256Hasher hasher;
   for (const auto& [domain, pem] : pems) {
     if (!isTrustDomain(domain)) return Error{"`" + domain + "` is not a trust domain"};
-    std::unique_ptr<X509_STORE, FreeStore> store(X509_STORE_new());
-    auto added = addAll(store.get(), pem);
-    if (!added) return std::move(added).error().within("bundle of " + domain);
-    if (added.value() == 0) return Error{"bundle of " + domain + ": holds no certificate"};
+    auto bundle = bundleOf(pem);
+    if (!bundle) return std::move(bundle).error().within("bundle of " + domain);
     hasher.update(domain).update({"\0", 1}).update(pem).update({"\0", 1});
-    bundles.stores_.emplace(domain, std::move(store));
+    out.bundles_.emplace(domain, std::move(bundle).value());
   }
   const auto hash = hasher.finish();
-  bundles.digest_ = base::sha256Hex(base::view(hash));
-  return bundles;
+  out.digest_ = base::sha256Hex(base::view(hash));
+  return out;
 }
 
-X509_STORE* TrustBundles::find(std::string_view trust_domain) const {
-  const auto it = stores_.find(trust_domain);
-  return it == stores_.end() ? nullptr : it->second.get();
+const TrustBundles::Bundle* TrustBundles::find(std::string_view trust_domain) const {
+  const auto it = bundles_.find(trust_domain);
+  return it == bundles_.end() ? nullptr : &it->second;
 }
 
 }  // namespace yett::identity

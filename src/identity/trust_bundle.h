@@ -5,28 +5,44 @@
 
 #include <map>
 #include <memory>
+#include <set>
+#include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/result.h"
 
 namespace yett::identity {
+
+/// SHA-256 (bytes) of a certificate's DER.
+std::string certificateDigest(X509* certificate);
 
 class TrustBundles {
  public:
   /// `pems`: trust domain -> PEM text with one CA certificate or more. Anything in it that is no CA is an error.
   static Result<TrustBundles> create(const std::map<std::string, std::string>& pems);
 
-  /// The store of this trust domain, or null: no other domain's certificates ever vouch for it.
-  X509_STORE* find(std::string_view trust_domain) const;
+  struct FreeStore {
+    void operator()(X509_STORE* store) const { X509_STORE_free(store); }
+  };
+  using Store = std::unique_ptr<X509_STORE, FreeStore>;
+  /// What vouches for one trust domain.
+  struct Bundle {
+    Store all;
+    /// Of anchors that share their name one store each: OpenSSL looks for an issuer by name and tries one of them only.
+    std::vector<Store> namesakes;
+    std::set<std::string, std::less<>> anchors;  ///< SHA-256 (bytes) of each certificate's DER
+    std::string digest;                          ///< of its PEM text
+  };
+
+  /// The bundle of this trust domain, or null: no other domain's certificates ever vouch for it.
+  const Bundle* find(std::string_view trust_domain) const;
   /// SHA-256 (hex) over all domains and their certificates.
   const std::string& digest() const { return digest_; }
 
  private:
-  struct FreeStore {
-    void operator()(X509_STORE* store) const { X509_STORE_free(store); }
-  };
-  std::map<std::string, std::unique_ptr<X509_STORE, FreeStore>, std::less<>> stores_;
+  std::map<std::string, Bundle, std::less<>> bundles_;
   std::string digest_;
 };
 

@@ -12,23 +12,46 @@
 namespace yett::identity {
 namespace {
 
+// 112 bits: no RSA key below 2048, and below the trust anchor no signature by MD5 or SHA-1 (RFC 8446 4.4.2.4).
+constexpr int kSecurityLevel = 2;
+
 int64_t toSeconds(const ASN1_TIME* time) {
   tm parts{};
   return ASN1_TIME_to_tm(time, &parts) == 1 ? static_cast<int64_t>(timegm(&parts)) : 0;
 }
 
-Principal makePrincipal(X509* leaf, const SpiffeId& id, int64_t expires) {
+Principal makePrincipal(X509* leaf, const SpiffeId& id, STACK_OF(X509) * verified) {
   Principal out;
   out.kind = Principal::Kind::kX509Svid;
   out.id = id.text();
   out.trust_domain = id.trustDomain();
   out.path = id.path();
-  out.expires = expires;
-  unsigned char* der = nullptr;
-  const int size = i2d_X509(leaf, &der);
-  if (size > 0) out.certificate_sha256 = base::sha256Hex({reinterpret_cast<char*>(der), static_cast<size_t>(size)});
-  OPENSSL_free(der);
+  out.certificate_sha256 = base::hex(certificateDigest(leaf));
+  out.expires = INT64_MAX;
+  const int size = sk_X509_num(verified);
+  for (int i = 0; i < size; ++i) {
+    const X509* cert = sk_X509_value(verified, i);
+    out.expires = std::min(out.expires, toSeconds(X509_get0_notAfter(cert)));
+    out.valid_from = std::max(out.valid_from, toSeconds(X509_get0_notBefore(cert)));
+  }
+  out.anchor_sha256 = certificateDigest(sk_X509_value(verified, size - 1));
   return out;
+}
+
+// Verifies with the anchors of one store. `error` gets OpenSSL's number of what is wrong.
+Result<Principal> verifyWith(X509_STORE* store, X509* leaf, STACK_OF(X509) * chain, const SpiffeId& id, int64_t now) {
+  const std::unique_ptr<X509_STORE_CTX, decltype(&X509_STORE_CTX_free)> context(X509_STORE_CTX_new(),
+                                                                                X509_STORE_CTX_free);
+  if (!context || X509_STORE_CTX_init(context.get(), store, leaf, chain) != 1) return Error{"cannot be verified"};
+  X509_VERIFY_PARAM* param = X509_STORE_CTX_get0_param(context.get());
+  X509_VERIFY_PARAM_set_time(param, static_cast<time_t>(now));
+  X509_VERIFY_PARAM_set_flags(param, X509_V_FLAG_PARTIAL_CHAIN);
+  X509_VERIFY_PARAM_set_purpose(param, X509_PURPOSE_SSL_CLIENT);
+  X509_VERIFY_PARAM_set_depth(param, 8);
+  X509_VERIFY_PARAM_set_auth_level(param, kSecurityLevel);
+  if (X509_verify_cert(context.get()) != 1)
+    return Error{base::lowered(X509_verify_cert_error_string(X509_STORE_CTX_get_error(context.get())))};
+  return makePrincipal(leaf, id, X509_STORE_CTX_get0_chain(context.get()));
 }
 
 }  // namespace
@@ -63,34 +86,16 @@ Result<SpiffeId> leafId(X509* leaf) {
 Result<Principal> verifySvid(X509* leaf, STACK_OF(X509) * chain, const TrustBundles& bundles, int64_t now) {
   SpiffeId id = TRY(leafId(leaf));
   const std::string who = "the certificate of `" + id.text() + "`: ";
-  X509_STORE* store = bundles.find(id.trustDomain());
-  if (store == nullptr) return Error{who + "no trust bundle for trust domain `" + std::string(id.trustDomain()) + "`"};
-  const std::unique_ptr<X509_STORE_CTX, decltype(&X509_STORE_CTX_free)> context(X509_STORE_CTX_new(),
-                                                                                X509_STORE_CTX_free);
-  if (!context || X509_STORE_CTX_init(context.get(), store, leaf, chain) != 1) return Error{who + "cannot be verified"};
-  X509_VERIFY_PARAM* param = X509_STORE_CTX_get0_param(context.get());
-  X509_VERIFY_PARAM_set_time(param, static_cast<time_t>(now));
-  X509_VERIFY_PARAM_set_flags(param, X509_V_FLAG_PARTIAL_CHAIN);
-  X509_VERIFY_PARAM_set_purpose(param, X509_PURPOSE_SSL_CLIENT);
-  X509_VERIFY_PARAM_set_depth(param, 8);
-  if (X509_verify_cert(context.get()) != 1) {
-    return Error{who + base::lowered(X509_verify_cert_error_string(X509_STORE_CTX_get_error(context.get())))};
+  const TrustBundles::Bundle* bundle = bundles.find(id.trustDomain());
+  if (bundle == nullptr) return Error{who + "no trust bundle for trust domain `" + std::string(id.trustDomain()) + "`"};
+  auto out = verifyWith(bundle->all.get(), leaf, chain, id, now);
+  for (const auto& store : bundle->namesakes) {
+    if (out) break;
+    auto other = verifyWith(store.get(), leaf, chain, id, now);
+    if (other) out = std::move(other);
   }
-  int64_t expires = INT64_MAX;
-  STACK_OF(X509)* verified = X509_STORE_CTX_get0_chain(context.get());
-  for (int i = 0; i < sk_X509_num(verified); ++i)
-    expires = std::min(expires, toSeconds(X509_get0_notAfter(sk_X509_value(verified, i))));
-  return makePrincipal(leaf, id, expires);
-}
-
-Result<Principal> reviewSvid(X509* leaf, STACK_OF(X509) * chain, int64_t now) {
-  SpiffeId id = TRY(leafId(leaf));
-  int64_t expires = toSeconds(X509_get0_notAfter(leaf));
-  for (int i = 0; i < sk_X509_num(chain); ++i)
-    expires = std::min(expires, toSeconds(X509_get0_notAfter(sk_X509_value(chain, i))));
-  if (now > expires)
-    return Error{"the certificate of `" + id.text() + "`: certificate has expired since the session began"};
-  return makePrincipal(leaf, id, expires);
+  if (!out) return Error{who + out.error().message};
+  return out;
 }
 
 }  // namespace yett::identity

@@ -15,11 +15,7 @@ namespace yett::identity {
 Result<SpiffeId> leafId(X509* leaf);
 
 /// Verifies a chain against the bundle of the leaf's own trust domain and of no other (section 5.1), for client
-/// authentication, at `now` (seconds since 1970). `chain` may be null.
+/// authentication, at `now` (seconds since 1970), with keys and signatures of 112 bits at least. `chain` may be null.
 Result<Principal> verifySvid(X509* leaf, STACK_OF(X509) * chain, const TrustBundles& bundles, int64_t now);
-
-/// What must be looked at again when a session is resumed: the leaf and the chain it came with are still in their time.
-/// The bundle is the one of the first handshake, since sessions do not outlive the context that holds it.
-Result<Principal> reviewSvid(X509* leaf, STACK_OF(X509) * chain, int64_t now);
 
 }  // namespace yett::identity

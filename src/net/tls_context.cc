@@ -41,6 +41,7 @@ Result<std::shared_ptr<const TlsContext>> TlsContext::create(const Source& sourc
   SSL_CTX* context = out->context_ = SSL_CTX_new(TLS_server_method());
   if (context == nullptr) return Error{identity::opensslError()};
   SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION);
+  SSL_CTX_set_security_level(context, 2);  // whatever the machine's openssl.cnf says
   // Sessions are kept here, not in tickets: a ticket carries the client's whole chain and would outlive a change of
   // bundle.
   SSL_CTX_set_options(

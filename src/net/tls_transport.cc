@@ -3,6 +3,8 @@
 #include <openssl/err.h>
 #include <sys/socket.h>
 
+#include <algorithm>
+
 #include "base/clock.h"
 #include "base/text.h"
 #include "identity/openssl_error.h"
@@ -43,11 +45,37 @@ int TlsTransport::verify(X509_STORE_CTX* chain, void*) {
     return 0;
   }
   self->principal_ = std::make_shared<const identity::Principal>(std::move(verdict).value());
+  self->keepInSession();
   return 1;
 }
 
-// After a full handshake verify() has spoken; a resumed one never called it, so the certificate of the session is
-// looked at again.
+// What was verified stays with the session, so that a resumption is judged by it. OpenSSL copies sessions.
+using KeptPrincipal = std::shared_ptr<const identity::Principal>;
+
+static int sessionIndex() {
+  static const int index = SSL_SESSION_get_ex_new_index(
+      0, nullptr, nullptr,
+      [](CRYPTO_EX_DATA*, const CRYPTO_EX_DATA*, void** data, int, long, void*) -> int {
+        if (*data != nullptr) *data = new KeptPrincipal(*static_cast<KeptPrincipal*>(*data));
+        return 1;
+      },
+      [](void*, void* data, CRYPTO_EX_DATA*, int, long, void*) { delete static_cast<KeptPrincipal*>(data); });
+  return index;
+}
+
+void TlsTransport::keepInSession() {
+  SSL_SESSION* session = SSL_get_session(ssl_);
+  if (session == nullptr) return;
+  auto* kept = new KeptPrincipal(principal_);
+  if (SSL_SESSION_set_ex_data(session, sessionIndex(), kept) != 1) delete kept;
+  // A session of a certificate that has ended is none: its caller makes a full handshake, with a newer one maybe.
+  const int64_t left = principal_->expires - base::wallMicros() / 1'000'000 - 1;
+  SSL_SESSION_set_timeout(session, static_cast<long>(std::clamp<int64_t>(left, 0, SSL_SESSION_get_timeout(session))));
+}
+
+// After a full handshake verify() has spoken. A resumed one never called it: it is judged as a full one would be now, by
+// the chain that was verified then (the bundles are the same, since sessions do not outlive their context), and where
+// that has ended by whatever other chain there is.
 bool TlsTransport::settlePrincipal() {
   static const auto anonymous = std::make_shared<const identity::Principal>();
   if (principal_) return true;
@@ -56,9 +84,17 @@ bool TlsTransport::settlePrincipal() {
     principal_ = anonymous;
     return true;
   }
-  auto verdict = identity::reviewSvid(leaf, SSL_get_peer_cert_chain(ssl_), base::wallMicros() / 1'000'000);
+  SSL_SESSION* session = SSL_get_session(ssl_);
+  const auto* kept = static_cast<const KeptPrincipal*>(SSL_SESSION_get_ex_data(session, sessionIndex()));
+  const int64_t now = base::wallMicros() / 1'000'000;
+  if (kept != nullptr && now >= (*kept)->valid_from && now < (*kept)->expires) {
+    principal_ = *kept;
+    return true;
+  }
+  auto verdict = identity::verifySvid(leaf, SSL_get_peer_cert_chain(ssl_), context_->bundles(), now);
   if (!verdict) {
     failure_ = verdict.error().message;
+    SSL_CTX_remove_session(context_->native(), session);
     return false;
   }
   principal_ = std::make_shared<const identity::Principal>(std::move(verdict).value());
@@ -123,10 +159,15 @@ void TlsTransport::shutdownWrite() {
   ::shutdown(fd_, SHUT_WR);
 }
 
-bool TlsTransport::trustedBy(const identity::TrustBundles& bundles, int64_t now) const {
-  if (principal()->anonymous()) return true;
+int64_t TlsTransport::trustedUntil(const identity::TrustBundles& bundles, int64_t now) const {
+  if (principal()->anonymous()) return INT64_MAX;
+  const auto* bundle = bundles.find(principal()->trust_domain);
+  if (bundle == nullptr) return 0;
+  if (bundle->anchors.contains(principal()->anchor_sha256) && now < principal()->expires) return principal()->expires;
   X509* leaf = SSL_get0_peer_certificate(ssl_);
-  return leaf != nullptr && identity::verifySvid(leaf, SSL_get_peer_cert_chain(ssl_), bundles, now).ok();
+  if (leaf == nullptr) return 0;
+  const auto verdict = identity::verifySvid(leaf, SSL_get_peer_cert_chain(ssl_), bundles, now);
+  return verdict ? verdict.value().expires : 0;
 }
 
 std::string_view TlsTransport::protocol() const {

@@ -24,7 +24,7 @@ class TlsTransport final : public Transport {
   void shutdownWrite() override;
   const std::shared_ptr<const identity::Principal>& principal() const override { return principal_; }
   const std::string& failure() const override { return failure_; }
-  bool trustedBy(const identity::TrustBundles& bundles, int64_t now) const override;
+  int64_t trustedUntil(const identity::TrustBundles& bundles, int64_t now) const override;
   TlsInfo info() const override { return info_; }
   std::string_view protocol() const override;
 
@@ -34,6 +34,7 @@ class TlsTransport final : public Transport {
 
  private:
   static int verify(X509_STORE_CTX* chain, void*);
+  void keepInSession();
   IoResult result(int returned);
   bool settlePrincipal();
 

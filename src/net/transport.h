@@ -38,9 +38,9 @@ class Transport {
   virtual void shutdownWrite() = 0;
   /// Who the peer is. REQUIRES: the handshake is done.
   virtual const std::shared_ptr<const identity::Principal>& principal() const = 0;
-  /// Whether the peer's certificate would pass with these bundles too, at this time (seconds since 1970). Slow:
-  /// verifies a chain.
-  virtual bool trustedBy(const identity::TrustBundles& bundles, int64_t now) const = 0;
+  /// Until when (seconds since 1970) the peer's certificate counts with these bundles; 0: it does not, at `now`. Where its
+  /// trust anchor is still among them nothing is verified again.
+  virtual int64_t trustedUntil(const identity::TrustBundles& bundles, int64_t now) const = 0;
   /// What the policy may ask about the session; views live as long as the transport.
   virtual TlsInfo info() const = 0;
   /// What ALPN settled on (RFC 7301), "" where it was not used.
@@ -58,7 +58,7 @@ class PlainTransport final : public Transport {
   bool holdsInput() const override { return false; }
   void shutdownWrite() override;
   const std::shared_ptr<const identity::Principal>& principal() const override;
-  bool trustedBy(const identity::TrustBundles&, int64_t) const override { return true; }
+  int64_t trustedUntil(const identity::TrustBundles&, int64_t) const override { return INT64_MAX; }
   TlsInfo info() const override { return {}; }
   std::string_view protocol() const override { return {}; }
   const std::string& failure() const override;

@@ -41,12 +41,17 @@ struct Timeouts {
   base::Millis lifetime{86'400'000};  ///< of an exchange, however lively
 };
 
+/// What becomes of a connection whose caller's certificate ends: kDrain: it takes no new requests from shortly before,
+/// and ends then; kClose: it ends then; kIgnore: the handshake was enough.
+enum class OnExpiry : uint8_t { kDrain, kClose, kIgnore };
+
 struct ListenerConfig {
   std::string name;
   std::string address;
   bool plaintext = false;
   Protocol protocol = Protocol::kAuto;
   net::ClientCertificate client_certificate = net::ClientCertificate::kRequired;
+  OnExpiry on_expiry = OnExpiry::kDrain;
   std::vector<std::string> trusted_forwarders;
   std::vector<std::string> keep_headers;  ///< families (header_families.h) that these may say too
   std::vector<RouteConfig> routes;

@@ -125,11 +125,10 @@ policy::CheckRequest Pipeline::question(Exchange& e, int64_t now_micros) {
 // Why the caller's certificate no longer counts, whatever policy says; "" where it does.
 std::string_view Pipeline::outdated(Exchange& e, const policy::CheckRequest& check) {
   if (check.principal->anonymous()) return "";
+  const int64_t until = e.session_->trustedUntil(check.time_seconds);
+  if (until == 0) return "the caller's certificate is trusted no more";
   // As OpenSSL counts: the second that notAfter names is no longer a part.
-  if (check.time_seconds >= check.principal->expires) return "the caller's certificate has expired";
-  if (e.session_->distrusted() && !e.session_->trustedNow(check.time_seconds))
-    return "the caller's certificate is trusted no more";
-  return "";
+  return check.time_seconds >= until ? "the caller's certificate has expired" : "";
 }
 
 // Pins what the question refers to and the exchange does not own.

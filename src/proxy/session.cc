@@ -36,22 +36,6 @@ const std::string& Session::forwardedCertificate() {
   return forwarded_certificate_;
 }
 
-bool Session::distrusted() const {
-  const auto& then = limits_owner_->tls;
-  const auto& now = slot_->state->tls;
-  return then != now && then && now && then->bundles().digest() != now->bundles().digest();
-}
-
-bool Session::trustedNow(int64_t now_seconds) {
-  const auto& now = slot_->state->tls;
-  if (!now) return true;
-  if (reviewed_ != now) {  // a chain is verified once for each set of bundles
-    reviewed_ = now;
-    trusted_ = connection_.transport().trustedBy(now->bundles(), now_seconds);
-  }
-  return trusted_;
-}
-
 void Session::start() {
   connection_.setTimeout(limits_owner_->config.timeouts.handshake);
   connection_.start(false);
@@ -59,6 +43,7 @@ void Session::start() {
 
 void Session::onOpen() {
   opened_ = true;
+  beginTrust();
   const auto protocol = limits_owner_->config.protocol;
   if (protocol == Protocol::kHttp2 || connection_.transport().protocol() == "h2") speak(Version::kHttp2);
   else if (protocol == Protocol::kHttp1 || tls_) speak(Version::kHttp1);

@@ -31,10 +31,11 @@ class Session final : public net::ConnectionEvents,
   const std::string& peerText() const { return peer_text_; }
   /// What x-forwarded-client-cert says of the caller; "" where it is anonymous.
   const std::string& forwardedCertificate();
-  /// The listener's trust bundles are not those that this connection was verified against.
-  bool distrusted() const;
-  /// Whether the bundles that its listener has now would let the caller in.
-  bool trustedNow(int64_t now_seconds);
+  /// Until when (seconds since 1970) the caller's certificate counts, with the bundles in force; 0: they do not let it in.
+  /// Its end means nothing where the listener says so.
+  int64_t trustedUntil(int64_t now_seconds);
+  /// A new generation is in force.
+  void review();
 
   // The connection's events.
   void onOpen() override;
@@ -65,12 +66,21 @@ class Session final : public net::ConnectionEvents,
   void speak(Version version);
   /// Sets the limit of time for what the connection waits for now.
   void watch();
+  /// The listener that the caller came in by is there no more, or treats callers otherwise.
+  bool outlived() const;
+  void beginTrust();
+  void distrust();
+  void scheduleExpiry(int64_t now_seconds);
+  void onExpiry();
   Worker& worker_;
   const std::shared_ptr<ListenerSlot> slot_;
   const std::shared_ptr<const ListenerState> limits_owner_;  // keeps the limits that the codec refers to
   const bool tls_;
-  std::shared_ptr<const net::TlsContext> reviewed_;  // what trusted_ is about
-  bool trusted_ = true;
+  std::shared_ptr<const identity::TrustBundles> reviewed_;  // what trusted_until_ is about
+  int64_t trusted_until_ = INT64_MAX;
+  int64_t drain_at_ = INT64_MAX;  // some time before
+  bool distrusted_ = false;       // what is under way gets its answer, and the connection ends
+  net::Timer expiry_timer_{[this] { onExpiry(); }};
   bool opened_ = false;
   std::string peer_text_;
   std::string forwarded_certificate_;

@@ -93,15 +93,26 @@ void Worker::recheckSome() {
   if (!rechecks_.empty()) loop.nextTurn(recheck_timer_);
 }
 
-void Worker::drainDistrusted() {
-  std::vector<Session*> all;
-  for (const auto& [session, owned] : sessions_) {
-    if (session->distrusted()) all.push_back(session);
+void Worker::recheckSoon() {
+  if (!recheck_all_timer_.waiting()) loop.nextTurn(recheck_all_timer_);
+}
+
+void Worker::reviewSessions(std::shared_ptr<const identity::TrustBundles> now) {
+  bundles_ = std::move(now);
+  const bool running = !reviews_.empty();
+  reviews_.clear();
+  for (const auto& [session, owned] : sessions_) reviews_.push_back(session);
+  if (!running) reviewSome();
+}
+
+void Worker::reviewSome() {
+  constexpr size_t kSlice = 32;  // each may verify a chain
+  for (size_t i = 0; i < kSlice && !reviews_.empty(); ++i) {
+    Session* session = reviews_.back();
+    reviews_.pop_back();
+    if (sessions_.contains(session)) session->review();
   }
-  for (auto* session : all) {
-    if (sessions_.contains(session)) session->drain();
-  }
-  if (!all.empty()) recheckOpen();
+  if (!reviews_.empty()) loop.nextTurn(review_timer_);
 }
 
 void Worker::closeAll() {

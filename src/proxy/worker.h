@@ -33,6 +33,7 @@ struct ListenerState {
 /// A listener's place on one loop: its state is replaced by reload, its sessions stay.
 struct ListenerSlot {
   std::shared_ptr<const ListenerState> state;
+  bool removed = false;  ///< no generation has it any more
   base::Counter* connections = nullptr;
 };
 
@@ -52,8 +53,13 @@ class Worker {
   void drain(std::function<void()> done);
   /// The policy has changed: exchanges under way are decided again, some at each turn of the loop.
   void recheckOpen();
-  /// Lets connections end that were verified against bundles their listener no longer has.
-  void drainDistrusted();
+  /// A new generation is in force: looks at each connection again, some at each turn of the loop. Those whose listener is
+  /// gone or treats callers otherwise now take no new requests; those whose caller is trusted no more end.
+  void reviewSessions(std::shared_ptr<const identity::TrustBundles> now);
+  /// The trust bundles in force.
+  const std::shared_ptr<const identity::TrustBundles>& bundles() const { return bundles_; }
+  /// As recheckOpen(), once however often it is asked for in this turn.
+  void recheckSoon();
   /// Closes all that is left.
   void closeAll();
 
@@ -101,6 +107,11 @@ class Worker {
   void beat();
   net::Timer heartbeat_timer_{[this] { beat(); }};
   void recheckSome();
+  void reviewSome();
+  std::shared_ptr<const identity::TrustBundles> bundles_;
+  std::vector<Session*> reviews_;  // to come; some may be gone
+  net::Timer review_timer_{[this] { reviewSome(); }};
+  net::Timer recheck_all_timer_{[this] { recheckOpen(); }};
   std::vector<std::pair<Exchange*, uint64_t>> rechecks_;  // and their serials
   net::Timer recheck_timer_{[this] { recheckSome(); }};
 };

@@ -60,6 +60,7 @@ void buildListeners(Generation& out, const Previous& previous, config::Problems&
   auto bundles = identity::TrustBundles::create(files.bundles);
   if (!bundles) return problems.add("identity: " + bundles.error().message);
   const auto shared = std::make_shared<const identity::TrustBundles>(std::move(bundles).value());
+  out.bundles = shared;
   for (const auto& config : out.config.listeners) {
     auto state = std::make_shared<proxy::ListenerState>();
     state->config = config;

@@ -22,6 +22,7 @@ struct Generation {
   std::vector<std::string> shadow_problems;         ///< why it is not what the configuration names: nothing else waits
   std::map<std::string, std::shared_ptr<const proxy::ListenerState>> listeners;  ///< by name
   std::map<std::string, std::shared_ptr<const upstream::Cluster>> clusters;      ///< by name
+  std::shared_ptr<const identity::TrustBundles> bundles;                         ///< those in force; maybe empty
   std::string tls_digest;                                                        ///< of certificate, key and bundles
 };
 

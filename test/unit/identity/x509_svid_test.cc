@@ -126,12 +126,31 @@ TEST_CASE("x509-svid: a sound one gives its principal, each broken one says why"
   }
 }
 
-TEST_CASE("x509-svid: a resumed session is looked at again") {
-  const auto ca = mint(caSpec("example.org"), nullptr).value();
+TEST_CASE("x509-svid: the chain that was verified ends with its anchor") {
+  CertificateSpec root = caSpec("example.org");
+  root.not_after = kNow + 500;
+  const auto ca = mint(root, nullptr).value();
+  const auto bundles = TrustBundles::create({{"example.org", ca.certificate_pem}}).value();
   const auto leaf = mint(leafSpec({"spiffe://example.org/a"}), &ca).value();
-  const auto cert = parse(leaf.certificate_pem);
-  CHECK(reviewSvid(cert.get(), nullptr, kNow).ok());
-  CHECK_FALSE(reviewSvid(cert.get(), nullptr, kNow + 2000).ok());
+  const auto principal = verifySvid(parse(leaf.certificate_pem).get(), nullptr, bundles, kNow);
+  REQUIRE(principal.ok());
+  CHECK(principal.value().expires == kNow + 500);
+  CHECK(principal.value().anchor_sha256 == certificateDigest(parse(ca.certificate_pem).get()));
+  CHECK(bundles.find("example.org")->anchors.contains(principal.value().anchor_sha256));
+}
+
+TEST_CASE("x509-svid: OpenSSL tries one issuer of a name only, and two CAs of one name in a bundle are both trusted") {
+  const auto ca = mint(caSpec("example.org"), nullptr).value();
+  const auto namesake = mint(caSpec("example.org"), nullptr).value();
+  const auto stranger = mint(caSpec("example.org"), nullptr).value();
+  const auto bundles =
+      TrustBundles::create({{"example.org", ca.certificate_pem + namesake.certificate_pem}}).value();
+  for (const auto* issuer : {&ca, &namesake}) {
+    const auto leaf = mint(leafSpec({"spiffe://example.org/a"}), issuer).value();
+    CHECK(verifySvid(parse(leaf.certificate_pem).get(), nullptr, bundles, kNow).ok());
+  }
+  const auto leaf = mint(leafSpec({"spiffe://example.org/a"}), &stranger).value();
+  CHECK_FALSE(verifySvid(parse(leaf.certificate_pem).get(), nullptr, bundles, kNow).ok());
 }
 
 TEST_CASE("trust bundle: only CA certificates vouch") {
