@@ -24,7 +24,8 @@ def keys_of(node):
 
 
 source = (root / "src/config/config.cc").read_text()
-parsed = set(re.findall(r'\.(?:text|requiredText|texts|flag|number|duration|size|choice|object|objects|entries|has)\("(\w+)"', source))
+parsed = set(re.findall(r'\.(?:text|requiredText|texts|flag|number|numbers|duration|size|choice|object|objects|entries|has)\("(\w+)"', source))
+parsed |= set(re.findall(r'readMode\(in, "(\w+)"', source))
 for key in sorted(parsed ^ keys_of(schema)):
     problems.append(f"`{key}` is known to {'the parser' if key in parsed else 'the schema'} alone")
 

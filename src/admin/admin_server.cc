@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/text.h"
+#include "base/unix_socket.h"
 
 namespace yett::admin {
 namespace net = Poco::Net;
@@ -116,16 +117,12 @@ Result<std::unique_ptr<AdminServer>> AdminServer::start(const AdminConfig& confi
   }
   try {
     if (!config.socket.empty()) {
-      ::unlink(config.socket.c_str());
+      if (auto room = base::makeRoomForSocket(config.socket); !room) return std::move(room).error().within("admin");
       net::ServerSocket socket;
-      const mode_t before = ::umask(0177);  // so that there is no moment in which others could connect
-      try {
+      {
+        const base::ModeLimit limit(config.socket_mode);  // so that there is no moment in which others could connect
         socket.bind(net::SocketAddress(net::AddressFamily::UNIX_LOCAL, config.socket), false);
-      } catch (...) {
-        ::umask(before);
-        throw;
       }
-      ::umask(before);
       socket.listen(16);
       out->socket_path_ = config.socket;
       out->servers_->local = out->servers_->serve(socket, true);

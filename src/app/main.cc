@@ -57,6 +57,7 @@ struct Options {
   cli::EvalOptions eval;
   std::string trust_domain = "example.org";
   bool force = false;
+  bool strict = false;
   std::string file;
 };
 
@@ -304,7 +305,8 @@ int main(int argc, char** argv) {
   auto* check = app.add_subcommand("check", "every problem of a configuration or a policy directory");
   addConfig(*check, o);
   check->add_option("dir", o.target, "policy directory, instead of a configuration");
-  check->callback([&] { action = [&] { return cli::check(o.target.empty() ? o.config : o.target); }; });
+  check->add_flag("--strict", o.strict, "warnings count as problems");
+  check->callback([&] { action = [&] { return cli::check(o.target.empty() ? o.config : o.target, o.strict); }; });
 
   auto* test = app.add_subcommand("test", "run the tests of a policy directory (*_test.lua)");
   test->add_option("dir", o.test.directory, "policy directory")->required();

@@ -80,7 +80,8 @@ class Reloader {
     again_at_ = 0;
     tried_ = std::move(seen);
     config::Problems problems(file_);
-    auto next = runtime::build(file_, server_.generation(), problems);
+    base::FileTrust trust;
+    auto next = runtime::build(file_, server_.generation(), problems, trust);
     if (next) {
       auto applied = server_.apply(next);
       if (!applied) problems.add(file_ + ": " + applied.error().message);
@@ -151,7 +152,8 @@ int run(const std::string& config_file, base::Logger::Level level) {
   raiseDescriptorLimit();
   const int signals = blockSignals();  // before any thread starts, so that all inherit it
   config::Problems problems(config_file);
-  auto generation = runtime::build(config_file, nullptr, problems);
+  base::FileTrust trust;
+  auto generation = runtime::build(config_file, nullptr, problems, trust);
   if (!generation) {
     for (const auto& problem : problems.texts()) std::cerr << "yett: " << problem << "\n";
     std::cerr << "yett: not started: " << problems.texts().size()

@@ -93,6 +93,7 @@ Status Server::open() {
          "version " YETT_VERSION "; policy " + generation_->policy->digest() + "; configuration " +
              base::sha256Hex(config.text) + (generation_->shadow ? "; shadow " + generation_->shadow->digest() : ""));
   warnOfShadow(*generation_);
+  warnOfUnused(*generation_);
   distribute(*generation_, sockets_, std::move(evaluators), all);
   for (const auto& [name, socket] : sockets_)
     log_.info("listening", {{"listener", name}, {"address", socket->address()}});
@@ -162,8 +163,9 @@ Result<Server::Sockets> Server::openSockets(const runtime::Generation& next) {
   for (const auto& [name, state] : next.listeners) {
     const auto before = sockets_.find(name);
     const bool same =
-        before != sockets_.end() && generation_->listeners.at(name)->config.address == state->config.address;
-    out[name] = same ? before->second : TRY(net::ListeningSocket::open(state->config.address));
+        before != sockets_.end() && generation_->listeners.at(name)->config.address == state->config.address &&
+        generation_->listeners.at(name)->config.socket_mode == state->config.socket_mode;
+    out[name] = same ? before->second : TRY(net::ListeningSocket::open(state->config.address, state->config.socket_mode));
   }
   return out;
 }
@@ -236,6 +238,7 @@ Status Server::apply(std::shared_ptr<const runtime::Generation> next) {
   recordPolicies(*next, changes);
   recordReload(*generation_, *next);
   warnOfShadow(*next);
+  if (changes.policy) warnOfUnused(*next);
   distribute(*next, sockets, std::move(evaluators), changes);
   sockets_ = std::move(sockets);
   {
@@ -256,6 +259,13 @@ Status Server::apply(std::shared_ptr<const runtime::Generation> next) {
 void Server::recordPolicies(const runtime::Generation& next, Changes changes) {
   if (changes.policy) audit_->appendPolicy(next.policy->digest(), runtime::documentOf(*next.policy));
   if (changes.shadow && next.shadow) audit_->appendPolicy(next.shadow->digest(), runtime::documentOf(*next.shadow));
+}
+
+// A file that looks like a rule and is none must not go unseen.
+void Server::warnOfUnused(const runtime::Generation& generation) {
+  for (const auto& engine : generation.policy->engines()) {
+    for (const auto& file : engine.rules->unusedFiles()) log_.warning("policy", {{"engine", engine.name}, {"file", file}});
+  }
 }
 
 void Server::warnOfShadow(const runtime::Generation& generation) {

@@ -70,6 +70,7 @@ class Server {
   Result<Evaluators> makeEvaluators(const runtime::Generation& next, Changes changes);
   void distribute(const runtime::Generation& next, const Sockets& sockets, Evaluators evaluators, Changes changes);
   void recordPolicies(const runtime::Generation& next, Changes changes);
+  void warnOfUnused(const runtime::Generation& generation);
   void warnOfShadow(const runtime::Generation& generation);
   void recordReload(const runtime::Generation& before, const runtime::Generation& next);
   void take(Loop& loop, const runtime::Generation& next, const Sockets& sockets);

@@ -31,7 +31,10 @@ bool hidden(const fs::path& path) {
 template <typename Visit>
 void walk(const std::string& directory, Visit visit) {
   std::error_code error;
-  fs::recursive_directory_iterator it(directory, fs::directory_options::skip_permission_denied, error);
+  // Linked folders too, as policies are read; so many levels that a link to a folder above ends.
+  constexpr int kDeepest = 16;
+  fs::recursive_directory_iterator it(
+      directory, fs::directory_options::skip_permission_denied | fs::directory_options::follow_directory_symlink, error);
   for (const fs::recursive_directory_iterator end; !error && it != end; it.increment(error)) {
     std::error_code ignored;
     const bool folder = it->is_directory(ignored);
@@ -40,6 +43,7 @@ void walk(const std::string& directory, Visit visit) {
       continue;
     }
     visit(it->path().string(), folder);
+    if (folder && it.depth() >= kDeepest) it.disable_recursion_pending();
   }
 }
 

@@ -10,7 +10,7 @@
 #include "audit/audit_schema.h"
 #include "audit/policies.h"
 #include "base/clock.h"
-#include "base/file.h"
+#include "base/file_trust.h"
 #include "base/random.h"
 #include "base/text.h"
 
@@ -30,8 +30,8 @@ Result<std::unique_ptr<store::BulkInsert>> insertInto(store::Database& db, Kind 
   return store::BulkInsert::create(db, l.table, columns);
 }
 
-Result<std::shared_ptr<const SigningKey>> readKey(const std::string& file) {
-  auto key = SigningKey::fromPem(TRY(base::readSecretFile(file)));
+Result<std::shared_ptr<const SigningKey>> readKey(const std::string& file, const std::vector<uid_t>& owners) {
+  auto key = SigningKey::fromPem(TRY(base::readSecretFile(file, owners)));
   if (!key) return Error{file + " " + key.error().message};
   return std::move(key).value();
 }
@@ -40,7 +40,7 @@ Result<std::shared_ptr<const SigningKey>> readKey(const std::string& file) {
 
 Result<std::unique_ptr<ChainWriter>> ChainWriter::open(const AuditConfig& config) {
   std::unique_ptr<ChainWriter> out(new ChainWriter(config));
-  if (!config.key_file.empty()) out->key_ = TRY(readKey(config.key_file));
+  if (!config.key_file.empty()) out->key_ = TRY(readKey(config.key_file, config.trusted_owners));
   TRY(out->prepare());
   TRY(out->takeOver());
   return out;
@@ -237,7 +237,7 @@ Status ChainWriter::takeOver() {
   const bool other = was_signed_ && (!key_ || key_->publicKey() != before);
   std::shared_ptr<const SigningKey> previous;
   if (other && key_ && !config_.previous_key_file.empty()) {
-    previous = TRY(readKey(config_.previous_key_file));
+    previous = TRY(readKey(config_.previous_key_file, config_.trusted_owners));
     if (previous->publicKey() != before)
       return Error{config_.previous_key_file + " is not the key that signed last, " + keyId(before)};
   }

@@ -6,7 +6,7 @@
 
 #include "audit/policies.h"
 #include "base/clock.h"
-#include "base/file.h"
+#include "base/file_trust.h"
 
 namespace yett::audit {
 namespace {
@@ -57,7 +57,7 @@ Writer::~Writer() {
 
 Status Writer::prepare() {
   std::string key;
-  if (!config_.mask_key_file.empty()) key = TRY(base::readSecretFile(config_.mask_key_file));
+  if (!config_.mask_key_file.empty()) key = TRY(base::readSecretFile(config_.mask_key_file, config_.trusted_owners));
   recording_ = policy::Recording(config_.recording, std::move(key));
   chain_ = TRY(ChainWriter::open(config_));
   retention_ = std::make_unique<Retention>(config_);

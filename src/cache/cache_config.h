@@ -1,8 +1,11 @@
 // Settings of the exact memory.
 #pragma once
 
+#include <sys/types.h>
+
 #include <cstdint>
 #include <string>
+#include <vector>
 
 namespace yett::cache {
 
@@ -11,6 +14,7 @@ struct CacheConfig {
   uint64_t bytes = 64 << 20;  ///< and what they may take
   std::string database;       ///< path; "": a restart forgets
   std::string key_file;       ///< path of the secret that the rows are proved with
+  std::vector<uid_t> trusted_owners = {};  ///< whose key file counts, beside root's and our own
   bool operator==(const CacheConfig&) const = default;
 };
 

@@ -1,6 +1,7 @@
 #include "cache/remembered_db.h"
 
 #include "base/file.h"
+#include "base/file_trust.h"
 #include "base/sha256.h"
 #include "base/text.h"
 #include "base/units.h"
@@ -44,8 +45,9 @@ RememberedDb::RememberedDb(const CacheConfig& config, std::string key, base::Met
       refused_(metrics.counter("yett_remembered_rows_refused_total", {},
                                "rows of the database of remembered results whose proof is wrong")) {}
 
-Result<std::string> readCacheKey(const std::string& path) {
-  std::string key = TRY(base::readSecretFile(path));
+Result<std::string> readCacheKey(const CacheConfig& config) {
+  const std::string& path = config.key_file;
+  std::string key = TRY(base::readSecretFile(path, config.trusted_owners));
   while (!key.empty() && (key.back() == '\n' || key.back() == '\r')) key.pop_back();
   if (key.size() >= kLeastKey) return key;
   return Error{path + ": a key has at least " + std::to_string(kLeastKey) +
@@ -53,7 +55,7 @@ Result<std::string> readCacheKey(const std::string& path) {
 }
 
 Result<std::unique_ptr<RememberedDb>> RememberedDb::open(const CacheConfig& config, base::Metrics& metrics) {
-  std::string key = TRY(readCacheKey(config.key_file));
+  std::string key = TRY(readCacheKey(config));
   std::unique_ptr<RememberedDb> out(new RememberedDb(config, std::move(key), metrics));
   if (out->program_.empty()) return Error{"cannot read the running program, which the rows are proved with"};
   TRY(out->prepare());

@@ -52,7 +52,7 @@ class RememberedDb {
 };
 
 /// The secret in a key file: 32 bytes or more, without the end of its last line.
-Result<std::string> readCacheKey(const std::string& path);
+Result<std::string> readCacheKey(const CacheConfig& config);
 
 /// SHA-256 of the running program's file: other code may decide otherwise.
 std::string programDigest();

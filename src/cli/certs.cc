@@ -14,7 +14,9 @@
 #include "audit/checkpoint.h"
 #include "base/clock.h"
 #include "base/file.h"
+#include "base/file_trust.h"
 #include "base/text.h"
+#include "cli/policy_dir.h"
 #include "identity/mint.h"
 #include "identity/spiffe_id.h"
 
@@ -28,8 +30,11 @@ int failed(const Error& error) {
 
 // Written beside, then renamed over: whoever watches the file sees the old or the new one, whole.
 Status writeFile(const std::string& path, const std::string& content, mode_t mode) {
-  const std::string temporary = path + ".new";
-  const int fd = ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode);
+  // A name that nobody can have put there before.
+  std::array<unsigned char, 8> random{};
+  if (::getrandom(random.data(), random.size(), 0) != static_cast<ssize_t>(random.size())) return Error{"no random bytes"};
+  const std::string temporary = path + "." + base::hex({reinterpret_cast<const char*>(random.data()), random.size()});
+  const int fd = ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
   if (fd < 0) return Error{temporary + ": cannot write: " + std::strerror(errno)};
   const bool ok = ::fchmod(fd, mode) == 0 &&
                   ::write(fd, content.data(), content.size()) == static_cast<ssize_t>(content.size()) &&
@@ -72,8 +77,18 @@ Status issue(const IssueOptions& options, std::string& base_name) {
     return Error{"`" + id.text() + "` names a trust domain: add the workload's path, as in `" + id.text() +
                  "/ns/shop/sa/frontend`"};
   const auto ttl = TRY(base::parseDuration(options.ttl));
-  identity::KeyAndCertificate ca{TRY(base::readSecretFile(options.directory + "/ca.key")),
-                                 TRY(base::readTrustedFile(options.directory + "/bundle.pem"))};
+  const std::string name =
+      options.name.empty() ? std::string(id.path().substr(id.path().rfind('/') + 1)) : options.name;
+  for (const std::string_view own : {"ca", "bundle", "audit", "cache", "mask"}) {
+    if (name == own)
+      return Error{"`" + name + "` is the name of files of this folder that are no caller's: give another one with --name"};
+  }
+  if (name.empty() || name.find('/') != std::string::npos || name[0] == '.')
+    return Error{"`" + base::printable(name) + "` is no name of a file"};
+  base::FileTrust trust(base::FileTrust::Mode::kWarn);
+  identity::KeyAndCertificate ca{TRY(trust.readSecret(options.directory + "/ca.key")),
+                                 TRY(trust.read(options.directory + "/bundle.pem"))};
+  reportDoubts(trust);
   const int64_t now = base::wallMicros() / 1'000'000;
   identity::CertificateSpec spec;
   spec.common_name = id.path().substr(id.path().rfind('/') + 1);
@@ -83,7 +98,7 @@ Status issue(const IssueOptions& options, std::string& base_name) {
   spec.not_before = now - 300;
   spec.not_after = now + ttl.count() / 1000;
   const auto svid = TRY(identity::mint(spec, &ca));
-  base_name = options.directory + "/" + (options.name.empty() ? spec.common_name : options.name);
+  base_name = options.directory + "/" + name;
   TRY(writeFile(base_name + ".key", svid.key_pem, 0600));
   return writeFile(base_name + ".pem", svid.certificate_pem, 0644);
 }

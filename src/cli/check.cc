@@ -9,27 +9,38 @@
 
 namespace yett::cli {
 
-int check(const std::string& target) {
+int check(const std::string& target, bool strict) {
   config::Problems problems(target);
+  base::FileTrust trust(base::FileTrust::Mode::kWarn);
   std::shared_ptr<const policy::PolicySet> set;
   std::string what;
+  size_t warnings = 0;
+  const auto warn = [&](const std::string& text) {
+    std::cerr << "yett: warning: policy " << text << "\n";
+    ++warnings;
+  };
   std::error_code error;
   if (std::filesystem::is_directory(target, error)) {
-    set = loadPolicyDir(target, problems);
-  } else if (auto generation = runtime::build(target, nullptr, problems)) {
+    set = loadPolicyDir(target, problems, trust);
+  } else if (auto generation = runtime::build(target, nullptr, problems, trust)) {
     set = generation->policy;
     for (const auto& problem : generation->shadow_problems) problems.add(problem);
-    for (const auto& warning : runtime::pathWarnings(*generation))
-      std::cerr << "yett: warning: policy " << warning << "\n";
+    for (const auto& warning : runtime::pathWarnings(*generation)) warn(warning);
     what = std::to_string(generation->listeners.size()) + " listeners, " + std::to_string(generation->clusters.size()) +
            " clusters, ";
   }
+  warnings += reportDoubts(trust);
   if (problems.any()) return reportProblems(problems);
   size_t allows = 0;
   size_t denies = 0;
   for (const auto& engine : set->engines()) {
     for (const auto& rule : engine.rules->rules()) ++(std::string_view(rule.effect) == "deny" ? denies : allows);
-    for (const auto& warning : engine.rules->warnings()) std::cerr << "yett: warning: policy " << warning << "\n";
+    for (const auto& warning : engine.rules->warnings()) warn(warning);
+    for (const auto& warning : engine.rules->unusedFiles()) warn(warning);
+  }
+  if (strict && warnings > 0) {
+    std::cerr << "yett: " << warnings << (warnings == 1 ? " warning" : " warnings") << ", which count with --strict\n";
+    return 2;
   }
   std::cout << target << ": ok: " << what << allows << " allow and " << denies << " deny rules, policy digest "
             << set->digest() << "\n";

@@ -5,7 +5,7 @@
 
 namespace yett::cli {
 
-/// `target`: a configuration file or a policy directory. Returns the exit status.
-int check(const std::string& target);
+/// `target`: a configuration file or a policy directory. `strict`: warnings count. Returns the exit status.
+int check(const std::string& target, bool strict);
 
 }  // namespace yett::cli

@@ -65,7 +65,9 @@ void printText(const policy::Decision& d, const std::string& reads, const std::v
 
 int eval(const EvalOptions& options) {
   config::Problems problems(options.directory);
-  const auto set = loadPolicyDir(options.directory, problems);
+  base::FileTrust trust(base::FileTrust::Mode::kWarn);
+  const auto set = loadPolicyDir(options.directory, problems, trust);
+  reportDoubts(trust);
   if (problems.any()) return reportProblems(problems);
   const auto input = inputOf(options, *set);
   auto evaluator = policy::PolicyEvaluator::create(set);

@@ -97,7 +97,9 @@ void printJson(const policy::PolicySet& set, const std::set<std::pair<std::strin
 int logCoverage(CoverageOptions options) {
   if (auto ok = resolveTimes(options.since, options.until, options.query); !ok) return failed(ok.error());
   config::Problems problems(options.directory);
-  const auto set = loadPolicyDir(options.directory, problems);
+  base::FileTrust trust(base::FileTrust::Mode::kWarn);
+  const auto set = loadPolicyDir(options.directory, problems, trust);
+  reportDoubts(trust);
   if (problems.any()) return reportProblems(problems);
   auto evaluator = policy::PolicyEvaluator::create(set);
   if (!evaluator) return failed(evaluator.error());

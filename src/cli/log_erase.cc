@@ -8,6 +8,7 @@
 #include "base/json.h"
 #include "base/text.h"
 #include "cli/log.h"
+#include "cli/policy_dir.h"
 #include "config/config.h"
 
 namespace yett::cli {
@@ -78,7 +79,9 @@ int logErase(EraseOptions options) {
   std::string socket;
   if (!options.config.empty()) {
     config::Problems problems(options.config);
-    const auto whole = config::readConfig(options.config, problems);
+    base::FileTrust trust(base::FileTrust::Mode::kWarn);
+    const auto whole = config::readConfig(options.config, problems, trust);
+    reportDoubts(trust);
     if (problems.any()) return failed(Error{problems.texts().front()});
     config = whole.audit;
     socket = whole.admin.socket;

@@ -8,8 +8,9 @@
 
 namespace yett::cli {
 
-std::shared_ptr<const policy::PolicySet> loadPolicyDir(const std::string& directory, config::Problems& problems) {
-  const auto source = engine::PolicySource::read(directory);
+std::shared_ptr<const policy::PolicySet> loadPolicyDir(const std::string& directory, config::Problems& problems,
+                                                       base::FileTrust& trust) {
+  const auto source = engine::PolicySource::read(directory, trust);
   if (!source) {
     problems.add("policy " + source.error().message);
     return nullptr;
@@ -18,7 +19,13 @@ std::shared_ptr<const policy::PolicySet> loadPolicyDir(const std::string& direct
   const auto any = [&](auto match) { return std::any_of(files.begin(), files.end(), match); };
   const bool lua = any([](const auto& file) { return engine::PolicySource::isPolicyFile(file.first); });
   const bool json = any([](const auto& file) { return file.first.ends_with(".json"); });
-  return runtime::loadPolicy({{"main", !lua && json ? "rules" : "lua", directory, "", false}}, {}, nullptr, problems);
+  return runtime::loadPolicy({{"main", !lua && json ? "rules" : "lua", directory, "", false}}, {}, nullptr, problems,
+                             trust);
+}
+
+size_t reportDoubts(const base::FileTrust& trust) {
+  for (const auto& doubt : trust.warnings()) std::cerr << "yett: warning: `yett run` would refuse " << doubt << "\n";
+  return trust.warnings().size();
 }
 
 int reportProblems(const config::Problems& problems) {

@@ -4,6 +4,7 @@
 #include <memory>
 #include <string>
 
+#include "base/file_trust.h"
 #include "config/object_reader.h"
 #include "policy/policy_set.h"
 
@@ -11,7 +12,11 @@ namespace yett::cli {
 
 /// Loads DIR with the engine its files are for: `lua` where there is a policy file of Lua, else `rules`. Null on
 /// problems.
-std::shared_ptr<const policy::PolicySet> loadPolicyDir(const std::string& directory, config::Problems& problems);
+std::shared_ptr<const policy::PolicySet> loadPolicyDir(const std::string& directory, config::Problems& problems,
+                                                       base::FileTrust& trust);
+
+/// Says what a serving Yett would refuse, since others could have written it. Returns how many there are.
+size_t reportDoubts(const base::FileTrust& trust);
 
 /// Prints the problems and how many there are, to stderr. Returns exit status 2.
 int reportProblems(const config::Problems& problems);

@@ -25,9 +25,16 @@ constexpr std::string_view kNames[] = {"same",          "same_effect_other_rule"
                                        "newly_allowed", "cannot_be_told",         "not_asked"};
 
 std::shared_ptr<const policy::PolicySet> candidateOf(const ReplayOptions& options, config::Problems& problems) {
-  if (!options.directory.empty()) return loadPolicyDir(options.directory, problems);
-  const auto config = config::readConfig(options.config, problems);
-  return problems.any() ? nullptr : runtime::loadPolicy(config.engines, config.budget, nullptr, problems);
+  base::FileTrust trust(base::FileTrust::Mode::kWarn);
+  std::shared_ptr<const policy::PolicySet> out;
+  if (!options.directory.empty()) {
+    out = loadPolicyDir(options.directory, problems, trust);
+  } else {
+    const auto config = config::readConfig(options.config, problems, trust);
+    if (!problems.any()) out = runtime::loadPolicy(config.engines, config.budget, nullptr, problems, trust);
+  }
+  reportDoubts(trust);
+  return out;
 }
 
 int64_t countOf(const ReplayReport& report, Difference what) {

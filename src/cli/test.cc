@@ -141,7 +141,8 @@ int runAll(const TestOptions& options, const std::shared_ptr<const policy::Polic
 
 TestReport testsOf(const std::string& directory, const std::shared_ptr<const policy::PolicySet>& set) {
   std::vector<std::string> problems;
-  const auto source = engine::PolicySource::read(directory);
+  base::FileTrust trust(base::FileTrust::Mode::kWarn);
+  const auto source = engine::PolicySource::read(directory, trust);
   if (!source) return {};
   const auto tests = engine::loadTests(source.value(), problems);
   if (!problems.empty() || tests.empty()) return {};
@@ -151,15 +152,17 @@ TestReport testsOf(const std::string& directory, const std::shared_ptr<const pol
 
 int test(const TestOptions& options) {
   config::Problems problems(options.directory);
-  const auto set = loadPolicyDir(options.directory, problems);
+  base::FileTrust trust(base::FileTrust::Mode::kWarn);
+  const auto set = loadPolicyDir(options.directory, problems, trust);
   std::vector<engine::PolicyTest> tests;
-  if (const auto source = engine::PolicySource::read(options.directory)) {
+  if (const auto source = engine::PolicySource::read(options.directory, trust)) {
     std::vector<std::string> texts;
     tests = engine::loadTests(source.value(), texts);
     for (const auto& text : texts) problems.add("test " + text);
   }
   if (!problems.any() && tests.empty())
     problems.add(options.directory + ": no tests: write them into files named *_test.lua");
+  reportDoubts(trust);
   if (problems.any()) return reportProblems(problems);
   return runAll(options, set, tests);
 }

@@ -86,9 +86,20 @@ void readLimits(ObjectReader& in, http::Limits& out) {
   out.connection_window = static_cast<uint32_t>(connection_window);
 }
 
+// "0660", as people write modes of files.
+void readMode(ObjectReader& in, const char* name, mode_t& out) {
+  std::string text;
+  in.text(name, text);
+  if (text.empty()) return;
+  if (text.size() > 4 || text.find_first_not_of("01234567") != std::string::npos || std::stoul(text, nullptr, 8) > 0777)
+    return in.problem(name, "is `" + text + "`, must be a mode such as \"0600\" or \"0660\"");
+  out = static_cast<mode_t>(std::stoul(text, nullptr, 8));
+}
+
 void readListener(ObjectReader& in, const IdentityConfig& identity, proxy::ListenerConfig& out) {
   in.requiredText("name", out.name);
   in.requiredText("address", out.address);
+  readMode(in, "socket_mode", out.socket_mode);
   in.flag("plaintext", out.plaintext);
   size_t protocol = 0;
   in.choice("protocol", {"auto", "http1", "http2"}, protocol);
@@ -317,12 +328,19 @@ void checkClusters(ObjectReader& root, const Config& config) {
   }
 }
 
+void readOwners(ObjectReader& root, Config& out) {
+  std::vector<int64_t> owners;
+  root.numbers("trusted_owners", 0, UINT32_MAX - 1, owners);
+  for (const int64_t owner : owners) out.trusted_owners.push_back(static_cast<uid_t>(owner));
+  out.audit.trusted_owners = out.cache.trusted_owners = out.trusted_owners;
+}
+
 }  // namespace
 
-Config readConfig(const std::string& file, Problems& problems) {
+Config readConfig(const std::string& file, Problems& problems, base::FileTrust& trust) {
   Config out;
   out.file = file;
-  auto text = base::readTrustedFile(file, 16 << 20);
+  auto text = trust.read(file, 16 << 20);
   if (!text) {
     problems.add(text.error().message);
     return out;
@@ -350,12 +368,15 @@ Config readConfig(const std::string& file, Problems& problems) {
     in.text("address", out.admin.address);
     in.text("socket", out.admin.socket);
     if (!out.admin.socket.empty()) out.admin.socket = base::relativeTo(file, out.admin.socket);
+    readMode(in, "socket_mode", out.admin.socket_mode);
   });
   root.text("access_log", out.access_log);
   if (out.access_log != "stdout" && out.access_log != "off") out.access_log = base::relativeTo(file, out.access_log);
   root.number("workers", 0, 256, out.workers);
   root.number("max_connections", 1, 1'000'000, out.max_connections);
   root.duration("drain_timeout", out.drain_timeout);
+  readOwners(root, out);
+  trust.setOwners(out.trusted_owners);
   checkNames(root, "listeners", out.listeners);
   checkNames(root, "clusters", out.clusters);
   checkNames(root, "policy", out.engines);

@@ -8,6 +8,7 @@
 
 #include "admin/admin_config.h"
 #include "audit/audit_config.h"
+#include "base/file_trust.h"
 #include "cache/cache_config.h"
 #include "config/object_reader.h"
 #include "policy/rule_engine.h"
@@ -49,9 +50,11 @@ struct Config {
   int64_t workers = 0;                ///< 0: one per core
   int64_t max_connections = 20'000;
   base::Millis drain_timeout{30'000};
+  std::vector<uid_t> trusted_owners;  ///< whose files count like root's and Yett's own
 };
 
-/// Reads and checks the file. All problems are noted; the result counts only where there is none.
-Config readConfig(const std::string& file, Problems& problems);
+/// Reads and checks the file. All problems are noted; the result counts only where there is none. `trust` learns the
+/// owners that the file names; they do not count for the file itself.
+Config readConfig(const std::string& file, Problems& problems, base::FileTrust& trust);
 
 }  // namespace yett::config

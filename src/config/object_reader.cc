@@ -106,6 +106,15 @@ void ObjectReader::texts(std::string_view key, std::vector<std::string>& out) {
   }
 }
 
+void ObjectReader::numbers(std::string_view key, int64_t least, int64_t most, std::vector<int64_t>& out) {
+  const auto* value = find(key, Type::kArray, "an array of whole numbers");
+  if (value == nullptr) return;
+  for (const auto& item : value->items) {
+    if (item.type == Type::kInt && item.integer >= least && item.integer <= most) out.push_back(item.integer);
+    else problems_.add(item.line, at(key), "must hold whole numbers from " + std::to_string(least) + " to " + std::to_string(most));
+  }
+}
+
 void ObjectReader::choice(std::string_view key, const std::vector<std::string_view>& words, size_t& out) {
   const auto* value = find(key, Type::kString, "a string");
   if (value == nullptr) return;

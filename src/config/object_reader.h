@@ -41,6 +41,7 @@ class ObjectReader {
   void number(std::string_view key, int64_t least, int64_t most, int64_t& out);
   void duration(std::string_view key, base::Millis& out);
   void size(std::string_view key, uint64_t& out);
+  void numbers(std::string_view key, int64_t least, int64_t most, std::vector<int64_t>& out);
   void texts(std::string_view key, std::vector<std::string>& out);
   /// One of `words`: its index.
   void choice(std::string_view key, const std::vector<std::string_view>& words, size_t& out);

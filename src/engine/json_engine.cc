@@ -191,6 +191,7 @@ std::shared_ptr<const JsonRuleSet> JsonRuleSet::load(const PolicySource& source,
   if (!found.empty()) return nullptr;
   out->digest_ = digestOf(source);
   out->files_ = source.files;
+  out->unused_ = source.unused(".json", {});
   out->book_ = std::make_unique<const RuleBook>(std::move(rules));
   return out;
 }

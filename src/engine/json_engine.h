@@ -26,12 +26,14 @@ class JsonRuleSet final : public policy::RuleSet {
   std::vector<policy::RuleInfo> rules() const override { return book_->infos(); }
   std::vector<std::string> ownedHeaders() const override { return book_->ownedHeaders(); }
   std::vector<std::string> warnings() const override;
+  std::vector<std::string> unusedFiles() const override { return unused_; }
   Result<std::unique_ptr<policy::Evaluator>> makeEvaluator(const policy::EvaluatorOptions& options) const override;
   const RuleBook& book() const { return *book_; }
 
  private:
   std::string digest_;
   std::map<std::string, std::string> files_;
+  std::vector<std::string> unused_;
   std::unique_ptr<const RuleBook> book_;
 };
 

@@ -17,6 +17,7 @@ std::shared_ptr<const LuaRuleSet> LuaRuleSet::load(PolicySource source, std::vec
     return nullptr;
   }
   out->code_files_ = loader.codeFiles();
+  out->unused_ = out->source_.unused(".lua", loader.usedFiles());
   out->book_ = std::make_unique<const RuleBook>(std::move(loader.rules()));
   return out;
 }

@@ -29,6 +29,7 @@ class LuaRuleSet final : public policy::RuleSet {
   std::vector<policy::RuleInfo> rules() const override { return book_->infos(); }
   std::vector<std::string> ownedHeaders() const override { return book_->ownedHeaders(); }
   std::vector<std::string> warnings() const override;
+  std::vector<std::string> unusedFiles() const override { return unused_; }
   Result<std::unique_ptr<policy::Evaluator>> makeEvaluator(const policy::EvaluatorOptions& options) const override;
 
   const PolicySource& source() const { return source_; }
@@ -38,6 +39,7 @@ class LuaRuleSet final : public policy::RuleSet {
   LuaRuleSet(PolicySource source, policy::Budget budget) : source_(std::move(source)), load_budget_(budget) {}
   PolicySource source_;
   policy::Budget load_budget_;
+  std::vector<std::string> unused_;
   mutable DataDocuments documents_;  // of source_
   std::set<std::string> code_files_;  // those that hold conditions: all that an evaluator needs
   std::unique_ptr<const RuleBook> book_;

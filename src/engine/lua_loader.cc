@@ -5,6 +5,7 @@
 
 #include "base/text.h"
 #include "engine/lua_document.h"
+#include "engine/lua_duplicates.h"
 #include "engine/lua_fields.h"
 #include "engine/lua_freeze.h"
 #include "engine/lua_sandbox.h"
@@ -176,6 +177,7 @@ int LuaLoader::onRequire(lua_State* L) {
   lua_pushboolean(L, 0);
   lua_setfield(L, -2, name.c_str());  // a library that requires itself gets false, not an endless loop
   LuaState::compile(L, file->second, "@" + name);
+  self.checkTables(name, file->second);
   self.pushEnvironment(L);
   lua_setupvalue(L, -2, 1);
   struct Guard {
@@ -220,6 +222,15 @@ void LuaLoader::pushEnvironment(lua_State* L) {
   makeGlobals(L);
 }
 
+void LuaLoader::checkTables(const std::string& name, const std::string& text) {
+  for (const auto& twice : duplicateFields(text)) {
+    if (problems_.size() >= kMostProblems) return;
+    problems_.push_back(name + ":" + std::to_string(twice.line) + ": the field `" + base::printable(twice.name) +
+                        "` is written twice in one table, first in line " + std::to_string(twice.first) +
+                        ": only the last one would count");
+  }
+}
+
 void LuaLoader::loadFile(const std::string& name) {
   if (spent_) return;  // said once, where it went
   const std::string& text = source_.files.at(name);
@@ -230,7 +241,7 @@ void LuaLoader::loadFile(const std::string& name) {
     lua_setupvalue(L, -2, 1);
     lua_call(L, 0, 0);
   });
-  if (ran) return;
+  if (ran) return checkTables(name, text);
   const std::string& what = ran.error().message;
   if (state_.overBudget()) spent_ = true;
   failed_files_.insert(name);

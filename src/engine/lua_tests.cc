@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "engine/data_documents.h"
 #include "engine/lua_document.h"
+#include "engine/lua_duplicates.h"
 #include "engine/lua_freeze.h"
 #include "engine/lua_json.h"
 #include "engine/lua_sandbox.h"
@@ -189,6 +190,10 @@ std::vector<PolicyTest> loadTests(const PolicySource& source, std::vector<std::s
       lua_setupvalue(L, -2, 1);
       lua_call(L, 0, 0);
     });
+    for (const auto& twice : ran ? duplicateFields(file.second) : std::vector<DuplicateField>()) {
+      problems.push_back(name + ":" + std::to_string(twice.line) + ": the field `" + base::printable(twice.name) +
+                         "` is written twice in one table, first in line " + std::to_string(twice.first));
+    }
     if (ran) continue;
     const std::string& what = ran.error().message;
     problems.push_back(what.starts_with(name + ":") ? what : name + ": " + what);

@@ -2,8 +2,12 @@
 #pragma once
 
 #include <map>
+#include <set>
 #include <string>
+#include <string_view>
+#include <vector>
 
+#include "base/file_trust.h"
 #include "base/result.h"
 
 namespace yett::engine {
@@ -13,13 +17,17 @@ struct PolicySource {
   std::map<std::string, std::string> files;  ///< path from the directory -> bytes, in bytewise order
   std::string digest;                        ///< SHA-256 (hex) over names and bytes
 
-  /// Reads the directory and all below it. Names that begin with a dot are skipped. The listing (name, inode, size,
-  /// mtime) must be the same before and after reading: a copy in progress is an error. So are files that others may
-  /// write.
-  static Result<PolicySource> read(const std::string& directory);
+  /// Reads the directory and all below it, linked folders too. Names that begin with a dot are skipped. The listing (name,
+  /// inode, size, mtime) must be the same before and after reading: a copy in progress is an error. `trust` looks at each
+  /// file and folder.
+  static Result<PolicySource> read(const std::string& directory, base::FileTrust& trust);
 
   /// The digest of such files.
   static std::string digestOf(const std::map<std::string, std::string>& files);
+
+  /// Files that look like rules and that nothing loads: neither an engine that takes `extension` files at the top, nor
+  /// `used` (by `require` and `data`), nor tests. A warning each, with what to do.
+  std::vector<std::string> unused(std::string_view extension, const std::set<std::string>& used) const;
 
   /// Files that define policies: `*.lua` at the top, without `*_test.lua`. Those below are for `require`.
   static bool isPolicyFile(const std::string& name);

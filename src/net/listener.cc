@@ -11,6 +11,7 @@
 #include <cerrno>
 
 #include "base/text.h"
+#include "base/unix_socket.h"
 
 namespace yett::net {
 namespace {
@@ -40,19 +41,15 @@ Result<Poco::Net::SocketAddress> parseAddress(const std::string& text) {
   }
 }
 
-Result<std::shared_ptr<ListeningSocket>> ListeningSocket::open(const std::string& address) {
+Result<std::shared_ptr<ListeningSocket>> ListeningSocket::open(const std::string& address, mode_t mode) {
   const auto parsed = TRY(parseAddress(address));
   std::shared_ptr<ListeningSocket> out(new ListeningSocket);
   try {
     if (address.starts_with(kUnixPrefix)) {
       const std::string path = address.substr(kUnixPrefix.size());
-      try {
-        Poco::Net::StreamSocket probe;
-        probe.connect(parsed);
-        return Error{"cannot listen on " + address + ": another process serves it"};
-      } catch (const Poco::Exception&) {
-        ::unlink(path.c_str());
-      }
+      if (auto room = base::makeRoomForSocket(path); !room)
+        return std::move(room).error().within("cannot listen on " + address);
+      const base::ModeLimit limit(mode);  // so that there is no moment in which others could connect
       out->socket_.bind(parsed, false);
       out->unix_path_ = path;
     } else if (parsed.family() == Poco::Net::AddressFamily::IPv6) {

@@ -30,9 +30,9 @@ class Gate {
 
 class ListeningSocket {
  public:
-  /// "host:port", "[v6]:port" or "unix:///path". Port 0 takes a free one. A stale socket file is replaced, a live one
-  /// is an error.
-  static Result<std::shared_ptr<ListeningSocket>> open(const std::string& address);
+  /// "host:port", "[v6]:port" or "unix:///path". Port 0 takes a free one. A stale socket file is replaced; a live
+  /// one, and what is no socket, is an error. `mode`: of the socket file.
+  static Result<std::shared_ptr<ListeningSocket>> open(const std::string& address, mode_t mode = 0600);
   ~ListeningSocket();
 
   int fd() const { return fd_; }

@@ -97,6 +97,8 @@ class RuleSet {
   virtual std::vector<std::string> ownedHeaders() const = 0;
   /// What is allowed but hardly meant: "file:line: ...".
   virtual std::vector<std::string> warnings() const = 0;
+  /// Files beside the rules that look like rules and are not loaded: "NAME: ...".
+  virtual std::vector<std::string> unusedFiles() const { return {}; }
   /// Slow: never on a loop. The evaluator must not outlive the set.
   virtual Result<std::unique_ptr<Evaluator>> makeEvaluator(const EvaluatorOptions& options) const = 0;
 };

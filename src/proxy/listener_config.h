@@ -1,6 +1,8 @@
 // Settings of listeners and their routes.
 #pragma once
 
+#include <sys/types.h>
+
 #include <string>
 #include <vector>
 
@@ -48,6 +50,7 @@ enum class OnExpiry : uint8_t { kDrain, kClose, kIgnore };
 struct ListenerConfig {
   std::string name;
   std::string address;
+  mode_t socket_mode = 0600;  ///< where the address is a Unix socket
   bool plaintext = false;
   Protocol protocol = Protocol::kAuto;
   net::ClientCertificate client_certificate = net::ClientCertificate::kRequired;

@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "audit/checkpoint.h"
-#include "base/file.h"
 #include "base/sha256.h"
 #include "cache/remembered_db.h"
 #include "engine/json_engine.h"
@@ -20,17 +19,17 @@ struct TlsFiles {
   std::string digest;
 };
 
-TlsFiles readTlsFiles(const config::IdentityConfig& identity, config::Problems& problems) {
+TlsFiles readTlsFiles(const config::IdentityConfig& identity, config::Problems& problems, base::FileTrust& trust) {
   TlsFiles out;
   const auto take = [&](Result<std::string> read, std::string& to) {
     if (read) to = std::move(read).value();
     else problems.add("identity: " + read.error().message);
   };
   if (!identity.certificate.empty()) {
-    take(base::readTrustedFile(identity.certificate), out.certificate);
-    take(base::readSecretFile(identity.private_key), out.key);
+    take(trust.read(identity.certificate), out.certificate);
+    take(trust.readSecret(identity.private_key), out.key);
   }
-  for (const auto& [domain, path] : identity.trust_bundles) take(base::readTrustedFile(path), out.bundles[domain]);
+  for (const auto& [domain, path] : identity.trust_bundles) take(trust.read(path), out.bundles[domain]);
   base::Sha256Hasher hasher;
   hasher.update(out.certificate).update({"\0", 1}).update(out.key);
   for (const auto& [domain, pem] : out.bundles) hasher.update({"\0", 1}).update(domain).update({"\0", 1}).update(pem);
@@ -52,9 +51,9 @@ std::shared_ptr<const net::TlsContext> makeTls(const proxy::ListenerConfig& list
   return nullptr;
 }
 
-void buildListeners(Generation& out, const Previous& previous, config::Problems& problems) {
+void buildListeners(Generation& out, const Previous& previous, config::Problems& problems, base::FileTrust& trust) {
   const size_t before_reading = problems.texts().size();
-  const TlsFiles files = readTlsFiles(out.config.identity, problems);
+  const TlsFiles files = readTlsFiles(out.config.identity, problems, trust);
   if (problems.texts().size() > before_reading) return;
   out.tls_digest = files.digest;
   auto bundles = identity::TrustBundles::create(files.bundles);
@@ -113,24 +112,24 @@ std::shared_ptr<const policy::RuleSet> reused(const policy::PolicySet* previous,
 }
 
 Result<std::shared_ptr<const policy::RuleSet>> loadPlugin(const config::EngineConfig& config,
-                                                          const policy::PolicySet* previous) {
-  const std::string object = TRY(base::readTrustedFile(config.path, size_t{256} << 20));
+                                                          const policy::PolicySet* previous, base::FileTrust& trust) {
+  const std::string object = TRY(trust.read(config.path, size_t{256} << 20));
   std::string settings;
-  if (!config.settings.empty()) settings = TRY(base::readTrustedFile(config.settings));
+  if (!config.settings.empty()) settings = TRY(trust.read(config.settings));
   if (auto before = reused(previous, config, engine::PluginRuleSet::digestOf(object, settings))) return before;
   return std::shared_ptr<const policy::RuleSet>(
       TRY(engine::PluginRuleSet::load(config.path, object, std::move(settings))));
 }
 
 std::shared_ptr<const policy::RuleSet> loadEngine(const config::EngineConfig& config, const policy::PolicySet* previous,
-                                                  std::vector<std::string>& texts) {
+                                                  std::vector<std::string>& texts, base::FileTrust& trust) {
   if (config.type == "plugin") {
-    auto rules = loadPlugin(config, previous);
+    auto rules = loadPlugin(config, previous, trust);
     if (rules) return rules.value();
     texts.push_back("plugin " + rules.error().message);
     return nullptr;
   }
-  auto source = engine::PolicySource::read(config.path);
+  auto source = engine::PolicySource::read(config.path, trust);
   if (!source) {
     texts.push_back("policy " + source.error().message);
     return nullptr;
@@ -146,11 +145,11 @@ std::shared_ptr<const policy::RuleSet> loadEngine(const config::EngineConfig& co
 
 std::shared_ptr<const policy::PolicySet> loadPolicy(const std::vector<config::EngineConfig>& engines,
                                                     const policy::Budget& budget, const policy::PolicySet* previous,
-                                                    config::Problems& problems) {
+                                                    config::Problems& problems, base::FileTrust& trust) {
   std::vector<policy::LoadedEngine> loaded;
   std::vector<std::string> texts;
   for (const auto& config : engines) {
-    auto rules = loadEngine(config, previous, texts);
+    auto rules = loadEngine(config, previous, texts, trust);
     if (rules) loaded.push_back({config.name, config.veto, std::move(rules)});
   }
   for (const auto& text : texts) problems.add(text);
@@ -158,34 +157,48 @@ std::shared_ptr<const policy::PolicySet> loadPolicy(const std::vector<config::En
   return std::make_shared<const policy::PolicySet>(std::move(loaded), budget);
 }
 
-static void checkAuditKeys(const audit::AuditConfig& config, config::Problems& problems) {
+static void checkAuditKeys(const audit::AuditConfig& config, config::Problems& problems, base::FileTrust& trust) {
   for (const std::string& file : {config.key_file, config.previous_key_file}) {
     if (file.empty()) continue;
-    auto pem = base::readSecretFile(file);
+    auto pem = trust.readSecret(file);
     if (!pem) problems.add("audit: " + pem.error().message);
     else if (auto key = audit::SigningKey::fromPem(pem.value()); !key)
       problems.add("audit: " + file + " " + key.error().message);
   }
   if (config.mask_key_file.empty()) return;
-  auto key = base::readSecretFile(config.mask_key_file);
+  auto key = trust.readSecret(config.mask_key_file);
   if (!key) problems.add("audit: " + key.error().message);
   else if (key.value().size() < 16) problems.add("audit: " + config.mask_key_file + " is too short for a key");
 }
 
+// What vouches for whom records leave to, and for us there.
+static void checkSinkFiles(const std::vector<sink::SinkConfig>& sinks, config::Problems& problems,
+                           base::FileTrust& trust) {
+  const auto check = [&](const sink::SinkConfig& sink, const Result<std::string>& read) {
+    if (!read) problems.add("audit: sink `" + sink.name + "`: " + read.error().message);
+  };
+  for (const auto& sink : sinks) {
+    if (!sink.bundle.empty()) check(sink, trust.read(sink.bundle));
+    if (!sink.certificate.empty()) check(sink, trust.read(sink.certificate));
+    if (!sink.private_key.empty()) check(sink, trust.readSecret(sink.private_key));
+  }
+}
+
 std::shared_ptr<const Generation> build(const std::string& config_file, const Previous& previous,
-                                        config::Problems& problems) {
+                                        config::Problems& problems, base::FileTrust& trust) {
   auto out = std::make_shared<Generation>();
-  out->config = config::readConfig(config_file, problems);
+  out->config = config::readConfig(config_file, problems, trust);
   const bool readable = !problems.any();
   if (!out->config.engines.empty()) {
     out->policy =
-        loadPolicy(out->config.engines, out->config.budget, previous ? previous->policy.get() : nullptr, problems);
+        loadPolicy(out->config.engines, out->config.budget, previous ? previous->policy.get() : nullptr, problems,
+                   trust);
     if (previous && out->policy && out->policy->digest() == previous->policy->digest()) out->policy = previous->policy;
   }
   if (!out->config.shadow.empty()) {
     const policy::PolicySet* before = previous ? previous->shadow.get() : nullptr;
     config::Problems found("");
-    out->shadow = loadPolicy(out->config.shadow, out->config.budget, before, found);
+    out->shadow = loadPolicy(out->config.shadow, out->config.budget, before, found, trust);
     // Without effect as it is, it keeps nothing else from being taken.
     for (const auto& problem : found.texts()) out->shadow_problems.push_back("shadow: " + problem);
     if (!out->shadow && previous) out->shadow = previous->shadow;
@@ -196,10 +209,11 @@ std::shared_ptr<const Generation> build(const std::string& config_file, const Pr
     problems.add("policy: its digest " + out->policy->digest() + " is not one that `policy.pin` lists");
   if (!readable) return nullptr;  // what a file names is looked at only where the file is understood
   if (!out->config.cache.database.empty()) {
-    if (auto key = cache::readCacheKey(out->config.cache.key_file); !key) problems.add("cache: " + key.error().message);
+    if (auto key = trust.readSecret(out->config.cache.key_file); !key) problems.add("cache: " + key.error().message);
   }
-  checkAuditKeys(out->config.audit, problems);
-  buildListeners(*out, previous, problems);
+  checkAuditKeys(out->config.audit, problems, trust);
+  checkSinkFiles(out->config.sinks, problems, trust);
+  buildListeners(*out, previous, problems, trust);
   buildClusters(*out, previous, problems);
   return problems.any() ? nullptr : out;
 }

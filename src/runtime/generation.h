@@ -30,12 +30,13 @@ struct Generation {
 using Previous = std::shared_ptr<const Generation>;
 
 /// Reads the configuration and all it names, and builds a generation. On failure returns null and notes every problem.
+/// `trust` looks at each file that is read.
 std::shared_ptr<const Generation> build(const std::string& config_file, const Previous& previous,
-                                        config::Problems& problems);
+                                        config::Problems& problems, base::FileTrust& trust);
 
 /// Loads only a policy directory, for `yett check DIR`.
 std::shared_ptr<const policy::PolicySet> loadPolicy(const std::vector<config::EngineConfig>& engines,
                                                     const policy::Budget& budget, const policy::PolicySet* previous,
-                                                    config::Problems& problems);
+                                                    config::Problems& problems, base::FileTrust& trust);
 
 }  // namespace yett::runtime

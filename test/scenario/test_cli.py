@@ -58,12 +58,13 @@ class CommandLine(unittest.TestCase):
     def test_unsafe_files_are_refused(self):
         y = Yett("127.0.0.1:1")
         (y.certs / "server.key").chmod(0o644)
-        code, _, err = yett("check", "-c", str(y.dir / "yett.json"))
-        self.assertEqual(code, 2)
-        self.assertIn("others may read or write this key: run `chmod go-rwx` on it", err)
+        for command, status in (("check", 0), ("run", 2)):  # one looks, the other serves
+            code, _, err = yett(command, "-c", str(y.dir / "yett.json"))
+            self.assertEqual(code, status)
+            self.assertIn("others may read or write this key: it must be 0400, 0440, 0600 or 0640", err)
         (y.certs / "server.key").chmod(0o600)
         (y.dir / "rules/test.lua").chmod(0o666)
-        self.assertIn("run `chmod go-w` on it", yett("check", "-c", str(y.dir / "yett.json"))[2])
+        self.assertIn("run `chmod go-w` on it", yett("run", "-c", str(y.dir / "yett.json"))[2])
 
     def test_certs(self):
         with tempfile.TemporaryDirectory() as d:
@@ -72,6 +73,11 @@ class CommandLine(unittest.TestCase):
             code, out, _ = yett("certs", "issue", f"{DOMAIN}/ns/a", cwd=d)
             self.assertEqual(code, 0)
             self.assertEqual(os.stat(f"{d}/certs/dev/a.key").st_mode & 0o777, 0o600)
+            before = open(f"{d}/certs/dev/ca.key").read()
+            for name in ("ca", "bundle", "audit", "mask", "cache"):  # a caller's name is a file's name
+                code, _, err = yett("certs", "issue", f"{DOMAIN}/sa/{name}", cwd=d)
+                self.assertEqual((code, "give another one with --name" in err), (2, True), err)
+            self.assertEqual(open(f"{d}/certs/dev/ca.key").read(), before)
             code, out, _ = yett("certs", "inspect", "certs/dev/a.pem", cwd=d)
             self.assertIn(f"spiffe id   {DOMAIN}/ns/a", out)
             self.assertEqual(yett("certs", "issue", "spiffe://Example.org/a", cwd=d)[0], 2)

@@ -28,7 +28,8 @@ std::string problemsOf(const std::string& text) {
   const test::TempDir dir;
   dir.write("yett.json", text);
   config::Problems problems("yett.json");
-  config::readConfig(dir.path("yett.json"), problems);
+  base::FileTrust trust;
+  config::readConfig(dir.path("yett.json"), problems, trust);
   std::string all;
   for (const auto& p : problems.texts()) all += p + "\n";
   return all;
@@ -40,7 +41,8 @@ TEST_CASE("config: a good one, paths relative to its folder") {
   const test::TempDir dir;
   dir.write("yett.json", kGood);
   config::Problems problems("yett.json");
-  const auto config = config::readConfig(dir.path("yett.json"), problems);
+  base::FileTrust trust;
+  const auto config = config::readConfig(dir.path("yett.json"), problems, trust);
   CHECK_FALSE(problems.any());
   CHECK(config.audit.database == dir.path("yett.db"));
   CHECK(config.budget.memory_bytes == 2 << 20);

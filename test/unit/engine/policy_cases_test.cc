@@ -21,10 +21,15 @@ json::Value readCases(const std::string& name) {
   return std::move(parsed).value();
 }
 
+Result<engine::PolicySource> readSource(const test::TempDir& dir) {
+  base::FileTrust trust;
+  return engine::PolicySource::read(dir.path("rules"), trust);
+}
+
 std::shared_ptr<const engine::LuaRuleSet> load(const json::Value& c, const test::TempDir& dir,
                                                std::vector<std::string>& problems) {
   for (const auto& [name, text] : c.find("files")->fields) dir.write("rules/" + name, text.text);
-  auto source = engine::PolicySource::read(dir.path("rules"));
+  auto source = readSource(dir);
   REQUIRE(source.ok());
   return engine::LuaRuleSet::load(std::move(source).value(), problems);
 }
@@ -125,7 +130,7 @@ TEST_CASE("policy: a file that others may write is refused") {
   const test::TempDir dir;
   dir.write("rules/p.lua", "policy 'p' { deny 'a' {} }");
   std::filesystem::permissions(dir.path("rules/p.lua"), std::filesystem::perms(0666));
-  const auto source = engine::PolicySource::read(dir.path("rules"));
+  const auto source = readSource(dir);
   REQUIRE_FALSE(source.ok());
   CHECK(source.error().message.find("chmod go-w") != std::string::npos);
 }
@@ -136,7 +141,7 @@ TEST_CASE("policy: dot-files and tests are no policies, and do not change who is
   dir.write("rules/.hidden.lua", "this is not Lua");
   dir.write("rules/p_test.lua", "this is not Lua");
   std::vector<std::string> problems;
-  CHECK(engine::LuaRuleSet::load(engine::PolicySource::read(dir.path("rules")).value(), problems) != nullptr);
+  CHECK(engine::LuaRuleSet::load(readSource(dir).value(), problems) != nullptr);
 }
 
 TEST_CASE("policy: what a condition read is noted, absence too") {
@@ -145,7 +150,7 @@ TEST_CASE("policy: what a condition read is noted, absence too") {
             "policy 'p' { allow 'a' { principal = anyone, when = function(r) return has(r.header, 'x') or r.method == "
             "'GET' end } }");
   std::vector<std::string> problems;
-  auto rules = engine::LuaRuleSet::load(engine::PolicySource::read(dir.path("rules")).value(), problems);
+  auto rules = engine::LuaRuleSet::load(readSource(dir).value(), problems);
   auto set = std::make_shared<const policy::PolicySet>(std::vector<policy::LoadedEngine>{{"main", false, rules}},
                                                        policy::Budget{});
   auto evaluator = policy::PolicyEvaluator::create(set);
