@@ -153,14 +153,14 @@ void Authorizer::decideSafely(const Question& question) {
   }
 }
 
-std::optional<Refusal> Authorizer::recheck(const Question& question) {
+std::optional<Refusal> Authorizer::recheck(const Question& question, std::string_view cause) {
   decideSafely(question);
   rechecks_[decision_.allow ? 1 : 0].get().add();
   if (decision_.allow) return std::nullopt;
   const base::UuidText id = ids_.next(question.now_micros);
   const uint64_t ticket = record(question, id);
   count();
-  if (ticket != 0) OpenDecision(writer_, ticket).end({.result = "ended by a newer policy"});
+  if (ticket != 0) OpenDecision(writer_, ticket).end({.result = question.refuse.empty() ? cause : question.refuse});
   return Refusal{decision_.status, decision_.public_reason, id};
 }
 

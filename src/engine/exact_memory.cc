@@ -43,7 +43,7 @@ class KeyWriter {
     if (!room(sizeof(uint32_t) + bytes.size())) return;
     const auto size = static_cast<uint32_t>(bytes.size());
     std::memcpy(at_, &size, sizeof size);
-    std::memcpy(at_ + sizeof size, bytes.data(), bytes.size());
+    if (size > 0) std::memcpy(at_ + sizeof size, bytes.data(), size);
     at_ += sizeof size + bytes.size();
   }
 
@@ -112,6 +112,7 @@ std::string_view ExactMemory::encode(uint32_t rule, const Shape& shape, policy::
     if (attr == Attr::kBodyJson) {  // with the headers that were read along its bytes say all, and need no parsing
       const policy::Body* body = reader.request().body;
       *value++ = {};
+      out.byte(body == nullptr ? 0 : body->complete ? 1 : 2);
       out.byte(body != nullptr && body->exact_names ? 1 : 0);
       out.number(body != nullptr ? body->json_types.size() : 0);
       for (const auto& type : body != nullptr ? body->json_types : std::span<const std::string>()) out.bytes(type);

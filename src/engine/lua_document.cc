@@ -141,11 +141,11 @@ int length(lua_State* L) {
 
 int nextItem(lua_State* L) {
   const Handle& handle = listAt(L);
-  const lua_Integer i = lua_tointeger(L, 2) + 1;
+  const lua_Integer last = lua_tointeger(L, 2);
   LuaState::of(L).charge(1);
-  if (i < 1 || i > static_cast<lua_Integer>(handle.node->size)) return lua_pushnil(L), 1;
-  lua_pushinteger(L, i);
-  pushNode(L, handle.node->items[i - 1], handle, "an item");
+  if (last < 0 || last >= static_cast<lua_Integer>(handle.node->size)) return lua_pushnil(L), 1;
+  lua_pushinteger(L, last + 1);
+  pushNode(L, handle.node->items[last], handle, "an item");
   return 2;
 }
 

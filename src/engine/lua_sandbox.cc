@@ -126,10 +126,13 @@ int typeOf(lua_State* L) {
 // s.name: the methods of strings. A string that stands where an object was expected has no fields, and nil would be equal
 // to whatever else is not there.
 int stringIndex(lua_State* L) {
-  lua_pushvalue(L, 2);
-  if (lua_rawget(L, lua_upvalueindex(1)) != LUA_TNIL) return 1;
   std::string key = luaL_typename(L, 2);
-  if (lua_type(L, 2) == LUA_TSTRING) key = std::string(lua_tostring(L, 2)).substr(0, 64);
+  if (lua_type(L, 2) == LUA_TSTRING) {
+    lua_pushvalue(L, 2);
+    const std::string_view name(lua_tostring(L, 2), lua_rawlen(L, 2));
+    if (lua_rawget(L, lua_upvalueindex(1)) != LUA_TNIL && LuaState::of(L).callsMethod(L, name)) return 1;
+    key = name.substr(0, 64);
+  }
   luaL_where(L, 1);
   LuaState::of(L).abort(std::string(lua_tostring(L, -1)) + "a string has no `" + key + "`");
 }

@@ -217,6 +217,17 @@ bool LuaState::chargeRun(uint64_t instructions, uint64_t allocated) {
   return true;
 }
 
+bool LuaState::callsMethod(lua_State* L, std::string_view method) {
+  lua_Debug caller;
+  if (lua_getstack(L, 1, &caller) == 0 || lua_getinfo(L, "Sl", &caller) == 0 || caller.what[0] == 'C') return true;
+  if (caller.source != method_chunk_) {
+    const auto known = methods_.find(std::string_view(caller.source));
+    method_chunk_ = caller.source;
+    method_calls_ = known == methods_.end() ? nullptr : &known->second;
+  }
+  return method_calls_ == nullptr || method_calls_->at(method, caller.currentline);
+}
+
 void LuaState::watchLines(LineSink sink) {
   lines_ = std::move(sink);
 }

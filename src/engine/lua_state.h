@@ -7,11 +7,14 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <string>
+#include <string_view>
 #include <type_traits>
 #include <vector>
 
 #include "base/result.h"
+#include "engine/lua_methods.h"
 #include "policy/rule_engine.h"
 
 struct lua_State;
@@ -78,6 +81,14 @@ class LuaState {
     shortened_ = false;
   }
 
+  /// Where the text of a chunk calls methods of strings; nothing is known of other chunks, and all is allowed there.
+  void knowMethods(const std::string& chunk, MethodCalls calls) {
+    methods_.insert_or_assign(chunk, std::move(calls));
+    method_chunk_ = nullptr;
+  }
+  /// Whether the Lua function that has just asked for `method` of a string calls it there.
+  bool callsMethod(lua_State* L, std::string_view method);
+
   /// Calls back for every line that runs (null: for none): coverage and explanations, off the hot path.
   using LineSink = std::function<void(const char* file, int line)>;
   void watchLines(LineSink sink);
@@ -119,6 +130,9 @@ class LuaState {
   bool late_ = false;
   bool shortened_ = false;
   std::string why_;
+  std::map<std::string, MethodCalls, std::less<>> methods_;  // by chunk name, as Lua has it: "@p.lua"
+  const char* method_chunk_ = nullptr;                       // Lua's own text of the last one's name
+  const MethodCalls* method_calls_ = nullptr;
   LineSink lines_;
 };
 

@@ -71,7 +71,7 @@ void siftDown(lua_State* L, int array, lua_Integer root, lua_Integer size) {
 
 int nextItem(lua_State* L) {
   luaL_checktype(L, 1, LUA_TTABLE);  // policy may call it with anything
-  const lua_Integer i = lua_tointeger(L, 2) + 1;
+  const auto i = static_cast<lua_Integer>(static_cast<lua_Unsigned>(lua_tointeger(L, 2)) + 1);  // may wrap around
   pushBehind(L, 1);
   lua_pushinteger(L, i);
   if (lua_rawgeti(L, -2, i) == LUA_TNIL) return 1;
@@ -107,7 +107,8 @@ int concat(lua_State* L) {
     LuaState::of(L).charge(2 + size / 16);
     if (total > kLongestString) luaL_error(L, "a string over %d bytes", static_cast<int>(kLongestString));
     luaL_addvalue(&buffer);
-    if (i < last) luaL_addlstring(&buffer, separator, separator_size);
+    if (i == last) break;  // it may be the greatest there is
+    luaL_addlstring(&buffer, separator, separator_size);
   }
   luaL_pushresult(&buffer);
   return 1;

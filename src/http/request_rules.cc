@@ -43,6 +43,8 @@ ParseError checkCharset(std::string_view content_type) {
     auto rest = base::trimmed(content_type.substr(at + 1));
     if (rest.size() < kWord.size() || !base::equalsIgnoreCase(rest.substr(0, kWord.size()), kWord)) continue;
     rest = base::trimmed(rest.substr(kWord.size()));
+    // Extended and continued ones (RFC 2231) are for no header of HTTP but some (RFC 8187), and this is none of them.
+    if (rest.starts_with('*')) return {400, "a content-type with a charset in parts"};
     if (!rest.starts_with('=')) continue;
     auto value = base::trimmed(rest.substr(1));
     value = value.starts_with('"') ? value.substr(1, value.find('"', 1) - 1) : value.substr(0, value.find_first_of("; \t"));

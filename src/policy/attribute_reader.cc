@@ -31,6 +31,8 @@ AttrValue refused(std::string_view why) {
 
 constexpr std::string_view kOtherSpelling = "was sent in another spelling, which some services take for it";
 
+constexpr std::string_view kOneTooMany = "is one value too many: a decision reads 256 at most";
+
 // Header names are alike where they differ only in what is no letter or digit.
 bool sameHeader(std::string_view a, std::string_view b) {
   const auto plain = [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); };
@@ -93,19 +95,22 @@ AttrValue AttributeReader::read(Attr attr, std::string_view key) {
     if (noted.window != window_number_) {
       noted.window = window_number_;
       window_.push_back(static_cast<uint32_t>(i));
-      if (attr == Attr::kBodyJson && recorded_ == nullptr) noteBodyHeaders();
+      // They may move the list that `noted` stands in.
+      if (attr == Attr::kBodyJson && recorded_ == nullptr) {
+        if (!noteBodyHeaders()) return ++refused_reads_, refused(kOneTooMany);
+        return reads_[i].value;
+      }
     }
     // A capture depends on the rule's pattern, so it is looked up afresh for each rule.
     if (attr == Attr::kParam) noted.value = find(attr, key);
     if (recorded_ != nullptr && noted.value.state == State::kRefused) noteUnknown(attr, key);
     return noted.value;
   }
-  if (attr == Attr::kBodyJson && recorded_ == nullptr && !noteBodyHeaders())
-    return refused("is one value too many: a decision reads 256 at most");
+  if (attr == Attr::kBodyJson && recorded_ == nullptr && !noteBodyHeaders()) return refused(kOneTooMany);
   const AttrValue value = find(attr, key);
   if (recorded_ != nullptr && value.state == State::kRefused) noteUnknown(attr, key);
   if (!add(attr, key, value))
-    return noteUnknown(attr, key), ++refused_reads_, refused("is one value too many: a decision reads 256 at most");
+    return noteUnknown(attr, key), ++refused_reads_, refused(kOneTooMany);
   return value;
 }
 

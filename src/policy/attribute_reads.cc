@@ -1,5 +1,6 @@
 // AttributeReader: what was read as JSON, and texts without what must not be written in clear.
 #include <algorithm>
+#include <set>
 
 #include "base/text.h"
 #include "policy/attribute_reader.h"
@@ -76,28 +77,61 @@ void AttributeReader::writeValue(json::ObjectWriter& writer, const std::string& 
   else writer.field(what, value.number);
 }
 
+namespace {
+
+// Hides values in a text that was made before: what is hidden is looked for in the text alone, never in what hides it.
+class Redaction {
+ public:
+  explicit Redaction(std::string& text) : text_(text), hidden_(text.size()) {}
+
+  void hide(std::string_view value) {
+    constexpr size_t kLeast = 3;  // shorter ones stand anywhere
+    constexpr size_t kMost = 512;
+    if (value.size() < kLeast || value.size() > text_.size() || !seen_.insert(value).second) return;
+    if (seen_.size() > kMost) {  // who sends so many wants something else than to be quoted
+      std::fill(hidden_.begin(), hidden_.end(), true);
+      return;
+    }
+    for (size_t at = text_.find(value); at != std::string::npos; at = text_.find(value, at + 1))
+      std::fill_n(hidden_.begin() + static_cast<std::ptrdiff_t>(at), value.size(), true);
+  }
+
+  void finish() {
+    if (std::find(hidden_.begin(), hidden_.end(), true) == hidden_.end()) return;
+    std::string out;
+    for (size_t i = 0; i < text_.size(); ++i) {
+      if (!hidden_[i]) out += text_[i];
+      else if (i == 0 || !hidden_[i - 1]) out += "(masked)";
+    }
+    text_ = std::move(out);
+  }
+
+ private:
+  std::string& text_;
+  std::vector<bool> hidden_;
+  std::set<std::string_view> seen_;
+};
+
+}  // namespace
+
 // Texts that policy made may quote what it read.
 void AttributeReader::redact(std::string& text, const Recording& recording) {
-  constexpr size_t kLeast = 3;  // shorter ones stand anywhere
   if (text.empty()) return;
-  const auto hide = [&](std::string_view value) {
-    if (value.size() < kLeast) return;
-    for (size_t at = text.find(value); at != std::string::npos; at = text.find(value, at + 8))
-      text.replace(at, value.size(), "(masked)");
-  };
+  Redaction redaction(text);
   for (const auto& read : reads_) {
     if (!recording.masks(read.attr, keyOf(read))) continue;
     if (read.attr == Attr::kQueryList) {
-      for (const auto value : queryList(keyOf(read))) hide(value);
+      for (const auto value : queryList(keyOf(read))) redaction.hide(value);
     } else if (read.attr == Attr::kHeaderList) {
       for (const auto& field : request_->headers) {
-        if (field.name == keyOf(read)) hide(field.value);
+        if (field.name == keyOf(read)) redaction.hide(field.value);
       }
     } else if (read.value.type == Type::kText && read.value.state == State::kPresent) {
-      hide(read.value.text);
+      redaction.hide(read.value.text);
     }
   }
-  if (!request_->query.empty() && !recording.config().plain_query) hide(request_->query);
+  if (!request_->query.empty() && !recording.config().plain_query) redaction.hide(request_->query);
+  redaction.finish();
 }
 
 void AttributeReader::readsJson(const Recording& recording, std::string& out) {

@@ -57,7 +57,9 @@ bool isJsonType(std::string_view text, std::span<const std::string> more) {
     const auto name = takeToken(rest);
     std::string_view value;
     if (name.empty() || !take(rest, '=') || !takeValue(rest, value)) return false;
-    if (!base::equalsIgnoreCase(name, "charset")) continue;
+    // `charset*` and `charset*0` (RFC 2231) are charsets to some readers.
+    if (!base::equalsIgnoreCase(name.substr(0, name.find('*')), "charset")) continue;
+    if (name.find('*') != std::string_view::npos) return false;
     if (++charsets > 1 || (!base::equalsIgnoreCase(value, "utf-8") && !base::equalsIgnoreCase(value, "utf8")))
       return false;
   }

@@ -47,7 +47,11 @@ bool take(const json::Value& value, RecordedValue& out) {
         out.list.push_back(item.text);
       }
       return true;
-    case Type::kObject: {  // what is no UTF-8; all else in braces is not known
+    case Type::kObject: {  // what is no UTF-8, or could not be read; all else in braces is not known
+      if (value.find("error") != nullptr) {
+        out.state = State::kError;
+        return true;
+      }
       const auto* hex = value.find("hex");
       if (hex == nullptr || hex->text.size() % 2 != 0) return false;
       out.state = State::kText;

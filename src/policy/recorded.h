@@ -15,7 +15,7 @@ enum class Attr : uint8_t;
 
 /// What a record says of one attribute.
 struct RecordedValue {
-  enum class State : uint8_t { kText, kNumber, kFlag, kList, kAbsent };
+  enum class State : uint8_t { kText, kNumber, kFlag, kList, kAbsent, kError };
   Attr attr;
   std::string key;
   State state = State::kAbsent;
@@ -24,7 +24,7 @@ struct RecordedValue {
   std::vector<std::string> list;
 };
 
-/// The reads of one record. Values that were masked, and errors, are left out: they are not known.
+/// The reads of one record. Values that were masked are left out: they are not known.
 struct Recorded {
   std::vector<RecordedValue> values;
   bool query_known = false;  ///< the whole query is in the check request

@@ -18,6 +18,7 @@ AttrValue asRead(const RecordedValue& value) {
     case Recall::kNumber: return {State::kPresent, Type::kNumber, {}, value.number};
     case Recall::kFlag: return {State::kPresent, Type::kFlag, {}, value.number};
     case Recall::kAbsent: return {};
+    case Recall::kError: return {State::kError, Type::kText, "could not be read as one value", 0};
     case Recall::kList: break;
   }
   return unknown();
@@ -34,8 +35,10 @@ void AttributeReader::noteUnknown(Attr attr, std::string_view key) {
 // What one reading of a header tells of the other.
 AttrValue AttributeReader::recordedHeader(std::string_view key) {
   const auto* one = recorded_->find(Attr::kHeader, key);
-  if (one != nullptr && (one->state == Recall::kText || one->state == Recall::kAbsent)) return asRead(*one);
   const auto* all = recorded_->find(Attr::kHeaderList, key);
+  if (one != nullptr && one->state != Recall::kError) return asRead(*one);
+  if (one != nullptr && (all == nullptr || all->state != Recall::kList)) return asRead(*one);
+  if (all != nullptr && all->state == Recall::kError) return asRead(*all);
   if (all == nullptr || all->state != Recall::kList) return unknown();
   if (all->list.empty()) return {};
   if (all->list.size() == 1) return {State::kPresent, Type::kText, all->list.front(), 0};
@@ -76,6 +79,7 @@ AttrValue AttributeReader::findRecorded(Attr attr, std::string_view key) {
     case Attr::kQueryList: {
       if (recorded_->query_known) return findSent(attr, key);
       const auto* all = recorded_->find(attr, key);
+      if (all != nullptr && all->state == Recall::kError) return asRead(*all);
       if (all == nullptr || all->state != Recall::kList) return unknown();
       return {State::kPresent, Type::kNumber, {}, static_cast<int64_t>(all->list.size())};
     }

@@ -80,6 +80,16 @@ std::string Recording::masked(std::string_view value) const {
   return "{\"hmac\":\"" + base::hex(base::view(digest)).substr(0, kDigestHex) + "\",\"key\":\"" + key_id_ + "\"}";
 }
 
+// Whatever some service takes the key for.
+bool Recording::masksQuery(std::string_view sent) const {
+  std::string name = base::lowered(sent);
+  std::erase_if(name, [](char c) { return c == '[' || c == ']' || c == ' '; });
+  if (masks(Attr::kQuery, sent) || masks(Attr::kQuery, name)) return true;
+  return std::any_of(config_.masked.begin(), config_.masked.end(), [&](std::string_view one) {
+    return one.starts_with("query.") && target::maySpell(sent, one.substr(6));
+  });
+}
+
 // Of a query in clear, each value whose key is masked or looks like a credential's.
 std::string Recording::queryInClear(std::string_view query) const {
   std::string out;
@@ -87,7 +97,8 @@ std::string Recording::queryInClear(std::string_view query) const {
     if (!out.empty() || pair.data() != query.data()) out += '&';
     const auto equals = pair.find('=');
     auto parsed = target::parseQuery(pair);
-    const bool hidden = !parsed || (!parsed.value().empty() && masks(Attr::kQuery, parsed.value().front().first));
+    const bool hidden = !parsed || (!parsed.value().empty() && masksQuery(parsed.value().front().first)) ||
+                        pair.find(';') != std::string_view::npos;
     if (!hidden || equals == std::string_view::npos) out += hidden ? masked(pair) : std::string(pair);
     else out.append(pair.substr(0, equals + 1)).append(masked(pair.substr(equals + 1)));
   }

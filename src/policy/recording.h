@@ -40,6 +40,7 @@ class Recording {
 
  private:
   bool listed(std::string_view name) const;
+  bool masksQuery(std::string_view sent) const;
   std::string queryInClear(std::string_view query) const;
   bool path_ = false, principal_ = false, host_ = false;
   RecordingConfig config_;

@@ -12,7 +12,6 @@
 namespace yett::proxy {
 
 static constexpr size_t kMostBuffered = 256 << 20;  // bodies of one worker that wait for a decision
-static constexpr std::string_view kNewerPolicy = "ended by a newer policy";
 static constexpr size_t kMostKept = 64 << 10;  // of a buffer, for the next request
 
 Exchange::Exchange(Worker& worker) : worker_(worker), timer_([this] { onTimer(); }) {}
@@ -36,7 +35,7 @@ void Exchange::clear() {
   session_ = nullptr;
   down_ = nullptr;
   listener_.reset();
-  route_ = nullptr;
+  route_ = body_route_ = nullptr;
   request_.clear();
   response_.clear();
   added_.clear();
@@ -50,7 +49,7 @@ void Exchange::clear() {
   id_ = told_id_ = {};
   serial_ = 0;
   status_ = 0;
-  decided_wall_ = bytes_in_ = bytes_out_ = last_progress_ = deadline_nanos_ = 0;
+  decided_nanos_ = bytes_in_ = bytes_out_ = last_progress_ = deadline_nanos_ = 0;
   waited_ = request_ended_ = body_sent_ = retried_ = response_begun_ = awaiting_record_ = grpc_ = tunnel_ = client_ended_ =
       upstream_ended_ = false;
   finished_ = true;
@@ -78,9 +77,9 @@ void Exchange::releaseBody() {
 }
 
 bool Exchange::waitForBody() {
-  if (route_ == nullptr || route_->buffer_body == 0 || request_.framing == http::Framing::kNone || request_ended_)
+  if (route_ == nullptr || body_route_->buffer_body == 0 || request_.framing == http::Framing::kNone || request_ended_)
     return false;
-  if (request_.framing == http::Framing::kLength && request_.content_length > route_->buffer_body) {
+  if (request_.framing == http::Framing::kLength && request_.content_length > body_route_->buffer_body) {
     reply(413, "body too large", "the body is larger than policy may see on this route");
     return true;
   }
@@ -154,7 +153,7 @@ void Exchange::onBody(std::string_view data) {
       releaseBody();
       return reply(503, "too many bodies", "");
     }
-    if (body_.size() + data.size() <= route_->buffer_body) {
+    if (body_.size() + data.size() <= body_route_->buffer_body) {
       worker_.buffered_bodies += data.size();
       return void(body_ += data);
     }
@@ -317,13 +316,13 @@ void Exchange::onTimer() {
        response_begun_ || grpc_ ? "nothing came within the stream's idle limit" : "no response within its time limit");
 }
 
-void Exchange::endByPolicy(const authz::Refusal& refusal) {
+void Exchange::endByPolicy(const authz::Refusal& refusal, std::string_view cause) {
   if (finished_) return;
-  detail_ = "the policy changed";
+  if (cause == kNewerPolicy) detail_ = "the policy changed";
   told_id_ = refusal.id;
-  if (!response_begun_) return reply(refusal.status, kNewerPolicy, refusal.public_reason);
+  if (!response_begun_) return reply(refusal.status, cause, refusal.public_reason);
   releaseUpstream();
-  cause_ = kNewerPolicy;
+  cause_ = cause;
   cut(refusal.status, refusal.public_reason);
 }
 

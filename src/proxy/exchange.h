@@ -118,7 +118,7 @@ class Exchange final : public http::RequestHandler {
   void logStatus();
   /// The upstream failed: answers with `status` where nothing was sent yet, else cuts the response.
   void fail(int status, std::string_view cause, std::string_view detail);
-  void endByPolicy(const authz::Refusal& refusal);
+  void endByPolicy(const authz::Refusal& refusal, std::string_view cause);
   void releaseUpstream();
   void endWithShadow();
   void finish(std::string_view result);
@@ -128,7 +128,8 @@ class Exchange final : public http::RequestHandler {
   Session* session_ = nullptr;
   http::ServerStream* down_ = nullptr;
   std::shared_ptr<const ListenerState> listener_;
-  const Route* route_ = nullptr;  // of listener_
+  const Route* route_ = nullptr;       // of listener_
+  const Route* body_route_ = nullptr;  // whose `buffer_body` counts
   Upstream upstream_{*this};
   upstream::Lease lease_;
   upstream::Pool* waiting_pool_ = nullptr;
@@ -176,7 +177,7 @@ class Exchange final : public http::RequestHandler {
   int status_ = 0;                // sent downstream
   int64_t deadline_nanos_ = 0;    // of grpc-timeout; 0: none
   int64_t began_wall_ = 0;
-  int64_t decided_wall_ = 0;  // as of when it was last decided
+  int64_t decided_nanos_ = 0;  // when it was last decided; steady
   int64_t began_nanos_ = 0;
   int64_t bytes_in_ = 0;
   int64_t bytes_out_ = 0;

@@ -33,29 +33,38 @@ constexpr HeaderFamily kFamilies[] = {
     {"x-accel-*", false},
     {"x-amzn-mtls-*", true},
     {"x-amzn-oidc-*", true},
+    {"x-anonymous-consumer", true},
     {"x-apigateway-api-userinfo", true},
+    {"x-arr-clientcert", true},
     {"x-auth-request-*", true},
     {"x-authenticated-*", true},
+    {"x-authentik-*", true},
     {"x-client-*cert*", true},
     {"x-client-dn", true},
     {"x-client-ip", true},
     {"x-cluster-client-ip", true},
     {"x-consumer-*", true},
+    {"x-credential-*", true},
+    {"x-endpoint-api-userinfo", true},
     {"x-envoy-*", true},
     {"x-forwarded", true},
     {"x-forwarded-*", true},
     {"x-goog-authenticated-*", true},
     {"x-goog-iap-*", true},
     {"x-host", true},
+    {"x-http-host-override", false},
     {"x-http-method*", false},
     {"x-method-override", false},
     {"x-middleware-*", false},
     {"x-ms-client-principal*", true},
+    {"x-ms-token-*", true},
     {"x-original-*", true},
     {"x-original-method", false},
     {"x-original-url", false},
+    {"x-pomerium-*", true},
     {"x-real-ip", true},
     {"x-remote-*", true},
+    {"x-rewrite-uri", false},
     {"x-rewrite-url", false},
     {"x-scheme", true},
     {"x-script-name", false},
@@ -64,6 +73,7 @@ constexpr HeaderFamily kFamilies[] = {
     {"x-url-scheme", true},
     {"x-user-info", true},
     {"x-userinfo", true},
+    {"x-vouch-*", true},
     {"x-webauth-*", true},
     {"x-yett-*", false},
 };
@@ -88,13 +98,14 @@ bool matches(std::string_view pattern, std::string_view name) {
 
 // Frameworks spell these with any dashes or none: `x-httpmethod-override`.
 bool overridesMethod(std::string_view name) {
-  constexpr std::string_view kEnd = "override";
-  if (name.size() < kEnd.size() || name[0] != 'x') return false;
+  constexpr size_t kLongest = 32;
+  if (name.size() > kLongest) return false;
   std::string plain;
   for (const char c : name) {
     if (c != '-') plain += c;
   }
-  return plain == "xhttpmethodoverride" || plain == "xmethodoverride" || plain == "xhttpmethod";
+  if (plain.starts_with('x')) plain.erase(0, 1);
+  return plain == "httpmethodoverride" || plain == "methodoverride" || plain == "httpmethod";
 }
 
 constexpr HeaderFamily kMethod{"x-http-method-override", false};
@@ -116,7 +127,7 @@ const HeaderFamily* familyOf(std::string_view folded) {
   for (size_t i = kStarts[first]; i < kStarts[first + 1]; ++i) {
     if (matches(kFamilies[i].name, folded) && (found == nullptr || found->keepable)) found = &kFamilies[i];
   }
-  if (found == nullptr && first == 'x' && folded.ends_with("e") && overridesMethod(folded)) return &kMethod;
+  if (found == nullptr && (first == 'x' || first == 'h' || first == 'm') && overridesMethod(folded)) return &kMethod;
   return found;
 }
 

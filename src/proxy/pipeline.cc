@@ -62,6 +62,7 @@ void Pipeline::normalize(Exchange& e) {
 
 void Pipeline::match(Exchange& e) {
   e.route_ = e.listener_->routes->match(e.request_);
+  e.body_route_ = e.listener_->routes->bodyRoute(e.request_, e.route_);
   if (e.route_ != nullptr) e.request_.with_parameters = e.route_->forward_parameters;
 }
 
@@ -115,8 +116,8 @@ policy::CheckRequest Pipeline::question(Exchange& e, int64_t now_micros) {
   check.tls_cipher = tls.cipher;
   check.tls_sni = tls.sni;
   check.time_seconds = now_micros / 1'000'000;
-  if (e.route_ != nullptr && e.route_->buffer_body > 0) {
-    e.seen_body_ = {true, e.body_, e.route_->exact_names, e.route_->json_types};
+  if (e.route_ != nullptr && e.body_route_->buffer_body > 0) {
+    e.seen_body_ = {true, e.body_, e.body_route_->exact_names, e.body_route_->json_types};
     check.body = &e.seen_body_;
   }
   return check;
@@ -161,14 +162,15 @@ authz::Answer Pipeline::authorize(Exchange& e) {
   }
   if (e.opensWebSocket()) e.headers_.push_back({"upgrade", "websocket"});  // as the service will see it
   // As of now: a body may have taken hours to come, and time, certificate and bundles have gone on meanwhile.
-  e.decided_wall_ = e.waited_ ? base::wallMicros() : e.began_wall_;
-  const policy::CheckRequest check = question(e, e.decided_wall_);
+  const int64_t now = e.waited_ ? base::wallMicros() : e.began_wall_;
+  e.decided_nanos_ = e.waited_ ? base::steadyNanos() : e.began_nanos_;
+  const policy::CheckRequest check = question(e, now);
   authz::Authorizer& authorizer = e.worker_.authorizer;
   const std::string_view refuse = outdated(e, check);
   if (!refuse.empty()) e.session_->drain();  // the next handshake shows whether there is a newer certificate
   const std::string_view route = e.route_ != nullptr ? std::string_view(e.route_->name) : "";
   authz::Answer answer =
-      authorizer.check({check, route, e.session_->peerText(), e.decided_wall_, refuse}, e.id_, e.decision_);
+      authorizer.check({check, route, e.session_->peerText(), now, refuse}, e.id_, e.decision_);
   const policy::Decision& decision = authorizer.last();
   e.effect_ = decision.allow ? "allow" : "deny";
   e.policy_ = decision.policy;
@@ -178,22 +180,23 @@ authz::Answer Pipeline::authorize(Exchange& e) {
 }
 
 bool Pipeline::stillAllowed(Exchange& e) {
-  constexpr int64_t kLongWait = 1'000'000;  // in which nothing that a decision rests on is to change unseen
-  if (base::wallMicros() - e.decided_wall_ < kLongWait) return true;
-  recheck(e);
+  constexpr int64_t kLongWait = 1'000'000'000;  // nanoseconds in which nothing that a decision rests on changes unseen
+  if (base::steadyNanos() - e.decided_nanos_ < kLongWait) return true;
+  recheck(e, "allowed no more after a wait");
   return !e.finished_;
 }
 
-void Pipeline::recheck(Exchange& e) {
+void Pipeline::recheck(Exchange& e, std::string_view cause) {
   // What is asked about is the request as policy saw it, without what only the newer policy may say.
   const auto& owned = e.worker_.authorizer.ownedHeaders();
   std::erase_if(e.headers_, [&](const policy::Header& header) { return isNamed(header.name, owned); });
-  const int64_t now = e.decided_wall_ = base::wallMicros();
+  const int64_t now = base::wallMicros();
+  e.decided_nanos_ = base::steadyNanos();
   const policy::CheckRequest check = question(e, now);
   const std::string_view route = e.route_ != nullptr ? std::string_view(e.route_->name) : "";
   const std::string_view refuse = outdated(e, check);
-  const auto refusal = e.worker_.authorizer.recheck({check, route, e.session_->peerText(), now, refuse});
-  if (refusal) e.endByPolicy(*refusal);
+  const auto refusal = e.worker_.authorizer.recheck({check, route, e.session_->peerText(), now, refuse}, cause);
+  if (refusal) e.endByPolicy(*refusal, refuse.empty() ? cause : refuse);
 }
 
 // What the allow asks for. Copied: the policy may change while the request waits for a connection.

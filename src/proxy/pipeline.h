@@ -1,11 +1,16 @@
 // The order of stages: the only place that states it.
 #pragma once
 
+#include <string_view>
+
 #include "authz/authorizer.h"
 
 namespace yett::proxy {
 
 class Exchange;
+
+/// The cause of an end that a change of policy brought.
+inline constexpr std::string_view kNewerPolicy = "ended by a newer policy";
 
 class Pipeline {
  public:
@@ -14,7 +19,8 @@ class Pipeline {
   /// Goes on where `pending` stopped: its record is on disk, or will not be.
   static void resume(Exchange& exchange, const authz::Pending& pending);
   /// The policy has changed while the exchange is under way: decides again, and ends it where it is allowed no more.
-  static void recheck(Exchange& exchange);
+  /// `cause`: what the outcome says then.
+  static void recheck(Exchange& exchange, std::string_view cause = kNewerPolicy);
   /// After a wait between the decision and the service: asks again where it was long. False where the exchange has ended.
   static bool stillAllowed(Exchange& exchange);
 

@@ -28,6 +28,7 @@ Result<RouteTable> RouteTable::create(const std::vector<RouteConfig>& routes) {
       if (!upper) return Error{"route `" + config.path + "`: method `" + method + "` can match nothing: write it in upper case"};
     }
     for (const auto& host : config.hosts) route.hosts.push_back(TRY(target::HostPattern::parse(host)));
+    out.reads_bodies_ = out.reads_bodies_ || route.buffer_body > 0;
     out.routes_.push_back(std::move(route));
   }
   return out;
@@ -37,15 +38,28 @@ bool RouteTable::allowsWebSocket() const {
   return std::any_of(routes_.begin(), routes_.end(), [](const Route& route) { return route.websocket; });
 }
 
+static bool fits(const Route& route, const http::RequestHead& head, bool fold) {
+  const bool method = route.methods.empty() ||
+                      std::find(route.methods.begin(), route.methods.end(), head.method) != route.methods.end();
+  const bool host = route.hosts.empty() || std::any_of(route.hosts.begin(), route.hosts.end(),
+                                                       [&](const auto& h) { return h.matches(head.host); });
+  return method && host && route.path.matches(head.target.path, fold, fold);
+}
+
 const Route* RouteTable::match(const http::RequestHead& head) const {
   for (const auto& route : routes_) {
-    const bool method = route.methods.empty() ||
-                        std::find(route.methods.begin(), route.methods.end(), head.method) != route.methods.end();
-    const bool host = route.hosts.empty() || std::any_of(route.hosts.begin(), route.hosts.end(),
-                                                         [&](const auto& h) { return h.matches(head.host); });
-    if (method && host && route.path.matches(head.target.path)) return &route;
+    if (fits(route, head, false)) return &route;
   }
   return nullptr;
+}
+
+const Route* RouteTable::bodyRoute(const http::RequestHead& head, const Route* matched) const {
+  if (!reads_bodies_ || matched == nullptr || matched->buffer_body > 0) return matched;
+  for (const auto& route : routes_) {
+    if (&route == matched) break;
+    if (route.buffer_body > 0 && fits(route, head, true)) return &route;
+  }
+  return matched;
 }
 
 }  // namespace yett::proxy

@@ -33,12 +33,16 @@ class RouteTable {
   static Result<RouteTable> create(const std::vector<RouteConfig>& routes);
   /// Null where none fits.
   const Route* match(const http::RequestHead& head) const;
+  /// The route whose `buffer_body` counts for a request that `matched` takes: its own, or that of one before it which fits
+  /// but for ASCII case. A deny that ignores case must not miss the body there.
+  const Route* bodyRoute(const http::RequestHead& head, const Route* matched) const;
   /// Some route lets callers open WebSockets.
   bool allowsWebSocket() const;
   const std::vector<Route>& routes() const { return routes_; }
 
  private:
   std::vector<Route> routes_;
+  bool reads_bodies_ = false;  // some of them
 };
 
 }  // namespace yett::proxy

@@ -68,8 +68,16 @@ bool maySpell(std::string_view sent, std::string_view key) {
   };
   if (same(sent)) return true;
   sent.remove_prefix(std::min(sent.find_first_not_of(' '), sent.size()));
-  if (sent.starts_with('[')) return same(sent.substr(1, sent.find(']') - 1));
-  return same(sent.substr(0, sent.find('[')));
+  // PHP takes an open `[` that nothing closes for a `_`.
+  const auto open = sent.find('[');
+  if (open != std::string_view::npos && sent.find(']', open) == std::string_view::npos) {
+    std::string closed(sent);
+    closed[open] = '_';
+    if (same(closed)) return true;
+  }
+  // Rack leaves out all brackets before and behind the name.
+  sent.remove_prefix(std::min(sent.find_first_not_of("[]"), sent.size()));
+  return same(sent.substr(0, sent.find_first_of("[]")));
 }
 
 Result<std::vector<std::pair<std::string, std::string>>> parseQuery(std::string_view query) {

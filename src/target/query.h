@@ -25,7 +25,7 @@ Result<std::vector<std::pair<std::string, std::string>>> parseQuery(std::string_
 Status parseQueryAnyhow(std::string_view query, std::deque<std::string>& kept, std::vector<QueryPair>& out);
 
 /// Whether some service takes the key `sent` for `key`: in another case (ASP.NET, Express with its common settings), with
-/// brackets (`key[]`, `key[0]`, `[key]`: PHP, Rails, qs), with a blank before it or `.` or a blank for `_` (PHP).
+/// brackets (`key[]`, `key[0]`, `[key]`, `key]`: PHP, Rails, qs), with a blank before it or `.`, a blank or `[` for `_` (PHP).
 bool maySpell(std::string_view sent, std::string_view key);
 
 }  // namespace yett::target

@@ -62,6 +62,27 @@ class Policy(unittest.TestCase):
                 self.assertNotIn("amount\\\": 5", record)  # bodies are never written down
                 self.assertIn('"body.json": {"bytes"', record.replace('\\"', '"'))
 
+    def test_a_path_in_another_case_is_denied_by_its_body_too(self):
+        """The route of /ADMIN was another one, which let policy see no body."""
+        with Service(answer_with_request) as service:
+            y = Yett(service.address, rules='policy "p" { deny "x" { path = "/admin/**", when = function(r) return has(r.body, "json") and r.body.json.role == "x" end }, allow "all" { principal = anyone } }')
+            y.listener["routes"] = [{"path": "/admin/**", "cluster": "app", "buffer_body": "4KiB"}, {"path": "/**", "cluster": "app"}]
+            y.write_config()
+            with y:
+                for path in ("/admin/x", "/ADMIN/x", "/Admin/"):
+                    for role, status in (("x", 403), ("y", 200)):
+                        self.assertEqual(y.get(path, method="POST", body=json.dumps({"role": role}), headers={"content-type": "application/json"})[0], status, (path, role))
+
+    def test_what_a_policy_quotes_is_masked_once_however_often_it_stands_there(self):
+        """A value that stands in what hides it made the text grow, and took seconds."""
+        rules = 'policy "p" { deny "d" { query = { d = re ".*" }, when = function(r) return true, "no: " .. r.header["x-t"] end }, allow "all" { principal = anyone } }'
+        with Service(answer_with_request) as service, Yett(service.address, rules=rules) as y:
+            began = time.monotonic()
+            self.assertEqual(y.get("/?d=abc" + "&d=ask" * 800 + "".join(f"&d=x{i}" for i in range(300)), headers={"x-t": "abc" * 330})[0], 403)
+            self.assertLess(time.monotonic() - began, 0.5 * SLOW)
+            reason = wait_for("the record", lambda: y.query())[0]["reason"]
+            self.assertEqual(reason, "no: (masked)")
+
     def test_a_slow_or_broken_body_asks_nobody(self):
         with Service(answer_with_request) as service:
             y = Yett(service.address, rules=BODY_RULES).plaintext()
