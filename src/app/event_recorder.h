@@ -15,7 +15,8 @@ namespace yett::app {
 class EventRecorder {
  public:
   EventRecorder(net::EventLoop& loop, audit::Writer& writer);
-  void record(std::string_view what, std::string_view subject, std::string_view detail);
+  /// `about` and `caller` are personal: they enter the chain as a commitment.
+  void record(std::string_view what, std::string_view subject, std::string_view about, std::string_view caller);
   /// Writes what has been counted.
   void flush();
 
@@ -23,7 +24,7 @@ class EventRecorder {
   net::EventLoop& loop_;
   audit::Writer& writer_;
   net::Timer timer_;
-  std::map<std::tuple<std::string, std::string, std::string>, int64_t> counts_;
+  std::map<std::tuple<std::string, std::string, std::string, std::string>, int64_t> counts_;
 };
 
 }  // namespace yett::app

@@ -79,8 +79,8 @@ Status Server::open() {
     loop.events = std::make_unique<EventRecorder>(loop.loop, *audit_);
     loop.worker = std::make_unique<proxy::Worker>(
         loop.loop, gate_, *audit_, metrics_, access_log_.get(),
-        [&loop](std::string_view what, std::string_view subject, std::string_view detail) {
-          loop.events->record(what, subject, detail);
+        [&loop](std::string_view what, std::string_view subject, std::string_view about, std::string_view caller) {
+          loop.events->record(what, subject, about, caller);
         });
   }
   const Changes all{true, generation_->shadow != nullptr};
@@ -170,6 +170,11 @@ Result<Server::Sockets> Server::openSockets(const runtime::Generation& next) {
   return out;
 }
 
+// What results on disk rest on, beside their reads: with other masks other values may stand there.
+std::string Server::rememberedBy(const runtime::Generation& generation) const {
+  return generation.policy->digest() + "\n" + audit_->recording().maskedNames();
+}
+
 Result<Server::Evaluators> Server::makeEvaluators(const runtime::Generation& next, Changes changes) {
   Evaluators out;
   out.policy.resize(loops_.size());
@@ -181,7 +186,8 @@ Result<Server::Evaluators> Server::makeEvaluators(const runtime::Generation& nex
   if (next.shadow && changes.shadow) {
     for (auto& evaluator : out.shadow) evaluator = TRY(policy::PolicyEvaluator::create(next.shadow, options));
   }
-  if (remembered_) options.remembered = remembered_->storeFor(next.policy->digest());
+  options.recording = &audit_->recording();
+  if (remembered_) options.remembered = remembered_->storeFor(rememberedBy(next));
   for (auto& evaluator : out.policy) {
     if (changes.policy) evaluator = TRY(policy::PolicyEvaluator::create(next.policy, options));
   }
@@ -213,7 +219,7 @@ void Server::take(Loop& loop, const runtime::Generation& next, const Sockets& so
 
 void Server::distribute(const runtime::Generation& next, const Sockets& sockets, Evaluators evaluators,
                         Changes changes) {
-  if (remembered_ && changes.policy) remembered_->dropOthers(next.policy->digest());
+  if (remembered_ && changes.policy) remembered_->dropOthers(rememberedBy(next));
   // Each loop swaps policy, routes and clusters between two events, so no request sees a mix. What it gives back (a
   // large Lua state, maybe) dies here, not on the loop.
   std::atomic<size_t> index{0};

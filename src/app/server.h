@@ -67,6 +67,7 @@ class Server {
   Status open();
   Status checkRestartOnly(const runtime::Generation& next) const;
   Result<Sockets> openSockets(const runtime::Generation& next);
+  std::string rememberedBy(const runtime::Generation& generation) const;
   Result<Evaluators> makeEvaluators(const runtime::Generation& next, Changes changes);
   void distribute(const runtime::Generation& next, const Sockets& sockets, Evaluators evaluators, Changes changes);
   void recordPolicies(const runtime::Generation& next, Changes changes);

@@ -7,6 +7,7 @@
 #include "audit/checkpoint.h"
 #include "audit/erase.h"
 #include "audit/policies.h"
+#include "audit/reader.h"
 #include "audit/retention.h"
 #include "base/text.h"
 
@@ -30,11 +31,10 @@ std::string wrongType(const store::Statement& row, const Layout& layout) {
 // Rows of one plain table, walked beside the chain in the same order.
 class TableWalk {
  public:
-  static Result<TableWalk> open(store::Database& db, Kind kind, int64_t first, int64_t last) {
-    const Layout& l = layout(kind);
+  static Result<TableWalk> open(store::Database& db, const Layout& l, bool salted, int64_t first, int64_t last) {
     std::string columns = "seq";
     for (size_t i = 0; i < l.count; ++i) columns += std::string(",") + l.columns[i].name;
-    if (kind == Kind::kDecision) columns += ",salt";
+    if (salted) columns += ",salt";
     TableWalk out(
         l, TRY(db.prepare("SELECT " + columns + " FROM " + l.table + " WHERE seq BETWEEN ? AND ? ORDER BY seq")));
     out.rows_.bind(1, first).bind(2, last);
@@ -72,6 +72,7 @@ class TableWalk {
   /// A row that no link stands for, or 0.
   int64_t leftover() const { return row_ ? rows_.integer(0) : 0; }
   const char* table() const { return layout_->table; }
+  const Layout& columns() const { return *layout_; }
 
  private:
   TableWalk(const Layout& l, store::Statement rows) : layout_(&l), rows_(std::move(rows)) {}
@@ -115,7 +116,8 @@ class Stretch {
                                                const std::string& log_id) {
     std::vector<TableWalk> tables;
     for (const Kind kind : {Kind::kDecision, Kind::kEvent, Kind::kHeartbeat})
-      tables.push_back(TRY(TableWalk::open(db, kind, first, last)));
+      tables.push_back(TRY(TableWalk::open(db, layout(kind), kind == Kind::kDecision, first, last)));
+    if (TRY(hasCallers(db))) tables.push_back(TRY(TableWalk::open(db, callerLayout(), true, first, last)));
     auto outcome = TRY(
         db.prepare("SELECT seq, decision_seq, status, upstream, bytes_in, bytes_out, duration_us, result, shadow FROM "
                    "outcomes WHERE decision_seq = ?"));
@@ -186,14 +188,14 @@ class Stretch {
     return wrong;
   }
 
-  Result<std::string> checkDecision(int64_t seq) {
-    TableWalk& table = tables_[0];
+  // The row's personal columns, and the commitment that the link has to them.
+  std::string checkPersonal(TableWalk& table, int64_t seq, bool& erased) {
     const std::string_view commitment = fields_.text[kCommitmentKey];
     std::string wrong = table.compare(seq, fields_);
     if (!wrong.empty()) return wrong;
-    encodePersonal(fields_, personal_);
+    encodePersonal(table.columns(), fields_, personal_);
     if (!table.saltIsWhole()) return std::string("its salt is of another form");
-    const bool erased = table.salt().empty();
+    erased = table.salt().empty();
     if (erased) {
       if (personal_.personal_entries > 0) return std::string("its personal fields have lost their salt");
       out.erased.push_back(seq);
@@ -202,9 +204,16 @@ class Stretch {
       personalBytes(personal_.personal, personal_.personal_entries, bytes_);
       const auto hash = hasher_.update(table.salt()).update(bytes_).finish();
       if (commitment != base::view(hash))
-        return std::string("its personal fields in table `decisions` are not those that were recorded");
+        return std::string("its personal fields in table `") + table.table() + "` are not those that were recorded";
     }
-    wrong = TRY(blocks_.check(seq, fields_, erased));
+    return {};
+  }
+
+  Result<std::string> checkDecision(int64_t seq) {
+    TableWalk& table = tables_[0];
+    bool erased = false;
+    std::string wrong = checkPersonal(table, seq, erased);
+    if (wrong.empty()) wrong = TRY(blocks_.check(seq, fields_, erased));
     if (!wrong.empty()) return wrong;
     TRY(table.advance());
     return std::string();
@@ -244,6 +253,13 @@ class Stretch {
       if (there && !same) return std::string("the source of policy ") + std::string(fields_.text[4]) + " was changed";
       if (!there) out.events.push_back({seq, std::string(what), std::string(fields_.text[4]), 1});
     }
+    if (!fields_.text[kCommitmentKey].empty()) {
+      if (tables_.size() < 4) return std::string("table `event_callers` is missing");
+      bool erased = false;
+      std::string wrong = checkPersonal(tables_[3], seq, erased);
+      if (!wrong.empty()) return wrong;
+      TRY(tables_[3].advance());
+    }
     return checkRow(tables_[1], seq);
   }
 
@@ -257,7 +273,7 @@ class Stretch {
     return {};
   }
 
-  std::vector<TableWalk> tables_;  // decisions, events, heartbeats
+  std::vector<TableWalk> tables_;  // decisions, events, heartbeats, and where there are any event_callers
   BlockWalk blocks_;
   store::Statement outcome_;
   store::Statement policy_;

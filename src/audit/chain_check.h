@@ -32,7 +32,7 @@ struct StretchResult {
     int64_t count;
   };
   std::vector<Named> events;    ///< that speak about other records; of policies those without a source
-  std::vector<int64_t> erased;  ///< decisions without personal fields
+  std::vector<int64_t> erased;  ///< records without personal fields
 };
 
 /// Checks the links with first <= seq <= last. `log_id` is what checkpoints must sign. `progress` gets the number of

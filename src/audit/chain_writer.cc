@@ -20,6 +20,7 @@ namespace {
 constexpr int64_t kLease = 100'000;        // sequence numbers taken durably at once
 constexpr int64_t kBlockDecisions = 2048;  // decisions that share a filter, at the least
 constexpr size_t kSalts = 256;             // so many are made at once
+constexpr size_t kCallers = 6;             // place of what events say of callers among the inserts, behind the kinds
 constexpr size_t kRowsAtOnce = 512;        // links that are gathered before they go into their tables
 
 Result<std::unique_ptr<store::BulkInsert>> insertInto(store::Database& db, Kind kind) {
@@ -69,12 +70,14 @@ Status ChainWriter::openFile() {
   database_.reset();
   database_ =
       std::make_unique<store::Database>(TRY(store::Database::open(config_.database, store::Database::Mode::kWrite)));
-  TRY(database_->migrate({"", kAuditSchema1}));
+  TRY(database_->migrate({"", kAuditSchema1, kAuditSchema2}));
   inserts_.push_back(TRY(store::BulkInsert::create(*database_, "links", {"seq", "kind", "prev", "bytes", "hash"})));
   for (const Kind kind : {Kind::kDecision, Kind::kOutcome, Kind::kEvent})
     inserts_.push_back(TRY(insertInto(*database_, kind)));
   inserts_.emplace_back();  // a checkpoint has no table
   inserts_.push_back(TRY(insertInto(*database_, Kind::kHeartbeat)));
+  inserts_.push_back(
+      TRY(store::BulkInsert::create(*database_, callerLayout().table, {"seq", "caller", "about", "salt"})));
   lease_ =
       std::make_unique<store::Statement>(TRY(database_->prepare("INSERT OR REPLACE INTO meta VALUES ('lease', ?)")));
   block_ = std::make_unique<store::Statement>(
@@ -306,7 +309,7 @@ Result<int64_t> ChainWriter::add(const Entry& entry) {
   std::string_view salt;
   std::string_view personal;
   base::Sha256 commitment;
-  if (entry.kind == Kind::kDecision) {
+  if (entry.kind == Kind::kDecision || entry.personal_entries > 0) {
     salt = rows_.copy(TRY(newSalt()));
     personal_.clear();
     personalBytes(entry.personal, entry.personal_entries, personal_);
@@ -352,12 +355,14 @@ void ChainWriter::forgetRows() {
 Status ChainWriter::add(const EventRecord& event) {
   Encoded encoded;
   encode(event, encoded);
-  TRY(add({Kind::kEvent, 0, encoded.fields, encoded.entries}));
+  TRY(add({Kind::kEvent, 0, encoded.fields, encoded.entries, encoded.personal, encoded.personal_entries}));
   return {};
 }
 
 Status ChainWriter::addRow(Kind kind, int64_t seq, const Fields& values, std::string_view salt) {
   if (kind == Kind::kEvent && values.text[3].starts_with("reload")) sign_soon_ = true;
+  if (kind == Kind::kEvent && !salt.empty())
+    inserts_[kCallers]->integer(seq).text(values.text[7]).text(values.text[8]).blob(salt);
   const Layout& columns = layout(kind);
   store::BulkInsert& row = *inserts_[static_cast<size_t>(kind)];
   row.integer(seq);

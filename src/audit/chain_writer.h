@@ -106,7 +106,7 @@ class ChainWriter {
 
   const AuditConfig config_;
   std::unique_ptr<store::Database> database_;
-  std::vector<std::unique_ptr<store::BulkInsert>> inserts_;  // by Kind, the link's at kLog
+  std::vector<std::unique_ptr<store::BulkInsert>> inserts_;  // by Kind, the link's at kLog; then event_callers
   base::Arena rows_;                                         // what they refer to until they are run
   std::unique_ptr<store::Statement> lease_;
   std::unique_ptr<store::Statement> block_;

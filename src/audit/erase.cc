@@ -4,6 +4,7 @@
 #include <optional>
 #include <vector>
 
+#include "audit/reader.h"
 #include "base/clock.h"
 #include "base/sha256.h"
 #include "base/text.h"
@@ -21,7 +22,8 @@ namespace {
 
 // Those that are there and not erased yet.
 Result<std::vector<int64_t>> present(store::Database& db, std::span<const int64_t> seqs) {
-  auto row = TRY(db.prepare("SELECT 1 FROM decisions WHERE seq = ? AND length(salt) > 0"));
+  const std::string events = TRY(hasCallers(db)) ? " UNION ALL SELECT 1 FROM event_callers WHERE seq = ?1 AND length(salt) > 0" : "";
+  auto row = TRY(db.prepare("SELECT 1 FROM decisions WHERE seq = ?1 AND length(salt) > 0" + events));
   std::vector<int64_t> out;
   for (const int64_t seq : seqs) {
     row.reset();
@@ -31,17 +33,21 @@ Result<std::vector<int64_t>> present(store::Database& db, std::span<const int64_
 }
 
 Status eraseRows(store::Database& db, std::span<const int64_t> seqs, int64_t event) {
-  const Layout& columns = layout(Kind::kDecision);
-  std::string set = "salt = x''";
-  for (size_t i = 0; i < columns.count; ++i) {
-    if (columns.columns[i].personal) set += std::string(", ") + columns.columns[i].name + " = ''";
-  }
-  auto row = TRY(db.prepare("UPDATE decisions SET " + set + " WHERE seq = ?"));
+  const auto update = [&](const Layout& columns) {
+    std::string set = "salt = x''";
+    for (size_t i = 0; i < columns.count; ++i) {
+      if (columns.columns[i].personal) set += std::string(", ") + columns.columns[i].name + " = ''";
+    }
+    return db.prepare(std::string("UPDATE ") + columns.table + " SET " + set + " WHERE seq = ?");
+  };
+  std::vector<store::Statement> rows;
+  rows.push_back(TRY(update(layout(Kind::kDecision))));
+  if (TRY(hasCallers(db))) rows.push_back(TRY(update(callerLayout())));
   auto mark = TRY(db.prepare("INSERT INTO erased (seq, event_seq) VALUES (?,?)"));
   auto filter =
       TRY(db.prepare("UPDATE blocks SET filter = x'' WHERE last = (SELECT min(last) FROM blocks WHERE last >= ?)"));
   for (const int64_t seq : seqs) {
-    TRY(row.bind(1, seq).run());
+    for (auto& row : rows) TRY(row.bind(1, seq).run());
     TRY(mark.bind(1, seq).bind(2, event).run());
     TRY(filter.bind(1, seq).run());
   }

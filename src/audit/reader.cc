@@ -145,7 +145,8 @@ Result<Reader> Reader::open(const std::string& database) {
   auto version = out.db_.prepare("PRAGMA user_version");
   auto found = version ? version.value().step() : Result<bool>(std::move(version).error());
   if (!found) return Error{database + ": is no audit log: " + found.error().message};
-  if (version.value().integer(0) != 2) return Error{database + ": is no audit log of this version of yett"};
+  const int64_t number = version.value().integer(0);
+  if (number != 2 && number != 3) return Error{database + ": is no audit log of this version of yett"};
   return out;
 }
 
@@ -282,19 +283,45 @@ Result<std::vector<Group>> Reader::groups(const Query& asked, const std::vector<
   return out;
 }
 
+Result<bool> hasCallers(store::Database& db) {
+  auto row = TRY(db.prepare("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'event_callers'"));
+  return TRY(row.step());
+}
+
 Result<std::vector<EventRow>> Reader::events(const Query& query) {
   const Conditions where = timesOf(query, "e");
-  auto rows = TRY(db_.prepare(
-      "SELECT e.seq, e.time, e.count, e.what, e.subject, e.detail FROM events e WHERE e.seq BETWEEN ? AND ?" +
-      where.sql() + " ORDER BY e.seq " + (query.newest ? "DESC" : "ASC") + " LIMIT " + std::to_string(query.limit)));
+  const bool callers = TRY(hasCallers(db_));
+  const std::string more = callers ? "coalesce(c.caller, ''), coalesce(c.about, ''), c.seq IS NOT NULL AND length(c.salt) = 0"
+                                   : "'', '', 0";
+  auto rows = TRY(db_.prepare("SELECT e.seq, e.time, e.count, e.what, e.subject, e.detail, " + more + " FROM events e" +
+                              (callers ? " LEFT JOIN event_callers c ON c.seq = e.seq" : "") +
+                              " WHERE e.seq BETWEEN ? AND ?" + where.sql() + " ORDER BY e.seq " +
+                              (query.newest ? "DESC" : "ASC") + " LIMIT " + std::to_string(query.limit)));
   rows.bind(1, query.after_seq + 1).bind(2, query.up_to_seq);
   where.bindTo(rows, 3);
   std::vector<EventRow> out;
   while (TRY(rows.step())) {
     out.push_back({rows.integer(0), rows.integer(1), rows.integer(2), std::string(rows.text(3)),
-                   std::string(rows.text(4)), std::string(rows.text(5))});
+                   std::string(rows.text(4)), std::string(rows.text(5)), std::string(rows.text(6)),
+                   std::string(rows.text(7)), rows.integer(8) != 0});
   }
   if (query.newest) std::reverse(out.begin(), out.end());
+  return out;
+}
+
+Result<std::vector<int64_t>> Reader::callerEvents(const Query& query) {
+  std::vector<int64_t> out;
+  const bool others = !(query.effect + query.method + query.path + query.policy + query.rule + query.id).empty();
+  if (others || !TRY(hasCallers(db_))) return out;
+  Conditions where = timesOf(query, "e");
+  if (query.anonymous) where.exactly("c.caller", "");
+  where.text("c.caller", query.principal);
+  auto rows = TRY(db_.prepare(
+      "SELECT e.seq FROM event_callers c JOIN events e ON e.seq = c.seq WHERE length(c.salt) > 0 AND e.seq BETWEEN ? AND ?" +
+      where.sql() + " ORDER BY e.seq"));
+  rows.bind(1, query.after_seq + 1).bind(2, query.up_to_seq);
+  where.bindTo(rows, 3);
+  while (TRY(rows.step())) out.push_back(rows.integer(0));
   return out;
 }
 

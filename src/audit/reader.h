@@ -39,6 +39,8 @@ struct Row {
 struct EventRow {
   int64_t seq, time, count;
   std::string what, subject, detail;
+  std::string caller, about;  ///< of one that a caller brought about
+  bool erased;                ///< these two are gone
 };
 
 /// A line of statistics.
@@ -57,6 +59,9 @@ class Reader {
   /// By names of columns of `decisions` (groupable()), most frequent first.
   Result<std::vector<Group>> groups(const Query& query, const std::vector<std::string>& by);
   Result<std::vector<EventRow>> events(const Query& query);
+  /// The numbers of the events that a caller brought about, and that are not erased: by time and principal; none where
+  /// something else is asked for.
+  Result<std::vector<int64_t>> callerEvents(const Query& query);
   /// The number of the first and last decision; 0 where there is none.
   Result<std::pair<int64_t, int64_t>> range();
   /// The source of a policy set, or "".
@@ -71,6 +76,9 @@ class Reader {
   Result<std::vector<Stretch>> stretches(const Query& query);
   store::Database db_;
 };
+
+/// Whether the file keeps apart what events say of callers: since version 3.
+Result<bool> hasCallers(store::Database& db);
 
 /// Columns of `decisions` that statistics may be grouped by.
 const std::vector<std::string>& groupable();

@@ -32,6 +32,7 @@ constexpr Column kOutcomeColumns[] = {{"decision_seq", 2, false}, {"status", 3, 
                                       {"result", 8, true},        {"shadow", 9, true}};
 constexpr Column kEventColumns[] = {
     {"time", 2, false}, {"what", 3, true}, {"subject", 4, true}, {"detail", 5, true}, {"count", 6, false}};
+constexpr Column kCallerColumns[] = {{"caller", 7, true, true}, {"about", 8, true, true}};
 constexpr Column kHeartbeatColumns[] = {
     {"decision_seq", 2, false}, {"time", 3, false}, {"bytes_in", 4, false}, {"bytes_out", 5, false}};
 
@@ -76,6 +77,11 @@ const Layout& layout(Kind kind) {
   return kNone;
 }
 
+const Layout& callerLayout() {
+  static constexpr Layout kCallers{"event_callers", kCallerColumns, std::size(kCallerColumns)};
+  return kCallers;
+}
+
 static void clear(Encoded& out) {
   out.fields.clear();
   out.personal.clear();
@@ -110,10 +116,11 @@ void encode(const DecisionRecord& r, Encoded& out) {
   personal.text(23, r.source);
 }
 
-void encodePersonal(const Fields& fields, Encoded& out) {
+void encodePersonal(const Layout& layout, const Fields& fields, Encoded& out) {
   clear(out);
   FieldWriter personal(out.personal, out.personal_entries);
-  for (const auto& column : kDecisionColumns) {
+  for (size_t i = 0; i < layout.count; ++i) {
+    const Column& column = layout.columns[i];
     if (column.personal) personal.text(column.key, fields.text[static_cast<size_t>(column.key)]);
   }
 }
@@ -146,6 +153,9 @@ void encode(const EventRecord& r, Encoded& out) {
   w.text(4, r.subject);
   w.text(5, r.detail);
   w.number(6, r.count);
+  FieldWriter personal(out.personal, out.personal_entries);
+  personal.text(7, r.caller);
+  personal.text(8, r.about);
 }
 
 void encode(const CheckpointRecord& r, Encoded& out) {

@@ -15,7 +15,7 @@ enum class Kind : uint8_t { kLog = 0, kDecision = 1, kOutcome = 2, kEvent = 3, k
 
 /// Keys are below this.
 inline constexpr size_t kMostFields = 26;
-/// The key of a decision's commitment to its personal fields.
+/// The key of a commitment to personal fields.
 inline constexpr int kCommitmentKey = 25;
 inline constexpr size_t kSaltSize = 16;
 
@@ -57,6 +57,9 @@ struct EventRecord {
   std::string_view subject;  ///< listener, file or configuration
   std::string_view detail;
   int64_t count = 1;
+  // Of an event that a caller brought about, in place of `detail`; personal.
+  std::string_view caller = {};  ///< its SPIFFE ID, where it named one
+  std::string_view about = {};   ///< what was wrong, and the address it came from
 };
 
 /// The chain's head, signed.
@@ -81,6 +84,8 @@ struct Layout {
   size_t count;
 };
 const Layout& layout(Kind kind);
+/// What stands apart from the rows of events, since it is personal.
+const Layout& callerLayout();
 
 /// A record's fields without kind and seq, as CBOR key-value pairs. Empty and zero fields are left out. Personal ones
 /// stand apart: they enter the chain only as a commitment, so that they can be erased and leave the proof.
@@ -98,7 +103,8 @@ void encode(const EventRecord& record, Encoded& out);
 void encode(const CheckpointRecord& record, Encoded& out);
 
 /// The canonical bytes of a link: {0: kind, 1: seq, (2: decision_seq,) fields..., (25: commitment)}. `decision_seq`
-/// only for outcomes and heartbeats, `commitment` only for decisions.
+/// only for outcomes and heartbeats, `commitment` only where there is something personal: in decisions, and in events that
+/// a caller brought about.
 void canonicalBytes(Kind kind, int64_t seq, int64_t decision_seq, std::string_view fields, uint8_t entries,
                     std::string_view commitment, std::string& out);
 
@@ -115,6 +121,6 @@ bool decode(std::string_view bytes, Fields& out);
 /// Adds fields as encode() gives them. They are of our own making.
 void decodeFields(std::string_view fields, uint8_t entries, Fields& out);
 /// Encodes the personal columns of `fields` again, as encode() did.
-void encodePersonal(const Fields& fields, Encoded& out);
+void encodePersonal(const Layout& layout, const Fields& fields, Encoded& out);
 
 }  // namespace yett::audit

@@ -111,7 +111,8 @@ Result<bool> Retention::deleteSlice(ChainWriter& chain) {
   // An outcome goes with its own link, not with its decision's.
   const std::string outcomes = "DELETE FROM outcomes WHERE decision_seq <= " + std::to_string(end) + " AND seq" + upto;
   auto done = db.execute("DELETE FROM links WHERE seq" + upto + "DELETE FROM decisions WHERE seq" + upto + outcomes +
-                         "DELETE FROM events WHERE seq" + upto + "DELETE FROM heartbeats WHERE seq" + upto +
+                         "DELETE FROM events WHERE seq" + upto + "DELETE FROM event_callers WHERE seq" + upto +
+                         "DELETE FROM heartbeats WHERE seq" + upto +
                          "DELETE FROM erased WHERE event_seq" + upto + "DELETE FROM blocks WHERE last" + upto);
   if (done) done = db.execute("COMMIT");
   if (!done) {

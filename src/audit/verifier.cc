@@ -12,7 +12,9 @@
 #include "audit/checkpoint.h"
 #include "audit/erase.h"
 #include "audit/policies.h"
+#include "audit/reader.h"
 #include "audit/retention.h"
+#include "audit/side_tables.h"
 #include "base/text.h"
 
 namespace yett::audit {
@@ -65,8 +67,9 @@ Result<std::string> checkStrays(store::Database& db, const File& file) {
   for (const auto& s : file.stretches) outcomes += s.outcomes;
   if (TRY(number(db, "SELECT count(*) FROM outcomes")) != outcomes)
     return std::string("table `outcomes` has rows that no link stands for");
-  for (const char* table : {"decisions", "events", "heartbeats"}) {
-    const std::string name(table);
+  std::vector<std::string> tables = {"decisions", "events", "heartbeats"};
+  if (TRY(hasCallers(db))) tables.emplace_back(callerLayout().table);
+  for (const std::string& name : tables) {
     const int64_t stray =
         TRY(number(db, "SELECT coalesce((SELECT seq FROM " + name + " WHERE seq < " + std::to_string(file.first) +
                            " OR seq > " + std::to_string(file.last) + " LIMIT 1), 0)"));
@@ -268,9 +271,12 @@ Result<Verification> join(std::vector<File>& files, const Expected& expected) {
       checkpoints.insert(checkpoints.end(), s.checkpoints.begin(), s.checkpoints.end());
       if (!out.broken.empty()) return out;
     }
-    if (const std::string differs = TRY(db.schemaDiffers(kAuditSchema1, 2)); !differs.empty())
+    const bool callers = TRY(number(db, "PRAGMA user_version")) > 2;
+    const std::string schema = std::string(kAuditSchema1) + (callers ? kAuditSchema2 : "");
+    if (const std::string differs = TRY(db.schemaDiffers(schema, callers ? 3 : 2)); !differs.empty())
       broken(file.path + ": its schema was changed: " + differs);
     broken(TRY(checkStrays(db, file)));
+    if (const std::string wrong = TRY(checkSideTables(db, file.last)); !wrong.empty()) broken(file.path + ": " + wrong);
     if (expected.checkpoint_seq >= file.first && expected.checkpoint_seq <= file.last) {
       saved_seen = true;
       if (TRY(hashOf(db, expected.checkpoint_seq)) != expected.checkpoint_hash)
@@ -300,7 +306,8 @@ Result<File> openFile(const std::string& path) {
   if (auto readable = number(db, "PRAGMA user_version"); !readable) return std::move(readable).error().within(path);
   if (TRY(number(db, "PRAGMA user_version")) == 0 && TRY(number(db, "SELECT count(*) FROM sqlite_master")) == 0)
     return out;  // made, and not begun
-  if (TRY(number(db, "PRAGMA user_version")) != 2) return Error{path + ": is no audit log of this version of yett"};
+  const int64_t version = TRY(number(db, "PRAGMA user_version"));
+  if (version != 2 && version != 3) return Error{path + ": is no audit log of this version of yett"};
   auto id = TRY(db.prepare("SELECT value FROM meta WHERE name = 'log_id'"));
   if (TRY(id.step())) out.log_id = id.text(0);
   out.first = TRY(number(db, "SELECT coalesce(min(seq), 0) FROM links"));

@@ -20,7 +20,7 @@ struct Verification {
   int64_t signed_seq = 0;         ///< of the last checkpoint: all before it is what its key signed
   std::vector<std::string> keys;  ///< ids of the keys that signed, in the order in which they first did
   bool authenticated = false;     ///< the last checkpoint is by the expected key, or by one that it handed over to
-  int64_t erased = 0;             ///< decisions whose personal fields were erased, each by an event in the chain
+  int64_t erased = 0;             ///< records whose personal fields were erased, each by an event in the chain
   int64_t deleted_through = 0;    ///< the records up to here are gone, by the retention that an event names; 0: none
   int64_t signing_begins = 0;     ///< records before this one were never signed by themselves; 0: there are none
   std::string continues;          ///< hash of the link before the first, hex: of another file. "": a log begins here

@@ -177,6 +177,22 @@ Answer Authorizer::check(const Question& question, base::UuidText& id, OpenDecis
   return Permit();
 }
 
+std::string Authorizer::shownCaller(const std::string& id) const {
+  const auto& recording = writer_.recording();
+  return !id.empty() && recording.masks(policy::Attr::kPrincipalId, {}) ? recording.masked(id) : id;
+}
+
+std::string Authorizer::shownText(std::string_view text) const {
+  if (!writer_.recording().masks(policy::Attr::kPrincipalId, {})) return std::string(text);
+  std::string out;
+  bool quoted = false;
+  for (const char c : text) {
+    if (c == '`') quoted = !quoted, out += quoted ? "`(masked)" : "`";
+    else if (!quoted) out += c;
+  }
+  return out;
+}
+
 Answer Authorizer::settle(const Pending& pending) const {
   if (pending.ticket() <= durable_) return Permit();
   return Refusal{503, "the decision could not be recorded"};

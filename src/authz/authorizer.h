@@ -110,6 +110,10 @@ class Authorizer {
   std::string shown(std::string source) const {
     return writer_.recording().masks(policy::Attr::kSourceIp, {}) ? writer_.recording().masked(source) : source;
   }
+  /// Its SPIFFE ID likewise.
+  std::string shownCaller(const std::string& id) const;
+  /// A message that may name the caller between back-ticks likewise.
+  std::string shownText(std::string_view text) const;
   /// How often a stream that goes on is recorded.
   base::Millis heartbeat() const { return writer_.config().heartbeat; }
 

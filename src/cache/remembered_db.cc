@@ -45,9 +45,7 @@ RememberedDb::RememberedDb(const CacheConfig& config, std::string key, base::Met
       refused_(metrics.counter("yett_remembered_rows_refused_total", {},
                                "rows of the database of remembered results whose proof is wrong")) {}
 
-Result<std::string> readCacheKey(const CacheConfig& config) {
-  const std::string& path = config.key_file;
-  std::string key = TRY(base::readSecretFile(path, config.trusted_owners));
+Result<std::string> usableCacheKey(std::string key, const std::string& path) {
   while (!key.empty() && (key.back() == '\n' || key.back() == '\r')) key.pop_back();
   if (key.size() >= kLeastKey) return key;
   return Error{path + ": a key has at least " + std::to_string(kLeastKey) +
@@ -55,7 +53,7 @@ Result<std::string> readCacheKey(const CacheConfig& config) {
 }
 
 Result<std::unique_ptr<RememberedDb>> RememberedDb::open(const CacheConfig& config, base::Metrics& metrics) {
-  std::string key = TRY(readCacheKey(config));
+  std::string key = TRY(usableCacheKey(TRY(base::readSecretFile(config.key_file, config.trusted_owners)), config.key_file));
   std::unique_ptr<RememberedDb> out(new RememberedDb(config, std::move(key), metrics));
   if (out->program_.empty()) return Error{"cannot read the running program, which the rows are proved with"};
   TRY(out->prepare());

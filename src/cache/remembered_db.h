@@ -51,8 +51,8 @@ class RememberedDb {
   std::thread thread_;
 };
 
-/// The secret in a key file: 32 bytes or more, without the end of its last line.
-Result<std::string> readCacheKey(const CacheConfig& config);
+/// The secret that a key file holds: 32 bytes or more, without the end of its last line. `path` names it in errors.
+Result<std::string> usableCacheKey(std::string text, const std::string& path);
 
 /// SHA-256 of the running program's file: other code may decide otherwise.
 std::string programDigest();

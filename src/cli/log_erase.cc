@@ -23,6 +23,9 @@ Result<std::vector<int64_t>> matching(const std::string& file, const audit::Quer
     if (!row.erased) out.push_back(row.seq);
     return true;
   }));
+  const auto events = TRY(reader.callerEvents(query));
+  out.insert(out.end(), events.begin(), events.end());
+  std::sort(out.begin(), out.end());
   return out;
 }
 
@@ -111,8 +114,8 @@ int logErase(EraseOptions options) {
     count += done.value();
   }
   if (options.yes)
-    std::cout << count << " decisions have lost their personal fields; the chain says so and still verifies\n";
-  else std::cout << count << " decisions would lose their personal fields, for good: say --yes to do it\n";
+    std::cout << count << " records have lost their personal fields; the chain says so and still verifies\n";
+  else std::cout << count << " records would lose their personal fields, for good: say --yes to do it\n";
   return 0;
 }
 

@@ -41,13 +41,14 @@ void printLines(const std::vector<Line>& lines, const std::vector<size_t>& most,
   std::cout.flush();
 }
 
-std::string csvCell(const std::string& text) {
-  std::string out = text;
-  if (!out.empty() && std::string_view("=+-@\t\r").find(out[0]) != std::string_view::npos) out.insert(0, 1, '\'');
-  if (out.find_first_of(",\"\r\n") == std::string::npos) return out;
-  std::string quoted = "\"";
-  for (const char c : out) quoted += c == '"' ? std::string("\"\"") : std::string(1, c);
-  return quoted + "\"";
+// Text is quoted, whatever it holds: readers that guess (spreadsheets) then take it for text, and what would be a formula
+// gets an apostrophe.
+std::string csvCell(const Cell& cell) {
+  if (!cell.is_text) return cell.text;
+  std::string out = "\"";
+  if (!cell.text.empty() && std::string_view("=+-@\t\r").find(cell.text[0]) != std::string_view::npos) out += '\'';
+  for (const char c : cell.text) out += c == '"' ? std::string("\"\"") : std::string(1, c);
+  return out + "\"";
 }
 
 }  // namespace
@@ -95,18 +96,20 @@ std::string asJson(const audit::Row& row) {
 
 std::string asJson(const audit::EventRow& row) {
   std::string out;
-  json::ObjectWriter(out)
-      .field("seq", row.seq)
+  json::ObjectWriter w(out);
+  w.field("seq", row.seq)
       .field("time", base::formatTime(row.time))
       .field("event", row.what)
       .field("subject", row.subject)
-      .field("detail", row.detail)
-      .field("count", row.count)
-      .end();
+      .field("detail", row.about.empty() ? row.detail : row.about)
+      .field("count", row.count);
+  if (!row.caller.empty()) w.field("caller", row.caller);
+  if (row.erased) w.flag("erased", true);
+  w.end();
   return out + "\n";
 }
 
-std::string csvLine(const std::vector<std::string>& cells) {
+std::string csvLine(const std::vector<Cell>& cells) {
   std::string out;
   for (const auto& cell : cells) out += (out.empty() && &cell == &cells.front() ? "" : ",") + csvCell(cell);
   return out + "\r\n";
@@ -121,8 +124,8 @@ std::string csvHeader() {
 }
 
 std::string asCsv(const audit::Row& r) {
-  const auto ended = [&](int64_t value) { return r.ended ? std::to_string(value) : std::string(); };
-  return csvLine({std::to_string(r.seq),
+  const auto ended = [&](int64_t value) { return r.ended ? Cell(value) : Cell::none(); };
+  return csvLine({Cell(r.seq),
                   r.id,
                   base::formatTime(r.time),
                   r.listener,
@@ -142,7 +145,7 @@ std::string asCsv(const audit::Row& r) {
                   r.engine,
                   r.policy_digest,
                   r.cached ? "true" : "false",
-                  std::to_string(r.eval_ns),
+                  Cell(r.eval_ns),
                   r.reads,
                   r.would_deny,
                   ended(r.status),
@@ -155,12 +158,12 @@ std::string asCsv(const audit::Row& r) {
 }
 
 std::string csvEventHeader() {
-  return csvLine({"seq", "time", "event", "subject", "detail", "count"});
+  return csvLine({"seq", "time", "event", "subject", "detail", "count", "caller"});
 }
 
 std::string asCsv(const audit::EventRow& r) {
   return csvLine(
-      {std::to_string(r.seq), base::formatTime(r.time), r.what, r.subject, r.detail, std::to_string(r.count)});
+      {Cell(r.seq), base::formatTime(r.time), r.what, r.subject, r.about.empty() ? r.detail : r.about, Cell(r.count), r.caller});
 }
 
 void printTable(const std::vector<audit::Row>& rows, bool with_header) {
@@ -186,7 +189,8 @@ void printTable(const std::vector<audit::EventRow>& rows, bool with_header) {
   if (with_header && !rows.empty()) lines.push_back({"TIME", "COUNT", "WHAT", "SUBJECT", "DETAIL"});
   for (const auto& row : rows)
     lines.push_back({shownTime(row.time), std::to_string(row.count), base::printable(row.what),
-                     base::printable(row.subject), base::printable(row.detail)});
+                     base::printable(row.subject),
+                     row.erased ? "(erased)" : base::printable(row.about.empty() ? row.detail : row.about)});
   printLines(lines, {24, 6, 24, 64, 400}, SIZE_MAX, {1});
 }
 

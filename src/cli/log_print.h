@@ -1,7 +1,9 @@
 // Records of the audit log for people and for programs.
 #pragma once
 
+#include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "audit/reader.h"
@@ -11,12 +13,25 @@ namespace yett::cli {
 /// One line each, with the line break.
 std::string asJson(const audit::Row& row);
 std::string asJson(const audit::EventRow& row);
-/// RFC 4180; a cell that a spreadsheet would take for a formula begins with an apostrophe.
+/// RFC 4180, every text quoted; one that a spreadsheet would take for a formula begins with an apostrophe.
 std::string csvHeader();
 std::string asCsv(const audit::Row& row);
 std::string csvEventHeader();
 std::string asCsv(const audit::EventRow& row);
-std::string csvLine(const std::vector<std::string>& cells);
+/// A cell: text, or a number.
+struct Cell {
+  Cell(std::string t) : text(std::move(t)) {}
+  Cell(const char* t) : text(t) {}
+  explicit Cell(int64_t number) : text(std::to_string(number)), is_text(false) {}
+  static Cell none() {
+    Cell out("");
+    out.is_text = false;
+    return out;
+  }
+  std::string text;
+  bool is_text = true;
+};
+std::string csvLine(const std::vector<Cell>& cells);
 
 /// Tables with aligned columns; ALLOW and DENY in colour on a terminal.
 void printTable(const std::vector<audit::Row>& rows, bool with_header);

@@ -8,6 +8,7 @@
 #include "cli/log.h"
 #include "cli/log_print.h"
 #include "cli/traces.h"
+#include "policy/secret_names.h"
 #include "runtime/policy_document.h"
 #include "runtime/recorded_request.h"
 
@@ -93,7 +94,7 @@ void printSource(const Story& story) {
       const auto lines = base::split(file->second, '\n');
       for (size_t i = line - 1; i < std::min<size_t>(lines.size(), line + 14); ++i) {
         if (i + 1 > line && base::trimmed(lines[i]).empty()) break;
-        std::cout << "  " << base::printable(lines[i]) << "\n";
+        std::cout << "  " << base::printable(policy::withoutCredentials(lines[i])) << "\n";
       }
     }
   }

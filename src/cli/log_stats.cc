@@ -75,7 +75,11 @@ void printGroups(const std::vector<std::string>& by, const std::vector<audit::Gr
     lines.push_back(line);
   }
   if (format == "csv") {
-    for (const auto& line : lines) std::cout << csvLine(line);
+    for (const auto& line : lines) {
+      std::vector<Cell> cells(line.begin(), line.end());
+      for (size_t i = 0; i < 3; ++i) cells[i].is_text = &line == &lines.front();
+      std::cout << csvLine(cells);
+    }
   } else {
     printColumns(lines, {0, 1, 2});
   }

@@ -62,7 +62,7 @@ void showText(const audit::Verification& v) {
   if (v.signing_begins > 0)
     std::cout << "signing begins with record " << v.signing_begins
               << ": what is before it was signed by nobody when it was written\n";
-  if (v.erased > 0) std::cout << v.erased << " decisions have lost their personal fields, as events in the chain say\n";
+  if (v.erased > 0) std::cout << v.erased << " records have lost their personal fields, as events in the chain say\n";
   if (!v.continues.empty())
     std::cout << "goes on from another file, whose last hash is " << v.continues
               << ": give both, oldest first, to see it\n";

@@ -6,6 +6,7 @@
 
 #include "base/hash.h"
 #include "engine/remembered_row.h"
+#include "policy/recording.h"
 
 namespace yett::engine {
 namespace {
@@ -80,6 +81,7 @@ ExactMemory::ExactMemory(const policy::EvaluatorOptions& options, const std::vec
       most_bytes_(options.remembered_bytes),
       engine_(options.engine),
       store_(options.remembered),
+      recording_(options.recording),
       seed_(std::random_device{}() | uint64_t{std::random_device{}()} << 32) {
   base::Metrics& metrics = options.metrics != nullptr ? *options.metrics : own_metrics_;
   std::map<std::string_view, uint32_t> known;
@@ -186,7 +188,10 @@ ExactMemory::Shape* ExactMemory::shapeOf(uint32_t rule, std::vector<Attribute> a
   }
   if (state.shapes.size() >= kMostShapes) return nullptr;
   Shape shape{next_shape_++, std::move(attributes)};
-  for (const auto& [attr, key] : shape.attributes) shape.lasting = shape.lasting && lasts(attr, key);
+  for (const auto& [attr, key] : shape.attributes) {
+    const bool masked = recording_ != nullptr && recording_->masks(attr, key);
+    shape.lasting = shape.lasting && lasts(attr, key) && !masked;
+  }
   state.shapes.insert(state.shapes.begin(), std::move(shape));
   return &state.shapes.front();
 }

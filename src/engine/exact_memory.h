@@ -99,6 +99,7 @@ class ExactMemory {
   const uint64_t most_bytes_;
   const std::string engine_;
   const std::shared_ptr<const policy::RememberedStore> store_;
+  const policy::Recording* const recording_;
   const uint64_t seed_;
   base::Metrics own_metrics_;
   std::vector<Counters> counters_;

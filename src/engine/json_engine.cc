@@ -197,7 +197,9 @@ std::shared_ptr<const JsonRuleSet> JsonRuleSet::load(const PolicySource& source,
 }
 
 std::vector<std::string> JsonRuleSet::warnings() const {
-  return lint(*book_);
+  auto out = lint(*book_);
+  for (auto& warning : credentialWarnings(files_)) out.push_back(std::move(warning));
+  return out;
 }
 
 Result<std::unique_ptr<policy::Evaluator>> JsonRuleSet::makeEvaluator(const policy::EvaluatorOptions&) const {

@@ -4,6 +4,7 @@
 #include <tuple>
 
 #include "base/text.h"
+#include "policy/secret_names.h"
 
 namespace yett::engine {
 namespace {
@@ -11,6 +12,7 @@ namespace {
 constexpr size_t kMostCompared = 2000;  // rules: every pair is looked at
 constexpr size_t kMostPairs = 10'000;   // of two lists
 constexpr size_t kMostShapes = 64;
+constexpr size_t kMostCredentials = 20;
 
 bool coversPattern(const target::SegmentPattern& outer, const target::SegmentPattern& inner, bool loose,
                    bool fold = false) {
@@ -124,6 +126,23 @@ std::vector<std::string> lint(const RuleBook& book) {
   if (shapes > kMostShapes)
     out.push_back("the rules have " + std::to_string(shapes) +
                   " different shapes of matchers: each costs a decision some 20 ns; write them more alike");
+  return out;
+}
+
+std::vector<std::string> credentialWarnings(const std::map<std::string, std::string>& files) {
+  std::vector<std::string> out;
+  for (const auto& [name, text] : files) {
+    if (!name.ends_with(".lua") && !name.ends_with(".json")) continue;
+    int number = 0;
+    for (const auto line : base::split(text, '\n')) {
+      ++number;
+      if (line.size() > 4096 || policy::withoutCredentials(line) == line) continue;
+      out.push_back(name + ":" + std::to_string(number) +
+                    ": holds what looks like a credential: the audit log keeps the sources of policies; let the service "
+                    "check it, or compare a digest");
+      if (out.size() == kMostCredentials) return out;
+    }
+  }
   return out;
 }
 

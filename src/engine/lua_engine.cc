@@ -23,7 +23,9 @@ std::shared_ptr<const LuaRuleSet> LuaRuleSet::load(PolicySource source, std::vec
 }
 
 std::vector<std::string> LuaRuleSet::warnings() const {
-  return lint(*book_);
+  auto out = lint(*book_);
+  for (auto& warning : credentialWarnings(source_.files)) out.push_back(std::move(warning));
+  return out;
 }
 
 Result<std::unique_ptr<policy::Evaluator>> LuaRuleSet::makeEvaluator(const policy::EvaluatorOptions& options) const {

@@ -34,13 +34,19 @@ void TlsTransport::installVerifier(SSL_CTX* context, ClientCertificate mode) {
   SSL_CTX_set_cert_verify_callback(context, &TlsTransport::verify, nullptr);
 }
 
+void TlsTransport::refuse(X509* leaf, const std::string& why) {
+  failure_ = why;
+  auto id = identity::leafId(leaf);
+  if (id) failed_caller_ = id.value().text();
+}
+
 int TlsTransport::verify(X509_STORE_CTX* chain, void*) {
   auto* ssl = static_cast<SSL*>(X509_STORE_CTX_get_ex_data(chain, SSL_get_ex_data_X509_STORE_CTX_idx()));
   auto* self = static_cast<TlsTransport*>(SSL_get_app_data(ssl));
   auto verdict = identity::verifySvid(X509_STORE_CTX_get0_cert(chain), X509_STORE_CTX_get0_untrusted(chain),
                                       self->context_->bundles(), base::wallMicros() / 1'000'000);
   if (!verdict) {
-    self->failure_ = verdict.error().message;
+    self->refuse(X509_STORE_CTX_get0_cert(chain), verdict.error().message);
     X509_STORE_CTX_set_error(chain, X509_V_ERR_APPLICATION_VERIFICATION);
     return 0;
   }
@@ -93,7 +99,7 @@ bool TlsTransport::settlePrincipal() {
   }
   auto verdict = identity::verifySvid(leaf, SSL_get_peer_cert_chain(ssl_), context_->bundles(), now);
   if (!verdict) {
-    failure_ = verdict.error().message;
+    refuse(leaf, verdict.error().message);
     SSL_CTX_remove_session(context_->native(), session);
     return false;
   }

@@ -24,6 +24,7 @@ class TlsTransport final : public Transport {
   void shutdownWrite() override;
   const std::shared_ptr<const identity::Principal>& principal() const override { return principal_; }
   const std::string& failure() const override { return failure_; }
+  std::string_view failedCaller() const override { return failed_caller_; }
   int64_t trustedUntil(const identity::TrustBundles& bundles, int64_t now) const override;
   TlsInfo info() const override { return info_; }
   std::string_view protocol() const override;
@@ -35,6 +36,7 @@ class TlsTransport final : public Transport {
  private:
   static int verify(X509_STORE_CTX* chain, void*);
   void keepInSession();
+  void refuse(X509* leaf, const std::string& why);
   IoResult result(int returned);
   bool settlePrincipal();
 
@@ -45,6 +47,7 @@ class TlsTransport final : public Transport {
   TlsInfo info_;
   std::shared_ptr<const identity::Principal> principal_;
   std::string failure_;
+  std::string failed_caller_;
 };
 
 }  // namespace yett::net

@@ -47,6 +47,8 @@ class Transport {
   virtual std::string_view protocol() const = 0;
   /// Why the handshake failed; "" where the peer just went away.
   virtual const std::string& failure() const = 0;
+  /// The SPIFFE ID in a certificate that was refused, where it had one.
+  virtual std::string_view failedCaller() const { return {}; }
 };
 
 class PlainTransport final : public Transport {

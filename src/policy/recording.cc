@@ -37,6 +37,10 @@ bool isMaskable(std::string_view name) {
   return false;
 }
 
+std::string Recording::maskedNames() const {
+  return (config_.plain_query ? "query plain\n" : "query masked\n") + base::joined(config_.masked, "\n");
+}
+
 bool Recording::listed(std::string_view name) const {
   return std::find(config_.masked.begin(), config_.masked.end(), name) != config_.masked.end();
 }

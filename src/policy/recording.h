@@ -37,6 +37,8 @@ class Recording {
   /// A target as it may be written down: its query masked, unless it may be plain.
   std::string_view target(std::string_view raw, std::string& kept) const;
   const RecordingConfig& config() const { return config_; }
+  /// Different for two that mask different attributes.
+  std::string maskedNames() const;
 
  private:
   bool listed(std::string_view name) const;

@@ -16,6 +16,8 @@
 
 namespace yett::policy {
 
+class Recording;
+
 /// What one decision may cost.
 struct Budget {
   uint64_t instructions = 100'000;
@@ -39,6 +41,7 @@ struct EvaluatorOptions {
   size_t remembered_entries = 0;                      ///< results of conditions to remember; 0: none
   uint64_t remembered_bytes = 64 << 20;               ///< and the bytes they may take
   std::shared_ptr<const RememberedStore> remembered;  ///< null: forgotten at the end
+  const Recording* recording = nullptr;               ///< what it masks is remembered in memory alone; null: nothing
   base::Metrics* metrics = nullptr;                   ///< null: not counted
   /// So many budgets used up by one rule, one after another, and it is not run for a while; 0: never mind.
   uint32_t most_spent = 10;

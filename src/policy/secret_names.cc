@@ -24,4 +24,64 @@ bool isSecretName(std::string_view sent) {
          std::find(std::begin(kWhole), std::end(kWhole), name) != std::end(kWhole);
 }
 
+namespace {
+
+// Letters and digits mixed, as nobody writes a word.
+bool looksRandom(std::string_view text) {
+  constexpr size_t kLeast = 20;
+  bool letter = false, digit = false;
+  for (const char c : text) {
+    const bool l = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+    const bool d = c >= '0' && c <= '9';
+    if (!l && !d && std::string_view("+=_-").find(c) == std::string_view::npos) return false;
+    letter = letter || l;
+    digit = digit || d;
+  }
+  return text.size() >= kLeast && letter && digit;
+}
+
+bool looksLikeCredential(std::string_view text) {
+  for (const std::string_view start : {"Bearer ", "Basic ", "eyJ", "AKIA", "ASIA", "ghp_", "gho_", "github_pat_", "glpat-",
+                                       "xoxb-", "xoxp-", "sk-", "sk_live_", "AIza", "-----BEGIN"}) {
+    if (text.starts_with(start) && text.size() > start.size() + 3) return true;
+  }
+  return looksRandom(text);
+}
+
+}  // namespace
+
+std::string withoutCredentials(std::string_view line) {
+  std::string out;
+  bool secret = false;  // the last name was one
+  for (size_t i = 0; i < line.size();) {
+    const char quote = line[i];
+    if (quote != '"' && quote != '\'') {
+      // name = : of a table's field; the name of a variable counts likewise.
+      size_t end = i;
+      while (end < line.size() && line[end] != '"' && line[end] != '\'' && line[end] != '=') ++end;
+      const auto word = base::trimmed(line.substr(i, end - i));
+      const auto from = word.find_last_of(" \t{,(.[");
+      if (end < line.size() && line[end] == '=' && !word.empty() && word.back() != ']' && word.back() != '~' &&
+          word.back() != '<' && word.back() != '>')
+        secret = isSecretName(word.substr(from == std::string_view::npos ? 0 : from + 1)) || (secret && line.substr(end, 2) == "==");
+      const size_t next = std::min(end + (end < line.size() && line[end] == '=' ? 1 : 0), line.size());
+      out += line.substr(i, next - i);
+      i = next;
+      continue;
+    }
+    size_t end = i + 1;
+    while (end < line.size() && line[end] != quote) end += line[end] == '\\' ? 2 : 1;
+    end = std::min(end, line.size());
+    const auto text = line.substr(i + 1, end - i - 1);
+    const auto rest = base::trimmed(line.substr(std::min(end + 1, line.size())));
+    const bool name = rest.starts_with(']') || rest.starts_with(':');
+    if (name) secret = isSecretName(text);
+    out += quote;
+    out += !name && !text.empty() && (secret || looksLikeCredential(text)) ? std::string_view("(masked)") : text;
+    if (end < line.size()) out += quote;
+    i = std::min(end + 1, line.size());
+  }
+  return out;
+}
+
 }  // namespace yett::policy

@@ -95,7 +95,7 @@ bool Exchange::waitForBody() {
 }
 
 void Exchange::onBadRequest(int status, std::string_view why) {
-  worker_.events("bad request", listener_->config.name, why);
+  session_->tell("bad request", why);
   grpc_ = isGrpc(request_);
   reply(status, "bad request", why);
 }
@@ -212,7 +212,7 @@ void Exchange::onReset(http::ResetCause cause, std::string_view detail) {
     return finish("aborted");
   }
   const int status = cause == http::ResetCause::kTooLarge ? 413 : cause == http::ResetCause::kTimeout ? 408 : 400;
-  if (status == 400) worker_.events("bad request", listener_->config.name, detail);
+  if (status == 400) session_->tell("bad request", detail);
   reply(status, http::name(cause), detail);
 }
 

@@ -110,7 +110,7 @@ void Session::watch() {
 
 void Session::onTimeout() {
   if (!opened_) {
-    worker_.events("handshake failed", slot_->state->config.name, "no complete handshake within its time limit");
+    tell("handshake failed", "no complete handshake within its time limit");
     return connection_.abort();
   }
   if (!codec_) return connection_.abort();
@@ -140,9 +140,13 @@ void Session::onConnectionError(std::string_view why) {
 }
 
 void Session::tell(std::string_view what, std::string_view why) {
-  std::string detail(why);
-  if (!peer_text_.empty()) detail += " (from " + worker_.authorizer.shown(peer_text_) + ")";
-  worker_.events(what, slot_->state->config.name, detail);
+  const authz::Authorizer& authorizer = worker_.authorizer;
+  const auto& transport = connection_.transport();
+  const std::string caller(opened_ ? std::string_view(connection_.principal()->id) : transport.failedCaller());
+  // Only a failed handshake quotes what stands in the caller's certificate.
+  std::string about = opened_ ? std::string(why) : authorizer.shownText(why);
+  if (!peer_text_.empty()) about += " (from " + authorizer.shown(peer_text_) + ")";
+  worker_.events(what, slot_->state->config.name, about, authorizer.shownCaller(caller));
 }
 
 void Session::drain() {

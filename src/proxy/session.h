@@ -37,6 +37,9 @@ class Session final : public net::ConnectionEvents,
   /// A new generation is in force.
   void review();
 
+  /// An event for the audit log: what is wrong with what this caller sent.
+  void tell(std::string_view what, std::string_view why);
+
   // The connection's events.
   void onOpen() override;
   size_t onData(std::string_view bytes) override;
@@ -62,7 +65,6 @@ class Session final : public net::ConnectionEvents,
  private:
   enum class Version { kUnknown, kHttp1, kHttp2 };
   static Version versionOf(std::string_view bytes);
-  void tell(std::string_view what, std::string_view why);
   void speak(Version version);
   /// Sets the limit of time for what the connection waits for now.
   void watch();

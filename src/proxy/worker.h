@@ -38,7 +38,9 @@ struct ListenerSlot {
 };
 
 /// Told of what has no exchange to record it: failed handshakes, requests that are no HTTP. On the loop's thread.
-using EventSink = std::function<void(std::string_view what, std::string_view listener, std::string_view detail)>;
+/// `about` and `caller` (a SPIFFE ID, or "") are personal.
+using EventSink = std::function<void(std::string_view what, std::string_view listener, std::string_view about,
+                                     std::string_view caller)>;
 
 class Worker {
  public:

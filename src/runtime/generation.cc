@@ -209,7 +209,10 @@ std::shared_ptr<const Generation> build(const std::string& config_file, const Pr
     problems.add("policy: its digest " + out->policy->digest() + " is not one that `policy.pin` lists");
   if (!readable) return nullptr;  // what a file names is looked at only where the file is understood
   if (!out->config.cache.database.empty()) {
-    if (auto key = trust.readSecret(out->config.cache.key_file); !key) problems.add("cache: " + key.error().message);
+    const std::string& path = out->config.cache.key_file;
+    auto key = trust.readSecret(path);
+    if (key) key = cache::usableCacheKey(std::move(key).value(), path);
+    if (!key) problems.add("cache: " + key.error().message);
   }
   checkAuditKeys(out->config.audit, problems, trust);
   checkSinkFiles(out->config.sinks, problems, trust);

@@ -55,6 +55,7 @@ Status Feed::reopen(int64_t position) {
   }
   if (reader_ && file == file_ && inodeOf(file) == inode_) return {};
   rows_.clear();
+  callers_.reset();
   reader_.reset();
   inode_ = inodeOf(file);
   reader_.emplace(TRY(audit::Reader::open(file)));
@@ -73,6 +74,8 @@ Status Feed::reopen(int64_t position) {
     const char* key = kind == 2 ? "decision_seq" : "seq";
     rows_.push_back(TRY(db.prepare("SELECT " + columns + " FROM " + layout.table + " WHERE " + key + " = ?")));
   }
+  if (TRY(audit::hasCallers(db)))
+    callers_.emplace(TRY(db.prepare("SELECT caller, about, length(salt) FROM event_callers WHERE seq = ?")));
   return {};
 }
 
@@ -100,6 +103,14 @@ Result<std::vector<Record>> Feed::read(int64_t position, size_t most) {
         if (kind == 1 && row.integer(static_cast<int>(layout.count)) == 0) w.flag("erased", true);
       }
       row.reset();
+      if (kind == static_cast<size_t>(Kind::kEvent) && callers_) {
+        callers_->bind(1, record.seq);
+        if (TRY(callers_->step())) {
+          writeRow(*callers_, audit::callerLayout(), w, record);
+          if (callers_->integer(2) == 0) w.flag("erased", true);
+        }
+        callers_->reset();
+      }
     } else if (kind == static_cast<size_t>(Kind::kCheckpoint)) {
       record.time = fields.number[2];
       w.field("time", base::formatTime(record.time)).field("public_key", base::hex(fields.text[3]));

@@ -36,6 +36,7 @@ class Feed {
   uint64_t inode_ = 0;
   std::optional<audit::Reader> reader_;
   std::vector<store::Statement> rows_;  // by audit::Kind; the links' at 0
+  std::optional<store::Statement> callers_;  // of events; nothing in a file before version 3
 };
 
 }  // namespace yett::sink

@@ -138,7 +138,7 @@ class Personal(unittest.TestCase):
             traffic(y)
             settled(y, 11)
             code, out, _ = yett("log", "erase", "-c", config, "--principal", f"{DOMAIN}/other")
-            self.assertEqual((code, "1 decisions would lose" in out), (0, True))
+            self.assertEqual((code, "1 records would lose" in out), (0, True))
             self.assertEqual(len(yett("log", "query", "-c", config, "--principal", f"{DOMAIN}/other", "--format", "json")[1].splitlines()), 1)
             code, out, err = yett("log", "erase", "-c", config, "--principal", f"{DOMAIN}/other", "--yes", "--reason", "ticket 7")
             self.assertEqual(code, 0, err)
@@ -153,13 +153,63 @@ class Personal(unittest.TestCase):
             settled(y, 12)
             y.stop()
             code, out, err = yett("log", "erase", "-c", config, "--principal", f"{DOMAIN}/*", "--yes")
-            self.assertEqual((code, "11 decisions have lost" in out), (0, True), err)
+            self.assertEqual((code, "11 records have lost" in out), (0, True), err)
             for gone in (b"example.org/frontend\x00", b"/orders/1", b"127.0.0.1", b"hunter2"):
                 rows = sqlite3.connect(y.dir / "yett.db").execute("SELECT * FROM decisions").fetchall()
                 self.assertNotIn(gone.decode().strip("\x00"), str(rows))
             self.assertEqual((y.verify()["ok"], y.verify()["erased"], y.verify()["gaps"]), (True, 12, 0))
             self.assertIn("(erased)", yett("log", "query", "-c", config)[1])
             y.start()
+
+
+    def test_events_that_a_caller_brought_about_are_erased_like_decisions(self):
+        """A failed handshake stood in the log in clear, for good."""
+        with Nginx() as up, Yett(up.address, rules=SHOP) as y:
+            config = str(y.dir / "yett.json")
+            other = pathlib.Path(tempfile.mkdtemp(dir=y.dir))
+            run("certs", "init", "--dir", str(other))
+            run("certs", "issue", f"{DOMAIN}/bob-the-stranger", "--dir", str(other), "--name", "bob")
+            context = y.context(None)
+            context.load_cert_chain(str(other / "bob.pem"), str(other / "bob.key"))
+            shutil.rmtree(other)
+            for _ in range(2):
+                with contextlib.suppress(OSError), y.raw() as raw, context.wrap_socket(raw, server_hostname="localhost") as s:
+                    s.sendall(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n")
+                    s.recv(100)
+            event = wait_for("the event", lambda: [e for e in y.query("--events") if e["event"] == "handshake failed"])[0]
+            self.assertEqual(event["caller"], f"{DOMAIN}/bob-the-stranger")
+            self.assertIn("(from 127.0.0.1)", event["detail"])
+            self.assertTrue(y.verify()["ok"])
+            code, out, err = yett("log", "erase", "-c", config, "--principal", f"{DOMAIN}/bob-*", "--yes")
+            self.assertEqual((code, "1 records have lost" in out), (0, True), out + err)
+            self.assertNotIn(b"bob-the-stranger", bytes_of(y))
+            self.assertEqual((y.verify()["ok"], y.verify()["erased"]), (True, 1))
+            event = [e for e in y.query("--events") if e["event"] == "handshake failed"][0]
+            self.assertEqual((event.get("erased"), event["detail"]), (True, ""))
+
+    def test_a_masked_principal_is_masked_in_events_too(self):
+        rules = 'policy "p" { allow "all" { principal = authenticated } }'  # a policy that names a caller is kept as it is
+        with Nginx() as up, Yett(up.address, rules=rules, audit={"database": "yett.db", "mask_key_file": "certs/mask.key", "record": {"mask": ["principal.id", "source.ip"]}}) as y:
+            with y.raw_tls() as s:
+                s.sendall(b"BAD\r\n\r\n")
+                s.recv(1000)
+            event = wait_for("the event", lambda: [e for e in y.query("--events") if e["event"] == "bad request"])[0]
+            self.assertIn("hmac", event["caller"])
+            y.stop()
+            for secret in (b"example.org/frontend", b"(from 127.0.0.1)"):
+                self.assertFalse(secret in (y.dir / "yett.db").read_bytes(), secret)
+            y.start()
+
+    def test_show_masks_what_looks_like_a_credential_in_a_rule_and_check_warns_of_it(self):
+        rules = 'policy "shop" {\n  allow "keyed" { principal = authenticated, path = "/hello",\n    header = { ["x-api-key"] = "hunter2-is-it", ["x-region"] = "eu" } },\n}\n'
+        with Nginx() as up, Yett(up.address, rules=rules) as y:
+            self.assertEqual(y.get("/hello", headers={"x-api-key": "hunter2-is-it", "x-region": "eu"})[0], 200)
+            settled(y, 1)
+            out = yett("log", "show", "-c", str(y.dir / "yett.json"), y.query()[0]["id"])[1]
+            self.assertIn('["x-api-key"] = "(masked)", ["x-region"] = "eu"', out)
+            self.assertNotIn("hunter2", out)
+            err = yett("check", "-c", str(y.dir / "yett.json"))[2]
+            self.assertIn("test.lua:3: holds what looks like a credential", err)
 
 
 class Replay(unittest.TestCase):

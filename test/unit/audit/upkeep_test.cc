@@ -282,6 +282,75 @@ TEST_CASE("rotation: a full file is closed and the chain goes on in a new one") 
   }
 }
 
+TEST_CASE("events: what they say of callers is behind a commitment, can be erased, and its absence shows") {
+  Log log;
+  {
+    auto writer = log.open();
+    log.write(*writer, 3);
+    for (const char* who : {"spiffe://example.org/bob", "spiffe://example.org/eve"})
+      writer->append(audit::EventRecord{log.time, "handshake failed", "in", "", 1, who, "it has expired (from 10.0.0.1)"});
+    writer->append(audit::EventRecord{log.time, "start", "yett.json", "version 1"});
+  }
+  CHECK(log.verify().broken == "");
+  const auto failed = log.events("handshake failed");
+  REQUIRE(failed.size() == 2);
+  CHECK((failed[0].caller == "spiffe://example.org/bob" && failed[0].detail == "" && !failed[0].erased));
+  audit::Query query;
+  query.principal = "spiffe://example.org/b*";
+  CHECK(audit::Reader::open(log.config.database).value().callerEvents(query).value() == std::vector<int64_t>{failed[0].seq});
+  auto db = std::make_optional(store::Database::open(log.config.database, store::Database::Mode::kWrite).value());
+  SECTION("changed") {
+    REQUIRE(db->execute("UPDATE event_callers SET caller = 'x'").ok());
+    CHECK(log.verify().broken.find("in table `event_callers` are not those that were recorded") != std::string::npos);
+  }
+  SECTION("taken away") {
+    REQUIRE(db->execute("DELETE FROM event_callers").ok());
+    CHECK(log.verify().broken.find("its row is missing from table `event_callers`") != std::string::npos);
+  }
+  SECTION("emptied without an event") {
+    REQUIRE(db->execute("UPDATE event_callers SET caller = '', about = '', salt = x''").ok());
+    CHECK(log.verify().broken.find("its personal fields are gone") != std::string::npos);
+  }
+  SECTION("added") {
+    REQUIRE(db->execute("INSERT INTO event_callers SELECT seq, 'x', 'y', zeroblob(16) FROM events WHERE what = 'start'").ok());
+    CHECK(log.verify().broken.find("`event_callers` that no link stands for") != std::string::npos);
+  }
+  SECTION("erased") {
+    db.reset();
+    auto writer = log.open();
+    const std::vector<int64_t> seqs = {failed[0].seq};
+    REQUIRE(writer->runOnChain([&](audit::ChainWriter& chain) -> Status {
+                    CHECK(TRY(audit::erase(chain, log.config.database, seqs, "ticket 8")) == 1);
+                    return audit::eraseTraces(chain);
+                  })
+                .ok());
+    writer.reset();
+    CHECK(log.verify().broken == "");
+    CHECK(log.verify().erased == 1);
+    const auto after = log.events("handshake failed");
+    CHECK((after[0].erased && after[0].caller.empty() && after[0].about.empty() && !after[1].erased));
+  }
+}
+
+TEST_CASE("audit: a log of version 2 verifies, is read, and goes on") {
+  Log log;
+  log.write(*log.open(), 5);
+  {
+    auto db = store::Database::open(log.config.database, store::Database::Mode::kWrite).value();
+    REQUIRE(db.execute("DROP TABLE event_callers; PRAGMA user_version = 2").ok());
+  }
+  CHECK(log.verify().broken == "");
+  CHECK(log.count() == 5);
+  {
+    auto writer = log.open();
+    log.write(*writer, 5);
+    writer->append(audit::EventRecord{log.time, "bad request", "in", "", 1, "", "no host header"});
+  }
+  CHECK(log.verify().broken == "");
+  CHECK(log.count() == 10);
+  CHECK(log.events("bad request").at(0).about == "no host header");
+}
+
 TEST_CASE("policies: a source that was changed or taken away is found") {
   Log log;
   {
@@ -298,6 +367,28 @@ TEST_CASE("policies: a source that was changed or taken away is found") {
   SECTION("taken away") {
     REQUIRE(db.execute("DELETE FROM policies").ok());
     CHECK(log.verify().broken.find("the source of policy d1 is missing") != std::string::npos);
+  }
+  SECTION("added") {
+    REQUIRE(db.execute("INSERT INTO policies VALUES ('d2', 1, 'evil')").ok());
+    CHECK(log.verify().broken.find("policy d2 is named by no event") != std::string::npos);
+  }
+  SECTION("of another type") {
+    REQUIRE(db.execute("UPDATE policies SET document = CAST(document AS BLOB)").ok());
+    CHECK(log.verify().broken.find("policy d1 has a column of another type") != std::string::npos);
+  }
+  SECTION("moved to another event") {
+    REQUIRE(db.execute("UPDATE policies SET last_seq = 1").ok());
+    CHECK(log.verify().broken.find("policy d1 is named by no event") != std::string::npos);
+  }
+  for (const char* change : {"INSERT INTO meta VALUES ('evil', 1)", "UPDATE meta SET value = 'x' WHERE name = 'lease'",
+                             "UPDATE meta SET value = 0 WHERE name = 'lease'", "INSERT INTO meta VALUES ('signed', 2)",
+                             "UPDATE meta SET value = hex(value) WHERE name = 'log_id'"}) {
+    SECTION(change) {
+      REQUIRE(db.execute(change).ok());
+      INFO(log.verify().broken);
+      CHECK((log.verify().broken.find("table `meta`") != std::string::npos ||
+             log.verify().broken.find("another log than table `meta` says") != std::string::npos));
+    }
   }
   SECTION("a filter that hides a decision") {
     REQUIRE(db.execute("INSERT INTO blocks VALUES (1000, 1, 0, 9e18, zeroblob(65))").ok());

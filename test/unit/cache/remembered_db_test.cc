@@ -75,6 +75,39 @@ TEST_CASE("remembered database: rows come back for the same policy, engine and k
   CHECK(f.load("digest").empty());
 }
 
+TEST_CASE("remembered database: what is masked in the log is never written down") {
+  for (const bool masked : {false, true}) {
+    Fixture f;
+    engine::PolicySource source;
+    source.files["p.lua"] = "policy 'p' { allow 'a' { principal = anyone, when = function(r) return r.header['x-region'] == 'mars' end } }";
+    std::vector<std::string> problems;
+    std::shared_ptr<const policy::RuleSet> rules = engine::LuaRuleSet::load(std::move(source), problems);
+    REQUIRE(rules != nullptr);
+    const auto set = std::make_shared<const policy::PolicySet>(std::vector<policy::LoadedEngine>{{"main", false, rules}}, policy::Budget{});
+    const policy::Recording recording({false, masked ? std::vector<std::string>{"header.x-region"} : std::vector<std::string>{}}, "");
+    {
+      const auto db = f.open();
+      policy::EvaluatorOptions options;
+      options.remembered_entries = 100;
+      options.remembered = db->storeFor(set->digest());
+      options.recording = &recording;
+      const auto evaluator = policy::PolicyEvaluator::create(set, options).value();
+      const identity::Principal nobody;
+      const std::vector<policy::Header> headers = {{"x-region", "mars"}};
+      policy::CheckRequest request;
+      request.path = "/";
+      request.method = "GET";
+      request.principal = &nobody;
+      request.headers = headers;
+      policy::AttributeReader reader;
+      policy::Decision decision;
+      evaluator->decide(request, reader, decision);
+      CHECK(decision.allow);
+    }
+    CHECK(f.load(set->digest()).size() == (masked ? 0 : 1));
+  }
+}
+
 TEST_CASE("remembered database: a row that was inserted, changed, moved or made under another key is as none") {
   for (const char* attack : {
            "UPDATE remembered SET value = CAST('allow!' AS BLOB) WHERE key = CAST('a' AS BLOB)",

@@ -1,0 +1,57 @@
+#include "audit/side_tables.h"
+
+#include "audit/policies.h"
+#include "base/sha256.h"
+#include "base/text.h"
+
+namespace yett::audit {
+namespace {
+
+using Type = store::Statement::Type;
+
+Result<std::string> checkPolicies(store::Database& db) {
+  auto rows = TRY(db.prepare(
+      "SELECT p.digest, p.last_seq, p.document, e.what, e.subject, e.detail FROM policies p LEFT JOIN events e ON "
+      "e.seq = p.last_seq ORDER BY p.digest"));
+  while (TRY(rows.step())) {
+    const std::string name = "table `policies`: the row of policy " + base::printable(rows.text(0).substr(0, 80));
+    if (rows.type(0) != Type::kText || rows.type(1) != Type::kInteger || rows.type(2) != Type::kText)
+      return name + " has a column of another type";
+    if (rows.text(3) != kPolicyEvent || rows.text(4) != rows.text(0)) return name + " is named by no event in the chain";
+    if (base::sha256Hex(rows.text(2)) != rows.text(5)) return name + " was changed";
+  }
+  return std::string();
+}
+
+Result<std::string> checkMeta(store::Database& db, int64_t last) {
+  auto rows = TRY(db.prepare("SELECT name, value FROM meta ORDER BY name"));
+  while (TRY(rows.step())) {
+    const std::string name(rows.text(0));
+    const bool number = rows.type(1) == Type::kInteger;
+    bool good = rows.type(0) == Type::kText;
+    if (name == "log_id") {
+      good = good && rows.type(1) == Type::kBlob && rows.text(1).size() == 16;
+    } else if (name == "lease") {
+      good = good && number && rows.integer(1) >= last;
+    } else if (name == "signed") {
+      auto link = TRY(db.prepare("SELECT 1 FROM links WHERE seq = ? AND kind = 4"));
+      // Retention may have deleted the checkpoint, and not the hint to it.
+      auto first = TRY(db.prepare("SELECT coalesce(min(seq), 0) FROM links"));
+      good = good && number && TRY(first.step()) &&
+             (rows.integer(1) < first.integer(0) || TRY(link.bind(1, rows.integer(1)).step()));
+    } else {
+      good = false;
+    }
+    if (!good) return "table `meta`: `" + base::printable(name.substr(0, 80)) + "` is not as yett writes it";
+  }
+  return std::string();
+}
+
+}  // namespace
+
+Result<std::string> checkSideTables(store::Database& db, int64_t last) {
+  const std::string wrong = TRY(checkPolicies(db));
+  return wrong.empty() ? checkMeta(db, last) : wrong;
+}
+
+}  // namespace yett::audit
