@@ -177,7 +177,7 @@ int LuaLoader::onRequire(lua_State* L) {
   lua_pushboolean(L, 0);
   lua_setfield(L, -2, name.c_str());  // a library that requires itself gets false, not an endless loop
   LuaState::compile(L, file->second, "@" + name);
-  self.learnMethods(name, file->second);
+  self.learnMethods(L, name, file->second);
   self.checkTables(name, file->second);
   self.pushEnvironment(L);
   lua_setupvalue(L, -2, 1);
@@ -224,8 +224,9 @@ void LuaLoader::pushEnvironment(lua_State* L) {
 }
 
 // Before the text runs.
-void LuaLoader::learnMethods(const std::string& name, const std::string& text) {
+void LuaLoader::learnMethods(lua_State* L, const std::string& name, const std::string& text) {
   MethodCalls calls(text);
+  if (!calls.callsOnly()) checkMethodCalls(L);
   for (const auto& mixed : calls.mixed()) problems_.push_back(name + ":" + mixed);
   state_.knowMethods("@" + name, std::move(calls));
 }
@@ -245,7 +246,7 @@ void LuaLoader::loadFile(const std::string& name) {
   file_ = name;
   auto ran = state_.run([&](lua_State* L) {
     LuaState::compile(L, text, "@" + name);
-    learnMethods(name, text);
+    learnMethods(L, name, text);
     pushEnvironment(L);
     lua_setupvalue(L, -2, 1);
     lua_call(L, 0, 0);

@@ -42,7 +42,7 @@ class LuaLoader {
   static int onRequire(lua_State* L);
 
   void loadFile(const std::string& name);
-  void learnMethods(const std::string& name, const std::string& text);
+  void learnMethods(lua_State* L, const std::string& name, const std::string& text);
   void checkTables(const std::string& name, const std::string& text);
   void pushEnvironment(lua_State* L);
   static void place(Rule& rule, const std::string& position);

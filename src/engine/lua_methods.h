@@ -20,10 +20,14 @@ class MethodCalls {
   bool at(std::string_view method, int line) const;
   /// "12: ..." of each line that has `:name` and, on something else than `string`, `.name`: nobody could tell them apart.
   const std::vector<std::string>& mixed() const { return mixed_; }
+  /// Nothing in the text can ask for such a name but a call: it has no `.name` but on `string`, no `[...]` but of texts and
+  /// numbers that are no such name, and uses `string` in no other way. Then nobody has to look at lines.
+  bool callsOnly() const { return calls_only_; }
 
  private:
   std::array<std::vector<int>, kStringMethods.size()> lines_;
   std::vector<std::string> mixed_;
+  bool calls_only_ = true;
 };
 
 }  // namespace yett::engine

@@ -137,6 +137,28 @@ int stringIndex(lua_State* L) {
   LuaState::of(L).abort(std::string(lua_tostring(L, -1)) + "a string has no `" + key + "`");
 }
 
+// Methods of strings (s:upper()) are the functions of the library, on top of the stack; the stock metatable would also turn
+// strings into numbers. What is no method goes to stringIndex.
+void setStringMethods(lua_State* L) {
+  const int library = lua_gettop(L);
+  lua_pushliteral(L, "");
+  lua_newtable(L);  // the metatable of strings
+  lua_newtable(L);
+  for (lua_pushnil(L); lua_next(L, library) != 0;) {
+    lua_pushvalue(L, -2);
+    lua_insert(L, -2);
+    lua_rawset(L, -4);
+  }
+  lua_newtable(L);  // that of the methods
+  lua_pushvalue(L, library);
+  lua_pushcclosure(L, stringIndex, 1);
+  lua_setfield(L, -2, "__index");
+  lua_setmetatable(L, -2);
+  lua_setfield(L, -2, "__index");
+  lua_setmetatable(L, -2);
+  lua_settop(L, library);
+}
+
 int safeToString(lua_State* L) {
   luaL_checkany(L, 1);
   switch (lua_type(L, 1)) {
@@ -239,15 +261,9 @@ void openSandbox(lua_State* L) {
   take(L, globals + 1, {"format"}, stringFormat);
   takePatternFunctions(L);
   frozenLibrary(L, globals, "string");
-  // Methods of strings (s:upper()) are the same functions; the stock metatable would also turn strings into numbers.
-  lua_pushliteral(L, "");
-  lua_newtable(L);
   lua_getfield(L, globals, "string");
   pushBehind(L, -1);
-  lua_pushcclosure(L, stringIndex, 1);
-  lua_setfield(L, -3, "__index");
-  lua_pop(L, 1);
-  lua_setmetatable(L, -2);
+  setStringMethods(L);
   lua_settop(L, globals);
 
   luaL_requiref(L, "table", luaopen_table, 0);
@@ -268,6 +284,18 @@ void openSandbox(lua_State* L) {
   take(L, globals + 1, {"char", "codepoint", "len", "offset"}, charged);
   frozenLibrary(L, globals, "utf8");
   lua_settop(L, globals);
+}
+
+void checkMethodCalls(lua_State* L) {
+  const int top = lua_gettop(L);
+  lua_pushliteral(L, "");
+  lua_getmetatable(L, -1);
+  lua_getfield(L, -1, "__index");
+  if (lua_istable(L, -1) && lua_getmetatable(L, -1) != 0) {
+    lua_getfield(L, -1, "__index");
+    lua_setfield(L, top + 2, "__index");
+  }
+  lua_settop(L, top);
 }
 
 }  // namespace yett::engine

@@ -12,4 +12,8 @@ namespace yett::engine {
 /// LuaState::run.
 void openSandbox(lua_State* L);
 
+/// From now on a method of a string is given only where the text of a chunk calls one (LuaState::callsMethod). Before that,
+/// chunks must have no other way to ask for one (MethodCalls::callsOnly).
+void checkMethodCalls(lua_State* L);
+
 }  // namespace yett::engine

@@ -46,8 +46,6 @@ constexpr size_t kRecordSize = 48;  // what is used of a Record; literals begin 
 
 // Path segments that differ by ASCII case alone share a hash: a deny means both. The records know better.
 uint64_t foldedHash(std::string_view segment) {
-  if (std::none_of(segment.begin(), segment.end(), [](char c) { return c >= 'A' && c <= 'Z'; }))
-    return base::hashBytes(segment, kSeed);
   char small[128];
   if (segment.size() > sizeof small) return base::hashBytes(base::lowered(segment), kSeed);
   std::transform(segment.begin(), segment.end(), small, base::toLower);
@@ -307,12 +305,17 @@ uint64_t RuleIndex::hashOf(Dimension dimension, const Look& look, const Search& 
 
 void RuleIndex::Search::split(std::string_view path, bool fold, std::vector<Part>& parts) const {
   size_t begin = 1;
+  bool upper = false;
   for (size_t i = 1; i <= path.size(); ++i) {
-    if (i < path.size() && path[i] != '/') continue;
+    if (i < path.size() && path[i] != '/') {
+      upper |= static_cast<unsigned char>(path[i] - 'A') < 26;
+      continue;
+    }
     if (i == path.size() && begin == i) break;  // a trailing slash begins no segment
     const auto segment = path.substr(begin, i - begin);
-    parts.push_back({segment, fold ? foldedHash(segment) : base::hashBytes(segment, kSeed)});
+    parts.push_back({segment, fold && upper ? foldedHash(segment) : base::hashBytes(segment, kSeed)});
     begin = i + 1;
+    upper = false;
   }
 }
 
@@ -338,8 +341,11 @@ void RuleIndex::Search::start(const RuleIndex& index, policy::AttributeReader& r
     }
   }
   for (size_t d = 0; d < 5; ++d) {
-    hashes_[d].clear();
-    for (const auto& look : index.looks_[d]) hashes_[d].push_back(index.hashOf(static_cast<Dimension>(d), look, *this));
+    const auto& looks = index.looks_[d];
+    if (hashes_[d].size() != looks.size()) hashes_[d].resize(looks.size());
+    uint64_t* hash = hashes_[d].data();
+    for (const auto& look : looks)
+      *hash++ = look.kind == Look::Kind::kAny ? kSeed | 1 : index.hashOf(static_cast<Dimension>(d), look, *this);
   }
   for (uint32_t i = 0; i < index.shapes_.size(); ++i) {
     uint64_t hash = add(kSeed, i);

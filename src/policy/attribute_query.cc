@@ -14,6 +14,11 @@ using Type = AttrValue::Type;
 static AttrValue error(std::string_view why) {
   return {State::kError, Type::kText, why, 0};
 }
+static bool plainText(std::string_view value) {  // mostly it is short
+  bool plain = true;
+  for (const char c : value) plain &= c != '%' && static_cast<signed char>(c) >= 0;
+  return plain;
+}
 static AttrValue text(std::string_view value) {
   if (!json::isUtf8(value)) return error("is no UTF-8 once it is decoded, so readers take it for different texts");
   return {State::kPresent, Type::kText, value, 0};
@@ -34,7 +39,8 @@ AttrValue AttributeReader::findQuery(std::string_view key) {
     if (found != nullptr) return error("was sent more than once");
     found = &value;
   }
-  return found != nullptr ? text(*found) : AttrValue{};
+  if (found == nullptr) return {};
+  return plainText(*found) ? AttrValue{State::kPresent, Type::kText, *found, 0} : text(*found);
 }
 
 AttrValue AttributeReader::findQueryList(std::string_view key) {
@@ -92,7 +98,7 @@ static std::string decoded(std::string_view raw) {
 AttrValue AttributeReader::findParam(std::string_view key) {
   std::string_view raw;
   if (pattern_ == nullptr || !pattern_->capture(request_->path, key, raw)) return {};
-  if (raw.find('%') == std::string_view::npos) return text(raw);
+  if (plainText(raw)) return {State::kPresent, Type::kText, raw, 0};
   const auto known =
       std::find_if(params_.begin(), params_.end(), [&](const auto& param) { return param.first.data() == raw.data(); });
   if (known != params_.end()) return text(*known->second);

@@ -126,7 +126,7 @@ bool AttributeReader::add(Attr attr, std::string_view key, const AttrValue& valu
   window_.push_back(static_cast<uint32_t>(reads_.size()));
   reads_.push_back(
       {attr, static_cast<uint32_t>(keys_.size()), static_cast<uint32_t>(key.size()), window_number_, value});
-  keys_ += key;
+  if (!key.empty()) keys_ += key;
   return true;
 }
 

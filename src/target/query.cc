@@ -24,30 +24,31 @@ static Result<std::string> decoded(std::string_view text) {
   return out;
 }
 
+static void addPair(std::string_view pair, std::vector<QueryPair>& out) {
+  if (pair.empty()) return;
+  const auto equals = pair.find('=');
+  if (equals == std::string_view::npos) out.emplace_back(pair, std::string_view());
+  else out.emplace_back(pair.substr(0, equals), pair.substr(equals + 1));
+}
+
 static Status addPairs(std::string_view query, bool anyhow, std::deque<std::string>& kept,
                        std::vector<QueryPair>& out) {
-  kept.clear();
+  if (!kept.empty()) kept.clear();
   out.clear();
-  const bool encoded = std::any_of(query.begin(), query.end(), [](char c) { return c == '%' || c == '+'; });
-  const auto plain = [&](std::string_view text) -> Result<std::string_view> {
-    if (!encoded) return text;
-    kept.push_back(TRY(decoded(text)));
-    return std::string_view(kept.back());
-  };
-  const auto add = [&](std::string_view pair) -> Status {
-    if (pair.empty()) return {};
-    const auto equals = std::min(pair.find('='), pair.size());
-    const auto key = TRY(plain(pair.substr(0, equals)));
-    out.emplace_back(key, TRY(plain(pair.substr(std::min(equals + 1, pair.size())))));
-    return {};
-  };
+  bool encoded = false;
+  for (const char c : query) encoded |= c == '%' || c == '+';
   while (!query.empty()) {
     const auto end = std::min(query.find('&'), query.size());
     const auto pair = query.substr(0, end);
     query.remove_prefix(std::min(end + 1, query.size()));
-    TRY(add(pair));
+    addPair(pair, out);
     if (!anyhow || pair.find(';') == std::string_view::npos) continue;
-    for (const auto part : base::split(pair, ';')) TRY(add(part));
+    for (const auto part : base::split(pair, ';')) addPair(part, out);
+  }
+  if (!encoded) return {};
+  for (auto& [key, value] : out) {
+    key = kept.emplace_back(TRY(decoded(key)));
+    value = kept.emplace_back(TRY(decoded(value)));
   }
   return {};
 }
