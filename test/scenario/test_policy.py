@@ -1,4 +1,5 @@
 """Policy through the whole program: bodies, headers it sets, a memory that outlives the process, plugins, the tools."""
+import datetime
 import json
 import os
 import pathlib
@@ -111,6 +112,22 @@ class Policy(unittest.TestCase):
                         seen += piece
                     self.assertIn(b"abc", seen)
                 wait_for("the records", lambda: {d["path"] for d in y.query()} == {"/e", "/f"})
+
+    def test_a_body_that_was_held_back_is_decided_as_of_its_end(self):
+        with Service(answer_with_request) as service:
+            until = int(time.time()) + 2
+            y = Yett(service.address, rules=f'policy "p" {{ allow "early" {{ principal = anyone, when = function(r) return r.time < {until} end }} }}').plaintext()
+            y.listener["routes"][0]["buffer_body"] = "4KiB"
+            y.write_config()
+            with y, y.raw() as s:
+                s.sendall(b"POST /held HTTP/1.1\r\nhost: a\r\ncontent-length: 10\r\n\r\n12345")
+                time.sleep(max(0, until + 1.2 - time.time()))
+                s.sendall(b"67890")
+                self.assertIn(b" 403 ", s.recv(4096))
+                record = wait_for("the record", lambda: [d for d in y.query() if d["path"] == "/held"])[0]
+                self.assertEqual(record["effect"], "deny")
+                decided = datetime.datetime.fromisoformat(record["time"].replace("Z", "+00:00")).timestamp()
+                self.assertGreaterEqual(decided, until)
 
     def test_a_header_that_policy_sets_is_nobody_elses(self):
         with Service(answer_with_request) as service:
