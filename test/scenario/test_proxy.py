@@ -436,7 +436,8 @@ class Failures(unittest.TestCase):
         y.config["listeners"] = [{"name": "unix", "address": f"unix://{y.dir}/in.sock", **listener}, {"name": "six", "address": f"[::1]:{port}", **listener}]
         y.config["clusters"] = [{"name": "app", "endpoints": [f"unix://{path}"]}]
         y.write_config()
-        (y.dir / "in.sock").touch()  # a stale file is replaced
+        with socket.socket(socket.AF_UNIX) as stale:  # nobody serves it any more: it is replaced
+            stale.bind(str(y.dir / "in.sock"))
         with y:
             for _ in range(2):
                 c = socket.socket(socket.AF_UNIX)
