@@ -20,8 +20,8 @@ class MethodCalls {
   bool at(std::string_view method, int line) const;
   /// "12: ..." of each line that has `:name` and, on something else than `string`, `.name`: nobody could tell them apart.
   const std::vector<std::string>& mixed() const { return mixed_; }
-  /// Nothing in the text can ask for such a name but a call: it has no `.name` but on `string`, no `[...]` but of texts and
-  /// numbers that are no such name, and uses `string` in no other way. Then nobody has to look at lines.
+  /// Whether the text can read such a name only to call it. It is false if the text has `.name` on anything but `string`,
+  /// `[...]` with anything but a number or a literal of another name, or `string` without `.` or `:` behind it.
   bool callsOnly() const { return calls_only_; }
 
  private:

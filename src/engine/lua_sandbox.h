@@ -12,8 +12,8 @@ namespace yett::engine {
 /// LuaState::run.
 void openSandbox(lua_State* L);
 
-/// From now on a method of a string is given only where the text of a chunk calls one (LuaState::callsMethod). Before that,
-/// chunks must have no other way to ask for one (MethodCalls::callsOnly).
+/// From now on a string gives a method only on a line that calls it (LuaState::callsMethod). Until then it always does, so
+/// call this before a chunk runs that is not MethodCalls::callsOnly().
 void checkMethodCalls(lua_State* L);
 
 }  // namespace yett::engine
