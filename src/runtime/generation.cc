@@ -123,6 +123,7 @@ Result<std::shared_ptr<const policy::RuleSet>> loadPlugin(const config::EngineCo
 
 std::shared_ptr<const policy::RuleSet> loadEngine(const config::EngineConfig& config, const policy::PolicySet* previous,
                                                   std::vector<std::string>& texts, base::FileTrust& trust) {
+  if (config.path.empty()) return nullptr;  // a problem that was told of
   if (config.type == "plugin") {
     auto rules = loadPlugin(config, previous, trust);
     if (rules) return rules.value();
