@@ -210,6 +210,10 @@ void Server::take(Loop& loop, const runtime::Generation& next, const Sockets& so
     if (!slot) slot = std::make_shared<proxy::ListenerSlot>();
     slot->state = state;
     slot->connections = &metrics_.counter("yett_connections", {{"listener", name}}, "open connections", "gauge");
+    const auto handshakes = [&](const char* result) {
+      return &metrics_.counter("yett_handshakes_total", {{"listener", name}, {"result", result}}, "TLS handshakes by their end");
+    };
+    if (state->tls) slot->handshakes_done = handshakes("done"), slot->handshakes_failed = handshakes("failed");
     if (loop.acceptors.contains(name)) continue;
     loop.acceptors[name] = std::make_unique<net::Acceptor>(
         loop.loop, sockets.at(name), gate_,

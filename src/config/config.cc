@@ -113,6 +113,7 @@ void readListener(ObjectReader& in, const IdentityConfig& identity, proxy::Liste
     size_t expiry = 0;
     t.choice("on_peer_certificate_expiry", {"drain", "close", "ignore"}, expiry);
     out.on_expiry = static_cast<proxy::OnExpiry>(expiry);
+    t.number("handshakes_per_second", 1, 1'000'000, out.handshakes_per_second);
   });
   if (tls && identity.certificate.empty())
     in.problem("tls", "needs `/identity/svid`: the certificate that this listener shows");

@@ -16,6 +16,7 @@ constexpr size_t kLingerBytes = 4 << 20;   // thrown away at the most before a c
 constexpr base::Millis kLingerTime{1000};
 constexpr base::Millis kFinishTime{10'000};  // without progress on what is left to send
 constexpr int kReadsPerEvent = 4;            // then others have their turn
+constexpr base::Millis kLater{20};           // before a handshake that may not begin yet is tried again
 
 template <typename Get>
 void readAddress(Get get, int fd, sockaddr_in6& out) {
@@ -48,7 +49,8 @@ void Connection::start(bool connecting) {
   loop_.add(fd_, interest_, *this);
   registered_ = true;
   // A plain transport has no handshake to wait for; TLS waits for the first byte.
-  if (!connecting && dynamic_cast<PlainTransport*>(transport_.get()) != nullptr) doHandshake();
+  plain_ = dynamic_cast<PlainTransport*>(transport_.get()) != nullptr;
+  if (!connecting && plain_) doHandshake();
 }
 
 bool Connection::mayRead() const {
@@ -65,6 +67,7 @@ void Connection::onEvents(uint32_t events) {
     state_ = State::kHandshaking;
   }
   if (state_ == State::kHandshaking) {
+    if (!plain_) return loop_.whenThereIsTime(turn_);
     doHandshake();
     if (state_ != State::kOpen || (events & EPOLLIN) == 0) return;
   }
@@ -96,6 +99,10 @@ void Connection::doHandshake() {
       return;
     case IoResult::Kind::kWantRead: blocked_ = false; return updateInterest();
     case IoResult::Kind::kWantWrite: blocked_ = true; return updateInterest();
+    case IoResult::Kind::kLater:
+      if (registered_) loop_.remove(fd_);  // its bytes would wake the loop all the while
+      registered_ = false;
+      return loop_.schedule(turn_, kLater);
     default: close(transport_->failure(), false);
   }
 }
@@ -117,7 +124,8 @@ void Connection::doRead() {
     if (result.kind == IoResult::Kind::kWantWrite) blocked_ = true;
     waits = result.kind == IoResult::Kind::kWantRead || result.kind == IoResult::Kind::kWantWrite;
     if (waits) break;
-    if (result.kind == IoResult::Kind::kError) return close("the connection was reset", true);
+    if (result.kind == IoResult::Kind::kError)
+      return close(transport_->failure().empty() ? "the connection was reset" : transport_->failure(), true);
     eof_ = true;
     if (state_ == State::kLingering) return close("", false);
     tellEof();
@@ -243,6 +251,7 @@ void Connection::resumeReading() {
 
 // In a batch of its own: whoever resumed is on the stack, and one busy connection must not keep the loop for itself.
 void Connection::goOnReading() {
+  if (state_ == State::kHandshaking) return doHandshake();
   if (state_ != State::kOpen || paused_) return;
   if (!in_.empty()) {
     const std::string held = std::move(in_);

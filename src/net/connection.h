@@ -96,7 +96,7 @@ class Connection final : public EventHandler, public Destroyable {
   std::unique_ptr<Transport> transport_;
   ConnectionEvents& events_;
   Timer timer_;
-  Timer turn_;           // reading goes on in the next batch
+  Timer turn_;           // reading goes on in the next batch, or the handshake when there is time
   sockaddr_in6 peer_{};  // large enough for both families
   sockaddr_in6 local_{};
   std::string in_;   // offered and not taken yet
@@ -106,6 +106,7 @@ class Connection final : public EventHandler, public Destroyable {
   uint32_t interest_ = 0;
   State state_ = State::kNew;
   bool registered_ = false;
+  bool plain_ = false;
   bool reads_on_ = false;
   bool write_failed_ = false;
   bool paused_ = false;

@@ -32,6 +32,7 @@ EventLoop::EventLoop() : scratch_(new char[kScratchSize]) {
     head->next_ = head->prev_ = head.get();
   }
   turns_.next_ = turns_.prev_ = &turns_;
+  slow_.next_ = slow_.prev_ = &slow_;
   updateTime();
   tick_ = now_millis_ / kTickMillis;
   next_due_ = kNever;
@@ -44,8 +45,10 @@ EventLoop::~EventLoop() {
     while (head->next_ != head.get()) head->next_->cancel();
     head->next_ = head->prev_ = nullptr;
   }
-  while (turns_.next_ != &turns_) turns_.next_->cancel();
-  turns_.next_ = turns_.prev_ = nullptr;
+  for (Timer* head : {&turns_, &slow_}) {
+    while (head->next_ != head) head->next_->cancel();
+    head->next_ = head->prev_ = nullptr;
+  }
   ::close(wake_);
   ::close(epoll_);
 }
@@ -99,11 +102,7 @@ void EventLoop::schedule(Timer& timer, base::Millis delay) {
   timer.cancel();
   timer.due_ = std::max(tick_ + 1, (now_millis_ + delay.count()) / kTickMillis + 1);
   next_due_ = std::min(next_due_, timer.due_);
-  Timer& head = *slots_[static_cast<size_t>(timer.due_) % kSlots];
-  timer.next_ = &head;
-  timer.prev_ = head.prev_;
-  head.prev_->next_ = &timer;
-  head.prev_ = &timer;
+  append(*slots_[static_cast<size_t>(timer.due_) % kSlots], timer);
 }
 
 int64_t EventLoop::findNextDue() const {
@@ -136,11 +135,7 @@ void EventLoop::fireTimers() {
     for (Timer* timer = head.next_; timer != &head;) {
       Timer* next = timer->next_;
       if (timer->due_ <= now_tick) {
-        timer->cancel();
-        timer->next_ = &due;
-        timer->prev_ = due.prev_;
-        due.prev_->next_ = timer;
-        due.prev_ = timer;
+        append(due, *timer);
       }
       timer = next;
     }
@@ -155,12 +150,30 @@ void EventLoop::fireTimers() {
   next_due_ = findNextDue();
 }
 
-void EventLoop::nextTurn(Timer& timer) {
+void EventLoop::append(Timer& head, Timer& timer) {
   timer.cancel();
-  timer.next_ = &turns_;
-  timer.prev_ = turns_.prev_;
-  turns_.prev_->next_ = &timer;
-  turns_.prev_ = &timer;
+  timer.next_ = &head;
+  timer.prev_ = head.prev_;
+  head.prev_->next_ = &timer;
+  head.prev_ = &timer;
+}
+
+void EventLoop::nextTurn(Timer& timer) {
+  append(turns_, timer);
+}
+
+void EventLoop::whenThereIsTime(Timer& timer) {
+  if (!timer.waiting()) append(slow_, timer);
+}
+
+void EventLoop::runSlow() {
+  if (slow_.next_ == &slow_) return;
+  const int64_t until = base::steadyNanos() + kSlowNanos;
+  do {
+    Timer* timer = slow_.next_;
+    timer->cancel();
+    timer->fire_();
+  } while (slow_.next_ != &slow_ && base::steadyNanos() < until);
 }
 
 void EventLoop::runTurns() {
@@ -201,7 +214,8 @@ void EventLoop::finishBatch() {
 void EventLoop::run() {
   std::array<epoll_event, 256> events;
   while (!stopped_) {
-    const int timeout = turns_.next_ != &turns_ ? 0 : nextTimeout();
+    const bool busy = turns_.next_ != &turns_ || slow_.next_ != &slow_;
+    const int timeout = busy ? 0 : nextTimeout();
     const int count = ::epoll_wait(epoll_, events.data(), static_cast<int>(events.size()), timeout);
     updateTime();
     bool woken = false;
@@ -218,6 +232,7 @@ void EventLoop::run() {
     if (woken) runPosted();
     runTurns();
     fireTimers();
+    runSlow();
     finishBatch();
   }
   finishBatch();

@@ -69,6 +69,9 @@ class EventLoop {
   void schedule(Timer& timer, base::Millis delay);
   /// Fires in the next batch, which then comes at once: for work that must let others have their turn first.
   void nextTurn(Timer& timer);
+  /// Fires once the batch's events are over, in a batch whose turn it is: work that takes a good part of a millisecond, of
+  /// which each batch does some and no more, so that events need not wait for all of it.
+  void whenThereIsTime(Timer& timer);
   /// Destroys `object` when the current batch of events is over.
   void destroyLater(std::unique_ptr<Destroyable> object) { graveyard_.push_back(std::move(object)); }
   /// Runs `task` when the current batch of events is over, before anything is destroyed.
@@ -88,12 +91,15 @@ class EventLoop {
  private:
   static constexpr int kTickMillis = 8;
   static constexpr size_t kSlots = 1024;
+  static constexpr int64_t kSlowNanos = 2'000'000;  // of slow work in each batch
+  static void append(Timer& head, Timer& timer);
   void updateTime();
   int nextTimeout() const;
   int64_t findNextDue() const;
   void fireTimers();
   void runPosted();
   void runTurns();
+  void runSlow();
   void finishBatch();
 
   int epoll_ = -1;
@@ -106,6 +112,7 @@ class EventLoop {
   std::vector<std::string> kept_;              // empty, with memory
   std::vector<std::unique_ptr<Timer>> slots_;  // heads of circular lists
   Timer turns_{nullptr};                       // head of the circular list of nextTurn()
+  Timer slow_{nullptr};                        // and of whenThereIsTime()
   std::vector<std::unique_ptr<Destroyable>> graveyard_;
   std::vector<std::function<void()>> after_batch_;
   std::vector<std::function<void()>> running_;  // what was after_batch_; both keep their memory

@@ -35,7 +35,7 @@ Status useCertificate(SSL_CTX* context, const std::string& pem) {
 }  // namespace
 
 Result<std::shared_ptr<const TlsContext>> TlsContext::create(const Source& source) {
-  std::shared_ptr<TlsContext> out(new TlsContext);
+  std::shared_ptr<TlsContext> out(new TlsContext(source.handshakes_per_second));
   out->bundles_ = source.bundles;
   out->asks_ = source.client_certificate != ClientCertificate::kNone;
   SSL_CTX* context = out->context_ = SSL_CTX_new(TLS_server_method());
@@ -52,7 +52,6 @@ Result<std::shared_ptr<const TlsContext>> TlsContext::create(const Source& sourc
   SSL_CTX_set_timeout(context, 3600);
   SSL_CTX_set_mode(context,
                    SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
-  SSL_CTX_set_read_ahead(context, 1);
   SSL_CTX_set_cipher_list(context, "ECDHE+AESGCM:ECDHE+CHACHA20");
   // 128 bits of AES are as safe here as 256, and SHA-256 makes keys in less time than SHA-384.
   SSL_CTX_set_ciphersuites(context, "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256");

@@ -9,6 +9,7 @@
 
 #include "base/result.h"
 #include "identity/trust_bundle.h"
+#include "net/rate.h"
 
 namespace yett::net {
 
@@ -22,6 +23,7 @@ class TlsContext {
     std::string private_key_pem;
     std::shared_ptr<const identity::TrustBundles> bundles;
     ClientCertificate client_certificate = ClientCertificate::kRequired;
+    int64_t handshakes_per_second = 0;  ///< 0: as many as come
     std::string protocols = {};  ///< for ALPN, the liked one first, each after a byte of its length; "": no ALPN
   };
   /// Fails on a certificate that cannot be read, or a key that does not fit it.
@@ -32,14 +34,17 @@ class TlsContext {
   SSL_CTX* native() const { return context_; }
   const identity::TrustBundles& bundles() const { return *bundles_; }
   bool asksForCertificate() const { return asks_; }
+  /// Of handshakes that begin, on all loops.
+  Rate& rate() const { return rate_; }
 
  private:
-  TlsContext() = default;
+  explicit TlsContext(int64_t handshakes_per_second) : rate_(handshakes_per_second) {}
   static int chooseProtocol(SSL*, const unsigned char** out, unsigned char* size, const unsigned char* offered,
                             unsigned int offered_size, void* self);
   SSL_CTX* context_ = nullptr;
   std::shared_ptr<const identity::TrustBundles> bundles_;
   bool asks_ = true;
+  mutable Rate rate_;
   std::string protocols_;
 };
 

@@ -17,7 +17,9 @@ static void clearErrors() {
   if (ERR_peek_error() != 0) ERR_clear_error();
 }
 
-TlsTransport::TlsTransport(int fd, std::shared_ptr<const TlsContext> context) : fd_(fd), context_(std::move(context)) {}
+TlsTransport::TlsTransport(int fd, std::shared_ptr<const TlsContext> context)
+    : fd_(fd), context_(std::move(context)), input_(fd) {}
+
 TlsTransport::~TlsTransport() {
   // Without this, OpenSSL takes a client that closed without a close_notify (as many do) for an attack on its session
   // and forgets it. HTTP says by itself where its messages end.
@@ -119,30 +121,38 @@ IoResult TlsTransport::result(int returned) {
 IoResult TlsTransport::handshake() {
   if (done_) return {};
   if (ssl_ == nullptr) {
+    if (!context_->rate().take(base::steadyNanos())) return {IoResult::Kind::kLater, 0};
     ssl_ = SSL_new(context_->native());
-    if (ssl_ == nullptr || SSL_set_fd(ssl_, fd_) != 1) return {IoResult::Kind::kError, 0};
+    if (ssl_ == nullptr || !input_.attach(ssl_)) return {IoResult::Kind::kError, 0};
     SSL_set_app_data(ssl_, this);
     SSL_set_accept_state(ssl_);
   }
   ERR_clear_error();
+  input_.begin();
   const int n = SSL_do_handshake(ssl_);
   if (n == 1) {
     done_ = true;
+    input_.endHandshake();
     const char* sni = SSL_get_servername(ssl_, TLSEXT_NAMETYPE_host_name);
     info_ = {SSL_get_version(ssl_), SSL_get_cipher_name(ssl_), sni != nullptr ? sni : ""};
     return settlePrincipal() ? IoResult{} : IoResult{IoResult::Kind::kError, 0};
   }
   const IoResult out = result(n);
-  if (out.kind == IoResult::Kind::kError && failure_.empty() && ERR_peek_error() != 0)
-    failure_ = base::lowered(identity::opensslError());
+  if (out.kind != IoResult::Kind::kError || !failure_.empty()) return out;
+  if (input_.refusal() != nullptr) failure_ = input_.refusal();
+  else if (ERR_peek_error() != 0) failure_ = base::lowered(identity::opensslError());
   return out;
 }
 
 IoResult TlsTransport::read(char* to, size_t size) {
   clearErrors();
   size_t n = 0;
+  input_.begin();
   const int ok = SSL_read_ex(ssl_, to, size, &n);
-  return ok == 1 ? IoResult{IoResult::Kind::kOk, n} : result(ok);
+  input_.endRead(ok == 1);
+  if (ok == 1) return {IoResult::Kind::kOk, n};
+  if (input_.refusal() != nullptr) failure_ = input_.refusal();
+  return result(ok);
 }
 
 IoResult TlsTransport::write(const char* from, size_t size) {
@@ -153,7 +163,7 @@ IoResult TlsTransport::write(const char* from, size_t size) {
 }
 
 bool TlsTransport::holdsInput() const {
-  return ssl_ != nullptr && SSL_has_pending(ssl_) == 1;
+  return ssl_ != nullptr && (input_.holds() || SSL_has_pending(ssl_) == 1);
 }
 
 void TlsTransport::shutdownWrite() {

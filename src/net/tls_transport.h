@@ -8,6 +8,7 @@
 #include <string>
 
 #include "net/tls_context.h"
+#include "net/tls_input.h"
 #include "net/transport.h"
 
 namespace yett::net {
@@ -42,6 +43,7 @@ class TlsTransport final : public Transport {
 
   const int fd_;
   const std::shared_ptr<const TlsContext> context_;
+  TlsInput input_;
   SSL* ssl_ = nullptr;
   bool done_ = false;
   TlsInfo info_;

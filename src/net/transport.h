@@ -13,7 +13,8 @@
 namespace yett::net {
 
 struct IoResult {
-  enum class Kind { kOk, kWantRead, kWantWrite, kEof, kError };
+  /// kLater: not for the socket's sake; to be tried again after a while.
+  enum class Kind { kOk, kWantRead, kWantWrite, kLater, kEof, kError };
   Kind kind = Kind::kOk;
   size_t bytes = 0;
 };
@@ -28,7 +29,8 @@ struct TlsInfo {
 class Transport {
  public:
   virtual ~Transport() = default;
-  /// kOk when bytes may flow; kWant* to be called again; kError with failure() set.
+  /// kOk when bytes may flow; kWant* and kLater to be called again; kError with failure() set. Does a bounded part of the
+  /// work and no more, though that may take a millisecond.
   virtual IoResult handshake() = 0;
   virtual IoResult read(char* to, size_t size) = 0;
   virtual IoResult write(const char* from, size_t size) = 0;
@@ -45,7 +47,7 @@ class Transport {
   virtual TlsInfo info() const = 0;
   /// What ALPN settled on (RFC 7301), "" where it was not used.
   virtual std::string_view protocol() const = 0;
-  /// Why the handshake failed; "" where the peer just went away.
+  /// Why the handshake failed, or what the peer did that ended the connection; "" where it just went away.
   virtual const std::string& failure() const = 0;
   /// The SPIFFE ID in a certificate that was refused, where it had one.
   virtual std::string_view failedCaller() const { return {}; }

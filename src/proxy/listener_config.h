@@ -55,6 +55,7 @@ struct ListenerConfig {
   Protocol protocol = Protocol::kAuto;
   net::ClientCertificate client_certificate = net::ClientCertificate::kRequired;
   OnExpiry on_expiry = OnExpiry::kDrain;
+  int64_t handshakes_per_second = 1000;  ///< that begin, on all loops; more wait, up to the handshake's limit of time
   std::vector<std::string> trusted_forwarders;
   std::vector<std::string> keep_headers;  ///< families (header_families.h) that these may say too
   std::vector<RouteConfig> routes;

@@ -43,6 +43,7 @@ void Session::start() {
 
 void Session::onOpen() {
   opened_ = true;
+  if (tls_ && slot_->handshakes_done != nullptr) slot_->handshakes_done->add();
   beginTrust();
   const auto protocol = limits_owner_->config.protocol;
   if (protocol == Protocol::kHttp2 || connection_.transport().protocol() == "h2") speak(Version::kHttp2);
@@ -158,6 +159,8 @@ void Session::drain() {
 
 void Session::onClosed(std::string_view why) {
   if (!opened_ && !why.empty()) tell("handshake failed", why);
+  else if (opened_ && !connection_.transport().failure().empty()) tell("bad connection", why);
+  if (!opened_ && tls_ && slot_->handshakes_failed != nullptr) slot_->handshakes_failed->add();
   if (codec_) codec_->onClosed();
   slot_->connections->add(-1);
   worker_.remove(*this);

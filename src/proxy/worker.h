@@ -35,6 +35,8 @@ struct ListenerSlot {
   std::shared_ptr<const ListenerState> state;
   bool removed = false;  ///< no generation has it any more
   base::Counter* connections = nullptr;
+  base::Counter* handshakes_done = nullptr;
+  base::Counter* handshakes_failed = nullptr;
 };
 
 /// Told of what has no exchange to record it: failed handshakes, requests that are no HTTP. On the loop's thread.

@@ -45,7 +45,8 @@ std::shared_ptr<const net::TlsContext> makeTls(const proxy::ListenerConfig& list
   if (listener.protocol != proxy::Protocol::kHttp1) protocols += "\x02h2";
   if (listener.protocol != proxy::Protocol::kHttp2) protocols += "\x08http/1.1";
   auto context = net::TlsContext::create(
-      {listener.name, files.certificate, files.key, bundles, listener.client_certificate, protocols});
+      {listener.name, files.certificate, files.key, bundles, listener.client_certificate,
+       listener.handshakes_per_second, protocols});
   if (context) return context.value();
   problems.add("listener `" + listener.name + "`: " + context.error().message);
   return nullptr;
@@ -75,6 +76,7 @@ void buildListeners(Generation& out, const Previous& previous, config::Problems&
                                : nullptr;
       const bool same = before != nullptr && before->tls != nullptr && previous->tls_digest == files.digest &&
                         before->config.client_certificate == config.client_certificate &&
+                        before->config.handshakes_per_second == config.handshakes_per_second &&
                         before->config.protocol == config.protocol;
       // The same files make the same context: its sessions stay good, so callers can go on resuming.
       state->tls = same ? before->tls : makeTls(config, files, shared, problems);

@@ -1,4 +1,5 @@
 #include "net/event_loop.h"
+#include "net/rate.h"
 
 #include <catch2/catch.hpp>
 #include <thread>
@@ -60,4 +61,50 @@ TEST_CASE("event loop: posts from another thread run on the loop, in order") {
   other.join();
   REQUIRE(seen.size() == 1000);
   CHECK(std::is_sorted(seen.begin(), seen.end()));
+}
+
+TEST_CASE("event loop: slow work leaves every batch time for what has its turn") {
+  net::EventLoop loop;
+  int turns = 0;
+  int slow = 0;
+  int most = 0;  // slow pieces between two turns
+  int since = 0;
+  std::vector<std::unique_ptr<net::Timer>> work;
+  net::Timer turn([&] {
+    ++turns;
+    most = std::max(most, std::exchange(since, 0));
+    if (slow < 40) loop.nextTurn(turn);
+    else loop.stop();
+  });
+  for (int i = 0; i < 40; ++i) {
+    work.push_back(std::make_unique<net::Timer>([&] {
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+      ++slow;
+      ++since;
+    }));
+    loop.whenThereIsTime(*work.back());
+    loop.whenThereIsTime(*work.back());  // waits once
+  }
+  loop.nextTurn(turn);
+  loop.run();
+  CHECK(slow == 40);
+  CHECK(most <= 3);
+  CHECK(turns >= 14);
+}
+
+TEST_CASE("rate: a second's worth at once, then one after another") {
+  net::Rate rate(10);
+  int64_t now = 5'000'000'000;
+  int taken = 0;
+  while (rate.take(now)) ++taken;
+  CHECK(taken >= 10);
+  CHECK(taken <= 11);
+  CHECK_FALSE(rate.take(now + 50'000'000));
+  CHECK(rate.take(now + 101'000'000));
+  CHECK_FALSE(rate.take(now + 102'000'000));
+  now += 3'600'000'000'000;  // a quiet hour saves up no more than a second's worth
+  taken = 0;
+  while (rate.take(now)) ++taken;
+  CHECK(taken <= 11);
+  CHECK(net::Rate(0).take(now));
 }
