@@ -5,12 +5,15 @@
 
 #include <string>
 
+#include "base/units.h"
+
 namespace yett::admin {
 
 struct AdminConfig {
   std::string address;  ///< host:port of the TCP side; "" for none
   std::string socket;   ///< path of the Unix socket; "" for none
   mode_t socket_mode = 0600;
+  base::Millis liveness_stall{30'000};  ///< /healthz fails once a loop has not turned for so long
   bool operator==(const AdminConfig&) const = default;
 };
 

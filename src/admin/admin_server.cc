@@ -1,135 +1,163 @@
 #include "admin/admin_server.h"
 
-#include <Poco/Exception.h>
-#include <Poco/Net/HTTPRequestHandler.h>
-#include <Poco/Net/HTTPRequestHandlerFactory.h>
-#include <Poco/Net/HTTPServer.h>
-#include <Poco/Net/HTTPServerRequest.h>
-#include <Poco/Net/HTTPServerResponse.h>
-#include <Poco/Net/ServerSocket.h>
-#include <sys/stat.h>
-#include <unistd.h>
+#include <deque>
+#include <list>
+#include <thread>
 
-#include "base/text.h"
-#include "base/unix_socket.h"
+#include "admin/admin_session.h"
+#include "base/batch_queue.h"
+#include "net/listener.h"
 
 namespace yett::admin {
-namespace net = Poco::Net;
 namespace {
 
-class Handler final : public net::HTTPRequestHandler {
- public:
-  Handler(const AdminContent& content, bool trusted) : content_(content), trusted_(trusted) {}
-
-  void handleRequest(net::HTTPServerRequest& request, net::HTTPServerResponse& response) override {
-    response.set("X-Content-Type-Options", "nosniff");
-    response.set("Cache-Control", "no-store");
-    if (trusted_ && request.getMethod() == "POST" && request.getURI() == "/audit/erase")
-      return erase(request, response);
-    if (request.getMethod() != "GET" && request.getMethod() != "HEAD") {
-      response.set("Allow", "GET, HEAD");
-      return send(response, 405, "text/plain", "only GET\n");
-    }
-    const std::string path = request.getURI().substr(0, request.getURI().find('?'));
-    if (path == "/healthz") return send(response, 200, "text/plain", "ok\n");
-    if (path == "/readyz") {
-      const std::string why = content_.not_ready();
-      return send(response, why.empty() ? 200 : 503, "text/plain", why.empty() ? "ready\n" : why + "\n");
-    }
-    if (path == "/metrics") return send(response, 200, "text/plain; version=0.0.4; charset=utf-8", content_.metrics());
-    if (path == "/version") return send(response, 200, "application/json", content_.version());
-    if (trusted_ && path == "/policies") return send(response, 200, "application/json", content_.policies());
-    if (trusted_ && path == "/config") return send(response, 200, "application/json", content_.config());
-    send(response, 404, "text/plain",
-         "no such page: /healthz /readyz /metrics /version" + std::string(trusted_ ? " /policies /config\n" : "\n"));
-  }
-
- private:
-  void erase(net::HTTPServerRequest& request, net::HTTPServerResponse& response) {
-    constexpr std::streamsize kMostBody = 4 << 20;
-    std::string body(static_cast<size_t>(kMostBody), '\0');
-    request.stream().read(body.data(), kMostBody);
-    body.resize(static_cast<size_t>(request.stream().gcount()));
-    const auto done = content_.erase(body);
-    send(response, done ? 200 : 400, "text/plain", (done ? done.value() : done.error().message) + "\n");
-  }
-  static void send(net::HTTPServerResponse& response, int status, const std::string& type, const std::string& body) {
-    response.setStatusAndReason(static_cast<net::HTTPResponse::HTTPStatus>(status));
-    response.setContentType(type);
-    response.sendBuffer(body.data(), body.size());
-  }
-  const AdminContent& content_;
-  const bool trusted_;
-};
-
-class Factory final : public net::HTTPRequestHandlerFactory {
- public:
-  Factory(const AdminContent& content, bool trusted) : content_(content), trusted_(trusted) {}
-  net::HTTPRequestHandler* createRequestHandler(const net::HTTPServerRequest&) override {
-    return new Handler(content_, trusted_);
-  }
-
- private:
-  const AdminContent& content_;
-  const bool trusted_;
-};
+// Of each side. Where there are more, the oldest goes: who dribbles keeps no probe out.
+constexpr size_t kMostSessions = 64;
 
 }  // namespace
 
-struct AdminServer::Servers {
-  AdminContent content;
-  std::unique_ptr<net::HTTPServer> tcp;
-  std::unique_ptr<net::HTTPServer> local;
+/// The loop, its thread, and the thread for what may wait.
+class AdminServer::Running {
+ public:
+  explicit Running(AdminContent content) : content_(std::move(content)) {}
 
-  std::unique_ptr<net::HTTPServer> serve(const net::ServerSocket& socket, bool trusted) {
-    auto* params = new net::HTTPServerParams;
-    params->setMaxThreads(2);
-    params->setMaxQueued(16);
-    params->setTimeout(Poco::Timespan(10, 0));
-    params->setKeepAlive(false);
-    auto server = std::make_unique<net::HTTPServer>(new Factory(content, trusted), socket, params);
-    server->start();
-    return server;
+  ~Running() {
+    {
+      const std::lock_guard lock(mutex_);
+      ends_ = true;
+      wake_.notify_all();
+    }
+    if (worker_.joinable()) worker_.join();
+    loop_.post([this] {
+      for (auto& side : sides_) {
+        side->acceptor.reset();
+        while (!side->sessions.empty()) side->sessions.front()->close();
+      }
+    });
+    loop_.stop();
+    if (thread_.joinable()) thread_.join();
   }
+
+  Status listen(const std::string& address, mode_t mode, bool trusted, std::string& bound) {
+    if (!loop_.failure().empty()) return Error{loop_.failure()};
+    auto socket = TRY(net::ListeningSocket::open(address, mode));
+    if (!trusted) bound = socket->address();
+    Side& side = *sides_.emplace_back(std::make_unique<Side>(content_));
+    side.trusted = trusted;
+    side.owner.erase = [this](AdminSession& session, std::string body) { later(session, std::move(body)); };
+    side.owner.closed = [this, &side](AdminSession& session) { remove(side, session); };
+    side.acceptor = std::make_unique<net::Acceptor>(
+        loop_, std::move(socket), gate_, [this, &side](Poco::Net::StreamSocket accepted) { accept(side, std::move(accepted)); });
+    return {};
+  }
+
+  void run() {
+    thread_ = std::thread([this] { loop_.run(); });
+    worker_ = std::thread([this] { work(); });
+  }
+
+ private:
+  struct Side {
+    explicit Side(const AdminContent& content) : owner{content, {}, {}} {}
+    bool trusted = false;
+    AdminSession::Owner owner;
+    std::list<std::unique_ptr<AdminSession>> sessions;  // the oldest first
+    std::unique_ptr<net::Acceptor> acceptor;
+  };
+  struct Erasure {
+    AdminSession* session;
+    std::string body;
+  };
+
+  void accept(Side& side, Poco::Net::StreamSocket socket) {
+    if (side.sessions.size() >= kMostSessions) side.sessions.front()->close();
+    side.sessions.push_back(std::make_unique<AdminSession>(loop_, std::move(socket), side.trusted, side.owner));
+    side.sessions.back()->start();
+  }
+
+  void remove(Side& side, AdminSession& session) {
+    for (auto it = side.sessions.begin(); it != side.sessions.end(); ++it) {
+      if (it->get() != &session) continue;
+      {
+        const std::lock_guard lock(mutex_);
+        for (auto& one : waiting_) {
+          if (one.session == &session) one.session = nullptr;
+        }
+        if (at_work_ == &session) at_work_ = nullptr;
+      }
+      loop_.destroyLater(std::move(*it));
+      side.sessions.erase(it);
+      gate_.leave();
+      return;
+    }
+  }
+
+  void later(AdminSession& session, std::string body) {
+    const std::lock_guard lock(mutex_);
+    waiting_.push_back({&session, std::move(body)});
+    wake_.notify_all();
+  }
+
+  void work() {
+    std::unique_lock lock(mutex_);
+    for (;;) {
+      wake_.wait(lock, [this] { return ends_ || !waiting_.empty(); });
+      if (waiting_.empty()) return;
+      Erasure erasure = std::move(waiting_.front());
+      waiting_.pop_front();
+      at_work_ = erasure.session;
+      lock.unlock();
+      const auto done = content_.erase(erasure.body);
+      const Page page{done ? 200 : 400, "text/plain", (done ? done.value() : done.error().message) + "\n"};
+      loop_.post([this, page] { finish(page); });
+      lock.lock();
+      wake_.wait(lock, [this] { return ends_ || finished_; });
+      finished_ = false;
+    }
+  }
+
+  // On the loop: who asked may have gone meanwhile.
+  void finish(const Page& page) {
+    AdminSession* session = nullptr;
+    {
+      const std::lock_guard lock(mutex_);
+      session = std::exchange(at_work_, nullptr);
+      finished_ = true;
+      wake_.notify_all();
+    }
+    if (session != nullptr) session->answer(page);
+  }
+
+  const AdminContent content_;
+  net::EventLoop loop_;
+  net::Gate gate_{static_cast<int64_t>(4 * kMostSessions)};
+  std::vector<std::unique_ptr<Side>> sides_;
+  std::thread thread_;
+
+  std::mutex mutex_;  // protects all below
+  std::condition_variable wake_;
+  std::deque<Erasure> waiting_;
+  AdminSession* at_work_ = nullptr;  // whose erasure is under way
+  bool finished_ = false;
+  bool ends_ = false;
+  std::thread worker_;
 };
 
-AdminServer::AdminServer() : servers_(std::make_unique<Servers>()) {}
-
-AdminServer::~AdminServer() {
-  if (servers_->tcp) servers_->tcp->stopAll(true);
-  if (servers_->local) servers_->local->stopAll(true);
-  if (!socket_path_.empty()) ::unlink(socket_path_.c_str());
-}
+AdminServer::AdminServer() = default;
+AdminServer::~AdminServer() = default;
 
 Result<std::unique_ptr<AdminServer>> AdminServer::start(const AdminConfig& config, AdminContent content) {
   std::unique_ptr<AdminServer> out(new AdminServer);
-  out->servers_->content = std::move(content);
-  try {
-    if (!config.address.empty()) {
-      net::ServerSocket socket;
-      socket.bind(net::SocketAddress(config.address), true, false);
-      socket.listen(16);
-      out->address_ = socket.address().toString();
-      out->servers_->tcp = out->servers_->serve(socket, false);
-    }
-  } catch (const Poco::Exception& e) {
-    return Error{"admin: cannot listen on " + config.address + ": " + base::lowered(e.message())};
+  out->running_ = std::make_unique<Running>(std::move(content));
+  if (!config.address.empty()) {
+    if (auto ok = out->running_->listen(config.address, 0600, false, out->address_); !ok)
+      return std::move(ok).error().within("admin");
   }
-  try {
-    if (!config.socket.empty()) {
-      if (auto room = base::makeRoomForSocket(config.socket); !room) return std::move(room).error().within("admin");
-      net::ServerSocket socket;
-      {
-        const base::ModeLimit limit(config.socket_mode);  // so that there is no moment in which others could connect
-        socket.bind(net::SocketAddress(net::AddressFamily::UNIX_LOCAL, config.socket), false);
-      }
-      socket.listen(16);
-      out->socket_path_ = config.socket;
-      out->servers_->local = out->servers_->serve(socket, true);
-    }
-  } catch (const Poco::Exception& e) {
-    return Error{"admin: cannot listen on " + config.socket + ": " + base::lowered(e.message())};
+  if (!config.socket.empty()) {
+    if (auto ok = out->running_->listen("unix://" + config.socket, config.socket_mode, true, out->address_); !ok)
+      return std::move(ok).error().within("admin");
   }
+  out->running_->run();
   return out;
 }
 

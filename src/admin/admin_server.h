@@ -1,24 +1,33 @@
-// The admin side: POCO's HTTP server on its own threads. TCP serves health, readiness, metrics and version;
-// the Unix socket (mode 0600) also policies, configuration and erasing. Content comes by callbacks, which must be
-// thread-safe.
+// The admin side: a loop of its own, so that nothing that callers do can keep it busy, and on it nothing that waits. TCP serves
+// probes, metrics and version; the Unix socket (mode 0600) also policies, configuration and erasing. Content comes by
+// callbacks, which must be thread-safe.
 #pragma once
 
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "admin/admin_config.h"
 #include "base/result.h"
 
 namespace yett::admin {
 
+/// One thing that must be so; `wrong` says why it is not, "" where it is.
+struct Condition {
+  std::string name;
+  std::string wrong;
+};
+
 struct AdminContent {
-  std::function<std::string()> not_ready;  ///< "" when ready, else why not
+  std::function<std::vector<Condition>()> live;   ///< /healthz
+  std::function<std::vector<Condition>()> ready;  ///< /readyz
+  std::function<bool()> started;                  ///< /startupz
   std::function<std::string()> metrics;
   std::function<std::string()> version;
   std::function<std::string()> policies;  ///< JSON
   std::function<std::string()> config;    ///< JSON
-  /// Over the Unix socket: takes a JSON body, gives the answer's.
+  /// Over the Unix socket: takes a JSON body, gives the answer's. On a thread of its own: it may wait.
   std::function<Result<std::string>(const std::string& body)> erase;
 };
 
@@ -26,16 +35,16 @@ class AdminServer {
  public:
   /// Listens on what the configuration names.
   static Result<std::unique_ptr<AdminServer>> start(const AdminConfig& config, AdminContent content);
+  /// Waits for an erase() that is under way.
   ~AdminServer();
   /// The TCP address really bound, or "".
   const std::string& address() const { return address_; }
 
  private:
   AdminServer();
-  struct Servers;
-  std::unique_ptr<Servers> servers_;
+  class Running;
+  std::unique_ptr<Running> running_;
   std::string address_;
-  std::string socket_path_;
 };
 
 }  // namespace yett::admin

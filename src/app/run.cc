@@ -5,114 +5,20 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include <cerrno>
+#include <chrono>
 #include <csignal>
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
 #include <iostream>
+#include <thread>
 
+#include "app/reloader.h"
 #include "app/server.h"
-#include "app/watcher.h"
-#include "base/clock.h"
 
 namespace yett::app {
 namespace {
-
-constexpr int64_t kQuietMillis = 60;    // a change is taken when nothing more has changed for so long
-constexpr int64_t kLookMillis = 2000;   // a look without being told
-constexpr int64_t kAgainMillis = 1000;  // a refused change is tried once more: a key may arrive after its certificate
-
-int64_t nowMillis() {
-  return base::steadyNanos() / 1'000'000;
-}
-
-// Follows the files: knows what was tried, what is changing, and when to try.
-class Reloader {
- public:
-  Reloader(Server& server, const std::string& file)
-      : server_(server), file_(file), sources_(sourcesOf(server.generation()->config)) {
-    watch(server.generation()->config);
-  }
-
-  int fd() const { return watcher_.fd(); }
-  int waitMillis() const {
-    const int64_t next = changing_ ? quiet_at_ : again_at_ > 0 ? std::min(again_at_, look_at_) : look_at_;
-    return static_cast<int>(std::max<int64_t>(0, next - nowMillis()));
-  }
-
-  void onEvents() {
-    watcher_.drainEvents();
-    if (!changing_) look();
-  }
-
-  void onTime() {
-    const int64_t now = nowMillis();
-    if (changing_ && now >= quiet_at_) {
-      std::string seen = watcher_.fingerprint();
-      if (seen == seen_) return reload(seen, true);
-      seen_ = std::move(seen);
-      quiet_at_ = now + kQuietMillis;
-    } else if (!changing_ && again_at_ > 0 && now >= again_at_) {
-      again_at_ = 0;
-      reload(watcher_.fingerprint(), false);
-    } else if (now >= look_at_) {
-      look();
-    }
-  }
-
-  void now() { reload(watcher_.fingerprint(), true); }
-
- private:
-  void watch(const config::Config& config) {
-    watcher_.watch(sourcesOf(config));
-    tried_ = watcher_.fingerprint();
-    look_at_ = nowMillis() + kLookMillis;
-  }
-
-  void look() {
-    look_at_ = nowMillis() + kLookMillis;
-    std::string seen = watcher_.fingerprint();
-    if (seen == tried_) return;
-    changing_ = true;
-    seen_ = std::move(seen);
-    quiet_at_ = nowMillis() + kQuietMillis;
-  }
-
-  void reload(std::string seen, bool may_again) {
-    changing_ = false;
-    again_at_ = 0;
-    tried_ = std::move(seen);
-    config::Problems problems(file_);
-    base::FileTrust trust;
-    auto next = runtime::build(file_, server_.generation(), problems, trust);
-    if (next) {
-      auto applied = server_.apply(next);
-      if (!applied) problems.add(file_ + ": " + applied.error().message);
-    }
-    if (!problems.any()) {
-      refusal_.clear();
-      const std::string built_from = tried_;
-      watch(next->config);
-      // What was built from counts, not what is there by now: a change in between must be seen.
-      if (sourcesOf(next->config) == sources_) tried_ = built_from;
-      sources_ = sourcesOf(next->config);
-      return look();
-    }
-    watcher_.watch(sources_);  // what was watched may have been replaced by what was refused
-    if (may_again) again_at_ = nowMillis() + kAgainMillis;
-    if (problems.texts() != refusal_) server_.refused(problems.texts());
-    refusal_ = problems.texts();
-  }
-
-  Server& server_;
-  const std::string file_;
-  std::vector<std::string> sources_;
-  Watcher watcher_;
-  std::string tried_;  // fingerprint of what the last reload was built from
-  std::string seen_;   // fingerprint of a change that may go on
-  std::vector<std::string> refusal_;
-  bool changing_ = false;
-  int64_t quiet_at_ = 0;
-  int64_t look_at_ = 0;
-  int64_t again_at_ = 0;
-};
 
 int blockSignals() {
   sigset_t set;
@@ -148,9 +54,20 @@ void raiseDescriptorLimit() {
 
 }  // namespace
 
-int run(const std::string& config_file, base::Logger::Level level) {
+int run(const std::string& name, base::Logger::Level level) {
   raiseDescriptorLimit();
   const int signals = blockSignals();  // before any thread starts, so that all inherit it
+  if (signals < 0) {
+    std::cerr << "yett: not started: signals cannot be waited for: " << std::strerror(errno) << "\n";
+    return 2;
+  }
+  // Absolute from here on: a deploy may replace the working directory.
+  std::error_code error;
+  const std::string config_file = std::filesystem::absolute(name, error).lexically_normal().string();
+  if (error) {
+    std::cerr << "yett: not started: the working directory cannot be found: " << error.message() << "\n";
+    return 2;
+  }
   config::Problems problems(config_file);
   base::FileTrust trust;
   auto generation = runtime::build(config_file, nullptr, problems, trust);
@@ -168,7 +85,7 @@ int run(const std::string& config_file, base::Logger::Level level) {
     std::cerr << "yett: not started: " << server.error().message << "\n";
     return 2;
   }
-  Reloader reloader(*server.value(), config_file);
+  Reloader reloader(*server.value(), log, config_file);
   for (;;) {
     pollfd ready[] = {{signals, POLLIN, 0}, {reloader.fd(), POLLIN, 0}};
     ::poll(ready, 2, reloader.waitMillis());
@@ -177,6 +94,11 @@ int run(const std::string& config_file, base::Logger::Level level) {
     reloader.onTime();
   }
   server.value()->drain();
+  if (!server.value()->stop()) {
+    std::cerr.flush();
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));  // for the last lines of the log
+    std::_Exit(1);
+  }
   server.value().reset();
   log.info("stopped");
   ::close(signals);

@@ -5,8 +5,11 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cstdlib>
+#include <cerrno>
+#include <cstring>
 #include <filesystem>
+
+#include "engine/policy_source.h"
 
 namespace yett::app {
 namespace fs = std::filesystem;
@@ -50,24 +53,31 @@ void walk(const std::string& directory, Visit visit) {
 }  // namespace
 
 Watcher::Watcher() : fd_(::inotify_init1(IN_NONBLOCK | IN_CLOEXEC)) {
-  if (fd_ < 0) std::abort();
+  if (fd_ < 0) missing_ = std::string("no inotify instance: ") + std::strerror(errno) + " (fs.inotify.max_user_instances)";
 }
 
 Watcher::~Watcher() {
-  ::close(fd_);
+  if (fd_ >= 0) ::close(fd_);
+}
+
+void Watcher::add(const std::string& folder) {
+  if (fd_ < 0) return;
+  const int watch = ::inotify_add_watch(fd_, folder.c_str(), kEvents);
+  if (watch >= 0) watches_.push_back(watch);
+  else if (errno == ENOSPC || errno == ENOMEM)
+    missing_ = std::string("no inotify watch: ") + std::strerror(errno) + " (fs.inotify.max_user_watches)";
 }
 
 // The folder of the path, and of every place that links on the way lead to: a Kubernetes volume swaps such a link.
 void Watcher::addFolders(const std::string& path) {
-  fs::path current = fs::absolute(path).lexically_normal();
+  std::error_code failed;
+  fs::path current = fs::absolute(path, failed).lexically_normal();
+  if (failed) return;
   for (int hop = 0; hop < 16; ++hop) {
     for (fs::path part = current; part.has_relative_path(); part = part.parent_path()) {
       std::error_code error;
       const bool nearest = part == current;
-      if (nearest || fs::is_symlink(part, error)) {
-        const int watch = ::inotify_add_watch(fd_, part.parent_path().c_str(), kEvents);
-        if (watch >= 0) watches_.push_back(watch);
-      }
+      if (nearest || fs::is_symlink(part, error)) add(part.parent_path().string());
     }
     std::error_code error;
     fs::path next;
@@ -86,24 +96,22 @@ void Watcher::addFolders(const std::string& path) {
 void Watcher::watch(std::vector<std::string> paths) {
   for (const int watch : watches_) ::inotify_rm_watch(fd_, watch);
   watches_.clear();
+  if (fd_ >= 0) missing_.clear();
   paths_ = std::move(paths);
   for (const auto& path : paths_) {
     addFolders(path);
     std::error_code error;
     if (!fs::is_directory(path, error)) continue;
-    const int self = ::inotify_add_watch(fd_, path.c_str(), kEvents);
-    if (self >= 0) watches_.push_back(self);
+    add(path);
     walk(path, [&](const std::string& below, bool folder) {
-      if (!folder) return;
-      const int watch = ::inotify_add_watch(fd_, below.c_str(), kEvents);
-      if (watch >= 0) watches_.push_back(watch);
+      if (folder) add(below);
     });
   }
 }
 
 void Watcher::drainEvents() {
   char buffer[16 << 10];
-  while (::read(fd_, buffer, sizeof buffer) > 0) {
+  while (fd_ >= 0 && ::read(fd_, buffer, sizeof buffer) > 0) {
   }
 }
 
@@ -117,7 +125,7 @@ std::string Watcher::fingerprint() const {
     }
     std::vector<std::string> lines;
     walk(path, [&](const std::string& below, bool folder) {
-      if (!folder) lines.push_back(look(below));
+      if (!folder && engine::PolicySource::counts(below)) lines.push_back(look(below));
     });
     std::sort(lines.begin(), lines.end());
     out += path + "\n";

@@ -51,6 +51,10 @@ Result<std::unique_ptr<Writer>> Writer::open(const AuditConfig& config, base::Me
 }
 
 Writer::~Writer() {
+  finish();
+}
+
+void Writer::finish() {
   queue_.close();
   if (thread_.joinable()) thread_.join();
 }

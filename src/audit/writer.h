@@ -42,8 +42,10 @@ class Writer {
  public:
   /// Opens (or makes) the database, checks that its last link is whole, and starts the thread.
   static Result<std::unique_ptr<Writer>> open(const AuditConfig& config, base::Metrics& metrics, WriterEvents events);
-  /// Writes what is queued, then ends.
+  /// finish(), where it was not called.
   ~Writer();
+  /// Writes what is queued, then ends; what comes later is refused. Not from several threads.
+  void finish();
   Writer(const Writer&) = delete;
 
   /// Takes a decision; the ticket joins its outcome to it, and grows with each record of one thread. 0: not taken (full

@@ -84,7 +84,10 @@ class FileTrust::Walk {
 
   /// The opened file or folder.
   Result<int> run() {
-    push(std::filesystem::absolute(path_).string());
+    std::error_code error;
+    const auto whole = std::filesystem::absolute(path_, error);
+    if (error) return Error{path_ + ": the working directory cannot be found: " + error.message()};
+    push(whole.string());
     TRY(toRoot());
     while (!parts_.empty()) {
       const std::string part = std::move(parts_.front());

@@ -370,6 +370,7 @@ Config readConfig(const std::string& file, Problems& problems, base::FileTrust& 
     in.text("socket", out.admin.socket);
     if (!out.admin.socket.empty()) out.admin.socket = base::relativeTo(file, out.admin.socket);
     readMode(in, "socket_mode", out.admin.socket_mode);
+    in.duration("liveness_stall", out.admin.liveness_stall);
   });
   root.text("access_log", out.access_log);
   if (out.access_log != "stdout" && out.access_log != "off") out.access_log = base::relativeTo(file, out.access_log);

@@ -152,7 +152,8 @@ int LuaLoader::onData(lua_State* L) {
   const std::string name = luaL_checkstring(L, 1);
   const auto file = self.source_.files.find(name);
   if (file == self.source_.files.end())
-    return luaL_error(L, "data: no file `%s` in the policy directory", name.c_str());
+    return luaL_error(L, "data: no file `%s` in the policy directory%s", name.c_str(),
+                      PolicySource::counts(name) ? "" : ": the names of documents end in `.json`");
   self.used_files_.insert(name);
   LuaState::of(L).charge(file->second.size() / 4);
   auto entry = self.documents_.get(name, file->second);

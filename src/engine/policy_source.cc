@@ -16,6 +16,7 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr size_t kMostFiles = 10'000;
+constexpr uint64_t kMostBytes = uint64_t{256} << 20;  // of all files
 
 // The folder's listing, made flat: name -> what tells that the file has not changed meanwhile.
 class Lister {
@@ -46,11 +47,19 @@ class Lister {
  private:
   Status entry(const std::string& path, const std::string& name) {
     struct stat info {};
-    // What looks like a rule and cannot be read must not be a rule that is silently not there.
-    if (::stat(path.c_str(), &info) != 0) return Error{path + ": cannot be read: " + std::strerror(errno)};
+    const bool counts = PolicySource::counts(name);
+    if (::stat(path.c_str(), &info) != 0) {
+      if (!counts) return {};
+      // What looks like a rule and cannot be read must not be a rule that is silently not there.
+      return Error{path + ": cannot be read: " + std::strerror(errno)};
+    }
     if (S_ISDIR(info.st_mode) && !name.ends_with(".lua") && !name.ends_with(".json"))
       return folder(path, name + "/", info);
+    if (!counts) return {};
     if (!S_ISREG(info.st_mode)) return Error{path + ": is no file"};
+    bytes_ += static_cast<uint64_t>(info.st_size);
+    if (bytes_ > kMostBytes)
+      return Error{path + ": with it the policy files are larger than " + std::to_string(kMostBytes >> 20) + "MiB"};
     files_[name] = std::to_string(info.st_ino) + ":" + std::to_string(info.st_size) + ":" +
                    std::to_string(info.st_mtim.tv_sec) + "." + std::to_string(info.st_mtim.tv_nsec);
     if (files_.size() > kMostFiles) return Error{path + ": one of more than " + std::to_string(kMostFiles) + " files"};
@@ -60,6 +69,7 @@ class Lister {
   base::FileTrust& trust_;
   std::vector<std::pair<dev_t, ino_t>> above_;
   std::map<std::string, std::string> files_;
+  uint64_t bytes_ = 0;
 };
 
 Result<std::map<std::string, std::string>> list(const std::string& directory, base::FileTrust& trust) {
@@ -82,6 +92,11 @@ std::string PolicySource::digestOf(const std::map<std::string, std::string>& fil
   for (const auto& [name, bytes] : files)
     hasher.update(name).update({"\0", 1}).update(std::to_string(bytes.size())).update({"\0", 1}).update(bytes);
   return base::hex(base::view(hasher.finish()));
+}
+
+bool PolicySource::counts(const std::string& name) {
+  const std::string lower = base::lowered(name.substr(name.rfind('/') + 1));
+  return lower.find(".lua") != std::string::npos || lower.find(".json") != std::string::npos;
 }
 
 bool PolicySource::isPolicyFile(const std::string& name) {

@@ -71,6 +71,7 @@ class Connection final : public EventHandler, public Destroyable {
   const std::shared_ptr<const identity::Principal>& principal() const { return transport_->principal(); }
 
   void onEvents(uint32_t events) override;
+  void onFault(const char* what) override { abort(what); }
 
  private:
   enum class State { kNew, kConnecting, kHandshaking, kOpen, kFinishing, kLingering, kClosed };

@@ -6,7 +6,8 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstdlib>
+#include <cstring>
+#include <exception>
 
 #include "base/clock.h"
 
@@ -24,7 +25,7 @@ void Timer::cancel() {
 EventLoop::EventLoop() : scratch_(new char[kScratchSize]) {
   epoll_ = ::epoll_create1(EPOLL_CLOEXEC);
   wake_ = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-  if (epoll_ < 0 || wake_ < 0) std::abort();
+  if (epoll_ < 0 || wake_ < 0) failure_ = std::string("no descriptor for an event loop: ") + std::strerror(errno);
   epoll_event event{EPOLLIN, {.ptr = nullptr}};
   ::epoll_ctl(epoll_, EPOLL_CTL_ADD, wake_, &event);
   for (size_t i = 0; i < kSlots; ++i) {
@@ -49,8 +50,35 @@ EventLoop::~EventLoop() {
     while (head->next_ != head) head->next_->cancel();
     head->next_ = head->prev_ = nullptr;
   }
-  ::close(wake_);
-  ::close(epoll_);
+  if (wake_ >= 0) ::close(wake_);
+  if (epoll_ >= 0) ::close(epoll_);
+}
+
+EventLoop::Pulse EventLoop::pulse() const {
+  const int64_t since = busy_since_.load(std::memory_order_relaxed);
+  if (since == 0) return {};
+  return {std::max<int64_t>(base::steadyNanos() - since, 0), doing_.load(std::memory_order_relaxed)};
+}
+
+// Memory may be short. What it was for is given up, and all else goes on.
+template <typename Step>
+bool EventLoop::guarded(Step step) {
+  try {
+    step();
+    return true;
+  } catch (const std::exception& e) {
+    fault(e.what());
+  } catch (...) {
+    fault("unknown");
+  }
+  return false;
+}
+
+void EventLoop::fault(const char* what) {
+  try {
+    if (fault_told_) fault_told_(what);
+  } catch (...) {  // not even memory to say so
+  }
 }
 
 void EventLoop::keepBuffer(std::string buffer) {
@@ -66,7 +94,9 @@ void EventLoop::takeBuffer(std::string& buffer) {
 }
 
 void EventLoop::updateTime() {
-  now_millis_ = base::steadyNanos() / 1'000'000;
+  const int64_t now = base::steadyNanos();
+  now_millis_ = now / 1'000'000;
+  busy_since_.store(now, std::memory_order_relaxed);
 }
 
 void EventLoop::post(std::function<void()> task) {
@@ -142,7 +172,7 @@ void EventLoop::fireTimers() {
     while (due.next_ != &due) {
       Timer* timer = due.next_;
       timer->cancel();
-      timer->fire_();
+      guarded([&] { timer->fire_(); });
     }
     due.next_ = due.prev_ = nullptr;
   }
@@ -172,7 +202,7 @@ void EventLoop::runSlow() {
   do {
     Timer* timer = slow_.next_;
     timer->cancel();
-    timer->fire_();
+    guarded([&] { timer->fire_(); });
   } while (slow_.next_ != &slow_ && base::steadyNanos() < until);
 }
 
@@ -186,7 +216,7 @@ void EventLoop::runTurns() {
   while (due.next_ != &due) {
     Timer* timer = due.next_;
     timer->cancel();
-    timer->fire_();
+    guarded([&] { timer->fire_(); });
   }
   due.next_ = due.prev_ = nullptr;
 }
@@ -197,13 +227,13 @@ void EventLoop::runPosted() {
     const std::lock_guard lock(post_mutex_);
     tasks.swap(posted_);
   }
-  for (auto& task : tasks) task();
+  for (auto& task : tasks) guarded(task);
 }
 
 void EventLoop::finishBatch() {
   while (!after_batch_.empty() || !graveyard_.empty()) {
     running_.swap(after_batch_);
-    for (auto& task : running_) task();
+    for (auto& task : running_) guarded(task);
     running_.clear();
     if (!after_batch_.empty()) continue;
     const auto dead = std::move(graveyard_);
@@ -216,26 +246,35 @@ void EventLoop::run() {
   while (!stopped_) {
     const bool busy = turns_.next_ != &turns_ || slow_.next_ != &slow_;
     const int timeout = busy ? 0 : nextTimeout();
+    busy_since_.store(0, std::memory_order_relaxed);
     const int count = ::epoll_wait(epoll_, events.data(), static_cast<int>(events.size()), timeout);
     updateTime();
     bool woken = false;
+    doing("events");
     for (int i = 0; i < count; ++i) {
       const auto& event = events[static_cast<size_t>(i)];
       if (event.data.ptr != nullptr) {
-        static_cast<EventHandler*>(event.data.ptr)->onEvents(event.events);
+        auto* handler = static_cast<EventHandler*>(event.data.ptr);
+        if (!guarded([&] { handler->onEvents(event.events); })) guarded([&] { handler->onFault("out of memory"); });
         continue;
       }
       uint64_t value = 0;
       woken = ::read(wake_, &value, sizeof value) > 0;
     }
     // After the events: what a task removes may be named by one of them.
+    doing("tasks of other threads");
     if (woken) runPosted();
+    doing("connections that had more to read");
     runTurns();
+    doing("timers");
     fireTimers();
+    doing("handshakes");
     runSlow();
+    doing("sending");
     finishBatch();
   }
   finishBatch();
+  busy_since_.store(0, std::memory_order_relaxed);
 }
 
 }  // namespace yett::net

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -20,6 +21,8 @@ class EventHandler {
  public:
   virtual ~EventHandler() = default;
   virtual void onEvents(uint32_t events) = 0;
+  /// onEvents() threw: gives up what it was about.
+  virtual void onFault(const char*) {}
 };
 
 /// What destroyLater() keeps until no event of the batch can name it.
@@ -48,10 +51,18 @@ class Timer {
 
 class EventLoop {
  public:
+  /// What a loop is doing: for who watches that it turns.
+  struct Pulse {
+    int64_t busy_nanos = 0;  ///< since it last waited for events; 0: it waits
+    const char* doing = "";
+  };
+
   EventLoop();
   ~EventLoop();
   EventLoop(const EventLoop&) = delete;
 
+  /// Why the loop cannot run; "" where it can.
+  const std::string& failure() const { return failure_; }
   /// Runs until stop(). The thread that calls it becomes the loop's.
   void run();
   /// Any thread: run() returns after the current batch.
@@ -59,6 +70,13 @@ class EventLoop {
   /// Any thread: `task` runs on the loop's thread, after those posted before it. Tasks left at the end are destroyed
   /// unrun.
   void post(std::function<void()> task);
+
+  /// Any thread.
+  Pulse pulse() const;
+  /// Before run(): told on the loop's thread of what an event, a task or a timer threw. The loop goes on.
+  void onFault(std::function<void(const char* what)> told) { fault_told_ = std::move(told); }
+  /// Says what the loop's thread does from here on; `what` is a literal.
+  void doing(const char* what) { doing_.store(what, std::memory_order_relaxed); }
 
   /// Loop thread, as all below. `handler` must be removed before its descriptor is closed.
   void add(int fd, uint32_t events, EventHandler& handler);
@@ -101,6 +119,14 @@ class EventLoop {
   void runTurns();
   void runSlow();
   void finishBatch();
+
+  template <typename Step>
+  bool guarded(Step step);
+  void fault(const char* what);
+  std::string failure_;
+  std::function<void(const char*)> fault_told_;
+  std::atomic<int64_t> busy_since_{0};  // steady nanoseconds; 0: waits for events
+  std::atomic<const char*> doing_{""};
 
   int epoll_ = -1;
   int wake_ = -1;

@@ -24,9 +24,15 @@ constexpr std::string_view kUnixPrefix = "unix://";
 }  // namespace
 
 bool Gate::enter() {
+  if (wider_ != nullptr && !wider_->enter()) return false;
   if (count_.fetch_add(1, std::memory_order_relaxed) < limit_) return true;
   leave();
   return false;
+}
+
+void Gate::leave() {
+  count_.fetch_sub(1, std::memory_order_relaxed);
+  if (wider_ != nullptr) wider_->leave();
 }
 
 Result<Poco::Net::SocketAddress> parseAddress(const std::string& text) {

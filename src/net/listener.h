@@ -16,15 +16,18 @@
 namespace yett::net {
 
 /// How many connections there may be at once, over all loops and listeners. Any thread.
+/// Or whatever else is counted: a gate may stand within a wider one, which is entered with it.
 class Gate {
  public:
-  explicit Gate(int64_t limit) : limit_(limit) {}
+  explicit Gate(int64_t limit, Gate* wider = nullptr) : limit_(limit), wider_(wider) {}
   bool enter();
-  void leave() { count_.fetch_sub(1, std::memory_order_relaxed); }
+  void leave();
+  int64_t limit() const { return limit_; }
   int64_t count() const { return count_.load(std::memory_order_relaxed); }
 
  private:
   const int64_t limit_;
+  Gate* const wider_;
   std::atomic<int64_t> count_{0};
 };
 

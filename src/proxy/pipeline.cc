@@ -169,8 +169,10 @@ authz::Answer Pipeline::authorize(Exchange& e) {
   const std::string_view refuse = outdated(e, check);
   if (!refuse.empty()) e.session_->drain();  // the next handshake shows whether there is a newer certificate
   const std::string_view route = e.route_ != nullptr ? std::string_view(e.route_->name) : "";
+  e.worker_.loop.doing("a decision");
   authz::Answer answer =
       authorizer.check({check, route, e.session_->peerText(), now, refuse}, e.id_, e.decision_);
+  e.worker_.loop.doing("events");
   const policy::Decision& decision = authorizer.last();
   e.effect_ = decision.allow ? "allow" : "deny";
   e.policy_ = decision.policy;

@@ -21,15 +21,15 @@ http::Limits upstreamLimits() {
 
 }  // namespace
 
-Worker::Worker(net::EventLoop& l, net::Gate& g, audit::Writer& writer, base::Metrics& m, base::LineSink* log,
-               EventSink sink)
+Worker::Worker(net::EventLoop& l, net::Gate& g, net::Gate& descriptors, audit::Writer& writer, base::Metrics& m,
+               base::LineSink* log, EventSink sink)
     : loop(l),
       gate(g),
       metrics(m),
       access_log(log),
       events(std::move(sink)),
       authorizer(writer, m),
-      pools(l, upstreamLimits()),
+      pools(l, upstreamLimits(), descriptors),
       request_duration(
           m.histogram("yett_request_duration_seconds", "time from a request's head to the end of its response")) {
   loop.schedule(heartbeat_timer_, authorizer.heartbeat());

@@ -46,7 +46,8 @@ using EventSink = std::function<void(std::string_view what, std::string_view lis
 
 class Worker {
  public:
-  Worker(net::EventLoop& loop, net::Gate& gate, audit::Writer& writer, base::Metrics& metrics,
+  /// `descriptors`: entered for each connection to a service.
+  Worker(net::EventLoop& loop, net::Gate& gate, net::Gate& descriptors, audit::Writer& writer, base::Metrics& metrics,
          base::LineSink* access_log, EventSink events);
   ~Worker();
   Worker(const Worker&) = delete;

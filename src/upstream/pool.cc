@@ -39,8 +39,8 @@ bool Lease::http2() const {
   return connection_->http2();
 }
 
-Pool::Pool(net::EventLoop& loop, std::shared_ptr<const Cluster> cluster, const http::Limits& limits)
-    : loop_(loop), cluster_(std::move(cluster)), limits_(limits) {}
+Pool::Pool(net::EventLoop& loop, std::shared_ptr<const Cluster> cluster, const http::Limits& limits, net::Gate& descriptors)
+    : loop_(loop), cluster_(std::move(cluster)), limits_(limits), descriptors_(descriptors) {}
 
 Pool::~Pool() = default;
 
@@ -89,6 +89,8 @@ void Pool::connect(Waiter waiter, bool http2) {
     }
     return waiter.user->onNoUpstream("the cluster has all the connections that its `max_connections` lets it have");
   }
+  if (!descriptors_.enter())
+    return waiter.user->onNoUpstream("the process has all the descriptors that it may have (RLIMIT_NOFILE)");
   const Endpoint& endpoint = cluster_->endpoints[waiter.endpoint];
   auto connection = std::make_unique<UpstreamConnection>(*this, loop_, endpoint, limits_, http2);
   UpstreamConnection& made = *connection;
@@ -134,6 +136,7 @@ void Pool::remove(UpstreamConnection& connection) {
   if (it == connections_.end()) return;
   loop_.destroyLater(std::move(it->second));
   connections_.erase(it);
+  descriptors_.leave();
 }
 
 void Pool::retire() {
@@ -157,7 +160,7 @@ void Pools::update(const std::map<std::string, std::shared_ptr<const Cluster>>& 
     it = pools_.erase(it);
   }
   for (const auto& [name, cluster] : clusters) {
-    if (!pools_.contains(name)) pools_.emplace(name, std::make_unique<Pool>(loop_, cluster, limits_));
+    if (!pools_.contains(name)) pools_.emplace(name, std::make_unique<Pool>(loop_, cluster, limits_, descriptors_));
   }
   // A connection's callbacks name its pool, so a pool goes only when its last connection has been destroyed.
   std::erase_if(retired_, [](const auto& pool) { return pool->empty(); });

@@ -11,6 +11,7 @@
 #include "http/client_codec.h"
 #include "http/limits.h"
 #include "net/connection.h"
+#include "net/listener.h"
 #include "upstream/cluster.h"
 
 namespace yett::upstream {
@@ -62,7 +63,8 @@ class PoolUser {
 
 class Pool {
  public:
-  Pool(net::EventLoop& loop, std::shared_ptr<const Cluster> cluster, const http::Limits& limits);
+  /// `descriptors`: entered for each connection.
+  Pool(net::EventLoop& loop, std::shared_ptr<const Cluster> cluster, const http::Limits& limits, net::Gate& descriptors);
   ~Pool();
   Pool(const Pool&) = delete;
 
@@ -95,6 +97,7 @@ class Pool {
   net::EventLoop& loop_;
   const std::shared_ptr<const Cluster> cluster_;
   const http::Limits limits_;
+  net::Gate& descriptors_;
   std::map<UpstreamConnection*, std::unique_ptr<UpstreamConnection>> connections_;
   std::vector<UpstreamConnection*> idle_;    // HTTP/1.1; the last used is used next
   std::vector<UpstreamConnection*> shared_;  // HTTP/2, in use or not
@@ -105,7 +108,8 @@ class Pool {
 /// The pools of one loop. They survive a reload where the cluster's settings are the same.
 class Pools {
  public:
-  Pools(net::EventLoop& loop, const http::Limits& limits) : loop_(loop), limits_(limits) {}
+  Pools(net::EventLoop& loop, const http::Limits& limits, net::Gate& descriptors)
+      : loop_(loop), limits_(limits), descriptors_(descriptors) {}
   /// Takes the clusters of a new generation.
   void update(const std::map<std::string, std::shared_ptr<const Cluster>>& clusters);
   Pool* find(const std::string& cluster);
@@ -113,6 +117,7 @@ class Pools {
  private:
   net::EventLoop& loop_;
   const http::Limits limits_;
+  net::Gate& descriptors_;
   std::map<std::string, std::unique_ptr<Pool>> pools_;
   std::vector<std::unique_ptr<Pool>> retired_;
 };

@@ -1,8 +1,10 @@
 // A plugin for tests: does what its settings say, wrongly where they say so. YETT_TEST_NAME is its name.
+#include <chrono>
 #include <cstdio>
 #include <cstring>
 #include <stdexcept>
 #include <string>
+#include <thread>
 
 #include "yett/plugin.h"
 
@@ -35,6 +37,12 @@ int evaluate(void* instance, const yett_accessors_v1* read, yett_request* reques
   if (does == "time") {
     int64_t now = 0;
     return read->number(request, "time", &now) == YETT_PRESENT && now % 2 == 0 ? YETT_ALLOW : YETT_DENY;
+  }
+  if (does == "sleep") {  // as many milliseconds as x-sleep says: a plugin that hangs
+    yett_text millis{};
+    if (read->text(request, "header", {"x-sleep", 7}, &millis) != YETT_PRESENT) return YETT_ABSTAIN;
+    std::this_thread::sleep_for(std::chrono::milliseconds(std::stoi(std::string(millis.data, millis.size))));
+    return YETT_ABSTAIN;
   }
   // "header": allows where x-a is sent once and is 1
   yett_text value{};

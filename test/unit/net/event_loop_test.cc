@@ -108,3 +108,22 @@ TEST_CASE("rate: a second's worth at once, then one after another") {
   CHECK(taken <= 11);
   CHECK(net::Rate(0).take(now));
 }
+
+TEST_CASE("event loop: what throws is told of, and the rest goes on") {
+  net::EventLoop loop;
+  std::vector<std::string> told;
+  loop.onFault([&](const char* what) { told.emplace_back(what); });
+  int ran = 0;
+  net::Timer bad([] { throw std::bad_alloc(); });
+  net::Timer good([&] { ++ran; });
+  net::Timer last([&] { loop.stop(); });
+  loop.schedule(bad, base::Millis(1));
+  loop.schedule(good, base::Millis(1));
+  loop.schedule(last, base::Millis(30));
+  loop.post([] { throw std::runtime_error("task"); });
+  loop.post([&] { ++ran; });
+  loop.run();
+  CHECK(ran == 2);
+  CHECK(told == std::vector<std::string>{"task", "std::bad_alloc"});
+  CHECK(loop.pulse().busy_nanos == 0);
+}

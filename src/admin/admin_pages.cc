@@ -1,0 +1,44 @@
+#include "admin/admin_pages.h"
+
+namespace yett::admin {
+namespace {
+
+// "ok" or what is wrong; with `?verbose` each condition on a line.
+Page probe(const std::vector<Condition>& conditions, const char* fine, bool verbose) {
+  Page out;
+  std::string lines;
+  std::string wrong;
+  for (const auto& condition : conditions) {
+    const bool holds = condition.wrong.empty();
+    lines += (holds ? "[+] " : "[-] ") + condition.name + (holds ? "" : ": " + condition.wrong) + "\n";
+    if (!holds) wrong += condition.wrong + "\n";
+  }
+  if (!wrong.empty()) out.status = 503;
+  out.body = verbose ? lines + (wrong.empty() ? std::string(fine) + "\n" : "") : wrong.empty() ? std::string(fine) + "\n" : wrong;
+  return out;
+}
+
+}  // namespace
+
+bool isErase(bool trusted, std::string_view method, std::string_view target) {
+  return trusted && method == "POST" && target == "/audit/erase";
+}
+
+Page pageFor(const AdminContent& content, bool trusted, std::string_view method, std::string_view target) {
+  if (method != "GET" && method != "HEAD") return {405, "text/plain", "only GET\n"};
+  const auto question = target.find('?');
+  const auto path = target.substr(0, question);
+  const auto query = question == std::string_view::npos ? std::string_view() : target.substr(question + 1);
+  const bool verbose = query == "verbose" || query.starts_with("verbose=");
+  if (path == "/healthz") return probe(content.live(), "ok", verbose);
+  if (path == "/readyz") return probe(content.ready(), "ready", verbose);
+  if (path == "/startupz") return content.started() ? Page{200, "text/plain", "started\n"} : Page{503, "text/plain", "starting\n"};
+  if (path == "/metrics") return {200, "text/plain; version=0.0.4; charset=utf-8", content.metrics()};
+  if (path == "/version") return {200, "application/json", content.version()};
+  if (trusted && path == "/policies") return {200, "application/json", content.policies()};
+  if (trusted && path == "/config") return {200, "application/json", content.config()};
+  return {404, "text/plain",
+          "no such page: /healthz /readyz /startupz /metrics /version" + std::string(trusted ? " /policies /config\n" : "\n")};
+}
+
+}  // namespace yett::admin

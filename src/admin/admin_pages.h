@@ -1,0 +1,23 @@
+// What each path of the admin side answers.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "admin/admin_server.h"
+
+namespace yett::admin {
+
+struct Page {
+  int status = 200;
+  std::string type = "text/plain";
+  std::string body;
+};
+
+/// `target`: path and query. `trusted`: over the Unix socket.
+Page pageFor(const AdminContent& content, bool trusted, std::string_view method, std::string_view target);
+
+/// The one request that changes something.
+bool isErase(bool trusted, std::string_view method, std::string_view target);
+
+}  // namespace yett::admin

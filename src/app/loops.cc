@@ -1,0 +1,158 @@
+#include "app/loops.h"
+
+#include <algorithm>
+
+#include "base/clock.h"
+
+namespace yett::app {
+namespace {
+
+constexpr base::Millis kStalled{1000};  // without a turn; then it is told of
+constexpr base::Millis kLook{100};
+
+std::string seconds(int64_t nanos) {
+  const int64_t tenths = nanos / 100'000'000;
+  return std::to_string(tenths / 10) + "." + std::to_string(tenths % 10) + " s";
+}
+
+// One task on its way to every loop.
+struct Spread {
+  std::mutex mutex;
+  std::condition_variable done;
+  size_t left = 0;
+  bool given_up = false;  // the main thread waits no more
+  Loops::Task task;
+  std::function<void()> late;
+
+  void ran() {
+    std::function<void()> tell;
+    {
+      const std::lock_guard lock(mutex);
+      if (--left > 0) return;
+      if (given_up) tell = std::move(late);
+      task = nullptr;  // what it holds goes with the last of the loops, or with the main thread that still holds it
+      done.notify_all();
+    }
+    if (tell) tell();
+  }
+};
+
+}  // namespace
+
+Loops::Loops(base::Logger& log, base::Metrics& metrics) : log_(log), metrics_(metrics) {}
+
+Loops::~Loops() {
+  {
+    const std::lock_guard lock(watch_mutex_);
+    watch_ends_ = true;
+    watch_wakes_.notify_all();
+  }
+  if (watcher_.joinable()) watcher_.join();
+}
+
+Status Loops::create(size_t count, const std::function<void(Loop&)>& fill) {
+  for (size_t i = 0; i < count; ++i) {
+    Loop& loop = *loops_.emplace_back(std::make_unique<Loop>());
+    loop.index = i;
+    if (!loop.loop.failure().empty()) return Error{loop.loop.failure()};
+    loop.loop.onFault([this, i](const char* what) {
+      metrics_.counter("yett_loop_faults_total", {}, "connections and tasks given up because of an exception").add();
+      log_.error("given up on a loop", {{"loop", std::to_string(i)}, {"why", what}});
+    });
+    fill(loop);
+  }
+  metrics_.counter("yett_loop_faults_total", {}, "connections and tasks given up because of an exception");
+  metrics_.counter("yett_loop_stalls_total", {}, "how often a loop has not turned for a second");
+  metrics_.gauge("yett_loop_stalled_milliseconds", "how long the loop that stands longest has not turned; 0 under 1 s", [this] {
+    int64_t longest = 0;
+    for (const auto& loop : loops_) longest = std::max(longest, loop->loop.pulse().busy_nanos / 1'000'000);
+    return longest >= kStalled.count() ? longest : 0;
+  });
+  return {};
+}
+
+void Loops::run() {
+  ready_.store(true, std::memory_order_release);
+  for (auto& loop : loops_) {
+    loop->thread = std::thread([l = loop.get()] {
+      l->loop.run();
+      l->ended.store(true, std::memory_order_release);
+    });
+  }
+  watcher_ = std::thread([this] { watch(); });
+}
+
+bool Loops::onAll(Task task, base::Millis limit, std::function<void()> late) {
+  const auto spread = std::make_shared<Spread>();
+  spread->left = loops_.size();
+  spread->task = std::move(task);
+  spread->late = std::move(late);
+  const Task held = spread->task;  // what it owns (a large Lua state, maybe) dies on this thread where all went well
+  for (auto& loop : loops_) {
+    loop->loop.post([spread, l = loop.get()] {
+      try {
+        spread->task(*l);
+      } catch (...) {
+        spread->ran();
+        throw;
+      }
+      spread->ran();
+    });
+  }
+  std::unique_lock lock(spread->mutex);
+  const bool all = spread->done.wait_for(lock, limit, [&] { return spread->left == 0; });
+  spread->given_up = !all;
+  return all;
+}
+
+void Loops::post(const Task& task) {
+  if (!ready_.load(std::memory_order_acquire)) return;
+  for (auto& loop : loops_) loop->loop.post([task, l = loop.get()] { task(*l); });
+}
+
+std::string Loops::stalled(base::Millis limit) const {
+  for (const auto& loop : loops_) {
+    const auto pulse = loop->loop.pulse();
+    if (pulse.busy_nanos < limit.count() * 1'000'000) continue;
+    return "loop " + std::to_string(loop->index) + " has not turned for " + seconds(pulse.busy_nanos) + ", doing: " + pulse.doing;
+  }
+  return "";
+}
+
+void Loops::watch() {
+  std::vector<int64_t> stalled(loops_.size(), 0);  // for how long, once that was told
+  auto& stalls = metrics_.counter("yett_loop_stalls_total", {}, "how often a loop has not turned for a second");
+  std::unique_lock lock(watch_mutex_);
+  while (!watch_wakes_.wait_for(lock, kLook, [this] { return watch_ends_; })) {
+    for (const auto& loop : loops_) {
+      const auto pulse = loop->loop.pulse();
+      int64_t& known = stalled[loop->index];
+      const bool stands = pulse.busy_nanos >= kStalled.count() * 1'000'000;
+      if (stands && known == 0) {
+        stalls.add();
+        log_.error("a loop stands still", {{"loop", std::to_string(loop->index)}, {"for", seconds(pulse.busy_nanos)}, {"doing", pulse.doing}});
+      }
+      if (!stands && known != 0)
+        log_.warning("the loop turns again", {{"loop", std::to_string(loop->index)}, {"after", seconds(known)}});
+      known = stands ? pulse.busy_nanos : 0;
+    }
+  }
+}
+
+bool Loops::stop(Task last, base::Millis limit) {
+  for (auto& loop : loops_) {
+    if (!loop->thread.joinable()) continue;
+    loop->loop.post([last, l = loop.get()] { last(*l); });
+    loop->loop.stop();
+  }
+  const int64_t until = base::steadyNanos() + limit.count() * 1'000'000;
+  const auto running = [](const auto& loop) { return loop->thread.joinable() && !loop->ended.load(std::memory_order_acquire); };
+  for (auto& loop : loops_) {
+    while (running(loop) && base::steadyNanos() < until) std::this_thread::sleep_for(base::Millis(2));
+    if (running(loop)) return false;
+    if (loop->thread.joinable()) loop->thread.join();
+  }
+  return true;
+}
+
+}  // namespace yett::app

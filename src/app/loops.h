@@ -1,0 +1,78 @@
+// The loops that serve, their threads, and an eye on both. Nothing here waits for a loop without limit: one may be stuck in a
+// native plugin or a page fault, and reload, drain and shutdown must go on without it.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "app/event_recorder.h"
+#include "base/log.h"
+#include "base/metrics.h"
+#include "base/result.h"
+#include "net/event_loop.h"
+#include "net/listener.h"
+#include "proxy/worker.h"
+
+namespace yett::app {
+
+using Sockets = std::map<std::string, std::shared_ptr<net::ListeningSocket>>;
+
+struct Loop {
+  size_t index = 0;
+  net::EventLoop loop;
+  std::unique_ptr<EventRecorder> events;
+  std::unique_ptr<proxy::Worker> worker;
+  std::map<std::string, std::shared_ptr<proxy::ListenerSlot>> slots;
+  std::map<std::string, std::unique_ptr<net::Acceptor>> acceptors;
+  Sockets sockets;  // of the acceptors
+  std::thread thread;
+  std::atomic<bool> ended{false};
+};
+
+/// Made and driven by the main thread, but for what says otherwise.
+class Loops {
+ public:
+  using Task = std::function<void(Loop&)>;
+  Loops(base::Logger& log, base::Metrics& metrics);
+  ~Loops();
+  Loops(const Loops&) = delete;
+
+  /// Makes so many loops, without threads. `fill` gives each what it needs.
+  Status create(size_t count, const std::function<void(Loop&)>& fill);
+  /// Starts the threads, and one that watches them.
+  void run();
+  /// Runs `task` on every loop. True: all have run it. False after `limit`: some have not, and will when they turn again;
+  /// `late` is called then, by the last of them. What `task` needs must belong to it.
+  bool onAll(Task task, base::Millis limit, std::function<void()> late = {});
+  /// Any thread, once run() was called (before, nothing happens): runs `task` on every loop, and waits for none.
+  void post(const Task& task);
+  /// Any thread: which loop has not turned for so long, and what it does; "" where all turn.
+  std::string stalled(base::Millis limit) const;
+  /// Ends the loops after `last` has run on each. False: some did not end within `limit`; then nothing that a loop uses may
+  /// be destroyed, and the process has to end without that.
+  bool stop(Task last, base::Millis limit);
+
+  size_t size() const { return loops_.size(); }
+  const std::vector<std::unique_ptr<Loop>>& all() const { return loops_; }
+
+ private:
+  void watch();
+  base::Logger& log_;
+  base::Metrics& metrics_;
+  std::vector<std::unique_ptr<Loop>> loops_;
+  std::atomic<bool> ready_{false};
+
+  std::mutex watch_mutex_;  // protects watch_ends_
+  std::condition_variable watch_wakes_;
+  bool watch_ends_ = false;
+  std::thread watcher_;
+};
+
+}  // namespace yett::app

@@ -1,0 +1,52 @@
+// Follows the files behind the generation in force: knows what was tried, what is changing, and when to try. Nothing that is
+// thrown in reading, building, applying or watching leaves it. Main thread only.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "app/server.h"
+#include "app/watcher.h"
+
+namespace yett::app {
+
+class Reloader {
+ public:
+  /// `file`: absolute. Both outlive it.
+  Reloader(Server& server, base::Logger& log, const std::string& file);
+
+  /// To poll; below 0 where there is none.
+  int fd() const { return watcher_.fd(); }
+  /// Until onTime() is due.
+  int waitMillis() const;
+  /// fd() is readable.
+  void onEvents();
+  void onTime();
+  /// Reads and tries what stands there now.
+  void now();
+
+ private:
+  template <typename Step>
+  void guarded(Step step);
+  void watch(const config::Config& config);
+  void look();
+  void reload(std::string seen, bool may_again);
+  void refuse(const std::vector<std::string>& problems);
+
+  Server& server_;
+  base::Logger& log_;
+  const std::string file_;
+  std::vector<std::string> sources_;
+  Watcher watcher_;
+  std::string tried_;  // fingerprint of what the last reload was built from
+  std::string seen_;   // fingerprint of a change that may go on
+  std::vector<std::string> refusal_;
+  std::string told_missing_;
+  bool changing_ = false;
+  int64_t changing_since_ = 0;
+  int64_t quiet_at_ = 0;
+  int64_t look_at_ = 0;
+  int64_t again_at_ = 0;
+};
+
+}  // namespace yett::app

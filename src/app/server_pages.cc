@@ -1,0 +1,101 @@
+// What the admin side shows and does. Called on its thread.
+#include <algorithm>
+#include <filesystem>
+
+#include "app/server.h"
+#include "audit/erase.h"
+#include "base/json.h"
+#include "base/text.h"
+
+namespace yett::app {
+
+admin::AdminContent Server::adminContent() {
+  admin::AdminContent out;
+  out.live = [this, limit = generation_->config.admin.liveness_stall] {
+    return std::vector<admin::Condition>{{"loops", loops_.stalled(limit)}};
+  };
+  out.ready = [this] {
+    return std::vector<admin::Condition>{
+        {"serving", draining_ ? "draining" : ""},
+        {"audit", audit_->healthy() ? "" : "the audit log cannot be written"},
+        {"loops", loops_.stalled(base::Millis(1000))},
+        {"policy", behind_ > 0 ? "the newest policy has not reached every loop" : ""}};
+  };
+  out.started = [this] { return started_.load(); };
+  out.metrics = [this] {
+    std::string digest;
+    {
+      const std::lock_guard lock(status_mutex_);
+      digest = generation_->policy->digest();
+    }
+    return metrics_.text() +
+           "# HELP yett_policy_info the policy in force\n# TYPE yett_policy_info gauge\nyett_policy_info{digest=\"" +
+           digest + "\"} 1\n";
+  };
+  out.version = [] { return std::string("{\"name\":\"yett\",\"version\":\"" YETT_VERSION "\"}\n"); };
+  out.erase = [this](const std::string& body) { return erase(body); };
+  out.policies = [this] { return policiesJson(); };
+  out.config = [this] {
+    const std::lock_guard lock(status_mutex_);
+    return generation_->config.text;
+  };
+  return out;
+}
+
+Result<std::string> Server::erase(const std::string& body) {
+  const json::Value asked = TRY(json::parse(body, false));
+  const auto* file = asked.find("file");
+  const auto* why = asked.find("why");
+  const auto* records = asked.find("records");
+  if (file == nullptr || why == nullptr || records == nullptr) return Error{"needs `file`, `why` and `records`"};
+  const std::string& database = audit_->config().database;
+  auto known = audit::closedFiles(database);
+  known.push_back(database);
+  const auto same = [&](const std::string& path) {
+    std::error_code ignored;
+    return path == file->text || std::filesystem::equivalent(path, file->text, ignored);
+  };
+  const auto named = std::find_if(known.begin(), known.end(), same);
+  if (named == known.end()) return Error{"`" + base::printable(file->text) + "` is no file of this audit log"};
+  std::vector<int64_t> seqs;
+  for (const auto& item : records->items) seqs.push_back(item.integer);
+  std::sort(seqs.begin(), seqs.end());
+  seqs.erase(std::unique(seqs.begin(), seqs.end()), seqs.end());
+  int64_t count = 0;
+  TRY(audit_->runOnChain([&](audit::ChainWriter& chain) -> Status {
+    count = TRY(audit::erase(chain, *named, seqs, why->text));
+    return audit::eraseTraces(chain);
+  }));
+  return std::to_string(count);
+}
+
+std::string Server::policiesJson() const {
+  std::shared_ptr<const policy::PolicySet> set;
+  std::string refusal;
+  {
+    const std::lock_guard lock(status_mutex_);
+    set = generation_->policy;
+    refusal = last_refusal_;
+  }
+  std::string rules;
+  for (const auto& engine : set->engines()) {
+    for (const auto& rule : engine.rules->rules()) {
+      rules += rules.empty() ? "[" : ",";
+      json::ObjectWriter(rules)
+          .field("engine", engine.name)
+          .field("policy", rule.policy)
+          .field("rule", rule.rule)
+          .field("effect", rule.effect)
+          .field("position", rule.position)
+          .end();
+    }
+  }
+  std::string out;
+  json::ObjectWriter writer(out);
+  writer.field("digest", set->digest());
+  if (!refusal.empty()) writer.field("last_reload_refused", refusal);
+  writer.raw("rules", rules.empty() ? "[]" : rules + "]").end();
+  return out + "\n";
+}
+
+}  // namespace yett::app

@@ -1,0 +1,62 @@
+// What the server tells the audit log, metrics and people of its own life.
+#include "app/server.h"
+#include "base/clock.h"
+#include "base/sha256.h"
+#include "base/text.h"
+#include "runtime/policy_document.h"
+
+namespace yett::app {
+
+// Before the first decision by it.
+void Server::recordPolicies(const runtime::Generation& next, Changes changes) {
+  if (changes.policy) audit_->appendPolicy(next.policy->digest(), runtime::documentOf(*next.policy));
+  if (changes.shadow && next.shadow) audit_->appendPolicy(next.shadow->digest(), runtime::documentOf(*next.shadow));
+}
+
+// A file that looks like a rule and is none must not go unseen.
+void Server::warnOfUnused(const runtime::Generation& generation) {
+  for (const auto& engine : generation.policy->engines()) {
+    for (const auto& file : engine.rules->unusedFiles()) log_.warning("policy", {{"engine", engine.name}, {"file", file}});
+  }
+}
+
+void Server::warnOfShadow(const runtime::Generation& generation) {
+  for (const auto& problem : generation.shadow_problems) {
+    log_.error("policy in the shadow refused, the one before goes on", {{"problem", problem}});
+    record("reload refused", generation.config.file, problem.substr(0, 4096));
+  }
+  if (generation.shadow_problems.empty()) return;
+  metrics_.counter("yett_reloads_total", {{"what", "shadow"}, {"result", "refused"}}, "reloads by their result").add();
+}
+
+void Server::recordReload(const runtime::Generation& before, const runtime::Generation& next) {
+  std::string detail;
+  const auto add = [&](const char* what, const std::string& old, const std::string& now) {
+    if (old != now) detail += (detail.empty() ? "" : "; ") + std::string(what) + " " + old + " -> " + now;
+  };
+  const auto shadowOf = [](const runtime::Generation& g) {
+    return g.shadow ? g.shadow->digest() : std::string("none");
+  };
+  add("policy", before.policy->digest(), next.policy->digest());
+  add("shadow", shadowOf(before), shadowOf(next));
+  add("configuration", base::sha256Hex(before.config.text), base::sha256Hex(next.config.text));
+  add("certificates", base::hex(before.tls_digest), base::hex(next.tls_digest));
+  record("reload accepted", next.config.file, detail.empty() ? "nothing has changed" : detail);
+}
+
+void Server::refused(const std::vector<std::string>& problems) {
+  const std::string all = base::joined(problems, "; ");
+  {
+    const std::lock_guard lock(status_mutex_);
+    last_refusal_ = all;
+  }
+  metrics_.counter("yett_reloads_total", {{"what", "any"}, {"result", "refused"}}, "reloads by their result").add();
+  record("reload refused", generation_->config.file, all.substr(0, 4096));
+  for (const auto& problem : problems) log_.error("reload refused, the old generation goes on", {{"problem", problem}});
+}
+
+void Server::record(std::string_view what, std::string_view subject, const std::string& detail) {
+  audit_->append(audit::EventRecord{base::wallMicros(), what, subject, detail, 1});
+}
+
+}  // namespace yett::app

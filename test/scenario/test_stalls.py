@@ -1,0 +1,254 @@
+"""What stands still, and what runs out: a loop that a plugin holds, files that grow without end, descriptors, inotify, a working
+directory that is gone. Yett says so, goes on, reloads and ends."""
+import contextlib
+import ctypes
+import http.client
+import os
+import pathlib
+import resource
+import shutil
+import signal
+import socket
+import subprocess
+import threading
+import time
+import unittest
+
+from harness import BINARY, ROOT, SLOW, Service, Yett, echo, environment, wait_for
+
+ALLOW = 'policy "p" { allow "all" { principal = authenticated } }'
+
+
+def sleepy(service, **changes):
+    """A Yett whose loops sleep for as many milliseconds as the header x-sleep says."""
+    y = Yett(service.address, rules=ALLOW, **changes)
+    shutil.copy(pathlib.Path(BINARY).parent / "plugins/test_plugin_one.so", y.dir / "sleep.so")
+    (y.dir / "sleep.txt").write_text("sleep")
+    y.config["policy"]["engines"].append({"name": "sleep", "type": "plugin", "role": "veto", "path": "sleep.so", "settings": "sleep.txt"})
+    y.write_config()
+    return y
+
+
+def ask_for_sleep(y, millis):
+    def ask():
+        with contextlib.suppress(OSError, http.client.HTTPException):
+            y.get("/x", headers={"x-sleep": str(millis)})
+
+    thread = threading.Thread(target=ask, daemon=True)
+    thread.start()
+    return thread
+
+
+class Stalls(unittest.TestCase):
+    def test_a_loop_that_stands_is_seen_and_a_reload_does_not_wait_for_it(self):
+        with Service(echo) as service, sleepy(service, workers=1) as y:
+            y.stop()
+            y.config["admin"]["liveness_stall"] = "3s"
+            y.write_config()
+            y.start()
+            self.assertEqual(y.get("/x")[0], 200)
+            self.assertEqual(y.admin("/readyz"), (200, "ready\n"))
+            self.assertEqual(y.admin("/startupz")[0], 200)
+            asking = ask_for_sleep(y, 6000)
+            wait_for("readiness to see it", lambda: y.admin("/readyz")[0] == 503, 3)
+            status, said = y.admin("/readyz?verbose")
+            self.assertIn("[-] loops: loop 0 has not turned for", said)
+            self.assertIn("doing: a decision", said)
+            self.assertIn("[+] audit", said)
+            self.assertEqual(y.admin("/healthz")[0], 200)
+            wait_for("word of it", lambda: "a loop stands still" in y.log())
+            began = time.monotonic()
+            y.write_rules(ALLOW + "-- again")
+            wait_for("word that it is not in force", lambda: "is not in force on every loop" in y.log(), 5)
+            self.assertLess(time.monotonic() - began, 4 * SLOW)
+            self.assertIn("has not reached every loop", y.admin("/readyz")[1])
+            wait_for("liveness to fail", lambda: y.admin("/healthz")[0] == 503, 5)
+            self.assertRegex(y.admin("/metrics")[1], r"yett_loop_stalled_milliseconds [1-9]")
+            wait_for("the loop to turn", lambda: "the loop turns again" in y.log(), 10)
+            wait_for("the policy to be in force", lambda: "every loop has taken the new generation now" in y.log(), 20)  # the exchange under way is asked about again
+            asking.join(10)
+            self.assertEqual(y.admin("/readyz"), (200, "ready\n"))
+            self.assertEqual(y.admin("/healthz")[0], 200)
+            self.assertRegex(y.admin("/metrics")[1], r"yett_loop_stalls_total [12]\n")
+            self.assertEqual([e["event"] for e in y.query("--events") if "incomplete" in e["event"]], ["reload incomplete"])
+            self.assertEqual(y.get("/x")[0], 200)
+
+    def test_a_loop_that_does_not_end_does_not_keep_the_process(self):
+        with Service(echo) as service:
+            y = sleepy(service, workers=2, drain_timeout="1s")
+            with y:
+                for _ in range(5):
+                    self.assertEqual(y.get("/x")[0], 200)
+                ask_for_sleep(y, 60_000)
+                wait_for("the loop to stand", lambda: "a loop stands still" in y.log())
+                began = time.monotonic()
+                y.stop(expect=1)
+                print(f"  ended after {time.monotonic() - began:.1f} s with one of two loops stuck")
+                self.assertLess(time.monotonic() - began, 15 * SLOW)
+                self.assertIn("the process ends without it", y.log())
+                self.assertEqual(y.verify()["ok"], True)
+                self.assertGreaterEqual(len(y.query()), 5)
+
+    def test_the_admin_side_answers_probes_beside_any_number_of_dribblers(self):
+        with Service(echo) as service, Yett(service.address) as y:
+            over = threading.Event()
+            socks = []
+
+            def dribble():
+                while not over.wait(0.05):
+                    for i, sock in enumerate(socks):
+                        try:
+                            sock.send(b"x")
+                        except OSError:
+                            socks[i] = connect()
+
+            def connect():
+                sock = socket.create_connection(("127.0.0.1", y.admin_port), 5)
+                sock.sendall(b"GET /healthz HTTP/1.1\r\nHost: a\r\nX-")
+                return sock
+
+            socks += [connect() for _ in range(100)]
+            thread = threading.Thread(target=dribble, daemon=True)
+            thread.start()
+            worst = 0.0
+            end = time.monotonic() + 7  # longer than a head may take
+            while time.monotonic() < end:
+                began = time.monotonic()
+                self.assertEqual(y.admin("/healthz"), (200, "ok\n"))
+                worst = max(worst, time.monotonic() - began)
+            over.set()
+            thread.join(5)
+            print(f"  100 dribbling admin connections: a probe took {worst * 1000:.0f} ms at the most")
+            self.assertLess(worst, 0.5 * SLOW)
+            # one alone gets its whole head's time and no more
+            lone = connect()
+            lone.settimeout(8 * SLOW)
+            began = time.monotonic()
+            with contextlib.suppress(OSError):
+                while time.monotonic() - began < 8 * SLOW:
+                    lone.sendall(b"x")
+                    time.sleep(0.1)
+            self.assertLess(time.monotonic() - began, 7 * SLOW)
+
+    def test_the_admin_side_keeps_connections_and_refuses_what_it_should(self):
+        with Service(echo) as service, Yett(service.address) as y:
+            connection = http.client.HTTPConnection("127.0.0.1", y.admin_port, timeout=10)
+            for method, path, status in (("GET", "/healthz", 200), ("HEAD", "/metrics", 200), ("GET", "/nowhere", 404), ("POST", "/healthz", 405), ("GET", "/config", 404), ("GET", "/version", 200)):
+                connection.request(method, path)
+                response = connection.getresponse()
+                body = response.read()
+                self.assertEqual(response.status, status, (method, path))
+                self.assertEqual(len(body) == 0, method == "HEAD")
+            connection.close()
+            with socket.create_connection(("127.0.0.1", y.admin_port), 5) as sock:
+                sock.sendall(b"GET / HTTP/1.1\r\nHost: a\r\nBad Header\r\n\r\n")
+                self.assertTrue(sock.recv(65536).startswith(b"HTTP/1.1 400"))
+
+
+class Reloads(unittest.TestCase):
+    def test_files_of_any_size_neither_end_it_nor_stop_it(self):
+        with Service(echo) as service, Yett(service.address, rules=ALLOW) as y:
+            with open(y.dir / "rules/core", "wb") as core:  # as a core dump would be
+                core.truncate(1 << 40)
+            y.write_rules(ALLOW + "-- one")
+            wait_for("a reload beside it", lambda: y.log().count(" reloaded ") == 1)
+            with open(y.dir / "rules/more.json", "wb") as huge:
+                huge.truncate(1 << 40)
+            wait_for("a refusal", lambda: "the policy files are larger than 256MiB" in y.log())
+            self.assertEqual(y.get("/x")[0], 200)
+            (y.dir / "rules/more.json").unlink()
+            y.write_rules(ALLOW + "-- two")
+            wait_for("a reload without it", lambda: y.log().count(" reloaded ") >= 2)
+            with open(y.dir / "yett.json", "ab") as config:
+                config.truncate(1 << 40)
+            wait_for("a refusal", lambda: "yett.json: is larger than" in y.log())
+            y.write_config()
+            self.assertEqual(y.get("/x")[0], 200)
+
+    def test_a_file_that_never_stops_changing_holds_back_nothing(self):
+        with Service(echo) as service, Yett(service.address, rules=ALLOW) as y:
+            over = threading.Event()
+
+            def append(name):
+                while not over.wait(0.03):
+                    with open(y.dir / name, "a") as file:
+                        file.write("-- more\n")
+
+            (y.dir / "rules/busy.lua").write_text("-- busy\n")
+            for name in ("rules/notes.log", "rules/busy.lua"):
+                threading.Thread(target=append, args=(name,), daemon=True).start()
+            time.sleep(0.5)
+            y.write_rules('policy "p" { deny "all" {} }')
+            began = time.monotonic()
+            wait_for("the new policy", lambda: y.get("/x")[0] == 403, 8)
+            print(f"  taken after {time.monotonic() - began:.1f} s beside a policy file that grows every 30 ms")
+            self.assertIn("do not stop changing", y.log())
+            over.set()
+
+    def test_a_deploy_that_replaces_the_folder_it_was_started_in(self):
+        with Service(echo) as service:
+            y = Yett(service.address, rules=ALLOW)
+            home = y.dir / "release"
+            home.mkdir()
+            for name in ("yett.json", "certs", "rules"):
+                (y.dir / name).rename(home / name)
+            with open(y.dir / "stderr.log", "ab") as stderr:
+                y.process = subprocess.Popen([BINARY, "run", "-c", "yett.json"], cwd=home, stderr=stderr, env=environment())
+            try:
+                wait_for("yett to serve", lambda: " serving " in y.log(), 20)
+                shutil.copytree(home, y.dir / "next", ignore=shutil.ignore_patterns("*.db*", "*.sock"))
+                home.rename(y.dir / "old")
+                (y.dir / "next").rename(home)
+                shutil.rmtree(y.dir / "old")
+                (home / "rules/test.lua").write_text('policy "p" { deny "all" {} }')
+                wait_for("the policy of the new folder", lambda: " reloaded " in y.log(), 8)
+                self.assertIsNone(y.process.poll())
+            finally:
+                y.process.send_signal(signal.SIGTERM)
+                y.process.wait(20)
+                shutil.rmtree(y.dir, ignore_errors=True)
+
+    def test_without_inotify_it_looks_every_two_seconds(self):
+        libc = ctypes.CDLL(None, use_errno=True)
+        taken = []
+        while len(taken) < 200_000:
+            fd = libc.inotify_init1(os.O_CLOEXEC)
+            if fd < 0:
+                break
+            taken.append(fd)
+        try:
+            with Service(echo) as service, Yett(service.address, rules=ALLOW) as y:
+                self.assertIn("seen only every two seconds", y.log())
+                self.assertIn("max_user_instances", y.log())
+                y.write_rules('policy "p" { deny "all" {} }')
+                wait_for("the new policy", lambda: y.get("/x")[0] == 403, 8)
+        finally:
+            for fd in taken:
+                os.close(fd)
+
+    def test_few_descriptors(self):
+        before = resource.getrlimit(resource.RLIMIT_NOFILE)
+        with Service(echo) as service:
+            y = Yett(service.address, rules=ALLOW, workers=2)
+            y.stderr = open(y.dir / "stderr.log", "ab")
+            y.process = subprocess.Popen([BINARY, "run", "-c", str(y.dir / "yett.json")], stderr=y.stderr, env=environment(),
+                                         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (200, 200)))
+            try:
+                wait_for("yett to serve", lambda: " serving " in y.log(), 20)
+                self.assertIn("RLIMIT_NOFILE is too low", y.log())
+                socks = [y.raw() for _ in range(300)]  # more than it may have
+                time.sleep(0.5)
+                self.assertEqual(y.admin("/healthz")[0], 200)
+                y.write_rules(ALLOW + "-- again")
+                wait_for("a reload", lambda: " reloaded " in y.log())
+                for sock in socks:
+                    sock.close()
+                wait_for("an answer", lambda: y.get("/x")[0] == 200)
+            finally:
+                y.stop()
+                shutil.rmtree(y.dir, ignore_errors=True)
+        self.assertEqual(resource.getrlimit(resource.RLIMIT_NOFILE), before)
+
+
+if __name__ == "__main__":
+    unittest.main()
