@@ -16,6 +16,9 @@ bool isIdSegment(std::string_view text) {
          });
 }
 
+constexpr size_t kFreeValues = 16;  // of one name, in a request as people send it
+constexpr uint64_t kLookSteps = 32;  // that a look at one of many values costs
+
 Match asMatch(bool yes) {
   return yes ? Match::kYes : Match::kNo;
 }
@@ -30,9 +33,8 @@ class AnyOf {
     else yes_ = yes_ || regex.matches(text);
     return yes_;
   }
-  /// For so many looks of few nanoseconds each: what is sent and what is listed multiply.
-  bool spend(size_t looks) {
-    if (reader_.spendSteps(looks)) return true;
+  bool spend(uint64_t steps) {
+    if (reader_.spendSteps(steps)) return true;
     unsure_ = true;
     return false;
   }
@@ -51,7 +53,8 @@ Match matchValues(const std::vector<ValueMatcher>& values, const std::vector<std
   if (!loose && sent.size() > 1) return Match::kError;
   AnyOf any(reader);
   const auto look = [&](std::string_view value) {
-    if (lists && !any.spend(values.size())) return false;
+    // What is sent and what is listed multiply.
+    if ((lists || sent.size() > kFreeValues) && !any.spend(kLookSteps + values.size())) return false;
     return std::any_of(values.begin(), values.end(), [&](const ValueMatcher& wanted) {
       return wanted.regex ? any.regex(*wanted.regex, value) : any.plain(wanted.text == value);
     });
@@ -170,15 +173,22 @@ Match matchHeader(const KeyedMatcher& matcher, policy::AttributeReader& reader, 
   return matchValues(matcher.values, sent, loose, loose, reader);
 }
 
+// Thousands of values of one key, looked at by hundreds of rules, have a budget of some milliseconds.
+static bool affords(size_t values, policy::AttributeReader& reader) {
+  return values <= kFreeValues || reader.spendSteps(kLookSteps * values);
+}
+
 Match matchQuery(const KeyedMatcher& matcher, policy::AttributeReader& reader, Reading how) {
   const auto refused = [&](policy::Attr attr) {
     return reader.read(attr, matcher.key).state == policy::AttrValue::State::kRefused;
   };
+  if (!reader.spendSteps(1)) return Match::kError;
   std::vector<std::string_view> sent;
   std::vector<std::string_view> anyhow;
-  if (how.fold && (refused(policy::Attr::kQueryList) || !reader.peekQueryList(matcher.key, anyhow))) return Match::kError;
+  if (how.fold && (refused(policy::Attr::kQueryList) || !reader.peekQueryList(matcher.key, anyhow) || !affords(anyhow.size(), reader)))
+    return Match::kError;
   if (how.fold && how.loose) return matchValues(matcher.values, anyhow, true, false, reader);
-  if (refused(policy::Attr::kQuery) || !reader.peekQuery(matcher.key, sent)) return Match::kError;
+  if (refused(policy::Attr::kQuery) || !reader.peekQuery(matcher.key, sent) || !affords(sent.size(), reader)) return Match::kError;
   if (how.fold && anyhow.size() != sent.size()) return Match::kError;
   return matchValues(matcher.values, sent, how.loose, false, reader);
 }

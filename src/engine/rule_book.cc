@@ -150,10 +150,7 @@ void RuleEvaluator::audit(policy::AttributeReader& reader, Verdict& out) {
       reader.setPattern(path);
       answer = ask(whole, reader, scratch_);
     }
-    if (!scratch_.errors.empty()) {
-      if (!out.errors.empty()) out.errors += "; ";
-      out.errors += scratch_.errors;
-    }
+    policy::joinErrors(out.errors, scratch_.errors);
     if (answer == Answer::kNo) continue;
     out.would_deny = rule.policy + "/" + rule.name;
     return;

@@ -10,7 +10,7 @@ namespace yett::http {
 static constexpr size_t kSizeDigits = 15;
 
 void H1BodyReader::start(const Head& head) {
-  received_ = 0;
+  received_ = trailers_seen_ = 0;
   error_ = {};
   left_ = head.content_length;
   switch (head.framing) {
@@ -50,10 +50,11 @@ H1BodyReader::State H1BodyReader::readTrailers(std::string_view& bytes, const Li
     end = 2;
   } else {
     bool bare_lf = false;
-    end = findHeadEnd(bytes, 0, bare_lf);
+    // What was looked at before has no end: a peer may send them byte by byte.
+    end = findHeadEnd(bytes, trailers_seen_ > 3 ? trailers_seen_ - 3 : 0, bare_lf);
     if (bare_lf) return fail(400, "a trailer line that does not end with CRLF");
     if (end == 0 && bytes.size() > limits.head_bytes) return fail(431, "trailers over the limit");
-    if (end == 0) return State::kMore;
+    if (end == 0) return trailers_seen_ = bytes.size(), State::kMore;
     if (const auto error = parseTrailers(bytes.substr(0, end), limits, head)) return fail(error.status, error.why);
   }
   bytes.remove_prefix(end);

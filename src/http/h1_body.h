@@ -32,6 +32,7 @@ class H1BodyReader {
   Phase phase_ = Phase::kDone;
   uint64_t left_ = 0;
   uint64_t received_ = 0;
+  size_t trailers_seen_ = 0;  // bytes of them in which there is no end
   ParseError error_;
 };
 

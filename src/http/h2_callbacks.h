@@ -1,4 +1,4 @@
-// What nghttp2 calls of an H2Session: for h2_session.cc alone. Nothing is thrown through nghttp2, and none of its
+// What nghttp2 calls of an H2Session: for h2_session.cc alone. Nothing is thrown through nghttp2 (guarded), and none of its
 // functions is called from here but those that submit or consume.
 #pragma once
 
@@ -11,13 +11,27 @@
 
 namespace yett::http {
 
+/// What is thrown (memory may be short) ends the connection.
+template <auto callback>
+struct Guarded;
+template <typename Out, typename... In, Out (*callback)(In...)>
+struct Guarded<callback> {
+  static Out call(In... in) noexcept {
+    try {
+      return callback(in...);
+    } catch (...) {
+      return NGHTTP2_ERR_CALLBACK_FAILURE;
+    }
+  }
+};
+
 /// `self` is the session.
 struct H2Callbacks {
   static H2Session& of(void* self) { return *static_cast<H2Session*>(self); }
 
   static bool beginsBlock(const nghttp2_frame* frame) { return frame->hd.type == NGHTTP2_HEADERS; }
 
-  static int onBeginHeaders(nghttp2_session*, const nghttp2_frame* frame, void* self) noexcept {
+  static int onBeginHeaders(nghttp2_session*, const nghttp2_frame* frame, void* self) {
     if (!beginsBlock(frame)) return 0;
     of(self).block_.clear();
     of(self).in_block_ = true;
@@ -25,7 +39,7 @@ struct H2Callbacks {
   }
 
   static int onHeader(nghttp2_session*, const nghttp2_frame*, const uint8_t* name, size_t name_size,
-                      const uint8_t* value, size_t value_size, uint8_t, void* self) noexcept {
+                      const uint8_t* value, size_t value_size, uint8_t, void* self) {
     auto& s = of(self);
     s.block_.add({reinterpret_cast<const char*>(name), name_size}, {reinterpret_cast<const char*>(value), value_size},
                  s.limits_);
@@ -37,17 +51,17 @@ struct H2Callbacks {
 
   // A name or value that breaks the grammar (RFC 9113 8.2.1): nghttp2 would only leave the field out.
   static int onInvalidHeader(nghttp2_session* session, const nghttp2_frame* frame, const uint8_t*, size_t,
-                             const uint8_t*, size_t, uint8_t, void*) noexcept {
+                             const uint8_t*, size_t, uint8_t, void*) {
     nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, frame->hd.stream_id, NGHTTP2_PROTOCOL_ERROR);
     return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
   }
 
-  static int onBeginFrame(nghttp2_session*, const nghttp2_frame_hd* header, void* self) noexcept {
+  static int onBeginFrame(nghttp2_session*, const nghttp2_frame_hd* header, void* self) {
     if (header->type == NGHTTP2_HEADERS) of(self).onHeadersFrame(header->stream_id);
     return 0;
   }
 
-  static int onFrame(nghttp2_session*, const nghttp2_frame* frame, void* self) noexcept {
+  static int onFrame(nghttp2_session*, const nghttp2_frame* frame, void* self) {
     auto& s = of(self);
     switch (frame->hd.type) {
       case NGHTTP2_HEADERS: {
@@ -80,7 +94,7 @@ struct H2Callbacks {
     }
   }
 
-  static int onData(nghttp2_session*, uint8_t, int32_t id, const uint8_t* data, size_t size, void* self) noexcept {
+  static int onData(nghttp2_session*, uint8_t, int32_t id, const uint8_t* data, size_t size, void* self) {
     auto& s = of(self);
     H2Stream* stream = s.find(id);
     if (stream == nullptr || s.gone_) {
@@ -91,7 +105,7 @@ struct H2Callbacks {
     return 0;
   }
 
-  static int onClose(nghttp2_session*, int32_t id, uint32_t code, void* self) noexcept {
+  static int onClose(nghttp2_session*, int32_t id, uint32_t code, void* self) {
     auto& s = of(self);
     H2Stream* stream = s.find(id);
     if (stream == nullptr) {
@@ -106,7 +120,7 @@ struct H2Callbacks {
     return 0;
   }
 
-  static int onSent(nghttp2_session*, const nghttp2_frame* frame, void* self) noexcept {
+  static int onSent(nghttp2_session*, const nghttp2_frame* frame, void* self) {
     auto& s = of(self);
     if (frame->hd.type == NGHTTP2_DATA) s.flood_.dataSent();
     if ((frame->hd.flags & NGHTTP2_FLAG_END_STREAM) == 0) return 0;
@@ -115,7 +129,7 @@ struct H2Callbacks {
     return 0;
   }
 
-  static int onInvalidFrame(nghttp2_session*, const nghttp2_frame* frame, int code, void* self) noexcept {
+  static int onInvalidFrame(nghttp2_session*, const nghttp2_frame* frame, int code, void* self) {
     auto& s = of(self);
     if (frame->hd.type == NGHTTP2_HEADERS) s.in_block_ = false;
     if (frame->hd.type == NGHTTP2_HEADERS || frame->hd.type == NGHTTP2_DATA) ++s.handled_;
@@ -125,14 +139,14 @@ struct H2Callbacks {
   }
 
   // The library's own text quotes the peer, credentials too: the code says enough.
-  static int onError(nghttp2_session*, int code, const char*, size_t, void* self) noexcept {
+  static int onError(nghttp2_session*, int code, const char*, size_t, void* self) {
     auto& s = of(self);
     if (s.broken_.empty()) s.broken_ = nghttp2_strerror(code);
     return 0;
   }
 
   static ssize_t read(nghttp2_session* session, int32_t id, uint8_t* to, size_t size, uint32_t* flags,
-                      nghttp2_data_source*, void* self) noexcept {
+                      nghttp2_data_source*, void* self) {
     auto& s = of(self);
     H2Stream* stream = s.find(id);
     if (stream == nullptr) return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;

@@ -64,16 +64,16 @@ nghttp2_session_callbacks* H2Session::callbacks() {
   static nghttp2_session_callbacks* const made = [] {
     nghttp2_session_callbacks* c = nullptr;
     nghttp2_session_callbacks_new(&c);
-    nghttp2_session_callbacks_set_on_begin_headers_callback(c, &H2Callbacks::onBeginHeaders);
-    nghttp2_session_callbacks_set_on_header_callback(c, &H2Callbacks::onHeader);
-    nghttp2_session_callbacks_set_on_invalid_header_callback(c, &H2Callbacks::onInvalidHeader);
-    nghttp2_session_callbacks_set_on_begin_frame_callback(c, &H2Callbacks::onBeginFrame);
-    nghttp2_session_callbacks_set_on_frame_recv_callback(c, &H2Callbacks::onFrame);
-    nghttp2_session_callbacks_set_on_data_chunk_recv_callback(c, &H2Callbacks::onData);
-    nghttp2_session_callbacks_set_on_stream_close_callback(c, &H2Callbacks::onClose);
-    nghttp2_session_callbacks_set_on_frame_send_callback(c, &H2Callbacks::onSent);
-    nghttp2_session_callbacks_set_on_invalid_frame_recv_callback(c, &H2Callbacks::onInvalidFrame);
-    nghttp2_session_callbacks_set_error_callback2(c, &H2Callbacks::onError);
+    nghttp2_session_callbacks_set_on_begin_headers_callback(c, &Guarded<&H2Callbacks::onBeginHeaders>::call);
+    nghttp2_session_callbacks_set_on_header_callback(c, &Guarded<&H2Callbacks::onHeader>::call);
+    nghttp2_session_callbacks_set_on_invalid_header_callback(c, &Guarded<&H2Callbacks::onInvalidHeader>::call);
+    nghttp2_session_callbacks_set_on_begin_frame_callback(c, &Guarded<&H2Callbacks::onBeginFrame>::call);
+    nghttp2_session_callbacks_set_on_frame_recv_callback(c, &Guarded<&H2Callbacks::onFrame>::call);
+    nghttp2_session_callbacks_set_on_data_chunk_recv_callback(c, &Guarded<&H2Callbacks::onData>::call);
+    nghttp2_session_callbacks_set_on_stream_close_callback(c, &Guarded<&H2Callbacks::onClose>::call);
+    nghttp2_session_callbacks_set_on_frame_send_callback(c, &Guarded<&H2Callbacks::onSent>::call);
+    nghttp2_session_callbacks_set_on_invalid_frame_recv_callback(c, &Guarded<&H2Callbacks::onInvalidFrame>::call);
+    nghttp2_session_callbacks_set_error_callback2(c, &Guarded<&H2Callbacks::onError>::call);
     return c;
   }();
   return made;
@@ -319,7 +319,7 @@ void H2Session::send() {
 }
 
 bool H2Session::submitResponse(H2Stream& stream, const H2Fields& fields, bool body) {
-  nghttp2_data_provider provider{{0}, &H2Callbacks::read};
+  nghttp2_data_provider provider{{0}, &Guarded<&H2Callbacks::read>::call};
   sendSoon();
   return nghttp2_submit_response(session_, stream.id_, fields.data(), fields.size(), body ? &provider : nullptr) == 0;
 }
@@ -330,7 +330,7 @@ void H2Session::submitInterim(H2Stream& stream, const H2Fields& fields) {
 }
 
 int32_t H2Session::submitRequest(const H2Fields& fields, bool body) {
-  nghttp2_data_provider provider{{0}, &H2Callbacks::read};
+  nghttp2_data_provider provider{{0}, &Guarded<&H2Callbacks::read>::call};
   sendSoon();
   return nghttp2_submit_request(session_, nullptr, fields.data(), fields.size(), body ? &provider : nullptr, nullptr);
 }

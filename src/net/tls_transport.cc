@@ -42,7 +42,17 @@ void TlsTransport::refuse(X509* leaf, const std::string& why) {
   if (id) failed_caller_ = id.value().text();
 }
 
-int TlsTransport::verify(X509_STORE_CTX* chain, void*) {
+// Nothing is thrown through OpenSSL: what cannot be judged for want of memory is refused.
+int TlsTransport::verify(X509_STORE_CTX* chain, void*) noexcept {
+  try {
+    return judge(chain);
+  } catch (...) {
+    X509_STORE_CTX_set_error(chain, X509_V_ERR_OUT_OF_MEM);
+    return 0;
+  }
+}
+
+int TlsTransport::judge(X509_STORE_CTX* chain) {
   auto* ssl = static_cast<SSL*>(X509_STORE_CTX_get_ex_data(chain, SSL_get_ex_data_X509_STORE_CTX_idx()));
   auto* self = static_cast<TlsTransport*>(SSL_get_app_data(ssl));
   auto verdict = identity::verifySvid(X509_STORE_CTX_get0_cert(chain), X509_STORE_CTX_get0_untrusted(chain),

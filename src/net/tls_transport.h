@@ -35,7 +35,8 @@ class TlsTransport final : public Transport {
   static void installVerifier(SSL_CTX* context, ClientCertificate mode);
 
  private:
-  static int verify(X509_STORE_CTX* chain, void*);
+  static int verify(X509_STORE_CTX* chain, void*) noexcept;
+  static int judge(X509_STORE_CTX* chain);
   void keepInSession();
   void refuse(X509* leaf, const std::string& why);
   IoResult result(int returned);

@@ -30,15 +30,31 @@ void AttributeReader::parseQueryOnce() {
   query_bad_ = !target::parseQuery(request_->query, query_kept_, query_).ok();
 }
 
+// A scan is faster for the few pairs that queries have; an index keeps thousands from meeting hundreds of rules.
+static constexpr size_t kScanned = 16;
+
+template <typename Found>
+void AttributeReader::eachQuery(std::string_view key, Found found) {
+  if (query_.size() <= kScanned) {
+    for (const auto& pair : query_) {
+      if (pair.first == key) found(pair);
+    }
+    return;
+  }
+  if (!std::exchange(query_indexed_, true)) query_index_.build(query_, false);
+  query_index_.find(key, found);
+}
+
 AttrValue AttributeReader::findQuery(std::string_view key) {
   parseQueryOnce();
   if (query_bad_) return error("the query cannot be decoded");
   const std::string_view* found = nullptr;
-  for (const auto& [name, value] : query_) {
-    if (name != key) continue;
-    if (found != nullptr) return error("was sent more than once");
-    found = &value;
-  }
+  bool twice = false;
+  eachQuery(key, [&](const target::QueryPair& pair) {
+    twice = twice || found != nullptr;
+    found = &pair.second;
+  });
+  if (twice) return error("was sent more than once");
   if (found == nullptr) return {};
   return plainText(*found) ? AttrValue{State::kPresent, Type::kText, *found, 0} : text(*found);
 }
@@ -57,9 +73,7 @@ bool AttributeReader::peekQuery(std::string_view key, std::vector<std::string_vi
     return value != nullptr;
   }
   parseQueryOnce();
-  for (const auto& [name, value] : query_) {
-    if (name == key) out.push_back(value);
-  }
+  eachQuery(key, [&](const target::QueryPair& pair) { out.push_back(pair.second); });
   return !query_bad_;
 }
 
@@ -75,9 +89,14 @@ bool AttributeReader::peekQueryList(std::string_view key, std::vector<std::strin
     query_anyhow_parsed_ = true;
     query_bad_ = !target::parseQueryAnyhow(request_->query, query_anyhow_kept_, query_anyhow_).ok() || query_bad_;
   }
-  for (const auto& [name, value] : query_anyhow_) {
-    if (target::maySpell(name, key)) out.push_back(value);
+  if (query_anyhow_.size() <= kScanned) {
+    for (const auto& [name, value] : query_anyhow_) {
+      if (target::maySpell(name, key)) out.push_back(value);
+    }
+    return !query_bad_;
   }
+  if (!std::exchange(query_anyhow_indexed_, true)) query_anyhow_index_.build(query_anyhow_, true);
+  query_anyhow_index_.find(key, [&](const target::QueryPair& pair) { out.push_back(pair.second); });
   return !query_bad_;
 }
 

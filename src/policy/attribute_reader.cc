@@ -74,7 +74,7 @@ void AttributeReader::reset(const CheckRequest& request) {
   refused_reads_ = 0;
   steps_left_ = kMostSteps;
   if (body_parsed_) body_.clear();
-  query_parsed_ = query_bad_ = query_anyhow_parsed_ = body_parsed_ = false;
+  query_parsed_ = query_bad_ = query_anyhow_parsed_ = body_parsed_ = query_indexed_ = query_anyhow_indexed_ = false;
   params_.clear();
   source_ip_.clear();
   destination_ip_.clear();

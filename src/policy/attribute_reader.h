@@ -188,6 +188,8 @@ class AttributeReader {
   bool spelledOtherwise(std::string_view header) const;
   AttrValue findGrpc(bool method);
   void parseQueryOnce();
+  template <typename Found>
+  void eachQuery(std::string_view key, Found found);
 
   const CheckRequest* request_ = nullptr;
   const Recorded* recorded_ = nullptr;
@@ -204,6 +206,10 @@ class AttributeReader {
   std::vector<std::string_view> list_;
   std::vector<target::QueryPair> query_;
   std::deque<std::string> query_kept_;
+  target::QueryIndex query_index_;
+  target::QueryIndex query_anyhow_index_;
+  bool query_indexed_ = false;
+  bool query_anyhow_indexed_ = false;
   bool query_parsed_ = false;
   bool query_bad_ = false;
   Document body_;

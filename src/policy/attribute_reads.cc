@@ -1,5 +1,6 @@
 // AttributeReader: what was read as JSON, and texts without what must not be written in clear.
 #include <algorithm>
+#include <cstring>
 #include <set>
 
 #include "base/text.h"
@@ -86,14 +87,13 @@ class Redaction {
 
   void hide(std::string_view value) {
     constexpr size_t kLeast = 3;  // shorter ones stand anywhere
-    constexpr size_t kMost = 512;
+    constexpr size_t kMost = 512;  // who sends so many wants something else than to be quoted
+    constexpr size_t kMostFound = 64;
     if (value.size() < kLeast || value.size() > text_.size() || !seen_.insert(value).second) return;
-    if (seen_.size() > kMost) {  // who sends so many wants something else than to be quoted
-      std::fill(hidden_.begin(), hidden_.end(), true);
-      return;
-    }
-    for (size_t at = text_.find(value); at != std::string::npos; at = text_.find(value, at + 1))
-      std::fill_n(hidden_.begin() + static_cast<std::ptrdiff_t>(at), value.size(), true);
+    if (seen_.size() > kMost) return hideAll();
+    if (::memmem(text_.data(), text_.size(), value.data(), value.size()) == nullptr) return;
+    if (++found_ > kMostFound) return hideAll();
+    mark(value);
   }
 
   void finish() {
@@ -107,9 +107,32 @@ class Redaction {
   }
 
  private:
+  void hideAll() { std::fill(hidden_.begin(), hidden_.end(), true); }
+
+  // All occurrences, those that overlap too, in time that grows with both sizes alone (Knuth, Morris and Pratt): a caller may
+  // send what repeats itself.
+  void mark(std::string_view value) {
+    std::vector<size_t> border(value.size());  // of each beginning: the longest that it also ends with
+    for (size_t i = 1, k = 0; i < value.size(); ++i) {
+      while (k > 0 && value[i] != value[k]) k = border[k - 1];
+      if (value[i] == value[k]) ++k;
+      border[i] = k;
+    }
+    size_t marked = 0;
+    for (size_t i = 0, k = 0; i < text_.size(); ++i) {
+      while (k > 0 && text_[i] != value[k]) k = border[k - 1];
+      if (text_[i] == value[k]) ++k;
+      if (k < value.size()) continue;
+      for (size_t at = std::max(marked, i + 1 - value.size()); at <= i; ++at) hidden_[at] = true;
+      marked = i + 1;
+      k = border[k - 1];
+    }
+  }
+
   std::string& text_;
   std::vector<bool> hidden_;
   std::set<std::string_view> seen_;
+  size_t found_ = 0;
 };
 
 }  // namespace

@@ -11,9 +11,19 @@ void Verdict::clear() {
   clearTexts();
 }
 
-void Verdict::addError(std::string_view policy_name, std::string_view rule_name, std::string_view what) {
+void joinErrors(std::string& errors, std::string_view more) {
+  constexpr size_t kMost = 4096;  // hundreds of rules may fail by the same request
+  constexpr std::string_view kCut = "; and more";
+  if (more.empty() || errors.ends_with(kCut)) return;
+  if (errors.size() + more.size() > kMost) return void(errors += errors.empty() ? more.substr(0, kMost) : kCut);
   if (!errors.empty()) errors += "; ";
-  errors.append(policy_name).append("/").append(rule_name).append(": ").append(what.substr(0, 1024));
+  errors += more;
+}
+
+void Verdict::addError(std::string_view policy_name, std::string_view rule_name, std::string_view what) {
+  std::string error(policy_name);
+  error.append("/").append(rule_name).append(": ").append(what.substr(0, 1024));
+  joinErrors(errors, error);
 }
 
 void Decision::clear() {

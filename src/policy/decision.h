@@ -17,6 +17,9 @@ struct Obligations {
   std::vector<std::string> remove_headers;
 };
 
+/// Adds to a list of errors, joined by "; "; a long list is cut with "; and more".
+void joinErrors(std::string& errors, std::string_view more);
+
 /// What one engine says. Views point into the engine's immutable set.
 struct Verdict {
   Effect effect = Effect::kAbstain;

@@ -53,7 +53,7 @@ void combine(const std::vector<LoadedEngine>& engines, std::vector<Verdict>& ver
     out.engine = engines[i].name;
   };
   for (size_t i = 0; i < verdicts.size(); ++i) {
-    if (!verdicts[i].errors.empty()) out.errors += (out.errors.empty() ? "" : "; ") + verdicts[i].errors;
+    joinErrors(out.errors, verdicts[i].errors);
     if (verdicts[i].effect == Effect::kError) failed = true;
     consider(i, Effect::kDeny);
   }
@@ -103,7 +103,7 @@ void PolicyEvaluator::decide(const CheckRequest& request, AttributeReader& reade
     verdicts_[i].errors.clear();
     evaluators_[i]->audit(reader, verdicts_[i]);
     out.would_deny = verdicts_[i].would_deny;
-    if (!verdicts_[i].errors.empty()) out.errors += (out.errors.empty() ? "" : "; ") + verdicts_[i].errors;
+    joinErrors(out.errors, verdicts_[i].errors);
   }
   out.policy_digest = set_->digest();
   out.eval_nanos = base::steadyNanos() - began;

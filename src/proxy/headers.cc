@@ -1,6 +1,10 @@
 #include "proxy/headers.h"
 
 #include <algorithm>
+#include <array>
+#include <random>
+#include <utility>
+#include <vector>
 
 #include "base/text.h"
 #include "proxy/header_families.h"
@@ -31,17 +35,47 @@ bool isAny(std::string_view name, std::initializer_list<std::string_view> lower_
                      [&](std::string_view lower) { return base::equalsIgnoreCase(name, lower); });
 }
 
+// Fields by their names, looked up by names in any case. A list may have tens of thousands of names, so each is hashed while it
+// is read, and nearly all are known not to be there by that alone.
+class FieldIndex {
+ public:
+  explicit FieldIndex(http::HeaderMap& headers) : headers_(headers), next_(headers.fields().size(), kNone) {
+    first_.fill(kNone);
+    for (uint32_t i = 0; i < next_.size(); ++i) {
+      uint32_t& slot = first_[hash(headers.fields()[i].name) % first_.size()];
+      next_[i] = std::exchange(slot, i);
+    }
+  }
+  void drop(std::string_view name) {
+    for (uint32_t i = first_[hash(name) % first_.size()]; i != kNone; i = next_[i]) {
+      http::HeaderField& field = headers_.fields()[i];
+      if (!field.dropped && base::equalsIgnoreCase(field.name, name)) field.dropped = true;
+    }
+  }
+
+ private:
+  static constexpr uint32_t kNone = UINT32_MAX;
+  // A seed that callers do not know: else they could choose names that all meet in one slot.
+  static uint32_t hash(std::string_view name) {
+    static const uint32_t seed = std::random_device{}();
+    uint32_t out = seed;
+    for (const char c : name) out = (out ^ static_cast<unsigned char>(base::toLower(c))) * 0x01000193u + (out >> 15);
+    return out ^ (out >> 13);
+  }
+  http::HeaderMap& headers_;
+  std::array<uint32_t, 1024> first_;
+  std::vector<uint32_t> next_;
+};
+
 void dropListed(http::HeaderMap& headers) {
+  FieldIndex index(headers);
   for (const auto& connection : headers.fields()) {
     if (connection.id != http::FieldId::kConnection) continue;
     for (std::string_view rest = connection.value; !rest.empty();) {
       const auto comma = rest.find(',');
       const auto name = base::trimmed(rest.substr(0, comma));
       rest.remove_prefix(comma == std::string_view::npos ? rest.size() : comma + 1);
-      if (isAny(name, {"close", "keep-alive", "host"})) continue;
-      for (auto& field : headers.fields()) {
-        if (base::equalsIgnoreCase(field.name, name)) field.dropped = true;
-      }
+      if (!isAny(name, {"close", "keep-alive", "host"})) index.drop(name);
     }
   }
 }

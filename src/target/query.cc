@@ -1,8 +1,9 @@
 #include "target/query.h"
 
 #include <algorithm>
+#include <random>
 
-#include "base/text.h"
+#include "base/hash.h"
 
 namespace yett::target {
 
@@ -62,23 +63,51 @@ Status parseQueryAnyhow(std::string_view query, std::deque<std::string>& kept, s
 }
 
 bool maySpell(std::string_view sent, std::string_view key) {
-  const auto folded = [](char c) { return c == '.' || c == ' ' ? '_' : base::toLower(c); };
-  const auto same = [&](std::string_view a) {
-    return std::equal(a.begin(), a.end(), key.begin(), key.end(),
-                      [&](char x, char y) { return folded(x) == folded(y); });
-  };
-  if (same(sent)) return true;
-  sent.remove_prefix(std::min(sent.find_first_not_of(' '), sent.size()));
-  // PHP takes an open `[` that nothing closes for a `_`.
-  const auto open = sent.find('[');
-  if (open != std::string_view::npos && sent.find(']', open) == std::string_view::npos) {
-    std::string closed(sent);
-    closed[open] = '_';
-    if (same(closed)) return true;
+  bool yes = false;
+  eachSpelling(sent, [&](std::string_view form) {
+    yes = yes || std::equal(form.begin(), form.end(), key.begin(), key.end(),
+                            [](char x, char y) { return foldedKeyChar(x) == foldedKeyChar(y); });
+  });
+  return yes;
+}
+
+// Seeded: callers must not be able to choose keys that all meet.
+uint64_t QueryIndex::hashOf(std::string_view key) const {
+  static const uint64_t seed = (uint64_t{std::random_device{}()} << 32) | std::random_device{}();
+  if (!folded_) return base::hashBytes(key, seed);
+  char small[64];
+  if (key.size() <= sizeof small) {
+    std::transform(key.begin(), key.end(), small, foldedKeyChar);
+    return base::hashBytes({small, key.size()}, seed);
   }
-  // Rack leaves out all brackets before and behind the name.
-  sent.remove_prefix(std::min(sent.find_first_not_of("[]"), sent.size()));
-  return same(sent.substr(0, sent.find_first_of("[]")));
+  std::string large(key);
+  std::transform(large.begin(), large.end(), large.begin(), foldedKeyChar);
+  return base::hashBytes(large, seed);
+}
+
+// Chains are in order, since they are built from the last to the first. One pair stands in a chain once for each of its forms
+// that differ there.
+void QueryIndex::add(uint64_t hash, uint32_t pair) {
+  uint32_t& slot = first_[hash & (first_.size() - 1)];
+  for (uint32_t i = slot; i != kNone && entries_[i].pair == pair; i = entries_[i].next) {
+    if (entries_[i].hash == hash) return;
+  }
+  entries_.push_back({hash, pair, slot});
+  slot = static_cast<uint32_t>(entries_.size() - 1);
+}
+
+void QueryIndex::build(const std::vector<QueryPair>& pairs, bool folded) {
+  pairs_ = &pairs;
+  folded_ = folded;
+  size_t slots = 16;
+  while (slots < pairs.size() * 2) slots *= 2;
+  first_.assign(slots, kNone);
+  entries_.clear();
+  for (size_t i = pairs.size(); i > 0; --i) {
+    const auto number = static_cast<uint32_t>(i - 1);
+    if (folded) eachSpelling(pairs[number].first, [&](std::string_view form) { add(hashOf(form), number); });
+    else add(hashOf(pairs[number].first), number);
+  }
 }
 
 Result<std::vector<std::pair<std::string, std::string>>> parseQuery(std::string_view query) {
