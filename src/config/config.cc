@@ -144,6 +144,9 @@ void readCluster(ObjectReader& in, upstream::ClusterConfig& out) {
   in.choice("protocol", {"http1", "http2", "auto"}, protocol);
   out.protocol = static_cast<upstream::Protocol>(protocol);
   in.number("max_connections", 1, 1'000'000, out.max_connections);
+  in.size("max_request_head", out.max_request_head);
+  if (out.max_request_head < 1024 || out.max_request_head > (1 << 20))
+    in.problem("max_request_head", "must be from 1KiB to 1MiB");
   size_t profile = 0;
   in.choice("path_profile", {"strict", "nginx", "tomcat", "go"}, profile);
   out.path_profile = static_cast<target::PathProfile>(profile);

@@ -299,6 +299,11 @@ void H1Server::resumeBody() {
 }
 
 void H1Server::discardBody() {
+  if (phase_ == Phase::kTunnel) {
+    end_told_ = true;
+    if (response_done_) endExchange();
+    return;
+  }
   if (phase_ != Phase::kBody || body_.done()) return;
   if (handler_->requestHead().expects_continue || body_.remaining() > limits_.discard_bytes) closing_ = true;
   phase_ = Phase::kDiscard;

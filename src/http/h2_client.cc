@@ -8,6 +8,7 @@ namespace yett::http {
 
 // More interim responses than any server has reason to send.
 static constexpr int kMostInterims = 16;
+static constexpr size_t kSureToFit = 4 << 10;  // a head that no service is known to refuse
 
 class H2Client::Outgoing final : public ClientStream, public H2Stream {
  public:
@@ -17,6 +18,8 @@ class H2Client::Outgoing final : public ClientStream, public H2Stream {
   }
 
   bool responseBegun() const override { return begun_; }
+  /// All of it has come, and its handler knows.
+  bool ended() const { return end_told_; }
 
   void fail(ResetCause cause, std::string_view why) {
     ResponseHandler* handler = response_;
@@ -61,14 +64,20 @@ class H2Client::Outgoing final : public ClientStream, public H2Stream {
     to_head_ = head.method == "HEAD";
     websocket_ = head.wants_websocket;
     held_back_ = nullptr;
-    // An extended CONNECT needs the peer's leave first (RFC 8441 3): else it may be read as another request.
-    if (websocket_ && !client_.settings_seen_) {
+    // An extended CONNECT needs the peer's leave first (RFC 8441 3): else it may be read as another request. A large head waits
+    // for the peer's word on how large one may be: some end the connection for one, and all that is under way on it.
+    const bool large = headListSize(head, added) > kSureToFit;
+    if ((websocket_ || large) && !client_.settings_seen_) {
       held_back_ = &head;
       held_added_ = &added;
       return;
     }
     if (websocket_ && !client_.takesConnect()) {
       refused_ = true;
+      return client_.sendSoon();
+    }
+    if (large && headListSize(head, added) > client_.largestHead()) {
+      too_large_ = true;
       return client_.sendSoon();
     }
     H2Fields fields;
@@ -78,8 +87,16 @@ class H2Client::Outgoing final : public ClientStream, public H2Stream {
     if (id_ > 0) client_.addStream(client_.takeUnsent(*this));
     else failed_ = true;
   }
+  /// What waited to be sent is gone: so many bytes.
+  size_t drop() {
+    const size_t bytes = pending();
+    out_.clear();
+    sent_ = 0;
+    return bytes;
+  }
   bool failed() const { return failed_; }
   bool refused() const { return refused_; }
+  bool tooLarge() const { return too_large_; }
   bool heldBack() const { return held_back_ != nullptr; }
   void sendHeldBack() { sendRequest(*held_back_, *held_added_); }
   void finish() {
@@ -126,6 +143,7 @@ class H2Client::Outgoing final : public ClientStream, public H2Stream {
   bool final_ = false;
   bool failed_ = false;
   bool refused_ = false;  // the service does not take it
+  bool too_large_ = false;
   const RequestHead* held_back_ = nullptr;  // until the service's settings are known; its handler's
   const HeaderMap* held_added_ = nullptr;
 };
@@ -154,6 +172,10 @@ bool H2Client::takesConnect() const {
   return nghttp2_session_get_remote_settings(session_, NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL) == 1;
 }
 
+size_t H2Client::largestHead() const {
+  return nghttp2_session_get_remote_settings(session_, NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE);  // without end, until told
+}
+
 size_t H2Client::room() const {
   if (spent()) return 0;
   const size_t theirs =
@@ -171,7 +193,7 @@ void H2Client::close(ClientStream& stream) {
   auto& outgoing = static_cast<Outgoing&>(stream);
   outgoing.detach();
   // Over on both sides, it is closed already or will be by what is on its way; else the peer may stop.
-  if (!takeUnsent(outgoing)) outgoing.finish();
+  if (!dropUnsent(outgoing)) outgoing.finish();
 }
 
 std::unique_ptr<H2Client::Outgoing> H2Client::takeUnsent(const Outgoing& stream) {
@@ -182,15 +204,26 @@ std::unique_ptr<H2Client::Outgoing> H2Client::takeUnsent(const Outgoing& stream)
   return out;
 }
 
+// With what it has to send, which will not be sent.
+std::unique_ptr<H2Client::Outgoing> H2Client::dropUnsent(const Outgoing& stream) {
+  auto out = takeUnsent(stream);
+  if (out) waiting_ -= out->drop();
+  return out;
+}
+
 void H2Client::failUnsent() {
   for (size_t i = 0; i < unsent_.size();) {
-    if (!unsent_[i]->failed() && !unsent_[i]->refused()) {
+    if (!unsent_[i]->failed() && !unsent_[i]->refused() && !unsent_[i]->tooLarge()) {
       ++i;
       continue;
     }
-    const auto stream = takeUnsent(*unsent_[i]);
+    const auto stream = dropUnsent(*unsent_[i]);
     if (stream->refused()) {
       stream->fail(ResetCause::kReset, "the service takes no WebSocket over HTTP/2 (RFC 8441 3)");
+      continue;
+    }
+    if (stream->tooLarge()) {
+      stream->fail(ResetCause::kHeadTooLarge, "the service takes no head as large (SETTINGS_MAX_HEADER_LIST_SIZE)");
       continue;
     }
     leaving_ = true;
@@ -213,6 +246,7 @@ void H2Client::onStreamClosed(H2Stream& stream, uint32_t code) {
   if (code == NGHTTP2_PROTOCOL_ERROR)
     return outgoing.fail(ResetCause::kProtocolError, "a response that breaks the rules of HTTP/2");
   // Where its end was told and the handler is still there, it is a tunnel whose other half was open.
+  if (code == NGHTTP2_NO_ERROR && outgoing.ended()) return outgoing.fail(ResetCause::kEnough, "the upstream takes no more");
   outgoing.fail(ResetCause::kReset, "the upstream reset the stream");
 }
 
@@ -222,7 +256,7 @@ void H2Client::onConnectionLost(H2Stream& stream, std::string_view why) {
 
 void H2Client::onPeerClosed(bool) {
   failUnsent();
-  while (!unsent_.empty()) takeUnsent(*unsent_.front())->fail(ResetCause::kPeerClosed, "the upstream closed the connection");
+  while (!unsent_.empty()) dropUnsent(*unsent_.front())->fail(ResetCause::kPeerClosed, "the upstream closed the connection");
   closeStreams("the upstream closed the connection");
   wire_.abort();
 }

@@ -28,6 +28,8 @@ class H2Client final : public ClientCodec, private H2Session {
   void onSettings() override { settings_seen_ = true; }
   void sendHeldBack();
   bool takesConnect() const;
+  size_t largestHead() const;
+  std::unique_ptr<Outgoing> dropUnsent(const Outgoing& stream);
   std::unique_ptr<Outgoing> takeUnsent(const Outgoing& stream);
   void failUnsent();
   void onBlock(int32_t id, int category, bool ends) override;

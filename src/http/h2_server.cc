@@ -113,6 +113,7 @@ class H2Server::Incoming final : public ServerStream, public H2Stream {
     // What is held is the client's to have back; what comes is thrown away by H2Session once nobody listens.
     resume();
     handler_ = nullptr;
+    if (tunnel_ && out_ended_) linger_until_ = server_.wire_.nowMillis() + kLinger;
   }
 
  private:

@@ -76,6 +76,9 @@ class ResponseHead : public Head {
   void clear();
 };
 
+/// The size of a request's fields as HTTP/2 counts it (RFC 9113 6.5.2), `added` included.
+size_t headListSize(const RequestHead& head, const HeaderMap& added);
+
 /// The standard phrase of a status (RFC 9110 15), or "".
 std::string_view reasonPhrase(int status);
 

@@ -11,6 +11,8 @@ const char* name(ResetCause cause) {
     case ResetCause::kLocal: return "local";
     case ResetCause::kReset: return "reset";
     case ResetCause::kRefused: return "refused";
+    case ResetCause::kEnough: return "enough";
+    case ResetCause::kHeadTooLarge: return "head too large";
   }
   return "";
 }

@@ -18,6 +18,8 @@ enum class ResetCause : uint8_t {
   kLocal,          // this side gave up
   kReset,          // the peer gave up this message alone
   kRefused,        // the peer says that it did nothing about it: it may be sent again
+  kEnough,         // the peer has said all it had, and wants no more of what is sent (RFC 9113 8.1)
+  kHeadTooLarge,   // the peer takes no head as large (RFC 9113 6.5.2, 10.5.1): it was not sent
 };
 const char* name(ResetCause cause);
 
@@ -77,7 +79,8 @@ class ServerStream : public Stream {
   virtual void sendInterim(const ResponseHead& head) = 0;
   /// `head.framing` says how the body follows; the codec may change it to what the client understands.
   virtual void sendResponse(const ResponseHead& head, const HeaderMap& added) = 0;
-  /// The rest of the request's body is read and thrown away, up to the codec's limit; else the connection closes.
+  /// The rest of the request's body is read and thrown away, up to the codec's limit; else the connection closes. Of a
+  /// tunnel: what the client still says is thrown away, and its stream ends once it has what was sent.
   virtual void discardBody() = 0;
 };
 

@@ -120,7 +120,11 @@ void Exchange::acquire(bool fresh) {
   // What a client sends before the upstream agrees to a WebSocket waits, too.
   if (request_.framing != http::Framing::kNone || request_.wants_websocket) down_->pauseBody();
   arm(patience());
-  waiting_pool_->acquire(upstream_, fresh, request_.version == http::Version::kHttp2);
+  const bool http2 = request_.version == http::Version::kHttp2;
+  // A service may end the connection for a head that it finds too large, and with it what others have under way there.
+  const bool alone = waiting_pool_->shares(http2) &&
+                     http::headListSize(request_, added_) > waiting_pool_->cluster().config.max_request_head;
+  waiting_pool_->acquire(upstream_, {fresh, http2, alone});
 }
 
 void Exchange::onLease(upstream::Lease lease) {
@@ -249,6 +253,9 @@ void Exchange::onUpstreamEnd() {
 void Exchange::onUpstreamReset(http::ResetCause cause, std::string_view detail) {
   const bool retry = mayRetry(cause);
   lease_.release();
+  if (cause == http::ResetCause::kEnough && tunnel_ && upstream_ended_) return endTunnel();
+  if (cause == http::ResetCause::kHeadTooLarge)
+    return fail(431, "head too large for the service", detail);
   if (retry) {
     retried_ = true;
     return acquire(true);

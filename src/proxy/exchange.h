@@ -89,6 +89,7 @@ class Exchange final : public http::RequestHandler {
   bool opensWebSocket() const;
   void openTunnel();
   void endTunnelHalf(bool by_client);
+  void endTunnel();
   /// True while the route wants the body before the decision and not all of it is here.
   bool waitForBody();
   void releaseBody();

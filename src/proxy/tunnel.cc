@@ -47,4 +47,11 @@ void Exchange::endTunnelHalf(bool by_client) {
   if (!by_client) down->sendEnd({});
 }
 
+// The service has said all it had and takes no more: the client gets what was sent, and its own half goes nowhere.
+void Exchange::endTunnel() {
+  http::ServerStream* down = down_;
+  finish("complete");
+  down->discardBody();
+}
+
 }  // namespace yett::proxy

@@ -44,9 +44,14 @@ Pool::Pool(net::EventLoop& loop, std::shared_ptr<const Cluster> cluster, const h
 
 Pool::~Pool() = default;
 
-void Pool::acquire(PoolUser& user, bool fresh, bool http2) {
+bool Pool::shares(bool http2) const {
   const auto protocol = cluster_->config.protocol;
-  if (protocol != Protocol::kAuto) http2 = protocol == Protocol::kHttp2;
+  return protocol == Protocol::kAuto ? http2 : protocol == Protocol::kHttp2;
+}
+
+void Pool::acquire(PoolUser& user, Wanted wanted) {
+  const bool http2 = shares(wanted.http2);
+  const bool fresh = wanted.fresh || (http2 && wanted.alone);
   const size_t endpoints = cluster_->endpoints.size();
   if (http2 && !fresh) {
     // Endpoints have their turns; each has as few connections as its limit of streams allows.
@@ -63,7 +68,7 @@ void Pool::acquire(PoolUser& user, bool fresh, bool http2) {
     connection->wake();
     return user.onLease(Lease(*connection, false));
   }
-  connect({&user, endpoints - 1, next_endpoint_++ % endpoints}, http2);
+  connect({&user, endpoints - 1, next_endpoint_++ % endpoints, http2 && wanted.alone}, http2);
 }
 
 UpstreamConnection* Pool::sharedFor(size_t endpoint, bool connecting) const {
@@ -76,11 +81,11 @@ UpstreamConnection* Pool::sharedFor(size_t endpoint, bool connecting) const {
 
 void Pool::connect(Waiter waiter, bool http2) {
   // Many that wait for one endpoint share what is being connected for the first of them.
-  if (UpstreamConnection* connection = http2 ? sharedFor(waiter.endpoint, true) : nullptr)
+  if (UpstreamConnection* connection = http2 && !waiter.alone ? sharedFor(waiter.endpoint, true) : nullptr)
     return connection->await(waiter);
   if (full()) {
     // Another endpoint's connection may have room, though it was not its turn.
-    for (size_t i = 0; http2 && i < cluster_->endpoints.size(); ++i) {
+    for (size_t i = 0; http2 && !waiter.alone && i < cluster_->endpoints.size(); ++i) {
       if (UpstreamConnection* connection = sharedFor(i, true)) return connection->await(waiter);
       if (UpstreamConnection* connection = sharedFor(i, false)) {
         connection->wake();
@@ -95,7 +100,7 @@ void Pool::connect(Waiter waiter, bool http2) {
   auto connection = std::make_unique<UpstreamConnection>(*this, loop_, endpoint, limits_, http2);
   UpstreamConnection& made = *connection;
   connections_.emplace(&made, std::move(connection));
-  if (http2) shared_.push_back(&made);
+  if (http2 && !waiter.alone) shared_.push_back(&made);
   made.await(waiter);
   made.connect();
 }
@@ -110,7 +115,7 @@ bool Pool::full() const {
 
 void Pool::retry(const Waiter& waiter, bool http2, const std::string& why) {
   if (waiter.attempts_left == 0) return waiter.user->onNoUpstream(why);
-  connect({waiter.user, waiter.attempts_left - 1, (waiter.endpoint + 1) % cluster_->endpoints.size()}, http2);
+  connect({waiter.user, waiter.attempts_left - 1, (waiter.endpoint + 1) % cluster_->endpoints.size(), waiter.alone}, http2);
 }
 
 void Pool::cancel(PoolUser& user) {
@@ -124,7 +129,8 @@ void Pool::giveBack(UpstreamConnection& connection) {
     if (!connection.http2()) connection.close();
     return;
   }
-  if (codec.spent() || retired_) return connection.close();
+  const bool alone = connection.http2() && std::find(shared_.begin(), shared_.end(), &connection) == shared_.end();
+  if (codec.spent() || retired_ || alone) return connection.close();
   connection.rest(cluster_->config.idle_timeout);
   if (!connection.http2()) idle_.push_back(&connection);
 }

@@ -68,8 +68,15 @@ class Pool {
   ~Pool();
   Pool(const Pool&) = delete;
 
-  /// A connection with room, or a new one (always, where `fresh`). `http2`: what the caller speaks.
-  void acquire(PoolUser& user, bool fresh, bool http2);
+  struct Wanted {
+    bool fresh = false;  ///< a new connection in any case
+    bool http2 = false;  ///< what the caller speaks
+    bool alone = false;  ///< over HTTP/2: a connection that nobody shares
+  };
+  /// A connection with room, or a new one.
+  void acquire(PoolUser& user, Wanted wanted);
+  /// Whether a caller that speaks so shares its connection with others.
+  bool shares(bool http2) const;
   /// `user` no longer waits.
   void cancel(PoolUser& user);
   const Cluster& cluster() const { return *cluster_; }
@@ -85,6 +92,7 @@ class Pool {
     PoolUser* user;
     size_t attempts_left;
     size_t endpoint;  // that is tried
+    bool alone = false;
   };
   void connect(Waiter waiter, bool http2);
   bool full() const;

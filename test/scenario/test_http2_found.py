@@ -5,8 +5,13 @@ import threading
 import time
 import unittest
 
+import h2.config
+import h2.connection
+import h2.events
+import h2.settings
+
 from h2_peer import DATA, H2Client, H2Service, frame
-from harness import BINARY, SLOW, Service, Yett, echo, environment, read_head, wait_for
+from harness import BINARY, SLOW, Nginx, Service, Yett, echo, environment, free_port, read_head, wait_for
 from test_http2 import OPEN
 
 
@@ -201,6 +206,56 @@ class Found(unittest.TestCase):
             time.sleep(1)
             self.assertEqual([d["path"] for d in y.query("--effect", "allow") if d["path"].startswith("/after")], [])
             c.close()
+
+    def test_one_large_head_ended_what_others_had_under_way_on_nginx(self):
+        port = free_port()
+        up = Nginx()
+        conf = (up.dir / "nginx.conf").read_text()
+        (up.dir / "nginx.conf").write_text(conf.replace(f"listen 127.0.0.1:{up.port};", f"listen 127.0.0.1:{up.port}; listen 127.0.0.1:{port} http2;"))
+        blob = os.urandom(4_000_000)
+        (up.dir / "www/blob").write_bytes(blob)
+        y = Yett(f"127.0.0.1:{port}", rules=OPEN, workers=1)
+        y.config["clusters"][0]["protocol"] = "http2"
+        y.write_config()
+        with up, y, H2Client(y) as slow:
+            slow.h2.update_settings({4: 65535})
+            slow.flush()
+            stream = slow.request("/blob")
+            while slow.answers[stream].status is None:
+                self.assertTrue(slow.read(give_back=False))
+            statuses = set()
+            for size in (1_000, 5_000, 9_000, 20_000, 40_000):
+                statuses.add((size, y.get("/hello", headers={"x-large": "a" * size})[0]))
+            print(f"  nginx over HTTP/2, heads of so many bytes: {sorted(statuses)}")
+            self.assertIn((5_000, 200), statuses)
+            slow.h2.acknowledge_received_data(len(slow.answers[stream].body), stream)
+            slow.flush()
+            answer = slow.wait(stream, 20)
+            self.assertEqual((answer.ended, bytes(answer.body) == blob), (True, True))
+
+    def test_a_head_over_what_the_service_announced_is_a_431_and_nothing_else(self):
+        def serve(sock):
+            connection = h2.connection.H2Connection(h2.config.H2Configuration(client_side=False, header_encoding="utf-8"))
+            connection.local_settings = h2.settings.Settings(client=False, initial_values={**dict(connection.local_settings), h2.settings.SettingCodes.MAX_HEADER_LIST_SIZE: 6000})
+            connection.initiate_connection()
+            while True:
+                sock.sendall(connection.data_to_send())
+                data = sock.recv(65536)
+                if not data:
+                    return
+                for event in connection.receive_data(data):
+                    if isinstance(event, h2.events.StreamEnded):
+                        connection.send_headers(event.stream_id, [(":status", "200")], end_stream=True)
+
+        with Service(serve) as s:
+            y = Yett(s.address, rules=OPEN, workers=1)
+            y.config["clusters"][0]["protocol"] = "http2"
+            y.write_config()
+            with y:
+                for size, status in ((100, 200), (5000, 200), (7000, 431), (10_000, 431), (100, 200)):
+                    self.assertEqual(y.get("/x", headers={"x-large": "a" * size})[0], status, size)
+                self.assertEqual(y.get("/x", method="POST", body=b"b" * 100_000, headers={"x-large": "a" * 7000})[0], 431)
+                self.assertIn("SETTINGS_MAX_HEADER_LIST_SIZE", (y.dir / "access.log").read_text())
 
 
 if __name__ == "__main__":

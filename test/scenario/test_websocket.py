@@ -422,6 +422,42 @@ class WebSocket(unittest.TestCase):
 class Found(unittest.TestCase):
     """What was found wrong once."""
 
+    def test_the_last_words_of_a_service_that_then_takes_no_more_were_lost(self):
+        """DATA with END_STREAM and RST_STREAM(NO_ERROR) in one read (RFC 9113 8.1): what was said is whole."""
+        said = b"last words" * 2000
+
+        def early(connection, stream, headers):
+            connection.send_headers(stream, [(":status", "200")])
+            for at in range(0, len(said), 10_000):
+                connection.send_data(stream, said[at:at + 10_000], end_stream=at + 10_000 >= len(said))
+            connection.sock.sendall(connection.data_to_send() + frame(RST_STREAM, 0, stream, struct.pack(">I", 0)))
+
+        with H2Service(lambda *_: None, early, websockets=True) as s:
+            y = yett(s.address, workers=1)
+            y.config["clusters"][0]["protocol"] = "http2"
+            y.write_config()
+            with y:
+                for _ in range(20):
+                    connection, head, rest = opened(y)
+                    self.assertIn(" 101 ", head)
+                    connection.settimeout(10 * SLOW)
+                    time.sleep(0.02)
+                    connection.sendall(b"more")  # nobody wants it
+                    while len(rest) < len(said):
+                        piece = connection.recv(65536)
+                        self.assertTrue(piece, f"{len(rest)} of {len(said)} bytes came")
+                        rest += piece
+                    self.assertEqual(rest, said)
+                    self.assertEqual(connection.recv(100), b"")  # and an end in order
+                    connection.close()
+                with H2Client(y) as c:
+                    for _ in range(20):
+                        stream = c.request(pseudo=[(":method", "CONNECT"), (":protocol", "websocket"), (":scheme", "https"), (":authority", "localhost"), (":path", "/ws/x")], headers=[("sec-websocket-version", "13")], end=False)
+                        c.wait(stream)
+                        self.assertEqual((bytes(c.answers[stream].body), c.answers[stream].ended), (said, True))
+                wait_for("connections to end", lambda: 'yett_connections{listener="inbound"} 0' in y.admin("/metrics")[1])
+                self.assertEqual({line["result"] for line in y.access_log()}, {"complete"})
+
     def test_a_tunnel_whose_service_ends_its_half_and_then_breaks_off_was_used_after_it_was_freed(self):
         for breakage in ("reset", "reset 0", "close"):
             ready = threading.Event()
