@@ -7,9 +7,11 @@
 #include <cerrno>
 #include <cstring>
 
+#include "audit/growth.h"
 #include "base/clock.h"
 #include "base/resources.h"
 #include "base/sha256.h"
+#include "runtime/memory_plan.h"
 
 namespace yett::app {
 namespace {
@@ -77,6 +79,8 @@ Status Server::open() {
   auto audit = audit::Writer::open(config.audit, metrics_, std::move(events));
   if (!audit) return std::move(audit).error().within("audit");
   audit_ = std::move(audit).value();
+  if (const std::string growth = audit::growthWarning(config.audit); !growth.empty())
+    log_.warning("audit log", {{"why", growth}});
   exporter_ = TRY(sink::Exporter::start(
       config.sinks, config.audit.database, metrics_, [this](const std::string& sink, const std::string& why) {
         if (why.empty()) return log_.info("audit sink takes records again", {{"sink", sink}});
@@ -88,11 +92,13 @@ Status Server::open() {
     if (!remembered) return std::move(remembered).error().within("cache");
     remembered_ = std::move(remembered).value();
   }
-  const size_t count = config.workers > 0 ? static_cast<size_t>(config.workers) : base::usableCpus();
-  TRY(loops_.create(count, [this](Loop& loop) {
+  const size_t count = runtime::workersOf(config);
+  const auto memory = runtime::planMemory(config, count);
+  const proxy::MemoryBudget budget{memory.bodies / count, memory.responses / count};
+  TRY(loops_.create(count, [this, budget](Loop& loop) {
     loop.events = std::make_unique<EventRecorder>(loop.loop, *audit_);
     loop.worker = std::make_unique<proxy::Worker>(
-        loop.loop, gate_, descriptors_, *audit_, metrics_, access_log_.get(),
+        loop.loop, gate_, descriptors_, budget, *audit_, metrics_, access_log_.get(),
         [&loop](std::string_view what, std::string_view subject, std::string_view about, std::string_view caller) {
           loop.events->record(what, subject, about, caller);
         });
@@ -100,6 +106,7 @@ Status Server::open() {
   if (gate_.limit() < config.max_connections)
     log_.warning("fewer connections than `max_connections`: RLIMIT_NOFILE is too low for them and those to services",
                  {{"connections", std::to_string(gate_.limit())}, {"descriptors", std::to_string(base::descriptorLimit())}});
+  if (memory.sum() > memory.limit) log_.warning("more memory may be needed than there is", {{"memory", memory.text()}});
   const Changes all{true, generation_->shadow != nullptr};
   Evaluators evaluators = TRY(makeEvaluators(*generation_, all));
   recordPolicies(*generation_, all);
@@ -164,6 +171,7 @@ Status Server::checkRestartOnly(const runtime::Generation& next) const {
   if (!(now.admin == then.admin)) return needs("`admin`");
   if (now.access_log != then.access_log) return needs("`access_log`");
   if (now.max_connections != then.max_connections) return needs("`max_connections`");
+  if (now.memory_limit != then.memory_limit) return needs("`memory_limit`");
   return {};
 }
 

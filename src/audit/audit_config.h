@@ -16,6 +16,8 @@ struct AuditConfig {
   bool strict = false;                       ///< a request goes on only once its record is on disk
   base::Millis batch_interval{10};           ///< how long a transaction stays open for more,
   size_t queue_records = 65'536;             ///< more than this waiting answers 503
+  uint64_t queue_bytes = 64 << 20;           ///< so does more than this,
+  base::Millis commit_timeout{5000};         ///< and a disk that takes longer for what waits
   size_t batch_records = 20'000;             ///< unless it has that many records
   std::string key_file = {};                 ///< path of the Ed25519 key that signs checkpoints; "": none are made
   std::string previous_key_file = {};        ///< path of the key before: it signs the change of keys, once

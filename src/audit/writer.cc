@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <ctime>
 #include <future>
 
 #include "audit/policies.h"
@@ -34,9 +35,10 @@ struct Frame {
 
 Writer::Writer(const AuditConfig& config, base::Metrics& metrics, WriterEvents events)
     : config_(config),
-      queue_({config.queue_records * 4096, config.queue_records}),
+      queue_({config.queue_bytes, config.queue_records}),
       events_(std::move(events)),
-      written_(metrics.counter("yett_audit_records_total", {}, "records written to the audit database")) {
+      written_(metrics.counter("yett_audit_records_total", {}, "records written to the audit database")),
+      bytes_(metrics.counter("yett_audit_record_bytes_total", {}, "bytes of the records taken, before they are stored")) {
   metrics.gauge("yett_audit_queue_records", "records taken and not committed yet", [this] {
     const uint64_t taken = taken_;
     return static_cast<int64_t>(queue_.pushed() - taken);
@@ -68,6 +70,18 @@ Status Writer::prepare() {
   return {};
 }
 
+// A clock that is a few milliseconds behind does, and costs a fifth.
+static int64_t coarseNanos() {
+  timespec now{};
+  ::clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+  return now.tv_sec * 1'000'000'000 + now.tv_nsec;
+}
+
+bool Writer::slow() const {
+  const int64_t since = writing_since_.load(std::memory_order_relaxed);
+  return since != 0 && coarseNanos() - since > config_.commit_timeout.count() * 1'000'000;
+}
+
 uint64_t Writer::push(Kind kind, uint64_t ticket, const Encoded& encoded, bool force) {
   if (!force && !healthy()) return 0;
   thread_local std::string framed;
@@ -80,7 +94,9 @@ uint64_t Writer::push(Kind kind, uint64_t ticket, const Encoded& encoded, bool f
   framed.assign(reinterpret_cast<const char*>(&frame), sizeof frame);
   framed += encoded.fields;
   framed += encoded.personal;
-  return queue_.push(framed, force);
+  const uint64_t ticket_now = queue_.push(framed, force);
+  if (ticket_now != 0) bytes_.add(static_cast<int64_t>(framed.size()));
+  return ticket_now;
 }
 
 static Encoded& scratch() {
@@ -173,7 +189,13 @@ void Writer::run() {
     runTasks();
     const bool nothing = piece_records_ == 0;
     if (!nothing) {
+      const int64_t began = coarseNanos();
+      writing_since_ = began;
       write(until);
+      writing_since_ = 0;
+      const int64_t took = (coarseNanos() - began) / 1'000'000;
+      if (took > config_.commit_timeout.count())
+        warn("disk", Error{"it took " + std::to_string(took) + " ms for one batch: requests were answered with 503 meanwhile"});
       if (config_.strict) moveIntoDatabase();  // while what waited for it is on its way
       runTasks();
     }

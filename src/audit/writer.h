@@ -63,8 +63,10 @@ class Writer {
   Status runOnChain(std::function<Status(ChainWriter&)> task);
   /// From here on runOnChain() fails, and what waits in it fails now.
   void refuseTasks();
-  /// Writes succeed.
-  bool healthy() const { return healthy_.load(std::memory_order_relaxed); }
+  /// Writes succeed, and the disk does not keep what waits for longer than the configuration lets it.
+  bool healthy() const { return healthy_.load(std::memory_order_relaxed) && !slow(); }
+  /// The disk has kept a batch for longer than `commit_timeout`.
+  bool slow() const;
   /// Requests wait until their records are on disk.
   bool strict() const { return config_.strict; }
   const AuditConfig& config() const { return config_; }
@@ -103,8 +105,10 @@ class Writer {
   policy::Recording recording_;
   base::BatchQueue queue_;
   std::atomic<bool> healthy_{true};
+  std::atomic<int64_t> writing_since_{0};  // steady nanoseconds; 0: no batch is on its way to the disk
   const WriterEvents events_;
   base::Counter& written_;
+  base::Counter& bytes_;
   std::mutex tasks_mutex_;
   std::deque<Task> tasks_;  // protected by tasks_mutex_
   bool ended_ = false;      // protected by tasks_mutex_: the thread takes no more tasks

@@ -112,7 +112,7 @@ uint64_t Authorizer::record(const Question& question, const base::UuidText& id) 
   std::string masked_target;
   std::string masked[4];
   const auto told = [&](policy::Attr attr, std::string_view value, std::string& kept) {
-    if (value.empty() || !recording.masks(attr, {})) return value;
+    if (value.empty() || !recording.masks(attr, {})) return recording.shortened(value, kept);
     return std::string_view(kept = recording.masked(value));
   };
   const std::string_view principal = told(policy::Attr::kPrincipalId, r.principal->id, masked[0]);

@@ -116,6 +116,8 @@ class Authorizer {
   std::string shownText(std::string_view text) const;
   /// How often a stream that goes on is recorded.
   base::Millis heartbeat() const { return writer_.config().heartbeat; }
+  /// How long a request may wait for its record to be on disk.
+  base::Millis commitTimeout() const { return writer_.config().commit_timeout; }
 
   /// Headers that only policy may set: to be taken off every request before check().
   const std::vector<std::string>& ownedHeaders() const { return owned_headers_; }

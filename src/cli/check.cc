@@ -5,6 +5,7 @@
 
 #include "cli/policy_dir.h"
 #include "runtime/generation.h"
+#include "runtime/memory_plan.h"
 #include "runtime/path_warnings.h"
 
 namespace yett::cli {
@@ -14,6 +15,7 @@ int check(const std::string& target, bool strict) {
   base::FileTrust trust(base::FileTrust::Mode::kWarn);
   std::shared_ptr<const policy::PolicySet> set;
   std::string what;
+  std::string plan;
   size_t warnings = 0;
   const auto warn = [&](const std::string& text) {
     std::cerr << "yett: warning: policy " << text << "\n";
@@ -26,6 +28,13 @@ int check(const std::string& target, bool strict) {
     set = generation->policy;
     for (const auto& problem : generation->shadow_problems) problems.add(problem);
     for (const auto& warning : runtime::pathWarnings(*generation)) warn(warning);
+    const auto memory = runtime::planMemory(generation->config, runtime::workersOf(generation->config));
+    if (memory.sum() > memory.limit) {
+      std::cerr << "yett: warning: memory: " << memory.text() << ": lower `max_connections`, `cache.bytes` or `audit.queue_bytes`\n";
+      ++warnings;
+    } else {
+      plan = "memory: " + memory.text() + "\n";
+    }
     what = std::to_string(generation->listeners.size()) + " listeners, " + std::to_string(generation->clusters.size()) +
            " clusters, ";
   }
@@ -43,7 +52,8 @@ int check(const std::string& target, bool strict) {
     return 2;
   }
   std::cout << target << ": ok: " << what << allows << " allow and " << denies << " deny rules, policy digest "
-            << set->digest() << "\n";
+            << set->digest() << "\n"
+            << plan;
   return 0;
 }
 

@@ -292,6 +292,9 @@ void readAudit(ObjectReader& in, const std::string& file, audit::AuditConfig& ou
   int64_t queue = static_cast<int64_t>(out.queue_records);
   in.number("queue_records", 16, 10'000'000, queue);
   out.queue_records = static_cast<size_t>(queue);
+  in.size("queue_bytes", out.queue_bytes);
+  if (out.queue_bytes < (1 << 20)) in.problem("queue_bytes", "must be at least 1MiB");
+  in.duration("commit_timeout", out.commit_timeout);
   in.object("retention", [&](ObjectReader& r) {
     r.duration("age", out.retention_age);
     r.size("size", out.retention_size);
@@ -379,6 +382,8 @@ Config readConfig(const std::string& file, Problems& problems, base::FileTrust& 
   if (out.access_log != "stdout" && out.access_log != "off") out.access_log = base::relativeTo(file, out.access_log);
   root.number("workers", 0, 256, out.workers);
   root.number("max_connections", 1, 1'000'000, out.max_connections);
+  root.size("memory_limit", out.memory_limit);
+  if (out.memory_limit > 0 && out.memory_limit < (64 << 20)) root.problem("memory_limit", "must be at least 64MiB");
   root.duration("drain_timeout", out.drain_timeout);
   readOwners(root, out);
   trust.setOwners(out.trusted_owners);

@@ -27,7 +27,7 @@ class H1Client final : public ClientCodec, public ClientStream {
   void sendBody(std::string_view data) override;
   void sendEnd(const HeaderMap& trailers) override;
   void reset() override;
-  bool writable() const override { return wire_.buffered() < kWriteMark; }
+  bool writable() override { return wire_.buffered() < kWriteMark; }
   void pauseBody() override;
   void resumeBody() override;
 

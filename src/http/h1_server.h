@@ -28,7 +28,7 @@ class H1Server final : public ServerCodec, public ServerStream {
   void sendBody(std::string_view data) override;
   void sendEnd(const HeaderMap& trailers) override;
   void reset() override;
-  bool writable() const override { return wire_.buffered() < kWriteMark; }
+  bool writable() override { return wire_.buffered() < kWriteMark; }
   void pauseBody() override;
   void resumeBody() override;
   void discardBody() override;

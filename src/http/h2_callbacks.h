@@ -156,9 +156,10 @@ struct H2Callbacks {
     stream->sent_ += n;
     s.waiting_ -= n;
     stream->sent_total_ += n;
-    if (stream->was_full_ && stream->hasRoom()) {
+    stream->count();
+    if (stream->was_full_ && !stream->starved_) {
       stream->was_full_ = false;
-      s.drained_.push_back(id);
+      if (stream->hasRoom()) s.drained_.push_back(id);
     }
     if (stream->out_ended_ && stream->pending() == 0) {
       *flags |= NGHTTP2_DATA_FLAG_EOF;

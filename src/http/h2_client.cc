@@ -124,7 +124,7 @@ class H2Client::Outgoing final : public ClientStream, public H2Stream {
     detach();
     client_.resetStream(*this, NGHTTP2_CANCEL);
   }
-  bool writable() const override { return hasRoom(); }
+  bool writable() override { return hasRoom(); }
   void pauseBody() override { pause(); }
   void resumeBody() override { resume(); }
 

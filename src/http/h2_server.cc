@@ -106,7 +106,8 @@ class H2Server::Incoming final : public ServerStream, public H2Stream {
       server_.forget(id_, NGHTTP2_NO_ERROR);  // nghttp2 has closed it, and it was there for its handler alone
     else server_.resetStream(*this, NGHTTP2_INTERNAL_ERROR);
   }
-  bool writable() const override { return hasRoom(); }
+  bool writable() override { return hasRoom(); }
+  size_t appetite() override { return H2Stream::appetite(); }
   void pauseBody() override { pause(); }
   void resumeBody() override { resume(); }
   void discardBody() override {

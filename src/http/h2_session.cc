@@ -11,9 +11,26 @@ namespace yett::http {
 static constexpr size_t kKeepCapacity = 16 << 10;
 
 static constexpr size_t kConnectionMark = 512 << 10;
+static constexpr uint32_t kFirstWindow = 16 << 10;  // of a service's answer, until its caller takes some
 
-bool H2Stream::hasRoom() const {
-  return pending() < kWriteMark && (pending() == 0 || session_.waiting_ < kConnectionMark);
+bool H2Stream::hasRoom() {
+  nghttp2_session* session = session_.session_;
+  const int64_t window = id_ > 0 ? nghttp2_session_get_stream_remote_window_size(session, id_) : kWriteMark;
+  const bool crowded = session_.waiting_ >= kConnectionMark;
+  // Once something was sent there is room for the end, which needs no window, and so for a look at what comes: appetite().
+  const bool fits = static_cast<int64_t>(pending()) < window || (pending() == 0 && sent_total_ > 0);
+  const bool room = pending() < kWriteMark && fits &&
+                    (!crowded || (pending() == 0 && nghttp2_session_get_remote_window_size(session) > 0));
+  if (room || was_full_) return room;
+  was_full_ = true;
+  if (pending() == 0 && !std::exchange(starved_, true)) session_.starved_.push_back(id_);
+  return false;
+}
+
+size_t H2Stream::appetite() const {
+  constexpr int64_t kLook = 64;
+  const int64_t window = nghttp2_session_get_stream_remote_window_size(session_.session_, id_);
+  return static_cast<size_t>(std::max(window - static_cast<int64_t>(pending()), kLook));
 }
 
 void H2Stream::queueBody(std::string_view data) {
@@ -29,7 +46,8 @@ void H2Stream::queueBody(std::string_view data) {
   }
   out_ += data;
   session_.waiting_ += data.size();
-  if (!hasRoom()) was_full_ = true;
+  hasRoom();
+  count();
   nghttp2_session_resume_data(session_.session_, id_);
   session_.sendSoon();
 }
@@ -212,6 +230,7 @@ void H2Session::deliver(H2Stream& stream, std::string_view data) {
   }
   if (stream.paused_ || !stream.held_.empty()) {
     stream.held_ += data;
+    stream.count();
     // Many callers share a connection to an upstream: one that takes nothing must not use up its window.
     if (!server_) nghttp2_session_consume_connection(session_, data.size());
     return;
@@ -222,6 +241,11 @@ void H2Session::deliver(H2Stream& stream, std::string_view data) {
 
 void H2Session::take(H2Stream& stream, std::string_view data) {
   stream.received_ += data.size();
+  // An answer of which some was taken may come faster.
+  if (!server_ && !stream.widened_ && stream.received_ >= kFirstWindow / 2) {
+    stream.widened_ = true;
+    nghttp2_session_set_local_window_size(session_, NGHTTP2_FLAG_NONE, stream.id_, static_cast<int32_t>(limits_.stream_window));
+  }
   if (stream.body_limit_ > 0 && stream.received_ > stream.body_limit_) return stream.onTooLarge();
   stream.handler_->onBody(data);
 }
@@ -240,14 +264,16 @@ std::unique_ptr<H2Stream> H2Session::unlink(std::map<int32_t, std::unique_ptr<H2
   waiting_ -= out->pending();
   out->out_.clear();
   out->sent_ = 0;
+  out->counted_.set(0);
   streams_.erase(at);
   return out;
 }
 
 void H2Session::endOfInput(H2Stream& stream) {
   stream.in_ended_ = true;
-  if (!stream.held_.empty() || stream.paused_ || stream.end_told_ || stream.reset_ || stream.handler_ == nullptr)
-    return;
+  // The end of an answer takes no memory: its caller may have no window left, and need none.
+  const bool paused = stream.paused_ && server_;
+  if (!stream.held_.empty() || paused || stream.end_told_ || stream.reset_ || stream.handler_ == nullptr) return;
   stream.end_told_ = true;
   stream.handler_->onEnd();
 }
@@ -264,6 +290,7 @@ void H2Session::runResumed() {
     if (!stream->held_.empty()) {
       const std::string held = std::move(stream->held_);
       stream->held_.clear();
+      stream->count();
       if (server_) nghttp2_session_consume_connection(session_, held.size());
       nghttp2_session_consume_stream(session_, id, held.size());
       if (!stream->reset_ && stream->handler_ != nullptr) take(*stream, held);
@@ -272,6 +299,18 @@ void H2Session::runResumed() {
     if (stream == nullptr || !stream->in_ended_) continue;
     endOfInput(*stream);
     if (stream->closed_ && (stream->end_told_ || stream->handler_ == nullptr)) forget(id, NGHTTP2_NO_ERROR);
+  }
+}
+
+// Windows have opened, or others have sent what was in the way.
+void H2Session::feedStarved() {
+  if (starved_.empty()) return;
+  const auto ids = std::exchange(starved_, {});
+  for (const int32_t id : ids) {
+    H2Stream* stream = find(id);
+    if (stream == nullptr) continue;
+    stream->starved_ = stream->was_full_ = false;
+    if (stream->hasRoom()) drained_.push_back(id);
   }
 }
 
@@ -298,6 +337,7 @@ void H2Session::send() {
   send_planned_ = false;
   runResumed();
   pump();
+  feedStarved();
   while (!drained_.empty() && !gone_) {
     const auto drained = std::move(drained_);
     drained_.clear();
@@ -337,7 +377,7 @@ int32_t H2Session::submitRequest(const H2Fields& fields, bool body) {
 
 void H2Session::submitSettings(bool server, bool websockets) {
   std::vector<nghttp2_settings_entry> settings{
-      {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, limits_.stream_window},
+      {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, server ? limits_.stream_window : std::min(limits_.stream_window, kFirstWindow)},
       {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, static_cast<uint32_t>(limits_.head_bytes)}};
   if (server) settings.push_back({NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, limits_.streams});
   else settings.push_back({NGHTTP2_SETTINGS_ENABLE_PUSH, 0});

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "base/held.h"
 #include "http/h2_block.h"
 #include "http/h2_flood.h"
 #include "http/stream.h"
@@ -32,8 +33,11 @@ class H2Stream {
   virtual void onTooLarge() {}
   void queueBody(std::string_view data);
   void queueEnd(const HeaderMap& trailers);
-  /// Where much waits on the connection already, a stream that has something waiting has no room for more.
-  bool hasRoom() const;
+  /// No more than the peer's windows let through now. Where much waits on the connection already, a stream that has something
+  /// waiting has no room for more. Without room, the handler's onWritable() comes once there is.
+  bool hasRoom();
+  /// How many bytes may come next without being kept long.
+  size_t appetite() const;
   void pause() { paused_ = true; }
   void resume();
   size_t pending() const { return out_.size() - sent_; }
@@ -44,6 +48,8 @@ class H2Stream {
   std::string out_;  // from sent_ on
   size_t sent_ = 0;
   std::string held_;  // came while paused; its window is not given back yet
+  base::Held counted_;  // both
+  void count() { counted_.set(pending() + held_.size()); }
   HeaderMap trailers_out_;
   std::string trailers_text_;
   bool paused_ = false;
@@ -51,6 +57,8 @@ class H2Stream {
   bool end_told_ = false;   // and the handler knows
   bool out_ended_ = false;  // ours is, once out_ is sent
   bool was_full_ = false;
+  bool starved_ = false;  // and nothing waits: among the session's starved_
+  bool widened_ = false;  // its window is no longer the first, small one
   bool resuming_ = false;  // among the session's resumed_
   bool reset_ = false;     // by us
   bool reset_by_peer_ = false;
@@ -133,6 +141,7 @@ class H2Session {
   void endOfInput(H2Stream& stream);
   void pump();
   void runResumed();
+  void feedStarved();
   void charge(H2Flood::Kind kind);
   void chargeEnd(const H2Stream& stream, uint32_t code);
   void countFrames(std::string_view bytes);
@@ -141,6 +150,7 @@ class H2Session {
 
   std::vector<std::unique_ptr<H2Stream>> dead_;  // until nothing of theirs can be on the stack
   std::vector<int32_t> drained_;                 // writable again
+  std::vector<int32_t> starved_;                 // without room, and nothing of theirs that could drain
   std::vector<int32_t> resumed_;
   std::string broken_;
   size_t skip_;             // bytes until the next frame's head

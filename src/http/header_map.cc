@@ -40,7 +40,8 @@ size_t HeaderMap::find(std::string_view lower_name, std::string_view& first) con
 bool listHasToken(std::string_view list, std::string_view lower_token) {
   while (!list.empty()) {
     const auto comma = list.find(',');
-    if (base::equalsIgnoreCase(base::trimmed(list.substr(0, comma)), lower_token)) return true;
+    const size_t size = comma == std::string_view::npos ? list.size() : comma;
+    if (size >= lower_token.size() && base::equalsIgnoreCase(base::trimmed(list.substr(0, comma)), lower_token)) return true;
     if (comma == std::string_view::npos) return false;
     list.remove_prefix(comma + 1);
   }

@@ -13,6 +13,8 @@ namespace {
 
 // Methods are case-sensitive (RFC 9110 9.1), and yet services run `delete` as DELETE: a deny of DELETE would miss it.
 ParseError checkMethod(RequestHead& head) {
+  constexpr size_t kLongest = 64;
+  if (head.method.size() > kLongest) return {501, "a method over 64 bytes"};
   if (std::none_of(head.method.begin(), head.method.end(), [](char c) { return c >= 'a' && c <= 'z'; })) return {};
   head.refusal = "a method that is not in upper case: write `";
   for (const char c : head.method.substr(0, 32)) head.refusal += base::toUpper(c);

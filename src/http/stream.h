@@ -3,6 +3,7 @@
 // nor after both its halves have ended.
 #pragma once
 
+#include <cstdint>
 #include <string_view>
 
 #include "http/head.h"
@@ -65,8 +66,9 @@ class Stream {
   virtual void sendEnd(const HeaderMap& trailers) = 0;
   /// Ends the exchange so that the peer cannot take what it has for a complete message.
   virtual void reset() = 0;
-  /// False while more than the mark waits to be sent; onWritable() tells when that has changed.
-  virtual bool writable() const = 0;
+  /// False while more than the mark waits to be sent, or the peer's windows let nothing more through; onWritable() tells
+  /// when that has changed.
+  virtual bool writable() = 0;
   /// Stops and starts the flow of onBody().
   virtual void pauseBody() = 0;
   virtual void resumeBody() = 0;
@@ -75,6 +77,8 @@ class Stream {
 /// Server side: answers a request.
 class ServerStream : public Stream {
  public:
+  /// How many bytes of the answer the client can take soon: no more need be read for it.
+  virtual size_t appetite() { return SIZE_MAX; }
   /// An interim response (1xx). Not sent to HTTP/1.0 clients.
   virtual void sendInterim(const ResponseHead& head) = 0;
   /// `head.framing` says how the body follows; the codec may change it to what the client understands.

@@ -3,6 +3,7 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 
@@ -110,7 +111,9 @@ void Connection::doHandshake() {
 void Connection::doRead() {
   bool waits = false;  // for the socket: what the transport holds is no whole record
   for (int turn = 0; turn < kReadsPerEvent && mayRead(); ++turn) {
-    const IoResult result = transport_->read(loop_.scratch(), EventLoop::kScratchSize);
+    const size_t most = next_read_ > 0 ? std::min(next_read_, EventLoop::kScratchSize) : EventLoop::kScratchSize;
+    next_read_ = 0;
+    const IoResult result = transport_->read(loop_.scratch(), most);
     if (result.kind == IoResult::Kind::kOk) {
       if (state_ == State::kLingering) {
         lingered_ += result.bytes;
@@ -118,7 +121,7 @@ void Connection::doRead() {
       } else {
         deliver({loop_.scratch(), result.bytes});
       }
-      if (result.bytes < EventLoop::kScratchSize && !transport_->holdsInput()) break;
+      if (result.bytes < most && !transport_->holdsInput()) break;
       continue;
     }
     if (result.kind == IoResult::Kind::kWantWrite) blocked_ = true;
@@ -161,6 +164,7 @@ void Connection::deliver(std::string_view bytes) {
   }
   delivering_ = false;
   if (in_.empty()) giveBack(in_);
+  count();
 }
 
 void Connection::write(std::string_view bytes) {
@@ -173,7 +177,9 @@ void Connection::write(std::string_view bytes) {
   if (bytes.empty()) return;
   if (out_.capacity() < out_.size() + bytes.size() && out_.empty()) loop_.takeBuffer(out_);
   out_.append(bytes);
+  if (buffered() == bytes.size()) last_sent_ = loop_.nowMillis();
   if (buffered() >= kMark) was_full_ = true;
+  count();
   if (!blocked_) wantFlush();
 }
 
@@ -191,6 +197,7 @@ void Connection::flush() {
     const IoResult result = transport_->write(out_.data() + out_at_, buffered());
     if (result.kind == IoResult::Kind::kOk) {
       out_at_ += result.bytes;
+      last_sent_ = loop_.nowMillis();
       if (state_ == State::kFinishing) loop_.schedule(timer_, kFinishTime);
     } else if (result.kind == IoResult::Kind::kWantWrite) {
       blocked_ = true;
@@ -210,6 +217,7 @@ void Connection::flush() {
     out_.erase(0, out_at_);
     out_at_ = 0;
   }
+  count();
   if (was_full_ && buffered() < kMark && state_ == State::kOpen) {
     was_full_ = false;
     events_.onDrained();
@@ -222,6 +230,7 @@ void Connection::onWriteError() {
   write_failed_ = true;
   out_.clear();
   out_at_ = 0;
+  count();
   doRead();
 }
 
@@ -311,6 +320,7 @@ void Connection::close(std::string_view why, bool reset) {
   state_ = State::kClosed;
   timer_.cancel();
   turn_.cancel();
+  held_.set(0);
   if (reset) {
     const struct linger now { 1, 0 };
     ::setsockopt(fd_, SOL_SOCKET, SO_LINGER, &now, sizeof now);

@@ -9,6 +9,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/held.h"
 #include "base/result.h"
 #include "net/event_loop.h"
 #include "net/transport.h"
@@ -47,6 +48,10 @@ class Connection final : public EventHandler, public Destroyable {
   size_t buffered() const { return out_.size() - out_at_; }
   void pauseReading();
   void resumeReading();
+  /// The next read takes so many bytes at the most: until it is known that somebody wants more.
+  void limitNextRead(size_t bytes) { next_read_ = bytes; }
+  /// When the peer last took something (the loop's clock); meaningful while buffered() is not 0.
+  int64_t lastSent() const { return last_sent_; }
   /// A failed write does not end the connection while there may be something to read: the peer's answer to what it did
   /// get.
   void readOnAfterFailedWrite() { reads_on_ = true; }
@@ -78,6 +83,7 @@ class Connection final : public EventHandler, public Destroyable {
   void doHandshake();
   void doRead();
   void giveBack(std::string& buffer);
+  void count() { held_.set(in_.size() + buffered()); }
   void deliver(std::string_view bytes);
   void goOnReading();
   bool mayRead() const;
@@ -103,6 +109,9 @@ class Connection final : public EventHandler, public Destroyable {
   std::string in_;   // offered and not taken yet
   std::string out_;  // from out_at_ on
   size_t out_at_ = 0;
+  base::Held held_;  // both
+  size_t next_read_ = 0;  // 0: as much as fits the scratch memory
+  int64_t last_sent_ = 0;
   size_t lingered_ = 0;
   uint32_t interest_ = 0;
   State state_ = State::kNew;

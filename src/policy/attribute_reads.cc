@@ -11,6 +11,10 @@ namespace yett::policy {
 using State = AttrValue::State;
 using Type = AttrValue::Type;
 
+// Of a record's reads: from so many bytes on, values longer than this are cut, so that 256 of them do not make a large record.
+static constexpr size_t kCrowded = 16 << 10;
+static constexpr size_t kShort = 128;
+
 std::vector<std::string_view> AttributeReader::queryList(std::string_view key) {
   std::vector<std::string_view> out;
   peekQueryList(key, out);
@@ -19,6 +23,14 @@ std::vector<std::string_view> AttributeReader::queryList(std::string_view key) {
 
 std::string AttributeReader::listJson(const std::vector<std::string_view>& values, const Recording& recording,
                                       bool masked) const {
+  size_t bytes = 0;
+  for (const auto value : values) bytes += value.size();
+  constexpr size_t kMostValues = 64;
+  if (values.size() > kMostValues || bytes > Recording::kLongest) {  // as one: its digest is of each with its size before it
+    std::string all;
+    for (const auto value : values) all.append(std::to_string(value.size())).append(":").append(value);
+    return "{\"values\":" + std::to_string(values.size()) + "," + recording.cut(all, masked).substr(1);
+  }
   std::string out = "[";
   for (const auto value : values) {
     if (out.size() > 1) out += ',';
@@ -50,7 +62,9 @@ std::string AttributeReader::bodyJson(const AttrValue& value, const Recording& r
     if (found == nullptr) {
       out += "null";
     } else if (!recording.masksBody(pointer)) {
-      appendScalar(out, *found);
+      const bool long_text = found->kind == Node::Kind::kString && found->string().size() > Recording::kLongest;
+      if (long_text) out += recording.cut(found->string(), false);
+      else appendScalar(out, *found);
     } else {
       std::string text;
       appendScalar(text, *found);
@@ -63,6 +77,7 @@ std::string AttributeReader::bodyJson(const AttrValue& value, const Recording& r
 void AttributeReader::writeValue(json::ObjectWriter& writer, const std::string& what, Attr attr, std::string_view key,
                                  const AttrValue& value, const Recording& recording) {
   const bool masked = recording.masks(attr, key);
+  const bool text = value.type == Type::kText && value.state == State::kPresent;
   std::string kept;
   if (attr == Attr::kRawPath) return void(writer.field(what, recording.target(value.text, kept)));
   if (value.state == State::kAbsent) writer.raw(what, "null");
@@ -70,6 +85,8 @@ void AttributeReader::writeValue(json::ObjectWriter& writer, const std::string& 
   else if (attr == Attr::kHeaderList) writer.raw(what, listJson(peekList(key), recording, masked));
   else if (attr == Attr::kQueryList) writer.raw(what, listJson(queryList(key), recording, masked));
   else if (value.type == Type::kJson) writer.raw(what, bodyJson(value, recording));
+  else if (text && value.text.size() > (crowded_ ? kShort : Recording::kLongest))
+    writer.raw(what, recording.cut(value.text, masked, crowded_ ? 16 : 256));
   else if (value.type == Type::kText && masked) writer.raw(what, recording.masked(value.text));
   else if (value.type == Type::kText && json::isUtf8(value.text)) writer.field(what, value.text);
   else if (value.type == Type::kText) writer.raw(what, "{\"hex\":\"" + base::hex(value.text) + "\"}");
@@ -163,7 +180,9 @@ void AttributeReader::readsJson(const Recording& recording, std::string& out) {
   if (reads_.empty() && headers.empty()) return;
   json::ObjectWriter writer(out);
   std::string what;
+  crowded_ = false;
   for (const auto& read : reads_) {
+    crowded_ = out.size() > kCrowded;
     what = name(read.attr);
     if (keyed(read.attr)) what.append(".").append(keyOf(read));
     writeValue(writer, what, read.attr, keyOf(read), read.value, recording);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/json.h"
 #include "base/sha256.h"
 #include "base/text.h"
 #include "policy/attribute_reader.h"
@@ -84,6 +85,17 @@ std::string Recording::masked(std::string_view value) const {
   return "{\"hmac\":\"" + base::hex(base::view(digest)).substr(0, kDigestHex) + "\",\"key\":\"" + key_id_ + "\"}";
 }
 
+std::string Recording::cut(std::string_view value, bool hidden, size_t begin) const {
+  std::string out = "{\"bytes\":" + std::to_string(value.size());
+  if (hidden) return out + "," + masked(value).substr(1);
+  size_t size = std::min(begin, value.size());
+  while (size > 0 && size < value.size() && (static_cast<unsigned char>(value[size]) & 0xc0) == 0x80) --size;  // no half of a character
+  const auto begins = value.substr(0, size);
+  if (json::isUtf8(begins)) json::appendQuoted(out += ",\"begins\":", begins);
+  else out += ",\"begins\":{\"hex\":\"" + base::hex(begins) + "\"}";
+  return out + ",\"sha256\":\"" + base::sha256Hex(value) + "\"}";
+}
+
 // Whatever some service takes the key for.
 bool Recording::masksQuery(std::string_view sent) const {
   std::string name = base::lowered(sent);
@@ -113,11 +125,14 @@ std::string_view Recording::target(std::string_view raw, std::string& kept) cons
   const auto mark = raw.find('?');
   const std::string_view path = raw.substr(0, mark);
   const bool whole = path_ || (host_ && !path.starts_with('/'));  // a target may hold the host (RFC 9112 3.2.2)
-  if (!whole && mark == std::string_view::npos) return raw;
-  kept = whole ? masked(path) : std::string(path);
+  const bool long_path = path.size() > kLongest;
+  if (!whole && !long_path && mark == std::string_view::npos) return raw;
+  kept = whole ? masked(path) : long_path ? cut(path, false) : std::string(path);
   if (mark == std::string_view::npos) return kept;
+  const auto query = raw.substr(mark + 1);
   kept += '?';
-  kept += config_.plain_query ? queryInClear(raw.substr(mark + 1)) : masked(raw.substr(mark + 1));
+  // In clear only where it is short enough to be kept: its pairs are looked at one by one.
+  kept += config_.plain_query && query.size() <= kLongest ? queryInClear(query) : masked(query);
   return kept;
 }
 

@@ -34,6 +34,14 @@ class Recording {
   bool masksBody(std::string_view pointer) const;
   /// {"masked":true}, or {"hmac":"...","key":"..."}: equal values have equal digests.
   std::string masked(std::string_view value) const;
+  /// Values longer than this are kept as their size, their first bytes and their digest.
+  static constexpr size_t kLongest = 4096;
+  /// {"bytes":5000,"begins":"...","sha256":"..."}; `masked`: {"bytes":5000,"hmac":"...","key":"..."}.
+  std::string cut(std::string_view value, bool masked, size_t begin = 256) const;
+  /// `value`, or what cut() makes of it where it is too long; `kept` holds that.
+  std::string_view shortened(std::string_view value, std::string& kept) const {
+    return value.size() <= kLongest ? value : std::string_view(kept = cut(value, false));
+  }
   /// A target as it may be written down: its query masked, unless it may be plain.
   std::string_view target(std::string_view raw, std::string& kept) const;
   const RecordingConfig& config() const { return config_; }

@@ -11,7 +11,6 @@
 
 namespace yett::proxy {
 
-static constexpr size_t kMostBuffered = 256 << 20;  // bodies of one worker that wait for a decision
 static constexpr size_t kMostKept = 64 << 10;  // of a buffer, for the next request
 
 Exchange::Exchange(Worker& worker) : worker_(worker), timer_([this] { onTimer(); }) {}
@@ -103,7 +102,7 @@ void Exchange::onBadRequest(int status, std::string_view why) {
 void Exchange::awaitRecord(const authz::Pending& pending) {
   awaiting_record_ = true;
   if (request_.framing != http::Framing::kNone || request_.wants_websocket) down_->pauseBody();
-  arm(route_->response_timeout);
+  arm(std::min(route_->response_timeout, worker_.authorizer.commitTimeout()));
   worker_.awaitRecord(*this, pending);
 }
 
@@ -153,7 +152,7 @@ void Exchange::onBody(std::string_view data) {
   bytes_in_ += static_cast<int64_t>(data.size());
   if (buffering_) {
     progress();
-    if (worker_.buffered_bodies + data.size() > kMostBuffered) {
+    if (worker_.buffered_bodies + data.size() > worker_.budget.bodies) {
       releaseBody();
       return reply(503, "too many bodies", "");
     }
@@ -199,7 +198,9 @@ const http::HeaderMap& Exchange::requestTrailers() {
 
 void Exchange::onWritable() {
   progress();
-  if (lease_) lease_.stream().resumeBody();
+  if (!lease_) return;
+  lease_.limitNextRead(down_->appetite());
+  lease_.stream().resumeBody();
 }
 
 void Exchange::onReset(http::ResetCause cause, std::string_view detail) {
@@ -230,15 +231,23 @@ void Exchange::onUpstreamResponse() {
   response_begun_ = true;
   status_ = response_.status;
   down_->sendResponse(response_, {});
+  const bool body = response_.framing != http::Framing::kNone && (response_.framing != http::Framing::kLength || response_.content_length > 0);
+  if (body) pauseWhereFull();
+}
+
+// Nothing is taken from the service that the client cannot take.
+void Exchange::pauseWhereFull() {
+  if (!lease_ || finished_) return;
+  if (down_->writable()) return lease_.limitNextRead(down_->appetite());
+  lease_.stream().pauseBody();
+  arm(patience());  // a client that takes nothing has less time than a stream that says nothing
 }
 
 void Exchange::onUpstreamBody(std::string_view data) {
   progress();
   bytes_out_ += static_cast<int64_t>(data.size());
   down_->sendBody(data);
-  if (!lease_ || finished_ || down_->writable()) return;
-  lease_.stream().pauseBody();
-  arm(patience());  // a client that takes nothing has less time than a stream that says nothing
+  pauseWhereFull();
 }
 
 void Exchange::onUpstreamEnd() {
@@ -321,6 +330,10 @@ void Exchange::onTimer() {
   if (lease_) lease_.suspect();
   fail(504, "upstream timeout",
        response_begun_ || grpc_ ? "nothing came within the stream's idle limit" : "no response within its time limit");
+}
+
+void Exchange::cutForMemory() {
+  fail(503, "client too slow", "responses that nobody takes have used up their memory, and this one is among the slowest");
 }
 
 void Exchange::endByPolicy(const authz::Refusal& refusal, std::string_view cause) {

@@ -44,6 +44,10 @@ class Exchange final : public http::RequestHandler {
   bool underWay() const {
     return !finished_ && decision_.open() && (lease_ || waiting_pool_ != nullptr || awaiting_record_);
   }
+  /// Its client takes nothing of an answer that has begun.
+  bool waitsForClient() const { return !finished_ && response_begun_ && down_ != nullptr && !down_->writable(); }
+  int64_t lastProgress() const { return last_progress_; }
+  void cutForMemory();
   /// Records how far it has come, where it has gone on for so long.
   void beat(int64_t now_nanos, base::Millis interval);
   /// Its record is on disk, or will not be: goes on if it still waits for that.
@@ -97,6 +101,7 @@ class Exchange final : public http::RequestHandler {
   void onLease(upstream::Lease lease);
   void onUpstreamResponse();
   void onUpstreamBody(std::string_view data);
+  void pauseWhereFull();
   void onUpstreamEnd();
   void onUpstreamReset(http::ResetCause cause, std::string_view detail);
   void onUpstreamWritable();

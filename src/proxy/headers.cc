@@ -42,11 +42,14 @@ class FieldIndex {
   explicit FieldIndex(http::HeaderMap& headers) : headers_(headers), next_(headers.fields().size(), kNone) {
     first_.fill(kNone);
     for (uint32_t i = 0; i < next_.size(); ++i) {
-      uint32_t& slot = first_[hash(headers.fields()[i].name) % first_.size()];
+      const std::string_view name = headers.fields()[i].name;
+      lengths_ |= bitOf(name.size());
+      uint32_t& slot = first_[hash(name) % first_.size()];
       next_[i] = std::exchange(slot, i);
     }
   }
   void drop(std::string_view name) {
+    if ((lengths_ & bitOf(name.size())) == 0) return;
     for (uint32_t i = first_[hash(name) % first_.size()]; i != kNone; i = next_[i]) {
       http::HeaderField& field = headers_.fields()[i];
       if (!field.dropped && base::equalsIgnoreCase(field.name, name)) field.dropped = true;
@@ -62,7 +65,9 @@ class FieldIndex {
     for (const char c : name) out = (out ^ static_cast<unsigned char>(base::toLower(c))) * 0x01000193u + (out >> 15);
     return out ^ (out >> 13);
   }
+  static uint64_t bitOf(size_t length) { return uint64_t{1} << std::min<size_t>(length, 63); }
   http::HeaderMap& headers_;
+  uint64_t lengths_ = 0;  // of the names that there are
   std::array<uint32_t, 1024> first_;
   std::vector<uint32_t> next_;
 };

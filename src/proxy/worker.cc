@@ -1,6 +1,9 @@
 #include "proxy/worker.h"
 
+#include <algorithm>
+
 #include "base/clock.h"
+#include "base/held.h"
 #include "net/tls_transport.h"
 #include "proxy/exchange.h"
 #include "proxy/pipeline.h"
@@ -9,6 +12,7 @@
 namespace yett::proxy {
 
 static constexpr size_t kMostSpare = 64;
+static constexpr base::Millis kShedInterval{100};
 
 namespace {
 
@@ -21,18 +25,54 @@ http::Limits upstreamLimits() {
 
 }  // namespace
 
-Worker::Worker(net::EventLoop& l, net::Gate& g, net::Gate& descriptors, audit::Writer& writer, base::Metrics& m,
-               base::LineSink* log, EventSink sink)
+Worker::Worker(net::EventLoop& l, net::Gate& g, net::Gate& descriptors, const MemoryBudget& memory, audit::Writer& writer,
+               base::Metrics& m, base::LineSink* log, EventSink sink)
     : loop(l),
       gate(g),
+      budget(memory),
       metrics(m),
       access_log(log),
       events(std::move(sink)),
       authorizer(writer, m),
       pools(l, upstreamLimits(), descriptors),
       request_duration(
-          m.histogram("yett_request_duration_seconds", "time from a request's head to the end of its response")) {
+          m.histogram("yett_request_duration_seconds", "time from a request's head to the end of its response")),
+      shed_(m.counter("yett_shed_total", {}, "exchanges and connections cut off because responses used up their budget of memory")),
+      held_(m.counter("yett_held_bytes", {}, "bytes in memory for peers who do not take them", "gauge")) {
+  loop.schedule(shed_timer_, kShedInterval);
   loop.schedule(heartbeat_timer_, authorizer.heartbeat());
+}
+
+// Where peers who take nothing hold too much, the slowest give up theirs: first single exchanges, then whole connections.
+void Worker::shed() {
+  loop.schedule(shed_timer_, kShedInterval);
+  const int64_t now = base::Held::total();
+  held_.add(now - std::exchange(told_held_, now));
+  const auto most = static_cast<int64_t>(budget.responses);
+  if (now <= most) return;
+  const int64_t enough = most - most / 8;
+  std::vector<std::pair<int64_t, Exchange*>> slow;  // by when they last got anywhere
+  for (const auto& exchange : busy_) {
+    if (exchange->waitsForClient()) slow.emplace_back(exchange->lastProgress(), exchange.get());
+  }
+  std::sort(slow.begin(), slow.end());
+  for (const auto& [when, exchange] : slow) {
+    if (base::Held::total() <= enough) return;
+    if (!exchange->waitsForClient()) continue;  // its connection went with another
+    shed_.add();
+    exchange->cutForMemory();
+  }
+  std::vector<std::pair<int64_t, Session*>> sessions;
+  for (const auto& [session, owned] : sessions_) {
+    if (session->connection().buffered() > 0) sessions.emplace_back(session->connection().lastSent(), session);
+  }
+  std::sort(sessions.begin(), sessions.end());
+  for (const auto& [when, session] : sessions) {
+    if (base::Held::total() <= enough) return;
+    if (!sessions_.contains(session)) continue;
+    shed_.add();
+    session->close();
+  }
 }
 
 // What has gone on for long is recorded, so that a crash does not take all trace of it.

@@ -39,6 +39,12 @@ struct ListenerSlot {
   base::Counter* handshakes_failed = nullptr;
 };
 
+/// Bytes that one worker may hold.
+struct MemoryBudget {
+  size_t bodies = 256 << 20;     ///< of requests that wait for a decision
+  size_t responses = 256 << 20;  ///< for peers who do not take them: beyond it the slowest are cut off
+};
+
 /// Told of what has no exchange to record it: failed handshakes, requests that are no HTTP. On the loop's thread.
 /// `about` and `caller` (a SPIFFE ID, or "") are personal.
 using EventSink = std::function<void(std::string_view what, std::string_view listener, std::string_view about,
@@ -47,7 +53,7 @@ using EventSink = std::function<void(std::string_view what, std::string_view lis
 class Worker {
  public:
   /// `descriptors`: entered for each connection to a service.
-  Worker(net::EventLoop& loop, net::Gate& gate, net::Gate& descriptors, audit::Writer& writer, base::Metrics& metrics,
+  Worker(net::EventLoop& loop, net::Gate& gate, net::Gate& descriptors, const MemoryBudget& budget, audit::Writer& writer, base::Metrics& metrics,
          base::LineSink* access_log, EventSink events);
   ~Worker();
   Worker(const Worker&) = delete;
@@ -86,6 +92,7 @@ class Worker {
 
   net::EventLoop& loop;
   net::Gate& gate;
+  const MemoryBudget budget;
   base::Metrics& metrics;
   base::LineSink* const access_log;  ///< null: off
   const EventSink events;
@@ -109,6 +116,11 @@ class Worker {
   };
   void goOn(const Awaiting& waiting);
   std::deque<Awaiting> awaiting_;
+  void shed();
+  net::Timer shed_timer_{[this] { shed(); }};
+  base::Counter& shed_;
+  base::Counter& held_;  // of all workers
+  int64_t told_held_ = 0;
   void beat();
   net::Timer heartbeat_timer_{[this] { beat(); }};
   void recheckSome();

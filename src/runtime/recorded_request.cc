@@ -22,7 +22,7 @@ std::string_view RecordedRequest::take(const audit::Row& row, std::span<const st
   if (row.erased) return "its personal fields were erased";
   if (row.policy.empty() && row.rule == "identity") return "the caller's certificate decided, no policy";
   if (isMasked(row.principal) || isMasked(row.path) || isMasked(row.host) || isMasked(row.source))
-    return "its caller, host, path or source is masked";
+    return "its caller, host, path or source is masked, or was too long to be kept";
   row_ = row;
   recorded_.values.clear();
   if (!policy::parseReads(row_.reads, recorded_)) return "what was read cannot be read back";

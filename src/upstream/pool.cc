@@ -17,6 +17,7 @@ Lease& Lease::operator=(Lease&& other) noexcept {
 }
 
 http::ClientStream& Lease::open(http::ResponseHandler& handler) {
+  connection_->beginExchange();
   stream_ = &connection_->codec().open(handler);
   return *stream_;
 }
@@ -31,6 +32,9 @@ void Lease::release() {
 
 const std::string& Lease::endpoint() const {
   return connection_->endpoint();
+}
+void Lease::limitNextRead(size_t bytes) const {
+  connection_->limitNextRead(bytes);
 }
 void Lease::suspect() const {
   connection_->codec().leave();

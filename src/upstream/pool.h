@@ -38,6 +38,8 @@ class Lease {
   /// REQUIRES: open() was called.
   http::ClientStream& stream() const { return *stream_; }
   const std::string& endpoint() const;
+  /// The next read of an HTTP/1.1 connection takes no more than this.
+  void limitNextRead(size_t bytes) const;
   /// The endpoint did not answer: no other exchange shall begin on this connection.
   void suspect() const;
   /// The connection speaks HTTP/2.

@@ -31,6 +31,11 @@ class UpstreamConnection final : public net::ConnectionEvents, public http::Wire
   bool gone() const { return connection_ && connection_->closed(); }
   void rest(base::Millis limit);
   void wake();
+  /// An answer is to come over HTTP/1.1: little of it is read before its caller takes some.
+  void beginExchange() { limitNextRead(16 << 10); }
+  void limitNextRead(size_t bytes) {
+    if (!http2_ && connection_) connection_->limitNextRead(bytes);
+  }
   bool usable() const { return connection_ && connection_->open() && codec_->room() > 0; }
   void close();
 

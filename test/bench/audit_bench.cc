@@ -85,6 +85,7 @@ void write(const std::string& path, int64_t decisions, bool outcomes) {
   audit::AuditConfig config;
   config.database = path;
   config.queue_records = 200'000;
+  config.queue_bytes = uint64_t{8} << 30;
   Traffic traffic;
   double making = 0;
   {

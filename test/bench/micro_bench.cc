@@ -176,6 +176,7 @@ void records() {
   audit::AuditConfig config;
   config.database = dir.path("bench.db");
   config.queue_records = 4'000'000;
+  config.queue_bytes = uint64_t{8} << 30;
   audit::WriterEvents quiet{[](const std::string&) {}, {}};
   auto writer = audit::Writer::open(config, metrics, std::move(quiet));
   if (!writer) std::fprintf(stderr, "%s\n", writer.error().message.c_str()), std::exit(2);

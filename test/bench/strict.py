@@ -39,7 +39,7 @@ def throughput(y):
 with Nginx() as up:
     made = {}
     for mode in ("batched", "strict"):
-        made[mode] = Yett(up.address, rules=OPEN, workers=1, audit={"database": "yett.db", "durability": mode, "queue_records": 1000000}).plaintext()
+        made[mode] = Yett(up.address, rules=OPEN, workers=1, audit={"database": "yett.db", "durability": mode, "queue_records": 1000000, "queue_bytes": "4GiB"}).plaintext()
         made[mode].config["access_log"] = "off"
         made[mode].write_config()
     with made["batched"] as batched, made["strict"] as strict:

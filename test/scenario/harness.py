@@ -190,6 +190,18 @@ class Yett:
         finally:
             connection.close()
 
+    def get_plain(self, path):
+        """The status alone, over a connection without TLS."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30 * SLOW)
+        try:
+            connection.request("GET", path)
+            return connection.getresponse().status
+        finally:
+            connection.close()
+
+    def log_bytes(self):
+        return sum(file.stat().st_size for file in self.dir.glob("yett.db*"))
+
     def curl(self, path, *args, who="frontend"):
         command = ["curl", "-sS", "-m", str(30 * SLOW), "--cacert", str(self.certs / "bundle.pem")]
         if who:

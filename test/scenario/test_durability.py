@@ -1,11 +1,14 @@
 """What is forwarded is recorded: strict durability, kill -9 under load, disks that are full or locked."""
+import contextlib
 import os
 import random
 import resource
+import shutil
 import signal
 import socket
 import sqlite3
 import statistics
+import subprocess
 import threading
 import time
 import unittest
@@ -163,6 +166,68 @@ class Failing(unittest.TestCase):
             wait_for("all connections to end", lambda: 'yett_connections{listener="inbound"} 0' in y.admin("/metrics")[1], 10)
             self.assertIsNone(y.process.poll())
             self.assertTrue(y.verify()["ok"])
+
+    @unittest.skipUnless(shutil.which("strace"), "it needs strace, which makes the disk slow")
+    def test_a_slow_disk_is_answered_with_503_in_time(self):
+        for durability in ("strict", "batched"):
+            with Nginx() as up, strict(up.address, workers=1) as y:
+                y.stop()
+                y.config["audit"].update(durability=durability, commit_timeout="1s")
+                y.write_config()
+                y.start()
+                self.assertEqual(y.get_plain("/hello"), 200)
+                with slow_disk(y, 4):
+                    took = []
+                    statuses = []
+                    until = time.monotonic() + 3.5
+                    while time.monotonic() < until:
+                        began = time.monotonic()
+                        statuses.append(y.get_plain("/hello"))
+                        took.append(time.monotonic() - began)
+                        time.sleep(0.1)
+                    self.assertIn(503, statuses, durability)
+                    self.assertLess(max(took), 2.5 * SLOW)
+                    wait_for("readiness to see it", lambda: y.get_plain("/hello") and y.admin("/readyz")[0] == 503, 8)
+                wait_for("the disk to be quick again", lambda: y.get_plain("/hello") == 200, 15)
+                self.assertIn("requests were answered with 503 meanwhile", y.log())
+                print(f"  {durability}, a disk that takes 4 s: an answer after {max(took):.1f} s at the most, {statuses.count(503)} of {len(statuses)} were 503")
+                y.stop()
+                self.assertTrue(y.verify()["ok"])
+
+
+class Sizes(unittest.TestCase):
+    def test_nobody_can_make_a_record_large(self):
+        """An anonymous caller wrote half a GiB of log in 8 s."""
+        rules = 'policy "p" { allow "all" { principal = anyone, when = function(r) return r.raw_path ~= "" and (optional(r.header["x-a"]) or "") ~= "b" end } }'
+        with Nginx() as up, Yett(up.address, rules=rules, workers=1).plaintext() as y:
+            before = y.log_bytes()
+            count = 200
+            with y.raw() as sock:
+                for i in range(count):
+                    sock.sendall(b"GET /%05d" % i + b"p" * 25_000 + b"?" + b"q" * 8_000 + b" HTTP/1.1\r\nHost: a\r\nX-A: " + b"v" * 25_000 + b"\r\n\r\n")
+                    read_head(sock)
+            wait_for("the records", lambda: len(y.query()) == count)
+            each = (y.log_bytes() - before) / count
+            print(f"  {each:.0f} bytes of log for a request with a head of 58 KB")
+            self.assertLess(each, 12_000)
+            record = y.query()[0]
+            self.assertIn('{"bytes":25006,"begins":"/00', record["path"])
+            self.assertTrue(y.verify()["ok"])
+            self.assertRegex(y.admin("/metrics")[1], r"yett_audit_record_bytes_total [1-9]")
+            self.assertIn("nothing is ever deleted", y.log())
+
+
+@contextlib.contextmanager
+def slow_disk(y, seconds):
+    """Each fdatasync() takes so long."""
+    strace = subprocess.Popen(["strace", "-qq", "-f", "-p", str(y.process.pid), "-e", "trace=fdatasync,fsync", "-e", f"inject=fdatasync,fsync:delay_enter={seconds * 1_000_000}"],
+                              stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    time.sleep(1)
+    try:
+        yield
+    finally:
+        strace.send_signal(signal.SIGINT)
+        strace.wait(20)
 
 
 if __name__ == "__main__":

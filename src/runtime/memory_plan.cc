@@ -1,0 +1,48 @@
+#include "runtime/memory_plan.h"
+
+#include <algorithm>
+
+#include "base/resources.h"
+#include "base/text.h"
+
+namespace yett::runtime {
+namespace {
+
+constexpr uint64_t kMiB = 1 << 20;
+constexpr uint64_t kIdleConnection = 16 << 10;  // measured: an idle mTLS connection and its session
+constexpr uint64_t kState = 4 * kMiB;           // of a Lua engine before it decides anything
+
+uint64_t within(uint64_t value, uint64_t least, uint64_t most) {
+  return std::clamp(value, least, std::max(least, most));
+}
+
+std::string shown(uint64_t bytes) {
+  return bytes < 10 * 1024 * kMiB ? std::to_string((bytes + kMiB / 2) / kMiB) + "MiB" : std::to_string(bytes / (1024 * kMiB)) + "GiB";
+}
+
+}  // namespace
+
+size_t workersOf(const config::Config& config) {
+  return config.workers > 0 ? static_cast<size_t>(config.workers) : base::usableCpus();
+}
+
+MemoryPlan planMemory(const config::Config& config, size_t workers) {
+  MemoryPlan out;
+  out.limit = config.memory_limit > 0 ? config.memory_limit : base::usableMemory();
+  out.connections = static_cast<uint64_t>(config.max_connections) * kIdleConnection;
+  out.bodies = within(out.limit / 8, 16 * kMiB, 512 * kMiB);
+  out.responses = within(out.limit / 8, 32 * kMiB, 1024 * kMiB);
+  out.audit_queue = config.audit.queue_bytes;
+  const size_t engines = config.engines.size() + config.shadow.size();
+  out.policies = workers * engines * (kState + config.budget.memory_bytes);
+  out.remembered = workers * config.engines.size() * (config.cache.entries > 0 ? config.cache.bytes : 0);
+  return out;
+}
+
+std::string MemoryPlan::text() const {
+  return "at most " + shown(sum()) + " of " + shown(limit) + ": connections " + shown(connections) + ", bodies that policy waits for " +
+         shown(bodies) + ", responses that nobody takes " + shown(responses) + ", audit queue " + shown(audit_queue) +
+         ", policy engines " + shown(policies) + ", remembered results " + shown(remembered);
+}
+
+}  // namespace yett::runtime

@@ -1,0 +1,64 @@
+// Values that are too long to be kept: their size, their first bytes and their digest.
+#include "policy/recording.h"
+
+#include <catch2/catch.hpp>
+
+#include "base/sha256.h"
+#include "policy/attribute_reader.h"
+#include "policy/recorded.h"
+#include "support/random_policy.h"
+
+using namespace yett;
+
+static const std::string kKey = "0123456789abcdef0123456789abcdef";
+
+TEST_CASE("recording: a long value is cut, a masked one keeps its keyed digest") {
+  const policy::Recording recording({}, kKey);
+  std::string kept;
+  const std::string fits(policy::Recording::kLongest, 'a');
+  CHECK(recording.shortened(fits, kept) == fits);
+  const std::string over = fits + "b";
+  CHECK(recording.shortened(over, kept) ==
+        "{\"bytes\":4097,\"begins\":\"" + std::string(256, 'a') + "\",\"sha256\":\"" + base::sha256Hex(over) + "\"}");
+  CHECK(recording.cut(over, true) == "{\"bytes\":4097," + recording.masked(over).substr(1));
+  // No half of a character, and no bytes that are none.
+  CHECK(recording.cut(std::string(255, 'a') + "\xc3\xa9" + over, false).find("\"begins\":\"" + std::string(255, 'a') + "\"") != std::string::npos);
+  CHECK(recording.cut(std::string("\xff", 1) + over, false).find("\"begins\":{\"hex\":\"ff6161") != std::string::npos);
+  CHECK(recording.cut("short", false).find("\"begins\":\"short\"") != std::string::npos);
+}
+
+TEST_CASE("recording: long paths and queries are cut each for itself") {
+  std::string kept;
+  policy::RecordingConfig clear;
+  clear.plain_query = true;
+  const policy::Recording plain(clear, kKey);
+  CHECK(plain.target("/a?b=c", kept) == "/a?b=c");
+  CHECK(plain.target("/a?" + std::string(5000, 'q'), kept).starts_with("/a?{\"hmac\":"));
+  const std::string path = "/" + std::string(5000, 'p');
+  CHECK(plain.target(path, kept).starts_with("{\"bytes\":5001,\"begins\":\"/ppp"));
+  CHECK(std::string(plain.target(path + "?x=1", kept)).ends_with("}?x=1"));
+}
+
+TEST_CASE("recording: what a request makes anybody keep has a largest size, whatever it holds") {
+  test::RequestText asked{"GET", "/", "a", "", "spiffe://example.org/x", "127.0.0.1", {}};
+  for (int i = 0; i < 250; ++i) asked.headers.emplace_back("x-" + std::to_string(i), std::string(4000, '"'));
+  for (int i = 0; i < 4000; ++i) asked.query += "k=v&";
+  const test::OwnedRequest request(asked);
+  policy::AttributeReader reader;
+  for (const bool masked : {false, true}) {
+    reader.reset(request.check);
+    for (int i = 0; i < 250; ++i) reader.read(policy::Attr::kHeader, "x-" + std::to_string(i));
+    reader.read(policy::Attr::kQueryList, "k");
+    policy::RecordingConfig config;
+    config.plain_query = !masked;
+    const std::string reads = reader.readsJson(policy::Recording(config, kKey));
+    CHECK(reads.size() < (96 << 10));
+    CHECK(reads.find("\"queries.k\":{\"values\":4000,") != std::string::npos);
+    // What was cut is not known to a replay: neither there nor absent.
+    policy::Recorded recorded;
+    REQUIRE(policy::parseReads(reads, recorded));
+    CHECK(recorded.find(policy::Attr::kHeader, "x-0") != nullptr);
+    CHECK(recorded.find(policy::Attr::kHeader, "x-249") == nullptr);
+    CHECK(recorded.find(policy::Attr::kQueryList, "k") == nullptr);
+  }
+}
