@@ -65,6 +65,8 @@ std::string Authorizer::askShadow(const policy::CheckRequest& request, bool allo
     return "error";
   }
   if (shadow_decision_.allow == allowed) return count("same"), std::string();
+  // It may have been denied before its body was here: what this policy would have made of that nobody knows.
+  if (request.body != nullptr && request.body->awaited) return count("undecided"), std::string();
   count(allowed ? "newly_denied" : "newly_allowed");
   std::string out = shadow_decision_.allow ? "allow " : "deny ";
   if (!shadow_decision_.policy.empty()) out.append(shadow_decision_.policy).append("/");
@@ -165,8 +167,18 @@ std::optional<Refusal> Authorizer::recheck(const Question& question, std::string
 }
 
 Answer Authorizer::check(const Question& question, base::UuidText& id, OpenDecision& open) {
-  id = ids_.next(question.now_micros);
   decideSafely(question);
+  return answer(question, id, open);
+}
+
+std::optional<Answer> Authorizer::checkEarly(const Question& question, base::UuidText& id, OpenDecision& open) {
+  decideSafely(question);
+  if (decision_.allow) return std::nullopt;
+  return answer(question, id, open);
+}
+
+Answer Authorizer::answer(const Question& question, base::UuidText& id, OpenDecision& open) {
+  id = ids_.next(question.now_micros);
   const uint64_t ticket = record(question, id);
   count();
   duration_.observeMicros(decision_.eval_nanos / 1000);

@@ -96,6 +96,9 @@ class Authorizer {
   /// Decides and records. `id` gets the decision's id, `open` the decision to be ended. Without a policy, without a
   /// record, on any exception: refused.
   Answer check(const Question& question, base::UuidText& id, OpenDecision& open);
+  /// A look before the body is here (`awaited` in the request): null where it may be allowed once it is, and nothing is
+  /// recorded. Else as check(), whose answer no body could change.
+  std::optional<Answer> checkEarly(const Question& question, base::UuidText& id, OpenDecision& open);
 
   /// All records up to this ticket are on disk.
   void onDurable(uint64_t ticket) { durable_ = ticket; }
@@ -127,6 +130,7 @@ class Authorizer {
  private:
   void decide(const Question& question);
   void decideSafely(const Question& question);
+  Answer answer(const Question& question, base::UuidText& id, OpenDecision& open);
   uint64_t record(const Question& question, const base::UuidText& id);
   void count();
   audit::Writer& writer_;

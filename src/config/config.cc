@@ -73,6 +73,7 @@ void readLimits(ObjectReader& in, http::Limits& out) {
   in.number("headers", 1, 10'000, count);
   out.header_count = static_cast<size_t>(count);
   in.size("body", out.body_bytes);
+  in.size("body_rate", out.body_rate);
   int64_t streams = out.streams;
   in.number("streams", 1, 10'000, streams);
   out.streams = static_cast<uint32_t>(streams);

@@ -110,7 +110,10 @@ std::string_view ExactMemory::encode(uint32_t rule, const Shape& shape, policy::
   out.number(uint64_t{rule} << 32 | shape.number);
   values_.resize(shape.attributes.size());
   auto* value = values_.data();
+  const policy::Body* sent = reader.request().body;
+  const bool awaited = sent != nullptr && sent->awaited;
   for (const auto& [attr, key] : shape.attributes) {
+    if (awaited && policy::ofBody(attr)) return {};  // nobody knows it yet
     if (attr == Attr::kBodyJson) {  // with the headers that were read along its bytes say all, and need no parsing
       const policy::Body* body = reader.request().body;
       *value++ = {};

@@ -80,6 +80,7 @@ RuleEvaluator::Answer LuaEvaluator::fresh(uint32_t number, policy::AttributeRead
   const uint64_t instructions = state_->instructions();
   const uint64_t bytes = state_->allocated();
   Answer answer = Answer::kFailed;
+  const uint32_t unknown = reader.unknownReads();
   reader.beginWindow();
   const auto ran = state_->run([&](lua_State* L) {
     lua_rawgeti(L, LUA_REGISTRYINDEX, conditions_[number]);
@@ -91,7 +92,7 @@ RuleEvaluator::Answer LuaEvaluator::fresh(uint32_t number, policy::AttributeRead
     out.addError(rule.policy, rule.name, ran.error().message);
     return state_->overBudget() ? Answer::kSpent : Answer::kFailed;
   }
-  if (!memory_.enabled()) return answer;
+  if (!memory_.enabled() || reader.unknownReads() != unknown) return answer;  // what rests on what is not known is not kept
   const int64_t expires = rule.ttl_seconds > 0 ? reader.request().time_seconds + rule.ttl_seconds : 0;
   memory_.keep(number, reader,
                {static_cast<uint8_t>(answer), out.reason, out.public_reason, state_->instructions() - instructions,

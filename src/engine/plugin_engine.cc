@@ -134,7 +134,8 @@ class PluginEvaluator final : public policy::Evaluator {
     const uint32_t unknown = reader.unknownReads();
     ask(reader, out);
     if (reader.unknownReads() == unknown) return;
-    // Replay: nobody knows what it would have made of what is not known.
+    // Replay, or a body that is awaited: nobody knows what it would have made of what is not known.
+    out.errors.clear();
     out.effect = reader.favoursAllow() ? policy::Effect::kAllow : policy::Effect::kDeny;
   }
 
@@ -150,6 +151,7 @@ class PluginEvaluator final : public policy::Evaluator {
     answer.status = 403;
     reader.beginWindow();
     const uint32_t refused = reader.refusedReads();
+    const uint32_t unknown = reader.unknownReads();
     yett_request request{&reader};
     int said = YETT_FAIL;
     try {
@@ -174,7 +176,7 @@ class PluginEvaluator final : public policy::Evaluator {
     reason += std::to_string(answer.status);
     reason += '\n';
     reason += textOf(answer.reason);
-    if (memory_.enabled())
+    if (memory_.enabled() && reader.unknownReads() == unknown)
       memory_.keep(0, reader, {static_cast<uint8_t>(said), reason, textOf(answer.public_reason), 0, 0, 0});
     say(static_cast<uint8_t>(said), reason, textOf(answer.public_reason), out);
   }

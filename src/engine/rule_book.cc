@@ -68,12 +68,14 @@ void RuleEvaluator::evaluate(policy::AttributeReader& reader, Verdict& out) {
   decide(reader, out);
 }
 
-// In a replay that takes the unknown for whatever allows, a condition that met something unknown says so.
+// Where the unknown is taken for whatever allows (in a replay, or while a body is awaited), a condition that met it says so.
 RuleEvaluator::Answer RuleEvaluator::askOrAssume(uint32_t number, const Rule& rule, policy::AttributeReader& reader,
                                                  Verdict& out) {
   const uint32_t unknown = reader.unknownReads();
+  const size_t errors = out.errors.size();
   const Answer answer = ask(number, reader, out);
   if (!reader.favoursAllow() || reader.unknownReads() == unknown) return answer;
+  out.errors.resize(errors);
   return rule.allow() ? Answer::kYes : rule.deny() ? Answer::kNo : Answer::kPermit;
 }
 

@@ -10,6 +10,7 @@ struct Limits {
   size_t head_bytes = 64 << 10;          ///< the whole head, request line included: 431 (414 for the line alone)
   size_t header_count = 100;             ///< fields of a head or a trailer section: 431
   uint64_t body_bytes = 0;               ///< 0: no limit; else 413
+  uint64_t body_rate = 240;              ///< bytes a second, of a body that waits for a decision; 0: no limit
   uint32_t streams = 256;                ///< of one HTTP/2 connection at once
   uint32_t stream_window = 256 << 10;    ///< bytes of one stream that may wait in memory for the other side
   uint32_t connection_window = 1 << 20;  ///< the same for all streams of a connection

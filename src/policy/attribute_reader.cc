@@ -31,6 +31,8 @@ AttrValue refused(std::string_view why) {
 
 constexpr std::string_view kOtherSpelling = "was sent in another spelling, which some services take for it";
 
+constexpr std::string_view kAwaited = "is not here yet";
+
 constexpr std::string_view kOneTooMany = "is one value too many: a decision reads 256 at most";
 
 // Header names are alike where they differ only in what is no letter or digit.
@@ -56,6 +58,10 @@ std::string_view name(Attr attr) {
 
 bool keyed(Attr attr) {
   return attr == Attr::kQuery || attr == Attr::kQueryList || attr == Attr::kHeader || attr == Attr::kHeaderList || attr == Attr::kParam;
+}
+
+bool ofBody(Attr attr) {
+  return attr == Attr::kBodyComplete || attr == Attr::kBodySize || attr == Attr::kBodyJson;
 }
 
 bool isSecret(Attr attr, std::string_view key) {
@@ -89,6 +95,7 @@ void AttributeReader::beginWindow() {
 
 AttrValue AttributeReader::read(Attr attr, std::string_view key) {
   if (key.size() > kLongestKey) return ++refused_reads_, refused("has a name over 256 bytes");
+  if (ofBody(attr) && recorded_ == nullptr && bodyAwaited()) return ++unknown_reads_, refused(kAwaited);
   for (size_t i = 0; i < reads_.size(); ++i) {
     Noted& noted = reads_[i];
     if (noted.attr != attr || keyOf(noted) != key) continue;
@@ -180,6 +187,7 @@ AttrValue AttributeReader::findHeader(std::string_view key) {
 
 AttrValue AttributeReader::findSent(Attr attr, std::string_view key) {
   const CheckRequest& r = *request_;
+  if (ofBody(attr) && bodyAwaited()) return refused(kAwaited);
   switch (attr) {
     case Attr::kMethod: return present(r.method);
     case Attr::kScheme: return present(r.scheme);

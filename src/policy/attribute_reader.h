@@ -58,6 +58,8 @@ std::string_view name(Attr attr);
 bool isSecret(Attr attr, std::string_view key);
 /// Whether the attribute has a key.
 bool keyed(Attr attr);
+/// Of the request's body.
+bool ofBody(Attr attr);
 struct AttrValue {
   enum class State : uint8_t {
     kPresent,
@@ -96,7 +98,8 @@ class AttributeReader {
     recorded_ = recorded;
     unknown_ = unknown;
   }
-  bool favoursAllow() const { return recorded_ != nullptr && unknown_ == Unknown::kAllows; }
+  /// Likewise for a body that is awaited.
+  bool favoursAllow() const { return recorded_ != nullptr ? unknown_ == Unknown::kAllows : bodyAwaited(); }
   /// How often something unknown was asked for in this decision, and what it was first.
   uint32_t unknownReads() const { return unknown_reads_; }
   const std::string& firstUnknown() const { return first_unknown_; }
@@ -166,6 +169,7 @@ class AttributeReader {
   std::string_view keyOf(const Noted& noted) const {
     return std::string_view(keys_).substr(noted.key_at, noted.key_size);
   }
+  bool bodyAwaited() const { return request_->body != nullptr && request_->body->awaited; }
   AttrValue find(Attr attr, std::string_view key);
   bool add(Attr attr, std::string_view key, const AttrValue& value);
   std::string listJson(const std::vector<std::string_view>& values, const Recording& recording, bool masked) const;

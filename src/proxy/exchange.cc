@@ -31,6 +31,7 @@ void Exchange::clear() {
   timer_.cancel();
   if (shadow_.asked) endWithShadow();
   decision_ = {};
+  releaseBody();
   session_ = nullptr;
   down_ = nullptr;
   listener_.reset();
@@ -44,7 +45,6 @@ void Exchange::clear() {
     text->clear();
   obliged_.clear();
   removed_.clear();
-  releaseBody();
   id_ = told_id_ = {};
   serial_ = 0;
   status_ = 0;
@@ -69,28 +69,47 @@ void Exchange::onRequest() {
 }
 
 void Exchange::releaseBody() {
-  worker_.buffered_bodies -= body_.size();
+  if (!body_.empty()) worker_.bodies.give(bodyOwner(), &session_->buffered_bodies, body_.size());
   if (body_.capacity() > kMostKept) body_ = std::string();
   body_.clear();
   buffering_ = false;
 }
 
-bool Exchange::waitForBody() {
-  if (route_ == nullptr || body_route_->buffer_body == 0 || request_.framing == http::Framing::kNone || request_ended_)
-    return false;
-  if (request_.framing == http::Framing::kLength && request_.content_length > body_route_->buffer_body) {
-    reply(413, "body too large", "the body is larger than policy may see on this route");
-    return true;
-  }
+// Whose share of the memory for bodies it takes: all anonymous callers have one.
+const std::string& Exchange::bodyOwner() const {
+  return session_->connection().principal()->id;
+}
+
+bool Exchange::holdBody(size_t bytes) {
+  return worker_.bodies.take(bodyOwner(), &session_->buffered_bodies, bytes);
+}
+
+bool Exchange::awaitsBody() const {
+  return route_ != nullptr && body_route_->buffer_body > 0 && request_.framing != http::Framing::kNone && !request_ended_;
+}
+
+void Exchange::waitForBody() {
+  if (request_.framing == http::Framing::kLength && request_.content_length > body_route_->buffer_body)
+    return reply(413, "body too large", "the body is larger than policy may see on this route");
   buffering_ = waited_ = true;
+  buffering_since_ = worker_.loop.nowMillis();
   arm(listener_->config.timeouts.body);
-  if (!request_.expects_continue) return true;
+  if (!request_.expects_continue) return;
   // The client waits for leave to send what policy wants to see; the service must not be asked for it again.
   http::ResponseHead leave;
   leave.status = 100;
   down_->sendInterim(leave);
   request_.expects_continue = false;
-  return true;
+}
+
+// However it comes, a body that waits has a least rate: whoever sends a byte now and then holds its memory for as long as he
+// likes otherwise.
+base::Millis Exchange::bodyTimeLeft() const {
+  const uint64_t rate = listener_->config.limits.body_rate;
+  if (rate == 0) return base::Millis::max();
+  const auto earned = static_cast<int64_t>(body_.size() * 1000 / rate);
+  const int64_t end = buffering_since_ + listener_->config.timeouts.body.count() + earned;
+  return base::Millis(end - worker_.loop.nowMillis());
 }
 
 void Exchange::onBadRequest(int status, std::string_view why) {
@@ -152,15 +171,10 @@ void Exchange::onBody(std::string_view data) {
   bytes_in_ += static_cast<int64_t>(data.size());
   if (buffering_) {
     progress();
-    if (worker_.buffered_bodies + data.size() > worker_.budget.bodies) {
-      releaseBody();
-      return reply(503, "too many bodies", "");
-    }
-    if (body_.size() + data.size() <= body_route_->buffer_body) {
-      worker_.buffered_bodies += data.size();
-      return void(body_ += data);
-    }
+    const bool fits = body_.size() + data.size() <= body_route_->buffer_body;
+    if (fits && holdBody(data.size())) return void(body_ += data);
     releaseBody();
+    if (fits) return reply(503, "too many bodies", "this caller's bodies have all the memory that bodies of one caller may have");
     return reply(413, "body too large", "the body is larger than policy may see on this route");
   }
   if (!lease_ || (request_.framing == http::Framing::kNone && !tunnel_)) return;  // nothing that was not announced
@@ -319,7 +333,8 @@ void Exchange::onTimer() {
     return fail(504, "lifetime over", "the exchange has lasted as long as one may");
   }
   if (awaiting_record_) return reply(503, "audit unavailable", "the decision could not be recorded in time");
-  const base::Millis left = patience() - base::Millis(worker_.loop.nowMillis() - last_progress_);
+  base::Millis left = patience() - base::Millis(worker_.loop.nowMillis() - last_progress_);
+  if (buffering_) left = std::min(left, bodyTimeLeft());
   if (left.count() > 0) return arm(left);
   if (buffering_) return onReset(http::ResetCause::kTimeout, "the request body took too long");
   const bool uploading = !request_ended_ && request_.framing != http::Framing::kNone;

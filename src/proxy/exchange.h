@@ -94,9 +94,14 @@ class Exchange final : public http::RequestHandler {
   void openTunnel();
   void endTunnelHalf(bool by_client);
   void endTunnel();
-  /// True while the route wants the body before the decision and not all of it is here.
-  bool waitForBody();
+  /// The route lets policy see the body, and not all of it is here.
+  bool awaitsBody() const;
+  void waitForBody();
+  /// Takes room for more of the body that waits; false: its caller has had its share.
+  bool holdBody(size_t bytes);
   void releaseBody();
+  const std::string& bodyOwner() const;
+  base::Millis bodyTimeLeft() const;
   void acquire(bool fresh);
   void onLease(upstream::Lease lease);
   void onUpstreamResponse();
@@ -167,6 +172,7 @@ class Exchange final : public http::RequestHandler {
   };
   Shadow shadow_;
   bool buffering_ = false;
+  int64_t buffering_since_ = 0;  // the loop's clock
   uint64_t serial_ = 0;
 
   base::UuidText id_{};

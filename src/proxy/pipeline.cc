@@ -33,8 +33,14 @@ bool isTrustedForwarder(const ListenerState& listener, const identity::Principal
 void Pipeline::run(Exchange& exchange) {
   normalize(exchange);                 // policy must see what the service will, and nothing else
   match(exchange);                     // the record names the route; no route is answered only after policy allowed
-  if (exchange.waitForBody()) return;  // where the route lets policy see it: run again when it is here
-  authz::Answer answer = authorize(exchange);  // one question, one record, one answer
+  // Where the route lets policy see the body: nobody waits for one that can change nothing; else this runs again when it is
+  // here.
+  std::optional<authz::Answer> early;
+  if (exchange.awaitsBody()) {
+    early = authorize(exchange, true);
+    if (!early) return exchange.waitForBody();
+  }
+  authz::Answer answer = early ? *std::move(early) : *authorize(exchange, false);  // one question, one record, one answer
   if (const auto* refusal = std::get_if<authz::Refusal>(&answer)) {
     return exchange.reply(refusal->status, refusal->status == 503 ? "audit unavailable" : "denied",
                           refusal->public_reason);
@@ -93,7 +99,7 @@ bool Exchange::refuseUnfit() {
   return false;
 }
 
-policy::CheckRequest Pipeline::question(Exchange& e, int64_t now_micros) {
+policy::CheckRequest Pipeline::question(Exchange& e, int64_t now_micros, bool early) {
   const http::RequestHead& head = e.request_;
   const net::Connection& connection = e.session_->connection();
   const net::TlsInfo tls = connection.transport().info();
@@ -117,7 +123,7 @@ policy::CheckRequest Pipeline::question(Exchange& e, int64_t now_micros) {
   check.tls_sni = tls.sni;
   check.time_seconds = now_micros / 1'000'000;
   if (e.route_ != nullptr && e.body_route_->buffer_body > 0) {
-    e.seen_body_ = {true, e.body_, e.body_route_->exact_names, e.body_route_->json_types};
+    e.seen_body_ = {!early, e.body_, e.body_route_->exact_names, e.body_route_->json_types, early};
     check.body = &e.seen_body_;
   }
   return check;
@@ -155,7 +161,7 @@ void Pipeline::askLater(Exchange& e, const policy::CheckRequest& check, bool all
   shadow.check.body = &shadow.seen_body;
 }
 
-authz::Answer Pipeline::authorize(Exchange& e) {
+std::optional<authz::Answer> Pipeline::authorize(Exchange& e, bool early) {
   e.headers_.clear();
   for (const auto& field : e.request_.headers.fields()) {
     if (!field.dropped) e.headers_.push_back({field.name, field.value});
@@ -164,15 +170,18 @@ authz::Answer Pipeline::authorize(Exchange& e) {
   // As of now: a body may have taken hours to come, and time, certificate and bundles have gone on meanwhile.
   const int64_t now = e.waited_ ? base::wallMicros() : e.began_wall_;
   e.decided_nanos_ = e.waited_ ? base::steadyNanos() : e.began_nanos_;
-  const policy::CheckRequest check = question(e, now);
+  const policy::CheckRequest check = question(e, now, early);
   authz::Authorizer& authorizer = e.worker_.authorizer;
   const std::string_view refuse = outdated(e, check);
   if (!refuse.empty()) e.session_->drain();  // the next handshake shows whether there is a newer certificate
   const std::string_view route = e.route_ != nullptr ? std::string_view(e.route_->name) : "";
   e.worker_.loop.doing("a decision");
-  authz::Answer answer =
-      authorizer.check({check, route, e.session_->peerText(), now, refuse}, e.id_, e.decision_);
+  const authz::Authorizer::Question asked{check, route, e.session_->peerText(), now, refuse};
+  std::optional<authz::Answer> answer;
+  if (early) answer = authorizer.checkEarly(asked, e.id_, e.decision_);
+  else answer = authorizer.check(asked, e.id_, e.decision_);
   e.worker_.loop.doing("events");
+  if (!answer) return answer;
   const policy::Decision& decision = authorizer.last();
   e.effect_ = decision.allow ? "allow" : "deny";
   e.policy_ = decision.policy;

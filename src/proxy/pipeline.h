@@ -1,6 +1,7 @@
 // The order of stages: the only place that states it.
 #pragma once
 
+#include <optional>
 #include <string_view>
 
 #include "authz/authorizer.h"
@@ -28,8 +29,9 @@ class Pipeline {
   static void normalize(Exchange& exchange);
   static void match(Exchange& exchange);
   static std::string_view outdated(Exchange& e, const policy::CheckRequest& check);
-  static authz::Answer authorize(Exchange& exchange);
-  static policy::CheckRequest question(Exchange& exchange, int64_t now_micros);
+  /// `early`: the body is not here yet; null where it may make an allow.
+  static std::optional<authz::Answer> authorize(Exchange& exchange, bool early);
+  static policy::CheckRequest question(Exchange& exchange, int64_t now_micros, bool early = false);
   static void annotate(Exchange& exchange);
   static void askLater(Exchange& e, const policy::CheckRequest& check, bool allowed);
   static void oblige(Exchange& exchange, const policy::Obligations& obligations);

@@ -26,6 +26,8 @@ class Session final : public net::ConnectionEvents,
   Worker& worker() { return worker_; }
   const std::shared_ptr<const ListenerState>& listener() const { return slot_->state; }
   net::Connection& connection() { return connection_; }
+  /// Bytes of its requests' bodies that wait for a decision; BodyShares counts them.
+  size_t buffered_bodies = 0;
   bool tls() const { return tls_; }
   /// The address of the connection's peer; "" where it has none.
   const std::string& peerText() const { return peer_text_; }

@@ -30,6 +30,7 @@ Worker::Worker(net::EventLoop& l, net::Gate& g, net::Gate& descriptors, const Me
     : loop(l),
       gate(g),
       budget(memory),
+      bodies(memory.bodies),
       metrics(m),
       access_log(log),
       events(std::move(sink)),

@@ -14,6 +14,7 @@
 #include "base/metrics.h"
 #include "net/event_loop.h"
 #include "net/listener.h"
+#include "proxy/body_shares.h"
 #include "proxy/listener_config.h"
 #include "proxy/route_table.h"
 #include "upstream/pool.h"
@@ -87,12 +88,12 @@ class Worker {
   bool draining() const { return draining_; }
   /// Tells one use of an exchange from every other, also of one that stands where another was destroyed.
   uint64_t next_serial = 1;
-  /// Bytes of bodies that wait for a decision, of all exchanges.
-  size_t buffered_bodies = 0;
 
   net::EventLoop& loop;
   net::Gate& gate;
   const MemoryBudget budget;
+  /// Of bodies that wait for a decision.
+  BodyShares bodies;
   base::Metrics& metrics;
   base::LineSink* const access_log;  ///< null: off
   const EventSink events;

@@ -1,4 +1,5 @@
 """Policy through the whole program: bodies, headers it sets, a memory that outlives the process, plugins, the tools."""
+import contextlib
 import datetime
 import json
 import os
@@ -62,6 +63,64 @@ class Policy(unittest.TestCase):
                 record = json.dumps(y.query())
                 self.assertNotIn("amount\\\": 5", record)  # bodies are never written down
                 self.assertIn('"body.json": {"bytes"', record.replace('\\"', '"'))
+
+    def test_nobody_waits_for_a_body_that_can_change_nothing(self):
+        rules = BODY_RULES.replace('authenticated, method = "POST"', '"spiffe://example.org/frontend", method = "POST"') + 'policy "open" { deny "closed" { path = "/closed/**", public_reason = "closed" } }'
+        head = b"POST %s HTTP/1.1\r\nHost: a\r\ncontent-type: application/json\r\nContent-Length: %d\r\n%s\r\n"
+        with Service(answer_with_request) as service:
+            y = Yett(service.address, rules=rules)
+            y.listener["routes"][0]["buffer_body"] = "4KiB"
+            y.listener["timeouts"] = {"body": "2s"}
+            y.write_config()
+            with y:
+                for who, path, length, extra in (("other", b"/orders/1", 100, b""), ("frontend", b"/closed/x", 100, b""), ("frontend", b"/closed/x", 100, b"Expect: 100-continue\r\n"), ("other", b"/orders/1", 1_000_000, b"")):
+                    began = time.monotonic()
+                    with y.raw_tls(who) as sock:
+                        sock.sendall(head % (path, length, extra))  # and not one byte of the body
+                        answer = sock.recv(65536)
+                    self.assertTrue(answer.startswith(b"HTTP/1.1 403"), answer)
+                    self.assertLess(time.monotonic() - began, 1 * SLOW)
+                wait_for("the records", lambda: len(y.query("--effect", "deny")) == 4)
+                self.assertEqual({d["rule"] for d in y.query()}, {"default", "closed"})
+                with y.raw_tls() as sock:  # it may be allowed: it is waited for, but not for ever
+                    sock.sendall(head % (b"/orders/1", 1000, b""))
+                    began = time.monotonic()
+                    sock.settimeout(15 * SLOW)
+                    with contextlib.suppress(OSError):
+                        while time.monotonic() - began < 10 * SLOW:
+                            sock.sendall(b" ")
+                            time.sleep(0.05)
+                    self.assertTrue(sock.recv(65536).startswith(b"HTTP/1.1 408"))
+                    self.assertLess(time.monotonic() - began, 6 * SLOW)  # 2 s, and what 20 bytes a second earn
+                self.assertEqual(y.get("/orders/1", method="POST", body='{"amount": 5}', headers={"content-type": "application/json"})[0], 200)
+
+    def test_the_bodies_of_one_caller_leave_room_for_others(self):
+        rules = 'policy "p" { allow "all" { principal = authenticated, when = function(r) return r.body.size > 10 end } }'
+        with Service(answer_with_request) as service:
+            y = Yett(service.address, rules=rules, workers=1, memory_limit="128MiB")  # 16 MiB for bodies
+            y.listener["routes"][0]["buffer_body"] = "1MiB"
+            y.write_config()
+            with y:
+                socks = []
+                refused = 0
+                for _ in range(30):
+                    sock = y.raw_tls("other")
+                    sock.settimeout(1 * SLOW)
+                    refusal = b""
+                    with contextlib.suppress(OSError):
+                        sock.sendall(b"POST /x HTTP/1.1\r\nHost: a\r\ncontent-type: application/json\r\nContent-Length: 1000000\r\n\r\n" + b" " * 999_000)
+                    socks.append(sock)
+                    sock.settimeout(0.05)
+                    with contextlib.suppress(OSError):
+                        refusal = sock.recv(65536)
+                    refused += refusal.startswith(b"HTTP/1.1 503")
+                self.assertGreater(refused, 10)
+                for _ in range(5):
+                    body = '{"n": 1' + " " * 900_000 + "}"
+                    self.assertEqual(y.get("/x", method="POST", body=body, headers={"content-type": "application/json"})[0], 200)
+                print(f"  one caller's 30 bodies of 1 MB: {refused} refused; another caller's are taken")
+                for sock in socks:
+                    sock.close()
 
     def test_a_path_in_another_case_is_denied_by_its_body_too(self):
         """The route of /ADMIN was another one, which let policy see no body."""

@@ -1,0 +1,116 @@
+// A look before the body is here: what it denies no body could make an allow, and it leaves nothing behind in the memory.
+#include <catch2/catch.hpp>
+
+#include "engine/lua_engine.h"
+#include "policy/policy_set.h"
+#include "support/random_policy.h"
+
+using namespace yett;
+
+namespace {
+
+const std::vector<std::string> kBodies = {"", "{}", "{\"a\":1}", "{\"a\":2}", "{\"a\":1,\"b\":true}", "[1]", "null", "{\"a\":", "7"};
+
+// Conditions that read the body, or do not, or do after something else.
+const std::vector<std::string> kConditions = {
+    "r.body.json.a == 1",
+    "has(r.body.json) and r.body.json.a == 2",
+    "not r.body.complete",
+    "r.body.size > 5",
+    "(optional(r.header['x-a']) or '') == '1'",
+    "(optional(r.header['x-a']) or '') == '1' and r.body.json.a == 1",
+    "(optional(r.header['x-a']) or '') == '1' or r.body.json.b == true",
+    "r.method == 'POST'",
+    "r.header['x-missing'] == '1'",
+    "true",
+    "false",
+};
+
+std::unique_ptr<policy::PolicyEvaluator> evaluatorOf(const std::string& text) {
+  engine::PolicySource source;
+  source.files["p.lua"] = text;
+  std::vector<std::string> problems;
+  auto set = engine::LuaRuleSet::load(source, problems);
+  INFO((problems.empty() ? text : problems[0] + "\n" + text));
+  REQUIRE(set != nullptr);
+  policy::EvaluatorOptions options;
+  options.remembered_entries = 1000;
+  std::vector<policy::LoadedEngine> engines{{"main", false, set}};
+  return policy::PolicyEvaluator::create(std::make_shared<const policy::PolicySet>(std::move(engines), policy::Budget{}), options).value();
+}
+
+std::string randomPolicy(test::Random& random) {
+  std::string out = "policy 'p' { ";
+  for (int i = 0, n = 1 + static_cast<int>(random() % 5); i < n; ++i) {
+    const bool deny = random() % 2 == 0;
+    out += (deny ? "deny 'd" : "allow 'a") + std::to_string(i) + "' { " + (deny ? "" : "principal = anyone, ");
+    if (random() % 3 != 0) out += "when = function(r) return " + kConditions[random() % kConditions.size()] + " end";
+    else out += "header = { ['x-a'] = '1' }";
+    out += " }, ";
+  }
+  out += "}";
+  if (random() % 3 == 0) {
+    out += "\ndecide 'z' { principal = anyone, run = function(r) if " + kConditions[random() % kConditions.size()] + " then return '" +
+           (random() % 2 == 0 ? "permit" : "refuse") + "' end end }";
+  }
+  return out;
+}
+
+policy::CheckRequest asked(const test::OwnedRequest& request, const policy::Body& body) {
+  policy::CheckRequest out = request.check;
+  out.body = &body;
+  return out;
+}
+
+}  // namespace
+
+TEST_CASE("early look: what it denies no body makes an allow, what any body allows it lets wait") {
+  test::Random random(20261128);
+  size_t denied = 0;
+  size_t waited = 0;
+  for (int round = 0; round < 400; ++round) {
+    std::string text = randomPolicy(random);
+    if (const auto at = text.find("\ndecide"); at != std::string::npos && round == 0) text.resize(at);
+    engine::PolicySource probe;
+    probe.files["p.lua"] = text;
+    std::vector<std::string> problems;
+    if (engine::LuaRuleSet::load(probe, problems) == nullptr) text.resize(text.find("\ndecide"));
+    const auto remembering = evaluatorOf(text);
+    const auto fresh = evaluatorOf(text);
+    for (const char* header : {"1", "2"}) {
+      test::RequestText said{"POST", "/x", "a", "", "spiffe://example.org/x", "127.0.0.1", {{"content-type", "application/json"}, {"x-a", header}}};
+      const test::OwnedRequest request(said);
+      policy::AttributeReader reader;
+      policy::Decision early;
+      const policy::Body awaited{.awaited = true};
+      remembering->decide(asked(request, awaited), reader, early);
+      bool any = false;
+      for (const auto& bytes : kBodies) {
+        const policy::Body body{true, bytes};
+        policy::Decision after;
+        policy::Decision alone;
+        remembering->decide(asked(request, body), reader, after);
+        policy::Decision again;
+        remembering->decide(asked(request, awaited), reader, again);
+        fresh->decide(asked(request, body), reader, alone);
+        INFO(text << "\nx-a: " << header << "\nbody: " << bytes);
+        REQUIRE(after.allow == alone.allow);  // nothing of the early look was remembered for it
+        REQUIRE(after.rule == alone.rule);
+        REQUIRE(again.allow == early.allow);
+        REQUIRE((early.allow || !alone.allow));
+        any = any || alone.allow;
+      }
+      REQUIRE((!any || early.allow));
+      if (!early.allow) {
+        ++denied;
+        CHECK(early.errors.find("not here yet") == std::string::npos);
+        remembering->decide(asked(request, awaited), reader, early);
+        CHECK(reader.readsJson(policy::Recording::plain()).find("body") == std::string::npos);
+      } else {
+        ++waited;
+      }
+    }
+  }
+  CHECK(denied > 100);
+  CHECK(waited > 100);
+}
