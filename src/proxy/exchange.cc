@@ -69,7 +69,8 @@ void Exchange::onRequest() {
 }
 
 void Exchange::releaseBody() {
-  if (!body_.empty()) worker_.bodies.give(bodyOwner(), &session_->buffered_bodies, body_.size());
+  if (held_body_ > 0) worker_.bodies.give(bodyOwner(), &session_->buffered_bodies, held_body_);
+  held_body_ = 0;
   if (body_.capacity() > kMostKept) body_ = std::string();
   body_.clear();
   buffering_ = false;
@@ -81,7 +82,9 @@ const std::string& Exchange::bodyOwner() const {
 }
 
 bool Exchange::holdBody(size_t bytes) {
-  return worker_.bodies.take(bodyOwner(), &session_->buffered_bodies, bytes);
+  if (!worker_.bodies.take(bodyOwner(), &session_->buffered_bodies, bytes)) return false;
+  held_body_ += bytes;
+  return true;
 }
 
 bool Exchange::awaitsBody() const {

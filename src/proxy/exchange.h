@@ -171,6 +171,7 @@ class Exchange final : public http::RequestHandler {
     int64_t micros = 0;
   };
   Shadow shadow_;
+  size_t held_body_ = 0;  // of it, as the worker's shares count
   bool buffering_ = false;
   int64_t buffering_since_ = 0;  // the loop's clock
   uint64_t serial_ = 0;

@@ -145,6 +145,40 @@ class Stalls(unittest.TestCase):
                 self.assertTrue(sock.recv(65536).startswith(b"HTTP/1.1 400"))
 
 
+class Memory(unittest.TestCase):
+    @unittest.skipIf(SLOW > 1, "sanitizers reserve more than any limit")
+    def test_without_memory_single_connections_are_given_up_and_nothing_else(self):
+        with Service(echo) as service:
+            y = Yett(service.address, rules=ALLOW, workers=1)
+            y.listener["routes"].insert(0, {"path": "/body", "cluster": "app", "buffer_body": "16MiB"})
+            y.write_config()
+            with y:
+                self.assertEqual(y.get("/x")[0], 200)
+                status = pathlib.Path(f"/proc/{y.process.pid}/status").read_text()
+                size = next(int(line.split()[1]) << 10 for line in status.splitlines() if line.startswith("VmSize"))
+
+                def post():
+                    with contextlib.suppress(OSError, http.client.HTTPException):
+                        y.get("/body", method="POST", body=b"x" * 15_000_000)
+
+                for more in (8 << 20, 1 << 20, 0):
+                    resource.prlimit(y.process.pid, resource.RLIMIT_AS, (size + more, resource.RLIM_INFINITY))
+                    posts = [threading.Thread(target=post, daemon=True) for _ in range(12)]
+                    for one in posts:
+                        one.start()
+                    while any(one.is_alive() for one in posts):
+                        self.assertEqual(y.get("/x")[0], 200)
+                        time.sleep(0.02)
+                    y.write_rules(ALLOW + f"-- {more}")
+                    time.sleep(0.3)
+                self.assertIn("given up on a loop", y.log())
+                resource.prlimit(y.process.pid, resource.RLIMIT_AS, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+                wait_for("the newest policy", lambda: y.log().count(" reloaded ") > 0, 8)
+                for _ in range(15):  # what was given up has given its share back
+                    self.assertEqual(y.get("/body", method="POST", body=b"x" * 15_000_000)[0], 200)
+                self.assertEqual(y.admin("/readyz"), (200, "ready\n"))
+
+
 class Reloads(unittest.TestCase):
     def test_files_of_any_size_neither_end_it_nor_stop_it(self):
         with Service(echo) as service, Yett(service.address, rules=ALLOW) as y:
