@@ -26,8 +26,9 @@ int64_t descriptorsForConnections() {
 }
 
 // Many callers are idle, and those who are not need connections to services: a quarter is for these alone.
-int64_t connectionsWithin(int64_t wanted, int64_t descriptors) {
-  return std::max<int64_t>(std::min(wanted, descriptors - descriptors / 4), 1);
+int64_t mostConnections(const config::Config& config, int64_t descriptors) {
+  const int64_t by_memory = runtime::planMemory(config, 1).most_connections;
+  return std::max<int64_t>(std::min(by_memory, descriptors - descriptors / 4), 1);
 }
 
 }  // namespace
@@ -35,7 +36,7 @@ int64_t connectionsWithin(int64_t wanted, int64_t descriptors) {
 Server::Server(std::shared_ptr<const runtime::Generation> generation, base::Logger& log)
     : log_(log),
       descriptors_(descriptorsForConnections()),
-      gate_(connectionsWithin(generation->config.max_connections, descriptors_.limit()), &descriptors_),
+      gate_(mostConnections(generation->config, descriptors_.limit()), &descriptors_),
       loops_(log, metrics_),
       generation_(std::move(generation)) {}
 
@@ -104,8 +105,10 @@ Status Server::open() {
         });
   }));
   if (gate_.limit() < config.max_connections)
-    log_.warning("fewer connections than `max_connections`: RLIMIT_NOFILE is too low for them and those to services",
-                 {{"connections", std::to_string(gate_.limit())}, {"descriptors", std::to_string(base::descriptorLimit())}});
+    log_.warning("fewer connections than `max_connections`: RLIMIT_NOFILE or memory is too low for them",
+                 {{"connections", std::to_string(gate_.limit())},
+                  {"descriptors", std::to_string(base::descriptorLimit())},
+                  {"memory", std::to_string(memory.limit >> 20) + "MiB"}});
   if (memory.sum() > memory.limit) log_.warning("more memory may be needed than there is", {{"memory", memory.text()}});
   const Changes all{true, generation_->shadow != nullptr};
   Evaluators evaluators = TRY(makeEvaluators(*generation_, all));

@@ -29,7 +29,8 @@ size_t workersOf(const config::Config& config) {
 MemoryPlan planMemory(const config::Config& config, size_t workers) {
   MemoryPlan out;
   out.limit = config.memory_limit > 0 ? config.memory_limit : base::usableMemory();
-  out.connections = static_cast<uint64_t>(config.max_connections) * kIdleConnection;
+  out.most_connections = std::min(config.max_connections, static_cast<int64_t>(out.limit / 2 / kIdleConnection));
+  out.connections = static_cast<uint64_t>(out.most_connections) * kIdleConnection;
   out.bodies = within(out.limit / 8, 16 * kMiB, 512 * kMiB);
   out.responses = within(out.limit / 8, 32 * kMiB, 1024 * kMiB);
   out.audit_queue = config.audit.queue_bytes;

@@ -11,7 +11,8 @@ namespace yett::runtime {
 
 struct MemoryPlan {
   uint64_t limit = 0;        ///< `memory_limit`, or what the cgroup or the host has
-  uint64_t connections = 0;  ///< `max_connections`, each with what an idle one holds
+  int64_t most_connections = 0;  ///< `max_connections`, or as many as half of the limit is enough for
+  uint64_t connections = 0;  ///< these, each with what an idle one holds
   uint64_t bodies = 0;       ///< of requests that wait for a decision
   uint64_t responses = 0;    ///< for peers who do not take them
   uint64_t audit_queue = 0;  ///< records that are not on disk yet
