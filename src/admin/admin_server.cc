@@ -111,7 +111,7 @@ class AdminServer::Running {
       const Page page{done ? 200 : 400, "text/plain", (done ? done.value() : done.error().message) + "\n"};
       loop_.post([this, page] { finish(page); });
       lock.lock();
-      wake_.wait(lock, [this] { return ends_ || finished_; });
+      wake_.wait(lock, [this] { return finished_; });  // the loop turns until this thread has ended
       finished_ = false;
     }
   }

@@ -21,15 +21,17 @@ struct Spread {
   std::condition_variable done;
   size_t left = 0;
   bool given_up = false;  // the main thread waits no more
+  bool failed = false;    // on one of them
   Loops::Task task;
   std::function<void()> late;
 
-  void ran() {
+  void ran(bool well) {
     std::function<void()> tell;
     {
       const std::lock_guard lock(mutex);
+      failed = failed || !well;
       if (--left > 0) return;
-      if (given_up) tell = std::move(late);
+      if (given_up && !failed) tell = std::move(late);
       task = nullptr;  // what it holds goes with the last of the loops, or with the main thread that still holds it
       done.notify_all();
     }
@@ -93,16 +95,16 @@ bool Loops::onAll(Task task, base::Millis limit, std::function<void()> late) {
       try {
         spread->task(*l);
       } catch (...) {
-        spread->ran();
+        spread->ran(false);
         throw;
       }
-      spread->ran();
+      spread->ran(true);
     });
   }
   std::unique_lock lock(spread->mutex);
   const bool all = spread->done.wait_for(lock, limit, [&] { return spread->left == 0; });
   spread->given_up = !all;
-  return all;
+  return all && !spread->failed;
 }
 
 void Loops::post(const Task& task) {
@@ -111,12 +113,16 @@ void Loops::post(const Task& task) {
 }
 
 std::string Loops::stalled(base::Millis limit) const {
+  const Loop* longest = nullptr;
+  net::EventLoop::Pulse found;
   for (const auto& loop : loops_) {
     const auto pulse = loop->loop.pulse();
-    if (pulse.busy_nanos < limit.count() * 1'000'000) continue;
-    return "loop " + std::to_string(loop->index) + " has not turned for " + seconds(pulse.busy_nanos) + ", doing: " + pulse.doing;
+    if (pulse.busy_nanos <= found.busy_nanos || pulse.busy_nanos < limit.count() * 1'000'000) continue;
+    longest = loop.get();
+    found = pulse;
   }
-  return "";
+  if (longest == nullptr) return "";
+  return "loop " + std::to_string(longest->index) + " has not turned for " + seconds(found.busy_nanos) + ", doing: " + found.doing;
 }
 
 void Loops::watch() {

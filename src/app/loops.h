@@ -34,6 +34,7 @@ struct Loop {
   Sockets sockets;  // of the acceptors
   std::thread thread;
   std::atomic<bool> ended{false};
+  std::atomic<uint64_t> generation{0};  // the number of the one that it serves
 };
 
 /// Made and driven by the main thread, but for what says otherwise.
@@ -48,8 +49,9 @@ class Loops {
   Status create(size_t count, const std::function<void(Loop&)>& fill);
   /// Starts the threads, and one that watches them.
   void run();
-  /// Runs `task` on every loop. True: all have run it. False after `limit`: some have not, and will when they turn again;
-  /// `late` is called then, by the last of them. What `task` needs must belong to it.
+  /// Runs `task` on every loop. True: all have run it. False: it threw on one, or `limit` is over: then some have not run it,
+  /// and will when they turn again; `late` is called by the last of them, where none threw. What `task` needs must belong to
+  /// it.
   bool onAll(Task task, base::Millis limit, std::function<void()> late = {});
   /// Any thread, once run() was called (before, nothing happens): runs `task` on every loop, and waits for none.
   void post(const Task& task);

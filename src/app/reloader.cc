@@ -41,11 +41,11 @@ void Reloader::guarded(Step step) {
     why = "unknown";
   }
   changing_ = false;
-  again_at_ = 0;
+  again_at_ = nowMillis() + kAgainMillis;
   look_at_ = nowMillis() + kLookMillis;
   try {
     refuse({file_ + ": cannot be reloaded: " + why});
-  } catch (...) {  // not even memory to say so: the next look tries again
+  } catch (...) {  // not even memory to say so
   }
 }
 

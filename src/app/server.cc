@@ -247,7 +247,8 @@ bool Server::distribute(std::shared_ptr<const runtime::Generation> next, const S
   // Each loop swaps policy, routes and clusters between two events, so no request sees a mix. What it gives back (a
   // large Lua state, maybe) dies with the task, on this thread where no loop is late.
   const auto given = std::make_shared<Evaluators>(std::move(evaluators));
-  const auto swap = [this, next, sockets, given, changes](Loop& loop) {
+  const uint64_t number = ++generations_;
+  const auto swap = [this, next, sockets, given, changes, number](Loop& loop) {
     auto& mine = given->policy[loop.index];
     auto& shadow = given->shadow[loop.index];
     if (changes.policy) mine = loop.worker->authorizer.swap(std::move(mine));
@@ -255,19 +256,16 @@ bool Server::distribute(std::shared_ptr<const runtime::Generation> next, const S
     take(loop, *next, sockets);
     if (changes.policy) loop.worker->recheckOpen();
     loop.worker->reviewSessions(next->bundles);
+    loop.generation = number;
   };
-  ++behind_;
   const std::string digest = next->policy->digest().substr(0, 12);
   const auto caughtUp = [this, digest] {
-    --behind_;
     log_.warning("every loop has taken the new generation now", {{"policy", digest}});
   };
-  if (loops_.onAll(swap, kReloadWait, caughtUp)) {
-    --behind_;
-    return true;
-  }
-  const std::string why = loops_.stalled(base::Millis(0));
-  log_.error("the new generation is not in force on every loop: one does not turn", {{"policy", digest}, {"why", why}});
+  if (loops_.onAll(swap, kReloadWait, caughtUp)) return true;
+  std::string why = loops_.stalled(base::Millis(0));
+  if (why.empty()) why = "it failed there";
+  log_.error("the new generation is not in force on every loop", {{"policy", digest}, {"why", why}});
   record("reload incomplete", next->config.file, "policy " + next->policy->digest() + ": " + why);
   return false;
 }

@@ -67,6 +67,7 @@ class Server {
   void record(std::string_view what, std::string_view subject, const std::string& detail);
   admin::AdminContent adminContent();
   std::string policiesJson() const;
+  bool everywhere() const;
   Result<std::string> erase(const std::string& body);
 
   base::Logger& log_;
@@ -83,7 +84,7 @@ class Server {
   std::unique_ptr<admin::AdminServer> admin_;
   std::atomic<bool> draining_{false};
   std::atomic<bool> started_{false};
-  std::atomic<int> behind_{0};  // generations that have not reached every loop
+  std::atomic<uint64_t> generations_{0};  // how many were given to the loops
   bool stopped_ = false;
 
   mutable std::mutex status_mutex_;  // protects the two below: the admin's threads read them

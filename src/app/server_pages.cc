@@ -19,7 +19,7 @@ admin::AdminContent Server::adminContent() {
         {"serving", draining_ ? "draining" : ""},
         {"audit", audit_->healthy() ? "" : "the audit log cannot be written"},
         {"loops", loops_.stalled(base::Millis(1000))},
-        {"policy", behind_ > 0 ? "the newest policy has not reached every loop" : ""}};
+        {"policy", everywhere() ? "" : "the newest policy has not reached every loop"}};
   };
   out.started = [this] { return started_.load(); };
   out.metrics = [this] {
@@ -67,6 +67,11 @@ Result<std::string> Server::erase(const std::string& body) {
     return audit::eraseTraces(chain);
   }));
   return std::to_string(count);
+}
+
+bool Server::everywhere() const {
+  const uint64_t newest = generations_;
+  return std::all_of(loops_.all().begin(), loops_.all().end(), [&](const auto& loop) { return loop->generation == newest; });
 }
 
 std::string Server::policiesJson() const {

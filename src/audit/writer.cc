@@ -185,11 +185,13 @@ void Writer::run() {
     // In strict mode requests wait for it; what comes during one commit makes the next batch.
     const auto until = Clock::now() + (config_.strict || busy ? base::Millis(0) : config_.batch_interval);
     if (piece_records_ == 0) piece_records_ = queue_.take(piece_, until, enough());
+    const int64_t began = coarseNanos();
+    writing_since_ = began;  // but for tasks, which somebody asked for
     moveIntoDatabase();
+    writing_since_ = 0;
     runTasks();
     const bool nothing = piece_records_ == 0;
     if (!nothing) {
-      const int64_t began = coarseNanos();
       writing_since_ = began;
       write(until);
       writing_since_ = 0;

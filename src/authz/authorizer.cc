@@ -66,7 +66,8 @@ std::string Authorizer::askShadow(const policy::CheckRequest& request, bool allo
   }
   if (shadow_decision_.allow == allowed) return count("same"), std::string();
   // It may have been denied before its body was here: what this policy would have made of that nobody knows.
-  if (request.body != nullptr && request.body->awaited) return count("undecided"), std::string();
+  if (request.body != nullptr && request.body->awaited && shadow_reader_.unknownReads() > 0)
+    return count("undecided"), std::string();
   count(allowed ? "newly_denied" : "newly_allowed");
   std::string out = shadow_decision_.allow ? "allow " : "deny ";
   if (!shadow_decision_.policy.empty()) out.append(shadow_decision_.policy).append("/");

@@ -17,6 +17,7 @@ class Held {
     total_ += static_cast<int64_t>(bytes) - static_cast<int64_t>(bytes_);
     bytes_ = bytes;
   }
+  size_t bytes() const { return bytes_; }
   /// Of all owners on this thread.
   static int64_t total() { return total_; }
 

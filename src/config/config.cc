@@ -296,6 +296,8 @@ void readAudit(ObjectReader& in, const std::string& file, audit::AuditConfig& ou
   in.size("queue_bytes", out.queue_bytes);
   if (out.queue_bytes < (1 << 20)) in.problem("queue_bytes", "must be at least 1MiB");
   in.duration("commit_timeout", out.commit_timeout);
+  if (out.commit_timeout < base::Millis(100) || out.commit_timeout < 2 * out.batch_interval)
+    in.problem("commit_timeout", "must be at least 100ms, and twice `batch_interval`");
   in.object("retention", [&](ObjectReader& r) {
     r.duration("age", out.retention_age);
     r.size("size", out.retention_size);

@@ -125,6 +125,7 @@ class H2Client::Outgoing final : public ClientStream, public H2Stream {
     client_.resetStream(*this, NGHTTP2_CANCEL);
   }
   bool writable() override { return hasRoom(); }
+  size_t heldBytes() const override { return counted_.bytes(); }
   void pauseBody() override { pause(); }
   void resumeBody() override { resume(); }
 

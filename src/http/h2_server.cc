@@ -107,6 +107,7 @@ class H2Server::Incoming final : public ServerStream, public H2Stream {
     else server_.resetStream(*this, NGHTTP2_INTERNAL_ERROR);
   }
   bool writable() override { return hasRoom(); }
+  size_t heldBytes() const override { return counted_.bytes(); }
   size_t appetite() override { return H2Stream::appetite(); }
   void pauseBody() override { pause(); }
   void resumeBody() override { resume(); }

@@ -20,6 +20,7 @@ class H2Server final : public ServerCodec, private H2Session {
   void onTimeout() override;
   void drain() override;
   Waiting waiting() const override;
+  size_t heldBytes() const override { return heldByStreams(); }
 
  private:
   class Incoming;

@@ -14,23 +14,25 @@ static constexpr size_t kConnectionMark = 512 << 10;
 static constexpr uint32_t kFirstWindow = 16 << 10;  // of a service's answer, until its caller takes some
 
 bool H2Stream::hasRoom() {
-  nghttp2_session* session = session_.session_;
-  const int64_t window = id_ > 0 ? nghttp2_session_get_stream_remote_window_size(session, id_) : kWriteMark;
+  const int64_t window = id_ > 0 ? nghttp2_session_get_stream_remote_window_size(session_.session_, id_) : kWriteMark;
   const bool crowded = session_.waiting_ >= kConnectionMark;
-  // Once something was sent there is room for the end, which needs no window, and so for a look at what comes: appetite().
+  // Once something was sent there is room for a look at what comes: the end may, and goes out with the next window.
   const bool fits = static_cast<int64_t>(pending()) < window || (pending() == 0 && sent_total_ > 0);
-  const bool room = pending() < kWriteMark && fits &&
-                    (!crowded || (pending() == 0 && nghttp2_session_get_remote_window_size(session) > 0));
+  const bool room = pending() < kWriteMark && fits && (!crowded || pending() == 0);
   if (room || was_full_) return room;
   was_full_ = true;
-  if (pending() == 0 && !std::exchange(starved_, true)) session_.starved_.push_back(id_);
+  if (pending() == 0 && id_ > 0 && !std::exchange(starved_, true)) session_.starved_.push_back(id_);
   return false;
 }
 
+// A little more than the window, so that an end that stands behind the last byte goes out with it: nghttp2 sends nothing of a
+// stream without a window.
 size_t H2Stream::appetite() const {
-  constexpr int64_t kLook = 64;
+  constexpr int64_t kEnd = 64;
+  constexpr int64_t kCrowded = 4 << 10;
   const int64_t window = nghttp2_session_get_stream_remote_window_size(session_.session_, id_);
-  return static_cast<size_t>(std::max(window - static_cast<int64_t>(pending()), kLook));
+  const int64_t most = session_.waiting_ >= kConnectionMark ? kCrowded : window - static_cast<int64_t>(pending());
+  return static_cast<size_t>(std::max<int64_t>(most, 0) + kEnd);
 }
 
 void H2Stream::queueBody(std::string_view data) {
@@ -271,7 +273,7 @@ std::unique_ptr<H2Stream> H2Session::unlink(std::map<int32_t, std::unique_ptr<H2
 
 void H2Session::endOfInput(H2Stream& stream) {
   stream.in_ended_ = true;
-  // The end of an answer takes no memory: its caller may have no window left, and need none.
+  // The end of an answer takes no memory, and may go out with bytes that wait already.
   const bool paused = stream.paused_ && server_;
   if (!stream.held_.empty() || paused || stream.end_told_ || stream.reset_ || stream.handler_ == nullptr) return;
   stream.end_told_ = true;
@@ -300,6 +302,12 @@ void H2Session::runResumed() {
     endOfInput(*stream);
     if (stream->closed_ && (stream->end_told_ || stream->handler_ == nullptr)) forget(id, NGHTTP2_NO_ERROR);
   }
+}
+
+size_t H2Session::heldByStreams() const {
+  size_t out = 0;
+  for (const auto& [id, stream] : streams_) out += stream->counted_.bytes();
+  return out;
 }
 
 // Windows have opened, or others have sent what was in the way.
@@ -336,6 +344,7 @@ void H2Session::pump() {
 void H2Session::send() {
   send_planned_ = false;
   runResumed();
+  feedStarved();  // by windows that have opened; those that pump() uses up next may feed others
   pump();
   feedStarved();
   while (!drained_.empty() && !gone_) {

@@ -95,6 +95,7 @@ class H2Session {
   H2Stream* find(int32_t id);
   /// Forgets all streams of a connection that is gone, telling their handlers.
   void closeStreams(std::string_view why);
+  size_t heldByStreams() const;
   bool inBlock() const { return in_block_; }
   void submitSettings(bool server, bool websockets);
   bool submitResponse(H2Stream& stream, const H2Fields& fields, bool body);

@@ -46,6 +46,8 @@ class ServerCodec {
   /// What is under way is the last; an idle connection ends now.
   virtual void drain() = 0;
   virtual Waiting waiting() const = 0;
+  /// Bytes that it keeps for either side.
+  virtual size_t heldBytes() const { return 0; }
 };
 
 }  // namespace yett::http

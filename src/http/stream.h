@@ -69,6 +69,8 @@ class Stream {
   /// False while more than the mark waits to be sent, or the peer's windows let nothing more through; onWritable() tells
   /// when that has changed.
   virtual bool writable() = 0;
+  /// Bytes that are kept for this stream alone.
+  virtual size_t heldBytes() const { return 0; }
   /// Stops and starts the flow of onBody().
   virtual void pauseBody() = 0;
   virtual void resumeBody() = 0;

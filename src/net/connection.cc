@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <utility>
 
 namespace yett::net {
 namespace {
@@ -17,7 +18,7 @@ constexpr size_t kLingerBytes = 4 << 20;   // thrown away at the most before a c
 constexpr base::Millis kLingerTime{1000};
 constexpr base::Millis kFinishTime{10'000};  // without progress on what is left to send
 constexpr int kReadsPerEvent = 4;            // then others have their turn
-constexpr base::Millis kLater{20};           // before a handshake that may not begin yet is tried again
+constexpr base::Millis kLater{100};          // before a handshake that may not begin yet is tried again
 
 template <typename Get>
 void readAddress(Get get, int fd, sockaddr_in6& out) {
@@ -103,6 +104,7 @@ void Connection::doHandshake() {
     case IoResult::Kind::kLater:
       if (registered_) loop_.remove(fd_);  // its bytes would wake the loop all the while
       registered_ = false;
+      later_ = true;
       return loop_.schedule(turn_, kLater);
     default: close(transport_->failure(), false);
   }
@@ -260,6 +262,7 @@ void Connection::resumeReading() {
 
 // In a batch of its own: whoever resumed is on the stack, and one busy connection must not keep the loop for itself.
 void Connection::goOnReading() {
+  if (state_ == State::kHandshaking && std::exchange(later_, false)) return loop_.whenThereIsTime(turn_);
   if (state_ == State::kHandshaking) return doHandshake();
   if (state_ != State::kOpen || paused_) return;
   if (!in_.empty()) {

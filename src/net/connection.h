@@ -50,6 +50,8 @@ class Connection final : public EventHandler, public Destroyable {
   void resumeReading();
   /// The next read takes so many bytes at the most: until it is known that somebody wants more.
   void limitNextRead(size_t bytes) { next_read_ = bytes; }
+  /// Bytes in memory for either side.
+  size_t heldBytes() const { return held_.bytes(); }
   /// When the peer last took something (the loop's clock); meaningful while buffered() is not 0.
   int64_t lastSent() const { return last_sent_; }
   /// A failed write does not end the connection while there may be something to read: the peer's answer to what it did
@@ -117,6 +119,7 @@ class Connection final : public EventHandler, public Destroyable {
   State state_ = State::kNew;
   bool registered_ = false;
   bool plain_ = false;
+  bool later_ = false;  // turn_ waits for the time of a handshake to come
   bool reads_on_ = false;
   bool write_failed_ = false;
   bool paused_ = false;

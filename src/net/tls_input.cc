@@ -60,7 +60,7 @@ int TlsInput::readBio(BIO* bio, char* to, int size) {
 // was not looked at here.
 int TlsInput::read(BIO* bio, char* to, size_t size) {
   BIO_clear_retry_flags(bio);
-  if (!handshaking_ && records_ > points_) refusal_ = "too many TLS records without data";
+  if (!handshaking_ && records_ > points_ + 1) refusal_ = "too many TLS records without data";
   if (refusal_ != nullptr) return -1;
   if (!holds()) {
     if (size >= kBuffer / 4) return static_cast<int>(take(bio, to, size));  // the rest of a large record
@@ -103,6 +103,7 @@ void TlsInput::onMessage(int writes, int, int type, const void*, size_t, SSL*, v
 void TlsInput::begin() {
   allowed_ = kPerCall;
   records_ = 0;
+  if (points_ < kBurst) charge(0);
 }
 
 void TlsInput::giveBack() {
@@ -111,8 +112,8 @@ void TlsInput::giveBack() {
   buffer_ = nullptr;
 }
 
-void TlsInput::endHandshake() {
-  handshaking_ = false;
+void TlsInput::endHandshake(bool done) {
+  handshaking_ = !done;
   giveBack();
 }
 

@@ -28,7 +28,7 @@ class TlsInput {
   bool attach(SSL* ssl);
   /// Before and after each call that may read.
   void begin();
-  void endHandshake();
+  void endHandshake(bool done);
   /// `data`: the call gave some.
   void endRead(bool data);
   /// Bytes wait here that the socket's readiness does not tell of.

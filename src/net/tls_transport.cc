@@ -140,9 +140,9 @@ IoResult TlsTransport::handshake() {
   ERR_clear_error();
   input_.begin();
   const int n = SSL_do_handshake(ssl_);
+  input_.endHandshake(n == 1);
   if (n == 1) {
     done_ = true;
-    input_.endHandshake();
     const char* sni = SSL_get_servername(ssl_, TLSEXT_NAMETYPE_host_name);
     info_ = {SSL_get_version(ssl_), SSL_get_cipher_name(ssl_), sni != nullptr ? sni : ""};
     return settlePrincipal() ? IoResult{} : IoResult{IoResult::Kind::kError, 0};

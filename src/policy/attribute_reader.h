@@ -98,6 +98,8 @@ class AttributeReader {
     recorded_ = recorded;
     unknown_ = unknown;
   }
+  /// A look before the body is here.
+  bool bodyAwaited() const { return request_->body != nullptr && request_->body->awaited; }
   /// Likewise for a body that is awaited.
   bool favoursAllow() const { return recorded_ != nullptr ? unknown_ == Unknown::kAllows : bodyAwaited(); }
   /// How often something unknown was asked for in this decision, and what it was first.
@@ -169,7 +171,6 @@ class AttributeReader {
   std::string_view keyOf(const Noted& noted) const {
     return std::string_view(keys_).substr(noted.key_at, noted.key_size);
   }
-  bool bodyAwaited() const { return request_->body != nullptr && request_->body->awaited; }
   AttrValue find(Attr attr, std::string_view key);
   bool add(Attr attr, std::string_view key, const AttrValue& value);
   std::string listJson(const std::vector<std::string_view>& values, const Recording& recording, bool masked) const;

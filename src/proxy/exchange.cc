@@ -351,7 +351,12 @@ void Exchange::onTimer() {
 }
 
 void Exchange::cutForMemory() {
-  fail(503, "client too slow", "responses that nobody takes have used up their memory, and this one is among the slowest");
+  releaseUpstream();
+  cause_ = "client too slow";
+  detail_ = "responses that nobody takes have used up their memory, and this one is among the slowest";
+  http::ServerStream* down = down_;
+  finish(cause_);
+  down->reset();
 }
 
 void Exchange::endByPolicy(const authz::Refusal& refusal, std::string_view cause) {

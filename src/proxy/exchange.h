@@ -47,6 +47,9 @@ class Exchange final : public http::RequestHandler {
   /// Its client takes nothing of an answer that has begun.
   bool waitsForClient() const { return !finished_ && response_begun_ && down_ != nullptr && !down_->writable(); }
   int64_t lastProgress() const { return last_progress_; }
+  /// Bytes that are kept for it alone, on both sides; those of an HTTP/1.1 connection to the client are the session's.
+  size_t heldBytes() const { return (down_ != nullptr ? down_->heldBytes() : 0) + lease_.heldBytes(); }
+  size_t heldAtService() const { return lease_.heldBytes(); }
   void cutForMemory();
   /// Records how far it has come, where it has gone on for so long.
   void beat(int64_t now_nanos, base::Millis interval);

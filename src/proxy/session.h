@@ -26,6 +26,8 @@ class Session final : public net::ConnectionEvents,
   Worker& worker() { return worker_; }
   const std::shared_ptr<const ListenerState>& listener() const { return slot_->state; }
   net::Connection& connection() { return connection_; }
+  /// Bytes in memory for either side, without what its exchanges hold at services.
+  size_t heldBytes() const { return connection_.heldBytes() + (codec_ ? codec_->heldBytes() : 0); }
   /// Bytes of its requests' bodies that wait for a decision; BodyShares counts them.
   size_t buffered_bodies = 0;
   bool tls() const { return tls_; }

@@ -44,33 +44,53 @@ Worker::Worker(net::EventLoop& l, net::Gate& g, net::Gate& descriptors, const Me
   loop.schedule(heartbeat_timer_, authorizer.heartbeat());
 }
 
-// Where peers who take nothing hold too much, the slowest give up theirs: first single exchanges, then whole connections.
+// Where peers who take nothing hold too much, some give up theirs: first single exchanges whose client has taken nothing for a
+// while, the slowest first; then whole connections, those that hold most first. What they hold is known beforehand, since some
+// of it is freed only when the batch is over.
 void Worker::shed() {
   loop.schedule(shed_timer_, kShedInterval);
   const int64_t now = base::Held::total();
   held_.add(now - std::exchange(told_held_, now));
   const auto most = static_cast<int64_t>(budget.responses);
   if (now <= most) return;
-  const int64_t enough = most - most / 8;
+  int64_t too_much = now - (most - most / 8);
+  shedExchanges(too_much);
+  if (too_much > 0) shedSessions(too_much);
+}
+
+void Worker::shedExchanges(int64_t& too_much) {
+  constexpr int64_t kSlow = 1000;  // milliseconds
   std::vector<std::pair<int64_t, Exchange*>> slow;  // by when they last got anywhere
   for (const auto& exchange : busy_) {
-    if (exchange->waitsForClient()) slow.emplace_back(exchange->lastProgress(), exchange.get());
+    if (exchange->waitsForClient() && loop.nowMillis() - exchange->lastProgress() >= kSlow && exchange->heldBytes() > 0)
+      slow.emplace_back(exchange->lastProgress(), exchange.get());
   }
   std::sort(slow.begin(), slow.end());
   for (const auto& [when, exchange] : slow) {
-    if (base::Held::total() <= enough) return;
-    if (!exchange->waitsForClient()) continue;  // its connection went with another
+    if (too_much <= 0) return;
+    if (!exchange->waitsForClient()) continue;  // it ended with another
+    too_much -= static_cast<int64_t>(exchange->heldBytes());
     shed_.add();
     exchange->cutForMemory();
   }
-  std::vector<std::pair<int64_t, Session*>> sessions;
-  for (const auto& [session, owned] : sessions_) {
-    if (session->connection().buffered() > 0) sessions.emplace_back(session->connection().lastSent(), session);
+}
+
+void Worker::shedSessions(int64_t& too_much) {
+  constexpr size_t kMuch = 64 << 10;  // less is what everybody may hold for a moment
+  std::map<Session*, size_t> held;
+  for (const auto& [session, owned] : sessions_) held[session] = session->heldBytes();
+  for (const auto& exchange : busy_) {
+    if (exchange->serial() != 0 && !exchange->released) held[&exchange->session()] += exchange->heldAtService();
   }
-  std::sort(sessions.begin(), sessions.end());
-  for (const auto& [when, session] : sessions) {
-    if (base::Held::total() <= enough) return;
+  std::vector<std::pair<size_t, Session*>> large;
+  for (const auto& [session, bytes] : held) {
+    if (bytes >= kMuch) large.emplace_back(bytes, session);
+  }
+  std::sort(large.rbegin(), large.rend());
+  for (const auto& [bytes, session] : large) {
+    if (too_much <= 0) return;
     if (!sessions_.contains(session)) continue;
+    too_much -= static_cast<int64_t>(bytes);
     shed_.add();
     session->close();
   }

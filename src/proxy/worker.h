@@ -118,6 +118,8 @@ class Worker {
   void goOn(const Awaiting& waiting);
   std::deque<Awaiting> awaiting_;
   void shed();
+  void shedExchanges(int64_t& too_much);
+  void shedSessions(int64_t& too_much);
   net::Timer shed_timer_{[this] { shed(); }};
   base::Counter& shed_;
   base::Counter& held_;  // of all workers

@@ -31,7 +31,12 @@ MemoryPlan planMemory(const config::Config& config, size_t workers) {
   out.limit = config.memory_limit > 0 ? config.memory_limit : base::usableMemory();
   out.most_connections = std::min(config.max_connections, static_cast<int64_t>(out.limit / 2 / kIdleConnection));
   out.connections = static_cast<uint64_t>(out.most_connections) * kIdleConnection;
-  out.bodies = within(out.limit / 8, 16 * kMiB, 512 * kMiB);
+  // One connection may have a third of a worker's: enough for the largest body that any route lets policy see.
+  uint64_t largest = 0;
+  for (const auto& listener : config.listeners) {
+    for (const auto& route : listener.routes) largest = std::max(largest, route.buffer_body);
+  }
+  out.bodies = std::max(within(out.limit / 8, 16 * kMiB, 512 * kMiB), largest * 4 * workers);
   out.responses = within(out.limit / 8, 32 * kMiB, 1024 * kMiB);
   out.audit_queue = config.audit.queue_bytes;
   const size_t engines = config.engines.size() + config.shadow.size();

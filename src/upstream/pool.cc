@@ -36,6 +36,10 @@ const std::string& Lease::endpoint() const {
 void Lease::limitNextRead(size_t bytes) const {
   connection_->limitNextRead(bytes);
 }
+size_t Lease::heldBytes() const {
+  if (connection_ == nullptr || stream_ == nullptr) return 0;
+  return connection_->http2() ? stream_->heldBytes() : connection_->heldBytes();
+}
 void Lease::suspect() const {
   connection_->codec().leave();
 }

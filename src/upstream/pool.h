@@ -40,6 +40,8 @@ class Lease {
   const std::string& endpoint() const;
   /// The next read of an HTTP/1.1 connection takes no more than this.
   void limitNextRead(size_t bytes) const;
+  /// Bytes that are kept for this exchange; 0 without one.
+  size_t heldBytes() const;
   /// The endpoint did not answer: no other exchange shall begin on this connection.
   void suspect() const;
   /// The connection speaks HTTP/2.

@@ -36,6 +36,7 @@ class UpstreamConnection final : public net::ConnectionEvents, public http::Wire
   void limitNextRead(size_t bytes) {
     if (!http2_ && connection_) connection_->limitNextRead(bytes);
   }
+  size_t heldBytes() const { return connection_ ? connection_->heldBytes() : 0; }
   bool usable() const { return connection_ && connection_->open() && codec_->room() > 0; }
   void close();
 

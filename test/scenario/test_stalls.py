@@ -5,6 +5,7 @@ import ctypes
 import http.client
 import os
 import pathlib
+import re
 import resource
 import shutil
 import signal
@@ -14,7 +15,7 @@ import threading
 import time
 import unittest
 
-from harness import BINARY, ROOT, SLOW, Service, Yett, echo, environment, wait_for
+from harness import BINARY, SLOW, Nginx, Service, Yett, echo, environment, wait_for
 
 ALLOW = 'policy "p" { allow "all" { principal = authenticated } }'
 
@@ -177,6 +178,39 @@ class Memory(unittest.TestCase):
                 for _ in range(15):  # what was given up has given its share back
                     self.assertEqual(y.get("/body", method="POST", body=b"x" * 15_000_000)[0], 200)
                 self.assertEqual(y.admin("/readyz"), (200, "ready\n"))
+
+
+    def test_what_nobody_takes_has_a_budget_and_only_who_holds_much_pays(self):
+        with Nginx() as up:
+            (up.dir / "www/blob").write_bytes(b"x" * 20_000_000)
+            y = Yett(up.address, rules='policy "p" { allow "all" { principal = anyone } }', workers=1, memory_limit="64MiB").plaintext()  # 32 MiB for responses
+            with y:
+                before = y.rss_mib()
+                slow = []
+                for _ in range(600):
+                    sock = socket.socket()
+                    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+                    sock.connect(("127.0.0.1", y.port))
+                    sock.sendall(b"GET /blob HTTP/1.1\r\nHost: a\r\n\r\n")
+                    slow.append(sock)
+                shed = lambda: int(re.search(r"yett_shed_total (\d+)", y.admin("/metrics")[1])[1])
+                connection = http.client.HTTPConnection("127.0.0.1", y.port, timeout=10 * SLOW)
+                end = time.monotonic() + 4 * SLOW
+                count = 0
+                while time.monotonic() < end:  # an innocent caller on one connection, who sees nothing of it
+                    connection.request("GET", "/hello")
+                    response = connection.getresponse()
+                    self.assertEqual((response.status, response.read()), (200, b"hello\n"))
+                    count += 1
+                cut = shed()
+                held = int(re.search(r"yett_held_bytes (\d+)", y.admin("/metrics")[1])[1])
+                print(f"  600 callers who take nothing: {cut} cut off, {held >> 20} MiB held, {y.rss_mib() - before:.0f} MiB more; another's {count} requests went well")
+                self.assertGreater(cut, 0)
+                self.assertLess(cut, 600)
+                self.assertLessEqual(held, 33 << 20)
+                for sock in slow:
+                    sock.close()
+                wait_for("nothing to be held", lambda: "yett_held_bytes 0\n" in y.admin("/metrics")[1], 8)
 
 
 class Reloads(unittest.TestCase):
