@@ -14,7 +14,9 @@ Page probe(const std::vector<Condition>& conditions, const char* fine, bool verb
     if (!holds) wrong += condition.wrong + "\n";
   }
   if (!wrong.empty()) out.status = 503;
-  out.body = verbose ? lines + (wrong.empty() ? std::string(fine) + "\n" : "") : wrong.empty() ? std::string(fine) + "\n" : wrong;
+  out.body = verbose         ? lines + (wrong.empty() ? std::string(fine) + "\n" : "")
+             : wrong.empty() ? std::string(fine) + "\n"
+                             : wrong;
   return out;
 }
 
@@ -32,13 +34,15 @@ Page pageFor(const AdminContent& content, bool trusted, std::string_view method,
   const bool verbose = query == "verbose" || query.starts_with("verbose=");
   if (path == "/healthz") return probe(content.live(), "ok", verbose);
   if (path == "/readyz") return probe(content.ready(), "ready", verbose);
-  if (path == "/startupz") return content.started() ? Page{200, "text/plain", "started\n"} : Page{503, "text/plain", "starting\n"};
+  if (path == "/startupz")
+    return content.started() ? Page{200, "text/plain", "started\n"} : Page{503, "text/plain", "starting\n"};
   if (path == "/metrics") return {200, "text/plain; version=0.0.4; charset=utf-8", content.metrics()};
   if (path == "/version") return {200, "application/json", content.version()};
   if (trusted && path == "/policies") return {200, "application/json", content.policies()};
   if (trusted && path == "/config") return {200, "application/json", content.config()};
   return {404, "text/plain",
-          "no such page: /healthz /readyz /startupz /metrics /version" + std::string(trusted ? " /policies /config\n" : "\n")};
+          "no such page: /healthz /readyz /startupz /metrics /version" +
+              std::string(trusted ? " /policies /config\n" : "\n")};
 }
 
 }  // namespace yett::admin

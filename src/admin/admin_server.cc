@@ -47,7 +47,8 @@ class AdminServer::Running {
     side.owner.erase = [this](AdminSession& session, std::string body) { later(session, std::move(body)); };
     side.owner.closed = [this, &side](AdminSession& session) { remove(side, session); };
     side.acceptor = std::make_unique<net::Acceptor>(
-        loop_, std::move(socket), gate_, [this, &side](Poco::Net::StreamSocket accepted) { accept(side, std::move(accepted)); });
+        loop_, std::move(socket), gate_,
+        [this, &side](Poco::Net::StreamSocket accepted) { accept(side, std::move(accepted)); });
     return {};
   }
 

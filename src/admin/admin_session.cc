@@ -3,9 +3,9 @@
 namespace yett::admin {
 namespace {
 
-constexpr base::Millis kHead{5000};    // a whole head, and a whole body
+constexpr base::Millis kHead{5000};      // a whole head, and a whole body
 constexpr base::Millis kAnswer{10'000};  // for the asker to take the answer
-constexpr base::Millis kIdle{60'000};  // scrapers keep their connection
+constexpr base::Millis kIdle{60'000};    // scrapers keep their connection
 
 const http::Limits& limits() {
   static const http::Limits all = [] {
@@ -20,7 +20,8 @@ const http::Limits& limits() {
 
 }  // namespace
 
-AdminSession::AdminSession(net::EventLoop& loop, const Poco::Net::StreamSocket& socket, bool trusted, const Owner& owner)
+AdminSession::AdminSession(net::EventLoop& loop, const Poco::Net::StreamSocket& socket, bool trusted,
+                           const Owner& owner)
     : loop_(loop),
       trusted_(trusted),
       owner_(owner),

@@ -65,11 +65,13 @@ Status Loops::create(size_t count, const std::function<void(Loop&)>& fill) {
   }
   metrics_.counter("yett_loop_faults_total", {}, "connections and tasks given up because of an exception");
   metrics_.counter("yett_loop_stalls_total", {}, "how often a loop has not turned for a second");
-  metrics_.gauge("yett_loop_stalled_milliseconds", "how long the loop that stands longest has not turned; 0 under 1 s", [this] {
-    int64_t longest = 0;
-    for (const auto& loop : loops_) longest = std::max(longest, loop->loop.pulse().busy_nanos / 1'000'000);
-    return longest >= kStalled.count() ? longest : 0;
-  });
+  metrics_.gauge("yett_loop_stalled_milliseconds", "how long the loop that stands longest has not turned; 0 under 1 s",
+                 [this] {
+                   int64_t longest = 0;
+                   for (const auto& loop : loops_)
+                     longest = std::max(longest, loop->loop.pulse().busy_nanos / 1'000'000);
+                   return longest >= kStalled.count() ? longest : 0;
+                 });
   return {};
 }
 
@@ -122,7 +124,8 @@ std::string Loops::stalled(base::Millis limit) const {
     found = pulse;
   }
   if (longest == nullptr) return "";
-  return "loop " + std::to_string(longest->index) + " has not turned for " + seconds(found.busy_nanos) + ", doing: " + found.doing;
+  return "loop " + std::to_string(longest->index) + " has not turned for " + seconds(found.busy_nanos) +
+         ", doing: " + found.doing;
 }
 
 void Loops::watch() {
@@ -136,7 +139,8 @@ void Loops::watch() {
       const bool stands = pulse.busy_nanos >= kStalled.count() * 1'000'000;
       if (stands && known == 0) {
         stalls.add();
-        log_.error("a loop stands still", {{"loop", std::to_string(loop->index)}, {"for", seconds(pulse.busy_nanos)}, {"doing", pulse.doing}});
+        log_.error("a loop stands still",
+                   {{"loop", std::to_string(loop->index)}, {"for", seconds(pulse.busy_nanos)}, {"doing", pulse.doing}});
       }
       if (!stands && known != 0)
         log_.warning("the loop turns again", {{"loop", std::to_string(loop->index)}, {"after", seconds(known)}});
@@ -152,7 +156,9 @@ bool Loops::stop(Task last, base::Millis limit) {
     loop->loop.stop();
   }
   const int64_t until = base::steadyNanos() + limit.count() * 1'000'000;
-  const auto running = [](const auto& loop) { return loop->thread.joinable() && !loop->ended.load(std::memory_order_acquire); };
+  const auto running = [](const auto& loop) {
+    return loop->thread.joinable() && !loop->ended.load(std::memory_order_acquire);
+  };
   for (auto& loop : loops_) {
     while (running(loop) && base::steadyNanos() < until) std::this_thread::sleep_for(base::Millis(2));
     if (running(loop)) return false;

@@ -1,5 +1,5 @@
-// The loops that serve, their threads, and an eye on both. Nothing here waits for a loop without limit: one may be stuck in a
-// native plugin or a page fault, and reload, drain and shutdown must go on without it.
+// The loops that serve, their threads, and an eye on both. Nothing here waits for a loop without limit: one may be
+// stuck in a native plugin or a page fault, and reload, drain and shutdown must go on without it.
 #pragma once
 
 #include <atomic>
@@ -49,16 +49,16 @@ class Loops {
   Status create(size_t count, const std::function<void(Loop&)>& fill);
   /// Starts the threads, and one that watches them.
   void run();
-  /// Runs `task` on every loop. True: all have run it. False: it threw on one, or `limit` is over: then some have not run it,
-  /// and will when they turn again; `late` is called by the last of them, where none threw. What `task` needs must belong to
-  /// it.
+  /// Runs `task` on every loop. True: all have run it. False: it threw on one, or `limit` is over: then some have not
+  /// run it, and will when they turn again; `late` is called by the last of them, where none threw. What `task` needs
+  /// must belong to it.
   bool onAll(Task task, base::Millis limit, std::function<void()> late = {});
   /// Any thread, once run() was called (before, nothing happens): runs `task` on every loop, and waits for none.
   void post(const Task& task);
   /// Any thread: which loop has not turned for so long, and what it does; "" where all turn.
   std::string stalled(base::Millis limit) const;
-  /// Ends the loops after `last` has run on each. False: some did not end within `limit`; then nothing that a loop uses may
-  /// be destroyed, and the process has to end without that.
+  /// Ends the loops after `last` has run on each. False: some did not end within `limit`; then nothing that a loop uses
+  /// may be destroyed, and the process has to end without that.
   bool stop(Task last, base::Millis limit);
 
   size_t size() const { return loops_.size(); }

@@ -8,10 +8,11 @@
 namespace yett::app {
 namespace {
 
-constexpr int64_t kQuietMillis = 60;      // a change is taken when nothing more has changed for so long
-constexpr int64_t kLongestMillis = 2000;  // or when it has gone on for so long: one busy file must not hold back all others
-constexpr int64_t kLookMillis = 2000;     // a look without being told
-constexpr int64_t kAgainMillis = 1000;    // a refused change is tried once more: a key may arrive after its certificate
+constexpr int64_t kQuietMillis = 60;  // a change is taken when nothing more has changed for so long
+constexpr int64_t kLongestMillis =
+    2000;  // or when it has gone on for so long: one busy file must not hold back all others
+constexpr int64_t kLookMillis = 2000;   // a look without being told
+constexpr int64_t kAgainMillis = 1000;  // a refused change is tried once more: a key may arrive after its certificate
 
 int64_t nowMillis() {
   return base::steadyNanos() / 1'000'000;
@@ -29,7 +30,8 @@ int Reloader::waitMillis() const {
   return static_cast<int>(std::clamp<int64_t>(next - nowMillis(), 0, kLookMillis));
 }
 
-// Memory may be short, or a library may throw what it does not say: the generation in force goes on, and people are told.
+// Memory may be short, or a library may throw what it does not say: the generation in force goes on, and people are
+// told.
 template <typename Step>
 void Reloader::guarded(Step step) {
   std::string why;

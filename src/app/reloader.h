@@ -1,5 +1,5 @@
-// Follows the files behind the generation in force: knows what was tried, what is changing, and when to try. Nothing that is
-// thrown in reading, building, applying or watching leaves it. Main thread only.
+// Follows the files behind the generation in force: knows what was tried, what is changing, and when to try. Nothing
+// that is thrown in reading, building, applying or watching leaves it. Main thread only.
 #pragma once
 
 #include <string>

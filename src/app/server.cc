@@ -182,10 +182,11 @@ Result<Sockets> Server::openSockets(const runtime::Generation& next) {
   Sockets out;
   for (const auto& [name, state] : next.listeners) {
     const auto before = sockets_.find(name);
-    const bool same =
-        before != sockets_.end() && generation_->listeners.at(name)->config.address == state->config.address &&
-        generation_->listeners.at(name)->config.socket_mode == state->config.socket_mode;
-    out[name] = same ? before->second : TRY(net::ListeningSocket::open(state->config.address, state->config.socket_mode));
+    const bool same = before != sockets_.end() &&
+                      generation_->listeners.at(name)->config.address == state->config.address &&
+                      generation_->listeners.at(name)->config.socket_mode == state->config.socket_mode;
+    out[name] =
+        same ? before->second : TRY(net::ListeningSocket::open(state->config.address, state->config.socket_mode));
   }
   return out;
 }
@@ -231,7 +232,8 @@ void Server::take(Loop& loop, const runtime::Generation& next, const Sockets& so
     slot->state = state;
     slot->connections = &metrics_.counter("yett_connections", {{"listener", name}}, "open connections", "gauge");
     const auto handshakes = [&](const char* result) {
-      return &metrics_.counter("yett_handshakes_total", {{"listener", name}, {"result", result}}, "TLS handshakes by their end");
+      return &metrics_.counter("yett_handshakes_total", {{"listener", name}, {"result", result}},
+                               "TLS handshakes by their end");
     };
     if (state->tls) slot->handshakes_done = handshakes("done"), slot->handshakes_failed = handshakes("failed");
     if (loop.acceptors.contains(name)) continue;

@@ -27,15 +27,15 @@ class Server {
   ~Server();
   Server(const Server&) = delete;
 
-  /// Swaps in a new generation; returns when every loop has taken it, or after two seconds: then people are told, and the
-  /// loops that are late take it when they turn again. On failure nothing has changed.
+  /// Swaps in a new generation; returns when every loop has taken it, or after two seconds: then people are told, and
+  /// the loops that are late take it when they turn again. On failure nothing has changed.
   Status apply(std::shared_ptr<const runtime::Generation> generation);
   /// Notes a reload that was refused, for people, metrics, audit log and admin page.
   void refused(const std::vector<std::string>& problems);
   /// Stops listening, lets exchanges end, and waits for that up to the configured time.
   void drain();
-  /// Stops at once what drain() has not ended. False: a loop does not end, though the log is written; nothing may be destroyed
-  /// then, and the process has to end without that.
+  /// Stops at once what drain() has not ended. False: a loop does not end, though the log is written; nothing may be
+  /// destroyed then, and the process has to end without that.
   bool stop();
 
   const std::shared_ptr<const runtime::Generation>& generation() const { return generation_; }
@@ -58,7 +58,8 @@ class Server {
   std::string rememberedBy(const runtime::Generation& generation) const;
   Result<Evaluators> makeEvaluators(const runtime::Generation& next, Changes changes);
   /// False: some loops are late.
-  bool distribute(std::shared_ptr<const runtime::Generation> next, const Sockets& sockets, Evaluators evaluators, Changes changes);
+  bool distribute(std::shared_ptr<const runtime::Generation> next, const Sockets& sockets, Evaluators evaluators,
+                  Changes changes);
   void recordPolicies(const runtime::Generation& next, Changes changes);
   void warnOfUnused(const runtime::Generation& generation);
   void warnOfShadow(const runtime::Generation& generation);
@@ -73,8 +74,8 @@ class Server {
   base::Logger& log_;
   base::Metrics metrics_;
   std::unique_ptr<base::LineSink> access_log_;
-  net::Gate descriptors_;  // of connections, both sides
-  net::Gate gate_;         // of callers' connections
+  net::Gate descriptors_;                     // of connections, both sides
+  net::Gate gate_;                            // of callers' connections
   std::unique_ptr<sink::Exporter> exporter_;  // outlives the writer: what it wrote last leaves too
   std::atomic<sink::Exporter*> exporting_{nullptr};
   std::unique_ptr<audit::Writer> audit_;

@@ -71,7 +71,8 @@ Result<std::string> Server::erase(const std::string& body) {
 
 bool Server::everywhere() const {
   const uint64_t newest = generations_;
-  return std::all_of(loops_.all().begin(), loops_.all().end(), [&](const auto& loop) { return loop->generation == newest; });
+  return std::all_of(loops_.all().begin(), loops_.all().end(),
+                     [&](const auto& loop) { return loop->generation == newest; });
 }
 
 std::string Server::policiesJson() const {

@@ -16,7 +16,8 @@ void Server::recordPolicies(const runtime::Generation& next, Changes changes) {
 // A file that looks like a rule and is none must not go unseen.
 void Server::warnOfUnused(const runtime::Generation& generation) {
   for (const auto& engine : generation.policy->engines()) {
-    for (const auto& file : engine.rules->unusedFiles()) log_.warning("policy", {{"engine", engine.name}, {"file", file}});
+    for (const auto& file : engine.rules->unusedFiles())
+      log_.warning("policy", {{"engine", engine.name}, {"file", file}});
   }
 }
 

@@ -37,7 +37,8 @@ void walk(const std::string& directory, Visit visit) {
   // Linked folders too, as policies are read; so many levels that a link to a folder above ends.
   constexpr int kDeepest = 16;
   fs::recursive_directory_iterator it(
-      directory, fs::directory_options::skip_permission_denied | fs::directory_options::follow_directory_symlink, error);
+      directory, fs::directory_options::skip_permission_denied | fs::directory_options::follow_directory_symlink,
+      error);
   for (const fs::recursive_directory_iterator end; !error && it != end; it.increment(error)) {
     std::error_code ignored;
     const bool folder = it->is_directory(ignored);
@@ -53,7 +54,8 @@ void walk(const std::string& directory, Visit visit) {
 }  // namespace
 
 Watcher::Watcher() : fd_(::inotify_init1(IN_NONBLOCK | IN_CLOEXEC)) {
-  if (fd_ < 0) missing_ = std::string("no inotify instance: ") + std::strerror(errno) + " (fs.inotify.max_user_instances)";
+  if (fd_ < 0)
+    missing_ = std::string("no inotify instance: ") + std::strerror(errno) + " (fs.inotify.max_user_instances)";
 }
 
 Watcher::~Watcher() {

@@ -29,7 +29,7 @@ struct AuditConfig {
   uint64_t rotate_size = 0;                  ///< bytes in the database above which a new file goes on; 0: never
   std::string mask_key_file = {};            ///< path of the key of masked values; "": they cannot be compared
   policy::RecordingConfig recording = {};
-  std::vector<uid_t> trusted_owners = {};    ///< whose key files count, beside root's and our own
+  std::vector<uid_t> trusted_owners = {};  ///< whose key files count, beside root's and our own
   bool operator==(const AuditConfig&) const = default;
 };
 

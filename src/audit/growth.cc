@@ -37,8 +37,8 @@ std::string growthWarning(int64_t bytes, int64_t micros, uint64_t free) {
   if (micros < kHour || bytes <= 0) return out;
   const double per_day = static_cast<double>(bytes) / (static_cast<double>(micros) / (24.0 * kHour));
   const auto days = static_cast<int64_t>(static_cast<double>(free) / per_day);
-  return out + ": as the log has grown so far (" + shown(static_cast<uint64_t>(per_day)) + " a day), the disk is full in " +
-         std::to_string(days) + (days == 1 ? " day" : " days");
+  return out + ": as the log has grown so far (" + shown(static_cast<uint64_t>(per_day)) +
+         " a day), the disk is full in " + std::to_string(days) + (days == 1 ? " day" : " days");
 }
 
 std::string growthWarning(const AuditConfig& config) {

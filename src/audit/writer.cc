@@ -38,7 +38,8 @@ Writer::Writer(const AuditConfig& config, base::Metrics& metrics, WriterEvents e
       queue_({config.queue_bytes, config.queue_records}),
       events_(std::move(events)),
       written_(metrics.counter("yett_audit_records_total", {}, "records written to the audit database")),
-      bytes_(metrics.counter("yett_audit_record_bytes_total", {}, "bytes of the records taken, before they are stored")) {
+      bytes_(
+          metrics.counter("yett_audit_record_bytes_total", {}, "bytes of the records taken, before they are stored")) {
   metrics.gauge("yett_audit_queue_records", "records taken and not committed yet", [this] {
     const uint64_t taken = taken_;
     return static_cast<int64_t>(queue_.pushed() - taken);
@@ -197,7 +198,8 @@ void Writer::run() {
       writing_since_ = 0;
       const int64_t took = (coarseNanos() - began) / 1'000'000;
       if (took > config_.commit_timeout.count())
-        warn("disk", Error{"it took " + std::to_string(took) + " ms for one batch: requests were answered with 503 meanwhile"});
+        warn("disk",
+             Error{"it took " + std::to_string(took) + " ms for one batch: requests were answered with 503 meanwhile"});
       if (config_.strict) moveIntoDatabase();  // while what waited for it is on its way
       runTasks();
     }

@@ -105,8 +105,9 @@ class Authorizer {
   /// What became of it: a Permit where the record is on disk; a Refusal where it is not and nobody shall wait longer.
   Answer settle(const Pending& pending) const;
 
-  /// Asks again about a request that was allowed and is still under way, after the policy has changed or a wait was long. Nothing where it
-  /// still is allowed, and no record; else a record of the denial, and what would have been answered.
+  /// Asks again about a request that was allowed and is still under way, after the policy has changed or a wait was
+  /// long. Nothing where it still is allowed, and no record; else a record of the denial, and what would have been
+  /// answered.
   std::optional<Refusal> recheck(const Question& question, std::string_view cause = "ended by a newer policy");
 
   /// A peer's address as it may be written down.

@@ -1,4 +1,5 @@
-// What the system lets this process have: CPUs, memory, descriptors. A container's share of the host counts, not the host.
+// What the system lets this process have: CPUs, memory, descriptors. A container's share of the host counts, not the
+// host.
 #pragma once
 
 #include <cstdint>
@@ -6,8 +7,8 @@
 
 namespace yett::base {
 
-/// CPUs that may be used: those the process may run on, and no more than the CPU quota of any cgroup it is in, rounded up.
-/// At least 1.
+/// CPUs that may be used: those the process may run on, and no more than the CPU quota of any cgroup it is in, rounded
+/// up. At least 1.
 unsigned usableCpus();
 
 /// Bytes that the process may use: the smallest memory limit of the cgroups it is in, or the host's memory.

@@ -30,7 +30,8 @@ int check(const std::string& target, bool strict) {
     for (const auto& warning : runtime::pathWarnings(*generation)) warn(warning);
     const auto memory = runtime::planMemory(generation->config, runtime::workersOf(generation->config));
     if (memory.sum() > memory.limit) {
-      std::cerr << "yett: warning: memory: " << memory.text() << ": lower `max_connections`, `cache.bytes` or `audit.queue_bytes`\n";
+      std::cerr << "yett: warning: memory: " << memory.text()
+                << ": lower `max_connections`, `cache.bytes` or `audit.queue_bytes`\n";
       ++warnings;
     } else {
       plan = "memory: " + memory.text() + "\n";

@@ -46,8 +46,10 @@ void readRoute(ObjectReader& in, proxy::RouteConfig& out) {
   out.exact_names = names == 1;
   in.texts("json_types", out.json_types);
   for (const auto& type : out.json_types) {
-    if (type != base::lowered(type) || type.find('/') == std::string::npos || type.find_first_of("; \t") != std::string::npos)
-      in.problem("json_types", "`" + type + "` is no content type: `application/x-name`, in lower case, without parameters");
+    if (type != base::lowered(type) || type.find('/') == std::string::npos ||
+        type.find_first_of("; \t") != std::string::npos)
+      in.problem("json_types",
+                 "`" + type + "` is no content type: `application/x-name`, in lower case, without parameters");
   }
   in.size("buffer_body", out.buffer_body);
   if (out.buffer_body > (16 << 20))

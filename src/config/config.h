@@ -49,7 +49,7 @@ struct Config {
   std::string access_log = "stdout";  ///< "stdout", "off" or a path
   int64_t workers = 0;                ///< 0: one per core
   int64_t max_connections = 20'000;
-  uint64_t memory_limit = 0;          ///< bytes; 0: what the cgroup or the host has
+  uint64_t memory_limit = 0;  ///< bytes; 0: what the cgroup or the host has
   base::Millis drain_timeout{30'000};
   std::vector<uid_t> trusted_owners;  ///< whose files count like root's and Yett's own
 };

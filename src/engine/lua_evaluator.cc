@@ -92,7 +92,8 @@ RuleEvaluator::Answer LuaEvaluator::fresh(uint32_t number, policy::AttributeRead
     out.addError(rule.policy, rule.name, ran.error().message);
     return state_->overBudget() ? Answer::kSpent : Answer::kFailed;
   }
-  if (!memory_.enabled() || reader.unknownReads() != unknown) return answer;  // what rests on what is not known is not kept
+  if (!memory_.enabled() || reader.unknownReads() != unknown)
+    return answer;  // what rests on what is not known is not kept
   const int64_t expires = rule.ttl_seconds > 0 ? reader.request().time_seconds + rule.ttl_seconds : 0;
   memory_.keep(number, reader,
                {static_cast<uint8_t>(answer), out.reason, out.public_reason, state_->instructions() - instructions,

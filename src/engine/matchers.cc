@@ -16,7 +16,7 @@ bool isIdSegment(std::string_view text) {
          });
 }
 
-constexpr size_t kFreeValues = 16;  // of one name, in a request as people send it
+constexpr size_t kFreeValues = 16;   // of one name, in a request as people send it
 constexpr uint64_t kLookSteps = 32;  // that a look at one of many values costs
 
 Match asMatch(bool yes) {
@@ -153,7 +153,8 @@ Match matchPath(const std::vector<PathMatcher>& list, policy::AttributeReader& r
       return Match::kYes;
     }
     if (any.regex(*matcher.regex, path)) return Match::kYes;
-    if (how.loose && path.size() > 1 && path.back() == '/' && any.regex(*matcher.regex, path.substr(0, path.size() - 1)))
+    if (how.loose && path.size() > 1 && path.back() == '/' &&
+        any.regex(*matcher.regex, path.substr(0, path.size() - 1)))
       return Match::kYes;
   }
   return any.result();
@@ -185,10 +186,12 @@ Match matchQuery(const KeyedMatcher& matcher, policy::AttributeReader& reader, R
   if (!reader.spendSteps(1)) return Match::kError;
   std::vector<std::string_view> sent;
   std::vector<std::string_view> anyhow;
-  if (how.fold && (refused(policy::Attr::kQueryList) || !reader.peekQueryList(matcher.key, anyhow) || !affords(anyhow.size(), reader)))
+  if (how.fold && (refused(policy::Attr::kQueryList) || !reader.peekQueryList(matcher.key, anyhow) ||
+                   !affords(anyhow.size(), reader)))
     return Match::kError;
   if (how.fold && how.loose) return matchValues(matcher.values, anyhow, true, false, reader);
-  if (refused(policy::Attr::kQuery) || !reader.peekQuery(matcher.key, sent) || !affords(sent.size(), reader)) return Match::kError;
+  if (refused(policy::Attr::kQuery) || !reader.peekQuery(matcher.key, sent) || !affords(sent.size(), reader))
+    return Match::kError;
   if (how.fold && anyhow.size() != sent.size()) return Match::kError;
   return matchValues(matcher.values, sent, how.loose, false, reader);
 }

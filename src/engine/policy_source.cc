@@ -127,11 +127,11 @@ std::vector<std::string> PolicySource::unused(std::string_view extension, const 
     if (lower.find(".lua") == std::string::npos && lower.find(".json") == std::string::npos) continue;
     if ((top && name.ends_with(extension)) || isTest(name) || used.contains(name) || byTest(name)) continue;
     const bool spelt = lower.ends_with(extension) && !name.ends_with(extension);
-    const char* hint = spelt                       ? "its ending is not in lower case"
+    const char* hint = spelt                                                   ? "its ending is not in lower case"
                        : !lower.ends_with(".lua") && !lower.ends_with(".json") ? "its ending makes it no policy"
                        : lower.ends_with(extension) ? "policies stand at the top of the directory"
-                       : extension == ".lua"        ? "nothing names it with `data`; the engine `rules` loads policies in JSON"
-                                                    : "the engine `lua` loads policies in Lua";
+                       : extension == ".lua" ? "nothing names it with `data`; the engine `rules` loads policies in JSON"
+                                             : "the engine `lua` loads policies in Lua";
     out.push_back(name + ": nothing loads this file: " + hint);
   }
   return out;

@@ -17,9 +17,10 @@ struct PolicySource {
   std::map<std::string, std::string> files;  ///< path from the directory -> bytes, in bytewise order
   std::string digest;                        ///< SHA-256 (hex) over names and bytes
 
-  /// Reads what counts of the directory and all below it, linked folders too. Names that begin with a dot are skipped. The
-  /// listing (name, inode, size, mtime) must be the same before and after reading: a copy in progress is an error. `trust`
-  /// looks at each file and folder. Sizes are looked at before memory is taken: 64 MiB for a file, 256 MiB for all.
+  /// Reads what counts of the directory and all below it, linked folders too. Names that begin with a dot are skipped.
+  /// The listing (name, inode, size, mtime) must be the same before and after reading: a copy in progress is an error.
+  /// `trust` looks at each file and folder. Sizes are looked at before memory is taken: 64 MiB for a file, 256 MiB for
+  /// all.
   static Result<PolicySource> read(const std::string& directory, base::FileTrust& trust);
 
   /// The digest of such files.

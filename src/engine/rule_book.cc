@@ -68,7 +68,8 @@ void RuleEvaluator::evaluate(policy::AttributeReader& reader, Verdict& out) {
   decide(reader, out);
 }
 
-// Where the unknown is taken for whatever allows (in a replay, or while a body is awaited), a condition that met it says so.
+// Where the unknown is taken for whatever allows (in a replay, or while a body is awaited), a condition that met it
+// says so.
 RuleEvaluator::Answer RuleEvaluator::askOrAssume(uint32_t number, const Rule& rule, policy::AttributeReader& reader,
                                                  Verdict& out) {
   const uint32_t unknown = reader.unknownReads();

@@ -1,5 +1,5 @@
-// What nghttp2 calls of an H2Session: for h2_session.cc alone. Nothing is thrown through nghttp2 (guarded), and none of its
-// functions is called from here but those that submit or consume.
+// What nghttp2 calls of an H2Session: for h2_session.cc alone. Nothing is thrown through nghttp2 (guarded), and none of
+// its functions is called from here but those that submit or consume.
 #pragma once
 
 #include <nghttp2/nghttp2.h>

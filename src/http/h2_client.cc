@@ -64,8 +64,9 @@ class H2Client::Outgoing final : public ClientStream, public H2Stream {
     to_head_ = head.method == "HEAD";
     websocket_ = head.wants_websocket;
     held_back_ = nullptr;
-    // An extended CONNECT needs the peer's leave first (RFC 8441 3): else it may be read as another request. A large head waits
-    // for the peer's word on how large one may be: some end the connection for one, and all that is under way on it.
+    // An extended CONNECT needs the peer's leave first (RFC 8441 3): else it may be read as another request. A large
+    // head waits for the peer's word on how large one may be: some end the connection for one, and all that is under
+    // way on it.
     const bool large = headListSize(head, added) > kSureToFit;
     if ((websocket_ || large) && !client_.settings_seen_) {
       held_back_ = &head;
@@ -174,7 +175,8 @@ bool H2Client::takesConnect() const {
 }
 
 size_t H2Client::largestHead() const {
-  return nghttp2_session_get_remote_settings(session_, NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE);  // without end, until told
+  return nghttp2_session_get_remote_settings(session_,
+                                             NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE);  // without end, until told
 }
 
 size_t H2Client::room() const {
@@ -247,7 +249,8 @@ void H2Client::onStreamClosed(H2Stream& stream, uint32_t code) {
   if (code == NGHTTP2_PROTOCOL_ERROR)
     return outgoing.fail(ResetCause::kProtocolError, "a response that breaks the rules of HTTP/2");
   // Where its end was told and the handler is still there, it is a tunnel whose other half was open.
-  if (code == NGHTTP2_NO_ERROR && outgoing.ended()) return outgoing.fail(ResetCause::kEnough, "the upstream takes no more");
+  if (code == NGHTTP2_NO_ERROR && outgoing.ended())
+    return outgoing.fail(ResetCause::kEnough, "the upstream takes no more");
   outgoing.fail(ResetCause::kReset, "the upstream reset the stream");
 }
 
@@ -257,7 +260,8 @@ void H2Client::onConnectionLost(H2Stream& stream, std::string_view why) {
 
 void H2Client::onPeerClosed(bool) {
   failUnsent();
-  while (!unsent_.empty()) dropUnsent(*unsent_.front())->fail(ResetCause::kPeerClosed, "the upstream closed the connection");
+  while (!unsent_.empty())
+    dropUnsent(*unsent_.front())->fail(ResetCause::kPeerClosed, "the upstream closed the connection");
   closeStreams("the upstream closed the connection");
   wire_.abort();
 }

@@ -25,8 +25,8 @@ bool H2Stream::hasRoom() {
   return false;
 }
 
-// A little more than the window, so that an end that stands behind the last byte goes out with it: nghttp2 sends nothing of a
-// stream without a window.
+// A little more than the window, so that an end that stands behind the last byte goes out with it: nghttp2 sends
+// nothing of a stream without a window.
 size_t H2Stream::appetite() const {
   constexpr int64_t kEnd = 64;
   constexpr int64_t kCrowded = 4 << 10;
@@ -246,7 +246,8 @@ void H2Session::take(H2Stream& stream, std::string_view data) {
   // An answer of which some was taken may come faster.
   if (!server_ && !stream.widened_ && stream.received_ >= kFirstWindow / 2) {
     stream.widened_ = true;
-    nghttp2_session_set_local_window_size(session_, NGHTTP2_FLAG_NONE, stream.id_, static_cast<int32_t>(limits_.stream_window));
+    nghttp2_session_set_local_window_size(session_, NGHTTP2_FLAG_NONE, stream.id_,
+                                          static_cast<int32_t>(limits_.stream_window));
   }
   if (stream.body_limit_ > 0 && stream.received_ > stream.body_limit_) return stream.onTooLarge();
   stream.handler_->onBody(data);
@@ -386,7 +387,8 @@ int32_t H2Session::submitRequest(const H2Fields& fields, bool body) {
 
 void H2Session::submitSettings(bool server, bool websockets) {
   std::vector<nghttp2_settings_entry> settings{
-      {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, server ? limits_.stream_window : std::min(limits_.stream_window, kFirstWindow)},
+      {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE,
+       server ? limits_.stream_window : std::min(limits_.stream_window, kFirstWindow)},
       {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, static_cast<uint32_t>(limits_.head_bytes)}};
   if (server) settings.push_back({NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, limits_.streams});
   else settings.push_back({NGHTTP2_SETTINGS_ENABLE_PUSH, 0});

@@ -33,8 +33,8 @@ class H2Stream {
   virtual void onTooLarge() {}
   void queueBody(std::string_view data);
   void queueEnd(const HeaderMap& trailers);
-  /// No more than the peer's windows let through now. Where much waits on the connection already, a stream that has something
-  /// waiting has no room for more. Without room, the handler's onWritable() comes once there is.
+  /// No more than the peer's windows let through now. Where much waits on the connection already, a stream that has
+  /// something waiting has no room for more. Without room, the handler's onWritable() comes once there is.
   bool hasRoom();
   /// How many bytes may come next without being kept long.
   size_t appetite() const;
@@ -47,7 +47,7 @@ class H2Stream {
   int32_t id_ = 0;
   std::string out_;  // from sent_ on
   size_t sent_ = 0;
-  std::string held_;  // came while paused; its window is not given back yet
+  std::string held_;    // came while paused; its window is not given back yet
   base::Held counted_;  // both
   void count() { counted_.set(pending() + held_.size()); }
   HeaderMap trailers_out_;
@@ -57,8 +57,8 @@ class H2Stream {
   bool end_told_ = false;   // and the handler knows
   bool out_ended_ = false;  // ours is, once out_ is sent
   bool was_full_ = false;
-  bool starved_ = false;  // and nothing waits: among the session's starved_
-  bool widened_ = false;  // its window is no longer the first, small one
+  bool starved_ = false;   // and nothing waits: among the session's starved_
+  bool widened_ = false;   // its window is no longer the first, small one
   bool resuming_ = false;  // among the session's resumed_
   bool reset_ = false;     // by us
   bool reset_by_peer_ = false;

@@ -27,7 +27,8 @@ void ResponseHead::clear() {
 
 size_t headListSize(const RequestHead& head, const HeaderMap& added) {
   constexpr size_t kEach = 32;
-  size_t size = 4 * kEach + 40 + head.method.size() + head.host.size() + head.forwardPath().size() + head.target.query.size();
+  size_t size =
+      4 * kEach + 40 + head.method.size() + head.host.size() + head.forwardPath().size() + head.target.query.size();
   for (const auto* fields : {&head.headers, &added}) {
     for (const auto& field : fields->fields()) {
       if (!field.dropped) size += field.name.size() + field.value.size() + kEach;

@@ -54,7 +54,7 @@ class RequestHead : public Head {
   std::string_view method;
   std::string_view raw_target;
   target::Target target;
-  std::string host;  ///< canonical
+  std::string host;     ///< canonical
   std::string refusal;  ///< a ParseError's text, where it is made for this request
   bool expects_continue = false;
   bool wants_websocket = false;  ///< `Upgrade: websocket` (RFC 6455), or `:protocol` websocket (RFC 8441) read as it

@@ -41,7 +41,8 @@ bool listHasToken(std::string_view list, std::string_view lower_token) {
   while (!list.empty()) {
     const auto comma = list.find(',');
     const size_t size = comma == std::string_view::npos ? list.size() : comma;
-    if (size >= lower_token.size() && base::equalsIgnoreCase(base::trimmed(list.substr(0, comma)), lower_token)) return true;
+    if (size >= lower_token.size() && base::equalsIgnoreCase(base::trimmed(list.substr(0, comma)), lower_token))
+      return true;
     if (comma == std::string_view::npos) return false;
     list.remove_prefix(comma + 1);
   }

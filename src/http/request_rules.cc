@@ -23,12 +23,13 @@ ParseError checkMethod(RequestHead& head) {
 }
 
 // The charset of a content-type is what some services decode everything by, the query too (Django under WSGI). These
-// leave ASCII what it is, or make no ASCII at all without a NUL; UTF-7, escapes, EBCDIC and whatever else there is do not.
+// leave ASCII what it is, or make no ASCII at all without a NUL; UTF-7, escapes, EBCDIC and whatever else there is do
+// not.
 bool isPlainCharset(std::string_view name) {
-  static constexpr std::string_view kPlain[] = {"utf-8", "utf8", "us-ascii", "ascii", "latin1", "latin-1", "shift_jis",
-                                                "shift-jis", "sjis", "euc-jp", "euc-kr", "euc-cn", "gb2312", "gbk",
-                                                "gb18030", "big5", "big5-hkscs", "koi8-r", "koi8-u", "tis-620", "utf-16",
-                                                "utf-16le", "utf-16be", "utf-32", "utf-32le", "utf-32be", "binary"};
+  static constexpr std::string_view kPlain[] = {
+      "utf-8",  "utf8",    "us-ascii", "ascii",    "latin1",   "latin-1", "shift_jis", "shift-jis",  "sjis",
+      "euc-jp", "euc-kr",  "euc-cn",   "gb2312",   "gbk",      "gb18030", "big5",      "big5-hkscs", "koi8-r",
+      "koi8-u", "tis-620", "utf-16",   "utf-16le", "utf-16be", "utf-32",  "utf-32le",  "utf-32be",   "binary"};
   const std::string lower = base::lowered(name);
   if (std::find(std::begin(kPlain), std::end(kPlain), lower) != std::end(kPlain)) return true;
   for (const std::string_view family : {"iso-8859-", "iso8859-", "windows-125", "cp125"}) {
@@ -49,8 +50,10 @@ ParseError checkCharset(std::string_view content_type) {
     if (rest.starts_with('*')) return {400, "a content-type with a charset in parts"};
     if (!rest.starts_with('=')) continue;
     auto value = base::trimmed(rest.substr(1));
-    value = value.starts_with('"') ? value.substr(1, value.find('"', 1) - 1) : value.substr(0, value.find_first_of("; \t"));
-    if (!isPlainCharset(value)) return {400, "a content-type with a charset that would make services read other characters"};
+    value =
+        value.starts_with('"') ? value.substr(1, value.find('"', 1) - 1) : value.substr(0, value.find_first_of("; \t"));
+    if (!isPlainCharset(value))
+      return {400, "a content-type with a charset that would make services read other characters"};
   }
   return {};
 }

@@ -66,8 +66,8 @@ class Stream {
   virtual void sendEnd(const HeaderMap& trailers) = 0;
   /// Ends the exchange so that the peer cannot take what it has for a complete message.
   virtual void reset() = 0;
-  /// False while more than the mark waits to be sent, or the peer's windows let nothing more through; onWritable() tells
-  /// when that has changed.
+  /// False while more than the mark waits to be sent, or the peer's windows let nothing more through; onWritable()
+  /// tells when that has changed.
   virtual bool writable() = 0;
   /// Bytes that are kept for this stream alone.
   virtual size_t heldBytes() const { return 0; }

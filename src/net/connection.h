@@ -111,7 +111,7 @@ class Connection final : public EventHandler, public Destroyable {
   std::string in_;   // offered and not taken yet
   std::string out_;  // from out_at_ on
   size_t out_at_ = 0;
-  base::Held held_;  // both
+  base::Held held_;       // both
   size_t next_read_ = 0;  // 0: as much as fits the scratch memory
   int64_t last_sent_ = 0;
   size_t lingered_ = 0;

@@ -87,8 +87,8 @@ class EventLoop {
   void schedule(Timer& timer, base::Millis delay);
   /// Fires in the next batch, which then comes at once: for work that must let others have their turn first.
   void nextTurn(Timer& timer);
-  /// Fires once the batch's events are over, in a batch whose turn it is: work that takes a good part of a millisecond, of
-  /// which each batch does some and no more, so that events need not wait for all of it.
+  /// Fires once the batch's events are over, in a batch whose turn it is: work that takes a good part of a millisecond,
+  /// of which each batch does some and no more, so that events need not wait for all of it.
   void whenThereIsTime(Timer& timer);
   /// Destroys `object` when the current batch of events is over.
   void destroyLater(std::unique_ptr<Destroyable> object) { graveyard_.push_back(std::move(object)); }

@@ -24,7 +24,7 @@ class TlsContext {
     std::shared_ptr<const identity::TrustBundles> bundles;
     ClientCertificate client_certificate = ClientCertificate::kRequired;
     int64_t handshakes_per_second = 0;  ///< 0: as many as come
-    std::string protocols = {};  ///< for ALPN, the liked one first, each after a byte of its length; "": no ALPN
+    std::string protocols = {};         ///< for ALPN, the liked one first, each after a byte of its length; "": no ALPN
   };
   /// Fails on a certificate that cannot be read, or a key that does not fit it.
   static Result<std::shared_ptr<const TlsContext>> create(const Source& source);

@@ -56,8 +56,8 @@ int TlsInput::readBio(BIO* bio, char* to, int size) {
   return static_cast<TlsInput*>(BIO_get_data(bio))->read(bio, to, static_cast<size_t>(size));
 }
 
-// Without read-ahead of its own OpenSSL asks for the head of a record, then for the rest of it: so no record is begun that
-// was not looked at here.
+// Without read-ahead of its own OpenSSL asks for the head of a record, then for the rest of it: so no record is begun
+// that was not looked at here.
 int TlsInput::read(BIO* bio, char* to, size_t size) {
   BIO_clear_retry_flags(bio);
   if (!handshaking_ && records_ > points_ + 1) refusal_ = "too many TLS records without data";

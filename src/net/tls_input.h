@@ -1,6 +1,6 @@
 // What OpenSSL reads from and writes to: one socket, read ahead here so that each record is handed over by itself and
-// counted. A peer may send records that carry no data (KeyUpdate, renegotiation attempts, alerts, empty records) at a cost
-// far above their size, and OpenSSL handles all it can get in one call. One per TLS connection, on its loop.
+// counted. A peer may send records that carry no data (KeyUpdate, renegotiation attempts, alerts, empty records) at a
+// cost far above their size, and OpenSSL handles all it can get in one call. One per TLS connection, on its loop.
 #pragma once
 
 #include <openssl/ssl.h>
@@ -51,11 +51,11 @@ class TlsInput {
   char* buffer_ = nullptr;  // while something is in it
   size_t at_ = 0;
   size_t size_ = 0;
-  size_t allowed_ = 0;      // bytes, in this call
-  size_t handshake_ = 0;    // bytes so far
-  int64_t records_ = 0;     // begun in this call
+  size_t allowed_ = 0;    // bytes, in this call
+  size_t handshake_ = 0;  // bytes so far
+  int64_t records_ = 0;   // begun in this call
   int64_t points_ = kBurst;
-  int64_t refilled_ = 0;    // when; steady nanoseconds
+  int64_t refilled_ = 0;  // when; steady nanoseconds
   bool handshaking_ = true;
   const char* refusal_ = nullptr;
 };

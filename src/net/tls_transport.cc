@@ -91,9 +91,9 @@ void TlsTransport::keepInSession() {
   SSL_SESSION_set_timeout(session, static_cast<long>(std::clamp<int64_t>(left, 0, SSL_SESSION_get_timeout(session))));
 }
 
-// After a full handshake verify() has spoken. A resumed one never called it: it is judged as a full one would be now, by
-// the chain that was verified then (the bundles are the same, since sessions do not outlive their context), and where
-// that has ended by whatever other chain there is.
+// After a full handshake verify() has spoken. A resumed one never called it: it is judged as a full one would be now,
+// by the chain that was verified then (the bundles are the same, since sessions do not outlive their context), and
+// where that has ended by whatever other chain there is.
 bool TlsTransport::settlePrincipal() {
   static const auto anonymous = std::make_shared<const identity::Principal>();
   if (principal_) return true;

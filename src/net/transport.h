@@ -29,8 +29,8 @@ struct TlsInfo {
 class Transport {
  public:
   virtual ~Transport() = default;
-  /// kOk when bytes may flow; kWant* and kLater to be called again; kError with failure() set. Does a bounded part of the
-  /// work and no more, though that may take a millisecond.
+  /// kOk when bytes may flow; kWant* and kLater to be called again; kError with failure() set. Does a bounded part of
+  /// the work and no more, though that may take a millisecond.
   virtual IoResult handshake() = 0;
   virtual IoResult read(char* to, size_t size) = 0;
   virtual IoResult write(const char* from, size_t size) = 0;
@@ -40,8 +40,8 @@ class Transport {
   virtual void shutdownWrite() = 0;
   /// Who the peer is. REQUIRES: the handshake is done.
   virtual const std::shared_ptr<const identity::Principal>& principal() const = 0;
-  /// Until when (seconds since 1970) the peer's certificate counts with these bundles; 0: it does not, at `now`. Where its
-  /// trust anchor is still among them nothing is verified again.
+  /// Until when (seconds since 1970) the peer's certificate counts with these bundles; 0: it does not, at `now`. Where
+  /// its trust anchor is still among them nothing is verified again.
   virtual int64_t trustedUntil(const identity::TrustBundles& bundles, int64_t now) const = 0;
   /// What the policy may ask about the session; views live as long as the transport.
   virtual TlsInfo info() const = 0;

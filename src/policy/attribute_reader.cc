@@ -42,12 +42,34 @@ bool sameHeader(std::string_view a, std::string_view b) {
                     [&](char x, char y) { return x == y || (!plain(x) && !plain(y)); });
 }
 
-constexpr std::string_view kNames[] = {
-    "method",       "scheme",         "host",           "path",      "raw_path",    "protocol",       "query",
-    "queries",      "header",         "headers",        "params",    "principal.id", "principal.trust_domain",
-    "principal.path", "principal.kind", "source.ip",    "source.port", "destination.ip", "destination.port",
-    "tls.version",  "tls.cipher",     "tls.sni",        "time",      "grpc.service", "grpc.method",
-    "body.complete", "body.size",     "body.json"};
+constexpr std::string_view kNames[] = {"method",
+                                       "scheme",
+                                       "host",
+                                       "path",
+                                       "raw_path",
+                                       "protocol",
+                                       "query",
+                                       "queries",
+                                       "header",
+                                       "headers",
+                                       "params",
+                                       "principal.id",
+                                       "principal.trust_domain",
+                                       "principal.path",
+                                       "principal.kind",
+                                       "source.ip",
+                                       "source.port",
+                                       "destination.ip",
+                                       "destination.port",
+                                       "tls.version",
+                                       "tls.cipher",
+                                       "tls.sni",
+                                       "time",
+                                       "grpc.service",
+                                       "grpc.method",
+                                       "body.complete",
+                                       "body.size",
+                                       "body.json"};
 static_assert(std::size(kNames) == static_cast<size_t>(kLastAttr) + 1);
 
 }  // namespace
@@ -57,7 +79,8 @@ std::string_view name(Attr attr) {
 }
 
 bool keyed(Attr attr) {
-  return attr == Attr::kQuery || attr == Attr::kQueryList || attr == Attr::kHeader || attr == Attr::kHeaderList || attr == Attr::kParam;
+  return attr == Attr::kQuery || attr == Attr::kQueryList || attr == Attr::kHeader || attr == Attr::kHeaderList ||
+         attr == Attr::kParam;
 }
 
 bool ofBody(Attr attr) {
@@ -66,7 +89,8 @@ bool ofBody(Attr attr) {
 
 bool isSecret(Attr attr, std::string_view key) {
   if (attr == Attr::kBodyJson) return true;
-  const bool named = attr == Attr::kHeader || attr == Attr::kHeaderList || attr == Attr::kQuery || attr == Attr::kQueryList;
+  const bool named =
+      attr == Attr::kHeader || attr == Attr::kHeaderList || attr == Attr::kQuery || attr == Attr::kQueryList;
   return named && isSecretName(key);
 }
 
@@ -116,8 +140,7 @@ AttrValue AttributeReader::read(Attr attr, std::string_view key) {
   if (attr == Attr::kBodyJson && recorded_ == nullptr && !noteBodyHeaders()) return refused(kOneTooMany);
   const AttrValue value = find(attr, key);
   if (recorded_ != nullptr && value.state == State::kRefused) noteUnknown(attr, key);
-  if (!add(attr, key, value))
-    return noteUnknown(attr, key), ++refused_reads_, refused(kOneTooMany);
+  if (!add(attr, key, value)) return noteUnknown(attr, key), ++refused_reads_, refused(kOneTooMany);
   return value;
 }
 

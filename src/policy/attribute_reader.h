@@ -225,7 +225,7 @@ class AttributeReader {
   std::deque<std::string> query_anyhow_kept_;
   bool query_anyhow_parsed_ = false;
   std::vector<std::pair<std::string_view, std::unique_ptr<std::string>>> params_;  // as sent, and decoded
-  bool crowded_ = false;  // the reads of the record at hand
+  bool crowded_ = false;                                                           // the reads of the record at hand
   std::string source_ip_;
   std::string destination_ip_;
 };

@@ -11,7 +11,8 @@ namespace yett::policy {
 using State = AttrValue::State;
 using Type = AttrValue::Type;
 
-// Of a record's reads: from so many bytes on, values longer than this are cut, so that 256 of them do not make a large record.
+// Of a record's reads: from so many bytes on, values longer than this are cut, so that 256 of them do not make a large
+// record.
 static constexpr size_t kCrowded = 16 << 10;
 static constexpr size_t kShort = 128;
 
@@ -26,7 +27,8 @@ std::string AttributeReader::listJson(const std::vector<std::string_view>& value
   size_t bytes = 0;
   for (const auto value : values) bytes += value.size();
   constexpr size_t kMostValues = 64;
-  if (values.size() > kMostValues || bytes > Recording::kLongest) {  // as one: its digest is of each with its size before it
+  if (values.size() > kMostValues ||
+      bytes > Recording::kLongest) {  // as one: its digest is of each with its size before it
     std::string all;
     for (const auto value : values) all.append(std::to_string(value.size())).append(":").append(value);
     return "{\"values\":" + std::to_string(values.size()) + "," + recording.cut(all, masked).substr(1);
@@ -103,7 +105,7 @@ class Redaction {
   explicit Redaction(std::string& text) : text_(text), hidden_(text.size()) {}
 
   void hide(std::string_view value) {
-    constexpr size_t kLeast = 3;  // shorter ones stand anywhere
+    constexpr size_t kLeast = 3;   // shorter ones stand anywhere
     constexpr size_t kMost = 512;  // who sends so many wants something else than to be quoted
     constexpr size_t kMostFound = 64;
     if (value.size() < kLeast || value.size() > text_.size() || !seen_.insert(value).second) return;
@@ -126,8 +128,8 @@ class Redaction {
  private:
   void hideAll() { std::fill(hidden_.begin(), hidden_.end(), true); }
 
-  // All occurrences, those that overlap too, in time that grows with both sizes alone (Knuth, Morris and Pratt): a caller may
-  // send what repeats itself.
+  // All occurrences, those that overlap too, in time that grows with both sizes alone (Knuth, Morris and Pratt): a
+  // caller may send what repeats itself.
   void mark(std::string_view value) {
     std::vector<size_t> border(value.size());  // of each beginning: the longest that it also ends with
     for (size_t i = 1, k = 0; i < value.size(); ++i) {

@@ -20,9 +20,10 @@ struct Header {
 struct Body {
   bool complete = false;  ///< all of it is here; else nothing is
   std::string_view bytes;
-  bool exact_names = false;                       ///< names that differ by case alone are told apart
+  bool exact_names = false;                      ///< names that differ by case alone are told apart
   std::span<const std::string> json_types = {};  ///< content types that are JSON beside the common ones; in lower case
-  bool awaited = false;  ///< it may come yet: a look whether anything can be allowed, taking what it may say as allowing
+  bool awaited =
+      false;  ///< it may come yet: a look whether anything can be allowed, taking what it may say as allowing
 };
 
 /// Views and pointers are valid while the decision is made. Headers are those the service will see.

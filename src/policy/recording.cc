@@ -89,7 +89,8 @@ std::string Recording::cut(std::string_view value, bool hidden, size_t begin) co
   std::string out = "{\"bytes\":" + std::to_string(value.size());
   if (hidden) return out + "," + masked(value).substr(1);
   size_t size = std::min(begin, value.size());
-  while (size > 0 && size < value.size() && (static_cast<unsigned char>(value[size]) & 0xc0) == 0x80) --size;  // no half of a character
+  while (size > 0 && size < value.size() && (static_cast<unsigned char>(value[size]) & 0xc0) == 0x80)
+    --size;  // no half of a character
   const auto begins = value.substr(0, size);
   if (json::isUtf8(begins)) json::appendQuoted(out += ",\"begins\":", begins);
   else out += ",\"begins\":{\"hex\":\"" + base::hex(begins) + "\"}";

@@ -5,7 +5,6 @@
 #include <string_view>
 #include <vector>
 
-
 namespace yett::policy {
 
 enum class Attr : uint8_t;

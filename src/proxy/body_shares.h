@@ -1,6 +1,6 @@
-// The memory for bodies that wait for a decision, shared so that one caller can never take it all: what a caller has may be as
-// much as is free, what one connection has half of that. So the first caller gets half at the most, the next half of what is
-// left, and so on: only many callers together can use all of it up. One loop.
+// The memory for bodies that wait for a decision, shared so that one caller can never take it all: what a caller has
+// may be as much as is free, what one connection has half of that. So the first caller gets half at the most, the next
+// half of what is left, and so on: only many callers together can use all of it up. One loop.
 #pragma once
 
 #include <cstddef>

@@ -49,8 +49,8 @@ void Exchange::clear() {
   serial_ = 0;
   status_ = 0;
   decided_nanos_ = bytes_in_ = bytes_out_ = last_progress_ = deadline_nanos_ = 0;
-  waited_ = request_ended_ = body_sent_ = retried_ = response_begun_ = awaiting_record_ = grpc_ = tunnel_ = client_ended_ =
-      upstream_ended_ = false;
+  waited_ = request_ended_ = body_sent_ = retried_ = response_begun_ = awaiting_record_ = grpc_ = tunnel_ =
+      client_ended_ = upstream_ended_ = false;
   finished_ = true;
 }
 
@@ -88,7 +88,8 @@ bool Exchange::holdBody(size_t bytes) {
 }
 
 bool Exchange::awaitsBody() const {
-  return route_ != nullptr && body_route_->buffer_body > 0 && request_.framing != http::Framing::kNone && !request_ended_;
+  return route_ != nullptr && body_route_->buffer_body > 0 && request_.framing != http::Framing::kNone &&
+         !request_ended_;
 }
 
 void Exchange::waitForBody() {
@@ -105,8 +106,8 @@ void Exchange::waitForBody() {
   request_.expects_continue = false;
 }
 
-// However it comes, a body that waits has a least rate: whoever sends a byte now and then holds its memory for as long as he
-// likes otherwise.
+// However it comes, a body that waits has a least rate: whoever sends a byte now and then holds its memory for as long
+// as he likes otherwise.
 base::Millis Exchange::bodyTimeLeft() const {
   const uint64_t rate = listener_->config.limits.body_rate;
   if (rate == 0) return base::Millis::max();
@@ -150,7 +151,7 @@ void Exchange::acquire(bool fresh) {
 
 void Exchange::onLease(upstream::Lease lease) {
   if (finished_ || waiting_pool_ == nullptr) return;  // given back by its destructor
-  if (!Pipeline::stillAllowed(*this)) return;  // the pool has been told
+  if (!Pipeline::stillAllowed(*this)) return;         // the pool has been told
   waiting_pool_ = nullptr;
   lease_ = std::move(lease);
   upstream_name_ = lease_.endpoint();
@@ -177,7 +178,9 @@ void Exchange::onBody(std::string_view data) {
     const bool fits = body_.size() + data.size() <= body_route_->buffer_body;
     if (fits && holdBody(data.size())) return void(body_ += data);
     releaseBody();
-    if (fits) return reply(503, "too many bodies", "this caller's bodies have all the memory that bodies of one caller may have");
+    if (fits)
+      return reply(503, "too many bodies",
+                   "this caller's bodies have all the memory that bodies of one caller may have");
     return reply(413, "body too large", "the body is larger than policy may see on this route");
   }
   if (!lease_ || (request_.framing == http::Framing::kNone && !tunnel_)) return;  // nothing that was not announced
@@ -248,7 +251,8 @@ void Exchange::onUpstreamResponse() {
   response_begun_ = true;
   status_ = response_.status;
   down_->sendResponse(response_, {});
-  const bool body = response_.framing != http::Framing::kNone && (response_.framing != http::Framing::kLength || response_.content_length > 0);
+  const bool body = response_.framing != http::Framing::kNone &&
+                    (response_.framing != http::Framing::kLength || response_.content_length > 0);
   if (body) pauseWhereFull();
 }
 
@@ -280,8 +284,7 @@ void Exchange::onUpstreamReset(http::ResetCause cause, std::string_view detail) 
   const bool retry = mayRetry(cause);
   lease_.release();
   if (cause == http::ResetCause::kEnough && tunnel_ && upstream_ended_) return endTunnel();
-  if (cause == http::ResetCause::kHeadTooLarge)
-    return fail(431, "head too large for the service", detail);
+  if (cause == http::ResetCause::kHeadTooLarge) return fail(431, "head too large for the service", detail);
   if (retry) {
     retried_ = true;
     return acquire(true);

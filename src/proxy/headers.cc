@@ -35,8 +35,8 @@ bool isAny(std::string_view name, std::initializer_list<std::string_view> lower_
                      [&](std::string_view lower) { return base::equalsIgnoreCase(name, lower); });
 }
 
-// Fields by their names, looked up by names in any case. A list may have tens of thousands of names, so each is hashed while it
-// is read, and nearly all are known not to be there by that alone.
+// Fields by their names, looked up by names in any case. A list may have tens of thousands of names, so each is hashed
+// while it is read, and nearly all are known not to be there by that alone.
 class FieldIndex {
  public:
   explicit FieldIndex(http::HeaderMap& headers) : headers_(headers), next_(headers.fields().size(), kNone) {

@@ -21,13 +21,13 @@ struct RouteConfig {
   std::string cluster;
   base::Millis response_timeout{15'000};  ///< from the whole request sent to the response's head
   bool allow_encoded_slashes = false;
-  bool forward_parameters = false;  ///< `;...` in path segments, which policy never sees
-  bool websocket = false;           ///< `upgrades` lists it
-  base::Millis idle_timeout{0};     ///< of streams, instead of the listener's; 0: the listener's
-  bool forward_trailers = false;    ///< request trailers, which policy never sees
-  bool exact_names = false;         ///< of a JSON body: names that differ by case alone are told apart; `json_keys`
+  bool forward_parameters = false;      ///< `;...` in path segments, which policy never sees
+  bool websocket = false;               ///< `upgrades` lists it
+  base::Millis idle_timeout{0};         ///< of streams, instead of the listener's; 0: the listener's
+  bool forward_trailers = false;        ///< request trailers, which policy never sees
+  bool exact_names = false;             ///< of a JSON body: names that differ by case alone are told apart; `json_keys`
   std::vector<std::string> json_types;  ///< content types that are JSON, beside the common ones
-  uint64_t buffer_body = 0;         ///< bytes of a request's body that policy may see, all of it or a 413; 0: none
+  uint64_t buffer_body = 0;             ///< bytes of a request's body that policy may see, all of it or a 413; 0: none
 };
 
 /// Which versions of HTTP a listener speaks. kAuto: both, as the caller begins (ALPN, or its first bytes on plaintext).

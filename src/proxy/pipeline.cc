@@ -31,16 +31,17 @@ bool isTrustedForwarder(const ListenerState& listener, const identity::Principal
 }  // namespace
 
 void Pipeline::run(Exchange& exchange) {
-  normalize(exchange);                 // policy must see what the service will, and nothing else
-  match(exchange);                     // the record names the route; no route is answered only after policy allowed
-  // Where the route lets policy see the body: nobody waits for one that can change nothing; else this runs again when it is
-  // here.
+  normalize(exchange);  // policy must see what the service will, and nothing else
+  match(exchange);      // the record names the route; no route is answered only after policy allowed
+  // Where the route lets policy see the body: nobody waits for one that can change nothing; else this runs again when
+  // it is here.
   std::optional<authz::Answer> early;
   if (exchange.awaitsBody()) {
     early = authorize(exchange, true);
     if (!early) return exchange.waitForBody();
   }
-  authz::Answer answer = early ? *std::move(early) : *authorize(exchange, false);  // one question, one record, one answer
+  authz::Answer answer =
+      early ? *std::move(early) : *authorize(exchange, false);  // one question, one record, one answer
   if (const auto* refusal = std::get_if<authz::Refusal>(&answer)) {
     return exchange.reply(refusal->status, refusal->status == 503 ? "audit unavailable" : "denied",
                           refusal->public_reason);
@@ -62,8 +63,7 @@ void Pipeline::resume(Exchange& exchange, const authz::Pending& pending) {
 
 void Pipeline::normalize(Exchange& e) {
   const bool trusted = isTrustedForwarder(*e.listener_, *e.session_->connection().principal());
-  dropUntrusted(e.request_, {trusted, e.listener_->config.keep_headers},
-                e.worker_.authorizer.ownedHeaders());
+  dropUntrusted(e.request_, {trusted, e.listener_->config.keep_headers}, e.worker_.authorizer.ownedHeaders());
 }
 
 void Pipeline::match(Exchange& e) {

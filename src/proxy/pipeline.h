@@ -22,7 +22,8 @@ class Pipeline {
   /// The policy has changed while the exchange is under way: decides again, and ends it where it is allowed no more.
   /// `cause`: what the outcome says then.
   static void recheck(Exchange& exchange, std::string_view cause = kNewerPolicy);
-  /// After a wait between the decision and the service: asks again where it was long. False where the exchange has ended.
+  /// After a wait between the decision and the service: asks again where it was long. False where the exchange has
+  /// ended.
   static bool stillAllowed(Exchange& exchange);
 
  private:

@@ -35,8 +35,8 @@ class Session final : public net::ConnectionEvents,
   const std::string& peerText() const { return peer_text_; }
   /// What x-forwarded-client-cert says of the caller; "" where it is anonymous.
   const std::string& forwardedCertificate();
-  /// Until when (seconds since 1970) the caller's certificate counts, with the bundles in force; 0: they do not let it in.
-  /// Its end means nothing where the listener says so.
+  /// Until when (seconds since 1970) the caller's certificate counts, with the bundles in force; 0: they do not let it
+  /// in. Its end means nothing where the listener says so.
   int64_t trustedUntil(int64_t now_seconds);
   /// A new generation is in force.
   void review();

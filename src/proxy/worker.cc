@@ -25,8 +25,8 @@ http::Limits upstreamLimits() {
 
 }  // namespace
 
-Worker::Worker(net::EventLoop& l, net::Gate& g, net::Gate& descriptors, const MemoryBudget& memory, audit::Writer& writer,
-               base::Metrics& m, base::LineSink* log, EventSink sink)
+Worker::Worker(net::EventLoop& l, net::Gate& g, net::Gate& descriptors, const MemoryBudget& memory,
+               audit::Writer& writer, base::Metrics& m, base::LineSink* log, EventSink sink)
     : loop(l),
       gate(g),
       budget(memory),
@@ -38,15 +38,16 @@ Worker::Worker(net::EventLoop& l, net::Gate& g, net::Gate& descriptors, const Me
       pools(l, upstreamLimits(), descriptors),
       request_duration(
           m.histogram("yett_request_duration_seconds", "time from a request's head to the end of its response")),
-      shed_(m.counter("yett_shed_total", {}, "exchanges and connections cut off because responses used up their budget of memory")),
+      shed_(m.counter("yett_shed_total", {},
+                      "exchanges and connections cut off because responses used up their budget of memory")),
       held_(m.counter("yett_held_bytes", {}, "bytes in memory for peers who do not take them", "gauge")) {
   loop.schedule(shed_timer_, kShedInterval);
   loop.schedule(heartbeat_timer_, authorizer.heartbeat());
 }
 
-// Where peers who take nothing hold too much, some give up theirs: first single exchanges whose client has taken nothing for a
-// while, the slowest first; then whole connections, those that hold most first. What they hold is known beforehand, since some
-// of it is freed only when the batch is over.
+// Where peers who take nothing hold too much, some give up theirs: first single exchanges whose client has taken
+// nothing for a while, the slowest first; then whole connections, those that hold most first. What they hold is known
+// beforehand, since some of it is freed only when the batch is over.
 void Worker::shed() {
   loop.schedule(shed_timer_, kShedInterval);
   const int64_t now = base::Held::total();
@@ -59,7 +60,7 @@ void Worker::shed() {
 }
 
 void Worker::shedExchanges(int64_t& too_much) {
-  constexpr int64_t kSlow = 1000;  // milliseconds
+  constexpr int64_t kSlow = 1000;                   // milliseconds
   std::vector<std::pair<int64_t, Exchange*>> slow;  // by when they last got anywhere
   for (const auto& exchange : busy_) {
     if (exchange->waitsForClient() && loop.nowMillis() - exchange->lastProgress() >= kSlow && exchange->heldBytes() > 0)

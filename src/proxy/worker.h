@@ -54,8 +54,8 @@ using EventSink = std::function<void(std::string_view what, std::string_view lis
 class Worker {
  public:
   /// `descriptors`: entered for each connection to a service.
-  Worker(net::EventLoop& loop, net::Gate& gate, net::Gate& descriptors, const MemoryBudget& budget, audit::Writer& writer, base::Metrics& metrics,
-         base::LineSink* access_log, EventSink events);
+  Worker(net::EventLoop& loop, net::Gate& gate, net::Gate& descriptors, const MemoryBudget& budget,
+         audit::Writer& writer, base::Metrics& metrics, base::LineSink* access_log, EventSink events);
   ~Worker();
   Worker(const Worker&) = delete;
 
@@ -65,8 +65,8 @@ class Worker {
   void drain(std::function<void()> done);
   /// The policy has changed: exchanges under way are decided again, some at each turn of the loop.
   void recheckOpen();
-  /// A new generation is in force: looks at each connection again, some at each turn of the loop. Those whose listener is
-  /// gone or treats callers otherwise now take no new requests; those whose caller is trusted no more end.
+  /// A new generation is in force: looks at each connection again, some at each turn of the loop. Those whose listener
+  /// is gone or treats callers otherwise now take no new requests; those whose caller is trusted no more end.
   void reviewSessions(std::shared_ptr<const identity::TrustBundles> now);
   /// The trust bundles in force.
   const std::shared_ptr<const identity::TrustBundles>& bundles() const { return bundles_; }

@@ -44,9 +44,8 @@ std::shared_ptr<const net::TlsContext> makeTls(const proxy::ListenerConfig& list
   std::string protocols;  // HTTP/2 first: one connection then does for all of a caller's requests
   if (listener.protocol != proxy::Protocol::kHttp1) protocols += "\x02h2";
   if (listener.protocol != proxy::Protocol::kHttp2) protocols += "\x08http/1.1";
-  auto context = net::TlsContext::create(
-      {listener.name, files.certificate, files.key, bundles, listener.client_certificate,
-       listener.handshakes_per_second, protocols});
+  auto context = net::TlsContext::create({listener.name, files.certificate, files.key, bundles,
+                                          listener.client_certificate, listener.handshakes_per_second, protocols});
   if (context) return context.value();
   problems.add("listener `" + listener.name + "`: " + context.error().message);
   return nullptr;
@@ -193,9 +192,8 @@ std::shared_ptr<const Generation> build(const std::string& config_file, const Pr
   out->config = config::readConfig(config_file, problems, trust);
   const bool readable = !problems.any();
   if (!out->config.engines.empty()) {
-    out->policy =
-        loadPolicy(out->config.engines, out->config.budget, previous ? previous->policy.get() : nullptr, problems,
-                   trust);
+    out->policy = loadPolicy(out->config.engines, out->config.budget, previous ? previous->policy.get() : nullptr,
+                             problems, trust);
     if (previous && out->policy && out->policy->digest() == previous->policy->digest()) out->policy = previous->policy;
   }
   if (!out->config.shadow.empty()) {

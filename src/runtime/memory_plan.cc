@@ -17,7 +17,8 @@ uint64_t within(uint64_t value, uint64_t least, uint64_t most) {
 }
 
 std::string shown(uint64_t bytes) {
-  return bytes < 10 * 1024 * kMiB ? std::to_string((bytes + kMiB / 2) / kMiB) + "MiB" : std::to_string(bytes / (1024 * kMiB)) + "GiB";
+  return bytes < 10 * 1024 * kMiB ? std::to_string((bytes + kMiB / 2) / kMiB) + "MiB"
+                                  : std::to_string(bytes / (1024 * kMiB)) + "GiB";
 }
 
 }  // namespace
@@ -46,9 +47,10 @@ MemoryPlan planMemory(const config::Config& config, size_t workers) {
 }
 
 std::string MemoryPlan::text() const {
-  return "at most " + shown(sum()) + " of " + shown(limit) + ": connections " + shown(connections) + ", bodies that policy waits for " +
-         shown(bodies) + ", responses that nobody takes " + shown(responses) + ", audit queue " + shown(audit_queue) +
-         ", policy engines " + shown(policies) + ", remembered results " + shown(remembered);
+  return "at most " + shown(sum()) + " of " + shown(limit) + ": connections " + shown(connections) +
+         ", bodies that policy waits for " + shown(bodies) + ", responses that nobody takes " + shown(responses) +
+         ", audit queue " + shown(audit_queue) + ", policy engines " + shown(policies) + ", remembered results " +
+         shown(remembered);
 }
 
 }  // namespace yett::runtime

@@ -85,8 +85,8 @@ uint64_t QueryIndex::hashOf(std::string_view key) const {
   return base::hashBytes(large, seed);
 }
 
-// Chains are in order, since they are built from the last to the first. One pair stands in a chain once for each of its forms
-// that differ there.
+// Chains are in order, since they are built from the last to the first. One pair stands in a chain once for each of its
+// forms that differ there.
 void QueryIndex::add(uint64_t hash, uint32_t pair) {
   uint32_t& slot = first_[hash & (first_.size() - 1)];
   for (uint32_t i = slot; i != kNone && entries_[i].pair == pair; i = entries_[i].next) {

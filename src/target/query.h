@@ -27,12 +27,13 @@ Result<std::vector<std::pair<std::string, std::string>>> parseQuery(std::string_
 /// As parseQuery(), with each pair that a service finds by splitting at `;` too, after the pair it is a part of.
 Status parseQueryAnyhow(std::string_view query, std::deque<std::string>& kept, std::vector<QueryPair>& out);
 
-/// Whether some service takes the key `sent` for `key`: in another case (ASP.NET, Express with its common settings), with
-/// brackets (`key[]`, `key[0]`, `[key]`, `key]`: PHP, Rails, qs), with a blank before it or `.`, a blank or `[` for `_` (PHP).
+/// Whether some service takes the key `sent` for `key`: in another case (ASP.NET, Express with its common settings),
+/// with brackets (`key[]`, `key[0]`, `[key]`, `key]`: PHP, Rails, qs), with a blank before it or `.`, a blank or `[`
+/// for `_` (PHP).
 bool maySpell(std::string_view sent, std::string_view key);
 
-/// Calls `form` with each text that `sent` is taken for, up to case and `.` or a blank for `_`: maySpell() is whether one of
-/// them, folded by foldedKeyChar(), is the key so folded.
+/// Calls `form` with each text that `sent` is taken for, up to case and `.` or a blank for `_`: maySpell() is whether
+/// one of them, folded by foldedKeyChar(), is the key so folded.
 template <typename Form>
 void eachSpelling(std::string_view sent, Form form) {
   form(sent);

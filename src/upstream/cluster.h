@@ -22,7 +22,7 @@ struct ClusterConfig {
   std::vector<std::string> endpoints;  ///< host:port, [v6]:port or unix:///path
   Protocol protocol = Protocol::kHttp1;
   target::PathProfile path_profile = target::PathProfile::kStrict;
-  int64_t max_connections = 4096;  ///< of one worker; beyond it 503
+  int64_t max_connections = 4096;       ///< of one worker; beyond it 503
   uint64_t max_request_head = 8 << 10;  ///< bytes; over HTTP/2 a larger one gets a connection of its own
   base::Millis connect_timeout{2000};
   base::Millis idle_timeout{30'000};  ///< a pooled connection is closed after this

@@ -47,7 +47,8 @@ bool Lease::http2() const {
   return connection_->http2();
 }
 
-Pool::Pool(net::EventLoop& loop, std::shared_ptr<const Cluster> cluster, const http::Limits& limits, net::Gate& descriptors)
+Pool::Pool(net::EventLoop& loop, std::shared_ptr<const Cluster> cluster, const http::Limits& limits,
+           net::Gate& descriptors)
     : loop_(loop), cluster_(std::move(cluster)), limits_(limits), descriptors_(descriptors) {}
 
 Pool::~Pool() = default;
@@ -123,7 +124,8 @@ bool Pool::full() const {
 
 void Pool::retry(const Waiter& waiter, bool http2, const std::string& why) {
   if (waiter.attempts_left == 0) return waiter.user->onNoUpstream(why);
-  connect({waiter.user, waiter.attempts_left - 1, (waiter.endpoint + 1) % cluster_->endpoints.size(), waiter.alone}, http2);
+  connect({waiter.user, waiter.attempts_left - 1, (waiter.endpoint + 1) % cluster_->endpoints.size(), waiter.alone},
+          http2);
 }
 
 void Pool::cancel(PoolUser& user) {

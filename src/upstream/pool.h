@@ -68,7 +68,8 @@ class PoolUser {
 class Pool {
  public:
   /// `descriptors`: entered for each connection.
-  Pool(net::EventLoop& loop, std::shared_ptr<const Cluster> cluster, const http::Limits& limits, net::Gate& descriptors);
+  Pool(net::EventLoop& loop, std::shared_ptr<const Cluster> cluster, const http::Limits& limits,
+       net::Gate& descriptors);
   ~Pool();
   Pool(const Pool&) = delete;
 

@@ -1,8 +1,8 @@
 // Floods of TLS that no ordinary client sends, for test_holdup.py:
 //   yett_attack KIND PORT CERTS WHO SECONDS CONNECTIONS
 // KIND: keyupdate, mixed (now and then a byte of a request between), renegotiate and empty (TLS 1.2), handshake.
-// CERTS: folder with bundle.pem, WHO.pem and WHO.key. Each connection is a thread that connects again when it is closed; the
-// last line says how often.
+// CERTS: folder with bundle.pem, WHO.pem and WHO.key. Each connection is a thread that connects again when it is
+// closed; the last line says how often.
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <openssl/ssl.h>

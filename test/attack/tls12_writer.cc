@@ -52,7 +52,8 @@ std::string Tls12Writer::record(int type, const std::string& body) {
   EVP_CIPHER_CTX* context = EVP_CIPHER_CTX_new();
   int n = 0;
   EVP_EncryptInit_ex(context, EVP_aes_128_gcm(), nullptr, bytes(key_), bytes(nonce));
-  EVP_EncryptUpdate(context, nullptr, &n, reinterpret_cast<const unsigned char*>(aad.data()), static_cast<int>(aad.size()));
+  EVP_EncryptUpdate(context, nullptr, &n, reinterpret_cast<const unsigned char*>(aad.data()),
+                    static_cast<int>(aad.size()));
   EVP_EncryptUpdate(context, bytes(out), &n, reinterpret_cast<const unsigned char*>(body.data()),
                     static_cast<int>(body.size()));
   EVP_EncryptFinal_ex(context, bytes(out) + n, &n);

@@ -1,5 +1,5 @@
-// Writes records of any kind on a TLS 1.2 connection that OpenSSL has set up with AES-128-GCM and SHA-256 (RFC 5246 6.3, RFC
-// 5288): what OpenSSL itself would never send.
+// Writes records of any kind on a TLS 1.2 connection that OpenSSL has set up with AES-128-GCM and SHA-256 (RFC
+// 5246 6.3, RFC 5288): what OpenSSL itself would never send.
 #pragma once
 
 #include <openssl/ssl.h>

@@ -1,8 +1,9 @@
 #include "net/event_loop.h"
-#include "net/rate.h"
 
 #include <catch2/catch.hpp>
 #include <thread>
+
+#include "net/rate.h"
 
 using namespace yett;
 

@@ -1,4 +1,5 @@
-// A look before the body is here: what it denies no body could make an allow, and it leaves nothing behind in the memory.
+// A look before the body is here: what it denies no body could make an allow, and it leaves nothing behind in the
+// memory.
 #include <catch2/catch.hpp>
 
 #include "engine/lua_engine.h"
@@ -9,7 +10,8 @@ using namespace yett;
 
 namespace {
 
-const std::vector<std::string> kBodies = {"", "{}", "{\"a\":1}", "{\"a\":2}", "{\"a\":1,\"b\":true}", "[1]", "null", "{\"a\":", "7"};
+const std::vector<std::string> kBodies = {"",    "{}",   "{\"a\":1}", "{\"a\":2}", "{\"a\":1,\"b\":true}",
+                                          "[1]", "null", "{\"a\":",   "7"};
 
 // Conditions that read the body, or do not, or do after something else.
 const std::vector<std::string> kConditions = {
@@ -36,7 +38,9 @@ std::unique_ptr<policy::PolicyEvaluator> evaluatorOf(const std::string& text) {
   policy::EvaluatorOptions options;
   options.remembered_entries = 1000;
   std::vector<policy::LoadedEngine> engines{{"main", false, set}};
-  return policy::PolicyEvaluator::create(std::make_shared<const policy::PolicySet>(std::move(engines), policy::Budget{}), options).value();
+  return policy::PolicyEvaluator::create(
+             std::make_shared<const policy::PolicySet>(std::move(engines), policy::Budget{}), options)
+      .value();
 }
 
 std::string randomPolicy(test::Random& random) {
@@ -50,8 +54,8 @@ std::string randomPolicy(test::Random& random) {
   }
   out += "}";
   if (random() % 3 == 0) {
-    out += "\ndecide 'z' { principal = anyone, run = function(r) if " + kConditions[random() % kConditions.size()] + " then return '" +
-           (random() % 2 == 0 ? "permit" : "refuse") + "' end end }";
+    out += "\ndecide 'z' { principal = anyone, run = function(r) if " + kConditions[random() % kConditions.size()] +
+           " then return '" + (random() % 2 == 0 ? "permit" : "refuse") + "' end end }";
   }
   return out;
 }
@@ -78,7 +82,13 @@ TEST_CASE("early look: what it denies no body makes an allow, what any body allo
     const auto remembering = evaluatorOf(text);
     const auto fresh = evaluatorOf(text);
     for (const char* header : {"1", "2"}) {
-      test::RequestText said{"POST", "/x", "a", "", "spiffe://example.org/x", "127.0.0.1", {{"content-type", "application/json"}, {"x-a", header}}};
+      test::RequestText said{"POST",
+                             "/x",
+                             "a",
+                             "",
+                             "spiffe://example.org/x",
+                             "127.0.0.1",
+                             {{"content-type", "application/json"}, {"x-a", header}}};
       const test::OwnedRequest request(said);
       policy::AttributeReader reader;
       policy::Decision early;

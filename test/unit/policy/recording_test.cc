@@ -22,7 +22,8 @@ TEST_CASE("recording: a long value is cut, a masked one keeps its keyed digest")
         "{\"bytes\":4097,\"begins\":\"" + std::string(256, 'a') + "\",\"sha256\":\"" + base::sha256Hex(over) + "\"}");
   CHECK(recording.cut(over, true) == "{\"bytes\":4097," + recording.masked(over).substr(1));
   // No half of a character, and no bytes that are none.
-  CHECK(recording.cut(std::string(255, 'a') + "\xc3\xa9" + over, false).find("\"begins\":\"" + std::string(255, 'a') + "\"") != std::string::npos);
+  CHECK(recording.cut(std::string(255, 'a') + "\xc3\xa9" + over, false)
+            .find("\"begins\":\"" + std::string(255, 'a') + "\"") != std::string::npos);
   CHECK(recording.cut(std::string("\xff", 1) + over, false).find("\"begins\":{\"hex\":\"ff6161") != std::string::npos);
   CHECK(recording.cut("short", false).find("\"begins\":\"short\"") != std::string::npos);
 }

@@ -16,7 +16,8 @@ std::string redacted(const std::vector<std::string>& secrets, std::string text) 
   const test::OwnedRequest request(asked);
   policy::AttributeReader reader;
   reader.reset(request.check);
-  for (size_t i = 0; i < secrets.size() && i < 250; ++i) reader.read(policy::Attr::kHeader, "x-token-" + std::to_string(i));
+  for (size_t i = 0; i < secrets.size() && i < 250; ++i)
+    reader.read(policy::Attr::kHeader, "x-token-" + std::to_string(i));
   reader.redact(text, policy::Recording({}, "0123456789abcdef"));
   return text;
 }

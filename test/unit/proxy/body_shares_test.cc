@@ -29,7 +29,8 @@ TEST_CASE("body shares: one connection cannot have all that its caller may") {
   proxy::BodyShares shares(900'000);
   size_t one = 0;
   size_t other = 0;
-  while (shares.take("a", &one, 1000)) {}
+  while (shares.take("a", &one, 1000)) {
+  }
   CHECK(one >= 290'000);
   CHECK(one <= 300'000);
   CHECK(shares.take("a", &other, 1000));
