@@ -12,7 +12,7 @@ namespace yett::admin {
 namespace {
 
 // Of each side. Where there are more, the oldest goes: who dribbles keeps no probe out.
-constexpr size_t kMostSessions = 64;
+constexpr size_t kMostSessions = 256;
 
 }  // namespace
 
@@ -131,7 +131,7 @@ class AdminServer::Running {
 
   const AdminContent content_;
   net::EventLoop loop_;
-  net::Gate gate_{static_cast<int64_t>(4 * kMostSessions)};
+  net::Gate gate_{static_cast<int64_t>(2 * kMostSessions + 16)};
   std::vector<std::unique_ptr<Side>> sides_;
   std::thread thread_;
 

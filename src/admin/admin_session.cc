@@ -29,6 +29,7 @@ AdminSession::AdminSession(net::EventLoop& loop, const Poco::Net::StreamSocket& 
       codec_(*this, *this, limits()) {}
 
 void AdminSession::start() {
+  connection_.limitOffered(limits().head_bytes);
   connection_.start(false);
   connection_.setTimeout(kHead);
 }

@@ -40,6 +40,10 @@ class AdminSession final : public net::ConnectionEvents,
   size_t buffered() const override { return connection_.buffered(); }
   void pauseReading() override { connection_.pauseReading(); }
   void resumeReading() override { connection_.resumeReading(); }
+  bool yield() override {
+    connection_.yield();
+    return true;
+  }
   void flushSoon() override {}
   int64_t nowMillis() const override { return loop_.nowMillis(); }
   void finishWriting() override { connection_.finishWriting(); }

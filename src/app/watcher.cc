@@ -8,6 +8,8 @@
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
+#include <set>
+#include <utility>
 
 #include "engine/policy_source.h"
 
@@ -30,24 +32,29 @@ bool hidden(const fs::path& path) {
   return path.filename().string().starts_with('.');
 }
 
-// Calls `visit` for the directory and all below it, dot-names left out.
+// Calls `visit` for the directory and all below it, dot-names left out: linked folders too, as policies are read, but each once,
+// and so many entries that a link to all of the disk ends.
 template <typename Visit>
 void walk(const std::string& directory, Visit visit) {
+  constexpr size_t kMost = 20'000;
   std::error_code error;
-  // Linked folders too, as policies are read; so many levels that a link to a folder above ends.
-  constexpr int kDeepest = 16;
+  std::set<std::pair<dev_t, ino_t>> seen;
+  const auto first = [&](const std::string& folder) {
+    struct stat info {};
+    return ::stat(folder.c_str(), &info) == 0 && seen.emplace(info.st_dev, info.st_ino).second;
+  };
+  first(directory);
+  size_t count = 0;
   fs::recursive_directory_iterator it(
-      directory, fs::directory_options::skip_permission_denied | fs::directory_options::follow_directory_symlink,
-      error);
-  for (const fs::recursive_directory_iterator end; !error && it != end; it.increment(error)) {
+      directory, fs::directory_options::skip_permission_denied | fs::directory_options::follow_directory_symlink, error);
+  for (const fs::recursive_directory_iterator end; !error && it != end && ++count < kMost; it.increment(error)) {
     std::error_code ignored;
     const bool folder = it->is_directory(ignored);
-    if (hidden(it->path())) {
+    if (hidden(it->path()) || (folder && !first(it->path().string()))) {
       if (folder) it.disable_recursion_pending();
       continue;
     }
     visit(it->path().string(), folder);
-    if (folder && it.depth() >= kDeepest) it.disable_recursion_pending();
   }
 }
 

@@ -120,6 +120,8 @@ class Authorizer {
   std::string shownText(std::string_view text) const;
   /// How often a stream that goes on is recorded.
   base::Millis heartbeat() const { return writer_.config().heartbeat; }
+  /// Half of the records that may wait for the writer do.
+  bool recordsCrowded() const { return writer_.crowded(); }
   /// How long a request may wait for its record to be on disk.
   base::Millis commitTimeout() const { return writer_.config().commit_timeout; }
 

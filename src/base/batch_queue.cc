@@ -71,6 +71,11 @@ bool BatchQueue::closed() const {
   return closed_;
 }
 
+bool BatchQueue::halfFull() const {
+  const std::lock_guard lock(mutex_);
+  return records_ > limits_.records / 2 || bytes_.size() > limits_.bytes / 2;
+}
+
 size_t BatchQueue::records() const {
   const std::lock_guard lock(mutex_);
   return records_;

@@ -47,6 +47,8 @@ class Lister {
  private:
   Status entry(const std::string& path, const std::string& name) {
     struct stat info {};
+    if (++entries_ > 2 * kMostFiles)
+      return Error{path + ": one of more than " + std::to_string(2 * kMostFiles) + " entries below the policy directory"};
     const bool counts = PolicySource::counts(name);
     if (::stat(path.c_str(), &info) != 0) {
       if (!counts) return {};
@@ -70,6 +72,7 @@ class Lister {
   std::vector<std::pair<dev_t, ino_t>> above_;
   std::map<std::string, std::string> files_;
   uint64_t bytes_ = 0;
+  size_t entries_ = 0;
 };
 
 Result<std::map<std::string, std::string>> list(const std::string& directory, base::FileTrust& trust) {

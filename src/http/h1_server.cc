@@ -3,16 +3,19 @@
 #include <algorithm>
 
 #include "http/h1_write.h"
+#include "http/turn.h"
 
 namespace yett::http {
 
 size_t H1Server::onBytes(std::string_view bytes) {
   size_t used = 0;
+  const Turn turn;
   for (;;) {
     const Phase before = phase_;
     size_t n = 0;
     switch (phase_) {
       case Phase::kHead:
+        if (used > 0 && used < bytes.size() && turn.over() && wire_.yield()) return used;
         if (!writable()) {  // a client that asks and does not read gets no further
           if (used < bytes.size()) wire_.pauseReading();
           return used;

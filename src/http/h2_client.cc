@@ -157,7 +157,7 @@ H2Client::H2Client(Wire& wire, const Limits& limits) : H2Session(wire, limits, f
 H2Client::~H2Client() = default;
 
 size_t H2Client::onBytes(std::string_view bytes) {
-  receive(bytes);
+  for (size_t used = 0; used < bytes.size();) used += receive(bytes.substr(used));
   if (settings_seen_ && !gone_) sendHeldBack();
   return bytes.size();
 }

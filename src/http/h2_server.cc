@@ -2,6 +2,10 @@
 
 #include <nghttp2/nghttp2.h>
 
+#include <algorithm>
+
+#include "http/turn.h"
+
 namespace yett::http {
 
 /// One request and its response.
@@ -14,6 +18,7 @@ class H2Server::Incoming final : public ServerStream, public H2Stream {
     handler_ = request_;
   }
 
+  size_t head_size = 0;  // as HPACK decoded it
   RequestHandler& request() { return *request_; }
   /// The handler learns of the end once, and not after it has answered or reset.
   void lost(ResetCause cause, std::string_view why) {
@@ -141,13 +146,18 @@ H2Server::H2Server(Wire& wire, ServerEvents& events, const Limits& limits, bool 
 H2Server::~H2Server() = default;
 
 size_t H2Server::onBytes(std::string_view bytes) {
-  // A peer that asks and does not read gets no further.
-  if (wire_.buffered() >= kWriteMark && nghttp2_session_get_outbound_queue_size(session_) > limits_.streams) {
-    wire_.pauseReading();
-    return 0;
+  const Turn turn;
+  size_t used = 0;
+  while (used < bytes.size()) {
+    // A peer that asks and does not read gets no further.
+    if (wire_.buffered() >= kWriteMark && nghttp2_session_get_outbound_queue_size(session_) > limits_.streams) {
+      wire_.pauseReading();
+      return used;
+    }
+    used += receive(bytes.substr(used));
+    if (used < bytes.size() && turn.over() && wire_.yield()) return used;
   }
-  receive(bytes);
-  return bytes.size();
+  return used;
 }
 
 void H2Server::onWritable() {
@@ -158,8 +168,13 @@ void H2Server::onWritable() {
 
 void H2Server::onBlock(int32_t id, int category, bool ends) {
   if (category == NGHTTP2_HCAT_REQUEST) {
+    // A field that was sent once may be named in every head for a byte: the heads of all streams have a limit together.
+    const size_t most = std::max<size_t>(4 * limits_.head_bytes, 1 << 20);
+    if (heads_ + block_.decodedBytes() > most) return refuseStream(id);
     auto stream = std::make_unique<Incoming>(*this, id);
     Incoming& made = *stream;
+    made.head_size = block_.decodedBytes();
+    heads_ += made.head_size;
     addStream(std::move(stream));
     made.begin(ends);
   } else if (auto* stream = static_cast<Incoming*>(find(id))) {
@@ -167,8 +182,15 @@ void H2Server::onBlock(int32_t id, int category, bool ends) {
   }
 }
 
+// It may be sent again (RFC 9113 8.7).
+void H2Server::refuseStream(int32_t id) {
+  nghttp2_submit_rst_stream(session_, NGHTTP2_FLAG_NONE, id, NGHTTP2_REFUSED_STREAM);
+  sendSoon();
+}
+
 void H2Server::onStreamClosed(H2Stream& stream, uint32_t code) {
   auto& incoming = static_cast<Incoming&>(stream);
+  heads_ -= incoming.head_size;
   if (code != NGHTTP2_NO_ERROR) incoming.lost(ResetCause::kPeerClosed, "the client reset the stream");
   else incoming.lost(ResetCause::kPeerClosed, "the stream ended before its response");
   events_.onStreamEnd(incoming.request());
@@ -177,6 +199,7 @@ void H2Server::onStreamClosed(H2Stream& stream, uint32_t code) {
 
 void H2Server::onConnectionLost(H2Stream& stream, std::string_view why) {
   auto& incoming = static_cast<Incoming&>(stream);
+  heads_ -= incoming.head_size;
   incoming.lost(ResetCause::kPeerClosed, why);
   events_.onStreamEnd(incoming.request());
 }

@@ -25,6 +25,7 @@ class H2Server final : public ServerCodec, private H2Session {
  private:
   class Incoming;
   void finishDrain();
+  void refuseStream(int32_t id);
   void resetStalled(int64_t now);
   void onBlock(int32_t id, int category, bool ends) override;
   void onStreamClosed(H2Stream& stream, uint32_t code) override;
@@ -36,6 +37,7 @@ class H2Server final : public ServerCodec, private H2Session {
   void onBroken(std::string_view why) override { events_.onConnectionError(why); }
 
   ServerEvents& events_;
+  size_t heads_ = 0;  // bytes of the heads of all streams
   int32_t last_id_ = -1;
   std::vector<std::pair<int32_t, int32_t>> skipped_;  // first and last id of each gap
   enum class Drain { kNo, kNoticed, kFinal } drain_ = Drain::kNo;

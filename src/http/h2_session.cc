@@ -133,8 +133,11 @@ void H2Session::addStream(std::unique_ptr<H2Stream> stream) {
 }
 
 // Looks at every frame's head, since nghttp2 tells nothing of those that it ignores.
-void H2Session::countFrames(std::string_view bytes) {
+size_t H2Session::countFrames(std::string_view bytes) {
   constexpr size_t kHead = 9;
+  constexpr int kRequests = 8;
+  const size_t size = bytes.size();
+  int requests = 0;
   while (!bytes.empty() && !gone_) {
     if (skip_ > 0) {
       const size_t n = std::min<size_t>(skip_, bytes.size());
@@ -142,16 +145,17 @@ void H2Session::countFrames(std::string_view bytes) {
       skip_ -= n;
       continue;
     }
+    if (requests == kRequests && frame_head_.empty()) return size - bytes.size();
     const size_t n = std::min(kHead - frame_head_.size(), bytes.size());
     frame_head_ += bytes.substr(0, n);
     bytes.remove_prefix(n);
-    if (frame_head_.size() < kHead) return;
+    if (frame_head_.size() < kHead) return size;
     const auto* head = reinterpret_cast<const uint8_t*>(frame_head_.data());
     skip_ = static_cast<size_t>(head[0]) << 16 | static_cast<size_t>(head[1]) << 8 | head[2];
     const bool ack = (head[4] & NGHTTP2_FLAG_ACK) != 0;
     switch (head[3]) {
-      case NGHTTP2_DATA:
-      case NGHTTP2_HEADERS: ++seen_; break;
+      case NGHTTP2_HEADERS: ++requests; [[fallthrough]];
+      case NGHTTP2_DATA: ++seen_; break;
       case NGHTTP2_SETTINGS:
         if (!ack) charge(H2Flood::Kind::kSettings);
         break;
@@ -169,13 +173,15 @@ void H2Session::countFrames(std::string_view bytes) {
     }
     frame_head_.clear();
   }
+  return size - bytes.size();
 }
 
-bool H2Session::receive(std::string_view bytes) {
-  if (gone_) return false;
+size_t H2Session::receive(std::string_view bytes) {
+  if (gone_) return bytes.size();
   broken_.clear();
-  countFrames(bytes);
-  if (gone_) return false;
+  const size_t size = bytes.size();
+  bytes = bytes.substr(0, countFrames(bytes));
+  if (gone_) return size;
   in_library_ = true;
   const auto n = nghttp2_session_mem_recv(session_, reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size());
   in_library_ = false;
@@ -196,7 +202,7 @@ bool H2Session::receive(std::string_view bytes) {
     terminate(NGHTTP2_ENHANCE_YOUR_CALM, "frames that the peer does not take");
   sendSoon();
   bury();
-  return !gone_;
+  return gone_ ? size : bytes.size();
 }
 
 void H2Session::terminate(uint32_t code, std::string_view why) {

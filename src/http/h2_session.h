@@ -79,8 +79,8 @@ class H2Session {
   friend class H2Stream;
   H2Session(Wire& wire, const Limits& limits, bool server);
 
-  /// Feeds nghttp2. False: the connection is over.
-  bool receive(std::string_view bytes);
+  /// Feeds nghttp2 with a few requests' bytes, and says how many; all, where the connection is over.
+  size_t receive(std::string_view bytes);
   /// Sends what nghttp2 has for the peer, as far as the connection takes it.
   void send();
   /// send(), at the end of the batch.
@@ -145,7 +145,7 @@ class H2Session {
   void feedStarved();
   void charge(H2Flood::Kind kind);
   void chargeEnd(const H2Stream& stream, uint32_t code);
-  void countFrames(std::string_view bytes);
+  size_t countFrames(std::string_view bytes);
   void bury();
   std::unique_ptr<H2Stream> unlink(std::map<int32_t, std::unique_ptr<H2Stream>>::iterator at);
 

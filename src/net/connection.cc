@@ -18,7 +18,8 @@ constexpr size_t kLingerBytes = 4 << 20;   // thrown away at the most before a c
 constexpr base::Millis kLingerTime{1000};
 constexpr base::Millis kFinishTime{10'000};  // without progress on what is left to send
 constexpr int kReadsPerEvent = 4;            // then others have their turn
-constexpr base::Millis kLater{100};          // before a handshake that may not begin yet is tried again
+constexpr base::Millis kLongestWait{1600};
+constexpr base::Millis kLater{50};           // before a handshake that may not begin yet is tried again
 
 template <typename Get>
 void readAddress(Get get, int fd, sockaddr_in6& out) {
@@ -42,7 +43,7 @@ Connection::Connection(EventLoop& loop, const Poco::Net::StreamSocket& socket, s
 }
 
 Connection::~Connection() {
-  if (registered_) loop_.remove(fd_);
+  if (registered_) loop_.remove(fd_, *this);
 }
 
 void Connection::start(bool connecting) {
@@ -56,7 +57,7 @@ void Connection::start(bool connecting) {
 }
 
 bool Connection::mayRead() const {
-  return state_ == State::kLingering || (state_ == State::kOpen && !paused_ && !eof_);
+  return state_ == State::kLingering || (state_ == State::kOpen && !paused_ && !yielding_ && !eof_ && in_.size() < most_in_);
 }
 
 void Connection::onEvents(uint32_t events) {
@@ -84,7 +85,7 @@ void Connection::onEvents(uint32_t events) {
     // These two cannot be masked, so a connection that may not read now would spin. After its end of input the peer has
     // gone altogether; before it, there may be bytes to read later, so it only leaves the poller until then.
     if (eof_) return close("the connection was reset", true);
-    loop_.remove(fd_);
+    loop_.remove(fd_, *this);
     registered_ = false;
   }
 }
@@ -102,10 +103,12 @@ void Connection::doHandshake() {
     case IoResult::Kind::kWantRead: blocked_ = false; return updateInterest();
     case IoResult::Kind::kWantWrite: blocked_ = true; return updateInterest();
     case IoResult::Kind::kLater:
-      if (registered_) loop_.remove(fd_);  // its bytes would wake the loop all the while
+      if (registered_) loop_.remove(fd_, *this);  // its bytes would wake the loop all the while
       registered_ = false;
       later_ = true;
-      return loop_.schedule(turn_, kLater);
+      // Those who have waited long come less often: who comes now has a chance too.
+      wait_ = wait_.count() == 0 ? kLater : std::min(2 * wait_, kLongestWait);
+      return loop_.schedule(turn_, wait_);
     default: close(transport_->failure(), false);
   }
 }
@@ -143,7 +146,7 @@ void Connection::doRead() {
 }
 
 void Connection::tellEof() {
-  if (!eof_ || eof_told_ || paused_ || state_ != State::kOpen) return;
+  if (!eof_ || eof_told_ || paused_ || yielding_ || state_ != State::kOpen) return;
   eof_told_ = true;
   events_.onEof();
 }
@@ -260,10 +263,17 @@ void Connection::resumeReading() {
   loop_.nextTurn(turn_);
 }
 
+void Connection::yield(base::Millis delay) {
+  yielding_ = true;
+  if (delay.count() > 0) loop_.schedule(turn_, delay);
+  else loop_.nextTurn(turn_);
+}
+
 // In a batch of its own: whoever resumed is on the stack, and one busy connection must not keep the loop for itself.
 void Connection::goOnReading() {
   if (state_ == State::kHandshaking && std::exchange(later_, false)) return loop_.whenThereIsTime(turn_);
   if (state_ == State::kHandshaking) return doHandshake();
+  yielding_ = false;
   if (state_ != State::kOpen || paused_) return;
   if (!in_.empty()) {
     const std::string held = std::move(in_);
@@ -318,7 +328,7 @@ void Connection::abort(std::string_view why) {
 void Connection::close(std::string_view why, bool reset) {
   if (state_ == State::kClosed) return;
   const std::string reason(why);
-  if (registered_) loop_.remove(fd_);
+  if (registered_) loop_.remove(fd_, *this);
   registered_ = false;
   state_ = State::kClosed;
   timer_.cancel();

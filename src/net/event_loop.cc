@@ -1,6 +1,5 @@
 #include "net/event_loop.h"
 
-#include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -124,8 +123,12 @@ void EventLoop::modify(int fd, uint32_t events, EventHandler& handler) {
   ::epoll_ctl(epoll_, EPOLL_CTL_MOD, fd, &event);
 }
 
-void EventLoop::remove(int fd) {
+// What was taken from the poller for it and not handled yet is forgotten: it may be gone by then.
+void EventLoop::remove(int fd, EventHandler& handler) {
   ::epoll_ctl(epoll_, EPOLL_CTL_DEL, fd, nullptr);
+  for (size_t i = event_at_; i < event_count_; ++i) {
+    if (events_[i].data.ptr == &handler) events_[i].data.ptr = this;
+  }
 }
 
 void EventLoop::schedule(Timer& timer, base::Millis delay) {
@@ -156,6 +159,8 @@ void EventLoop::fireTimers() {
     return;
   }
   const int64_t last = std::min(now_tick, tick_ + static_cast<int64_t>(kSlots));
+  const int64_t until = base::steadyNanos() + kBatchNanos;
+  bool over = false;
   for (int64_t tick = tick_ + 1; tick <= last; ++tick) {
     Timer& head = *slots_[static_cast<size_t>(tick) % kSlots];
     if (head.next_ == &head) continue;
@@ -169,10 +174,12 @@ void EventLoop::fireTimers() {
       }
       timer = next;
     }
-    while (due.next_ != &due) {
+    for (int n = 1; due.next_ != &due; ++n) {
       Timer* timer = due.next_;
       timer->cancel();
-      guarded([&] { timer->fire_(); });
+      if (over) append(turns_, *timer);  // many may be due at one moment
+      else guarded([&] { timer->fire_(); });
+      over = over || (n % 4 == 0 && base::steadyNanos() >= until);
     }
     due.next_ = due.prev_ = nullptr;
   }
@@ -208,15 +215,27 @@ void EventLoop::runSlow() {
 
 void EventLoop::runTurns() {
   if (turns_.next_ == &turns_) return;
+  const int64_t until = base::steadyNanos() + kBatchNanos;
   Timer due(nullptr);
   due.next_ = turns_.next_;
   due.prev_ = turns_.prev_;
   due.next_->prev_ = due.prev_->next_ = &due;
   turns_.next_ = turns_.prev_ = &turns_;
-  while (due.next_ != &due) {
+  bool over = false;
+  for (int n = 1; due.next_ != &due && !over; ++n) {
     Timer* timer = due.next_;
     timer->cancel();
     guarded([&] { timer->fire_(); });
+    over = n % 4 == 0 && base::steadyNanos() >= until;
+  }
+  // Who had no turn comes before those who had one and want another.
+  while (due.prev_ != &due) {
+    Timer* timer = due.prev_;
+    timer->cancel();
+    timer->prev_ = &turns_;
+    timer->next_ = turns_.next_;
+    turns_.next_->prev_ = timer;
+    turns_.next_ = timer;
   }
   due.next_ = due.prev_ = nullptr;
 }
@@ -241,27 +260,38 @@ void EventLoop::finishBatch() {
   }
 }
 
+void EventLoop::takeEvents() {
+  if (event_at_ < event_count_) return updateTime();  // of the last batch, which was long enough without them
+  const bool busy = turns_.next_ != &turns_ || slow_.next_ != &slow_;
+  const int timeout = busy ? 0 : nextTimeout();
+  busy_since_.store(0, std::memory_order_relaxed);
+  const int count = ::epoll_wait(epoll_, events_.data(), static_cast<int>(events_.size()), timeout);
+  updateTime();
+  event_at_ = 0;
+  event_count_ = static_cast<size_t>(std::max(count, 0));
+}
+
+void EventLoop::handleEvents(bool& woken) {
+  const int64_t until = base::steadyNanos() + kBatchNanos;
+  while (event_at_ < event_count_) {
+    const epoll_event event = events_[event_at_++];
+    if (event.data.ptr == nullptr) {
+      uint64_t value = 0;
+      woken = ::read(wake_, &value, sizeof value) > 0 || woken;
+    } else if (event.data.ptr != this) {
+      auto* handler = static_cast<EventHandler*>(event.data.ptr);
+      if (!guarded([&] { handler->onEvents(event.events); })) guarded([&] { handler->onFault("out of memory"); });
+    }
+    if (event_at_ % 4 == 0 && base::steadyNanos() >= until) return;
+  }
+}
+
 void EventLoop::run() {
-  std::array<epoll_event, 256> events;
   while (!stopped_) {
-    const bool busy = turns_.next_ != &turns_ || slow_.next_ != &slow_;
-    const int timeout = busy ? 0 : nextTimeout();
-    busy_since_.store(0, std::memory_order_relaxed);
-    const int count = ::epoll_wait(epoll_, events.data(), static_cast<int>(events.size()), timeout);
-    updateTime();
+    takeEvents();
     bool woken = false;
     doing("events");
-    for (int i = 0; i < count; ++i) {
-      const auto& event = events[static_cast<size_t>(i)];
-      if (event.data.ptr != nullptr) {
-        auto* handler = static_cast<EventHandler*>(event.data.ptr);
-        if (!guarded([&] { handler->onEvents(event.events); })) guarded([&] { handler->onFault("out of memory"); });
-        continue;
-      }
-      uint64_t value = 0;
-      woken = ::read(wake_, &value, sizeof value) > 0;
-    }
-    // After the events: what a task removes may be named by one of them.
+    handleEvents(woken);
     doing("tasks of other threads");
     if (woken) runPosted();
     doing("connections that had more to read");
@@ -273,6 +303,7 @@ void EventLoop::run() {
     doing("sending");
     finishBatch();
   }
+  event_at_ = event_count_ = 0;
   finishBatch();
   busy_since_.store(0, std::memory_order_relaxed);
 }

@@ -2,6 +2,8 @@
 // post() is the one way in from outside.
 #pragma once
 
+#include <sys/epoll.h>
+
 #include <array>
 #include <atomic>
 #include <cstdint>
@@ -81,7 +83,7 @@ class EventLoop {
   /// Loop thread, as all below. `handler` must be removed before its descriptor is closed.
   void add(int fd, uint32_t events, EventHandler& handler);
   void modify(int fd, uint32_t events, EventHandler& handler);
-  void remove(int fd);
+  void remove(int fd, EventHandler& handler);
 
   /// Fires once after `delay`, give or take one tick (8 ms); moves a timer that already waits.
   void schedule(Timer& timer, base::Millis delay);
@@ -110,6 +112,9 @@ class EventLoop {
   static constexpr int kTickMillis = 8;
   static constexpr size_t kSlots = 1024;
   static constexpr int64_t kSlowNanos = 2'000'000;  // of slow work in each batch
+  static constexpr int64_t kBatchNanos = 5'000'000;  // of events, of turns and of timers in each batch; the rest goes on in the next
+  void takeEvents();
+  void handleEvents(bool& woken);
   static void append(Timer& head, Timer& timer);
   void updateTime();
   int nextTimeout() const;
@@ -135,6 +140,9 @@ class EventLoop {
   int64_t tick_ = 0;      // all timers due at or before it have fired
   int64_t next_due_ = 0;  // no timer is due before this tick; what it was set for may be cancelled
   std::unique_ptr<char[]> scratch_;
+  std::array<epoll_event, 256> events_;
+  size_t event_at_ = 0;  // the next to be handled
+  size_t event_count_ = 0;
   std::vector<std::string> kept_;              // empty, with memory
   std::vector<std::unique_ptr<Timer>> slots_;  // heads of circular lists
   Timer turns_{nullptr};                       // head of the circular list of nextTurn()

@@ -99,7 +99,7 @@ void Acceptor::listen() {
 
 void Acceptor::stop() {
   rested_.cancel();
-  if (listening_) loop_.remove(socket_->fd());
+  if (listening_) loop_.remove(socket_->fd(), *this);
   listening_ = false;
 }
 

@@ -46,6 +46,9 @@ Result<std::shared_ptr<const TlsContext>> TlsContext::create(const Source& sourc
   // bundle.
   SSL_CTX_set_options(
       context, SSL_OP_NO_TICKET | SSL_OP_NO_RENEGOTIATION | SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_NO_COMPRESSION);
+  // Many clients end their side without a close_notify (RFC 8446 6.1); HTTP says by itself where its messages end.
+  SSL_CTX_set_options(context, SSL_OP_IGNORE_UNEXPECTED_EOF);
+  SSL_CTX_set_client_hello_cb(context, &TlsTransport::onClientHello, nullptr);
   SSL_CTX_set_num_tickets(context, 1);
   SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_SERVER);
   SSL_CTX_sess_set_cache_size(context, 10'000);

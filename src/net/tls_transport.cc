@@ -123,15 +123,23 @@ IoResult TlsTransport::result(int returned) {
   switch (SSL_get_error(ssl_, returned)) {
     case SSL_ERROR_WANT_READ: return {IoResult::Kind::kWantRead, 0};
     case SSL_ERROR_WANT_WRITE: return {IoResult::Kind::kWantWrite, 0};
+    case SSL_ERROR_WANT_CLIENT_HELLO_CB: return {IoResult::Kind::kLater, 0};
     case SSL_ERROR_ZERO_RETURN: return {IoResult::Kind::kEof, 0};
     default: return {IoResult::Kind::kError, 0};
   }
 }
 
+// What has come so far was cheap; from here on a handshake costs, and so has a rate.
+int TlsTransport::onClientHello(SSL* ssl, int*, void*) noexcept {
+  auto* self = static_cast<TlsTransport*>(SSL_get_app_data(ssl));
+  if (!self->began_ && !self->context_->rate().take(base::steadyNanos())) return SSL_CLIENT_HELLO_RETRY;
+  self->began_ = true;
+  return SSL_CLIENT_HELLO_SUCCESS;
+}
+
 IoResult TlsTransport::handshake() {
   if (done_) return {};
   if (ssl_ == nullptr) {
-    if (!context_->rate().take(base::steadyNanos())) return {IoResult::Kind::kLater, 0};
     ssl_ = SSL_new(context_->native());
     if (ssl_ == nullptr || !input_.attach(ssl_)) return {IoResult::Kind::kError, 0};
     SSL_set_app_data(ssl_, this);

@@ -30,6 +30,8 @@ class TlsTransport final : public Transport {
   TlsInfo info() const override { return info_; }
   std::string_view protocol() const override;
 
+  /// For SSL_CTX_set_client_hello_cb().
+  static int onClientHello(SSL* ssl, int*, void*) noexcept;
   /// Makes `context` verify client certificates as X.509-SVIDs, with the verdict kept in the TlsTransport of the
   /// handshake.
   static void installVerifier(SSL_CTX* context, ClientCertificate mode);
@@ -46,6 +48,7 @@ class TlsTransport final : public Transport {
   const std::shared_ptr<const TlsContext> context_;
   TlsInput input_;
   SSL* ssl_ = nullptr;
+  bool began_ = false;  // its ClientHello is whole, and the rate let it go on
   bool done_ = false;
   TlsInfo info_;
   std::shared_ptr<const identity::Principal> principal_;

@@ -38,11 +38,13 @@ const std::string& Session::forwardedCertificate() {
 
 void Session::start() {
   connection_.setTimeout(limits_owner_->config.timeouts.handshake);
+  connection_.limitOffered(limits_owner_->config.limits.head_bytes + (64 << 10));
   connection_.start(false);
 }
 
 void Session::onOpen() {
   opened_ = true;
+  worker_.settle(*this);
   if (tls_ && slot_->handshakes_done != nullptr) slot_->handshakes_done->add();
   beginTrust();
   const auto protocol = limits_owner_->config.protocol;
@@ -86,6 +88,12 @@ void Session::onEof() {
 
 void Session::onDrained() {
   if (codec_) codec_->onWritable();
+}
+
+// Where records wait for the writer, who sends many requests at once waits too: else one caller fills the queue for all.
+bool Session::yield() {
+  connection_.yield(worker_.authorizer.recordsCrowded() ? base::Millis(20) : base::Millis(0));
+  return true;
 }
 
 void Session::flushSoon() {

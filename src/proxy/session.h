@@ -1,6 +1,7 @@
 // One downstream connection: socket below, codec above, exchanges beside. Owned by its worker.
 #pragma once
 
+#include <list>
 #include <memory>
 
 #include "http/server_codec.h"
@@ -26,6 +27,9 @@ class Session final : public net::ConnectionEvents,
   Worker& worker() { return worker_; }
   const std::shared_ptr<const ListenerState>& listener() const { return slot_->state; }
   net::Connection& connection() { return connection_; }
+  /// Its worker's: its place among the handshakes that are under way.
+  std::list<Session*>::iterator handshake;
+  bool handshaking = false;
   /// Bytes in memory for either side, without what its exchanges hold at services.
   size_t heldBytes() const { return connection_.heldBytes() + (codec_ ? codec_->heldBytes() : 0); }
   /// Bytes of its requests' bodies that wait for a decision; BodyShares counts them.
@@ -57,6 +61,7 @@ class Session final : public net::ConnectionEvents,
   size_t buffered() const override { return connection_.buffered(); }
   void pauseReading() override { connection_.pauseReading(); }
   void resumeReading() override { connection_.resumeReading(); }
+  bool yield() override;
   void flushSoon() override;
   int64_t nowMillis() const override { return worker_.loop.nowMillis(); }
   void finishWriting() override { connection_.finishWriting(); }

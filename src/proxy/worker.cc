@@ -113,12 +113,24 @@ void Worker::accept(const std::shared_ptr<ListenerSlot>& slot, Poco::Net::Stream
   Session& made = *session;
   sessions_.emplace(&made, std::move(session));
   slot->connections->add(1);
+  if (made.tls()) {
+    // Whoever says half of a handshake and waits must not take all places: the oldest goes where there are too many.
+    made.handshake = handshakes_.insert(handshakes_.end(), &made);
+    made.handshaking = true;
+    const size_t most = std::max<size_t>(64, static_cast<size_t>(gate.limit()) / 8);
+    if (handshakes_.size() > most) handshakes_.front()->close();
+  }
   made.start();
+}
+
+void Worker::settle(Session& session) {
+  if (std::exchange(session.handshaking, false)) handshakes_.erase(session.handshake);
 }
 
 void Worker::remove(Session& session) {
   const auto it = sessions_.find(&session);
   if (it == sessions_.end()) return;
+  settle(session);
   loop.destroyLater(std::move(it->second));
   sessions_.erase(it);
   gate.leave();

@@ -3,6 +3,7 @@
 
 #include <deque>
 #include <functional>
+#include <list>
 #include <map>
 #include <memory>
 #include <string>
@@ -84,6 +85,8 @@ class Worker {
   Exchange& takeExchange(Session& session, http::ServerStream& stream);
   void releaseExchange(Exchange& exchange);
   void remove(Session& session);
+  /// Its handshake is done.
+  void settle(Session& session);
   void countRequest(const std::string& listener, std::string_view route, int status);
   bool draining() const { return draining_; }
   /// Tells one use of an exchange from every other, also of one that stands where another was destroyed.
@@ -103,6 +106,7 @@ class Worker {
 
  private:
   std::map<Session*, std::unique_ptr<Session>> sessions_;
+  std::list<Session*> handshakes_;  // under way, the oldest first
   std::vector<std::unique_ptr<Exchange>> busy_;  // each knows its place
   std::vector<std::unique_ptr<Exchange>> spare_;
   std::map<std::string, base::Counter*, std::less<>> request_counters_;

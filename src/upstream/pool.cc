@@ -103,23 +103,25 @@ void Pool::connect(Waiter waiter, bool http2) {
     }
     return waiter.user->onNoUpstream("the cluster has all the connections that its `max_connections` lets it have");
   }
+  // Large heads may have some of the cluster's connections, not all.
+  const auto most_alone = std::max<size_t>(8, static_cast<size_t>(cluster_->config.max_connections) / 16);
+  if (waiter.alone && alone_ >= most_alone)
+    return waiter.user->onNoUpstream("the cluster has all the connections for heads over `max_request_head` that it may have");
   if (!descriptors_.enter())
     return waiter.user->onNoUpstream("the process has all the descriptors that it may have (RLIMIT_NOFILE)");
   const Endpoint& endpoint = cluster_->endpoints[waiter.endpoint];
   auto connection = std::make_unique<UpstreamConnection>(*this, loop_, endpoint, limits_, http2);
   UpstreamConnection& made = *connection;
   connections_.emplace(&made, std::move(connection));
+  made.alone = waiter.alone;
+  if (made.alone) ++alone_;
   if (http2 && !waiter.alone) shared_.push_back(&made);
   made.await(waiter);
   made.connect();
 }
 
 bool Pool::full() const {
-  const auto most = static_cast<size_t>(cluster_->config.max_connections);
-  if (connections_.size() < most) return false;
-  const auto gone =
-      std::count_if(connections_.begin(), connections_.end(), [](const auto& item) { return item.first->gone(); });
-  return connections_.size() - static_cast<size_t>(gone) >= most;
+  return connections_.size() - closing_ >= static_cast<size_t>(cluster_->config.max_connections);
 }
 
 void Pool::retry(const Waiter& waiter, bool http2, const std::string& why) {
@@ -129,7 +131,10 @@ void Pool::retry(const Waiter& waiter, bool http2, const std::string& why) {
 }
 
 void Pool::cancel(PoolUser& user) {
-  for (const auto& [connection, owned] : connections_) connection->forget(user);
+  const auto it = waits_.find(&user);
+  if (it == waits_.end()) return;
+  it->second->forget(user);
+  waits_.erase(it);
 }
 
 void Pool::giveBack(UpstreamConnection& connection) {
@@ -139,8 +144,7 @@ void Pool::giveBack(UpstreamConnection& connection) {
     if (!connection.http2()) connection.close();
     return;
   }
-  const bool alone = connection.http2() && std::find(shared_.begin(), shared_.end(), &connection) == shared_.end();
-  if (codec.spent() || retired_ || alone) return connection.close();
+  if (codec.spent() || retired_ || connection.alone) return connection.close();
   connection.rest(cluster_->config.idle_timeout);
   if (!connection.http2()) idle_.push_back(&connection);
 }
@@ -150,6 +154,8 @@ void Pool::remove(UpstreamConnection& connection) {
   std::erase(shared_, &connection);
   const auto it = connections_.find(&connection);
   if (it == connections_.end()) return;
+  if (connection.alone) --alone_;
+  --closing_;
   loop_.destroyLater(std::move(it->second));
   connections_.erase(it);
   descriptors_.leave();

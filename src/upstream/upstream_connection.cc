@@ -65,6 +65,7 @@ void UpstreamConnection::onOpen() {
   while (!waiting_.empty() && connection_->open()) {
     const auto waiter = waiting_.front();
     waiting_.erase(waiting_.begin());
+    pool_.waits_.erase(waiter.user);
     if (codec_->room() > 0) waiter.user->onLease(Lease(*this, std::exchange(fresh, false)));
     else pool_.connect(waiter, http2_);
   }
@@ -99,12 +100,14 @@ void UpstreamConnection::close() {
 }
 
 void UpstreamConnection::onClosed(std::string_view why) {
+  ++pool_.closing_;
   const std::string reason = endpoint_ + ": " + std::string(why.empty() ? "closed" : why);
   if (opened_) codec_->onPeerClosed(false);
   opened_ = true;  // nobody more shall wait for it
   while (!waiting_.empty()) {
     const auto waiter = waiting_.front();
     waiting_.erase(waiting_.begin());
+    pool_.waits_.erase(waiter.user);
     pool_.retry(waiter, http2_, reason);
   }
   pool_.remove(*this);

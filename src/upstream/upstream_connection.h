@@ -20,7 +20,12 @@ class UpstreamConnection final : public net::ConnectionEvents, public http::Wire
   /// Begins to connect; on failure the pool is asked for other endpoints for those who wait.
   void connect();
   /// Takes a user that gets a lease once the connection is open.
-  void await(Pool::Waiter waiter) { waiting_.push_back(waiter); }
+  void await(Pool::Waiter waiter) {
+    waiting_.push_back(waiter);
+    pool_.waits_[waiter.user] = this;
+  }
+  /// Nobody shares it: made for one exchange over HTTP/2.
+  bool alone = false;
   void forget(PoolUser& user);
   /// Not open yet, and not too many wait.
   bool takesWaiters() const;

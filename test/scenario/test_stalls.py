@@ -121,6 +121,11 @@ class Stalls(unittest.TestCase):
             thread.join(5)
             print(f"  100 dribbling admin connections: a probe took {worst * 1000:.0f} ms at the most")
             self.assertLess(worst, 0.5 * SLOW)
+            many = [connect() for _ in range(600)]  # more than there is room for: the oldest go
+            for _ in range(20):
+                self.assertEqual(y.admin("/healthz"), (200, "ok\n"))
+            for sock in many:
+                sock.close()
             # one alone gets its whole head's time and no more
             lone = connect()
             lone.settimeout(8 * SLOW)
