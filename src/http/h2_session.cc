@@ -13,26 +13,30 @@ static constexpr size_t kKeepCapacity = 16 << 10;
 static constexpr size_t kConnectionMark = 512 << 10;
 static constexpr uint32_t kFirstWindow = 16 << 10;  // of a service's answer, until its caller takes some
 
+// How much may wait: what the peer's windows let through, and a little more, since the end of an answer stands behind its last
+// byte and must go out with it (nghttp2 sends nothing of a stream without a window, not even an end). Before the first byte
+// went out, what is read of an answer at first: it is in memory anyway.
+int64_t H2Stream::most() const {
+  constexpr int64_t kEnd = 64;
+  constexpr int64_t kFirst = 16 << 10;
+  constexpr int64_t kCrowded = 4 << 10;
+  if (id_ <= 0) return kWriteMark;
+  const int64_t window = nghttp2_session_get_stream_remote_window_size(session_.session_, id_);
+  const int64_t fits = std::clamp<int64_t>(window, sent_total_ == 0 ? kFirst : 0, kWriteMark);
+  return kEnd + (session_.waiting_ < kConnectionMark ? fits : std::min(fits, kCrowded));
+}
+
 bool H2Stream::hasRoom() {
-  const int64_t window = id_ > 0 ? nghttp2_session_get_stream_remote_window_size(session_.session_, id_) : kWriteMark;
   const bool crowded = session_.waiting_ >= kConnectionMark;
-  // Once something was sent there is room for a look at what comes: the end may, and goes out with the next window.
-  const bool fits = static_cast<int64_t>(pending()) < window || (pending() == 0 && sent_total_ > 0);
-  const bool room = pending() < kWriteMark && fits && (!crowded || pending() == 0);
+  const bool room = static_cast<int64_t>(pending()) < most() && (!crowded || pending() == 0);
   if (room || was_full_) return room;
   was_full_ = true;
   if (pending() == 0 && id_ > 0 && !std::exchange(starved_, true)) session_.starved_.push_back(id_);
   return false;
 }
 
-// A little more than the window, so that an end that stands behind the last byte goes out with it: nghttp2 sends
-// nothing of a stream without a window.
 size_t H2Stream::appetite() const {
-  constexpr int64_t kEnd = 64;
-  constexpr int64_t kCrowded = 4 << 10;
-  const int64_t window = nghttp2_session_get_stream_remote_window_size(session_.session_, id_);
-  const int64_t most = session_.waiting_ >= kConnectionMark ? kCrowded : window - static_cast<int64_t>(pending());
-  return static_cast<size_t>(std::max<int64_t>(most, 0) + kEnd);
+  return static_cast<size_t>(std::max<int64_t>(most() - static_cast<int64_t>(pending()), 1));
 }
 
 void H2Stream::queueBody(std::string_view data) {

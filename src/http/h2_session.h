@@ -38,6 +38,7 @@ class H2Stream {
   bool hasRoom();
   /// How many bytes may come next without being kept long.
   size_t appetite() const;
+  int64_t most() const;
   void pause() { paused_ = true; }
   void resume();
   size_t pending() const { return out_.size() - sent_; }

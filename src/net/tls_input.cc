@@ -40,7 +40,8 @@ bool TlsInput::attach(SSL* ssl) {
   return true;
 }
 
-long TlsInput::controlBio(BIO*, int command, long, void*) {
+long TlsInput::controlBio(BIO* bio, int command, long, void*) {
+  if (command == BIO_CTRL_EOF) return static_cast<TlsInput*>(BIO_get_data(bio))->eof_ ? 1 : 0;
   return command == BIO_CTRL_FLUSH ? 1 : 0;
 }
 
@@ -85,6 +86,7 @@ int64_t TlsInput::take(BIO* bio, char* to, size_t size) {
   }
   const ssize_t n = ::recv(fd_, to, std::min(size, allowed_), 0);
   if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR)) BIO_set_retry_read(bio);
+  eof_ = n == 0;
   if (n <= 0) return n;
   allowed_ -= static_cast<size_t>(n);
   if (!handshaking_) return n;

@@ -57,6 +57,7 @@ class TlsInput {
   int64_t points_ = kBurst;
   int64_t refilled_ = 0;  // when; steady nanoseconds
   bool handshaking_ = true;
+  bool eof_ = false;
   const char* refusal_ = nullptr;
 };
 
