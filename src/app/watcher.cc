@@ -32,8 +32,8 @@ bool hidden(const fs::path& path) {
   return path.filename().string().starts_with('.');
 }
 
-// Calls `visit` for the directory and all below it, dot-names left out: linked folders too, as policies are read, but each once,
-// and so many entries that a link to all of the disk ends.
+// Calls `visit` for the directory and all below it, dot-names left out: linked folders too, as policies are read, but
+// each once, and so many entries that a link to all of the disk ends.
 template <typename Visit>
 void walk(const std::string& directory, Visit visit) {
   constexpr size_t kMost = 20'000;
@@ -46,7 +46,8 @@ void walk(const std::string& directory, Visit visit) {
   first(directory);
   size_t count = 0;
   fs::recursive_directory_iterator it(
-      directory, fs::directory_options::skip_permission_denied | fs::directory_options::follow_directory_symlink, error);
+      directory, fs::directory_options::skip_permission_denied | fs::directory_options::follow_directory_symlink,
+      error);
   for (const fs::recursive_directory_iterator end; !error && it != end && ++count < kMost; it.increment(error)) {
     std::error_code ignored;
     const bool folder = it->is_directory(ignored);

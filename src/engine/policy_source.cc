@@ -48,7 +48,8 @@ class Lister {
   Status entry(const std::string& path, const std::string& name) {
     struct stat info {};
     if (++entries_ > 2 * kMostFiles)
-      return Error{path + ": one of more than " + std::to_string(2 * kMostFiles) + " entries below the policy directory"};
+      return Error{path + ": one of more than " + std::to_string(2 * kMostFiles) +
+                   " entries below the policy directory"};
     const bool counts = PolicySource::counts(name);
     if (::stat(path.c_str(), &info) != 0) {
       if (!counts) return {};

@@ -13,17 +13,17 @@ static constexpr size_t kKeepCapacity = 16 << 10;
 static constexpr size_t kConnectionMark = 512 << 10;
 static constexpr uint32_t kFirstWindow = 16 << 10;  // of a service's answer, until its caller takes some
 
-// How much may wait: what the peer's windows let through, and a little more, since the end of an answer stands behind its last
-// byte and must go out with it (nghttp2 sends nothing of a stream without a window, not even an end). Before the first byte
-// went out, what is read of an answer at first: it is in memory anyway.
+// How much may wait: what the peer's windows let through, and a little more, since the end of an answer stands behind
+// its last byte and must go out with it (nghttp2 sends nothing of a stream without a window, not even an end). Before
+// the first byte went out, what is read of an answer at first: it is in memory anyway.
 int64_t H2Stream::most() const {
   constexpr int64_t kEnd = 64;
   constexpr int64_t kFirst = 16 << 10;
   constexpr int64_t kCrowded = 4 << 10;
   if (id_ <= 0) return kWriteMark;
   const int64_t window = nghttp2_session_get_stream_remote_window_size(session_.session_, id_);
-  const int64_t fits = std::clamp<int64_t>(window, sent_total_ == 0 ? kFirst : 0, kWriteMark);
-  return kEnd + (session_.waiting_ < kConnectionMark ? fits : std::min(fits, kCrowded));
+  const int64_t fits = std::clamp<int64_t>(window + kEnd, sent_total_ == 0 ? kFirst : kEnd, kWriteMark + kEnd);
+  return session_.waiting_ < kConnectionMark ? fits : std::min(fits, kCrowded);
 }
 
 bool H2Stream::hasRoom() {
@@ -254,7 +254,7 @@ void H2Session::deliver(H2Stream& stream, std::string_view data) {
 void H2Session::take(H2Stream& stream, std::string_view data) {
   stream.received_ += data.size();
   // An answer of which some was taken may come faster.
-  if (!server_ && !stream.widened_ && stream.received_ >= kFirstWindow / 2) {
+  if (!server_ && !stream.widened_ && stream.received_ > kFirstWindow) {
     stream.widened_ = true;
     nghttp2_session_set_local_window_size(session_, NGHTTP2_FLAG_NONE, stream.id_,
                                           static_cast<int32_t>(limits_.stream_window));

@@ -1,5 +1,5 @@
-// How long a codec may go on with what one peer has sent before others have their turn: requests that cost a few bytes to send
-// may come by the thousand in one read.
+// How long a codec may go on with what one peer has sent before others have their turn: requests that cost a few bytes
+// to send may come by the thousand in one read.
 #pragma once
 
 #include <cstdint>

@@ -17,8 +17,8 @@ class Wire {
   /// No onBytes() until resumed; bytes that the codec left are offered again then.
   virtual void pauseReading() = 0;
   virtual void resumeReading() = 0;
-  /// The codec has had its turn: what it left is offered again after others had theirs. False: there is no such thing here,
-  /// and it goes on.
+  /// The codec has had its turn: what it left is offered again after others had theirs. False: there is no such thing
+  /// here, and it goes on.
   virtual bool yield() { return false; }
   /// Calls the codec's flush() once the batch of events is over, so that what belongs together leaves together.
   virtual void flushSoon() = 0;

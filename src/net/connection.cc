@@ -19,7 +19,7 @@ constexpr base::Millis kLingerTime{1000};
 constexpr base::Millis kFinishTime{10'000};  // without progress on what is left to send
 constexpr int kReadsPerEvent = 4;            // then others have their turn
 constexpr base::Millis kLongestWait{1600};
-constexpr base::Millis kLater{50};           // before a handshake that may not begin yet is tried again
+constexpr base::Millis kLater{50};  // before a handshake that may not begin yet is tried again
 
 template <typename Get>
 void readAddress(Get get, int fd, sockaddr_in6& out) {
@@ -57,7 +57,8 @@ void Connection::start(bool connecting) {
 }
 
 bool Connection::mayRead() const {
-  return state_ == State::kLingering || (state_ == State::kOpen && !paused_ && !yielding_ && !eof_ && in_.size() < most_in_);
+  return state_ == State::kLingering ||
+         (state_ == State::kOpen && !paused_ && !yielding_ && !eof_ && in_.size() < most_in_);
 }
 
 void Connection::onEvents(uint32_t events) {

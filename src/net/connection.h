@@ -48,7 +48,8 @@ class Connection final : public EventHandler, public Destroyable {
   size_t buffered() const { return out_.size() - out_at_; }
   void pauseReading();
   void resumeReading();
-  /// Bytes that onData() left are offered again when others had their turn, or after the delay; until then nothing is read.
+  /// Bytes that onData() left are offered again when others had their turn, or after the delay; until then nothing is
+  /// read.
   void yield(base::Millis delay = {});
   /// Nothing more is read while so many bytes are offered and not taken.
   void limitOffered(size_t bytes) { most_in_ = bytes; }
@@ -115,7 +116,7 @@ class Connection final : public EventHandler, public Destroyable {
   std::string in_;   // offered and not taken yet
   std::string out_;  // from out_at_ on
   size_t out_at_ = 0;
-  base::Held held_;       // both
+  base::Held held_;  // both
   size_t most_in_ = size_t{2} << 20;
   size_t next_read_ = 0;  // 0: as much as fits the scratch memory
   int64_t last_sent_ = 0;
@@ -125,7 +126,7 @@ class Connection final : public EventHandler, public Destroyable {
   bool registered_ = false;
   bool plain_ = false;
   base::Millis wait_{0};  // of a handshake whose time has not come
-  bool later_ = false;  // turn_ waits for the time of a handshake to come
+  bool later_ = false;    // turn_ waits for the time of a handshake to come
   bool reads_on_ = false;
   bool write_failed_ = false;
   bool paused_ = false;

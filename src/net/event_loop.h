@@ -112,7 +112,8 @@ class EventLoop {
   static constexpr int kTickMillis = 8;
   static constexpr size_t kSlots = 1024;
   static constexpr int64_t kSlowNanos = 2'000'000;  // of slow work in each batch
-  static constexpr int64_t kBatchNanos = 5'000'000;  // of events, of turns and of timers in each batch; the rest goes on in the next
+  static constexpr int64_t kBatchNanos =
+      5'000'000;  // of events, of turns and of timers in each batch; the rest goes on in the next
   void takeEvents();
   void handleEvents(bool& woken);
   static void append(Timer& head, Timer& timer);

@@ -90,7 +90,8 @@ void Session::onDrained() {
   if (codec_) codec_->onWritable();
 }
 
-// Where records wait for the writer, who sends many requests at once waits too: else one caller fills the queue for all.
+// Where records wait for the writer, who sends many requests at once waits too: else one caller fills the queue for
+// all.
 bool Session::yield() {
   connection_.yield(worker_.authorizer.recordsCrowded() ? base::Millis(20) : base::Millis(0));
   return true;

@@ -106,7 +106,7 @@ class Worker {
 
  private:
   std::map<Session*, std::unique_ptr<Session>> sessions_;
-  std::list<Session*> handshakes_;  // under way, the oldest first
+  std::list<Session*> handshakes_;               // under way, the oldest first
   std::vector<std::unique_ptr<Exchange>> busy_;  // each knows its place
   std::vector<std::unique_ptr<Exchange>> spare_;
   std::map<std::string, base::Counter*, std::less<>> request_counters_;

@@ -106,7 +106,8 @@ void Pool::connect(Waiter waiter, bool http2) {
   // Large heads may have some of the cluster's connections, not all.
   const auto most_alone = std::max<size_t>(8, static_cast<size_t>(cluster_->config.max_connections) / 16);
   if (waiter.alone && alone_ >= most_alone)
-    return waiter.user->onNoUpstream("the cluster has all the connections for heads over `max_request_head` that it may have");
+    return waiter.user->onNoUpstream(
+        "the cluster has all the connections for heads over `max_request_head` that it may have");
   if (!descriptors_.enter())
     return waiter.user->onNoUpstream("the process has all the descriptors that it may have (RLIMIT_NOFILE)");
   const Endpoint& endpoint = cluster_->endpoints[waiter.endpoint];

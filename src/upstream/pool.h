@@ -113,11 +113,11 @@ class Pool {
   const http::Limits limits_;
   net::Gate& descriptors_;
   std::map<UpstreamConnection*, std::unique_ptr<UpstreamConnection>> connections_;
-  std::vector<UpstreamConnection*> idle_;    // HTTP/1.1; the last used is used next
-  std::vector<UpstreamConnection*> shared_;  // HTTP/2, in use or not
+  std::vector<UpstreamConnection*> idle_;                     // HTTP/1.1; the last used is used next
+  std::vector<UpstreamConnection*> shared_;                   // HTTP/2, in use or not
   std::unordered_map<PoolUser*, UpstreamConnection*> waits_;  // who waits, and for which
-  size_t alone_ = 0;    // of connections_: those that nobody shares, over HTTP/2
-  size_t closing_ = 0;  // closed, and about to be forgotten
+  size_t alone_ = 0;                                          // of connections_: those that nobody shares, over HTTP/2
+  size_t closing_ = 0;                                        // closed, and about to be forgotten
   size_t next_endpoint_ = 0;
   bool retired_ = false;
 };

@@ -5,6 +5,7 @@ import multiprocessing
 import os
 import pathlib
 import socket
+import ssl
 import subprocess
 import threading
 import time
@@ -12,7 +13,7 @@ import unittest
 
 import h2.exceptions
 
-from h2_peer import H2Client
+from h2_peer import HEADERS, PREFACE, SETTINGS, H2Client, frame
 from harness import BINARY, SLOW, Nginx, Service, Yett, free_port, wait_for
 
 SECONDS = float(os.environ.get("YETT_TEST_HOLDUP") or 2)
@@ -189,6 +190,59 @@ def dribbling_admin(y, until):
         time.sleep(0.05)
 
 
+@in_process
+def pipelined_denials(y, until):
+    """8 connections that send all they can of requests that are denied at once."""
+    head = b"GET /admin/x HTTP/1.1\r\nHost: a\r\n\r\n" * 1500
+    socks = [y.raw_tls("other") for _ in range(8)]
+    pending = {sock: head for sock in socks}
+    for sock in socks:
+        sock.setblocking(False)
+    while time.monotonic() < until:
+        for sock in socks:
+            with contextlib.suppress(ssl.SSLWantReadError, ssl.SSLWantWriteError):
+                sock.recv(1 << 18)
+            with contextlib.suppress(ssl.SSLWantReadError, ssl.SSLWantWriteError):
+                sent = sock.send(pending[sock])
+                pending[sock] = pending[sock][sent:] or head
+
+
+@in_process
+def bursts_of_streams(y, until):
+    """32 connections that send 256 denied requests of HTTP/2 in one write, again and again."""
+    context = y.context("other")
+    context.set_alpn_protocols(["h2"])
+    path = b"/admin/x"
+    block = b"\x82\x87\x04" + bytes([len(path)]) + path + b"\x41\x01a"
+    socks = {}
+    while time.monotonic() < until:
+        while len(socks) < 32:
+            sock = context.wrap_socket(y.raw(), server_hostname="localhost")
+            sock.sendall(PREFACE + frame(SETTINGS, 0, 0, b""))
+            sock.settimeout(0.001)
+            socks[sock] = 1
+        for sock in list(socks):
+            first = socks[sock]
+            try:
+                sock.sendall(b"".join(frame(HEADERS, 5, first + 2 * i, block) for i in range(256)))
+                socks[sock] = first + 512
+                with contextlib.suppress(TimeoutError):
+                    while sock.recv(1 << 18):
+                        pass
+            except OSError:
+                del socks[sock]
+
+
+@in_process
+def half_handshakes(y, until):
+    """Thousands of connections that say half of a ClientHello and stay."""
+    socks = []
+    while time.monotonic() < until and len(socks) < 8000:
+        sock = y.raw()
+        sock.sendall(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(200))
+        socks.append(sock)
+
+
 class HoldUp(unittest.TestCase):
     rows = []
 
@@ -308,6 +362,15 @@ class HoldUp(unittest.TestCase):
 
     def test_dribbling_admin(self):
         self.measure("8 dribbling admin connections", dribbling_admin)
+
+    def test_pipelined_denials(self):
+        self.measure("8 connections of pipelined denials", pipelined_denials)
+
+    def test_bursts_of_streams(self):
+        self.measure("32 bursts of 256 denied streams", bursts_of_streams)
+
+    def test_half_handshakes(self):
+        self.measure("thousands of half handshakes", half_handshakes, more=160)
 
     def test_handshakes(self):
         self.measure("200 handshakes a second", Floods("handshake", 200))

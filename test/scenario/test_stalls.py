@@ -258,6 +258,21 @@ class Reloads(unittest.TestCase):
             self.assertIn("do not stop changing", y.log())
             over.set()
 
+    def test_links_that_lead_round_and_round(self):
+        with Service(echo) as service, Yett(service.address, rules=ALLOW) as y:
+            (y.dir / "rules/lib").mkdir()
+            for i in range(4):
+                (y.dir / f"rules/lib/l{i}").symlink_to(".")
+            y.write_rules(ALLOW + "-- now")
+            wait_for("a refusal", lambda: "is a link to a folder above" in y.log(), 8)
+            for i in range(4):
+                (y.dir / f"rules/lib/l{i}").unlink()
+            y.write_rules(ALLOW + "-- again")
+            wait_for("a reload", lambda: " reloaded " in y.log(), 8)
+            before = y.cpu_ticks()
+            time.sleep(1)
+            self.assertLess(y.cpu_ticks() - before, 30 * SLOW)
+
     def test_a_deploy_that_replaces_the_folder_it_was_started_in(self):
         with Service(echo) as service:
             y = Yett(service.address, rules=ALLOW)
