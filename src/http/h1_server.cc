@@ -9,7 +9,7 @@ namespace yett::http {
 
 size_t H1Server::onBytes(std::string_view bytes) {
   size_t used = 0;
-  const Turn turn;
+  Turn turn;
   for (;;) {
     const Phase before = phase_;
     size_t n = 0;

@@ -146,7 +146,7 @@ H2Server::H2Server(Wire& wire, ServerEvents& events, const Limits& limits, bool 
 H2Server::~H2Server() = default;
 
 size_t H2Server::onBytes(std::string_view bytes) {
-  const Turn turn;
+  Turn turn;
   size_t used = 0;
   while (used < bytes.size()) {
     // A peer that asks and does not read gets no further.

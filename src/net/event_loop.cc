@@ -272,7 +272,7 @@ void EventLoop::takeEvents() {
 }
 
 void EventLoop::handleEvents(bool& woken) {
-  const int64_t until = base::steadyNanos() + kBatchNanos;
+  const int64_t until = busy_since_.load(std::memory_order_relaxed) + kBatchNanos;
   while (event_at_ < event_count_) {
     const epoll_event event = events_[event_at_++];
     if (event.data.ptr == nullptr) {
