@@ -39,8 +39,8 @@ size_t HeaderMap::find(std::string_view lower_name, std::string_view& first) con
 
 bool listHasToken(std::string_view list, std::string_view lower_token) {
   while (!list.empty()) {
-    const auto comma = list.find(',');
-    const size_t size = comma == std::string_view::npos ? list.size() : comma;
+    const size_t size = elementSize(list);
+    const auto comma = size < list.size() ? size : std::string_view::npos;
     if (size >= lower_token.size() && base::equalsIgnoreCase(base::trimmed(list.substr(0, comma)), lower_token))
       return true;
     if (comma == std::string_view::npos) return false;

@@ -52,6 +52,12 @@ class HeaderMap {
   std::vector<HeaderField> fields_;
 };
 
+/// Bytes of a list up to its first comma. Elements are mostly short, so no search function is called.
+inline size_t elementSize(std::string_view list) {
+  size_t size = 0;
+  while (size < list.size() && list[size] != ',') ++size;
+  return size;
+}
 /// True where `list` (a comma-separated list of tokens) holds `lower_token`, whatever its case.
 bool listHasToken(std::string_view list, std::string_view lower_token);
 

@@ -48,8 +48,8 @@ class FieldIndex {
       next_[i] = std::exchange(slot, i);
     }
   }
+  bool mayHave(std::string_view name) const { return (lengths_ & bitOf(name.size())) != 0; }
   void drop(std::string_view name) {
-    if ((lengths_ & bitOf(name.size())) == 0) return;
     for (uint32_t i = first_[hash(name) % first_.size()]; i != kNone; i = next_[i]) {
       http::HeaderField& field = headers_.fields()[i];
       if (!field.dropped && base::equalsIgnoreCase(field.name, name)) field.dropped = true;
@@ -77,10 +77,10 @@ void dropListed(http::HeaderMap& headers) {
   for (const auto& connection : headers.fields()) {
     if (connection.id != http::FieldId::kConnection) continue;
     for (std::string_view rest = connection.value; !rest.empty();) {
-      const auto comma = rest.find(',');
-      const auto name = base::trimmed(rest.substr(0, comma));
-      rest.remove_prefix(comma == std::string_view::npos ? rest.size() : comma + 1);
-      if (!isAny(name, {"close", "keep-alive", "host"})) index.drop(name);
+      const size_t size = http::elementSize(rest);
+      const auto name = base::trimmed(rest.substr(0, size));
+      rest.remove_prefix(std::min(size + 1, rest.size()));
+      if (index.mayHave(name) && !isAny(name, {"close", "keep-alive", "host"})) index.drop(name);
     }
   }
 }
