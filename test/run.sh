@@ -62,7 +62,7 @@ scenarios() { # PRESET SLOWNESS MODULE...
   shift 2
   echo "== scenarios ($preset): $*"
   local ok=true
-  (cd test/scenario && PYTHONPATH=../interop YETT_TEST_BINARY="$PWD/../../build/$preset/yett" YETT_TEST_SLOW=$slow timeout ${YETT_TEST_TIMEOUT:-1500} /usr/bin/python3 -W ignore -m unittest -v "$@") >"$out" 2>&1 || ok=false
+  (cd test/scenario && PYTHONPATH=../interop YETT_TEST_BINARY="$PWD/../../build/$preset/yett" YETT_TEST_SLOW=$slow timeout ${YETT_TEST_TIMEOUT:-2400} /usr/bin/python3 -W ignore -m unittest -v "$@") >"$out" 2>&1 || ok=false
   grep -E '^  [0-9]|^test_.*ok$|^ok$' "$out" | grep -E '^  ' || true
   $ok || tail -100 "$out"
   local ran bad
