@@ -71,7 +71,11 @@ void Connection::onEvents(uint32_t events) {
     state_ = State::kHandshaking;
   }
   if (state_ == State::kHandshaking) {
-    if (!plain_) return loop_.whenThereIsTime(turn_);
+    if (!plain_) {
+      if (!std::exchange(begun_, true)) events_.onBegin();
+      if (state_ == State::kHandshaking) loop_.whenThereIsTime(turn_);
+      return;
+    }
     doHandshake();
     if (state_ != State::kOpen || (events & EPOLLIN) == 0) return;
   }

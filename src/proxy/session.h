@@ -49,6 +49,7 @@ class Session final : public net::ConnectionEvents,
   void tell(std::string_view what, std::string_view why);
 
   // The connection's events.
+  void onBegin() override { worker_.beginHandshake(*this); }
   void onOpen() override;
   size_t onData(std::string_view bytes) override;
   void onEof() override;

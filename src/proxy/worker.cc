@@ -113,14 +113,15 @@ void Worker::accept(const std::shared_ptr<ListenerSlot>& slot, Poco::Net::Stream
   Session& made = *session;
   sessions_.emplace(&made, std::move(session));
   slot->connections->add(1);
-  if (made.tls()) {
-    // Whoever says half of a handshake and waits must not take all places: the oldest goes where there are too many.
-    made.handshake = handshakes_.insert(handshakes_.end(), &made);
-    made.handshaking = true;
-    const size_t most = std::max<size_t>(64, static_cast<size_t>(gate.limit()) / 8);
-    if (handshakes_.size() > most) handshakes_.front()->close();
-  }
   made.start();
+}
+
+// Whoever says half of a handshake and waits must not take all memory: the oldest goes where there are too many.
+void Worker::beginHandshake(Session& session) {
+  session.handshake = handshakes_.insert(handshakes_.end(), &session);
+  session.handshaking = true;
+  const size_t most = std::max<size_t>(64, static_cast<size_t>(gate.limit()) / 8);
+  if (handshakes_.size() > most) handshakes_.front()->close();
 }
 
 void Worker::settle(Session& session) {

@@ -85,6 +85,8 @@ class Worker {
   Exchange& takeExchange(Session& session, http::ServerStream& stream);
   void releaseExchange(Exchange& exchange);
   void remove(Session& session);
+  /// The first bytes of its handshake have come.
+  void beginHandshake(Session& session);
   /// Its handshake is done.
   void settle(Session& session);
   void countRequest(const std::string& listener, std::string_view route, int status);

@@ -189,7 +189,7 @@ class Failing(unittest.TestCase):
                     self.assertLess(max(took), 2.5 * SLOW)
                     wait_for("readiness to see it", lambda: y.get_plain("/hello") and y.admin("/readyz")[0] == 503, 8)
                 wait_for("the disk to be quick again", lambda: y.get_plain("/hello") == 200, 15)
-                self.assertIn("requests were answered with 503 meanwhile", y.log())
+                wait_for("word of it", lambda: "requests were answered with 503 meanwhile" in y.log())
                 print(f"  {durability}, a disk that takes 4 s: an answer after {max(took):.1f} s at the most, {statuses.count(503)} of {len(statuses)} were 503")
                 y.stop()
                 self.assertTrue(y.verify()["ok"])
