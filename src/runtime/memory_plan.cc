@@ -9,7 +9,7 @@ namespace yett::runtime {
 namespace {
 
 constexpr uint64_t kMiB = 1 << 20;
-constexpr uint64_t kIdleConnection = 16 << 10;  // measured: an idle mTLS connection and its session
+constexpr uint64_t kIdleConnection = 28 << 10;  // measured: an idle mTLS connection and its session
 constexpr uint64_t kState = 4 * kMiB;           // of a Lua engine before it decides anything
 
 uint64_t within(uint64_t value, uint64_t least, uint64_t most) {
