@@ -11,7 +11,7 @@
 namespace yett::admin {
 namespace {
 
-// Of each side. Where there are more, the oldest goes: who dribbles keeps no probe out.
+// Of TCP and of the Unix socket each. One more closes the oldest, so that slow clients cannot keep probes out.
 constexpr size_t kMostSessions = 256;
 
 }  // namespace

@@ -7,7 +7,7 @@
 namespace yett::app {
 namespace {
 
-constexpr base::Millis kStalled{1000};  // without a turn; then it is told of
+constexpr base::Millis kStalled{1000};  // a loop that has not turned for so long is reported
 constexpr base::Millis kLook{100};
 
 std::string seconds(int64_t nanos) {

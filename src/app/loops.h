@@ -37,7 +37,7 @@ struct Loop {
   std::atomic<uint64_t> generation{0};  // the number of the one that it serves
 };
 
-/// Made and driven by the main thread, but for what says otherwise.
+/// For the main thread, except where a comment says otherwise.
 class Loops {
  public:
   using Task = std::function<void(Loop&)>;

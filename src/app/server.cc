@@ -105,7 +105,9 @@ Status Server::open() {
         });
   }));
   if (gate_.limit() < config.max_connections)
-    log_.warning("fewer connections than `max_connections`: RLIMIT_NOFILE or memory is too low for them",
+    log_.warning(gate_.limit() < memory.most_connections
+                     ? "fewer connections than `max_connections`: RLIMIT_NOFILE is too low"
+                     : "fewer connections than `max_connections`: memory is too low",
                  {{"connections", std::to_string(gate_.limit())},
                   {"descriptors", std::to_string(base::descriptorLimit())},
                   {"memory", std::to_string(memory.limit >> 20) + "MiB"}});

@@ -113,7 +113,7 @@ std::string_view ExactMemory::encode(uint32_t rule, const Shape& shape, policy::
   const policy::Body* sent = reader.request().body;
   const bool awaited = sent != nullptr && sent->awaited;
   for (const auto& [attr, key] : shape.attributes) {
-    if (awaited && policy::ofBody(attr)) return {};  // nobody knows it yet
+    if (awaited && policy::ofBody(attr)) return {};  // the value is not known yet
     if (attr == Attr::kBodyJson) {  // with the headers that were read along its bytes say all, and need no parsing
       const policy::Body* body = reader.request().body;
       *value++ = {};

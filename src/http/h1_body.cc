@@ -50,7 +50,7 @@ H1BodyReader::State H1BodyReader::readTrailers(std::string_view& bytes, const Li
     end = 2;
   } else {
     bool bare_lf = false;
-    // What was looked at before has no end: a peer may send them byte by byte.
+    // Searches only the new bytes: a peer may send trailers byte by byte.
     end = findHeadEnd(bytes, trailers_seen_ > 3 ? trailers_seen_ - 3 : 0, bare_lf);
     if (bare_lf) return fail(400, "a trailer line that does not end with CRLF");
     if (end == 0 && bytes.size() > limits.head_bytes) return fail(431, "trailers over the limit");

@@ -8,7 +8,7 @@ namespace yett::http {
 
 // More interim responses than any server has reason to send.
 static constexpr int kMostInterims = 16;
-static constexpr size_t kSureToFit = 4 << 10;  // a head that no service is known to refuse
+static constexpr size_t kSureToFit = 4 << 10;  // smaller heads are sent without waiting for the settings
 
 class H2Client::Outgoing final : public ClientStream, public H2Stream {
  public:
@@ -88,7 +88,7 @@ class H2Client::Outgoing final : public ClientStream, public H2Stream {
     if (id_ > 0) client_.addStream(client_.takeUnsent(*this));
     else failed_ = true;
   }
-  /// What waited to be sent is gone: so many bytes.
+  /// Drops what waited to be sent and returns its size.
   size_t drop() {
     const size_t bytes = pending();
     out_.clear();
@@ -207,7 +207,7 @@ std::unique_ptr<H2Client::Outgoing> H2Client::takeUnsent(const Outgoing& stream)
   return out;
 }
 
-// With what it has to send, which will not be sent.
+// Also drops what it had to send.
 std::unique_ptr<H2Client::Outgoing> H2Client::dropUnsent(const Outgoing& stream) {
   auto out = takeUnsent(stream);
   if (out) waiting_ -= out->drop();

@@ -13,9 +13,9 @@ static constexpr size_t kKeepCapacity = 16 << 10;
 static constexpr size_t kConnectionMark = 512 << 10;
 static constexpr uint32_t kFirstWindow = 16 << 10;  // of a service's answer, until its caller takes some
 
-// How much may wait: what the peer's windows let through, and a little more, since the end of an answer stands behind
-// its last byte and must go out with it (nghttp2 sends nothing of a stream without a window, not even an end). Before
-// the first byte went out, what is read of an answer at first: it is in memory anyway.
+// How many bytes may wait to be sent. As many as the peer's window takes, and 64 more: the end of an answer follows its
+// last byte and must be read with it, since nghttp2 sends nothing of a stream without a window, not even an end. Before
+// the first byte is sent it is 16 KiB, the size of the first read.
 int64_t H2Stream::most() const {
   constexpr int64_t kEnd = 64;
   constexpr int64_t kFirst = 16 << 10;

@@ -36,7 +36,7 @@ class H2Stream {
   /// No more than the peer's windows let through now. Where much waits on the connection already, a stream that has
   /// something waiting has no room for more. Without room, the handler's onWritable() comes once there is.
   bool hasRoom();
-  /// How many bytes may come next without being kept long.
+  /// How many more bytes of the body should be read now.
   size_t appetite() const;
   int64_t most() const;
   void pause() { paused_ = true; }

@@ -67,7 +67,8 @@ Result<std::shared_ptr<ListeningSocket>> ListeningSocket::open(const std::string
     out->socket_.setBlocking(false);
     out->fd_ = out->socket_.impl()->sockfd();
   } catch (const Poco::Exception& e) {
-    return Error{"cannot listen on " + address + ": " + base::lowered(e.message())};
+    const std::string why = base::lowered(e.message());  // "address already in use: 127.0.0.1:80"
+    return Error{"cannot listen on " + address + ": " + why.substr(0, why.find(": "))};
   }
   return out;
 }
