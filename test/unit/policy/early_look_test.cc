@@ -22,6 +22,8 @@ const std::vector<std::string> kConditions = {
     "(optional(r.header['x-a']) or '') == '1'",
     "(optional(r.header['x-a']) or '') == '1' and r.body.json.a == 1",
     "(optional(r.header['x-a']) or '') == '1' or r.body.json.b == true",
+    "pcall(function() return r.body.json.a end)",  // a refused read cannot be caught
+    "not pcall(function() return r.body.size end)",
     "r.method == 'POST'",
     "r.header['x-missing'] == '1'",
     "true",
