@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "app/event_recorder.h"
+#include "authz/authorizer.h"
 #include "base/log.h"
 #include "base/metrics.h"
 #include "base/result.h"
@@ -28,6 +29,7 @@ struct Loop {
   size_t index = 0;
   net::EventLoop loop;
   std::unique_ptr<EventRecorder> events;
+  std::unique_ptr<authz::Authorizer> authorizer;
   std::unique_ptr<proxy::Worker> worker;
   std::map<std::string, std::shared_ptr<proxy::ListenerSlot>> slots;
   std::map<std::string, std::unique_ptr<net::Acceptor>> acceptors;

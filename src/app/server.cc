@@ -61,7 +61,7 @@ Status Server::open() {
   events.failed = [this](const std::string& why) {
     if (why.empty()) return log_.info("audit log writes again");
     log_.error("audit log cannot be written, requests are answered with 503", {{"why", why}});
-    loops_.post([](Loop& loop) { loop.worker->onAuditFailed(); });
+    loops_.post([](Loop& loop) { loop.worker->subjects.onAuditFailed(); });
   };
   events.durable = [this](uint64_t ticket) { loops_.post([ticket](Loop& loop) { loop.worker->onDurable(ticket); }); };
   events.checkpoint = [this](int64_t seq, const std::string& hash, const std::string& key) {
@@ -98,8 +98,10 @@ Status Server::open() {
   const proxy::MemoryBudget budget{memory.bodies / count, memory.responses / count};
   TRY(loops_.create(count, [this, budget](Loop& loop) {
     loop.events = std::make_unique<EventRecorder>(loop.loop, *audit_);
+    loop.authorizer = std::make_unique<authz::Authorizer>(*audit_, metrics_);
+    const proxy::Worker::Shared shared{gate_, descriptors_, metrics_, access_log_.get()};
     loop.worker = std::make_unique<proxy::Worker>(
-        loop.loop, gate_, descriptors_, budget, *audit_, metrics_, access_log_.get(),
+        loop.loop, *loop.authorizer, shared, budget,
         [&loop](std::string_view what, std::string_view subject, std::string_view about, std::string_view caller) {
           loop.events->record(what, subject, about, caller);
         });
@@ -144,7 +146,7 @@ bool Server::stop() {
       [](Loop& loop) {
         loop.acceptors.clear();
         loop.events->flush();
-        loop.worker->closeAll();
+        loop.worker->registry.closeAll();
       },
       kEndWait);
   const std::string stuck = ended ? "" : loops_.stalled(base::Millis(0));
@@ -156,6 +158,7 @@ bool Server::stop() {
   }
   for (auto& loop : loops_.all()) {
     loop->worker.reset();
+    loop->authorizer.reset();
     loop->events.reset();
   }
   audit_.reset();  // its thread posts to the loops
@@ -218,7 +221,7 @@ Result<Server::Evaluators> Server::makeEvaluators(const runtime::Generation& nex
 }
 
 void Server::take(Loop& loop, const runtime::Generation& next, const Sockets& sockets) {
-  loop.worker->pools.update(next.clusters);
+  loop.worker->upstreams.update(next.clusters);
   std::erase_if(loop.acceptors, [&](const auto& item) {
     const auto kept = sockets.find(item.first);
     return kept == sockets.end() || kept->second != loop.sockets[item.first];
@@ -255,10 +258,10 @@ bool Server::distribute(std::shared_ptr<const runtime::Generation> next, const S
   const auto swap = [this, next, sockets, given, changes, number](Loop& loop) {
     auto& mine = given->policy[loop.index];
     auto& shadow = given->shadow[loop.index];
-    if (changes.policy) mine = loop.worker->authorizer.swap(std::move(mine));
-    if (changes.shadow) shadow = loop.worker->authorizer.swapShadow(std::move(shadow));
+    if (changes.policy) mine = loop.authorizer->swap(std::move(mine));
+    if (changes.shadow) shadow = loop.authorizer->swapShadow(std::move(shadow));
     take(loop, *next, sockets);
-    if (changes.policy) loop.worker->recheckOpen();
+    if (changes.policy) loop.worker->subjects.recheckAll();
     loop.worker->reviewSessions(next->bundles);
     loop.generation = number;
   };
@@ -307,14 +310,14 @@ void Server::drain() {
   loops_.onAll(
       [left](Loop& loop) {
         loop.acceptors.clear();
-        loop.worker->drain([left] { --*left; });
+        loop.worker->registry.drain([left] { --*left; });
       },
       kReloadWait);
   const int64_t until = base::steadyNanos() + generation_->config.drain_timeout.count() * 1'000'000;
   while (*left > 0 && base::steadyNanos() < until) std::this_thread::sleep_for(std::chrono::milliseconds(10));
   if (*left > 0)
     log_.warning("drain timeout over, closing what is left", {{"connections", std::to_string(gate_.count())}});
-  loops_.onAll([](Loop& loop) { loop.worker->closeAll(); }, kReloadWait);
+  loops_.onAll([](Loop& loop) { loop.worker->registry.closeAll(); }, kReloadWait);
 }
 
 }  // namespace yett::app

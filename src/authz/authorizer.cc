@@ -2,34 +2,17 @@
 
 #include <exception>
 
+#include "audit/writer.h"
+
 namespace yett::authz {
 
 // So many (policy, rule) pairs get a series of their own; the rest share one.
 static constexpr size_t kMostSeries = 1000;
+static Refusal notRecorded(const base::UuidText& id) {
+  return {false, 503, "the decision could not be recorded", id, {}};
+}
+
 static constexpr const char* kRechecks = "exchanges under way that were decided again after a change of policy";
-
-OpenDecision& OpenDecision::operator=(OpenDecision&& other) noexcept {
-  if (this != &other) {
-    if (writer_ != nullptr) end({.result = "aborted"});
-    writer_ = std::exchange(other.writer_, nullptr);
-    ticket_ = other.ticket_;
-  }
-  return *this;
-}
-
-OpenDecision::~OpenDecision() {
-  if (writer_ != nullptr) end({.result = "aborted"});
-}
-
-void OpenDecision::end(const audit::OutcomeRecord& outcome) {
-  if (writer_ == nullptr) return;
-  writer_->append(ticket_, outcome);
-  writer_ = nullptr;
-}
-
-void OpenDecision::beat(const audit::HeartbeatRecord& heartbeat) {
-  if (writer_ != nullptr) writer_->append(ticket_, heartbeat);
-}
 
 Authorizer::Authorizer(audit::Writer& writer, base::Metrics& metrics)
     : writer_(writer),
@@ -121,28 +104,30 @@ uint64_t Authorizer::record(const Question& question, const base::UuidText& id) 
   const std::string_view principal = told(policy::Attr::kPrincipalId, r.principal->id, masked[0]);
   reader_.redact(decision_.reason, recording);
   reader_.redact(decision_.errors, recording);
-  return writer_.append(audit::DecisionRecord{base::view(id),
-                                              question.now_micros,
-                                              r.listener,
-                                              question.route,
-                                              principal,
-                                              r.method,
-                                              told(policy::Attr::kHost, r.host, masked[2]),
-                                              told(policy::Attr::kPath, r.path, masked[3]),
-                                              recording.target(r.raw_path, masked_target),
-                                              decision_.allow,
-                                              decision_.policy,
-                                              decision_.rule,
-                                              decision_.reason,
-                                              decision_.errors,
-                                              decision_.engine,
-                                              decision_.policy_digest,
-                                              decision_.cached,
-                                              decision_.eval_nanos,
-                                              reads_,
-                                              decision_.would_deny,
-                                              r.protocol,
-                                              told(policy::Attr::kSourceIp, question.source, masked[1])});
+  audit::DecisionRecord out;
+  out.id = base::view(id);
+  out.time_micros = question.now_micros;
+  out.listener = r.listener;
+  out.route = question.route;
+  out.principal = principal;
+  out.method = r.method;
+  out.host = told(policy::Attr::kHost, r.host, masked[2]);
+  out.path = told(policy::Attr::kPath, r.path, masked[3]);
+  out.raw_target = recording.target(r.raw_path, masked_target);
+  out.allow = decision_.allow;
+  out.policy = decision_.policy;
+  out.rule = decision_.rule;
+  out.reason = decision_.reason;
+  out.errors = decision_.errors;
+  out.engine = decision_.engine;
+  out.policy_digest = decision_.policy_digest;
+  out.cached = decision_.cached;
+  out.eval_nanos = decision_.eval_nanos;
+  out.reads = reads_;
+  out.would_deny = decision_.would_deny;
+  out.protocol = r.protocol;
+  out.source = told(policy::Attr::kSourceIp, question.source, masked[1]);
+  return writer_.append(out);
 }
 
 void Authorizer::decideSafely(const Question& question) {
@@ -164,30 +149,46 @@ std::optional<Refusal> Authorizer::recheck(const Question& question, std::string
   const uint64_t ticket = record(question, id);
   count();
   if (ticket != 0) OpenDecision(writer_, ticket).end({.result = question.refuse.empty() ? cause : question.refuse});
-  return Refusal{decision_.status, decision_.public_reason, id};
+  return Refusal{ticket != 0, decision_.status, decision_.public_reason, id, {}};
 }
 
-Answer Authorizer::check(const Question& question, base::UuidText& id, OpenDecision& open) {
+Answer Authorizer::check(const Question& question, Decided& decided) {
   decideSafely(question);
-  return answer(question, id, open);
+  return answer(question, decided);
 }
 
-std::optional<Answer> Authorizer::checkEarly(const Question& question, base::UuidText& id, OpenDecision& open) {
+std::optional<Answer> Authorizer::checkEarly(const Question& question, Decided& decided) {
   decideSafely(question);
   if (decision_.allow) return std::nullopt;
-  return answer(question, id, open);
+  return answer(question, decided);
 }
 
-Answer Authorizer::answer(const Question& question, base::UuidText& id, OpenDecision& open) {
-  id = ids_.next(question.now_micros);
-  const uint64_t ticket = record(question, id);
+Answer Authorizer::answer(const Question& question, Decided& decided) {
+  decided.id = ids_.next(question.now_micros);
+  decided.allow = decision_.allow;
+  decided.policy = decision_.policy;
+  decided.rule = decision_.rule;
+  const uint64_t ticket = record(question, decided.id);
   count();
   duration_.observeMicros(decision_.eval_nanos / 1000);
-  if (ticket == 0) return Refusal{503, "the decision could not be recorded"};
-  open = OpenDecision(writer_, ticket);
-  if (!decision_.allow) return Refusal{decision_.status, decision_.public_reason};
-  if (writer_.strict()) return Pending(ticket);
-  return Permit();
+  if (ticket == 0) return notRecorded(decided.id);
+  OpenDecision open(writer_, ticket);
+  if (!decision_.allow) return Refusal{true, decision_.status, decision_.public_reason, decided.id, std::move(open)};
+  Permit permit(decided.id, decision_.obligations, std::move(open));
+  if (writer_.strict()) return Pending(ticket, std::move(permit));
+  return permit;
+}
+
+Answer Authorizer::settle(Pending&& pending) const {
+  if (pending.ticket_ <= durable_) return std::move(pending.permit_);
+  Refusal refusal = notRecorded(pending.permit_.id());
+  refusal.decision = std::move(pending.permit_).giveUp();
+  return refusal;
+}
+
+std::string Authorizer::shown(std::string source) const {
+  const auto& recording = writer_.recording();
+  return recording.masks(policy::Attr::kSourceIp, {}) ? recording.masked(source) : source;
 }
 
 std::string Authorizer::shownCaller(const std::string& id) const {
@@ -206,9 +207,14 @@ std::string Authorizer::shownText(std::string_view text) const {
   return out;
 }
 
-Answer Authorizer::settle(const Pending& pending) const {
-  if (pending.ticket() <= durable_) return Permit();
-  return Refusal{503, "the decision could not be recorded"};
+base::Millis Authorizer::heartbeat() const {
+  return writer_.config().heartbeat;
+}
+bool Authorizer::recordsCrowded() const {
+  return writer_.crowded();
+}
+base::Millis Authorizer::commitTimeout() const {
+  return writer_.config().commit_timeout;
 }
 
 }  // namespace yett::authz

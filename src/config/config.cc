@@ -6,8 +6,8 @@
 #include "base/file.h"
 #include "base/text.h"
 #include "identity/spiffe_id.h"
-#include "proxy/header_families.h"
 #include "proxy/route_table.h"
+#include "request/header_families.h"
 
 namespace yett::config {
 namespace {
@@ -129,7 +129,7 @@ void readListener(ObjectReader& in, const IdentityConfig& identity, proxy::Liste
   }
   in.texts("keep_headers", out.keep_headers);
   for (const auto& name : out.keep_headers) {
-    if (const std::string why = proxy::whyNotKept(name); !why.empty()) in.problem("keep_headers", why);
+    if (const std::string why = request::whyNotKept(name); !why.empty()) in.problem("keep_headers", why);
   }
   if (!out.keep_headers.empty() && out.trusted_forwarders.empty())
     in.problem("keep_headers", "is for what `trusted_forwarders` say, and there are none");

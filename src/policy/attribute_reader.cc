@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "policy/grpc.h"
 #include "policy/secret_names.h"
 
 namespace yett::policy {
@@ -162,13 +163,6 @@ bool AttributeReader::add(Attr attr, std::string_view key, const AttrValue& valu
 
 AttrValue AttributeReader::peek(Attr attr, std::string_view key) {
   return find(attr, key);
-}
-
-// application/grpc, application/grpc+proto, application/grpc; x=y
-static bool isGrpcType(std::string_view type) {
-  constexpr std::string_view kGrpc = "application/grpc";
-  return type.starts_with(kGrpc) &&
-         (type.size() == kGrpc.size() || type[kGrpc.size()] == '+' || type[kGrpc.size()] == ';');
 }
 
 // Of a request that says it is gRPC: POST, application/grpc, /service/method.

@@ -44,7 +44,7 @@ void Session::start() {
 
 void Session::onOpen() {
   opened_ = true;
-  worker_.settle(*this);
+  worker_.registry.endHandshake(*this);
   if (tls_ && slot_->handshakes_done != nullptr) slot_->handshakes_done->add();
   beginTrust();
   const auto protocol = limits_owner_->config.protocol;
@@ -142,7 +142,7 @@ void Session::onStreamEnd(http::RequestHandler& handler) {
   worker_.releaseExchange(static_cast<Exchange&>(handler));
   if (!connection_.open()) return;
   watch();
-  if (worker_.draining()) codec_->drain();
+  if (worker_.registry.draining()) codec_->drain();
 }
 
 void Session::onConnectionError(std::string_view why) {
@@ -172,7 +172,7 @@ void Session::onClosed(std::string_view why) {
   if (!opened_ && tls_ && slot_->handshakes_failed != nullptr) slot_->handshakes_failed->add();
   if (codec_) codec_->onClosed();
   slot_->connections->add(-1);
-  worker_.remove(*this);
+  worker_.registry.remove(*this);
 }
 
 }  // namespace yett::proxy

@@ -1,37 +1,33 @@
 // One downstream connection: socket below, codec above, exchanges beside. Owned by its worker.
 #pragma once
 
-#include <list>
 #include <memory>
 
 #include "http/server_codec.h"
 #include "http/wire.h"
 #include "net/connection.h"
 #include "proxy/worker.h"
+#include "serve/downstream.h"
 
 namespace yett::proxy {
 
-class Session final : public net::ConnectionEvents,
+class Session final : public serve::Downstream,
+                      public net::ConnectionEvents,
                       public http::Wire,
-                      public http::ServerEvents,
-                      public net::Destroyable {
+                      public http::ServerEvents {
  public:
   Session(Worker& worker, std::shared_ptr<ListenerSlot> slot, Poco::Net::StreamSocket socket);
   ~Session() override;
   void start();
-  void drain();
+  void drain() override;
   /// The exchange has answered by itself; what is left of its request gets one time limit.
   void replied() { watch(); }
-  void close() { connection_.abort(); }
+  void close() override { connection_.abort(); }
 
   Worker& worker() { return worker_; }
   const std::shared_ptr<const ListenerState>& listener() const { return slot_->state; }
   net::Connection& connection() { return connection_; }
-  /// Its worker's: its place among the handshakes that are under way.
-  std::list<Session*>::iterator handshake;
-  bool handshaking = false;
-  /// Bytes in memory for either side, without what its exchanges hold at services.
-  size_t heldBytes() const { return connection_.heldBytes() + (codec_ ? codec_->heldBytes() : 0); }
+  size_t heldBytes() const override { return connection_.heldBytes() + (codec_ ? codec_->heldBytes() : 0); }
   /// Bytes of its requests' bodies that wait for a decision; BodyShares counts them.
   size_t buffered_bodies = 0;
   bool tls() const { return tls_; }
@@ -42,14 +38,13 @@ class Session final : public net::ConnectionEvents,
   /// Until when (seconds since 1970) the caller's certificate counts, with the bundles in force; 0: they do not let it
   /// in. Its end means nothing where the listener says so.
   int64_t trustedUntil(int64_t now_seconds);
-  /// A new generation is in force.
-  void review();
+  void review() override;
 
   /// An event for the audit log: what is wrong with what this caller sent.
   void tell(std::string_view what, std::string_view why);
 
   // The connection's events.
-  void onBegin() override { worker_.beginHandshake(*this); }
+  void onBegin() override { worker_.registry.beginHandshake(*this); }
   void onOpen() override;
   size_t onData(std::string_view bytes) override;
   void onEof() override;

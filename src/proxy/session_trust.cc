@@ -1,4 +1,5 @@
-// A session and its caller's certificate: how long it counts, with which bundles, and what becomes of the connection then.
+// A session and its caller's certificate: how long it counts, with which bundles, and what becomes of the connection
+// then.
 #include <algorithm>
 #include <random>
 
@@ -8,9 +9,9 @@
 namespace yett::proxy {
 namespace {
 
-constexpr int64_t kLongestLead = 300;         // seconds before the end
+constexpr int64_t kLongestLead = 300;  // seconds before the end
 constexpr base::Millis kLongestSleep{3'600'000};
-constexpr base::Millis kLastWords{200};       // for answers to what was under way at the end
+constexpr base::Millis kLastWords{200};  // for answers to what was under way at the end
 
 // Somewhere between a tenth and a twentieth of what is left, so that callers of one age do not all come back at once.
 int64_t leadMillis(int64_t left_seconds) {
@@ -27,7 +28,8 @@ void Session::beginTrust() {
   if (principal.anonymous()) return;
   trusted_until_ = principal.expires;
   // What the handshake was judged by may have changed while it went on.
-  if (limits_owner_->tls && reviewed_ && limits_owner_->tls->bundles().digest() != reviewed_->digest()) reviewed_ = nullptr;
+  if (limits_owner_->tls && reviewed_ && limits_owner_->tls->bundles().digest() != reviewed_->digest())
+    reviewed_ = nullptr;
   scheduleExpiry(trustedUntil(base::wallMicros() / 1'000'000));
   if (outlived()) worker_.loop.afterBatch([this] { review(); });
 }
@@ -72,7 +74,7 @@ void Session::review() {
 void Session::distrust() {
   if (distrusted_) return;
   distrusted_ = true;
-  worker_.recheckSoon();
+  worker_.subjects.recheckSoon();
   worker_.loop.schedule(expiry_timer_, kLastWords);
   drain();
 }

@@ -7,7 +7,8 @@
 #include "http/h1_body.h"
 #include "http/h1_parse.h"
 #include "identity/spiffe_id.h"
-#include "proxy/headers.h"
+#include "request/headers.h"
+#include "request/question.h"
 
 namespace yett::runtime {
 namespace {
@@ -126,26 +127,18 @@ Status CheckInput::take(std::string_view message, const Caller& caller, std::spa
     }
   }
   if (!rest.empty()) return Error{"there are bytes after the end of the request: is content-length missing?"};
-  proxy::dropUntrusted(head_, {}, owned);
-  for (const auto& field : head_.headers.fields()) {
-    if (!field.dropped) headers_.push_back({field.name, field.value});
-  }
+  request::dropUntrusted(head_, {}, owned);
+  request::visibleHeaders(head_.headers, headers_);
   principal_ = TRY(principalOf(caller.principal));
   body_ = {true, body_bytes_};
-  check_.listener = "test";
-  check_.method = head_.method;
-  check_.scheme = "https";
-  check_.host = head_.host;
-  check_.path = head_.target.path;
-  check_.raw_path = head_.raw_target;
-  check_.protocol = head_.version == http::Version::kHttp10 ? "HTTP/1.0" : "HTTP/1.1";
-  check_.query = head_.target.query;
-  check_.headers = headers_;
-  check_.principal = &principal_;
-  if (!caller.source.empty()) check_.source = TRY(target::IpAddress::parse(caller.source));
-  check_.tls_version = "TLSv1.3";
-  check_.time_seconds = caller.time_seconds != 0 ? caller.time_seconds : base::wallMicros() / 1'000'000;
-  check_.body = &body_;
+  request::Arrival arrival;
+  arrival.listener = "test";
+  arrival.scheme = "https";
+  arrival.principal = &principal_;
+  if (!caller.source.empty()) arrival.source = TRY(target::IpAddress::parse(caller.source));
+  arrival.tls_version = "TLSv1.3";
+  const int64_t time = caller.time_seconds != 0 ? caller.time_seconds : base::wallMicros() / 1'000'000;
+  check_ = request::question(head_, arrival, headers_, time, &body_);
   return {};
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "policy/attribute_reader.h"
+#include "request/question.h"
 #include "runtime/check_input.h"
 
 namespace yett::runtime {
@@ -39,26 +40,27 @@ std::string_view RecordedRequest::take(const audit::Row& row, std::span<const st
     if (!principal) return "its caller is no SPIFFE ID";
     principal_ = std::move(principal).value();
   }
-  check_ = {};
-  check_.listener = row_.listener;
-  check_.method = row_.method;
-  check_.host = row_.host;
-  check_.path = row_.path;
-  check_.raw_path = row_.raw_target;
-  check_.protocol = row_.protocol;
-  check_.principal = &principal_;
-  check_.time_seconds = row_.time / 1'000'000;
+  request::RecordedHead head;
+  head.listener = row_.listener;
+  head.method = row_.method;
+  head.host = row_.host;
+  head.path = row_.path;
+  head.raw_path = row_.raw_target;
+  head.protocol = row_.protocol;
+  head.principal = &principal_;
+  head.time_seconds = row_.time / 1'000'000;
   if (!row_.source.empty()) {
     auto source = target::IpAddress::parse(row_.source);
     if (!source) return "its source is no address";
-    check_.source = source.value();
+    head.source = source.value();
   }
   const auto mark = row_.raw_target.find('?');
   const std::string_view query =
       mark == std::string::npos ? std::string_view() : std::string_view(row_.raw_target).substr(mark + 1);
   // Each pair of a query in clear may have been masked for itself.
   recorded_.query_known = query.find('{') == std::string_view::npos;
-  if (recorded_.query_known) check_.query = query;
+  if (recorded_.query_known) head.query = query;
+  check_ = request::question(head);
   return "";
 }
 

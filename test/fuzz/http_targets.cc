@@ -3,7 +3,7 @@
 
 #include "fuzz/targets.h"
 #include "http/h1_client.h"
-#include "proxy/headers.h"
+#include "request/headers.h"
 #include "support/h1_harness.h"
 #include "support/h2_harness.h"
 #include "target/canonical.h"
@@ -17,7 +17,8 @@ constexpr size_t kMost = 4096;  // byte by byte takes its square
 std::string told(const test::H1Harness& h) {
   std::string out = std::to_string(h.bad_status) + " " + std::to_string(h.finished) + "\n";
   for (const auto& request : h.seen) {
-    out += request.method + " " + request.target + " " + request.host + " " + request.body + (request.complete ? "." : "") + "\n";
+    out += request.method + " " + request.target + " " + request.host + " " + request.body +
+           (request.complete ? "." : "") + "\n";
     for (const auto& [name, value] : request.headers) out += name + ":" + value + "\n";
     for (const auto& [name, value] : request.trailers) out += "~" + name + ":" + value + "\n";
   }
@@ -91,7 +92,8 @@ std::string targetOf(std::string_view bytes) {
   if (!target::canonicalize(again, twice)) return "what is canonical is refused: " + again;
   if (once.path != twice.path || once.query != twice.query) return once.path + " becomes " + twice.path;
   for (const char* never : {"/../", "/./", "//", ";", "%2E", "%2e", "\\"}) {
-    if (once.path.find(never) != std::string::npos) return "a canonical path with " + std::string(never) + ": " + once.path;
+    if (once.path.find(never) != std::string::npos)
+      return "a canonical path with " + std::string(never) + ": " + once.path;
   }
   if (once.path.ends_with("/..") || once.path.ends_with("/.")) return "ends with dots: " + once.path;
   if (once.parameters.empty()) return {};
@@ -105,7 +107,7 @@ std::string headerMap(std::string_view bytes) {
   const std::string text = "GET / HTTP/1.1\r\nhost: a\r\n" + std::string(bytes) + "\r\n\r\n";
   http::RequestHead head;
   if (http::parseRequest(text, {}, head)) return {};
-  proxy::dropUntrusted(head, {});
+  request::dropUntrusted(head, {});
   for (const auto& field : head.headers.fields()) {
     if (field.dropped) continue;
     if (http::isHopByHop(field.id)) return "a hop-by-hop field stays: " + std::string(field.name);
@@ -143,8 +145,9 @@ std::string h2Client(std::string_view bytes) {
   return harness.wrong;
 }
 
-constexpr Target kTargets[] = {{"h1_request", h1Request}, {"h1_response", h1Response}, {"chunked", chunked},   {"target", targetOf},
-                               {"header_map", headerMap}, {"h2_server", h2Server},     {"h2_client", h2Client}};
+constexpr Target kTargets[] = {{"h1_request", h1Request}, {"h1_response", h1Response}, {"chunked", chunked},
+                               {"target", targetOf},      {"header_map", headerMap},   {"h2_server", h2Server},
+                               {"h2_client", h2Client}};
 
 }  // namespace
 

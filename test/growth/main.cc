@@ -12,8 +12,8 @@
 #include "policy/attribute_reader.h"
 #include "policy/policy_set.h"
 #include "policy/recording.h"
-#include "proxy/header_families.h"
-#include "proxy/headers.h"
+#include "request/header_families.h"
+#include "request/headers.h"
 #include "support/h1_harness.h"
 #include "support/h2_harness.h"
 #include "support/random_policy.h"
@@ -54,8 +54,8 @@ void cleaned(const std::string& fields, bool trailers = false) {
   const auto error = http::parseRequest(bytes, widest(), head);
   if (error) std::printf("refused: %s\n", error.why);
   const std::string owned[] = {"x-region", "x-tenant"};
-  proxy::dropUntrusted(head, {}, owned);
-  if (trailers) proxy::dropUntrustedTrailers(head, owned);
+  request::dropUntrusted(head, {}, owned);
+  if (trailers) request::dropUntrustedTrailers(head, owned);
 }
 
 // 300 denies, each with what `match` says.
@@ -114,7 +114,7 @@ void block(size_t count, const std::string& name, const std::string& value, bool
   for (size_t i = 0; i < count; ++i) block.add(number ? name + std::to_string(10'000 + i) : name, value, widest());
   http::RequestHead head;
   if (const auto error = block.toRequest(true, widest(), head)) std::printf("refused: %s\n", error.why);
-  proxy::dropUntrusted(head, {});
+  request::dropUntrusted(head, {});
 }
 
 std::string frame(int type, int flags, uint32_t id, const std::string& payload) {

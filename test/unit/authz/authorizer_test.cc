@@ -5,6 +5,7 @@
 #include <thread>
 
 #include "audit/reader.h"
+#include "audit/writer.h"
 #include "support/temp_dir.h"
 
 using namespace yett;
@@ -49,14 +50,14 @@ struct Fixture {
   std::unique_ptr<audit::Writer> writer = audit::Writer::open(config, metrics, {[](const std::string&) {}, {}}).value();
   authz::Authorizer authorizer{*writer, metrics};
   identity::Principal anonymous;
-  base::UuidText id{};
+  authz::Decided decided;
 
-  authz::Answer ask(authz::OpenDecision& open) {
+  authz::Answer ask() {
     policy::CheckRequest request;
     request.method = "GET";
     request.path = "/";
     request.principal = &anonymous;
-    return authorizer.check({request, "", "", 1'800'000'000'000'000}, id, open);
+    return authorizer.check({request, "", "", 1'800'000'000'000'000}, decided);
   }
 };
 
@@ -65,9 +66,9 @@ struct Fixture {
 TEST_CASE("authorizer: without a policy every request is refused, and recorded") {
   Fixture f;
   {
-    authz::OpenDecision open;
-    CHECK(std::holds_alternative<authz::Refusal>(f.ask(open)));
-    open.end({403, "", 0, 0, 1, "denied"});
+    authz::Answer answer = f.ask();
+    REQUIRE(std::holds_alternative<authz::Refusal>(answer));
+    std::get<authz::Refusal>(answer).decision.end({.status = 403, .duration_micros = 1, .result = "denied"});
   }
   f.writer.reset();
   const auto rows = audit::Reader::open(f.config.database).value().decisions({}).value();
@@ -79,19 +80,19 @@ TEST_CASE("authorizer: without a policy every request is refused, and recorded")
 TEST_CASE("authorizer: an engine that throws denies the request") {
   Fixture f;
   f.authorizer.swap(evaluatorOf<Throwing>());
-  authz::OpenDecision open;
-  CHECK(std::holds_alternative<authz::Refusal>(f.ask(open)));
-  CHECK(f.authorizer.last().errors.find("broken engine") != std::string::npos);
-  open.end({403, "", 0, 0, 1, "denied"});
+  CHECK(std::holds_alternative<authz::Refusal>(f.ask()));
+  CHECK_FALSE(f.decided.allow);
+  CHECK(f.decided.rule == "error");
+  f.writer.reset();
+  const auto rows = audit::Reader::open(f.config.database).value().decisions({}).value();
+  REQUIRE(rows.size() == 1);
+  CHECK(rows[0].errors.find("broken engine") != std::string::npos);
 }
 
 TEST_CASE("authorizer: what was decided and never ended is recorded as aborted") {
   Fixture f;
   f.authorizer.swap(evaluatorOf<Allowing>());
-  {
-    authz::OpenDecision open;
-    CHECK(std::holds_alternative<authz::Permit>(f.ask(open)));
-  }
+  CHECK(std::holds_alternative<authz::Permit>(f.ask()));
   f.writer.reset();
   const auto rows = audit::Reader::open(f.config.database).value().decisions({}).value();
   REQUIRE(rows.size() == 1);
@@ -112,13 +113,14 @@ TEST_CASE("authorizer: an allow that cannot be recorded is a 503, not a permit")
   policy::CheckRequest request;
   request.principal = &anonymous;
   int refused = 0;
-  std::vector<authz::OpenDecision> open(50);
-  for (auto& decision : open) {
-    base::UuidText id;
-    const auto answer = authorizer.check({request, "", "", 1}, id, decision);
-    if (const auto* refusal = std::get_if<authz::Refusal>(&answer)) {
+  std::vector<authz::Answer> answers;
+  for (int i = 0; i < 50; ++i) {
+    authz::Decided decided;
+    answers.push_back(authorizer.check({request, "", "", 1}, decided));
+    if (const auto* refusal = std::get_if<authz::Refusal>(&answers.back())) {
       ++refused;
       CHECK(refusal->status == 503);
+      CHECK_FALSE(refusal->recorded);
     }
   }
   CHECK(refused > 0);
@@ -138,19 +140,37 @@ TEST_CASE("authorizer: in strict mode there is no permit before the record is on
   request.principal = &anonymous;
   uint64_t before = 0;
   for (int i = 0; i < 100; ++i) {
-    base::UuidText id;
-    authz::OpenDecision open;
-    const auto answer = authorizer.check({request, "", "", 1}, id, open);
-    const auto* pending = std::get_if<authz::Pending>(&answer);
+    const auto ask = [&](authz::Decided& decided) { return authorizer.check({request, "", "", 1}, decided); };
+    authz::Decided early;
+    authz::Answer hurried = ask(early);
+    REQUIRE(std::holds_alternative<authz::Pending>(hurried));
+    CHECK(std::holds_alternative<authz::Refusal>(authorizer.settle(std::get<authz::Pending>(std::move(hurried)))));
+    authz::Decided decided;
+    authz::Answer answer = ask(decided);
+    auto* pending = std::get_if<authz::Pending>(&answer);
     REQUIRE(pending != nullptr);
     CHECK(pending->ticket() > before);  // so that who waits stands in order
     before = pending->ticket();
-    CHECK(std::holds_alternative<authz::Refusal>(authorizer.settle(*pending)));
     while (durable < pending->ticket()) std::this_thread::yield();
     const auto rows = audit::Reader::open(dir.path("yett.db")).value().decisions({.limit = 1000}).value();
-    CHECK(std::any_of(rows.begin(), rows.end(), [&](const auto& row) { return row.id == base::view(id); }));
+    CHECK(std::any_of(rows.begin(), rows.end(), [&](const auto& row) { return row.id == base::view(decided.id); }));
     authorizer.onDurable(durable);
-    CHECK(std::holds_alternative<authz::Permit>(authorizer.settle(*pending)));
-    open.end({200, "", 0, 0, 1, "complete"});
+    authz::Answer settled = authorizer.settle(std::move(*pending));
+    REQUIRE(std::holds_alternative<authz::Permit>(settled));
+    authz::Permit permit = std::get<authz::Permit>(std::move(settled));
+    CHECK(permit.id() == decided.id);
+    permit.decision().end({.status = 200, .duration_micros = 1, .result = "complete"});
+    CHECK_FALSE(permit.good());
   }
+}
+
+TEST_CASE("authorizer: a permit that was moved from is good for nothing") {
+  Fixture f;
+  f.authorizer.swap(evaluatorOf<Allowing>());
+  authz::Answer answer = f.ask();
+  authz::Permit first = std::get<authz::Permit>(std::move(answer));
+  CHECK(first.good());
+  const authz::Permit second = std::move(first);
+  CHECK(second.good());
+  CHECK_FALSE(first.good());
 }

@@ -2,9 +2,11 @@
 
 #include "proxy/grpc.h"
 #include "proxy/websocket.h"
+#include "request/grpc.h"
 
 using namespace yett;
 using namespace yett::proxy;
+using namespace yett::request;
 
 TEST_CASE("grpc: a timeout is up to eight digits and a unit, and nothing else") {
   CHECK(parseGrpcTimeout("1H") == 3'600'000'000'000);

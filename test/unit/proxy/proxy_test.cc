@@ -2,9 +2,9 @@
 
 #include "http/h1_parse.h"
 #include "http/h1_write.h"
-#include "proxy/header_families.h"
-#include "proxy/headers.h"
 #include "proxy/route_table.h"
+#include "request/header_families.h"
+#include "request/headers.h"
 
 using namespace yett;
 
@@ -14,7 +14,7 @@ std::string forwarded(const std::string& headers, bool trusted) {
   http::RequestHead head;
   const auto error = http::parseRequest("GET /a HTTP/1.1\r\nHost: h\r\n" + headers + "\r\n", {}, head);
   REQUIRE(error.status == 0);
-  proxy::dropUntrusted(head, {trusted, {}});
+  request::dropUntrusted(head, {trusted, {}});
   std::string out;
   http::writeRequest(head, {}, out);
   return out;
@@ -72,8 +72,9 @@ TEST_CASE("headers: what only Yett may say is taken away in every spelling") {
     INFO(name);
     CHECK(forwarded(std::string(name) + ": evil\r\n", false).find("evil") == std::string::npos);
   }
-  for (const char* name : {"X-Kept", "Accept", "Authorization", "Cookie", "x_custom", "X-Forward", "X-Yettish", "Cf-Ray",
-                           "Content-Type", "Client-Version", "X-Client-Version", "Proxied", "Remote", "Script", "X-Sslx"}) {
+  for (const char* name :
+       {"X-Kept", "Accept", "Authorization", "Cookie", "x_custom", "X-Forward", "X-Yettish", "Cf-Ray", "Content-Type",
+        "Client-Version", "X-Client-Version", "Proxied", "Remote", "Script", "X-Sslx"}) {
     INFO(name);
     CHECK(forwarded(std::string(name) + ": kept\r\n", false).find("kept") != std::string::npos);
   }
@@ -91,7 +92,7 @@ TEST_CASE("headers: keep_headers lets a trusted forwarder say families, and name
     http::RequestHead head;
     const std::string text = "GET / HTTP/1.1\r\nHost: h\r\n" + name + ": said\r\n\r\n";
     REQUIRE_FALSE(http::parseRequest(text, {}, head));
-    proxy::dropUntrusted(head, {forwarder, keep});
+    request::dropUntrusted(head, {forwarder, keep});
     return !head.headers.fields().back().dropped;
   };
   for (const char* name : {"x-envoy-original-path", "x-auth-request-user"}) {
@@ -101,10 +102,10 @@ TEST_CASE("headers: keep_headers lets a trusted forwarder say families, and name
   for (const char* name : {"x!envoy!peer", "x-auth-request-email", "x-yett-principal", "client-cert", "proxy"})
     CHECK_FALSE(kept(name, true));
   for (const char* entry : {"x-envoy-*", "x-envoy-peer", "client-cert", "x-forwarded-*", "x-original-*"})
-    CHECK(proxy::whyNotKept(entry).empty());
+    CHECK(request::whyNotKept(entry).empty());
   for (const char* entry : {"x-yett-*", "proxy", "x-http-method-override", "x-rewrite-url", "x-original-url", "accept"})
-    CHECK_FALSE(proxy::whyNotKept(entry).empty());
-  CHECK(proxy::whyNotKept("x-envo-*").find("did you mean `x-envoy-*`?") != std::string::npos);
+    CHECK_FALSE(request::whyNotKept(entry).empty());
+  CHECK(request::whyNotKept("x-envo-*").find("did you mean `x-envoy-*`?") != std::string::npos);
 }
 
 TEST_CASE("headers: two request ids or two traceparents count as none, and a tracestate alone as nothing") {
@@ -126,15 +127,15 @@ TEST_CASE("headers: what Connection lists goes, but not the host") {
 }
 
 TEST_CASE("headers: a trace context is continued only where it is one") {
-  CHECK(proxy::validTraceParent("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"));
-  CHECK(proxy::validTraceParent("01-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"));
-  CHECK(proxy::validTraceParent("cc-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-what-comes"));
+  CHECK(request::validTraceParent("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"));
+  CHECK(request::validTraceParent("01-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"));
+  CHECK(request::validTraceParent("cc-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-what-comes"));
   for (const char* bad : {"", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7",
                           "ff-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
                           "00-00000000000000000000000000000000-00f067aa0ba902b7-01",
                           "00-4bf92f3577b34da6a3ce929d0e0e4736-0000000000000000-01",
                           "00-4BF92F3577B34DA6A3CE929D0E0E4736-00f067aa0ba902b7-01"}) {
-    CHECK_FALSE(proxy::validTraceParent(bad));
+    CHECK_FALSE(request::validTraceParent(bad));
   }
   CHECK(forwarded("Traceparent: bad\r\nTracestate: a=b\r\n", false).find("tracestate") == std::string::npos);
 }

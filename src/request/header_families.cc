@@ -1,11 +1,11 @@
-#include "proxy/header_families.h"
+#include "request/header_families.h"
 
 #include <algorithm>
 #include <array>
 
 #include "base/text.h"
 
-namespace yett::proxy {
+namespace yett::request {
 namespace {
 
 // By their first letter.
@@ -148,4 +148,4 @@ std::string whyNotKept(std::string_view entry) {
   return shown + " cannot be kept: the service would read another request than policy, or take it for Yett's word";
 }
 
-}  // namespace yett::proxy
+}  // namespace yett::request

@@ -7,7 +7,7 @@
 
 #include "http/head.h"
 
-namespace yett::proxy {
+namespace yett::request {
 
 /// Whose word on other headers than its own is believed.
 struct Trust {
@@ -16,8 +16,8 @@ struct Trust {
 };
 
 /// Marks as dropped: hop-by-hop fields, fields that Connection lists, fields that only Yett, policy or somebody trusted
-/// may say, in every spelling that services take for them (header_families.h); x-request-id and traceparent that are not
-/// one valid value.
+/// may say, in every spelling that services take for them (header_families.h); x-request-id and traceparent that are
+/// not one valid value.
 void dropUntrusted(http::RequestHead& head, const Trust& trust, std::span<const std::string> owned = {});
 /// Trailers may say nothing that a header may not.
 void dropUntrustedTrailers(http::RequestHead& head, std::span<const std::string> owned = {});
@@ -33,4 +33,4 @@ bool validTraceParent(std::string_view value);
 /// An x-request-id that is worth keeping: 1 to 128 printable characters without blanks.
 bool validRequestId(std::string_view value);
 
-}  // namespace yett::proxy
+}  // namespace yett::request

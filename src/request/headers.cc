@@ -1,4 +1,4 @@
-#include "proxy/headers.h"
+#include "request/headers.h"
 
 #include <algorithm>
 #include <array>
@@ -7,9 +7,9 @@
 #include <vector>
 
 #include "base/text.h"
-#include "proxy/header_families.h"
+#include "request/header_families.h"
 
-namespace yett::proxy {
+namespace yett::request {
 namespace {
 
 // These Yett sets itself; a trusted forwarder's word goes before its own.
@@ -177,4 +177,4 @@ bool validRequestId(std::string_view value) {
          std::all_of(value.begin(), value.end(), [](unsigned char c) { return c > 0x20 && c < 0x7f; });
 }
 
-}  // namespace yett::proxy
+}  // namespace yett::request

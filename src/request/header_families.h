@@ -1,12 +1,12 @@
-// Header fields that only somebody in front of a service may say: who the caller is, how it came, what it asked for. Names
-// by convention of gateways, load balancers, frameworks and RFC 9440; docs/http.md has the table.
+// Header fields that only somebody in front of a service may say: who the caller is, how it came, what it asked for.
+// Names by convention of gateways, load balancers, frameworks and RFC 9440; docs/http.md has the table.
 #pragma once
 
 #include <string>
 #include <string_view>
 #include <vector>
 
-namespace yett::proxy {
+namespace yett::request {
 
 struct HeaderFamily {
   std::string_view name;  ///< a name, or a beginning and a `*`; in one more `*` stands for anything between
@@ -23,4 +23,4 @@ const HeaderFamily* familyOf(std::string_view folded);
 /// Why `keep_headers` cannot have this entry, a family or one name of a family; "" where it can.
 std::string whyNotKept(std::string_view entry);
 
-}  // namespace yett::proxy
+}  // namespace yett::request

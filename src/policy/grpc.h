@@ -1,0 +1,11 @@
+// Which requests are gRPC: the one reading of it, for policy and proxy alike.
+#pragma once
+
+#include <string_view>
+
+namespace yett::policy {
+
+/// application/grpc, application/grpc+proto, application/grpc;x=y; in any case (RFC 9110 8.3.1), as services read it.
+bool isGrpcType(std::string_view content_type);
+
+}  // namespace yett::policy

@@ -1,0 +1,54 @@
+#include "proxy/annotations.h"
+
+#include "request/headers.h"
+
+namespace yett::proxy {
+
+void Annotations::make(http::RequestHead& request, const authz::Permit& permit, const Provenance& from) {
+  const auto& obligations = permit.obligations();
+  request::dropNamed(request.headers, obligations.remove_headers);
+  for (const auto& [name, value] : obligations.set_headers) added_.add(name, value);
+  const http::HeaderMap& sent = request.headers;
+  std::string_view before;
+  added_.add("x-yett-decision-id", base::view(permit.id()));
+  if (!from.principal.anonymous()) {
+    added_.add("x-yett-principal", from.principal.id);
+    if (sent.find("x-forwarded-client-cert", before) > 0) forwarded_cert_.append(before).append(",");
+    forwarded_cert_ += from.certificate;
+    added_.add("x-forwarded-client-cert", forwarded_cert_);
+  }
+  if (!from.peer.empty()) {
+    if (sent.find("x-forwarded-for", before) > 0) forwarded_for_.append(before).append(", ");
+    forwarded_for_ += from.peer;
+    added_.add("x-forwarded-for", forwarded_for_);
+  }
+  if (sent.find("x-forwarded-proto", before) == 0) added_.add("x-forwarded-proto", from.tls ? "https" : "http");
+  if (sent.find("x-request-id", before) == 0) added_.add("x-request-id", base::view(permit.id()));
+  addTrace(sent, permit.id());
+  // What was appended to replaces what came.
+  for (auto& field : request.headers.fields()) {
+    if (field.name == "x-forwarded-client-cert" || field.name == "x-forwarded-for") field.dropped = true;
+  }
+}
+
+// The decision's id without its dashes is the trace; its second half the span.
+void Annotations::addTrace(const http::HeaderMap& sent, const base::UuidText& id) {
+  std::string_view before;
+  if (sent.find("traceparent", before) > 0) return;
+  trace_parent_ = "00-";
+  for (const char c : id) {
+    if (c != '-') trace_parent_ += c;
+  }
+  trace_parent_ += '-';
+  trace_parent_.append(trace_parent_, 19, 16).append("-00");
+  added_.add("traceparent", trace_parent_);
+}
+
+void Annotations::clear() {
+  added_.clear();
+  forwarded_for_.clear();
+  forwarded_cert_.clear();
+  trace_parent_.clear();
+}
+
+}  // namespace yett::proxy

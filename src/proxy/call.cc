@@ -1,0 +1,22 @@
+#include "proxy/call.h"
+
+namespace yett::proxy {
+
+void Call::clear() {
+  session = nullptr;
+  request.clear();
+  listener.reset();
+  principal.reset();
+  kind = PlainCall{};
+  route = body_route = nullptr;
+  headers.clear();
+  seen_body = {};
+  request_ended = waited = false;
+  decided.id = {};
+  decided.policy.clear();
+  decided.rule.clear();
+  shadow.clear();
+  began_wall = began_nanos = decided_nanos = 0;
+}
+
+}  // namespace yett::proxy

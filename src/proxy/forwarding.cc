@@ -1,0 +1,163 @@
+#include "proxy/forwarding.h"
+
+#include "proxy/websocket.h"
+#include "request/headers.h"
+
+namespace yett::proxy {
+
+void Forwarding::Kept::clear() {
+  response.clear();
+  annotations.clear();
+  websocket_key.clear();
+}
+
+Forwarding::Forwarding(authz::Permit&& permit, Call& call, Worker& worker, Kept& kept, ForwardingEvents& events)
+    : permit_(std::move(permit)), call_(call), worker_(worker), kept_(kept), events_(events) {}
+
+Forwarding::~Forwarding() {
+  release();
+}
+
+void Forwarding::start() {
+  acquire(false);
+}
+
+void Forwarding::acquire(bool fresh) {
+  pool_ = worker_.upstreams.pool(permit_, call_.route->cluster);
+  if (pool_ == nullptr) return events_.onFailure(Cause::kNoUpstream, "the cluster is gone");
+  events_.onSeeking();
+  const bool http2 = call_.request.version == http::Version::kHttp2;
+  // A service may end the connection for a head that it finds too large, and with it what others have under way there.
+  const bool alone = pool_->shares(http2) && http::headListSize(call_.request, kept_.annotations.added()) >
+                                                 pool_->cluster().config.max_request_head;
+  pool_->acquire(*this, {fresh, http2, alone});
+}
+
+void Forwarding::onLease(upstream::Lease lease) {
+  if (pool_ == nullptr) return;                         // given back by its destructor
+  if (!events_.onConnection(lease.endpoint())) return;  // the pool has been told
+  pool_ = nullptr;
+  lease_ = std::move(lease);
+  const auto& request = call_.request;
+  if (request.wants_websocket && !lease_.http2()) {
+    if (kept_.websocket_key.empty()) {
+      kept_.websocket_key = webSocketKey();
+      kept_.annotations.add("sec-websocket-key", kept_.websocket_key);
+    }
+  }
+  lease_.open(*this).sendRequest(request, kept_.annotations.added());
+  if (lease_ && !call_.body.empty()) sendBody(call_.body);
+  if (!lease_) return;
+  // Of a WebSocket the way out stays open, for what follows the service's agreement.
+  if (!request.wants_websocket && (!call_.hasBody() || call_.request_ended)) sendEnd();
+  if (lease_) events_.onSent();
+}
+
+void Forwarding::onNoUpstream(const std::string& why) {
+  pool_ = nullptr;
+  events_.onFailure(Cause::kNoUpstream, why);
+}
+
+void Forwarding::sendBody(std::string_view data) {
+  body_sent_ = true;
+  lease_.stream().sendBody(data);
+}
+
+void Forwarding::sendEnd() {
+  if (call_.tunnel()) return lease_.stream().sendEnd({});
+  lease_.stream().sendEnd(trailers());
+}
+
+// Policy has decided by what stood in the head. A service that merges trailers into its headers would see something
+// else, so they pass only where the route says so.
+const http::HeaderMap& Forwarding::trailers() {
+  auto& request = call_.request;
+  if (!call_.route->forward_trailers) request.trailers.clear();
+  else request::dropUntrustedTrailers(request, worker_.authorizer.ownedHeaders());
+  request::dropNamed(request.trailers, permit_.obligations().remove_headers);
+  return request.trailers;
+}
+
+void Forwarding::limitAnswer(size_t appetite) {
+  if (lease_) lease_.limitNextRead(appetite);
+}
+void Forwarding::pauseAnswer() {
+  if (lease_) lease_.stream().pauseBody();
+}
+void Forwarding::resumeAnswer(size_t appetite) {
+  if (!lease_) return;
+  lease_.limitNextRead(appetite);
+  lease_.stream().resumeBody();
+}
+void Forwarding::suspect() {
+  if (lease_) lease_.suspect();
+}
+
+void Forwarding::release() {
+  if (pool_ != nullptr) pool_->cancel(*this);
+  pool_ = nullptr;
+  lease_.release();
+}
+
+void Forwarding::onResponse() {
+  http::ResponseHead& head = kept_.response;
+  request::dropFromResponse(head);
+  const bool tunnel = head.framing == http::Framing::kTunnel;
+  if (head.status < 200 && !tunnel) return events_.onInterim(head);
+  if (tunnel) {
+    if (!agrees()) return;
+  } else if (call_.request.wants_websocket && call_.request.version == http::Version::kHttp2 && head.status < 300) {
+    release();
+    return events_.onFailure(Cause::kMalformedResponse,
+                             "the upstream answered a WebSocket handshake with neither 101 nor an error");
+  }
+  answered_ = true;
+  events_.onAnswer(head);
+}
+
+// The service proves that it speaks WebSocket; the client's own key is answered by the downstream half.
+bool Forwarding::agrees() {
+  http::HeaderMap& headers = kept_.response.headers;
+  std::string_view accept;
+  if (!lease_.http2() &&
+      (headers.find("sec-websocket-accept", accept) != 1 || accept != webSocketAccept(kept_.websocket_key))) {
+    release();
+    events_.onFailure(Cause::kMalformedResponse, "a 101 that does not answer the handshake's key");
+    return false;
+  }
+  for (auto& field : headers.fields()) {
+    if (field.name == "sec-websocket-accept") field.dropped = true;
+  }
+  return true;
+}
+
+void Forwarding::onEnd() {
+  if (call_.tunnel()) answer_ended_ = true;
+  else lease_.release();  // first: the end of the response may begin the next request on the client's connection
+  events_.onAnswerEnd(kept_.response.trailers);
+}
+
+void Forwarding::onReset(http::ResetCause cause, std::string_view detail) {
+  const bool retry = mayRetry(cause);
+  lease_.release();
+  if (cause == http::ResetCause::kEnough && answer_ended_) return events_.onEnough();
+  if (cause == http::ResetCause::kHeadTooLarge) return events_.onFailure(Cause::kHeadTooLarge, detail);
+  if (retry) {
+    retried_ = true;
+    return acquire(true);
+  }
+  const bool malformed = cause == http::ResetCause::kProtocolError;
+  events_.onFailure(malformed ? Cause::kMalformedResponse : Cause::kUpstreamClosed, detail);
+}
+
+// A kept-alive connection may close under a request that the service never saw. Only what is safe to send twice is (RFC
+// 9110 9.2.2), or what the upstream says it did not look at (RFC 9113 8.7).
+bool Forwarding::mayRetry(http::ResetCause cause) const {
+  if (retried_ || body_sent_ || answered_ || !lease_ || call_.request.wants_websocket) return false;
+  if (cause == http::ResetCause::kRefused) return true;
+  const auto m = call_.request.method;
+  const bool idempotent = m == "GET" || m == "HEAD" || m == "OPTIONS" || m == "TRACE" || m == "PUT" || m == "DELETE";
+  return cause == http::ResetCause::kPeerClosed && idempotent && !lease_.fresh() && !lease_.stream().responseBegun();
+}
+
+}  // namespace yett::proxy

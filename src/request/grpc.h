@@ -1,0 +1,18 @@
+// gRPC at the edge: which requests are answered as gRPC, and the deadline they set.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+#include "http/head.h"
+
+namespace yett::request {
+
+/// POST with one content type of gRPC (policy::isGrpcType), over HTTP/2: only there a client understands trailers.
+bool isGrpc(const http::RequestHead& head);
+
+/// The value of grpc-timeout in nanoseconds: up to eight digits and one of H M S m u n. Nothing where it is none.
+std::optional<int64_t> parseGrpcTimeout(std::string_view value);
+
+}  // namespace yett::request

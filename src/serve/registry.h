@@ -1,0 +1,53 @@
+// The connections from callers on one loop. Belongs to the loop's thread.
+#pragma once
+
+#include <functional>
+#include <list>
+#include <memory>
+#include <unordered_map>
+#include <vector>
+
+#include "net/event_loop.h"
+#include "net/listener.h"
+#include "serve/downstream.h"
+
+namespace yett::serve {
+
+class Registry {
+ public:
+  /// `gate`: left for each connection that goes.
+  Registry(net::EventLoop& loop, net::Gate& gate) : loop_(loop), gate_(gate) {}
+  Registry(const Registry&) = delete;
+
+  void add(std::unique_ptr<Downstream> connection);
+  /// It has closed: destroyed once the batch is over. A second call does nothing.
+  void remove(Downstream& connection);
+  bool contains(const Downstream* connection) const { return all_.contains(connection); }
+  /// The first bytes of its handshake have come. Whoever says half of a handshake and waits must not take all memory:
+  /// the oldest is closed where there are too many.
+  void beginHandshake(Downstream& connection);
+  void endHandshake(Downstream& connection);
+
+  /// No new requests on any connection; idle ones close. `done` is called once none is left.
+  void drain(std::function<void()> done);
+  bool draining() const { return draining_; }
+  /// Asks each connection to review(), some at each turn of the loop.
+  void reviewAll();
+  /// Closes all that is left.
+  void closeAll();
+  void forEach(const std::function<void(Downstream&)>& visit) const;
+
+ private:
+  void reviewSome();
+  void tellWhenEmpty();
+  net::EventLoop& loop_;
+  net::Gate& gate_;
+  std::unordered_map<const Downstream*, std::unique_ptr<Downstream>> all_;
+  std::list<Downstream*> handshakes_;  // under way, the oldest first
+  std::vector<Downstream*> reviews_;   // to come; some may be gone
+  net::Timer review_timer_{[this] { reviewSome(); }};
+  std::function<void()> drained_;
+  bool draining_ = false;
+};
+
+}  // namespace yett::serve

@@ -1,0 +1,21 @@
+#include "serve/upstreams.h"
+
+namespace yett::serve {
+namespace {
+
+// Of what a service sends. Many callers share one HTTP/2 connection to it, so each may hold little of it in memory.
+http::Limits upstreamLimits() {
+  http::Limits limits;
+  limits.stream_window = 64 << 10;
+  return limits;
+}
+
+}  // namespace
+
+Upstreams::Upstreams(net::EventLoop& loop, net::Gate& descriptors) : pools_(loop, upstreamLimits(), descriptors) {}
+
+upstream::Pool* Upstreams::pool(const authz::Permit& permit, const std::string& cluster) {
+  return permit.good() ? pools_.find(cluster) : nullptr;
+}
+
+}  // namespace yett::serve

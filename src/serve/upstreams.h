@@ -1,0 +1,30 @@
+// The only door from a loop to the services behind it.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+
+#include "authz/permit.h"
+#include "upstream/pool.h"
+
+namespace yett::serve {
+
+/// The pools of one loop. Nobody gets at one without a Permit, which only the authorization stage makes; whoever
+/// forwards keeps it as long as it uses the pool. Belongs to the loop's thread.
+class Upstreams {
+ public:
+  /// `descriptors`: entered for each connection to a service.
+  Upstreams(net::EventLoop& loop, net::Gate& descriptors);
+  /// Takes the clusters of a new generation.
+  void update(const std::map<std::string, std::shared_ptr<const upstream::Cluster>>& clusters) {
+    pools_.update(clusters);
+  }
+  /// Null where there is no such cluster (any more), and for a Permit that is good for nothing.
+  upstream::Pool* pool(const authz::Permit& permit, const std::string& cluster);
+
+ private:
+  upstream::Pools pools_;
+};
+
+}  // namespace yett::serve
