@@ -9,17 +9,10 @@
 #include "net/listener.h"
 
 namespace yett::admin {
-namespace {
-
-// Of TCP and of the Unix socket each. One more closes the oldest, so that slow clients cannot keep probes out.
-constexpr size_t kMostSessions = 256;
-
-}  // namespace
-
 /// The loop, its thread, and the thread for what may wait.
 class AdminServer::Running {
  public:
-  explicit Running(AdminContent content) : content_(std::move(content)) {}
+  Running(AdminContent content, size_t most_sessions) : content_(std::move(content)), most_sessions_(most_sessions) {}
 
   ~Running() {
     {
@@ -71,7 +64,7 @@ class AdminServer::Running {
   };
 
   void accept(Side& side, Poco::Net::StreamSocket socket) {
-    if (side.sessions.size() >= kMostSessions) side.sessions.front()->close();
+    if (side.sessions.size() >= most_sessions_) side.sessions.front()->close();
     side.sessions.push_back(std::make_unique<AdminSession>(loop_, std::move(socket), side.trusted, side.owner));
     side.sessions.back()->start();
   }
@@ -130,8 +123,9 @@ class AdminServer::Running {
   }
 
   const AdminContent content_;
+  const size_t most_sessions_;
   net::EventLoop loop_;
-  net::Gate gate_{static_cast<int64_t>(2 * kMostSessions + 16)};
+  net::Gate gate_{static_cast<int64_t>(2 * most_sessions_ + 16)};
   std::vector<std::unique_ptr<Side>> sides_;
   std::thread thread_;
 
@@ -147,9 +141,10 @@ class AdminServer::Running {
 AdminServer::AdminServer() = default;
 AdminServer::~AdminServer() = default;
 
-Result<std::unique_ptr<AdminServer>> AdminServer::start(const AdminConfig& config, AdminContent content) {
+Result<std::unique_ptr<AdminServer>> AdminServer::start(const AdminConfig& config, AdminContent content,
+                                                        size_t most_sessions) {
   std::unique_ptr<AdminServer> out(new AdminServer);
-  out->running_ = std::make_unique<Running>(std::move(content));
+  out->running_ = std::make_unique<Running>(std::move(content), most_sessions);
   if (!config.address.empty()) {
     if (auto ok = out->running_->listen(config.address, 0600, false, out->address_); !ok)
       return std::move(ok).error().within("admin");

@@ -33,8 +33,10 @@ struct AdminContent {
 
 class AdminServer {
  public:
-  /// Listens on what the configuration names.
-  static Result<std::unique_ptr<AdminServer>> start(const AdminConfig& config, AdminContent content);
+  /// Listens on what the configuration names. `most_sessions`: at once, of TCP and of the Unix socket each; one more
+  /// closes the oldest, so that slow clients cannot keep probes out.
+  static Result<std::unique_ptr<AdminServer>> start(const AdminConfig& config, AdminContent content,
+                                                    size_t most_sessions);
   /// Waits for an erase() that is under way.
   ~AdminServer();
   /// The TCP address really bound, or "".

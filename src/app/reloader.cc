@@ -120,6 +120,7 @@ void Reloader::reload(std::string seen, bool may_again) {
     // What was built from counts, not what is there by now: a change in between must be seen.
     if (sourcesOf(next->config) == sources_) tried_ = built_from;
     sources_ = sourcesOf(next->config);
+    if (server_.incomplete()) again_at_ = nowMillis() + kAgainMillis;
     return look();
   }
   watcher_.watch(sources_);  // what was watched may have been replaced by what was refused

@@ -19,10 +19,22 @@ namespace {
 constexpr base::Millis kReloadWait{2000};  // for every loop to take a new generation
 constexpr base::Millis kEndWait{5000};     // for every loop to end
 
+int64_t descriptorLimit() {
+  return static_cast<int64_t>(std::min<uint64_t>(base::descriptorLimit(), uint64_t{1} << 40));
+}
+
 // Kept from connections, so that reload, the log and the admin side have some.
+int64_t reservedDescriptors() {
+  return std::clamp<int64_t>(descriptorLimit() / 8, 64, 1024);
+}
+
 int64_t descriptorsForConnections() {
-  const auto limit = static_cast<int64_t>(std::min<uint64_t>(base::descriptorLimit(), uint64_t{1} << 40));
-  return std::max<int64_t>(limit - std::clamp<int64_t>(limit / 8, 64, 1024), 16);
+  return std::max<int64_t>(descriptorLimit() - reservedDescriptors(), 16);
+}
+
+// Of each of its two sides, so that half of what is reserved is left.
+size_t mostAdminSessions() {
+  return static_cast<size_t>(std::min<int64_t>(reservedDescriptors() / 4, 256));
 }
 
 // Many callers are idle, and those who are not need connections to services: a quarter is for these alone.
@@ -96,10 +108,11 @@ Status Server::open() {
   const size_t count = runtime::workersOf(config);
   const auto memory = runtime::planMemory(config, count);
   const proxy::MemoryBudget budget{memory.bodies / count, memory.responses / count};
-  TRY(loops_.create(count, [this, budget](Loop& loop) {
+  const size_t handshakes = memory.most_handshakes / count;
+  TRY(loops_.create(count, [this, budget, handshakes](Loop& loop) {
     loop.events = std::make_unique<EventRecorder>(loop.loop, *audit_);
     loop.authorizer = std::make_unique<authz::Authorizer>(*audit_, metrics_);
-    const proxy::Worker::Shared shared{gate_, descriptors_, metrics_, access_log_.get()};
+    const proxy::Worker::Shared shared{gate_, descriptors_, metrics_, access_log_.get(), handshakes};
     loop.worker = std::make_unique<proxy::Worker>(
         loop.loop, *loop.authorizer, shared, budget,
         [&loop](std::string_view what, std::string_view subject, std::string_view about, std::string_view caller) {
@@ -117,7 +130,7 @@ Status Server::open() {
   const Changes all{true, generation_->shadow != nullptr};
   Evaluators evaluators = TRY(makeEvaluators(*generation_, all));
   recordPolicies(*generation_, all);
-  admin_ = TRY(admin::AdminServer::start(config.admin, adminContent()));
+  admin_ = TRY(admin::AdminServer::start(config.admin, adminContent(), mostAdminSessions()));
   loops_.run();
   record("start", config.file,
          "version " YETT_VERSION "; policy " + generation_->policy->digest() + "; configuration " +
@@ -244,7 +257,8 @@ void Server::take(Loop& loop, const runtime::Generation& next, const Sockets& so
     if (loop.acceptors.contains(name)) continue;
     loop.acceptors[name] = std::make_unique<net::Acceptor>(
         loop.loop, sockets.at(name), gate_,
-        [&loop, slot](Poco::Net::StreamSocket socket) { loop.worker->accept(slot, std::move(socket)); });
+        [&loop, slot](Poco::Net::StreamSocket socket) { loop.worker->accept(slot, std::move(socket)); },
+        [&loop, slot] { return slot->state->tls == nullptr || loop.worker->registry.handshakes().takesMore(); });
   }
 }
 
@@ -269,9 +283,11 @@ bool Server::distribute(std::shared_ptr<const runtime::Generation> next, const S
   const auto caughtUp = [this, digest] {
     log_.warning("every loop has taken the new generation now", {{"policy", digest}});
   };
+  incomplete_ = false;
   if (loops_.onAll(swap, kReloadWait, caughtUp)) return true;
-  std::string why = loops_.stalled(base::Millis(0));
-  if (why.empty()) why = "it failed there";
+  const std::string stalled = loops_.stalled(base::Millis(0));
+  incomplete_ = stalled.empty();  // else those that are late take it when they turn again
+  const std::string why = incomplete_ ? "it failed there" : stalled;
   log_.error("the new generation is not in force on every loop", {{"policy", digest}, {"why", why}});
   record("reload incomplete", next->config.file, "policy " + next->policy->digest() + ": " + why);
   return false;
@@ -279,7 +295,9 @@ bool Server::distribute(std::shared_ptr<const runtime::Generation> next, const S
 
 Status Server::apply(std::shared_ptr<const runtime::Generation> next) {
   TRY(checkRestartOnly(*next));
-  const Changes changes{next->policy != generation_->policy, next->shadow != generation_->shadow};
+  // Where a loop could not take the last one, it gets all of this.
+  const Changes changes{incomplete_ || next->policy != generation_->policy,
+                        incomplete_ || next->shadow != generation_->shadow};
   Sockets sockets = TRY(openSockets(*next));
   Evaluators evaluators = TRY(makeEvaluators(*next, changes));
   recordPolicies(*next, changes);

@@ -39,6 +39,8 @@ class Server {
   bool stop();
 
   const std::shared_ptr<const runtime::Generation>& generation() const { return generation_; }
+  /// A loop failed to take the last generation, and will not by itself: apply() shall be called again.
+  bool incomplete() const { return incomplete_; }
 
  private:
   /// What each loop gets; null where it keeps its own.
@@ -86,6 +88,7 @@ class Server {
   std::atomic<bool> draining_{false};
   std::atomic<bool> started_{false};
   std::atomic<uint64_t> generations_{0};  // how many were given to the loops
+  bool incomplete_ = false;
   bool stopped_ = false;
 
   mutable std::mutex status_mutex_;  // protects the two below: the admin's threads read them

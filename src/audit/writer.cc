@@ -200,7 +200,11 @@ void Writer::run() {
       if (took > config_.commit_timeout.count())
         warn("disk",
              Error{"it took " + std::to_string(took) + " ms for one batch: requests were answered with 503 meanwhile"});
-      if (config_.strict) moveIntoDatabase();  // while what waited for it is on its way
+      if (config_.strict) {  // while what waited for it is on its way
+        writing_since_ = coarseNanos();
+        moveIntoDatabase();
+        writing_since_ = 0;
+      }
       runTasks();
     }
     if (nothing && last) return endChain();

@@ -65,8 +65,8 @@ class Writer {
   void refuseTasks();
   /// Writes succeed, and the disk does not keep what waits for longer than the configuration lets it.
   bool healthy() const { return healthy_.load(std::memory_order_relaxed) && !slow(); }
-  /// The queue is half full.
-  bool crowded() const { return queue_.halfFull(); }
+  /// How full the queue is: 0 to 1, and a little more.
+  double fullness() const { return queue_.fullness(); }
   /// The disk has kept a batch for longer than `commit_timeout`.
   bool slow() const;
   /// Requests wait until their records are on disk.

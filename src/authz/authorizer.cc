@@ -210,8 +210,8 @@ std::string Authorizer::shownText(std::string_view text) const {
 base::Millis Authorizer::heartbeat() const {
   return writer_.config().heartbeat;
 }
-bool Authorizer::recordsCrowded() const {
-  return writer_.crowded();
+double Authorizer::queueFullness() const {
+  return writer_.fullness();
 }
 base::Millis Authorizer::commitTimeout() const {
   return writer_.config().commit_timeout;

@@ -72,8 +72,8 @@ class Authorizer {
   std::string shownText(std::string_view text) const;
   /// How often a stream that goes on is recorded.
   base::Millis heartbeat() const;
-  /// Half of the records that may wait for the writer do.
-  bool recordsCrowded() const;
+  /// How much of the room for records that wait for the writer is used: 0 to 1, and a little more.
+  double queueFullness() const;
   /// How long a request may wait for its record to be on disk.
   base::Millis commitTimeout() const;
 

@@ -71,9 +71,10 @@ bool BatchQueue::closed() const {
   return closed_;
 }
 
-bool BatchQueue::halfFull() const {
+double BatchQueue::fullness() const {
   const std::lock_guard lock(mutex_);
-  return records_ > limits_.records / 2 || bytes_.size() > limits_.bytes / 2;
+  return std::max(static_cast<double>(records_) / static_cast<double>(limits_.records),
+                  static_cast<double>(bytes_.size()) / static_cast<double>(limits_.bytes));
 }
 
 size_t BatchQueue::records() const {

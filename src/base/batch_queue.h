@@ -44,8 +44,8 @@ class BatchQueue {
   void close();
   bool closed() const;
   size_t records() const;
-  /// Half of either limit is used.
-  bool halfFull() const;
+  /// How much of a limit is used, of that which is nearer: 0 to 1, and more for what was forced in.
+  double fullness() const;
   /// The place of the last record that was taken.
   uint64_t pushed() const;
   /// How many pushes were refused since the start.

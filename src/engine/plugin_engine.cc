@@ -123,6 +123,7 @@ class PluginEvaluator final : public policy::Evaluator {
     out.policy = plugin_.name;
     // One that keeps a state is asked once for each request, when all of it is here.
     if (reader.bodyAwaited() && (plugin_.flags & YETT_PLUGIN_PURE) == 0) {
+      reader.countUnknown();  // what it will say is not known
       out.effect = policy::Effect::kAllow;
       return;
     }

@@ -3,13 +3,12 @@
 #include <algorithm>
 
 #include "http/h1_write.h"
-#include "http/turn.h"
 
 namespace yett::http {
 
 size_t H1Server::onBytes(std::string_view bytes) {
   size_t used = 0;
-  Turn turn;
+  Turn turn(wire_.turnNanos());
   for (;;) {
     const Phase before = phase_;
     size_t n = 0;
@@ -23,7 +22,12 @@ size_t H1Server::onBytes(std::string_view bytes) {
         n = readHead(bytes.substr(used));
         break;
       case Phase::kBody:
-      case Phase::kDiscard: n = readBody(bytes.substr(used)); break;
+      case Phase::kDiscard: {
+        bool over = false;
+        n = readBody(bytes.substr(used), turn, over);
+        if (over && used + n < bytes.size() && wire_.yield()) return used + n;
+        break;
+      }
       case Phase::kWait:
         if (used < bytes.size()) wire_.pauseReading();
         return used;
@@ -73,15 +77,21 @@ size_t H1Server::readHead(std::string_view bytes) {
   return skipped + end;
 }
 
-size_t H1Server::readBody(std::string_view bytes) {
+size_t H1Server::readBody(std::string_view bytes, Turn& turn, bool& over) {
+  constexpr int kPieces = 64;  // between two looks at the clock
   std::string_view rest = bytes;
+  int pieces = 0;
   while (phase_ == Phase::kDiscard || (phase_ == Phase::kBody && !body_paused_)) {
     std::string_view data;
     switch (body_.next(rest, limits_, handler_->requestHead(), data)) {
       case H1BodyReader::State::kMore: return bytes.size() - rest.size();
       case H1BodyReader::State::kData:
         if (phase_ == Phase::kBody) handler_->onBody(data);
-        if (!body_.done()) break;
+        if (!body_.done()) {
+          if (++pieces % kPieces != 0 || !turn.over()) break;
+          over = true;
+          return bytes.size() - rest.size();
+        }
         [[fallthrough]];
       case H1BodyReader::State::kDone: requestEnded(); return bytes.size() - rest.size();
       case H1BodyReader::State::kBad: {

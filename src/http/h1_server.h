@@ -4,6 +4,7 @@
 
 #include "http/h1_body.h"
 #include "http/server_codec.h"
+#include "http/turn.h"
 #include "http/wire.h"
 
 namespace yett::http {
@@ -38,7 +39,8 @@ class H1Server final : public ServerCodec, public ServerStream {
   /// No exchange and no byte of a next one.
   bool idle() const { return phase_ == Phase::kHead && head_seen_ == 0; }
   size_t readHead(std::string_view bytes);
-  size_t readBody(std::string_view bytes);
+  /// `over`: the turn ended before the bytes did.
+  size_t readBody(std::string_view bytes, Turn& turn, bool& over);
   void refuse(int status, const char* why);
   void requestEnded();
   void endExchange();

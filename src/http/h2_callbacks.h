@@ -109,7 +109,9 @@ struct H2Callbacks {
     auto& s = of(self);
     H2Stream* stream = s.find(id);
     if (stream == nullptr) {
-      if (s.server_ && code != NGHTTP2_NO_ERROR) s.charge(H2Flood::Kind::kBadBlock);
+      // One that Yett itself refused may be sent again.
+      if (s.server_ && code != NGHTTP2_NO_ERROR)
+        s.charge(code == NGHTTP2_REFUSED_STREAM ? H2Flood::Kind::kLateReset : H2Flood::Kind::kBadBlock);
       return 0;
     }
     stream->closed_ = true;
@@ -157,7 +159,7 @@ struct H2Callbacks {
     s.waiting_ -= n;
     stream->sent_total_ += n;
     stream->count();
-    if (stream->was_full_ && !stream->starved_) {
+    if (stream->was_full_) {
       stream->was_full_ = false;
       if (stream->hasRoom()) s.drained_.push_back(id);
     }

@@ -18,7 +18,7 @@ class H2Server::Incoming final : public ServerStream, public H2Stream {
     handler_ = request_;
   }
 
-  size_t head_size = 0;  // as HPACK decoded it
+  size_t head_size = 0;  // as HPACK decoded it, trailers included
   RequestHandler& request() { return *request_; }
   /// The handler learns of the end once, and not after it has answered or reset.
   void lost(ResetCause cause, std::string_view why) {
@@ -37,8 +37,10 @@ class H2Server::Incoming final : public ServerStream, public H2Stream {
     request_->onRequest();
   }
 
-  void trailers() {
+  /// `room`: false where all heads of the connection have what they may have; then nothing is kept.
+  void trailers(bool room) {
     RequestHead& head = request_->requestHead();
+    if (!room) return lost(ResetCause::kTooLarge, "trailers over the limit of all heads of a connection");
     if (const auto error = server_.block_.toTrailers(head)) {
       head.trailers.clear();
       lost(ResetCause::kProtocolError, error.why);
@@ -146,7 +148,7 @@ H2Server::H2Server(Wire& wire, ServerEvents& events, const Limits& limits, bool 
 H2Server::~H2Server() = default;
 
 size_t H2Server::onBytes(std::string_view bytes) {
-  Turn turn;
+  Turn turn(wire_.turnNanos());
   size_t used = 0;
   while (used < bytes.size()) {
     // A peer that asks and does not read gets no further.
@@ -168,29 +170,41 @@ void H2Server::onWritable() {
 
 void H2Server::onBlock(int32_t id, int category, bool ends) {
   if (category == NGHTTP2_HCAT_REQUEST) {
-    // A field that was sent once may be named in every head for a byte: the heads of all streams have a limit together.
-    const size_t most = std::max<size_t>(4 * limits_.head_bytes, 1 << 20);
-    if (heads_ + block_.decodedBytes() > most) return refuseStream(id);
+    if (!headsHaveRoom()) return refuseStream(id);
     auto stream = std::make_unique<Incoming>(*this, id);
     Incoming& made = *stream;
-    made.head_size = block_.decodedBytes();
-    heads_ += made.head_size;
+    countHead(made, block_.decodedBytes());
     addStream(std::move(stream));
     made.begin(ends);
   } else if (auto* stream = static_cast<Incoming*>(find(id))) {
-    stream->trailers();
+    const bool room = headsHaveRoom();
+    if (room) countHead(*stream, stream->head_size + block_.decodedBytes());
+    stream->trailers(room);
   }
+}
+
+// A field that was sent once may be named in every head, and in trailers, for a byte: those of all streams have a limit
+// together.
+bool H2Server::headsHaveRoom() const {
+  return heads_ + block_.decodedBytes() <= std::max<size_t>(4 * limits_.head_bytes, 1 << 20);
+}
+
+void H2Server::countHead(Incoming& stream, size_t size) {
+  constexpr size_t kOrdinary = 64 << 10;  // of all streams: what a few requests have is no memory that anybody holds
+  heads_ = heads_ - stream.head_size + size;
+  stream.head_size = size;
+  held_heads_.set(heads_ > kOrdinary ? heads_ : 0);
 }
 
 // It may be sent again (RFC 9113 8.7).
 void H2Server::refuseStream(int32_t id) {
   nghttp2_submit_rst_stream(session_, NGHTTP2_FLAG_NONE, id, NGHTTP2_REFUSED_STREAM);
-  sendSoon();
+  refused();
 }
 
 void H2Server::onStreamClosed(H2Stream& stream, uint32_t code) {
   auto& incoming = static_cast<Incoming&>(stream);
-  heads_ -= incoming.head_size;
+  countHead(incoming, 0);
   if (code != NGHTTP2_NO_ERROR) incoming.lost(ResetCause::kPeerClosed, "the client reset the stream");
   else incoming.lost(ResetCause::kPeerClosed, "the stream ended before its response");
   events_.onStreamEnd(incoming.request());
@@ -199,7 +213,7 @@ void H2Server::onStreamClosed(H2Stream& stream, uint32_t code) {
 
 void H2Server::onConnectionLost(H2Stream& stream, std::string_view why) {
   auto& incoming = static_cast<Incoming&>(stream);
-  heads_ -= incoming.head_size;
+  countHead(incoming, 0);
   incoming.lost(ResetCause::kPeerClosed, why);
   events_.onStreamEnd(incoming.request());
 }

@@ -20,11 +20,13 @@ class H2Server final : public ServerCodec, private H2Session {
   void onTimeout() override;
   void drain() override;
   Waiting waiting() const override;
-  size_t heldBytes() const override { return heldByStreams(); }
+  size_t heldBytes() const override { return heldByStreams() + held_heads_.bytes(); }
 
  private:
   class Incoming;
   void finishDrain();
+  bool headsHaveRoom() const;
+  void countHead(Incoming& stream, size_t size);
   void refuseStream(int32_t id);
   void resetStalled(int64_t now);
   void onBlock(int32_t id, int category, bool ends) override;
@@ -37,7 +39,8 @@ class H2Server final : public ServerCodec, private H2Session {
   void onBroken(std::string_view why) override { events_.onConnectionError(why); }
 
   ServerEvents& events_;
-  size_t heads_ = 0;  // bytes of the heads of all streams
+  size_t heads_ = 0;  // bytes of the heads of all streams, trailers included
+  base::Held held_heads_;
   int32_t last_id_ = -1;
   std::vector<std::pair<int32_t, int32_t>> skipped_;  // first and last id of each gap
   enum class Drain { kNo, kNoticed, kFinal } drain_ = Drain::kNo;

@@ -26,13 +26,12 @@ int64_t H2Stream::most() const {
   return session_.waiting_ < kConnectionMark ? fits : std::min(fits, kCrowded);
 }
 
+// A stream of which nothing waits always has room; one that has none drains, and is told of it then.
 bool H2Stream::hasRoom() {
   const bool crowded = session_.waiting_ >= kConnectionMark;
   const bool room = static_cast<int64_t>(pending()) < most() && (!crowded || pending() == 0);
-  if (room || was_full_) return room;
-  was_full_ = true;
-  if (pending() == 0 && id_ > 0 && !std::exchange(starved_, true)) session_.starved_.push_back(id_);
-  return false;
+  if (!room) was_full_ = true;
+  return room;
 }
 
 size_t H2Stream::appetite() const {
@@ -140,8 +139,10 @@ void H2Session::addStream(std::unique_ptr<H2Stream> stream) {
 size_t H2Session::countFrames(std::string_view bytes) {
   constexpr size_t kHead = 9;
   constexpr int kRequests = 8;
+  constexpr int kPieces = 64;
   const size_t size = bytes.size();
   int requests = 0;
+  int pieces = 0;  // of bodies
   while (!bytes.empty() && !gone_) {
     if (skip_ > 0) {
       const size_t n = std::min<size_t>(skip_, bytes.size());
@@ -149,7 +150,7 @@ size_t H2Session::countFrames(std::string_view bytes) {
       skip_ -= n;
       continue;
     }
-    if (requests == kRequests && frame_head_.empty()) return size - bytes.size();
+    if ((requests == kRequests || pieces == kPieces) && frame_head_.empty()) return size - bytes.size();
     const size_t n = std::min(kHead - frame_head_.size(), bytes.size());
     frame_head_ += bytes.substr(0, n);
     bytes.remove_prefix(n);
@@ -158,8 +159,14 @@ size_t H2Session::countFrames(std::string_view bytes) {
     skip_ = static_cast<size_t>(head[0]) << 16 | static_cast<size_t>(head[1]) << 8 | head[2];
     const bool ack = (head[4] & NGHTTP2_FLAG_ACK) != 0;
     switch (head[3]) {
-      case NGHTTP2_HEADERS: ++requests; [[fallthrough]];
-      case NGHTTP2_DATA: ++seen_; break;
+      case NGHTTP2_HEADERS:
+        ++requests;
+        ++seen_;
+        break;
+      case NGHTTP2_DATA:
+        ++pieces;
+        ++seen_;
+        break;
       case NGHTTP2_SETTINGS:
         if (!ack) charge(H2Flood::Kind::kSettings);
         break;
@@ -219,15 +226,12 @@ void H2Session::terminate(uint32_t code, std::string_view why) {
 
 // What the end of a stream costs its peer, or earns it.
 void H2Session::chargeEnd(const H2Stream& stream, uint32_t code) {
-  constexpr int64_t kPremature = 100;     // ms: a request that is taken back sooner was hardly meant
-  constexpr int64_t kMostLate = 1 << 18;  // frames
+  constexpr int64_t kPremature = 100;  // ms: a request that is taken back sooner was hardly meant
   const bool given_up = stream.reset_by_peer_ || (code != NGHTTP2_NO_ERROR && !stream.reset_);
   if (!given_up) flood_.completed();
   else if (server_)  // an upstream gives up what we asked for: that is bounded by our asking
     charge(wire_.nowMillis() - stream.since_ < kPremature ? H2Flood::Kind::kReset : H2Flood::Kind::kLateReset);
-  // What the peer sent before it knew of the end is no flood: as many small frames as its window holds.
-  if (!stream.in_ended_ && !stream.reset_by_peer_)
-    late_ = std::min<int64_t>(late_ + limits_.stream_window / 10, kMostLate);
+  if (!stream.in_ended_ && !stream.reset_by_peer_) letComeLate();
 }
 
 void H2Session::charge(H2Flood::Kind kind) {
@@ -321,18 +325,6 @@ size_t H2Session::heldByStreams() const {
   return out;
 }
 
-// Windows have opened, or others have sent what was in the way.
-void H2Session::feedStarved() {
-  if (starved_.empty()) return;
-  const auto ids = std::exchange(starved_, {});
-  for (const int32_t id : ids) {
-    H2Stream* stream = find(id);
-    if (stream == nullptr) continue;
-    stream->starved_ = stream->was_full_ = false;
-    if (stream->hasRoom()) drained_.push_back(id);
-  }
-}
-
 void H2Session::sendSoon() {
   if (send_planned_) return;
   send_planned_ = true;
@@ -355,9 +347,7 @@ void H2Session::pump() {
 void H2Session::send() {
   send_planned_ = false;
   runResumed();
-  feedStarved();  // by windows that have opened; those that pump() uses up next may feed others
   pump();
-  feedStarved();
   while (!drained_.empty() && !gone_) {
     const auto drained = std::move(drained_);
     drained_.clear();
@@ -414,6 +404,17 @@ void H2Session::resetStream(H2Stream& stream, uint32_t code) {
   stream.reset_ = true;
   nghttp2_submit_rst_stream(session_, NGHTTP2_FLAG_NONE, stream.id_, code);
   sendSoon();
+}
+
+void H2Session::refused() {
+  letComeLate();
+  sendSoon();
+}
+
+// What the peer sent before it knew of the end is no flood: as many small frames as its window holds.
+void H2Session::letComeLate() {
+  constexpr int64_t kMostLate = 1 << 18;  // frames
+  late_ = std::min<int64_t>(late_ + limits_.stream_window / 10, kMostLate);
 }
 
 void H2Session::closeStreams(std::string_view why) {

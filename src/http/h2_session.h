@@ -58,7 +58,6 @@ class H2Stream {
   bool end_told_ = false;   // and the handler knows
   bool out_ended_ = false;  // ours is, once out_ is sent
   bool was_full_ = false;
-  bool starved_ = false;   // and nothing waits: among the session's starved_
   bool widened_ = false;   // its window is no longer the first, small one
   bool resuming_ = false;  // among the session's resumed_
   bool reset_ = false;     // by us
@@ -80,7 +79,8 @@ class H2Session {
   friend class H2Stream;
   H2Session(Wire& wire, const Limits& limits, bool server);
 
-  /// Feeds nghttp2 with a few requests' bytes, and says how many; all, where the connection is over.
+  /// Feeds nghttp2 with the bytes of a few requests or pieces of bodies, and says how many; all, where the connection
+  /// is over.
   size_t receive(std::string_view bytes);
   /// Sends what nghttp2 has for the peer, as far as the connection takes it.
   void send();
@@ -90,6 +90,8 @@ class H2Session {
   void terminate(uint32_t code, std::string_view why);
   /// Ends one stream at once.
   void resetStream(H2Stream& stream, uint32_t code);
+  /// A stream that was never added is refused: what its peer has sent of it meanwhile is no flood.
+  void refused();
   void addStream(std::unique_ptr<H2Stream> stream);
   /// The stream is over; its object lives until the batch is.
   void forget(int32_t id, uint32_t code);
@@ -143,16 +145,15 @@ class H2Session {
   void endOfInput(H2Stream& stream);
   void pump();
   void runResumed();
-  void feedStarved();
   void charge(H2Flood::Kind kind);
   void chargeEnd(const H2Stream& stream, uint32_t code);
+  void letComeLate();
   size_t countFrames(std::string_view bytes);
   void bury();
   std::unique_ptr<H2Stream> unlink(std::map<int32_t, std::unique_ptr<H2Stream>>::iterator at);
 
   std::vector<std::unique_ptr<H2Stream>> dead_;  // until nothing of theirs can be on the stack
   std::vector<int32_t> drained_;                 // writable again
-  std::vector<int32_t> starved_;                 // without room, and nothing of theirs that could drain
   std::vector<int32_t> resumed_;
   std::string broken_;
   size_t skip_;             // bytes until the next frame's head

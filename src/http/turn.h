@@ -10,15 +10,17 @@ namespace yett::http {
 
 class Turn {
  public:
-  /// Asked between two requests; the first time begins it, so that who sends one at a time costs no look at a clock.
+  explicit Turn(int64_t nanos) : nanos_(nanos) {}
+  /// Asked between two requests, or after some pieces of a body; the first time begins it, so that who sends one at a
+  /// time costs no look at a clock.
   bool over() {
     const int64_t now = base::steadyNanos();
     if (began_ == 0) began_ = now;
-    return now - began_ >= kNanos;
+    return now - began_ >= nanos_;
   }
 
  private:
-  static constexpr int64_t kNanos = 250'000;
+  const int64_t nanos_;
   int64_t began_ = 0;
 };
 

@@ -20,6 +20,8 @@ class Wire {
   /// The codec has had its turn: what it left is offered again after others had theirs. False: there is no such thing
   /// here, and it goes on.
   virtual bool yield() { return false; }
+  /// How long a turn is, the shorter the more connections want one.
+  virtual int64_t turnNanos() const { return 250'000; }
   /// Calls the codec's flush() once the batch of events is over, so that what belongs together leaves together.
   virtual void flushSoon() = 0;
   /// Of the loop's steady clock.

@@ -8,6 +8,8 @@
 #include <cstring>
 #include <utility>
 
+#include "base/clock.h"
+
 namespace yett::net {
 namespace {
 
@@ -17,7 +19,7 @@ constexpr size_t kKeepCapacity = 4 << 10;  // an empty buffer larger than this i
 constexpr size_t kLingerBytes = 4 << 20;   // thrown away at the most before a close
 constexpr base::Millis kLingerTime{1000};
 constexpr base::Millis kFinishTime{10'000};  // without progress on what is left to send
-constexpr int kReadsPerEvent = 4;            // then others have their turn
+constexpr int kReadsPerEvent = 4;            // or a turn's time, then others have theirs
 constexpr base::Millis kLongestWait{1600};
 constexpr base::Millis kLater{50};  // before a handshake that may not begin yet is tried again
 
@@ -72,9 +74,7 @@ void Connection::onEvents(uint32_t events) {
   }
   if (state_ == State::kHandshaking) {
     if (!plain_) {
-      if (!std::exchange(begun_, true)) events_.onBegin();
-      if (state_ == State::kHandshaking) loop_.whenThereIsTime(turn_);
-      return;
+      return loop_.whenThereIsTime(turn_);
     }
     doHandshake();
     if (state_ != State::kOpen || (events & EPOLLIN) == 0) return;
@@ -97,6 +97,11 @@ void Connection::onEvents(uint32_t events) {
 
 void Connection::doHandshake() {
   const IoResult result = transport_->handshake();
+  const bool failed = result.kind == IoResult::Kind::kError || result.kind == IoResult::Kind::kEof;
+  if (result.kind != IoResult::Kind::kOk && !failed) {
+    events_.onHandshake(transport_->stage());
+    if (state_ != State::kHandshaking) return;
+  }
   switch (result.kind) {
     case IoResult::Kind::kOk:
       state_ = State::kOpen;
@@ -120,7 +125,13 @@ void Connection::doHandshake() {
 
 void Connection::doRead() {
   bool waits = false;  // for the socket: what the transport holds is no whole record
+  int64_t began = 0;
   for (int turn = 0; turn < kReadsPerEvent && mayRead(); ++turn) {
+    if (turn > 0) {
+      const int64_t now = base::steadyNanos();
+      if (began == 0) began = now;
+      else if (now - began > loop_.turnNanos()) break;  // level-triggered: the rest comes with the next batch
+    }
     const size_t most = next_read_ > 0 ? std::min(next_read_, EventLoop::kScratchSize) : EventLoop::kScratchSize;
     next_read_ = 0;
     const IoResult result = transport_->read(loop_.scratch(), most);
@@ -265,7 +276,7 @@ void Connection::pauseReading() {
 void Connection::resumeReading() {
   if (!paused_) return;
   paused_ = false;
-  loop_.nextTurn(turn_);
+  if (!yielding_) loop_.nextTurn(turn_);  // else it goes on when its turn comes
 }
 
 void Connection::yield(base::Millis delay) {

@@ -19,8 +19,8 @@ namespace yett::net {
 class ConnectionEvents {
  public:
   virtual ~ConnectionEvents() = default;
-  /// The first bytes of a handshake have come: from here on it costs memory. The connection may be closed here.
-  virtual void onBegin() {}
+  /// A handshake goes on later: from here on it costs memory. Told again and again. The connection may be closed here.
+  virtual void onHandshake(HandshakeStage) {}
   /// Connected, and the handshake is done.
   virtual void onOpen() = 0;
   /// Takes bytes off the front and says how many; the rest comes again, with more behind it.
@@ -127,7 +127,6 @@ class Connection final : public EventHandler, public Destroyable {
   State state_ = State::kNew;
   bool registered_ = false;
   bool plain_ = false;
-  bool begun_ = false;  // the handshake
   base::Millis wait_{0};  // of a handshake whose time has not come
   bool later_ = false;    // turn_ waits for the time of a handshake to come
   bool reads_on_ = false;

@@ -213,8 +213,15 @@ void EventLoop::runSlow() {
   } while (slow_.next_ != &slow_ && base::steadyNanos() < until);
 }
 
+int64_t EventLoop::turnNanos() const {
+  constexpr int64_t kLeast = 30'000;
+  constexpr int64_t kMost = 250'000;
+  return std::clamp<int64_t>(kBatchNanos / static_cast<int64_t>(event_count_ + turns_run_ + 1), kLeast, kMost);
+}
+
 void EventLoop::runTurns() {
-  if (turns_.next_ == &turns_) return;
+  size_t ran = 0;
+  if (turns_.next_ == &turns_) return void(turns_run_ = 0);
   const int64_t until = base::steadyNanos() + kBatchNanos;
   Timer due(nullptr);
   due.next_ = turns_.next_;
@@ -226,8 +233,10 @@ void EventLoop::runTurns() {
     Timer* timer = due.next_;
     timer->cancel();
     guarded([&] { timer->fire_(); });
+    ++ran;
     over = n % 4 == 0 && base::steadyNanos() >= until;
   }
+  turns_run_ = ran;
   // Who had no turn comes before those who had one and want another.
   while (due.prev_ != &due) {
     Timer* timer = due.prev_;

@@ -97,6 +97,9 @@ class EventLoop {
   /// Runs `task` when the current batch of events is over, before anything is destroyed.
   void afterBatch(std::function<void()> task) { after_batch_.push_back(std::move(task)); }
 
+  /// How long one connection should keep the loop: so that all who want it now have their turn within a few
+  /// milliseconds.
+  int64_t turnNanos() const;
   /// Milliseconds of the steady clock, as of the current batch.
   int64_t nowMillis() const { return now_millis_; }
   /// Memory to read into: valid until the next call that reads. One for the whole loop, so that idle connections hold
@@ -147,6 +150,7 @@ class EventLoop {
   std::vector<std::string> kept_;              // empty, with memory
   std::vector<std::unique_ptr<Timer>> slots_;  // heads of circular lists
   Timer turns_{nullptr};                       // head of the circular list of nextTurn()
+  size_t turns_run_ = 0;                       // of the last batch
   Timer slow_{nullptr};                        // and of whenThereIsTime()
   std::vector<std::unique_ptr<Destroyable>> graveyard_;
   std::vector<std::function<void()>> after_batch_;

@@ -81,10 +81,14 @@ std::string ListeningSocket::address() const {
   return unix_path_.empty() ? socket_.address().toString() : std::string(kUnixPrefix) + unix_path_;
 }
 
-Acceptor::Acceptor(EventLoop& loop, std::shared_ptr<ListeningSocket> socket, Gate& gate, Handler accepted)
-    : loop_(loop), socket_(std::move(socket)), gate_(gate), accepted_(std::move(accepted)), rested_([this] {
-        listen();
-      }) {
+Acceptor::Acceptor(EventLoop& loop, std::shared_ptr<ListeningSocket> socket, Gate& gate, Handler accepted,
+                   std::function<bool()> ready)
+    : loop_(loop),
+      socket_(std::move(socket)),
+      gate_(gate),
+      accepted_(std::move(accepted)),
+      ready_(std::move(ready)),
+      rested_([this] { listen(); }) {
   listen();
 }
 
@@ -111,7 +115,7 @@ void Acceptor::rest() {
 
 void Acceptor::onEvents(uint32_t) {
   for (int i = 0; i < kAcceptsPerEvent && listening_; ++i) {
-    if (!gate_.enter()) return rest();
+    if ((ready_ && !ready_()) || !gate_.enter()) return rest();
     const int fd = ::accept4(socket_->fd(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd < 0) {
       gate_.leave();

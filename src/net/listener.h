@@ -53,8 +53,10 @@ class ListeningSocket {
 class Acceptor final : public EventHandler, public Destroyable {
  public:
   using Handler = std::function<void(Poco::Net::StreamSocket)>;
-  /// `accepted` gets non-blocking sockets that have entered `gate`; whoever closes them leaves it.
-  Acceptor(EventLoop& loop, std::shared_ptr<ListeningSocket> socket, Gate& gate, Handler accepted);
+  /// `accepted` gets non-blocking sockets that have entered `gate`; whoever closes them leaves it. While `ready` (may
+  /// be null) says false, connections stay in the kernel's backlog.
+  Acceptor(EventLoop& loop, std::shared_ptr<ListeningSocket> socket, Gate& gate, Handler accepted,
+           std::function<bool()> ready = nullptr);
   ~Acceptor() override;
   /// No more connections; those in the backlog stay there for the other loops or the next owner.
   void stop();
@@ -67,6 +69,7 @@ class Acceptor final : public EventHandler, public Destroyable {
   const std::shared_ptr<ListeningSocket> socket_;
   Gate& gate_;
   const Handler accepted_;
+  const std::function<bool()> ready_;
   Timer rested_;
   bool listening_ = false;
 };

@@ -17,8 +17,8 @@ static void clearErrors() {
   if (ERR_peek_error() != 0) ERR_clear_error();
 }
 
-TlsTransport::TlsTransport(int fd, std::shared_ptr<const TlsContext> context)
-    : fd_(fd), context_(std::move(context)), input_(fd) {}
+TlsTransport::TlsTransport(int fd, std::shared_ptr<const TlsContext> context, std::function<bool()> admits)
+    : fd_(fd), context_(std::move(context)), input_(fd), admits_(std::move(admits)) {}
 
 TlsTransport::~TlsTransport() {
   // Without this, OpenSSL takes a client that closed without a close_notify (as many do) for an attack on its session
@@ -132,8 +132,11 @@ IoResult TlsTransport::result(int returned) {
 // What has come so far was cheap; from here on a handshake costs, and so has a rate.
 int TlsTransport::onClientHello(SSL* ssl, int*, void*) noexcept {
   auto* self = static_cast<TlsTransport*>(SSL_get_app_data(ssl));
-  if (!self->began_ && !self->context_->rate().take(base::steadyNanos())) return SSL_CLIENT_HELLO_RETRY;
-  self->began_ = true;
+  if (self->stage_ == HandshakeStage::kUnderWay) return SSL_CLIENT_HELLO_SUCCESS;
+  self->stage_ = HandshakeStage::kQueued;
+  if (self->admits_ && !self->admits_()) return SSL_CLIENT_HELLO_RETRY;
+  if (!self->context_->rate().take(base::steadyNanos())) return SSL_CLIENT_HELLO_RETRY;
+  self->stage_ = HandshakeStage::kUnderWay;
   return SSL_CLIENT_HELLO_SUCCESS;
 }
 

@@ -4,6 +4,7 @@
 
 #include <openssl/ssl.h>
 
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -15,10 +16,12 @@ namespace yett::net {
 
 class TlsTransport final : public Transport {
  public:
-  TlsTransport(int fd, std::shared_ptr<const TlsContext> context);
+  /// `admits`: asked, beside the context's rate, before a handshake may cost something; may be null.
+  TlsTransport(int fd, std::shared_ptr<const TlsContext> context, std::function<bool()> admits = nullptr);
   ~TlsTransport() override;
 
   IoResult handshake() override;
+  HandshakeStage stage() const override { return stage_; }
   IoResult read(char* to, size_t size) override;
   IoResult write(const char* from, size_t size) override;
   bool holdsInput() const override;
@@ -48,7 +51,8 @@ class TlsTransport final : public Transport {
   const std::shared_ptr<const TlsContext> context_;
   TlsInput input_;
   SSL* ssl_ = nullptr;
-  bool began_ = false;  // its ClientHello is whole, and the rate let it go on
+  const std::function<bool()> admits_;
+  HandshakeStage stage_ = HandshakeStage::kHello;
   bool done_ = false;
   TlsInfo info_;
   std::shared_ptr<const identity::Principal> principal_;

@@ -26,12 +26,17 @@ struct TlsInfo {
   std::string_view sni;
 };
 
+/// How far a handshake that is not done has come. kHello: its peer has not said all of its first message, which costs
+/// nothing but memory. kQueued: what costs may not begin yet. kUnderWay: it has begun.
+enum class HandshakeStage : uint8_t { kHello, kQueued, kUnderWay };
+
 class Transport {
  public:
   virtual ~Transport() = default;
   /// kOk when bytes may flow; kWant* and kLater to be called again; kError with failure() set. Does a bounded part of
   /// the work and no more, though that may take a millisecond.
   virtual IoResult handshake() = 0;
+  virtual HandshakeStage stage() const { return HandshakeStage::kHello; }
   virtual IoResult read(char* to, size_t size) = 0;
   virtual IoResult write(const char* from, size_t size) = 0;
   /// Bytes wait that the socket's readiness does not tell of.

@@ -104,6 +104,8 @@ class AttributeReader {
   bool favoursAllow() const { return recorded_ != nullptr ? unknown_ == Unknown::kAllows : bodyAwaited(); }
   /// How often something unknown was asked for in this decision, and what it was first.
   uint32_t unknownReads() const { return unknown_reads_; }
+  /// An engine was not asked, though it might read what is not known.
+  void countUnknown() { ++unknown_reads_; }
   const std::string& firstUnknown() const { return first_unknown_; }
   /// The pattern whose captures `params` are; null for none.
   void setPattern(const target::SegmentPattern* pattern) { pattern_ = pattern; }

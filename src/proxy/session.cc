@@ -1,5 +1,7 @@
 #include "proxy/session.h"
 
+#include <algorithm>
+
 #include "http/h1_server.h"
 #include "http/h2_server.h"
 #include "net/tls_transport.h"
@@ -8,8 +10,9 @@
 namespace yett::proxy {
 namespace {
 
-std::unique_ptr<net::Transport> makeTransport(const ListenerState& state, int fd) {
-  if (state.tls) return std::make_unique<net::TlsTransport>(fd, state.tls);
+std::unique_ptr<net::Transport> makeTransport(Worker& worker, const ListenerState& state, int fd) {
+  const auto admits = [&worker] { return worker.registry.handshakes().admits(); };
+  if (state.tls) return std::make_unique<net::TlsTransport>(fd, state.tls, admits);
   return std::make_unique<net::PlainTransport>(fd);
 }
 
@@ -23,7 +26,7 @@ Session::Session(Worker& worker, std::shared_ptr<ListenerSlot> slot, Poco::Net::
       slot_(std::move(slot)),
       limits_owner_(slot_->state),
       tls_(slot_->state->tls != nullptr),
-      connection_(worker.loop, socket, makeTransport(*slot_->state, socket.impl()->sockfd()), *this) {
+      connection_(worker.loop, socket, makeTransport(worker, *slot_->state, socket.impl()->sockfd()), *this) {
   peer_text_ = target::IpAddress::fromSocket(connection_.peer()).text();
 }
 
@@ -44,7 +47,7 @@ void Session::start() {
 
 void Session::onOpen() {
   opened_ = true;
-  worker_.registry.endHandshake(*this);
+  worker_.registry.handshakes().end(*this);
   if (tls_ && slot_->handshakes_done != nullptr) slot_->handshakes_done->add();
   beginTrust();
   const auto protocol = limits_owner_->config.protocol;
@@ -76,9 +79,21 @@ size_t Session::onData(std::string_view bytes) {
     }
     speak(version);
   }
+  asked_ = 0;
   const size_t used = codec_->onBytes(bytes);
+  if (asked_ > 0) brake();
   watch();
   return used;
+}
+
+// Where records wait for the writer, whoever asks waits too, and longer who asked much at once: else one caller fills
+// the queue for all.
+void Session::brake() {
+  const double fullness = worker_.authorizer.queueFullness();
+  if (fullness < 0.5 || !connection_.open()) return;
+  // Milliseconds for each request: 2 where the queue is half full, 20 where it is full.
+  const double each = 2 + 36 * std::min(fullness - 0.5, 0.5);
+  connection_.yield(base::Millis(static_cast<int64_t>(std::min(each * asked_, 2000.0))));
 }
 
 void Session::onEof() {
@@ -90,10 +105,8 @@ void Session::onDrained() {
   if (codec_) codec_->onWritable();
 }
 
-// Where records wait for the writer, who sends many requests at once waits too: else one caller fills the queue for
-// all.
 bool Session::yield() {
-  connection_.yield(worker_.authorizer.recordsCrowded() ? base::Millis(20) : base::Millis(0));
+  connection_.yield(base::Millis(0));
   return true;
 }
 
@@ -135,6 +148,7 @@ http::RequestHandler& Session::onStream(http::ServerStream& stream) {
     watched_ = http::Waiting::kExchange;
     connection_.clearTimeout();
   }
+  ++asked_;
   return worker_.takeExchange(*this, stream);
 }
 

@@ -22,7 +22,7 @@ class Session final : public serve::Downstream,
   void drain() override;
   /// The exchange has answered by itself; what is left of its request gets one time limit.
   void replied() { watch(); }
-  void close() override { connection_.abort(); }
+  void close(std::string_view why) override { connection_.abort(why); }
 
   Worker& worker() { return worker_; }
   const std::shared_ptr<const ListenerState>& listener() const { return slot_->state; }
@@ -44,7 +44,7 @@ class Session final : public serve::Downstream,
   void tell(std::string_view what, std::string_view why);
 
   // The connection's events.
-  void onBegin() override { worker_.registry.beginHandshake(*this); }
+  void onHandshake(net::HandshakeStage stage) override { worker_.registry.handshakes().reach(*this, stage); }
   void onOpen() override;
   size_t onData(std::string_view bytes) override;
   void onEof() override;
@@ -58,6 +58,7 @@ class Session final : public serve::Downstream,
   void pauseReading() override { connection_.pauseReading(); }
   void resumeReading() override { connection_.resumeReading(); }
   bool yield() override;
+  int64_t turnNanos() const override { return worker_.loop.turnNanos(); }
   void flushSoon() override;
   int64_t nowMillis() const override { return worker_.loop.nowMillis(); }
   void finishWriting() override { connection_.finishWriting(); }
@@ -71,6 +72,7 @@ class Session final : public serve::Downstream,
   enum class Version { kUnknown, kHttp1, kHttp2 };
   static Version versionOf(std::string_view bytes);
   void speak(Version version);
+  void brake();
   /// Sets the limit of time for what the connection waits for now.
   void watch();
   /// The listener that the caller came in by is there no more, or treats callers otherwise.
@@ -89,6 +91,7 @@ class Session final : public serve::Downstream,
   bool distrusted_ = false;       // what is under way gets its answer, and the connection ends
   net::Timer expiry_timer_{[this] { onExpiry(); }};
   bool opened_ = false;
+  int asked_ = 0;  // requests in the bytes at hand
   std::string peer_text_;
   std::string forwarded_certificate_;
   http::Waiting watched_ = http::Waiting::kExchange;

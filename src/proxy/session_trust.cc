@@ -62,7 +62,7 @@ bool Session::outlived() const {
 
 void Session::review() {
   if (!opened_) {
-    if (outlived()) close();
+    if (outlived()) close({});
     return;
   }
   const int64_t now = base::wallMicros() / 1'000'000;

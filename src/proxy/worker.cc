@@ -17,7 +17,7 @@ Worker::Worker(net::EventLoop& l, authz::Authorizer& stage, const Shared& shared
       events(std::move(sink)),
       authorizer(stage),
       upstreams(l, shared.descriptors),
-      registry(l, shared.gate),
+      registry(l, shared.gate, shared.most_handshakes),
       subjects(l),
       bodies(memory.bodies),
       counts(shared.metrics),

@@ -10,6 +10,7 @@ namespace {
 
 constexpr uint64_t kMiB = 1 << 20;
 constexpr uint64_t kIdleConnection = 28 << 10;  // measured: an idle mTLS connection and its session
+constexpr uint64_t kHandshake = 132 << 10;      // measured: what one with the largest ClientHello holds beside
 constexpr uint64_t kState = 4 * kMiB;           // of a Lua engine before it decides anything
 
 uint64_t within(uint64_t value, uint64_t least, uint64_t most) {
@@ -32,6 +33,10 @@ MemoryPlan planMemory(const config::Config& config, size_t workers) {
   out.limit = config.memory_limit > 0 ? config.memory_limit : base::usableMemory();
   out.most_connections = std::min(config.max_connections, static_cast<int64_t>(out.limit / 2 / kIdleConnection));
   out.connections = static_cast<uint64_t>(out.most_connections) * kIdleConnection;
+  out.most_handshakes = std::max(static_cast<size_t>(out.most_connections / 32), 16 * workers);
+  for (const auto& listener : config.listeners) {
+    if (!listener.plaintext) out.handshakes = 3 * out.most_handshakes * kHandshake;
+  }
   // One connection may have a third of a worker's: enough for the largest body that any route lets policy see.
   uint64_t largest = 0;
   for (const auto& listener : config.listeners) {
@@ -47,10 +52,10 @@ MemoryPlan planMemory(const config::Config& config, size_t workers) {
 }
 
 std::string MemoryPlan::text() const {
-  return "at most " + shown(sum()) + " of " + shown(limit) + ": connections " + shown(connections) +
-         ", bodies that policy waits for " + shown(bodies) + ", responses that nobody takes " + shown(responses) +
-         ", audit queue " + shown(audit_queue) + ", policy engines " + shown(policies) + ", remembered results " +
-         shown(remembered);
+  return "at most " + shown(sum()) + " of " + shown(limit) + ": connections " + shown(connections) + ", handshakes " +
+         shown(handshakes) + ", bodies that policy waits for " + shown(bodies) + ", responses that nobody takes " +
+         shown(responses) + ", audit queue " + shown(audit_queue) + ", policy engines " + shown(policies) +
+         ", remembered results " + shown(remembered);
 }
 
 }  // namespace yett::runtime

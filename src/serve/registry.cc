@@ -1,6 +1,5 @@
 #include "serve/registry.h"
 
-#include <algorithm>
 #include <utility>
 
 namespace yett::serve {
@@ -10,21 +9,10 @@ void Registry::add(std::unique_ptr<Downstream> connection) {
   all_.emplace(key, std::move(connection));
 }
 
-void Registry::beginHandshake(Downstream& connection) {
-  connection.handshake_ = handshakes_.insert(handshakes_.end(), &connection);
-  connection.handshaking_ = true;
-  const size_t most = std::max<size_t>(64, static_cast<size_t>(gate_.limit()) / 8);
-  if (handshakes_.size() > most) handshakes_.front()->close();
-}
-
-void Registry::endHandshake(Downstream& connection) {
-  if (std::exchange(connection.handshaking_, false)) handshakes_.erase(connection.handshake_);
-}
-
 void Registry::remove(Downstream& connection) {
   const auto it = all_.find(&connection);
   if (it == all_.end()) return;
-  endHandshake(connection);
+  handshakes_.end(connection);
   loop_.destroyLater(std::move(it->second));
   all_.erase(it);
   gate_.leave();
@@ -65,7 +53,7 @@ void Registry::reviewSome() {
 
 void Registry::closeAll() {
   drained_ = nullptr;
-  while (!all_.empty()) all_.begin()->second->close();
+  while (!all_.empty()) all_.begin()->second->close({});
 }
 
 void Registry::forEach(const std::function<void(Downstream&)>& visit) const {

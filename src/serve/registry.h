@@ -2,7 +2,6 @@
 #pragma once
 
 #include <functional>
-#include <list>
 #include <memory>
 #include <unordered_map>
 #include <vector>
@@ -10,23 +9,22 @@
 #include "net/event_loop.h"
 #include "net/listener.h"
 #include "serve/downstream.h"
+#include "serve/handshakes.h"
 
 namespace yett::serve {
 
 class Registry {
  public:
-  /// `gate`: left for each connection that goes.
-  Registry(net::EventLoop& loop, net::Gate& gate) : loop_(loop), gate_(gate) {}
+  /// `gate`: left for each connection that goes. `most_handshakes`: of each stage at once.
+  Registry(net::EventLoop& loop, net::Gate& gate, size_t most_handshakes)
+      : loop_(loop), gate_(gate), handshakes_(loop, most_handshakes) {}
   Registry(const Registry&) = delete;
 
   void add(std::unique_ptr<Downstream> connection);
   /// It has closed: destroyed once the batch is over. A second call does nothing.
   void remove(Downstream& connection);
   bool contains(const Downstream* connection) const { return all_.contains(connection); }
-  /// The first bytes of its handshake have come. Whoever says half of a handshake and waits must not take all memory:
-  /// the oldest is closed where there are too many.
-  void beginHandshake(Downstream& connection);
-  void endHandshake(Downstream& connection);
+  Handshakes& handshakes() { return handshakes_; }
 
   /// No new requests on any connection; idle ones close. `done` is called once none is left.
   void drain(std::function<void()> done);
@@ -43,8 +41,8 @@ class Registry {
   net::EventLoop& loop_;
   net::Gate& gate_;
   std::unordered_map<const Downstream*, std::unique_ptr<Downstream>> all_;
-  std::list<Downstream*> handshakes_;  // under way, the oldest first
-  std::vector<Downstream*> reviews_;   // to come; some may be gone
+  Handshakes handshakes_;
+  std::vector<Downstream*> reviews_;  // to come; some may be gone
   net::Timer review_timer_{[this] { reviewSome(); }};
   std::function<void()> drained_;
   bool draining_ = false;

@@ -27,7 +27,7 @@ void Shedding::look() {
   loop_.schedule(timer_, kInterval);
   const int64_t now = base::Held::total();
   held_.add(now - std::exchange(told_held_, now));
-  if (now <= budget_) return;
+  if (now <= budget_) return holders_.clear();
   int64_t too_much = now - (budget_ - budget_ / 8);
   shedSubjects(too_much);
   if (too_much > 0) shedConnections(too_much);
@@ -50,25 +50,39 @@ void Shedding::shedSubjects(int64_t& too_much) {
   }
 }
 
+// What a connection holds for a moment is no fault; whoever holds it for long is among those who use up the budget.
 void Shedding::shedConnections(int64_t& too_much) {
-  constexpr size_t kMuch = 64 << 10;  // less is what everybody may hold for a moment
+  constexpr size_t kMuch = 64 << 10;
+  constexpr size_t kSome = 4 << 10;
+  constexpr int64_t kLong = 1000;  // milliseconds
   std::unordered_map<Downstream*, size_t> held;
   registry_.forEach([&](Downstream& connection) { held[&connection] = connection.heldBytes(); });
   for (const Subject* subject : subjects_.all()) {
     if (const auto it = held.find(subject->downstream()); it != held.end()) it->second += subject->heldAtService();
   }
   std::vector<std::pair<size_t, Downstream*>> large;
+  std::vector<std::pair<int64_t, Downstream*>> lasting;
+  std::unordered_map<const Downstream*, int64_t> holders;
   for (const auto& [connection, bytes] : held) {
+    if (bytes < kSome) continue;
     if (bytes >= kMuch) large.emplace_back(bytes, connection);
+    const auto before = holders_.find(connection);
+    const int64_t since = before != holders_.end() ? before->second : loop_.nowMillis();
+    holders.emplace(connection, since);
+    if (loop_.nowMillis() - since >= kLong) lasting.emplace_back(since, connection);
   }
+  holders_ = std::move(holders);
   std::sort(large.rbegin(), large.rend());
-  for (const auto& [bytes, connection] : large) {
-    if (too_much <= 0) return;
-    if (!registry_.contains(connection)) continue;
-    too_much -= static_cast<int64_t>(bytes);
-    shed_.add();
-    connection->close();
-  }
+  for (const auto& [bytes, connection] : large) close(*connection, bytes, too_much);
+  std::sort(lasting.begin(), lasting.end());
+  for (const auto& [since, connection] : lasting) close(*connection, held[connection], too_much);
+}
+
+void Shedding::close(Downstream& connection, size_t bytes, int64_t& too_much) {
+  if (too_much <= 0 || !registry_.contains(&connection)) return;
+  too_much -= static_cast<int64_t>(bytes);
+  shed_.add();
+  connection.close("what it has not taken has used up the memory for responses");
 }
 
 }  // namespace yett::serve

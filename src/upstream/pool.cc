@@ -150,12 +150,16 @@ void Pool::giveBack(UpstreamConnection& connection) {
   if (!connection.http2()) idle_.push_back(&connection);
 }
 
+void Pool::closed(const UpstreamConnection& connection) {
+  ++closing_;
+  if (connection.alone) --alone_;
+}
+
 void Pool::remove(UpstreamConnection& connection) {
   std::erase(idle_, &connection);
   std::erase(shared_, &connection);
   const auto it = connections_.find(&connection);
   if (it == connections_.end()) return;
-  if (connection.alone) --alone_;
   --closing_;
   loop_.destroyLater(std::move(it->second));
   connections_.erase(it);

@@ -106,6 +106,8 @@ class Pool {
   void retry(const Waiter& waiter, bool http2, const std::string& why);
   UpstreamConnection* sharedFor(size_t endpoint, bool connecting) const;
   void giveBack(UpstreamConnection& connection);
+  /// It has closed: what it counted for is free.
+  void closed(const UpstreamConnection& connection);
   void remove(UpstreamConnection& connection);
 
   net::EventLoop& loop_;
@@ -116,8 +118,10 @@ class Pool {
   std::vector<UpstreamConnection*> idle_;                     // HTTP/1.1; the last used is used next
   std::vector<UpstreamConnection*> shared_;                   // HTTP/2, in use or not
   std::unordered_map<PoolUser*, UpstreamConnection*> waits_;  // who waits, and for which
-  size_t alone_ = 0;                                          // of connections_: those that nobody shares, over HTTP/2
-  size_t closing_ = 0;                                        // closed, and about to be forgotten
+  // Of connections_ that have not closed: those that nobody shares, over HTTP/2. Not those that are about to be
+  // forgotten, since who waited for one may get another in its place.
+  size_t alone_ = 0;
+  size_t closing_ = 0;  // closed, and about to be forgotten
   size_t next_endpoint_ = 0;
   bool retired_ = false;
 };

@@ -100,7 +100,7 @@ void UpstreamConnection::close() {
 }
 
 void UpstreamConnection::onClosed(std::string_view why) {
-  ++pool_.closing_;
+  pool_.closed(*this);
   const std::string reason = endpoint_ + ": " + std::string(why.empty() ? "closed" : why);
   if (opened_) codec_->onPeerClosed(false);
   opened_ = true;  // nobody more shall wait for it

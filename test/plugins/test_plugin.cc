@@ -44,6 +44,12 @@ int evaluate(void* instance, const yett_accessors_v1* read, yett_request* reques
     std::this_thread::sleep_for(std::chrono::milliseconds(std::stoi(std::string(millis.data, millis.size))));
     return YETT_ABSTAIN;
   }
+  if (does == "body") {  // allows a body of {"ok":true}
+    yett_text value{};
+    const int found = read->text(request, "body.json", {nullptr, 0}, &value);
+    if (found != YETT_PRESENT) return YETT_DENY;
+    return std::string(value.data, value.size) == "{\"ok\":true}" ? YETT_ALLOW : YETT_DENY;
+  }
   // "header": allows where x-a is sent once and is 1
   yett_text value{};
   const int found = read->text(request, "header", {"x-a", 3}, &value);
@@ -55,7 +61,7 @@ void destroy(void* instance) {
   delete static_cast<std::string*>(instance);
 }
 
-const yett_plugin_v1 kPlugin = {YETT_TEST_ABI, YETT_PLUGIN_PURE, YETT_TEST_NAME, "1", create, evaluate, destroy};
+const yett_plugin_v1 kPlugin = {YETT_TEST_ABI, YETT_TEST_FLAGS, YETT_TEST_NAME, "1", create, evaluate, destroy};
 
 }  // namespace
 

@@ -309,12 +309,13 @@ def echo(connection):
 
 
 class Nginx:
-    """A real nginx that serves a folder and answers /slow, /echo and uploads."""
+    """A real nginx that serves a folder; over HTTP/2 too, at `http2_address`."""
 
     def __init__(self):
         self.dir = pathlib.Path(tempfile.mkdtemp(prefix="yett-nginx-"))
         self.port = free_port()
         self.address = f"127.0.0.1:{self.port}"
+        self.http2_address = f"127.0.0.1:{free_port()}"
         (self.dir / "www").mkdir()
         (self.dir / "www/index.html").write_text("hello from nginx\n")
         self.dir.chmod(0o755)
@@ -326,6 +327,7 @@ http {{
   client_body_temp_path {self.dir}/body; proxy_temp_path {self.dir}/proxy; fastcgi_temp_path {self.dir}/f; uwsgi_temp_path {self.dir}/u; scgi_temp_path {self.dir}/s;
   server {{
     listen 127.0.0.1:{self.port};
+    listen {self.http2_address} http2;
     root {self.dir}/www;
     location /hello {{ return 200 "hello\\n"; }}
     location /v1 {{ return 200 "one\\n"; }}

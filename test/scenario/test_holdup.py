@@ -13,8 +13,8 @@ import unittest
 
 import h2.exceptions
 
-from h2_peer import HEADERS, PREFACE, SETTINGS, H2Client, frame
-from harness import BINARY, SLOW, Nginx, Service, Yett, free_port, wait_for
+from h2_peer import DATA, HEADERS, PREFACE, SETTINGS, H2Client, frame
+from harness import BINARY, SLOW, Nginx, Service, Yett, wait_for
 
 SECONDS = float(os.environ.get("YETT_TEST_HOLDUP") or 2)
 ATTACK = pathlib.Path(BINARY).parent / "test/yett_attack"
@@ -31,18 +31,6 @@ policy "bodies" { deny "closed" { path = "/body", when = function(r) return r.bo
 """
 
 
-@contextlib.contextmanager
-def nginx_over_http2():
-    port = free_port()
-    up = Nginx()
-    conf = (up.dir / "nginx.conf").read_text()
-    (up.dir / "nginx.conf").write_text(conf.replace(f"listen 127.0.0.1:{up.port};", f"listen 127.0.0.1:{up.port}; listen 127.0.0.1:{port} http2;"))
-    (up.dir / "www/large").write_bytes(b"x" * 1_000_000)
-    with up:
-        os.sched_setaffinity(up.process.pid, {CORES[-1]})
-        yield f"127.0.0.1:{port}"
-
-
 def hello(connection):
     """A service that answers every request at once, without looking."""
     data = b""
@@ -57,6 +45,12 @@ def hello(connection):
                 connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n" + b"x" * 1_000_000)
             else:
                 connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nhello\n")
+
+
+def sink(connection):
+    """A service that takes all and says nothing."""
+    while connection.recv(1 << 18):
+        pass
 
 
 def apart(core, nice=0):
@@ -233,14 +227,41 @@ def bursts_of_streams(y, until):
                 del socks[sock]
 
 
-@in_process
-def half_handshakes(y, until):
-    """Thousands of connections that say half of a ClientHello and stay."""
-    socks = []
-    while time.monotonic() < until and len(socks) < 8000:
-        sock = y.raw()
-        sock.sendall(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(200))
-        socks.append(sock)
+def half_handshakes(said):
+    """Thousands of connections that say so much of a ClientHello and stay."""
+    @in_process
+    def begin(y, until):
+        socks = []
+        while time.monotonic() < until and len(socks) < 8000:
+            sock = y.raw()
+            sock.sendall(said)
+            socks.append(sock)
+    return begin
+
+
+def trickle(connections, protocol, head, piece):
+    """Uploads in pieces of one byte, as fast as they are taken."""
+    @in_process
+    def send(y, until):
+        context = y.context("other")
+        context.set_alpn_protocols([protocol])
+        blob = piece * 20_000
+        socks = {}
+        while time.monotonic() < until:
+            while len(socks) < connections:
+                sock = context.wrap_socket(y.raw(), server_hostname="localhost")
+                sock.sendall(head)
+                sock.setblocking(False)
+                socks[sock] = b""
+            for sock in list(socks):
+                try:
+                    with contextlib.suppress(ssl.SSLWantReadError, ssl.SSLWantWriteError):
+                        sock.recv(1 << 16)
+                    with contextlib.suppress(ssl.SSLWantReadError, ssl.SSLWantWriteError):
+                        socks[sock] = (socks[sock] or blob)[sock.send(socks[sock] or blob):]
+                except OSError:
+                    del socks[sock]
+    return send
 
 
 class HoldUp(unittest.TestCase):
@@ -320,8 +341,10 @@ class HoldUp(unittest.TestCase):
             self.measure("1,000 zero-window streams", zero_windows, y)
 
     def test_zero_windows_over_http2(self):
-        with nginx_over_http2() as up:
-            y = Yett(up, rules=RULES, workers=1)
+        with Nginx() as up:
+            (up.dir / "www/large").write_bytes(b"x" * 1_000_000)
+            os.sched_setaffinity(up.process.pid, {CORES[-1]})
+            y = Yett(up.http2_address, rules=RULES, workers=1)
             y.config["clusters"][0]["protocol"] = "http2"
             self.measure("the same, to a service over HTTP/2", zero_windows, y)
 
@@ -370,7 +393,25 @@ class HoldUp(unittest.TestCase):
         self.measure("32 bursts of 256 denied streams", bursts_of_streams)
 
     def test_half_handshakes(self):
-        self.measure("thousands of half handshakes", half_handshakes, more=160)
+        part = b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(200)
+        self.measure("thousands of half handshakes", half_handshakes(part), more=160)
+        # A record that is whole, of a message that is not: OpenSSL makes room for all of it.
+        self.measure("the same, of 131,000 bytes each", half_handshakes(b"\x16\x03\x01\x00\x08\x01\x01\xff\xb8\x03\x03\x00\x00"), more=160)
+
+    def test_bodies_in_pieces_of_one_byte(self):
+        """64 callers who sent DATA of one byte each made another wait for 725 ms."""
+        with Apart(hello) as service, Apart(sink) as other:
+            for name, attack in self.uploads():
+                y = Yett(service.address, rules=RULES, workers=1)
+                y.config["clusters"].append({"name": "sink", "endpoints": [other.address]})
+                y.listener["routes"].insert(0, {"path": "/x", "cluster": "sink"})
+                self.measure(name, attack, y)
+
+    def uploads(self):
+        post = b"\x83\x87\x04" + b"\x02/x" + b"\x41\x01a"
+        yield "64 uploads in DATA of one byte", trickle(64, "h2", PREFACE + frame(SETTINGS) + frame(HEADERS, 4, 1, post), frame(DATA, 0, 1, b"x"))
+        chunked = b"POST /x HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+        yield "64 uploads in chunks of one byte", trickle(64, "http/1.1", chunked, b"1\r\nx\r\n")
 
     def test_handshakes(self):
         self.measure("200 handshakes a second", Floods("handshake", 200))

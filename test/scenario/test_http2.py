@@ -343,13 +343,10 @@ class Flow(unittest.TestCase):
 
 class Upstreams(unittest.TestCase):
     def test_nginx_over_http2(self):
-        port = free_port()
         up = Nginx()
-        conf = (up.dir / "nginx.conf").read_text()
-        (up.dir / "nginx.conf").write_text(conf.replace(f"listen 127.0.0.1:{up.port};", f"listen 127.0.0.1:{up.port}; listen 127.0.0.1:{port} http2;"))
         blob = os.urandom(2_000_000)
         (up.dir / "www/blob").write_bytes(blob)
-        y = Yett(f"127.0.0.1:{port}", rules=OPEN, workers=1)
+        y = Yett(up.http2_address, rules=OPEN, workers=1)
         y.config["clusters"][0]["protocol"] = "http2"
         y.write_config()
         with up, y:

@@ -236,13 +236,10 @@ class Found(unittest.TestCase):
                         self.assertEqual((c.answers[stream].ended, len(c.answers[stream].body)), (True, size), (window, later, size, piece))
 
     def test_one_large_head_ended_what_others_had_under_way_on_nginx(self):
-        port = free_port()
         up = Nginx()
-        conf = (up.dir / "nginx.conf").read_text()
-        (up.dir / "nginx.conf").write_text(conf.replace(f"listen 127.0.0.1:{up.port};", f"listen 127.0.0.1:{up.port}; listen 127.0.0.1:{port} http2;"))
         blob = os.urandom(4_000_000)
         (up.dir / "www/blob").write_bytes(blob)
-        y = Yett(f"127.0.0.1:{port}", rules=OPEN, workers=1)
+        y = Yett(up.http2_address, rules=OPEN, workers=1)
         y.config["clusters"][0]["protocol"] = "http2"
         y.write_config()
         with up, y, H2Client(y) as slow:

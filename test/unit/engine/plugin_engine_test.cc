@@ -22,8 +22,8 @@ using Engines = std::vector<policy::LoadedEngine>;
 std::unique_ptr<policy::PolicyEvaluator> evaluatorOf(Engines engines, size_t remembered = 0) {
   policy::EvaluatorOptions options;
   options.remembered_entries = remembered;
-  return policy::PolicyEvaluator::create(std::make_shared<const policy::PolicySet>(std::move(engines), policy::Budget{}),
-                                         options)
+  return policy::PolicyEvaluator::create(
+             std::make_shared<const policy::PolicySet>(std::move(engines), policy::Budget{}), options)
       .value();
 }
 
@@ -61,10 +61,10 @@ TEST_CASE("plugin: what it says is what is decided; whatever goes wrong denies")
     const char* rule;
     const char* error;
   };
-  for (const Case& c : {Case{"allow", true, "evaluate", ""}, Case{"deny", false, "evaluate", ""},
-                        Case{"header", false, "default", ""}, Case{"fail", false, "error", "as it was told"},
-                        Case{"throw", false, "error", "threw an exception"}, Case{"nonsense", false, "error", "failed"},
-                        Case{"greedy", false, "error", "read more than a decision may"}}) {
+  for (const Case& c :
+       {Case{"allow", true, "evaluate", ""}, Case{"deny", false, "evaluate", ""}, Case{"header", false, "default", ""},
+        Case{"fail", false, "error", "as it was told"}, Case{"throw", false, "error", "threw an exception"},
+        Case{"nonsense", false, "error", "failed"}, Case{"greedy", false, "error", "read more than a decision may"}}) {
     INFO(c.settings);
     const auto evaluator = evaluatorOf({plugin("test_plugin_one", c.settings)});
     const auto d = decide(*evaluator, plain());
@@ -90,7 +90,8 @@ TEST_CASE("plugin: two of them are two, also when loaded one after the other fro
 
 TEST_CASE("plugin: one with the role veto allows nothing") {
   CHECK_FALSE(decide(*evaluatorOf({plugin("test_plugin_one", "allow", true)}), plain()).allow);
-  CHECK(decide(*evaluatorOf({plugin("test_plugin_one", "allow"), plugin("test_plugin_two", "header", true)}), plain()).allow);
+  CHECK(decide(*evaluatorOf({plugin("test_plugin_one", "allow"), plugin("test_plugin_two", "header", true)}), plain())
+            .allow);
 }
 
 TEST_CASE("plugin: a pure one is remembered under what it read, never under the time") {
@@ -111,19 +112,23 @@ TEST_CASE("plugin: a pure one is remembered under what it read, never under the 
 }
 
 TEST_CASE("plugin: what is none is refused with a reason") {
-  const auto why = [](const std::string& name, const std::string& settings) { return load(name, settings).error().message; };
+  const auto why = [](const std::string& name, const std::string& settings) {
+    return load(name, settings).error().message;
+  };
   CHECK(why("test_plugin_one", "no instance").find("there is no instance") != std::string::npos);
   CHECK(why("test_plugin_one", "throws early").find("threw an exception") != std::string::npos);
   CHECK(why("test_plugin_future", "").find("speaks version 2") != std::string::npos);
-  CHECK(why("cidr_list", "10.0.0.0/8\n10.0.0.1.2\n").find("line 2: `10.0.0.1.2` is no address range") != std::string::npos);
+  CHECK(why("cidr_list", "10.0.0.0/8\n10.0.0.1.2\n").find("line 2: `10.0.0.1.2` is no address range") !=
+        std::string::npos);
   CHECK(why("cidr_list", "# nothing\n").find("the list is empty") != std::string::npos);
   CHECK(why("signed_header", "k short\n").find("line 1:") != std::string::npos);
-  CHECK(engine::PluginRuleSet::load("x.so", "not an object", "").error().message.find("cannot be loaded") != std::string::npos);
+  CHECK(engine::PluginRuleSet::load("x.so", "not an object", "").error().message.find("cannot be loaded") !=
+        std::string::npos);
 }
 
 TEST_CASE("plugin: cidr_list denies what is on its list and nothing else") {
-  const auto evaluator = evaluatorOf(
-      {plugin("test_plugin_one", "allow"), plugin("cidr_list", "10.0.0.0/8  inside\n2001:db8::/33\n192.168.0.7\n", true)});
+  const auto evaluator = evaluatorOf({plugin("test_plugin_one", "allow"),
+                                      plugin("cidr_list", "10.0.0.0/8  inside\n2001:db8::/33\n192.168.0.7\n", true)});
   const auto from = [&](const std::string& source) {
     auto request = plain();
     request.source = source;
@@ -163,4 +168,43 @@ TEST_CASE("plugin: signed_header wants a fresh signature over this very request"
   CHECK(ask({signedAt(1000, "/a"), signedAt(1000, "/a")}).rule == "unsigned");
   CHECK(ask({"k1:1000:"}).rule == "forged");
   CHECK(ask({"nonsense"}).rule == "unsigned");
+}
+
+TEST_CASE("plugin: while the body is awaited, one that keeps a state is not asked, and nobody knows what it will say") {
+  auto evaluator = evaluatorOf({plugin("test_plugin_state", "deny")});
+  test::OwnedRequest request(plain());
+  policy::AttributeReader reader;
+  policy::Decision out;
+  policy::Body body{.awaited = true};
+  request.check.body = &body;
+  evaluator->decide(request.check, reader, out);
+  CHECK(out.allow);  // it waits for the body
+  CHECK(reader.unknownReads() > 0);
+  body = {.complete = true};
+  evaluator->decide(request.check, reader, out);
+  CHECK_FALSE(out.allow);
+}
+
+TEST_CASE("plugin: what it makes of a body that is not here is not remembered for one that is") {
+  for (const size_t remembered : {size_t{0}, size_t{100}}) {
+    auto evaluator = evaluatorOf({plugin("test_plugin_one", "body")}, remembered);
+    test::RequestText text = plain();
+    text.headers = {{"content-type", "application/json"}};
+    test::OwnedRequest request(text);
+    policy::AttributeReader reader;
+    policy::Decision out;
+    for (int round = 0; round < 3; ++round) {
+      policy::Body body{.awaited = true};
+      request.check.body = &body;
+      evaluator->decide(request.check, reader, out);
+      CHECK(out.allow);
+      CHECK(reader.unknownReads() > 0);
+      body = {.complete = true, .bytes = "{\"ok\":false}"};
+      evaluator->decide(request.check, reader, out);
+      CHECK_FALSE(out.allow);
+      body = {.complete = true, .bytes = "{\"ok\":true}"};
+      evaluator->decide(request.check, reader, out);
+      CHECK(out.allow);
+    }
+  }
 }
