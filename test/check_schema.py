@@ -66,7 +66,7 @@ def names_in(file, start, end):
     return set(re.findall(r'"([\w.]+)"', text[:text.index(end)]))
 
 
-fields = names_in("src/engine/rule_fields.cc", "names = {", "};")
+fields = names_in("src/rule/rule_fields.cc", "names = {", "};")
 rules = json.loads((root / "schemas/rules.schema.json").read_text())["$defs"]["rule"]["properties"]
 for name in sorted((fields - {"when", "ttl"}) ^ (set(rules) - {"allow", "deny"})):
     problems.append(f"rule field `{name}` is known to the engine or to schemas/rules.schema.json alone")
@@ -74,7 +74,7 @@ definitions = (root / "schemas/policy.lua").read_text()
 for name in sorted(fields):
     if not re.search(rf"---@field {name}\??[ ]", definitions):
         problems.append(f"schemas/policy.lua: rule field `{name}` is missing")
-attributes = names_in("src/engine/lua_request.cc", "kFields[] = {", "};") | names_in("src/engine/lua_request.cc", "kGroupNames[] = {", "};")
+attributes = names_in("src/lua/request.cc", "kFields[] = {", "};") | names_in("src/lua/request.cc", "kGroupNames[] = {", "};")
 for name in sorted(attributes - {""}):
     if not re.search(rf"---@field {name}\??[ ]", definitions):
         problems.append(f"schemas/policy.lua: request field `{name}` is missing")

@@ -1,5 +1,7 @@
 #include "admin/admin_session.h"
 
+#include "base/units.h"
+
 namespace yett::admin {
 namespace {
 

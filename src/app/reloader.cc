@@ -4,6 +4,9 @@
 #include <exception>
 
 #include "base/clock.h"
+#include "config/config.h"
+#include "config/object_reader.h"
+#include "runtime/generation.h"
 
 namespace yett::app {
 namespace {

@@ -7,6 +7,8 @@
 
 #include "app/server.h"
 #include "app/watcher.h"
+#include "base/log.h"
+#include "config/config.h"
 
 namespace yett::app {
 

@@ -16,6 +16,8 @@
 
 #include "app/reloader.h"
 #include "app/server.h"
+#include "config/object_reader.h"
+#include "runtime/generation.h"
 
 namespace yett::app {
 namespace {

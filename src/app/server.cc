@@ -8,9 +8,16 @@
 #include <cstring>
 
 #include "audit/growth.h"
+#include "authz/authorizer.h"
 #include "base/clock.h"
 #include "base/resources.h"
 #include "base/sha256.h"
+#include "config/config.h"
+#include "net/listener.h"
+#include "policy/policy_set.h"
+#include "policy/rule_engine.h"
+#include "proxy/listener.h"
+#include "proxy/worker.h"
 #include "runtime/memory_plan.h"
 
 namespace yett::app {
@@ -101,7 +108,7 @@ Status Server::open() {
       }));
   exporting_ = exporter_.get();
   if (!config.cache.database.empty() && config.cache.entries > 0) {
-    auto remembered = cache::RememberedDb::open(config.cache, metrics_);
+    auto remembered = memory::RememberedDb::open(config.cache, metrics_);
     if (!remembered) return std::move(remembered).error().within("cache");
     remembered_ = std::move(remembered).value();
   }

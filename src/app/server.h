@@ -12,7 +12,9 @@
 #include "audit/writer.h"
 #include "base/log.h"
 #include "base/metrics.h"
-#include "cache/remembered_db.h"
+#include "memory/remembered_db.h"
+#include "net/listener.h"
+#include "policy/policy_set.h"
 #include "runtime/generation.h"
 #include "sink/exporter.h"
 
@@ -81,7 +83,7 @@ class Server {
   std::unique_ptr<sink::Exporter> exporter_;  // outlives the writer: what it wrote last leaves too
   std::atomic<sink::Exporter*> exporting_{nullptr};
   std::unique_ptr<audit::Writer> audit_;
-  std::unique_ptr<cache::RememberedDb> remembered_;  // outlives the evaluators
+  std::unique_ptr<memory::RememberedDb> remembered_;  // outlives the evaluators
   Loops loops_;
   Sockets sockets_;
   std::unique_ptr<admin::AdminServer> admin_;

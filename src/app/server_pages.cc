@@ -2,10 +2,12 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "admin/admin_server.h"
 #include "app/server.h"
 #include "audit/erase.h"
 #include "base/json.h"
 #include "base/text.h"
+#include "policy/policy_set.h"
 
 namespace yett::app {
 

@@ -1,5 +1,6 @@
 // What the server tells the audit log, metrics and people of its own life.
 #include "app/server.h"
+#include "audit/record.h"
 #include "base/clock.h"
 #include "base/sha256.h"
 #include "base/text.h"

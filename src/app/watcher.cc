@@ -11,7 +11,8 @@
 #include <set>
 #include <utility>
 
-#include "engine/policy_source.h"
+#include "config/config.h"
+#include "policy/policy_source.h"
 
 namespace yett::app {
 namespace fs = std::filesystem;
@@ -135,7 +136,7 @@ std::string Watcher::fingerprint() const {
     }
     std::vector<std::string> lines;
     walk(path, [&](const std::string& below, bool folder) {
-      if (!folder && engine::PolicySource::counts(below)) lines.push_back(look(below));
+      if (!folder && policy::PolicySource::counts(below)) lines.push_back(look(below));
     });
     std::sort(lines.begin(), lines.end());
     out += path + "\n";

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "config/config.h"
 #include "runtime/generation.h"
 
 namespace yett::app {

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/sha256.h"
 #include "base/text.h"
+#include "store/database.h"
 
 namespace yett::audit {
 
@@ -22,7 +23,8 @@ namespace {
 
 // Those that are there and not erased yet.
 Result<std::vector<int64_t>> present(store::Database& db, std::span<const int64_t> seqs) {
-  const std::string events = TRY(hasCallers(db)) ? " UNION ALL SELECT 1 FROM event_callers WHERE seq = ?1 AND length(salt) > 0" : "";
+  const std::string events =
+      TRY(hasCallers(db)) ? " UNION ALL SELECT 1 FROM event_callers WHERE seq = ?1 AND length(salt) > 0" : "";
   auto row = TRY(db.prepare("SELECT 1 FROM decisions WHERE seq = ?1 AND length(salt) > 0" + events));
   std::vector<int64_t> out;
   for (const int64_t seq : seqs) {

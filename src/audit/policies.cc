@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/sha256.h"
+#include "store/database.h"
 
 namespace yett::audit {
 

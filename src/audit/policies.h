@@ -4,6 +4,7 @@
 #include <string>
 
 #include "audit/chain_writer.h"
+#include "store/database.h"
 
 namespace yett::audit {
 

@@ -9,6 +9,7 @@
 #include "audit/policies.h"
 #include "base/clock.h"
 #include "base/text.h"
+#include "store/database.h"
 
 namespace yett::audit {
 namespace {
@@ -112,8 +113,8 @@ Result<bool> Retention::deleteSlice(ChainWriter& chain) {
   const std::string outcomes = "DELETE FROM outcomes WHERE decision_seq <= " + std::to_string(end) + " AND seq" + upto;
   auto done = db.execute("DELETE FROM links WHERE seq" + upto + "DELETE FROM decisions WHERE seq" + upto + outcomes +
                          "DELETE FROM events WHERE seq" + upto + "DELETE FROM event_callers WHERE seq" + upto +
-                         "DELETE FROM heartbeats WHERE seq" + upto +
-                         "DELETE FROM erased WHERE event_seq" + upto + "DELETE FROM blocks WHERE last" + upto);
+                         "DELETE FROM heartbeats WHERE seq" + upto + "DELETE FROM erased WHERE event_seq" + upto +
+                         "DELETE FROM blocks WHERE last" + upto);
   if (done) done = db.execute("COMMIT");
   if (!done) {
     (void)db.execute("ROLLBACK");

@@ -16,6 +16,7 @@
 #include "audit/retention.h"
 #include "audit/side_tables.h"
 #include "base/text.h"
+#include "store/database.h"
 
 namespace yett::audit {
 namespace {

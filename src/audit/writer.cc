@@ -8,6 +8,7 @@
 #include "audit/policies.h"
 #include "base/clock.h"
 #include "base/file_trust.h"
+#include "policy/recording.h"
 
 namespace yett::audit {
 namespace {

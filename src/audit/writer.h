@@ -19,6 +19,7 @@
 #include "audit/retention.h"
 #include "base/batch_queue.h"
 #include "base/metrics.h"
+#include "policy/recording.h"
 
 namespace yett::audit {
 

@@ -14,6 +14,10 @@
 #include "base/uuid7.h"
 #include "policy/policy_set.h"
 
+namespace yett::audit {
+class Writer;
+}
+
 namespace yett::authz {
 
 /// What was decided, for those who log it. Used again, it keeps its memory.

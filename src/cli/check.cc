@@ -3,7 +3,10 @@
 #include <filesystem>
 #include <iostream>
 
+#include "base/file_trust.h"
 #include "cli/policy_dir.h"
+#include "config/object_reader.h"
+#include "policy/policy_set.h"
 #include "runtime/generation.h"
 #include "runtime/memory_plan.h"
 #include "runtime/path_warnings.h"

@@ -8,6 +8,12 @@
 #include "base/text.h"
 #include "cli/policy_dir.h"
 #include "cli/traces.h"
+#include "config/object_reader.h"
+#include "policy/attribute_reader.h"
+#include "policy/decision.h"
+#include "policy/policy_set.h"
+#include "policy/recording.h"
+#include "policy/rule_engine.h"
 #include "runtime/check_input.h"
 
 namespace yett::cli {

@@ -7,6 +7,7 @@
 #include <set>
 #include <thread>
 
+#include "audit/reader.h"
 #include "base/json.h"
 #include "base/text.h"
 #include "cli/log.h"
@@ -14,7 +15,10 @@
 #include "cli/policy_dir.h"
 #include "cli/suggest.h"
 #include "cli/test.h"
-#include "engine/lua_evaluator.h"
+#include "config/object_reader.h"
+#include "lua/evaluator.h"
+#include "policy/decision.h"
+#include "policy/policy_set.h"
 #include "runtime/replay.h"
 
 namespace yett::cli {
@@ -104,7 +108,7 @@ int logCoverage(CoverageOptions options) {
   auto evaluator = policy::PolicyEvaluator::create(set);
   if (!evaluator) return failed(evaluator.error());
   std::set<std::pair<std::string, int>> lines;
-  if (auto* lua = dynamic_cast<engine::LuaEvaluator*>(&evaluator.value()->engine(0))) lines = lua->codeLines();
+  if (auto* lua = dynamic_cast<lua::LuaEvaluator*>(&evaluator.value()->engine(0))) lines = lua->codeLines();
   Used used;
   runtime::ReplayPlan plan;
   plan.candidate = set;

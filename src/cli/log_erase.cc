@@ -10,6 +10,7 @@
 #include "cli/log.h"
 #include "cli/policy_dir.h"
 #include "config/config.h"
+#include "store/database.h"
 
 namespace yett::cli {
 namespace {

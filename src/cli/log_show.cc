@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <iostream>
 
+#include "audit/reader.h"
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/text.h"

@@ -3,6 +3,7 @@
 #include <iostream>
 #include <map>
 
+#include "audit/reader.h"
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/text.h"

@@ -3,21 +3,21 @@
 #include <algorithm>
 #include <iostream>
 
-#include "engine/policy_source.h"
+#include "policy/policy_source.h"
 #include "runtime/generation.h"
 
 namespace yett::cli {
 
 std::shared_ptr<const policy::PolicySet> loadPolicyDir(const std::string& directory, config::Problems& problems,
                                                        base::FileTrust& trust) {
-  const auto source = engine::PolicySource::read(directory, trust);
+  const auto source = policy::PolicySource::read(directory, trust);
   if (!source) {
     problems.add("policy " + source.error().message);
     return nullptr;
   }
   const auto& files = source.value().files;
   const auto any = [&](auto match) { return std::any_of(files.begin(), files.end(), match); };
-  const bool lua = any([](const auto& file) { return engine::PolicySource::isPolicyFile(file.first); });
+  const bool lua = any([](const auto& file) { return policy::PolicySource::isPolicyFile(file.first); });
   const bool json = any([](const auto& file) { return file.first.ends_with(".json"); });
   return runtime::loadPolicy({{"main", !lua && json ? "rules" : "lua", directory, "", false}}, {}, nullptr, problems,
                              trust);

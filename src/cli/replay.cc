@@ -12,6 +12,9 @@
 #include "cli/log.h"
 #include "cli/log_print.h"
 #include "cli/policy_dir.h"
+#include "config/config.h"
+#include "config/object_reader.h"
+#include "policy/policy_set.h"
 #include "runtime/generation.h"
 #include "runtime/replay.h"
 

@@ -10,7 +10,12 @@
 
 #include "base/hash.h"
 #include "cli/log.h"
-#include "engine/lua_engine.h"
+#include "lua/engine.h"
+#include "policy/attribute_reader.h"
+#include "policy/decision.h"
+#include "policy/policy_set.h"
+#include "policy/policy_source.h"
+#include "policy/rule_engine.h"
 #include "runtime/recorded_request.h"
 #include "runtime/replay.h"
 #include "runtime/suggest.h"
@@ -25,12 +30,12 @@ bool heldOut(const audit::Row& row) {
 }
 
 Result<std::shared_ptr<const policy::PolicySet>> setOf(const runtime::Suggestion& suggestion, const std::string& name) {
-  engine::PolicySource source;
+  policy::PolicySource source;
   source.directory = "the suggested policy";
   source.files["suggested.lua"] = suggestion.policyText(name);
-  source.digest = engine::PolicySource::digestOf(source.files);
+  source.digest = policy::PolicySource::digestOf(source.files);
   std::vector<std::string> problems;
-  auto rules = engine::LuaRuleSet::load(std::move(source), problems);
+  auto rules = lua::LuaRuleSet::load(std::move(source), problems);
   if (!rules) return Error{problems.front()};
   return std::make_shared<const policy::PolicySet>(std::vector<policy::LoadedEngine>{{"main", false, std::move(rules)}},
                                                    policy::Budget{});

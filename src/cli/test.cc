@@ -9,15 +9,16 @@
 #include "base/text.h"
 #include "cli/policy_dir.h"
 #include "cli/test_report.h"
-#include "engine/lua_engine.h"
-#include "engine/lua_evaluator.h"
-#include "engine/lua_tests.h"
+#include "config/object_reader.h"
+#include "lua/engine.h"
+#include "lua/evaluator.h"
+#include "lua/tests.h"
 #include "runtime/check_input.h"
 
 namespace yett::cli {
 namespace {
 
-using engine::Expectation;
+using lua::Expectation;
 
 std::string describe(const policy::Decision& d) {
   std::string out = d.allow ? "allowed" : "denied";
@@ -42,7 +43,7 @@ class Runner {
   Runner(std::shared_ptr<const policy::PolicySet> set, std::unique_ptr<policy::PolicyEvaluator> evaluator)
       : set_(std::move(set)), evaluator_(std::move(evaluator)) {}
 
-  TestResult run(const engine::PolicyTest& test) {
+  TestResult run(const lua::PolicyTest& test) {
     TestResult out{test.name, test.file, test.line};
     auto input = inputOf(test);
     if (!input) {
@@ -68,7 +69,7 @@ class Runner {
   bool met(const policy::RuleInfo& rule) const { return met_.contains({rule.policy, rule.rule}); }
 
  private:
-  Result<std::unique_ptr<runtime::CheckInput>> inputOf(const engine::PolicyTest& test) const {
+  Result<std::unique_ptr<runtime::CheckInput>> inputOf(const lua::PolicyTest& test) const {
     if (test.http.empty()) return runtime::CheckInput::fromJson(test.request, set_->ownedHeaders());
     const runtime::Caller caller = TRY(runtime::callerOf(test.request));
     return runtime::CheckInput::fromHttp(test.http, caller, set_->ownedHeaders());
@@ -97,13 +98,13 @@ void cover(const policy::RuleSet& rules, const Runner& runner, const Lines& all,
 }
 
 Result<TestReport> reportOf(const std::string& directory, const std::shared_ptr<const policy::PolicySet>& set,
-                            const std::vector<engine::PolicyTest>& tests, bool coverage) {
+                            const std::vector<lua::PolicyTest>& tests, bool coverage) {
   auto evaluator = TRY(policy::PolicyEvaluator::create(set));
   Lines all;
   Lines ran;
   if (coverage) {
     // One engine, which this command has chosen itself.
-    if (auto* lua = dynamic_cast<engine::LuaEvaluator*>(&evaluator->engine(0))) {
+    if (auto* lua = dynamic_cast<lua::LuaEvaluator*>(&evaluator->engine(0))) {
       all = lua->codeLines();
       lua->watchLines([&ran](const char* file, int line) { ran.emplace(file, line); });
     }
@@ -120,7 +121,7 @@ Result<TestReport> reportOf(const std::string& directory, const std::shared_ptr<
 }
 
 int runAll(const TestOptions& options, const std::shared_ptr<const policy::PolicySet>& set,
-           const std::vector<engine::PolicyTest>& tests) {
+           const std::vector<lua::PolicyTest>& tests) {
   auto made = reportOf(options.directory, set, tests, options.coverage);
   if (!made) {
     std::cerr << "yett: " << made.error().message << "\n";
@@ -142,9 +143,9 @@ int runAll(const TestOptions& options, const std::shared_ptr<const policy::Polic
 TestReport testsOf(const std::string& directory, const std::shared_ptr<const policy::PolicySet>& set) {
   std::vector<std::string> problems;
   base::FileTrust trust(base::FileTrust::Mode::kWarn);
-  const auto source = engine::PolicySource::read(directory, trust);
+  const auto source = policy::PolicySource::read(directory, trust);
   if (!source) return {};
-  const auto tests = engine::loadTests(source.value(), problems);
+  const auto tests = lua::loadTests(source.value(), problems);
   if (!problems.empty() || tests.empty()) return {};
   auto report = reportOf(directory, set, tests, true);
   return report ? std::move(report).value() : TestReport{};
@@ -154,10 +155,10 @@ int test(const TestOptions& options) {
   config::Problems problems(options.directory);
   base::FileTrust trust(base::FileTrust::Mode::kWarn);
   const auto set = loadPolicyDir(options.directory, problems, trust);
-  std::vector<engine::PolicyTest> tests;
-  if (const auto source = engine::PolicySource::read(options.directory, trust)) {
+  std::vector<lua::PolicyTest> tests;
+  if (const auto source = policy::PolicySource::read(options.directory, trust)) {
     std::vector<std::string> texts;
-    tests = engine::loadTests(source.value(), texts);
+    tests = lua::loadTests(source.value(), texts);
     for (const auto& text : texts) problems.add("test " + text);
   }
   if (!problems.any() && tests.empty())

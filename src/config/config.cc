@@ -5,9 +5,12 @@
 
 #include "base/file.h"
 #include "base/text.h"
+#include "http/limits.h"
 #include "identity/spiffe_id.h"
+#include "net/tls_context.h"
 #include "proxy/route_table.h"
 #include "request/header_families.h"
+#include "target/path_profile.h"
 
 namespace yett::config {
 namespace {
@@ -314,7 +317,7 @@ void readAudit(ObjectReader& in, const std::string& file, audit::AuditConfig& ou
   checkNames(in, "sinks", sinks);
 }
 
-void readCache(ObjectReader& in, const std::string& file, cache::CacheConfig& out) {
+void readCache(ObjectReader& in, const std::string& file, memory::CacheConfig& out) {
   int64_t entries = static_cast<int64_t>(out.entries);
   in.number("entries", 0, 100'000'000, entries);
   out.entries = static_cast<size_t>(entries);

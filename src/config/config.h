@@ -9,8 +9,8 @@
 #include "admin/admin_config.h"
 #include "audit/audit_config.h"
 #include "base/file_trust.h"
-#include "cache/cache_config.h"
 #include "config/object_reader.h"
+#include "memory/cache_config.h"
 #include "policy/rule_engine.h"
 #include "proxy/listener_config.h"
 #include "sink/sink_config.h"
@@ -42,7 +42,7 @@ struct Config {
   policy::Budget budget;
   std::vector<EngineConfig> shadow;     ///< engines of the set that decides in the shadow; empty: none does
   std::vector<std::string> policy_pin;  ///< digests of the policy sets that may be loaded; empty: any
-  cache::CacheConfig cache;
+  memory::CacheConfig cache;
   audit::AuditConfig audit;
   std::vector<sink::SinkConfig> sinks;
   admin::AdminConfig admin;

@@ -5,8 +5,9 @@
 #include "base/json.h"
 #include "base/sha256.h"
 #include "base/text.h"
-#include "engine/lint.h"
-#include "engine/rule_fields.h"
+#include "rule/lint.h"
+#include "rule/rule_fields.h"
+#include "target/regex.h"
 
 namespace yett::engine {
 namespace {
@@ -15,7 +16,7 @@ using json::Value;
 
 class FileReader {
  public:
-  FileReader(const std::string& file, std::vector<Rule>& rules, std::vector<std::string>& problems)
+  FileReader(const std::string& file, std::vector<rule::Rule>& rules, std::vector<std::string>& problems)
       : file_(file), rules_(rules), problems_(problems) {}
 
   // {"policies": {"name": {"rules": [ ... ]}}}
@@ -71,17 +72,17 @@ class FileReader {
     const Value* name = allow != nullptr ? allow : deny;
     if ((allow == nullptr) == (deny == nullptr) || name->type != Value::Type::kString || name->text.empty())
       return problem(value.line, "a rule has either \"allow\": \"name\" or \"deny\": \"name\"");
-    Rule rule;
+    rule::Rule rule;
     rule.policy = policy;
     rule.name = name->text;
-    rule.kind = allow != nullptr ? Rule::Kind::kAllow : Rule::Kind::kDeny;
+    rule.kind = allow != nullptr ? rule::Rule::Kind::kAllow : rule::Rule::Kind::kDeny;
     rule.file = file_;
     rule.line = value.line;
     name_ = rule.name;
     for (const auto& [field, item] : value.fields) {
       if (field != "allow" && field != "deny") readField(rule, field, item);
     }
-    note(value, finishRule(rule));
+    note(value, rule::finishRule(rule));
     rules_.push_back(std::move(rule));
   }
 
@@ -95,31 +96,31 @@ class FileReader {
     fail(at, "`" + field + "` is " + at.typeName() + ", must be " + wanted);
   }
 
-  void readField(Rule& rule, const std::string& field, const Value& value) {
-    auto known = ruleFieldNames();
+  void readField(rule::Rule& rule, const std::string& field, const Value& value) {
+    auto known = rule::ruleFieldNames();
     std::erase_if(known, [](auto name) { return name == "when" || name == "ttl"; });
     if (std::find(known.begin(), known.end(), field) == known.end())
       return fail(value, "unknown field `" + base::printable(field) + "`" + base::didYouMean(field, known));
-    if (isListField(field)) {
-      std::vector<FieldValue> values;
-      if (readValues(field, value, values)) note(value, setMatcher(rule, field, values), field);
-    } else if (isKeyedField(field)) {
+    if (rule::isListField(field)) {
+      std::vector<rule::FieldValue> values;
+      if (readValues(field, value, values)) note(value, rule::setMatcher(rule, field, values), field);
+    } else if (rule::isKeyedField(field)) {
       readKeyed(rule, field, value);
     } else if (field == "status") {
       if (value.type != Value::Type::kInt) return wrongType(value, field, "a whole number");
-      note(value, setStatus(rule, value.integer));
+      note(value, rule::setStatus(rule, value.integer));
     } else if (field == "audit_only") {
       if (value.type != Value::Type::kBool) return wrongType(value, field, "true or false");
-      note(value, setAuditOnly(rule, value.boolean));
+      note(value, rule::setAuditOnly(rule, value.boolean));
     } else if (field == "set_header" || field == "remove_header") {
       readObligation(rule, field, value);
     } else {
       if (value.type != Value::Type::kString) return wrongType(value, field, "a string");
-      note(value, field == "case" ? setCase(rule, value.text) : setText(rule, field, value.text));
+      note(value, field == "case" ? rule::setCase(rule, value.text) : rule::setText(rule, field, value.text));
     }
   }
 
-  bool readValue(const std::string& field, const Value& value, FieldValue& out) {
+  bool readValue(const std::string& field, const Value& value, rule::FieldValue& out) {
     if (value.type == Value::Type::kString) return out.text = value.text, true;
     const Value* regex = value.find("re");
     if (regex == nullptr || value.fields.size() != 1 || regex->type != Value::Type::kString)
@@ -130,61 +131,63 @@ class FileReader {
     return true;
   }
 
-  bool readValues(const std::string& field, const Value& value, std::vector<FieldValue>& out) {
+  bool readValues(const std::string& field, const Value& value, std::vector<rule::FieldValue>& out) {
     if (value.type != Value::Type::kArray) return readValue(field, value, out.emplace_back());
     return std::all_of(value.items.begin(), value.items.end(),
                        [&](const Value& item) { return readValue(field, item, out.emplace_back()); });
   }
 
-  void readKeyed(Rule& rule, const std::string& field, const Value& value) {
+  void readKeyed(rule::Rule& rule, const std::string& field, const Value& value) {
     if (value.type != Value::Type::kObject || value.fields.empty())
       return wrongType(value, field, "an object of names and their values");
     for (const auto& [key, item] : value.fields) {
-      std::vector<FieldValue> values;
-      if (readValues(field, item, values)) note(item, addKeyedMatcher(rule, field, key, std::move(values)), field);
+      std::vector<rule::FieldValue> values;
+      if (readValues(field, item, values))
+        note(item, rule::addKeyedMatcher(rule, field, key, std::move(values)), field);
     }
   }
 
-  void readObligation(Rule& rule, const std::string& field, const Value& value) {
+  void readObligation(rule::Rule& rule, const std::string& field, const Value& value) {
     const bool set = field == "set_header";
     if (value.type != (set ? Value::Type::kObject : Value::Type::kArray))
       return wrongType(value, field, set ? "an object of names and values" : "an array of names");
     for (const auto& [name, item] : value.fields) {
       if (item.type != Value::Type::kString) wrongType(item, field, "an object of names and values");
-      else note(item, addObligation(rule, field, name, item.text));
+      else note(item, rule::addObligation(rule, field, name, item.text));
     }
     for (const auto& item : value.items) {
       if (item.type != Value::Type::kString) wrongType(item, field, "an array of names");
-      else note(item, addObligation(rule, field, item.text, ""));
+      else note(item, rule::addObligation(rule, field, item.text, ""));
     }
   }
 
   const std::string& file_;
-  std::vector<Rule>& rules_;
+  std::vector<rule::Rule>& rules_;
   std::vector<std::string>& problems_;
   std::string name_;
 };
 
-class JsonEvaluator final : public RuleEvaluator {
+class JsonEvaluator final : public rule::RuleEvaluator {
  public:
-  using RuleEvaluator::RuleEvaluator;
+  using rule::RuleEvaluator::RuleEvaluator;
 };
 
 }  // namespace
 
 // Not that of the directory alone: the same files may be another engine's.
-std::string JsonRuleSet::digestOf(const PolicySource& source) {
+std::string JsonRuleSet::digestOf(const policy::PolicySource& source) {
   return base::sha256Hex("rules\n" + source.digest);
 }
 
-std::shared_ptr<const JsonRuleSet> JsonRuleSet::load(const PolicySource& source, std::vector<std::string>& problems) {
+std::shared_ptr<const JsonRuleSet> JsonRuleSet::load(const policy::PolicySource& source,
+                                                     std::vector<std::string>& problems) {
   auto out = std::make_shared<JsonRuleSet>();
-  std::vector<Rule> rules;
+  std::vector<rule::Rule> rules;
   std::vector<std::string> found;
   for (const auto& [name, text] : source.files) {
     if (name.find('/') == std::string::npos && name.ends_with(".json")) FileReader(name, rules, found).read(text);
   }
-  if (found.empty()) checkNames(rules, found);
+  if (found.empty()) rule::checkNames(rules, found);
   if (found.empty() && rules.empty())
     found.push_back(source.directory + ": holds no rule: a set without one is refused");
   for (const auto& problem : found) problems.push_back("policy " + problem);
@@ -192,13 +195,13 @@ std::shared_ptr<const JsonRuleSet> JsonRuleSet::load(const PolicySource& source,
   out->digest_ = digestOf(source);
   out->files_ = source.files;
   out->unused_ = source.unused(".json", {});
-  out->book_ = std::make_unique<const RuleBook>(std::move(rules));
+  out->book_ = std::make_unique<const rule::RuleBook>(std::move(rules));
   return out;
 }
 
 std::vector<std::string> JsonRuleSet::warnings() const {
-  auto out = lint(*book_);
-  for (auto& warning : credentialWarnings(files_)) out.push_back(std::move(warning));
+  auto out = rule::lint(*book_);
+  for (auto& warning : rule::credentialWarnings(files_)) out.push_back(std::move(warning));
   return out;
 }
 

@@ -7,18 +7,19 @@
 #include <string>
 #include <vector>
 
-#include "engine/policy_source.h"
-#include "engine/rule_book.h"
+#include "policy/policy_source.h"
+#include "rule/rule_book.h"
 
 namespace yett::engine {
 
 class JsonRuleSet final : public policy::RuleSet {
  public:
   /// Loads all `*.json` at the top of the source. On failure returns null and says every problem, with file:line.
-  static std::shared_ptr<const JsonRuleSet> load(const PolicySource& source, std::vector<std::string>& problems);
+  static std::shared_ptr<const JsonRuleSet> load(const policy::PolicySource& source,
+                                                 std::vector<std::string>& problems);
 
   /// The digest that load() would give.
-  static std::string digestOf(const PolicySource& source);
+  static std::string digestOf(const policy::PolicySource& source);
 
   const std::string& digest() const override { return digest_; }
   const char* type() const override { return "rules"; }
@@ -28,13 +29,13 @@ class JsonRuleSet final : public policy::RuleSet {
   std::vector<std::string> warnings() const override;
   std::vector<std::string> unusedFiles() const override { return unused_; }
   Result<std::unique_ptr<policy::Evaluator>> makeEvaluator(const policy::EvaluatorOptions& options) const override;
-  const RuleBook& book() const { return *book_; }
+  const rule::RuleBook& book() const { return *book_; }
 
  private:
   std::string digest_;
   std::map<std::string, std::string> files_;
   std::vector<std::string> unused_;
-  std::unique_ptr<const RuleBook> book_;
+  std::unique_ptr<const rule::RuleBook> book_;
 };
 
 }  // namespace yett::engine

@@ -12,7 +12,7 @@
 
 #include "base/sha256.h"
 #include "base/text.h"
-#include "engine/exact_memory.h"
+#include "memory/exact_memory.h"
 
 /// What plugins see as an opaque pointer.
 struct yett_request {
@@ -127,7 +127,7 @@ class PluginEvaluator final : public policy::Evaluator {
       out.effect = policy::Effect::kAllow;
       return;
     }
-    Remembered found;
+    memory::Remembered found;
     if (memory_.enabled()) {
       if (memory_.find(0, reader, found) && memory_.noteReads(reader)) {
         memory_.countHit(0);
@@ -213,7 +213,7 @@ class PluginEvaluator final : public policy::Evaluator {
 
   const yett_plugin_v1& plugin_;
   void* const instance_;
-  ExactMemory memory_;
+  memory::ExactMemory memory_;
   std::set<std::string, std::less<>> words_;
 };
 

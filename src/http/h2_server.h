@@ -1,6 +1,7 @@
 // The server side of one HTTP/2 connection: each stream is a request of its own.
 #pragma once
 
+#include "base/held.h"
 #include "http/h2_session.h"
 #include "http/server_codec.h"
 

@@ -11,6 +11,7 @@
 
 #include "base/held.h"
 #include "base/result.h"
+#include "identity/principal.h"
 #include "net/event_loop.h"
 #include "net/transport.h"
 

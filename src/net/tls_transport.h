@@ -8,6 +8,8 @@
 #include <memory>
 #include <string>
 
+#include "identity/principal.h"
+#include "identity/trust_bundle.h"
 #include "net/tls_context.h"
 #include "net/tls_input.h"
 #include "net/transport.h"

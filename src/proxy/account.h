@@ -5,6 +5,7 @@
 #include <string>
 
 #include "authz/authorizer.h"
+#include "base/uuid7.h"
 #include "http/head.h"
 #include "proxy/call.h"
 #include "proxy/cause.h"

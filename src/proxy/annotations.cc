@@ -1,5 +1,7 @@
 #include "proxy/annotations.h"
 
+#include "base/sha256.h"
+#include "base/uuid7.h"
 #include "request/headers.h"
 
 namespace yett::proxy {

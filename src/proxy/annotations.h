@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "authz/permit.h"
+#include "base/uuid7.h"
 #include "http/head.h"
 #include "identity/principal.h"
 

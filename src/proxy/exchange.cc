@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "authz/permit.h"
 #include "base/clock.h"
 #include "proxy/local_reply.h"
 #include "proxy/session.h"

@@ -4,6 +4,8 @@
 
 #include <optional>
 
+#include "authz/permit.h"
+#include "base/units.h"
 #include "http/stream.h"
 #include "net/event_loop.h"
 #include "proxy/account.h"

@@ -2,8 +2,10 @@
 #include <algorithm>
 
 #include "base/clock.h"
+#include "http/stream.h"
 #include "proxy/exchange.h"
 #include "proxy/session.h"
+#include "serve/downstream.h"
 
 namespace yett::proxy {
 

@@ -4,6 +4,10 @@
 #include <array>
 
 #include "base/clock.h"
+#include "http/head.h"
+#include "net/connection.h"
+#include "net/transport.h"
+#include "policy/check_request.h"
 #include "proxy/session.h"
 #include "proxy/websocket.h"
 #include "proxy/worker.h"

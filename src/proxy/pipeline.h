@@ -6,6 +6,7 @@
 #include <variant>
 
 #include "authz/authorizer.h"
+#include "base/uuid7.h"
 #include "proxy/annotations.h"
 #include "proxy/call.h"
 #include "proxy/cause.h"

@@ -2,6 +2,9 @@
 
 #include <algorithm>
 
+#include "target/host.h"
+#include "target/segment_pattern.h"
+
 namespace yett::proxy {
 
 Result<RouteTable> RouteTable::create(const std::vector<RouteConfig>& routes) {
@@ -25,7 +28,8 @@ Result<RouteTable> RouteTable::create(const std::vector<RouteConfig>& routes) {
     route.json_types = config.json_types;
     for (const auto& method : route.methods) {
       const bool upper = std::none_of(method.begin(), method.end(), [](char c) { return c >= 'a' && c <= 'z'; });
-      if (!upper) return Error{"route `" + config.path + "`: method `" + method + "` can match nothing: write it in upper case"};
+      if (!upper)
+        return Error{"route `" + config.path + "`: method `" + method + "` can match nothing: write it in upper case"};
     }
     for (const auto& host : config.hosts) route.hosts.push_back(TRY(target::HostPattern::parse(host)));
     out.reads_bodies_ = out.reads_bodies_ || route.buffer_body > 0;

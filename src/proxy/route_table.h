@@ -8,6 +8,8 @@
 #include "base/result.h"
 #include "http/head.h"
 #include "proxy/listener_config.h"
+#include "target/host.h"
+#include "target/segment_pattern.h"
 
 namespace yett::proxy {
 
@@ -33,8 +35,8 @@ class RouteTable {
   static Result<RouteTable> create(const std::vector<RouteConfig>& routes);
   /// Null where none fits.
   const Route* match(const http::RequestHead& head) const;
-  /// The route whose `buffer_body` counts for a request that `matched` takes: its own, or that of one before it which fits
-  /// but for ASCII case. A deny that ignores case must not miss the body there.
+  /// The route whose `buffer_body` counts for a request that `matched` takes: its own, or that of one before it which
+  /// fits but for ASCII case. A deny that ignores case must not miss the body there.
   const Route* bodyRoute(const http::RequestHead& head, const Route* matched) const;
   /// Some route lets callers open WebSockets.
   bool allowsWebSocket() const;

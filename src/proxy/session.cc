@@ -2,10 +2,13 @@
 
 #include <algorithm>
 
+#include "authz/authorizer.h"
+#include "base/units.h"
 #include "http/h1_server.h"
 #include "http/h2_server.h"
 #include "net/tls_transport.h"
 #include "proxy/exchange.h"
+#include "target/cidr.h"
 
 namespace yett::proxy {
 namespace {

@@ -5,6 +5,7 @@
 
 #include "http/server_codec.h"
 #include "http/wire.h"
+#include "identity/trust_bundle.h"
 #include "net/connection.h"
 #include "proxy/worker.h"
 #include "serve/downstream.h"

@@ -1,4 +1,7 @@
 // The tunnel of a WebSocket exchange, once the service has agreed to it.
+#include "http/head.h"
+#include "http/header_map.h"
+#include "http/stream.h"
 #include "proxy/exchange.h"
 #include "proxy/websocket.h"
 

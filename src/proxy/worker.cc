@@ -1,6 +1,8 @@
 #include "proxy/worker.h"
 
 #include "base/clock.h"
+#include "http/stream.h"
+#include "identity/trust_bundle.h"
 #include "proxy/exchange.h"
 #include "proxy/session.h"
 

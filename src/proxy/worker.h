@@ -10,6 +10,8 @@
 #include "authz/authorizer.h"
 #include "base/log.h"
 #include "base/metrics.h"
+#include "http/stream.h"
+#include "identity/trust_bundle.h"
 #include "net/event_loop.h"
 #include "net/listener.h"
 #include "proxy/body_shares.h"

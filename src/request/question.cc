@@ -2,6 +2,8 @@
 
 #include <netinet/in.h>
 
+#include "target/cidr.h"
+
 namespace yett::request {
 namespace {
 

@@ -11,6 +11,7 @@
 #include "http/head.h"
 #include "identity/principal.h"
 #include "policy/check_request.h"
+#include "target/cidr.h"
 
 namespace yett::request {
 

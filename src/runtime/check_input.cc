@@ -9,6 +9,7 @@
 #include "identity/spiffe_id.h"
 #include "request/headers.h"
 #include "request/question.h"
+#include "target/cidr.h"
 
 namespace yett::runtime {
 namespace {

@@ -4,10 +4,12 @@
 
 #include "audit/checkpoint.h"
 #include "base/sha256.h"
-#include "cache/remembered_db.h"
 #include "engine/json_engine.h"
-#include "engine/lua_engine.h"
 #include "engine/plugin_engine.h"
+#include "lua/engine.h"
+#include "memory/remembered_db.h"
+#include "net/tls_context.h"
+#include "sink/sink_config.h"
 
 namespace yett::runtime {
 namespace {
@@ -131,7 +133,7 @@ std::shared_ptr<const policy::RuleSet> loadEngine(const config::EngineConfig& co
     texts.push_back("plugin " + rules.error().message);
     return nullptr;
   }
-  auto source = engine::PolicySource::read(config.path, trust);
+  auto source = policy::PolicySource::read(config.path, trust);
   if (!source) {
     texts.push_back("policy " + source.error().message);
     return nullptr;
@@ -140,7 +142,7 @@ std::shared_ptr<const policy::RuleSet> loadEngine(const config::EngineConfig& co
   const std::string digest = json ? engine::JsonRuleSet::digestOf(source.value()) : source.value().digest;
   if (auto before = reused(previous, config, digest)) return before;
   if (json) return engine::JsonRuleSet::load(source.value(), texts);
-  return engine::LuaRuleSet::load(std::move(source).value(), texts);
+  return lua::LuaRuleSet::load(std::move(source).value(), texts);
 }
 
 }  // namespace
@@ -212,7 +214,7 @@ std::shared_ptr<const Generation> build(const std::string& config_file, const Pr
   if (!out->config.cache.database.empty()) {
     const std::string& path = out->config.cache.key_file;
     auto key = trust.readSecret(path);
-    if (key) key = cache::usableCacheKey(std::move(key).value(), path);
+    if (key) key = memory::usableCacheKey(std::move(key).value(), path);
     if (!key) problems.add("cache: " + key.error().message);
   }
   checkAuditKeys(out->config.audit, problems, trust);

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "base/file_trust.h"
 #include "config/config.h"
 #include "identity/trust_bundle.h"
 #include "policy/policy_set.h"

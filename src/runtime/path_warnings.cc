@@ -2,6 +2,7 @@
 
 #include <set>
 
+#include "proxy/route_table.h"
 #include "target/canonical.h"
 #include "target/path_profile.h"
 

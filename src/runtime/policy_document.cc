@@ -4,7 +4,7 @@
 #include "base/sha256.h"
 #include "base/text.h"
 #include "engine/json_engine.h"
-#include "engine/lua_engine.h"
+#include "lua/engine.h"
 
 namespace yett::runtime {
 
@@ -44,15 +44,15 @@ Result<std::shared_ptr<const policy::PolicySet>> policyFromDocument(const std::s
   const json::Value parsed = TRY(json::parse(document, false));
   std::vector<policy::LoadedEngine> engines;
   for (const auto& item : at(parsed, "engines").items) {
-    engine::PolicySource source;
+    policy::PolicySource source;
     source.directory = "the audit log";
     for (const auto& [name, text] : at(item, "files").fields) source.files[name] = text.text;
-    source.digest = engine::PolicySource::digestOf(source.files);
+    source.digest = policy::PolicySource::digestOf(source.files);
     std::vector<std::string> problems;
     std::shared_ptr<const policy::RuleSet> rules;
     const std::string& type = at(item, "type").text;
     if (type == "rules") rules = engine::JsonRuleSet::load(source, problems);
-    else if (type == "lua") rules = engine::LuaRuleSet::load(std::move(source), problems);
+    else if (type == "lua") rules = lua::LuaRuleSet::load(std::move(source), problems);
     else return Error{"engine `" + at(item, "name").text + "` is a plugin: its code is not in the log"};
     if (!rules) return Error{base::joined(problems, "; ")};
     engines.push_back({at(item, "name").text, at(item, "veto").boolean, std::move(rules)});

@@ -5,6 +5,7 @@
 #include "policy/attribute_reader.h"
 #include "request/question.h"
 #include "runtime/check_input.h"
+#include "target/cidr.h"
 
 namespace yett::runtime {
 

@@ -4,7 +4,7 @@
 #include <mutex>
 #include <thread>
 
-#include "engine/lua_evaluator.h"
+#include "lua/evaluator.h"
 #include "runtime/policy_document.h"
 #include "runtime/recorded_request.h"
 
@@ -34,7 +34,7 @@ class Replayer {
       : plan_(plan), evaluator_(std::move(evaluator)), log_(std::move(log)), telling_(telling) {
     if (!plan_.on_line) return;
     for (size_t i = 0; i < evaluator_->set().engines().size(); ++i) {
-      if (auto* lua = dynamic_cast<engine::LuaEvaluator*>(&evaluator_->engine(i)))
+      if (auto* lua = dynamic_cast<lua::LuaEvaluator*>(&evaluator_->engine(i)))
         lua->watchLines([this](const char* file, int line) {
           const std::lock_guard lock(telling_);
           plan_.on_line(file, line);

@@ -1,6 +1,7 @@
 // A suggestion as the files of a policy directory.
 #include <cstdio>
 
+#include "audit/reader.h"
 #include "base/clock.h"
 #include "runtime/suggest.h"
 

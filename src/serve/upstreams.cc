@@ -1,5 +1,9 @@
 #include "serve/upstreams.h"
 
+#include "http/limits.h"
+#include "net/event_loop.h"
+#include "net/listener.h"
+
 namespace yett::serve {
 namespace {
 

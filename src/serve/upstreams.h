@@ -6,6 +6,8 @@
 #include <string>
 
 #include "authz/permit.h"
+#include "net/event_loop.h"
+#include "net/listener.h"
 #include "upstream/pool.h"
 
 namespace yett::serve {

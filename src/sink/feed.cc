@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/text.h"
+#include "store/database.h"
 
 namespace yett::sink {
 namespace {

@@ -3,6 +3,7 @@
 #include <Poco/Exception.h>
 #include <Poco/Net/StreamSocket.h>
 
+#include "base/units.h"
 #include "http/h1_client.h"
 #include "http/h2_client.h"
 

@@ -4,6 +4,7 @@
 #include <memory>
 #include <vector>
 
+#include "base/units.h"
 #include "http/client_codec.h"
 #include "http/wire.h"
 #include "net/connection.h"

@@ -15,7 +15,7 @@
 #include "audit/writer.h"
 #include "base/clock.h"
 #include "base/uuid7.h"
-#include "engine/lua_engine.h"
+#include "lua/engine.h"
 #include "runtime/replay.h"
 #include "support/temp_dir.h"
 
@@ -172,7 +172,7 @@ void read(const std::string& path, int64_t decisions) {
 
 // A policy of a dozen rules with conditions decides all of it again.
 void replayAll(const std::string& path, int64_t decisions) {
-  engine::PolicySource source;
+  policy::PolicySource source;
   std::string text = "policy \"candidate\" {\n";
   for (int i = 0; i < 12; ++i)
     text += "allow \"r" + std::to_string(i) + "\" { principal = \"spiffe://example.org/ns/shop/sa/service-" +
@@ -180,9 +180,9 @@ void replayAll(const std::string& path, int64_t decisions) {
             "\", path = \"/orders/{id}\", when = function(r) return r.header[\"x-region\"] == " +
             "\"eu\" and r.params.id ~= \"13\" end },\n";
   source.files["p.lua"] = text + "}\n";
-  source.digest = engine::PolicySource::digestOf(source.files);
+  source.digest = policy::PolicySource::digestOf(source.files);
   std::vector<std::string> problems;
-  auto rules = engine::LuaRuleSet::load(std::move(source), problems);
+  auto rules = lua::LuaRuleSet::load(std::move(source), problems);
   runtime::ReplayPlan plan;
   plan.candidate = std::make_shared<const policy::PolicySet>(
       std::vector<policy::LoadedEngine>{{"main", false, std::move(rules)}}, policy::Budget{});

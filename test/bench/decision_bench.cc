@@ -14,7 +14,7 @@
 
 #include "base/clock.h"
 #include "engine/json_engine.h"
-#include "engine/lua_engine.h"
+#include "lua/engine.h"
 #include "policy/policy_set.h"
 
 using namespace yett;
@@ -62,11 +62,11 @@ std::shared_ptr<const policy::PolicySet> setOf(std::shared_ptr<const policy::Rul
                                                    budget);
 }
 
-std::shared_ptr<const engine::LuaRuleSet> loadLua(const std::string& text) {
-  engine::PolicySource source;
+std::shared_ptr<const lua::LuaRuleSet> loadLua(const std::string& text) {
+  policy::PolicySource source;
   source.files["p.lua"] = text;
   std::vector<std::string> problems;
-  auto out = engine::LuaRuleSet::load(std::move(source), problems);
+  auto out = lua::LuaRuleSet::load(std::move(source), problems);
   if (!out) {
     std::fprintf(stderr, "%s\n", problems.front().c_str());
     std::exit(2);
@@ -183,9 +183,11 @@ void conditions() {
 
 // What an API sends: 1 KiB of JSON, of which a condition reads three places.
 std::string orderJson() {
-  std::string out = R"({"order":{"id":4711,"region":"eu","customer":{"name":"Ada","tier":"gold"},"total":99.5},"items":[)";
+  std::string out =
+      R"({"order":{"id":4711,"region":"eu","customer":{"name":"Ada","tier":"gold"},"total":99.5},"items":[)";
   for (int i = 0; out.size() < 980; ++i)
-    out += (i > 0 ? "," : "") + std::string(R"({"sku":"A-)") + std::to_string(1000 + i) + R"(","count":2,"price":12.25})";
+    out +=
+        (i > 0 ? "," : "") + std::string(R"({"sku":"A-)") + std::to_string(1000 + i) + R"(","count":2,"price":12.25})";
   return out + R"(],"roles":["user","buyer"]})";
 }
 

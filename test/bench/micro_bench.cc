@@ -12,9 +12,9 @@
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/sha256.h"
-#include "engine/lua_engine.h"
 #include "http/h1_parse.h"
 #include "http/h1_write.h"
+#include "lua/engine.h"
 #include "policy/policy_set.h"
 #include "support/allocations.h"
 #include "support/temp_dir.h"
@@ -59,10 +59,10 @@ constexpr const char* kPolicy = R"(policy "edge" {
 })";
 
 std::unique_ptr<policy::PolicyEvaluator> evaluator(size_t remembered) {
-  engine::PolicySource source;
+  policy::PolicySource source;
   source.files["p.lua"] = kPolicy;
   std::vector<std::string> problems;
-  auto rules = engine::LuaRuleSet::load(std::move(source), problems);
+  auto rules = lua::LuaRuleSet::load(std::move(source), problems);
   if (!rules) std::fprintf(stderr, "%s\n", problems.front().c_str()), std::exit(2);
   policy::EvaluatorOptions options;
   options.remembered_entries = remembered;

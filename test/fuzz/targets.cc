@@ -1,8 +1,8 @@
 #include "fuzz/targets.h"
 
 #include "engine/json_engine.h"
-#include "engine/lua_engine.h"
-#include "engine/lua_tests.h"
+#include "lua/engine.h"
+#include "lua/tests.h"
 #include "policy/policy_set.h"
 #include "runtime/check_input.h"
 
@@ -39,20 +39,20 @@ std::string decideSome(std::shared_ptr<const policy::RuleSet> rules) {
 }
 
 std::string policyLua(std::string_view bytes) {
-  engine::PolicySource source;
+  policy::PolicySource source;
   source.directory = "p.lua of nothing";
   source.files["p.lua"] = bytes;
   source.files["d.json"] = R"({"a": [1, {"b": true}], "c": "x"})";
   source.files["lib/l.lua"] = "return { f = function(x) return x end }";
   std::vector<std::string> problems;
-  auto rules = engine::LuaRuleSet::load(source, problems, kLoad);
+  auto rules = lua::LuaRuleSet::load(source, problems, kLoad);
   if (!rules) return problems.empty() ? "refused without a problem" : placed(problems, "p.lua");
   (void)rules->warnings();
   return decideSome(rules);
 }
 
 std::string rulesJson(std::string_view bytes) {
-  engine::PolicySource source;
+  policy::PolicySource source;
   source.directory = "r.json of nothing";
   source.files["r.json"] = bytes;
   std::vector<std::string> problems;
@@ -63,22 +63,22 @@ std::string rulesJson(std::string_view bytes) {
 }
 
 std::string dataJson(std::string_view bytes) {
-  engine::PolicySource source;
+  policy::PolicySource source;
   source.files["p.lua"] =
       "local d = data 'd.json' policy 'p' { allow 'a' { principal = anyone, when = function(r) local n = 0 for k, v in "
       "pairs(d) do n = n + 1 end return has(d, 'a') and optional(d, 'b', n) == n end } }";
   source.files["d.json"] = bytes;
   std::vector<std::string> problems;
-  auto rules = engine::LuaRuleSet::load(source, problems, kLoad);
+  auto rules = lua::LuaRuleSet::load(source, problems, kLoad);
   if (!rules) return problems.empty() ? "refused without a problem" : placed(problems, "p.lua");
   return decideSome(rules);
 }
 
 std::string testLua(std::string_view bytes) {
-  engine::PolicySource source;
+  policy::PolicySource source;
   source.files["p_test.lua"] = bytes;
   std::vector<std::string> problems;
-  (void)engine::loadTests(source, problems, kLoad);
+  (void)lua::loadTests(source, problems, kLoad);
   return placed(problems, "p_test.lua");
 }
 

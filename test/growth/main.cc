@@ -7,8 +7,8 @@
 #include <string>
 
 #include "engine/json_engine.h"
-#include "engine/lua_engine.h"
 #include "http/h2_block.h"
+#include "lua/engine.h"
 #include "policy/attribute_reader.h"
 #include "policy/policy_set.h"
 #include "policy/recording.h"
@@ -68,12 +68,12 @@ std::string ruleFile(const std::function<std::string(int)>& match) {
 
 void decided(const std::string& rules, bool json, const test::RequestText& text,
              const policy::RecordingConfig& recording = {}) {
-  engine::PolicySource source;
+  policy::PolicySource source;
   source.files[json ? "p.json" : "p.lua"] = rules;
   std::vector<std::string> problems;
   std::shared_ptr<const policy::RuleSet> set;
   if (json) set = engine::JsonRuleSet::load(source, problems);
-  else set = engine::LuaRuleSet::load(source, problems);
+  else set = lua::LuaRuleSet::load(source, problems);
   if (!set) {
     std::printf("refused: %s\n", problems.empty() ? "" : problems[0].c_str());
     std::exit(3);

@@ -2,15 +2,15 @@
 
 #include <catch2/catch.hpp>
 
-#include "engine/lint.h"
-#include "engine/lua_engine.h"
+#include "lua/engine.h"
+#include "rule/lint.h"
 
 using namespace yett;
 
 namespace {
 
 std::string problemsOf(const std::string& text) {
-  engine::PolicySource source;
+  policy::PolicySource source;
   source.files["r.json"] = text;
   std::vector<std::string> problems;
   const auto set = engine::JsonRuleSet::load(source, problems);
@@ -20,15 +20,15 @@ std::string problemsOf(const std::string& text) {
   return all;
 }
 
-std::string rule(const std::string& fields) {
+std::string fieldsOf(const std::string& fields) {
   return "{\"policies\": {\"p\": {\"rules\": [\n{" + fields + "}]}}}";
 }
 
 std::string warningsOf(const std::string& rules) {
-  engine::PolicySource source;
+  policy::PolicySource source;
   source.files["p.lua"] = "policy 'p' {\n" + rules + " }";
   std::vector<std::string> problems;
-  const auto set = engine::LuaRuleSet::load(source, problems);
+  const auto set = lua::LuaRuleSet::load(source, problems);
   INFO((problems.empty() ? "" : problems[0]));
   REQUIRE(set != nullptr);
   std::string all;
@@ -43,41 +43,51 @@ TEST_CASE("rules: every mistake is told, with its line") {
     const char* text;
     const char* problem;
   };
-  const std::string long_list = rule("\"deny\": \"a\", \"path\": [\"/a\", 5]");
-  for (const Case& c : {Case{"", "r.json:"}, Case{"[]", "the file is an array, must be an object"}, Case{"{}", "`policies` is missing"},
-                        Case{"{\"policies\": {}}", "holds no rule"}, Case{"{\"policies\": {}, \"polices\": {}}", "did you mean `policies`?"},
+  const std::string long_list = fieldsOf("\"deny\": \"a\", \"path\": [\"/a\", 5]");
+  for (const Case& c : {Case{"", "r.json:"}, Case{"[]", "the file is an array, must be an object"},
+                        Case{"{}", "`policies` is missing"}, Case{"{\"policies\": {}}", "holds no rule"},
+                        Case{"{\"policies\": {}, \"polices\": {}}", "did you mean `policies`?"},
                         Case{"{\"policies\": {\"p\": {\"rules\": {}}}}", "`rules` must be an array"},
                         Case{"{\"policies\": {\"p\": {\"rules\": [5]}}}", "a rule is a number"}}) {
     INFO(c.text);
     CHECK(problemsOf(c.text).find(c.problem) != std::string::npos);
   }
-  CHECK(problemsOf(rule("\"deny\": \"a\"")).empty());
-  CHECK(problemsOf(rule("\"deny\": \"a\", \"allow\": \"b\"")).find("r.json:2: a rule has either") != std::string::npos);
-  CHECK(problemsOf(rule("\"deny\": \"a\", \"pathh\": \"/a\"")).find("r.json:2: rule `a`: unknown field `pathh`, did you mean `path`?") != std::string::npos);
-  CHECK(problemsOf(rule("\"deny\": \"a\", \"when\": \"x\"")).find("unknown field `when`") != std::string::npos);
-  CHECK(problemsOf(rule("\"allow\": \"a\"")).find("an allow must say its `principal`") != std::string::npos);
-  CHECK(problemsOf(rule("\"deny\": \"a\", \"path\": {\"re\": \"(\"}")).find("re `(`") != std::string::npos);
-  CHECK(problemsOf(rule("\"deny\": \"a\", \"status\": 200")).find("must be 401, 403, 404 or 429") != std::string::npos);
-  CHECK(problemsOf(rule("\"deny\": \"a\", \"audit_only\": 1")).find("must be true or false") != std::string::npos);
-  CHECK(problemsOf(rule("\"deny\": \"a\", \"header\": {}")).find("must be an object of names") != std::string::npos);
-  CHECK(problemsOf(rule("\"deny\": \"a\", \"deny\": \"b\"")).find("duplicate") != std::string::npos);
+  CHECK(problemsOf(fieldsOf("\"deny\": \"a\"")).empty());
+  CHECK(problemsOf(fieldsOf("\"deny\": \"a\", \"allow\": \"b\"")).find("r.json:2: a rule has either") != std::string::npos);
+  CHECK(problemsOf(fieldsOf("\"deny\": \"a\", \"pathh\": \"/a\""))
+            .find("r.json:2: rule `a`: unknown field `pathh`, did you mean `path`?") != std::string::npos);
+  CHECK(problemsOf(fieldsOf("\"deny\": \"a\", \"when\": \"x\"")).find("unknown field `when`") != std::string::npos);
+  CHECK(problemsOf(fieldsOf("\"allow\": \"a\"")).find("an allow must say its `principal`") != std::string::npos);
+  CHECK(problemsOf(fieldsOf("\"deny\": \"a\", \"path\": {\"re\": \"(\"}")).find("re `(`") != std::string::npos);
+  CHECK(problemsOf(fieldsOf("\"deny\": \"a\", \"status\": 200")).find("must be 401, 403, 404 or 429") != std::string::npos);
+  CHECK(problemsOf(fieldsOf("\"deny\": \"a\", \"audit_only\": 1")).find("must be true or false") != std::string::npos);
+  CHECK(problemsOf(fieldsOf("\"deny\": \"a\", \"header\": {}")).find("must be an object of names") != std::string::npos);
+  CHECK(problemsOf(fieldsOf("\"deny\": \"a\", \"deny\": \"b\"")).find("duplicate") != std::string::npos);
   CHECK(problemsOf(long_list).find("`path` is a number") != std::string::npos);
-  CHECK(problemsOf(rule("\"deny\": \"a\"}, {\"deny\": \"a\"")).find("has a rule of this name already") != std::string::npos);
+  CHECK(problemsOf(fieldsOf("\"deny\": \"a\"}, {\"deny\": \"a\"")).find("has a rule of this name already") !=
+        std::string::npos);
 }
 
 TEST_CASE("check: warns of what is hardly meant, and of nothing else") {
   CHECK(warningsOf("allow 'a' { principal = anyone }").find("`a` allows everyone everything") != std::string::npos);
-  CHECK(warningsOf("allow 'a' { principal = anyone, path = '/**' }").find("allows everyone everything") != std::string::npos);
+  CHECK(warningsOf("allow 'a' { principal = anyone, path = '/**' }").find("allows everyone everything") !=
+        std::string::npos);
   CHECK(warningsOf("deny 'd' { path = '/a/**' },\nallow 'a' { principal = authenticated, path = '/a/{id}' }")
             .find("p.lua:3: rule `a` can never allow: `d` (p.lua:2) denies all that it matches") != std::string::npos);
-  CHECK(warningsOf("allow 'a' { principal = authenticated, path = '/**' }, allow 'b' { principal = 'spiffe://x.org/a', path "
-                   "= '/b' }")
+  CHECK(warningsOf(
+            "allow 'a' { principal = authenticated, path = '/**' }, allow 'b' { principal = 'spiffe://x.org/a', path "
+            "= '/b' }")
             .find("`b` changes nothing: `a`") != std::string::npos);
-  CHECK(warningsOf("deny 'a' { path = '/x' }, deny 'b' { path = '/x' }").find("matches the same as") != std::string::npos);
-  CHECK(warningsOf("deny 'd' { path = '/a/**', method = 'POST' }, allow 'a' { principal = authenticated, path = '/a/{id}' }").empty());
+  CHECK(warningsOf("deny 'a' { path = '/x' }, deny 'b' { path = '/x' }").find("matches the same as") !=
+        std::string::npos);
+  CHECK(warningsOf(
+            "deny 'd' { path = '/a/**', method = 'POST' }, allow 'a' { principal = authenticated, path = '/a/{id}' }")
+            .empty());
   CHECK(warningsOf("deny 'd' { path = '/a/**', header = { x = '1' } }, allow 'a' { principal = authenticated, path = "
                    "'/a/{id}' }")
             .empty());
   CHECK(warningsOf("deny 'd' { path = '/a/b' }, allow 'a' { principal = authenticated, path = '/a/{id}' }").empty());
-  CHECK(warningsOf("deny 'd' { path = '/a/**', audit_only = true }, allow 'a' { principal = authenticated, path = '/a/b' }").empty());
+  CHECK(warningsOf(
+            "deny 'd' { path = '/a/**', audit_only = true }, allow 'a' { principal = authenticated, path = '/a/b' }")
+            .empty());
 }

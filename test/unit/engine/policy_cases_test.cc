@@ -3,7 +3,7 @@
 
 #include "base/file.h"
 #include "base/json.h"
-#include "engine/lua_engine.h"
+#include "lua/engine.h"
 #include "policy/policy_set.h"
 #include "support/random_policy.h"
 #include "support/temp_dir.h"
@@ -21,17 +21,17 @@ json::Value readCases(const std::string& name) {
   return std::move(parsed).value();
 }
 
-Result<engine::PolicySource> readSource(const test::TempDir& dir) {
+Result<policy::PolicySource> readSource(const test::TempDir& dir) {
   base::FileTrust trust;
-  return engine::PolicySource::read(dir.path("rules"), trust);
+  return policy::PolicySource::read(dir.path("rules"), trust);
 }
 
-std::shared_ptr<const engine::LuaRuleSet> load(const json::Value& c, const test::TempDir& dir,
-                                               std::vector<std::string>& problems) {
+std::shared_ptr<const lua::LuaRuleSet> load(const json::Value& c, const test::TempDir& dir,
+                                            std::vector<std::string>& problems) {
   for (const auto& [name, text] : c.find("files")->fields) dir.write("rules/" + name, text.text);
   auto source = readSource(dir);
   REQUIRE(source.ok());
-  return engine::LuaRuleSet::load(std::move(source).value(), problems);
+  return lua::LuaRuleSet::load(std::move(source).value(), problems);
 }
 
 std::string textOr(const json::Value& v, const char* key, const char* fallback) {
@@ -50,7 +50,8 @@ Outcome decide(policy::PolicyEvaluator& evaluator, const json::Value& r) {
   const std::string method = textOr(r, "method", "GET"), host = textOr(r, "host", "h"), path = textOr(r, "path", "/"),
                     query = textOr(r, "query", "");
   std::vector<policy::Header> headers;
-  if (r.find("body") != nullptr && r.find("headers") == nullptr) headers.push_back({"content-type", "application/json"});
+  if (r.find("body") != nullptr && r.find("headers") == nullptr)
+    headers.push_back({"content-type", "application/json"});
   if (const auto* list = r.find("headers")) {
     for (const auto& pair : list->items) headers.push_back({pair.items[0].text, pair.items[1].text});
   }
@@ -141,7 +142,7 @@ TEST_CASE("policy: dot-files and tests are no policies, and do not change who is
   dir.write("rules/.hidden.lua", "this is not Lua");
   dir.write("rules/p_test.lua", "this is not Lua");
   std::vector<std::string> problems;
-  CHECK(engine::LuaRuleSet::load(readSource(dir).value(), problems) != nullptr);
+  CHECK(lua::LuaRuleSet::load(readSource(dir).value(), problems) != nullptr);
 }
 
 TEST_CASE("policy: what a condition read is noted, absence too") {
@@ -150,7 +151,7 @@ TEST_CASE("policy: what a condition read is noted, absence too") {
             "policy 'p' { allow 'a' { principal = anyone, when = function(r) return has(r.header, 'x') or r.method == "
             "'GET' end } }");
   std::vector<std::string> problems;
-  auto rules = engine::LuaRuleSet::load(readSource(dir).value(), problems);
+  auto rules = lua::LuaRuleSet::load(readSource(dir).value(), problems);
   auto set = std::make_shared<const policy::PolicySet>(std::vector<policy::LoadedEngine>{{"main", false, rules}},
                                                        policy::Budget{});
   auto evaluator = policy::PolicyEvaluator::create(set);

@@ -2,7 +2,7 @@
 // memory.
 #include <catch2/catch.hpp>
 
-#include "engine/lua_engine.h"
+#include "lua/engine.h"
 #include "policy/policy_set.h"
 #include "support/random_policy.h"
 
@@ -31,10 +31,10 @@ const std::vector<std::string> kConditions = {
 };
 
 std::unique_ptr<policy::PolicyEvaluator> evaluatorOf(const std::string& text) {
-  engine::PolicySource source;
+  policy::PolicySource source;
   source.files["p.lua"] = text;
   std::vector<std::string> problems;
-  auto set = engine::LuaRuleSet::load(source, problems);
+  auto set = lua::LuaRuleSet::load(source, problems);
   INFO((problems.empty() ? text : problems[0] + "\n" + text));
   REQUIRE(set != nullptr);
   policy::EvaluatorOptions options;
@@ -77,10 +77,10 @@ TEST_CASE("early look: what it denies no body makes an allow, what any body allo
   for (int round = 0; round < 400; ++round) {
     std::string text = randomPolicy(random);
     if (const auto at = text.find("\ndecide"); at != std::string::npos && round == 0) text.resize(at);
-    engine::PolicySource probe;
+    policy::PolicySource probe;
     probe.files["p.lua"] = text;
     std::vector<std::string> problems;
-    if (engine::LuaRuleSet::load(probe, problems) == nullptr) text.resize(text.find("\ndecide"));
+    if (lua::LuaRuleSet::load(probe, problems) == nullptr) text.resize(text.find("\ndecide"));
     const auto remembering = evaluatorOf(text);
     const auto fresh = evaluatorOf(text);
     for (const char* header : {"1", "2"}) {

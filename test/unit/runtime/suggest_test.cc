@@ -3,7 +3,7 @@
 
 #include <catch2/catch.hpp>
 
-#include "engine/lua_engine.h"
+#include "lua/engine.h"
 
 using namespace yett;
 
@@ -20,10 +20,10 @@ audit::Row row(const std::string& principal, const std::string& method, const st
 }
 
 std::vector<std::string> problemsOf(const runtime::Suggestion& suggestion) {
-  engine::PolicySource source;
+  policy::PolicySource source;
   source.files["p.lua"] = suggestion.policyText("p");
   std::vector<std::string> problems;
-  engine::LuaRuleSet::load(std::move(source), problems);
+  lua::LuaRuleSet::load(std::move(source), problems);
   return problems;
 }
 

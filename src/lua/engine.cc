@@ -1,0 +1,37 @@
+#include "lua/engine.h"
+
+#include "lua/evaluator.h"
+#include "lua/loader.h"
+#include "rule/lint.h"
+
+namespace yett::lua {
+
+std::shared_ptr<const LuaRuleSet> LuaRuleSet::load(policy::PolicySource source, std::vector<std::string>& problems,
+                                                   policy::Budget budget) {
+  std::shared_ptr<LuaRuleSet> out(new LuaRuleSet(std::move(source), budget));
+  LuaState state;
+  LuaLoader loader(out->source_, out->documents_, state);
+  loader.load(nullptr, budget);
+  if (!loader.problems().empty()) {
+    for (const auto& problem : loader.problems()) problems.push_back("policy " + problem);
+    return nullptr;
+  }
+  out->code_files_ = loader.codeFiles();
+  out->unused_ = out->source_.unused(".lua", loader.usedFiles());
+  out->book_ = std::make_unique<const rule::RuleBook>(std::move(loader.rules()));
+  return out;
+}
+
+std::vector<std::string> LuaRuleSet::warnings() const {
+  auto out = rule::lint(*book_);
+  for (auto& warning : rule::credentialWarnings(source_.files)) out.push_back(std::move(warning));
+  return out;
+}
+
+Result<std::unique_ptr<policy::Evaluator>> LuaRuleSet::makeEvaluator(const policy::EvaluatorOptions& options) const {
+  auto out = std::make_unique<LuaEvaluator>(*book_, options);
+  TRY(out->load(source_, documents_, code_files_, load_budget_));
+  return std::unique_ptr<policy::Evaluator>(std::move(out));
+}
+
+}  // namespace yett::lua

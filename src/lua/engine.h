@@ -1,0 +1,48 @@
+// The rule engine `lua`: rules matched natively, conditions run as Lua within the budget, their results remembered.
+#pragma once
+
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "policy/data_documents.h"
+#include "policy/policy_source.h"
+#include "policy/rule_engine.h"
+#include "rule/rule_book.h"
+
+namespace yett::lua {
+
+/// What loading a policy directory may cost.
+inline constexpr policy::Budget kLoadBudget{200'000'000, uint64_t{512} << 20};
+
+class LuaRuleSet final : public policy::RuleSet {
+ public:
+  /// Loads all policies of the source. On failure returns null and says every problem, with file:line.
+  /// `budget`: of loading; evaluators have the same.
+  static std::shared_ptr<const LuaRuleSet> load(policy::PolicySource source, std::vector<std::string>& problems,
+                                                policy::Budget budget = kLoadBudget);
+
+  const std::string& digest() const override { return source_.digest; }
+  const char* type() const override { return "lua"; }
+  const std::map<std::string, std::string>& files() const override { return source_.files; }
+  std::vector<policy::RuleInfo> rules() const override { return book_->infos(); }
+  std::vector<std::string> ownedHeaders() const override { return book_->ownedHeaders(); }
+  std::vector<std::string> warnings() const override;
+  std::vector<std::string> unusedFiles() const override { return unused_; }
+  Result<std::unique_ptr<policy::Evaluator>> makeEvaluator(const policy::EvaluatorOptions& options) const override;
+
+  const policy::PolicySource& source() const { return source_; }
+  const rule::RuleBook& book() const { return *book_; }
+
+ private:
+  LuaRuleSet(policy::PolicySource source, policy::Budget budget) : source_(std::move(source)), load_budget_(budget) {}
+  policy::PolicySource source_;
+  policy::Budget load_budget_;
+  std::vector<std::string> unused_;
+  mutable policy::DataDocuments documents_;  // of source_
+  std::set<std::string> code_files_;         // those that hold conditions: all that an evaluator needs
+  std::unique_ptr<const rule::RuleBook> book_;
+};
+
+}  // namespace yett::lua

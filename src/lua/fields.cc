@@ -1,0 +1,146 @@
+#include "lua/fields.h"
+
+#include <algorithm>
+#include <lua.hpp>
+
+#include "base/text.h"
+#include "lua/document.h"
+#include "lua/freeze.h"
+#include "lua/values.h"
+#include "rule/rule_fields.h"
+
+namespace yett::lua {
+namespace {
+
+class FieldReader {
+ public:
+  FieldReader(lua_State* L, rule::Rule& rule, std::vector<int>& conditions,
+              const std::function<void(const std::string&)>& problem)
+      : L_(L), rule_(rule), conditions_(conditions), problem_(problem) {}
+
+  // The value is on top of the stack.
+  void read(const std::string& field) {
+    field_ = field;
+    value_ = lua_gettop(L_);
+    makePlain(L_, value_);
+    type_ = luaL_typename(L_, value_);
+    const auto& known = rule::ruleFieldNames();
+    if (std::find(known.begin(), known.end(), field) == known.end())
+      return problem_("unknown field `" + base::printable(field) + "`" + base::didYouMean(field, known));
+    if (field == "when") return readWhen();
+    if (field == "status") return readStatus();
+    if (field == "audit_only") return readFlag();
+    if (rule::isListField(field)) return readList();
+    if (rule::isKeyedField(field)) return readKeyed();
+    if (field == "set_header") return readSetHeader();
+    if (field == "remove_header") return readRemoveHeader();
+    if (lua_type(L_, value_) != LUA_TSTRING) return wrongType("a string");
+    const std::string text(lua_tostring(L_, value_), lua_rawlen(L_, value_));
+    note(field == "ttl"    ? rule::setTtl(rule_, text)
+         : field == "case" ? rule::setCase(rule_, text)
+                           : rule::setText(rule_, field, text));
+  }
+
+ private:
+  void fail(const std::string& what) { problem_("`" + field_ + "` " + what); }
+  void wrongType(const char* wanted) { fail("is a " + type_ + ", must be " + wanted); }
+  // Of functions whose messages name the field.
+  void note(const Status& status) {
+    if (!status) problem_(status.error().message);
+  }
+
+  void readWhen() {
+    if (lua_type(L_, value_) != LUA_TFUNCTION) return wrongType("a function");
+    lua_pushvalue(L_, value_);
+    rule_.condition = static_cast<int>(conditions_.size());
+    conditions_.push_back(luaL_ref(L_, LUA_REGISTRYINDEX));
+  }
+
+  void readStatus() {
+    if (lua_isinteger(L_, value_) == 0) return wrongType("a whole number");
+    note(rule::setStatus(rule_, lua_tointeger(L_, value_)));
+  }
+
+  void readFlag() {
+    if (lua_type(L_, value_) != LUA_TBOOLEAN) return wrongType("true or false");
+    note(rule::setAuditOnly(rule_, lua_toboolean(L_, value_) != 0));
+  }
+
+  void readList() {
+    std::vector<rule::FieldValue> values;
+    if (!fieldValues(L_, value_, values)) return fail("is a " + type_ + ", must be a string or a list of strings");
+    if (auto ok = rule::setMatcher(rule_, field_, values); !ok) fail(ok.error().message);
+  }
+
+  // Calls `each` with every name; its value is on top of the stack. False where this is no table of names.
+  template <typename Each>
+  bool eachName(const char* example, Each each) {
+    if (lua_type(L_, value_) != LUA_TTABLE) return wrongType(("a table: " + field_ + example).c_str()), false;
+    pushBehind(L_, value_);
+    const int table = lua_gettop(L_);
+    size_t count = 0;
+    for (lua_pushnil(L_); lua_next(L_, table) != 0; lua_settop(L_, table + 1), ++count) {
+      if (lua_type(L_, table + 1) != LUA_TSTRING) fail("has an entry without a name");
+      else each(std::string(lua_tostring(L_, table + 1), lua_rawlen(L_, table + 1)));
+    }
+    lua_settop(L_, value_);
+    if (count == 0) fail("is an empty table, which would say nothing");
+    return true;
+  }
+
+  void readKeyed() {
+    eachName(" = { [\"x-name\"] = \"value\" }", [&](const std::string& key) {
+      std::vector<rule::FieldValue> values;
+      if (!fieldValues(L_, lua_gettop(L_), values))
+        return fail("must give a string or a list of strings for each name");
+      if (auto ok = rule::addKeyedMatcher(rule_, field_, key, std::move(values)); !ok) fail(ok.error().message);
+    });
+  }
+
+  void readSetHeader() {
+    eachName(" = { [\"x-name\"] = \"value\" }", [&](const std::string& name) {
+      if (lua_type(L_, -1) != LUA_TSTRING) return fail("must give a string for each name");
+      note(rule::addObligation(rule_, field_, name, {lua_tostring(L_, -1), lua_rawlen(L_, -1)}));
+    });
+  }
+
+  void readRemoveHeader() {
+    std::vector<rule::FieldValue> values;
+    if (!fieldValues(L_, value_, values) || values.empty())
+      return fail("is a " + type_ + ", must be a name or a list of names");
+    for (const auto& value : values) note(rule::addObligation(rule_, field_, value.text, ""));
+  }
+
+  lua_State* L_;
+  rule::Rule& rule_;
+  std::vector<int>& conditions_;
+  const std::function<void(const std::string&)>& problem_;
+  std::string field_;
+  std::string type_;
+  int value_ = 0;
+};
+
+}  // namespace
+
+void readRuleTable(lua_State* L, rule::Rule& rule, std::vector<int>& conditions,
+                   const std::function<void(const std::string&)>& problem) {
+  pushBehind(L, -1);
+  const int table = lua_gettop(L);
+  std::vector<std::string> fields;
+  for (lua_pushnil(L); lua_next(L, table) != 0; lua_pop(L, 1)) {
+    if (lua_type(L, -2) == LUA_TSTRING) fields.emplace_back(lua_tostring(L, -2), lua_rawlen(L, -2));
+    else problem("has an entry without a name");
+  }
+  std::sort(fields.begin(), fields.end());
+  FieldReader reader(L, rule, conditions, problem);
+  for (const auto& field : fields) {
+    lua_pushlstring(L, field.data(), field.size());
+    lua_rawget(L, table);
+    reader.read(field);
+    lua_settop(L, table);
+  }
+  lua_pop(L, 1);
+  if (auto ok = rule::finishRule(rule); !ok) problem(ok.error().message);
+}
+
+}  // namespace yett::lua

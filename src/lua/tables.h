@@ -1,0 +1,17 @@
+// The table functions of the policy language: each charged for what it does, none in an order that differs between
+// states.
+#pragma once
+
+struct lua_State;
+
+namespace yett::lua {
+
+/// pairs(t): keys in sorted order, read-only tables too.
+int sortedPairs(lua_State* L);
+/// ipairs(t): up to the first gap; no read past the end, which would be an error in a document.
+int listPairs(lua_State* L);
+/// Puts concat, insert, pack, remove, sort and unpack into the table on top of the stack; `stock` is where Lua's own
+/// are.
+void takeTableFunctions(lua_State* L, int stock);
+
+}  // namespace yett::lua

@@ -1,0 +1,36 @@
+// Tests of policies, as `*_test.lua` files beside them write them:
+//   test "name" { principal = ..., http = "..." or request = { ... }, expect = allowed "rule" }
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/json.h"
+#include "policy/policy_source.h"
+#include "policy/rule_engine.h"
+
+namespace yett::lua {
+
+struct Expectation {
+  enum class Kind : uint8_t { kAllowed, kDenied, kRejected };
+  Kind kind = Kind::kDenied;
+  bool by_default = false;
+  std::string rule;  ///< "rule" or "policy/rule"; "": any
+  /// As its author wrote it.
+  std::string text() const;
+};
+
+struct PolicyTest {
+  std::string name;
+  std::string file;
+  int line = 0;
+  std::string http;     ///< a whole HTTP/1.1 request, or ""
+  json::Value request;  ///< an object as schemas/check-request.schema.json has it; with `http` only the caller's fields
+  Expectation expect;
+};
+
+/// All tests of the source, in the order of files and lines. Every mistake is noted: "file:line: ...".
+std::vector<PolicyTest> loadTests(const policy::PolicySource& source, std::vector<std::string>& problems,
+                                  policy::Budget budget = {200'000'000, uint64_t{1} << 30});
+
+}  // namespace yett::lua

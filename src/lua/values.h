@@ -1,0 +1,26 @@
+// The values that the policy language adds to Lua: expressions, address ranges, and the answers of programs.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "rule/rule_fields.h"
+
+struct lua_State;
+
+namespace yett::lua {
+
+/// Puts re, cidr, permit, refuse, anyone and authenticated into the table on top of the stack. Must run inside
+/// LuaState::run. re and cidr work until valuesLoaded().
+void openValues(lua_State* L);
+void valuesLoaded(lua_State* L);
+
+/// A string, `re "..."` or `cidr "..."` at this index as a field's value; false for anything else.
+bool fieldValue(lua_State* L, int index, rule::FieldValue& out);
+/// One such value, or a list of them (and nothing beside it).
+bool fieldValues(lua_State* L, int index, std::vector<rule::FieldValue>& out);
+
+enum class ProgramAnswer { kNone, kPermit, kRefuse };
+ProgramAnswer programAnswer(lua_State* L, int index);
+
+}  // namespace yett::lua

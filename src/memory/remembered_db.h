@@ -1,0 +1,60 @@
+// Remembered results of conditions on disk, so that a restart is warm. A file of its own, written behind by a thread.
+// Each row carries an HMAC-SHA256 (RFC 2104) under a key that is kept elsewhere, over what it was made by (policy
+// digest with its budget, and this very program), engine, key and value: a row that somebody inserted, changed or moved
+// is as none. Losing the file loses time only. Any thread.
+#pragma once
+
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+
+#include "base/batch_queue.h"
+#include "base/metrics.h"
+#include "memory/cache_config.h"
+#include "policy/rule_engine.h"
+#include "store/database.h"
+
+namespace yett::memory {
+
+class RememberedDb {
+ public:
+  /// Opens or makes the database. Errors: the key file, the folder, a file that is damaged or not ours.
+  static Result<std::unique_ptr<RememberedDb>> open(const CacheConfig& config, base::Metrics& metrics);
+  /// Writes what is waiting, then closes.
+  ~RememberedDb();
+  RememberedDb(const RememberedDb&) = delete;
+
+  /// What the evaluators of a policy set load from and write to. Must not be used after this is gone.
+  std::shared_ptr<const policy::RememberedStore> storeFor(const std::string& policy_digest);
+  /// This set is in force: the rows of all others go.
+  void dropOthers(const std::string& policy_digest);
+
+ private:
+  RememberedDb(const CacheConfig& config, std::string key, base::Metrics& metrics);
+  Status prepare();
+  Status checkOurs();
+  void run();
+  Status write(std::string_view batch);
+  void load(const std::string& context, std::string_view engine,
+            const std::function<void(std::string_view, std::string_view)>& each);
+  std::string proof(std::string_view context, std::string_view engine, std::string_view key,
+                    std::string_view value) const;
+
+  const CacheConfig config_;
+  const std::string key_;
+  const std::string program_;  // digest of what runs
+  base::BatchQueue queue_;
+  base::Counter& refused_;
+  std::mutex mutex_;  // protects the database
+  std::unique_ptr<store::Database> db_;
+  std::thread thread_;
+};
+
+/// The secret that a key file holds: 32 bytes or more, without the end of its last line. `path` names it in errors.
+Result<std::string> usableCacheKey(std::string text, const std::string& path);
+
+/// SHA-256 of the running program's file: other code may decide otherwise.
+std::string programDigest();
+
+}  // namespace yett::memory

@@ -1,0 +1,144 @@
+#include "policy/policy_source.h"
+
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <utility>
+
+#include "base/sha256.h"
+#include "base/text.h"
+
+namespace yett::policy {
+namespace fs = std::filesystem;
+namespace {
+
+constexpr size_t kMostFiles = 10'000;
+constexpr uint64_t kMostBytes = uint64_t{256} << 20;  // of all files
+
+// The folder's listing, made flat: name -> what tells that the file has not changed meanwhile.
+class Lister {
+ public:
+  explicit Lister(base::FileTrust& trust) : trust_(trust) {}
+
+  Status folder(const std::string& directory, const std::string& prefix, const struct stat& self) {
+    for (const auto& [device, inode] : above_) {
+      if (device == self.st_dev && inode == self.st_ino)
+        return Error{directory + ": is a link to a folder above it: policies would be read without end"};
+    }
+    TRY(trust_.checkFolder(directory));
+    above_.emplace_back(self.st_dev, self.st_ino);
+    std::error_code error;
+    fs::directory_iterator it(directory, error);
+    if (error) return Error{directory + ": cannot read the policy directory: " + error.message()};
+    for (const fs::directory_iterator end; it != end; it.increment(error)) {
+      const std::string name = it->path().filename().string();
+      if (!name.starts_with('.')) TRY(entry(it->path().string(), prefix + name));
+      if (error) break;
+    }
+    if (error) return Error{directory + ": cannot read all of it: " + error.message()};
+    above_.pop_back();
+    return {};
+  }
+  std::map<std::string, std::string>& files() { return files_; }
+
+ private:
+  Status entry(const std::string& path, const std::string& name) {
+    struct stat info {};
+    if (++entries_ > 2 * kMostFiles)
+      return Error{path + ": one of more than " + std::to_string(2 * kMostFiles) +
+                   " entries below the policy directory"};
+    const bool counts = PolicySource::counts(name);
+    if (::stat(path.c_str(), &info) != 0) {
+      if (!counts) return {};
+      // What looks like a rule and cannot be read must not be a rule that is silently not there.
+      return Error{path + ": cannot be read: " + std::strerror(errno)};
+    }
+    if (S_ISDIR(info.st_mode) && !name.ends_with(".lua") && !name.ends_with(".json"))
+      return folder(path, name + "/", info);
+    if (!counts) return {};
+    if (!S_ISREG(info.st_mode)) return Error{path + ": is no file"};
+    bytes_ += static_cast<uint64_t>(info.st_size);
+    if (bytes_ > kMostBytes)
+      return Error{path + ": with it the policy files are larger than " + std::to_string(kMostBytes >> 20) + "MiB"};
+    files_[name] = std::to_string(info.st_ino) + ":" + std::to_string(info.st_size) + ":" +
+                   std::to_string(info.st_mtim.tv_sec) + "." + std::to_string(info.st_mtim.tv_nsec);
+    if (files_.size() > kMostFiles) return Error{path + ": one of more than " + std::to_string(kMostFiles) + " files"};
+    return {};
+  }
+
+  base::FileTrust& trust_;
+  std::vector<std::pair<dev_t, ino_t>> above_;
+  std::map<std::string, std::string> files_;
+  uint64_t bytes_ = 0;
+  size_t entries_ = 0;
+};
+
+Result<std::map<std::string, std::string>> list(const std::string& directory, base::FileTrust& trust) {
+  struct stat info {};
+  if (::stat(directory.c_str(), &info) != 0)
+    return Error{directory + ": cannot read the policy directory: " + std::strerror(errno)};
+  Lister lister(trust);
+  TRY(lister.folder(directory, "", info));
+  return std::move(lister.files());
+}
+
+bool isTest(const std::string& name) {
+  return name.find('/') == std::string::npos && name.ends_with("_test.lua");
+}
+
+}  // namespace
+
+std::string PolicySource::digestOf(const std::map<std::string, std::string>& files) {
+  base::Sha256Hasher hasher;
+  for (const auto& [name, bytes] : files)
+    hasher.update(name).update({"\0", 1}).update(std::to_string(bytes.size())).update({"\0", 1}).update(bytes);
+  return base::hex(base::view(hasher.finish()));
+}
+
+bool PolicySource::counts(const std::string& name) {
+  const std::string lower = base::lowered(name.substr(name.rfind('/') + 1));
+  return lower.find(".lua") != std::string::npos || lower.find(".json") != std::string::npos;
+}
+
+bool PolicySource::isPolicyFile(const std::string& name) {
+  return name.find('/') == std::string::npos && name.ends_with(".lua") && !name.ends_with("_test.lua");
+}
+
+Result<PolicySource> PolicySource::read(const std::string& directory, base::FileTrust& trust) {
+  PolicySource source;
+  source.directory = directory;
+  const auto before = TRY(list(directory, trust));
+  for (const auto& [name, state] : before)
+    source.files.emplace(name, TRY(trust.read((fs::path(directory) / name).string())));
+  if (TRY(list(directory, trust)) != before) return Error{directory + ": changed while it was read"};
+  source.digest = digestOf(source.files);
+  return source;
+}
+
+std::vector<std::string> PolicySource::unused(std::string_view extension, const std::set<std::string>& used) const {
+  const auto byTest = [&](const std::string& name) {
+    return std::any_of(files.begin(), files.end(), [&](const auto& file) {
+      return isTest(file.first) && file.second.find(name) != std::string::npos;
+    });
+  };
+  std::vector<std::string> out;
+  for (const auto& [name, text] : files) {
+    const std::string lower = base::lowered(name);
+    const bool top = name.find('/') == std::string::npos;
+    if (lower.find(".lua") == std::string::npos && lower.find(".json") == std::string::npos) continue;
+    if ((top && name.ends_with(extension)) || isTest(name) || used.contains(name) || byTest(name)) continue;
+    const bool spelt = lower.ends_with(extension) && !name.ends_with(extension);
+    const char* hint = spelt                                                   ? "its ending is not in lower case"
+                       : !lower.ends_with(".lua") && !lower.ends_with(".json") ? "its ending makes it no policy"
+                       : lower.ends_with(extension) ? "policies stand at the top of the directory"
+                       : extension == ".lua" ? "nothing names it with `data`; the engine `rules` loads policies in JSON"
+                                             : "the engine `lua` loads policies in Lua";
+    out.push_back(name + ": nothing loads this file: " + hint);
+  }
+  return out;
+}
+
+}  // namespace yett::policy

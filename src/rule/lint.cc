@@ -1,0 +1,151 @@
+#include "rule/lint.h"
+
+#include <algorithm>
+#include <tuple>
+
+#include "base/text.h"
+#include "policy/secret_names.h"
+#include "target/segment_pattern.h"
+
+namespace yett::rule {
+namespace {
+
+constexpr size_t kMostCompared = 2000;  // rules: every pair is looked at
+constexpr size_t kMostPairs = 10'000;   // of two lists
+constexpr size_t kMostShapes = 64;
+constexpr size_t kMostCredentials = 20;
+
+bool coversPattern(const target::SegmentPattern& outer, const target::SegmentPattern& inner, bool loose,
+                   bool fold = false) {
+  const auto& a = outer.segments();
+  const auto& b = inner.segments();
+  if (outer.rest() ? b.size() < a.size() : inner.rest() || b.size() != a.size()) return false;
+  if (!outer.rest() && !loose && outer.trailingSlash() != inner.trailingSlash()) return false;
+  for (size_t i = 0; i < a.size(); ++i) {
+    if (!a[i].any && (b[i].any || !(fold ? base::equalsIgnoreCase(a[i].text, b[i].text) : a[i].text == b[i].text)))
+      return false;
+  }
+  return true;
+}
+
+bool coversCaller(const PrincipalMatcher& outer, const PrincipalMatcher& inner) {
+  using Kind = PrincipalMatcher::Kind;
+  if (outer.kind == Kind::kAnyone) return true;
+  if (outer.kind == Kind::kAuthenticated) return inner.kind != Kind::kAnyone;
+  if (outer.kind != inner.kind) return false;
+  if (outer.kind == Kind::kRegex) return outer.regex->text() == inner.regex->text();
+  return outer.trust_domain == inner.trust_domain && coversPattern(outer.path, inner.path, false);
+}
+
+bool coversHost(const HostMatcher& outer, const HostMatcher& inner) {
+  if (outer.regex || inner.regex) return outer.regex && inner.regex && outer.regex->text() == inner.regex->text();
+  const std::string& a = outer.pattern.name();
+  const std::string& b = inner.pattern.name();
+  if (!outer.pattern.wildcard()) return !inner.pattern.wildcard() && a == b;
+  return inner.pattern.wildcard() ? b.ends_with(a) : b.size() > a.size() && b.ends_with(a);
+}
+
+bool coversPath(const PathMatcher& outer, const PathMatcher& inner, bool loose, bool fold) {
+  if (!outer.regex && outer.pattern.rest() && outer.pattern.segments().empty()) return true;
+  const auto text = [](const PathMatcher& path) {  // without the mark of one that ignores case
+    const std::string_view whole = path.regex->text();
+    return whole.starts_with(kIgnoreCase) ? whole.substr(kIgnoreCase.size()) : whole;
+  };
+  if (outer.regex || inner.regex) return outer.regex && inner.regex && text(outer) == text(inner);
+  return coversPattern(outer.pattern, inner.pattern, loose, fold);
+}
+
+// Every entry of `inner` is covered by one of `outer`; an empty list means all there is.
+template <typename List, typename Covers>
+bool coversList(const List& outer, const List& inner, Covers each) {
+  if (outer.empty()) return true;
+  if (inner.empty() || outer.size() * inner.size() > kMostPairs) return false;
+  return std::all_of(inner.begin(), inner.end(), [&](const auto& in) {
+    return std::any_of(outer.begin(), outer.end(), [&](const auto& out) { return each(out, in); });
+  });
+}
+
+bool everyone(const Rule& rule) {
+  const auto& m = rule.wanted;
+  const bool anyone = std::any_of(m.principals.begin(), m.principals.end(),
+                                  [](const auto& p) { return p.kind == PrincipalMatcher::Kind::kAnyone; });
+  const bool anywhere = m.paths.empty() || std::any_of(m.paths.begin(), m.paths.end(), [](const auto& p) {
+                          return !p.regex && p.pattern.rest() && p.pattern.segments().empty();
+                        });
+  return anyone && anywhere && m.hosts.empty() && m.methods.empty() && m.sources.empty() && !rule.conditional();
+}
+
+void compare(const std::vector<Rule>& rules, size_t at, std::vector<std::pair<const Rule*, std::string>>& out) {
+  const Rule& rule = rules[at];
+  for (size_t i = 0; i < rules.size(); ++i) {
+    const Rule& other = rules[i];
+    if (i == at || other.conditional() || other.audit_only || other.kind == Rule::Kind::kDecide) continue;
+    if (!covers(other, rule)) continue;
+    if (other.deny() && rule.allow())
+      return void(out.emplace_back(&rule, "can never allow: `" + base::printable(other.name) + "` (" +
+                                              other.position() + ") denies all that it matches"));
+    const bool mutual = !rule.conditional() && covers(rule, other);
+    if (other.kind != rule.kind || (mutual && i > at)) continue;
+    if (mutual)
+      return void(out.emplace_back(
+          &rule, "matches the same as `" + base::printable(other.name) + "` (" + other.position() + ")"));
+    return void(out.emplace_back(&rule, "changes nothing: `" + base::printable(other.name) + "` (" + other.position() +
+                                            ") does the same for all that it matches"));
+  }
+}
+
+}  // namespace
+
+bool covers(const Rule& outer, const Rule& inner) {
+  const Matchers& a = outer.wanted;
+  const Matchers& b = inner.wanted;
+  if (outer.conditional()) return false;
+  const bool loose = outer.deny();
+  const bool fold = loose && !outer.exact_case;
+  if (loose && inner.deny() && !inner.exact_case && !fold) return false;  // it matches in more spellings
+  return coversList(a.methods, b.methods,
+                    [&](const auto& x, const auto& y) { return x == y || (loose && x == "GET" && y == "HEAD"); }) &&
+         coversList(a.paths, b.paths, [&](const auto& x, const auto& y) { return coversPath(x, y, loose, fold); }) &&
+         coversList(a.principals, b.principals, coversCaller) && coversList(a.hosts, b.hosts, coversHost) &&
+         coversList(a.sources, b.sources, [](const auto& x, const auto& y) { return x.contains(y); });
+}
+
+std::vector<std::string> lint(const RuleBook& book) {
+  std::vector<std::pair<const Rule*, std::string>> found;
+  const auto& rules = book.rules();
+  for (size_t i = 0; i < rules.size(); ++i) {
+    if (rules[i].allow() && everyone(rules[i])) found.emplace_back(&rules[i], "allows everyone everything");
+    if (rules.size() <= kMostCompared && !rules[i].audit_only) compare(rules, i, found);
+  }
+  std::sort(found.begin(), found.end(), [](const auto& a, const auto& b) {
+    return std::tie(a.first->file, a.first->line, a.second) < std::tie(b.first->file, b.first->line, b.second);
+  });
+  std::vector<std::string> out;
+  for (const auto& [rule, what] : found)
+    out.push_back(rule->position() + ": rule `" + base::printable(rule->name) + "` " + what);
+  const size_t shapes = book.index().shapes();
+  if (shapes > kMostShapes)
+    out.push_back("the rules have " + std::to_string(shapes) +
+                  " different shapes of matchers: each costs a decision some 20 ns; write them more alike");
+  return out;
+}
+
+std::vector<std::string> credentialWarnings(const std::map<std::string, std::string>& files) {
+  std::vector<std::string> out;
+  for (const auto& [name, text] : files) {
+    if (!name.ends_with(".lua") && !name.ends_with(".json")) continue;
+    int number = 0;
+    for (const auto line : base::split(text, '\n')) {
+      ++number;
+      if (line.size() > 4096 || policy::withoutCredentials(line) == line) continue;
+      out.push_back(
+          name + ":" + std::to_string(number) +
+          ": holds what looks like a credential: the audit log keeps the sources of policies; let the service "
+          "check it, or compare a digest");
+      if (out.size() == kMostCredentials) return out;
+    }
+  }
+  return out;
+}
+
+}  // namespace yett::rule

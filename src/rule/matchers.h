@@ -1,0 +1,99 @@
+// What a rule may ask of a request, in native form. Each list means any of; an empty list asks nothing.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "policy/attribute_reader.h"
+#include "target/cidr.h"
+#include "target/host.h"
+#include "target/regex.h"
+#include "target/segment_pattern.h"
+
+namespace yett::rule {
+
+/// What a matcher found. An allow needs certainty, a deny needs only doubt: Rule::matches says how each is read.
+enum class Match : uint8_t {
+  kNo,
+  kYes,
+  kNoOfMany,  ///< no, and there was more than one value to look at
+  kAbsent,    ///< there was no value to look at
+  kError,     ///< it cannot be told
+};
+
+/// Which callers a rule means. No pattern matches an anonymous caller.
+struct PrincipalMatcher {
+  enum class Kind : uint8_t { kAnyone, kAuthenticated, kPattern, kRegex };
+  Kind kind = Kind::kPattern;
+  std::string trust_domain;
+  target::SegmentPattern path;
+  std::optional<target::Regex> regex;  ///< over the whole SPIFFE ID
+
+  /// "spiffe://trust.domain/segments" (the domain is literal, the path a segment pattern), `anyone`, `authenticated`.
+  static Result<PrincipalMatcher> parse(std::string_view text);
+};
+
+/// A host, path or value; an expression where `regex` is set.
+struct HostMatcher {
+  target::HostPattern pattern;
+  std::optional<target::Regex> regex;
+};
+/// What an expression begins with where case is to be ignored.
+inline constexpr std::string_view kIgnoreCase = "(?i)";
+
+struct PathMatcher {
+  target::SegmentPattern pattern;
+  std::optional<target::Regex> regex;
+};
+struct ValueMatcher {
+  std::string text;
+  std::optional<target::Regex> regex;
+};
+
+/// A header or query key and its values.
+struct KeyedMatcher {
+  std::string key;
+  std::vector<ValueMatcher> values;
+};
+
+/// "package.Service/Method" or "package.Service/*".
+struct GrpcMatcher {
+  std::string service;
+  std::string method;  ///< "" for any
+};
+
+struct Matchers {
+  std::vector<PrincipalMatcher> principals;
+  std::vector<std::string> methods;
+  std::vector<HostMatcher> hosts;
+  std::vector<PathMatcher> paths;
+  std::vector<target::Cidr> sources;
+  std::vector<KeyedMatcher> headers;  // of these two lists all must match, each key by any of its values
+  std::vector<KeyedMatcher> queries;
+  std::vector<GrpcMatcher> grpcs;
+};
+
+/// How a matcher reads what was sent. `loose` is how a deny reads: GET means HEAD too, a trailing slash is nothing, any
+/// value of a key counts, and each element of a list in a header, gRPC goes by the path. `fold`: what some service
+/// takes for the same counts: for a deny ASCII case of paths, gRPC methods and query keys, and other spellings of the
+/// keys; for an allow another spelling of a query key beside it is a doubt.
+struct Reading {
+  bool loose = false;
+  bool fold = false;
+};
+
+/// REQUIRES of each: the list is not empty.
+Match matchPrincipal(const std::vector<PrincipalMatcher>& list, policy::AttributeReader& reader);
+Match matchMethod(const std::vector<std::string>& list, std::string_view method, bool loose);
+Match matchHost(const std::vector<HostMatcher>& list, policy::AttributeReader& reader);
+/// `found` is the pattern that matched, for its captures; null for an expression.
+Match matchPath(const std::vector<PathMatcher>& list, policy::AttributeReader& reader, Reading how,
+                const target::SegmentPattern*& found);
+Match matchSource(const std::vector<target::Cidr>& list, const target::IpAddress& source);
+Match matchHeader(const KeyedMatcher& matcher, policy::AttributeReader& reader, bool loose);
+Match matchQuery(const KeyedMatcher& matcher, policy::AttributeReader& reader, Reading how);
+Match matchGrpc(const std::vector<GrpcMatcher>& list, policy::AttributeReader& reader, Reading how);
+
+}  // namespace yett::rule

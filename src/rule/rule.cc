@@ -1,0 +1,106 @@
+#include "rule/rule.h"
+
+#include <algorithm>
+#include <tuple>
+
+#include "target/segment_pattern.h"
+
+namespace yett::rule {
+namespace {
+
+// One way of reading for the matchers of a rule and the other for their twins.
+class Side {
+ public:
+  Side(const Rule& rule, policy::AttributeReader& reader, bool twins, const char** failed)
+      : list_(twins ? *rule.unwanted : rule.wanted),
+        reader_(reader),
+        deny_(rule.deny()),
+        twins_(twins),
+        how_{deny_ != twins_, !rule.exact_case},
+        failed_(failed),
+        unknown_(reader.unknownReads()) {}
+
+  bool all(const target::SegmentPattern*& path) {
+    const policy::CheckRequest& r = reader_.request();
+    if (!list_.methods.empty() && !holds("method", matchMethod(list_.methods, r.method, how_.loose))) return false;
+    if (!list_.paths.empty() && !holds("path", matchPath(list_.paths, reader_, how_, path))) return false;
+    if (!list_.principals.empty() && !holds("principal", matchPrincipal(list_.principals, reader_))) return false;
+    if (!list_.hosts.empty() && !holds("host", matchHost(list_.hosts, reader_))) return false;
+    if (!list_.sources.empty() && !holds("source", matchSource(list_.sources, r.source))) return false;
+    if (!list_.grpcs.empty() && !holds("grpc", matchGrpc(list_.grpcs, reader_, how_))) return false;
+    return std::all_of(list_.headers.begin(), list_.headers.end(),
+                       [&](const auto& h) { return holds("header", matchHeader(h, reader_, how_.loose)); }) &&
+           std::all_of(list_.queries.begin(), list_.queries.end(),
+                       [&](const auto& q) { return holds("query", matchQuery(q, reader_, how_)); });
+  }
+
+ private:
+  bool holds(const char* what, Match match) {
+    bool out = false;
+    switch (match) {
+      case Match::kYes: out = !twins_; break;
+      case Match::kNo: out = twins_; break;
+      case Match::kNoOfMany: out = twins_ && deny_; break;
+      case Match::kAbsent: out = twins_ && deny_; break;
+      case Match::kError: out = deny_; break;
+    }
+    if (reader_.unknownReads() != unknown_) {  // replay: it could be either
+      unknown_ = reader_.unknownReads();
+      out = deny_ != reader_.favoursAllow();
+    }
+    if (!out && failed_ != nullptr) *failed_ = what;
+    return out;
+  }
+  const Matchers& list_;
+  policy::AttributeReader& reader_;
+  const bool deny_;
+  const bool twins_;
+  const Reading how_;
+  const char** failed_;
+  uint32_t unknown_;
+};
+
+constexpr std::pair<const char*, const char*> kTwins[] = {
+    {"principal", "not_principal"}, {"method", "not_method"}, {"host", "not_host"},     {"path", "not_path"},
+    {"header", "not_header"},       {"query", "not_query"},   {"source", "not_source"}, {"grpc", "not_grpc"}};
+
+}  // namespace
+
+bool Rule::conditional() const {
+  return condition >= 0 || unwanted != nullptr || !wanted.headers.empty() || !wanted.queries.empty() ||
+         !wanted.grpcs.empty();
+}
+
+bool matches(const Rule& rule, policy::AttributeReader& reader, const target::SegmentPattern*& path,
+             const char** failed) {
+  path = nullptr;
+  if (!Side(rule, reader, false, failed).all(path)) return false;
+  const target::SegmentPattern* ignored = nullptr;
+  if (rule.unwanted == nullptr || Side(rule, reader, true, failed).all(ignored)) return true;
+  if (failed == nullptr) return false;
+  for (const auto& [name, twin] : kTwins) {
+    if (std::string_view(*failed) == name) *failed = twin;
+  }
+  return false;
+}
+
+bool evaluatedBefore(const Rule& a, const Rule& b) {
+  const bool allow_a = a.allow();
+  const bool allow_b = b.allow();
+  return std::tie(allow_a, a.policy, a.name) < std::tie(allow_b, b.policy, b.name);
+}
+
+policy::RuleInfo infoOf(const Rule& rule) {
+  const char* effect = rule.allow() ? "allow" : rule.kind == Rule::Kind::kDecide ? "decide" : "deny";
+  policy::RuleInfo out{rule.policy, rule.name, effect, rule.position(), rule.audit_only};
+  const auto add = [&out](const std::vector<PathMatcher>& paths) {
+    for (const auto& path : paths) {
+      if (!path.regex) out.paths.push_back(path.pattern);
+    }
+  };
+  add(rule.wanted.paths);
+  if (rule.unwanted != nullptr) add(rule.unwanted->paths);
+  return out;
+}
+
+}  // namespace yett::rule

@@ -1,0 +1,305 @@
+#include "rule/rule_fields.h"
+
+#include <algorithm>
+#include <array>
+#include <map>
+
+#include "base/text.h"
+#include "base/units.h"
+#include "policy/attribute_reader.h"
+#include "policy/decision.h"
+#include "target/cidr.h"
+#include "target/host.h"
+#include "target/regex.h"
+#include "target/segment_pattern.h"
+
+namespace yett::rule {
+namespace {
+
+constexpr size_t kMostListed = 10'000;
+
+bool isToken(std::string_view text) {
+  return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+           std::string_view("!#$%&'*+-.^_`|~").find(c) != std::string_view::npos;
+  });
+}
+
+std::string quoted(std::string_view text) {
+  return "`" + base::printable(text.substr(0, 200)) + "`";
+}
+
+bool takeTwin(std::string_view& field) {
+  if (!field.starts_with("not_")) return false;
+  field.remove_prefix(4);
+  return true;
+}
+
+Matchers& side(Rule& rule, bool twin) {
+  if (!twin) return rule.wanted;
+  if (rule.unwanted == nullptr) rule.unwanted = std::make_unique<Matchers>();
+  return *rule.unwanted;
+}
+
+Status noRegex(std::string_view field, const FieldValue& value) {
+  if (value.regex) return Error{"takes no `re`: write plain " + std::string(field) + "s"};
+  return {};
+}
+
+Status addMethod(Matchers& to, const FieldValue& value) {
+  TRY(noRegex("method", value));
+  if (!isToken(value.text)) return Error{quoted(value.text) + " is no method"};
+  std::string upper = value.text;
+  std::transform(upper.begin(), upper.end(), upper.begin(), base::toUpper);
+  if (upper != value.text)
+    return Error{quoted(value.text) + " can match nothing: a request with such a method is refused; write " +
+                 quoted(upper)};
+  to.methods.push_back(value.text);
+  return {};
+}
+
+Status addPrincipal(Matchers& to, const FieldValue& value) {
+  if (!value.regex) {
+    to.principals.push_back(TRY(PrincipalMatcher::parse(value.text)));
+    return {};
+  }
+  PrincipalMatcher& matcher = to.principals.emplace_back();
+  matcher.kind = PrincipalMatcher::Kind::kRegex;
+  matcher.regex = value.regex;
+  return {};
+}
+
+Status addHost(Matchers& to, const FieldValue& value) {
+  HostMatcher matcher;
+  matcher.regex = value.regex;
+  if (!value.regex && value.text.find(':') != std::string::npos && !value.text.ends_with(']'))
+    return Error{quoted(value.text) + " names a port: hosts are compared without one"};
+  if (!value.regex) {
+    auto pattern = target::HostPattern::parse(value.text);
+    if (!pattern) return std::move(pattern).error().within(quoted(value.text));
+    matcher.pattern = std::move(pattern).value();
+  }
+  to.hosts.push_back(std::move(matcher));
+  return {};
+}
+
+Status addPath(Matchers& to, const FieldValue& value) {
+  PathMatcher matcher;
+  matcher.regex = value.regex;
+  if (value.regex && std::any_of(value.regex->text().begin(), value.regex->text().end(),
+                                 [](unsigned char c) { return c <= ' ' || c > '~'; }))
+    return Error{"re " + quoted(value.regex->text()) +
+                 " can match nothing: a canonical path has blanks and other bytes as %XX"};
+  if (!value.regex) {
+    auto pattern = target::SegmentPattern::parsePath(value.text);
+    if (!pattern) return std::move(pattern).error().within(quoted(value.text));
+    matcher.pattern = std::move(pattern).value();
+  }
+  to.paths.push_back(std::move(matcher));
+  return {};
+}
+
+Status addGrpc(Matchers& to, const FieldValue& value) {
+  TRY(noRegex("gRPC method", value));
+  const auto slash = value.text.find('/');
+  GrpcMatcher matcher{value.text.substr(0, slash), slash == std::string::npos ? "" : value.text.substr(slash + 1)};
+  const auto isName = [](std::string_view text) {
+    return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) {
+      return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '.';
+    });
+  };
+  if (slash == std::string::npos || !isName(matcher.service) || !(matcher.method == "*" || isName(matcher.method)))
+    return Error{quoted(value.text) + " is no gRPC method: write `package.Service/Method` or `package.Service/*`"};
+  if (matcher.method == "*") matcher.method.clear();
+  to.grpcs.push_back(std::move(matcher));
+  return {};
+}
+
+// Names that framing, the hop or Yett itself owns.
+bool mayBeSet(std::string_view name) {
+  static constexpr std::array<std::string_view, 20> kOwned = {"host",
+                                                              "content-length",
+                                                              "transfer-encoding",
+                                                              "connection",
+                                                              "keep-alive",
+                                                              "te",
+                                                              "trailer",
+                                                              "upgrade",
+                                                              "expect",
+                                                              "proxy-connection",
+                                                              "proxy-authorization",
+                                                              "proxy-authenticate",
+                                                              "x-forwarded-for",
+                                                              "x-forwarded-proto",
+                                                              "x-forwarded-client-cert",
+                                                              "x-request-id",
+                                                              "traceparent",
+                                                              "tracestate",
+                                                              "http2-settings",
+                                                              "forwarded"};
+  return std::find(kOwned.begin(), kOwned.end(), name) == kOwned.end() && !name.starts_with("x-yett-");
+}
+
+bool isFieldValue(std::string_view value) {
+  return std::all_of(value.begin(), value.end(),
+                     [](unsigned char c) { return (c >= 0x20 && c != 0x7f) || c == '\t'; }) &&
+         base::trimmed(value) == value;
+}
+
+}  // namespace
+
+const std::vector<std::string_view>& ruleFieldNames() {
+  static const std::vector<std::string_view> names = {
+      "principal",     "not_principal", "method",     "not_method", "host",          "not_host", "path",
+      "not_path",      "header",        "not_header", "query",      "not_query",     "source",   "not_source",
+      "grpc",          "not_grpc",      "when",       "reason",     "public_reason", "status",   "set_header",
+      "remove_header", "ttl",           "audit_only", "case"};
+  return names;
+}
+
+bool isListField(std::string_view field) {
+  takeTwin(field);
+  return field == "principal" || field == "method" || field == "host" || field == "path" || field == "source" ||
+         field == "grpc";
+}
+
+bool isKeyedField(std::string_view field) {
+  takeTwin(field);
+  return field == "header" || field == "query";
+}
+
+Status setMatcher(Rule& rule, std::string_view field, const std::vector<FieldValue>& values) {
+  Matchers& to = side(rule, takeTwin(field));
+  if (values.empty()) return Error{"is an empty list, which could match nothing"};
+  if (values.size() > kMostListed) return Error{"has over " + std::to_string(kMostListed) + " entries: use `data`"};
+  for (const auto& value : values) {
+    if (field == "method") TRY(addMethod(to, value));
+    else if (field == "principal") TRY(addPrincipal(to, value));
+    else if (field == "host") TRY(addHost(to, value));
+    else if (field == "path") TRY(addPath(to, value));
+    else if (field == "grpc") TRY(addGrpc(to, value));
+    else {
+      TRY(noRegex("address range", value));
+      to.sources.push_back(TRY(target::Cidr::parse(value.text)));
+    }
+  }
+  return {};
+}
+
+Status addKeyedMatcher(Rule& rule, std::string_view field, std::string_view key, std::vector<FieldValue> values) {
+  Matchers& to = side(rule, takeTwin(field));
+  const bool header = field == "header";
+  if (header && !isToken(key)) return Error{quoted(key) + " is no header name"};
+  if (header && base::lowered(key) != key) return Error{quoted(key) + ": write header names in lower case"};
+  if (key.empty() || key.size() > policy::AttributeReader::kLongestKey)
+    return Error{quoted(key) + ": a key has 1 to 256 bytes"};
+  if (values.empty()) return Error{quoted(key) + " has an empty list, which could match nothing"};
+  KeyedMatcher matcher{std::string(key), {}};
+  if (values.size() > kMostListed)
+    return Error{quoted(key) + " has over " + std::to_string(kMostListed) + " values: use `data`"};
+  for (auto& value : values) {
+    if (header && !value.regex && !isFieldValue(value.text))
+      return Error{quoted(key) + ": " + quoted(value.text) +
+                   " can match nothing: no header field holds it (RFC 9110 5.5)"};
+    matcher.values.push_back({std::move(value.text), std::move(value.regex)});
+  }
+  (header ? to.headers : to.queries).push_back(std::move(matcher));
+  return {};
+}
+
+Status setText(Rule& rule, std::string_view field, std::string value) {
+  if (field == "public_reason" && !rule.deny())
+    return Error{"`public_reason` is for deny rules: an allow has nothing to explain to the caller"};
+  (field == "reason" ? rule.reason : rule.public_reason) = std::move(value);
+  return {};
+}
+
+Status setStatus(Rule& rule, int64_t value) {
+  if (!rule.deny()) return Error{"`status` is for deny rules"};
+  if (value != 401 && value != 403 && value != 404 && value != 429)
+    return Error{"`status` is " + std::to_string(value) + ", must be 401, 403, 404 or 429"};
+  rule.status = static_cast<int>(value);
+  return {};
+}
+
+Status setTtl(Rule& rule, std::string_view value) {
+  auto ttl = base::parseDuration(value);
+  if (!ttl) return std::move(ttl).error().within("`ttl`");
+  if (ttl.value().count() < 1000 || ttl.value().count() % 1000 != 0)
+    return Error{"`ttl` is `" + base::printable(value) + "`, must be whole seconds: what a condition reads as time is"};
+  rule.ttl_seconds = ttl.value().count() / 1000;
+  return {};
+}
+
+Status setAuditOnly(Rule& rule, bool value) {
+  if (!rule.deny()) return Error{"`audit_only` is for deny rules"};
+  rule.audit_only = value;
+  return {};
+}
+
+Status setCase(Rule& rule, std::string_view value) {
+  if (value != "exact")
+    return Error{"`case` is " + quoted(value) + ", must be `exact`; without it a deny ignores case"};
+  rule.exact_case = true;
+  return {};
+}
+
+// Expressions over paths, where case is to be ignored.
+static Status foldPaths(Rule& rule) {
+  Matchers* side = rule.deny() ? &rule.wanted : rule.unwanted.get();
+  if (rule.exact_case || side == nullptr) return {};
+  for (auto& path : side->paths) {
+    if (!path.regex) continue;
+    auto folded = target::Regex::compile(std::string(kIgnoreCase) + path.regex->text());
+    if (!folded) return Error{"`path` ignores case here: " + folded.error().message};
+    path.regex = std::move(folded).value();
+  }
+  return {};
+}
+
+Status addObligation(Rule& rule, std::string_view field, std::string_view header, std::string_view value) {
+  if (!rule.allow()) return Error{"`" + std::string(field) + "` is for allow rules"};
+  if (!isToken(header) || base::lowered(header) != header)
+    return Error{"`" + std::string(field) + "`: " + quoted(header) + " is no header name in lower case"};
+  if (!mayBeSet(header))
+    return Error{"`" + std::string(field) + "`: " + quoted(header) + " belongs to framing, the hop or Yett itself"};
+  if (!isFieldValue(value))
+    return Error{"`" + std::string(field) + "`: the value of " + quoted(header) +
+                 " can be no field value (RFC 9110 5.5)"};
+  if (rule.obligations == nullptr) rule.obligations = std::make_unique<policy::Obligations>();
+  if (field == "set_header") rule.obligations->set_headers.emplace_back(header, value);
+  else rule.obligations->remove_headers.emplace_back(header);
+  return {};
+}
+
+Status finishRule(Rule& rule) {
+  for (Matchers* side : {&rule.wanted, rule.unwanted.get()}) {
+    if (side == nullptr) continue;
+    const auto by_key = [](const auto& a, const auto& b) { return a.key < b.key; };
+    std::sort(side->headers.begin(), side->headers.end(), by_key);
+    std::sort(side->queries.begin(), side->queries.end(), by_key);
+  }
+  if (rule.obligations != nullptr) {
+    std::sort(rule.obligations->set_headers.begin(), rule.obligations->set_headers.end());
+    std::sort(rule.obligations->remove_headers.begin(), rule.obligations->remove_headers.end());
+  }
+  TRY(foldPaths(rule));
+  if (rule.allow() && rule.wanted.principals.empty())
+    return Error{"an allow must say its `principal`: a SPIFFE ID pattern, `authenticated` or `anyone`"};
+  if (rule.ttl_seconds > 0 && rule.condition < 0)
+    return Error{"`ttl` is for rules with `when`: there is nothing to remember"};
+  return {};
+}
+
+void checkNames(const std::vector<Rule>& rules, std::vector<std::string>& problems) {
+  std::map<std::pair<std::string_view, std::string_view>, const Rule*> seen;
+  for (const auto& rule : rules) {
+    const auto [first, fresh] = seen.try_emplace({rule.policy, rule.name}, &rule);
+    if (fresh) continue;
+    problems.push_back(rule.position() + ": rule `" + base::printable(rule.name) + "`: the policy `" +
+                       base::printable(rule.policy) + "` has a rule of this name already, at " +
+                       first->second->position());
+  }
+}
+
+}  // namespace yett::rule

@@ -1,0 +1,129 @@
+// Finds the rules that may apply to a request at a cost that does not grow with their number: tuple space search. Each
+// rule falls into a shape (which path segments are literal and how many there are, the same for the principal, exact or
+// wildcard host, method or none, length of the source prefix); all rules of a shape lie in one hash table under their
+// literals; a request probes each shape that fits it. Expressions over paths are one automaton. Immutable; any thread.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/huge_vector.h"
+#include "policy/attribute_reader.h"
+#include "rule/rule.h"
+#include "target/regex.h"
+#include "target/segment_pattern.h"
+
+namespace yett::rule {
+
+class RuleIndex {
+ public:
+  /// One way to reach a rule, and all that evaluation needs of most rules, close together: a decision among many rules
+  /// is as fast as memory is. The literals to compare follow it.
+  struct alignas(64) Record {
+    std::string_view policy;
+    std::string_view name;
+    uint32_t next;  // record under the same key, of a later rule; 0: none
+    uint32_t rule;
+    uint32_t shape;
+    Rule::Kind kind;
+    bool plain : 1;  // neither condition nor texts nor obligations: this is all
+    bool slash_counts : 1;
+    bool slash : 1;     // where it counts: the path must end with one
+    bool whole : 1;     // the literals are not all: the rule's matchers have to be asked
+    bool path : 1;      // it has a path pattern
+    bool fold : 1;      // ASCII case of the path means nothing
+    bool captures : 1;  // its only path pattern has names that a condition may want
+  };
+
+  /// REQUIRES: `rules` is in the order of evaluation and outlives the index, unchanged.
+  explicit RuleIndex(std::span<const Rule> rules);
+
+  /// What a search needs, kept from request to request. One thread.
+  class Search {
+   public:
+    /// Begins with a request.
+    void start(const RuleIndex& index, policy::AttributeReader& reader);
+    /// The next rule that matches natively, in the order of evaluation, each once; false when there are no more. `path`
+    /// is as matches() has it. `record` lives as long as the index.
+    bool next(const Record*& record, const target::SegmentPattern*& path);
+
+   private:
+    friend class RuleIndex;
+    struct Part {
+      std::string_view text;
+      uint64_t hash;
+    };
+    /// The records under one key that are left.
+    struct Span {
+      const Record* now;
+      uint32_t shape;
+    };
+    void split(std::string_view path, bool fold, std::vector<Part>& parts) const;
+    bool verify(const Record& record, uint32_t shape) const;
+    Span* least();
+
+    const RuleIndex* index_ = nullptr;
+    policy::AttributeReader* reader_ = nullptr;
+    std::vector<Part> path_;       // segments
+    std::vector<Part> principal_;  // trust domain, then segments; views into the two below
+    std::string trust_domain_;
+    std::string principal_path_;
+    bool slash_ = false;
+    bool heaped_ = false;
+    Span* least_ = nullptr;
+    std::array<std::vector<uint64_t>, 5> hashes_;  // by dimension and shape in it; 0: does not fit
+    std::vector<Span> spans_;
+    bool moved_ = false;                                 // the least span's first entry has been given out
+    std::vector<std::pair<uint64_t, uint32_t>> probes_;  // hash and shape
+    std::vector<int> expressions_;
+    uint32_t last_ = UINT32_MAX;
+  };
+
+  /// Distinct shapes: what a search costs.
+  size_t shapes() const { return shapes_.size(); }
+  size_t expressions() const { return regexes_.size(); }
+
+ private:
+  enum Dimension : size_t { kPath, kPrincipal, kHost, kMethod, kSource };
+  /// A way to look at one dimension of a request.
+  struct Look {
+    enum class Kind : uint8_t { kAny, kAuthenticated, kExact, kSegments, kSuffix, kPrefix };
+    Kind kind = Kind::kAny;
+    uint8_t count = 0;  // segments, labels or bits
+    bool rest = false;
+    uint32_t mask = 0;  // segments that are literal
+    auto operator<=>(const Look&) const = default;
+  };
+  struct Shape {
+    std::array<uint16_t, 5> looks;
+    auto operator<=>(const Shape&) const = default;
+  };
+  /// Where the records under a hash begin. Two hashes of one tag that meet share a slot; the records know better.
+  struct Slot {
+    uint32_t tag = 0;  // never 0 where there is one
+    uint32_t record = 0;
+  };
+  class Builder;
+
+  uint64_t hashOf(Dimension dimension, const Look& look, const Search& search) const;
+  const Record* at(uint32_t record) const {
+    return record == 0 ? nullptr : reinterpret_cast<const Record*>(records_.data() + record);
+  }
+  static uint32_t tagOf(uint64_t hash) { return static_cast<uint32_t>(hash >> 32) | 1; }
+  /// The slot of the hash, or the empty one where it would be.
+  size_t slotOf(uint64_t hash) const;
+
+  std::span<const Rule> rules_;
+  std::array<std::vector<Look>, 5> looks_;
+  std::vector<Shape> shapes_;
+  base::HugeVector<Slot> slots_;
+  base::HugeVector<char> records_;
+  target::RegexSet regexes_;
+  std::vector<uint32_t> regex_records_;  // the first record of each expression, by place in the set
+};
+
+}  // namespace yett::rule
