@@ -29,7 +29,8 @@ libraries = {
 }
 # Names that are somebody else's namespaces too.
 foreign = {("admin_client.cc", "net"), ("otlp_sink.cc", "net"), ("syslog_sink.cc", "net")}  # Poco::Net, as Net or net
-MOST_LINES = 600
+MOST_LINES = 400
+LONGER = {"audit/chain_writer.cc": 480}  # until the audit trail is stored in blocks
 
 
 def included(text):
@@ -48,7 +49,7 @@ for path in files:
     rel = path.relative_to(root / "src").as_posix()
     module = rel.split("/")[0]
     text = path.read_text()
-    if len(text.splitlines()) > MOST_LINES:
+    if len(text.splitlines()) > LONGER.get(rel, MOST_LINES):
         problems.append(f"src/{rel}: {len(text.splitlines())} lines, at most {MOST_LINES}")
     for number, line in enumerate(text.splitlines(), 1):
         match = re.match(r'\s*#include\s+[<"]([^">]+)[>"]', line)

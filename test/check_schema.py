@@ -23,7 +23,7 @@ def keys_of(node):
     return found
 
 
-source = (root / "src/config/config.cc").read_text()
+source = "".join(path.read_text() for path in sorted((root / "src/config").glob("*.cc")))
 parsed = set(re.findall(r'\.(?:text|requiredText|texts|flag|number|numbers|duration|size|choice|object|objects|entries|has)\("(\w+)"', source))
 parsed |= set(re.findall(r'readMode\(in, "(\w+)"', source))
 for key in sorted(parsed ^ keys_of(schema)):

@@ -2,7 +2,6 @@
 // folder.
 #pragma once
 
-#include <map>
 #include <string>
 #include <vector>
 
@@ -10,6 +9,8 @@
 #include "audit/audit_config.h"
 #include "base/file_trust.h"
 #include "config/object_reader.h"
+#include "engine/engine_config.h"
+#include "identity/identity_config.h"
 #include "memory/cache_config.h"
 #include "policy/rule_engine.h"
 #include "proxy/listener_config.h"
@@ -18,30 +19,16 @@
 
 namespace yett::config {
 
-struct IdentityConfig {
-  std::string certificate;                           ///< path
-  std::string private_key;                           ///< path
-  std::map<std::string, std::string> trust_bundles;  ///< trust domain -> path
-};
-
-struct EngineConfig {
-  std::string name;
-  std::string type;      ///< "lua", "rules" or "plugin"
-  std::string path;      ///< directory; of a plugin its shared object
-  std::string settings;  ///< of a plugin: path of a file that it is given, or ""
-  bool veto = false;
-};
-
 struct Config {
   std::string file;
   std::string text;  ///< as read
-  IdentityConfig identity;
+  identity::IdentityConfig identity;
   std::vector<proxy::ListenerConfig> listeners;
   std::vector<upstream::ClusterConfig> clusters;
-  std::vector<EngineConfig> engines;
+  std::vector<engine::EngineConfig> engines;
   policy::Budget budget;
-  std::vector<EngineConfig> shadow;     ///< engines of the set that decides in the shadow; empty: none does
-  std::vector<std::string> policy_pin;  ///< digests of the policy sets that may be loaded; empty: any
+  std::vector<engine::EngineConfig> shadow;  ///< engines of the set that decides in the shadow; empty: none does
+  std::vector<std::string> policy_pin;       ///< digests of the policy sets that may be loaded; empty: any
   memory::CacheConfig cache;
   audit::AuditConfig audit;
   std::vector<sink::SinkConfig> sinks;

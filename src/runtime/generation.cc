@@ -21,7 +21,7 @@ struct TlsFiles {
   std::string digest;
 };
 
-TlsFiles readTlsFiles(const config::IdentityConfig& identity, config::Problems& problems, base::FileTrust& trust) {
+TlsFiles readTlsFiles(const identity::IdentityConfig& identity, config::Problems& problems, base::FileTrust& trust) {
   TlsFiles out;
   const auto take = [&](Result<std::string> read, std::string& to) {
     if (read) to = std::move(read).value();
@@ -105,7 +105,7 @@ void buildClusters(Generation& out, const Previous& previous, config::Problems& 
 namespace {
 
 /// The rules of the previous set with this name and digest, or null.
-std::shared_ptr<const policy::RuleSet> reused(const policy::PolicySet* previous, const config::EngineConfig& config,
+std::shared_ptr<const policy::RuleSet> reused(const policy::PolicySet* previous, const engine::EngineConfig& config,
                                               const std::string& digest) {
   if (previous == nullptr) return nullptr;
   for (const auto& before : previous->engines()) {
@@ -114,7 +114,7 @@ std::shared_ptr<const policy::RuleSet> reused(const policy::PolicySet* previous,
   return nullptr;
 }
 
-Result<std::shared_ptr<const policy::RuleSet>> loadPlugin(const config::EngineConfig& config,
+Result<std::shared_ptr<const policy::RuleSet>> loadPlugin(const engine::EngineConfig& config,
                                                           const policy::PolicySet* previous, base::FileTrust& trust) {
   const std::string object = TRY(trust.read(config.path, size_t{256} << 20));
   std::string settings;
@@ -124,7 +124,7 @@ Result<std::shared_ptr<const policy::RuleSet>> loadPlugin(const config::EngineCo
       TRY(engine::PluginRuleSet::load(config.path, object, std::move(settings))));
 }
 
-std::shared_ptr<const policy::RuleSet> loadEngine(const config::EngineConfig& config, const policy::PolicySet* previous,
+std::shared_ptr<const policy::RuleSet> loadEngine(const engine::EngineConfig& config, const policy::PolicySet* previous,
                                                   std::vector<std::string>& texts, base::FileTrust& trust) {
   if (config.path.empty()) return nullptr;  // a problem that was told of
   if (config.type == "plugin") {
@@ -147,7 +147,7 @@ std::shared_ptr<const policy::RuleSet> loadEngine(const config::EngineConfig& co
 
 }  // namespace
 
-std::shared_ptr<const policy::PolicySet> loadPolicy(const std::vector<config::EngineConfig>& engines,
+std::shared_ptr<const policy::PolicySet> loadPolicy(const std::vector<engine::EngineConfig>& engines,
                                                     const policy::Budget& budget, const policy::PolicySet* previous,
                                                     config::Problems& problems, base::FileTrust& trust) {
   std::vector<policy::LoadedEngine> loaded;

@@ -9,6 +9,7 @@
 
 #include "base/file_trust.h"
 #include "config/config.h"
+#include "engine/engine_config.h"
 #include "identity/trust_bundle.h"
 #include "policy/policy_set.h"
 #include "proxy/worker.h"
@@ -36,7 +37,7 @@ std::shared_ptr<const Generation> build(const std::string& config_file, const Pr
                                         config::Problems& problems, base::FileTrust& trust);
 
 /// Loads only a policy directory, for `yett check DIR`.
-std::shared_ptr<const policy::PolicySet> loadPolicy(const std::vector<config::EngineConfig>& engines,
+std::shared_ptr<const policy::PolicySet> loadPolicy(const std::vector<engine::EngineConfig>& engines,
                                                     const policy::Budget& budget, const policy::PolicySet* previous,
                                                     config::Problems& problems, base::FileTrust& trust);
 

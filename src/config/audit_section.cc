@@ -1,0 +1,81 @@
+#include "audit/audit_config.h"
+#include "base/file.h"
+#include "base/text.h"
+#include "config/sections.h"
+#include "policy/recording.h"
+#include "sink/sink_config.h"
+
+namespace yett::config {
+namespace {
+
+void readRecording(ObjectReader& in, policy::RecordingConfig& out) {
+  size_t query = 0;
+  in.choice("query", {"masked", "plain"}, query);
+  out.plain_query = query == 1;
+  in.texts("mask", out.masked);
+  for (const auto& name : out.masked) {
+    if (name.starts_with("header.") && name != base::lowered(name))
+      in.problem("mask", "`" + name + "`: header names are in lower case");
+    if (policy::isMaskable(name)) continue;
+    in.problem("mask", "`" + name +
+                           "` cannot be masked: `path`, `principal.id`, `host`, `source.ip`, `tls.sni`, `header.NAME`, "
+                           "`query.NAME` and `body.json/POINTER` can");
+  }
+  in.texts("headers", out.headers);
+  for (const auto& name : out.headers) {
+    if (name != base::lowered(name)) in.problem("headers", "`" + name + "`: header names are in lower case");
+  }
+  in.texts("body", out.body);
+  for (const auto& pointer : out.body) {
+    if (!pointer.starts_with('/')) in.problem("body", "`" + pointer + "` is no JSON pointer: it begins with `/`");
+  }
+}
+
+}  // namespace
+
+void readAudit(ObjectReader& in, const std::string& file, audit::AuditConfig& out,
+               std::vector<sink::SinkConfig>& sinks) {
+  const auto path = [&](std::string& name) {
+    if (!name.empty()) name = base::relativeTo(file, name);
+  };
+  in.requiredText("database", out.database);
+  out.database = base::relativeTo(file, out.database);
+  size_t durability = 0;
+  in.choice("durability", {"batched", "strict"}, durability);
+  out.strict = durability == 1;
+  in.duration("batch_interval", out.batch_interval);
+  int64_t batch = static_cast<int64_t>(out.batch_records);
+  in.number("batch_records", 1, 1'000'000, batch);
+  out.batch_records = static_cast<size_t>(batch);
+  in.text("key_file", out.key_file);
+  path(out.key_file);
+  in.text("previous_key_file", out.previous_key_file);
+  path(out.previous_key_file);
+  if (!out.previous_key_file.empty() && out.key_file.empty())
+    in.problem("previous_key_file", "hands over to `key_file`, which is missing");
+  in.number("checkpoint_records", 1, 1'000'000'000, out.checkpoint_records);
+  in.duration("checkpoint_interval", out.checkpoint_interval);
+  in.duration("heartbeat", out.heartbeat);
+  int64_t queue = static_cast<int64_t>(out.queue_records);
+  in.number("queue_records", 16, 10'000'000, queue);
+  out.queue_records = static_cast<size_t>(queue);
+  in.size("queue_bytes", out.queue_bytes);
+  if (out.queue_bytes < (1 << 20)) in.problem("queue_bytes", "must be at least 1MiB");
+  in.duration("commit_timeout", out.commit_timeout);
+  if (out.commit_timeout < base::Millis(100) || out.commit_timeout < 2 * out.batch_interval)
+    in.problem("commit_timeout", "must be at least 100ms, and twice `batch_interval`");
+  in.object("retention", [&](ObjectReader& r) {
+    r.duration("age", out.retention_age);
+    r.size("size", out.retention_size);
+    if (out.retention_size > 0 && out.retention_size < (1 << 20)) r.problem("size", "must be at least 1MiB");
+  });
+  in.size("rotate_size", out.rotate_size);
+  if (out.rotate_size > 0 && out.rotate_size < (1 << 20)) in.problem("rotate_size", "must be at least 1MiB");
+  in.text("mask_key_file", out.mask_key_file);
+  path(out.mask_key_file);
+  in.object("record", [&](ObjectReader& r) { readRecording(r, out.recording); });
+  in.objects("sinks", 0, [&](ObjectReader& s) { readSink(s, file, sinks.emplace_back()); });
+  checkNames(in, "sinks", sinks);
+}
+
+}  // namespace yett::config

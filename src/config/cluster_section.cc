@@ -1,0 +1,25 @@
+#include "config/sections.h"
+#include "target/path_profile.h"
+#include "upstream/cluster.h"
+
+namespace yett::config {
+
+void readCluster(ObjectReader& in, upstream::ClusterConfig& out) {
+  in.requiredText("name", out.name);
+  in.texts("endpoints", out.endpoints);
+  if (out.endpoints.empty()) in.problem("", "`endpoints` is missing or empty");
+  size_t protocol = 0;
+  in.choice("protocol", {"http1", "http2", "auto"}, protocol);
+  out.protocol = static_cast<upstream::Protocol>(protocol);
+  in.number("max_connections", 1, 1'000'000, out.max_connections);
+  in.size("max_request_head", out.max_request_head);
+  if (out.max_request_head < 1024 || out.max_request_head > (1 << 20))
+    in.problem("max_request_head", "must be from 1KiB to 1MiB");
+  size_t profile = 0;
+  in.choice("path_profile", {"strict", "nginx", "tomcat", "go"}, profile);
+  out.path_profile = static_cast<target::PathProfile>(profile);
+  in.duration("connect_timeout", out.connect_timeout);
+  in.duration("idle_timeout", out.idle_timeout);
+}
+
+}  // namespace yett::config

@@ -1,0 +1,118 @@
+#include "base/text.h"
+#include "config/sections.h"
+#include "http/limits.h"
+#include "identity/spiffe_id.h"
+#include "net/tls_context.h"
+#include "proxy/route_table.h"
+#include "request/header_families.h"
+
+namespace yett::config {
+namespace {
+
+void readRoute(ObjectReader& in, proxy::RouteConfig& out) {
+  in.text("path", out.path);
+  in.texts("hosts", out.hosts);
+  in.texts("methods", out.methods);
+  in.requiredText("cluster", out.cluster);
+  in.duration("response_timeout", out.response_timeout);
+  in.flag("allow_encoded_slashes", out.allow_encoded_slashes);
+  in.flag("forward_trailers", out.forward_trailers);
+  in.flag("forward_parameters", out.forward_parameters);
+  in.duration("idle_timeout", out.idle_timeout);
+  std::vector<std::string> upgrades;
+  in.texts("upgrades", upgrades);
+  for (const auto& upgrade : upgrades) {
+    if (upgrade != "websocket") in.problem("upgrades", "`" + upgrade + "` is not one that Yett passes: `websocket` is");
+    else out.websocket = true;
+  }
+  size_t names = 0;
+  in.choice("json_keys", {"folded", "exact"}, names);
+  out.exact_names = names == 1;
+  in.texts("json_types", out.json_types);
+  for (const auto& type : out.json_types) {
+    if (type != base::lowered(type) || type.find('/') == std::string::npos ||
+        type.find_first_of("; \t") != std::string::npos)
+      in.problem("json_types",
+                 "`" + type + "` is no content type: `application/x-name`, in lower case, without parameters");
+  }
+  in.size("buffer_body", out.buffer_body);
+  if (out.buffer_body > (16 << 20))
+    in.problem("buffer_body", "must be 16MiB at the most: every request may hold as much");
+  if (auto ok = proxy::RouteTable::create({out}); !ok) in.problem("", ok.error().message);
+}
+
+void readTimeouts(ObjectReader& in, proxy::Timeouts& out) {
+  in.duration("handshake", out.handshake);
+  in.duration("request_head", out.request_head);
+  in.duration("idle", out.idle);
+  in.duration("body", out.body);
+  in.duration("stream_idle", out.stream_idle);
+  in.duration("lifetime", out.lifetime);
+}
+
+void readLimits(ObjectReader& in, http::Limits& out) {
+  uint64_t head = out.head_bytes;
+  in.size("head", head);
+  if (head < 1024 || head > (1 << 20)) in.problem("head", "must be from 1KiB to 1MiB");
+  out.head_bytes = head;
+  int64_t count = static_cast<int64_t>(out.header_count);
+  in.number("headers", 1, 10'000, count);
+  out.header_count = static_cast<size_t>(count);
+  in.size("body", out.body_bytes);
+  in.size("body_rate", out.body_rate);
+  int64_t streams = out.streams;
+  in.number("streams", 1, 10'000, streams);
+  out.streams = static_cast<uint32_t>(streams);
+  uint64_t stream_window = out.stream_window;
+  uint64_t connection_window = out.connection_window;
+  in.size("stream_window", stream_window);
+  in.size("connection_window", connection_window);
+  if (stream_window < 65'535 || connection_window < stream_window || connection_window > (64 << 20))
+    in.problem("", "`stream_window` must be 65535B at least, and `connection_window` from there to 64MiB");
+  out.stream_window = static_cast<uint32_t>(stream_window);
+  out.connection_window = static_cast<uint32_t>(connection_window);
+}
+
+}  // namespace
+
+void readListener(ObjectReader& in, const identity::IdentityConfig& identity, proxy::ListenerConfig& out) {
+  in.requiredText("name", out.name);
+  in.requiredText("address", out.address);
+  readMode(in, "socket_mode", out.socket_mode);
+  in.flag("plaintext", out.plaintext);
+  size_t protocol = 0;
+  in.choice("protocol", {"auto", "http1", "http2"}, protocol);
+  out.protocol = static_cast<proxy::Protocol>(protocol);
+  const bool tls = in.has("tls");
+  if (tls == out.plaintext) in.problem("", "a listener has either `tls` or `\"plaintext\": true`");
+  in.object("tls", [&](ObjectReader& t) {
+    size_t mode = 0;
+    t.choice("client_certificate", {"required", "optional", "none"}, mode);
+    out.client_certificate = static_cast<net::ClientCertificate>(mode);
+    size_t expiry = 0;
+    t.choice("on_peer_certificate_expiry", {"drain", "close", "ignore"}, expiry);
+    out.on_expiry = static_cast<proxy::OnExpiry>(expiry);
+    t.number("handshakes_per_second", 1, 1'000'000, out.handshakes_per_second);
+  });
+  if (tls && identity.certificate.empty())
+    in.problem("tls", "needs `/identity/svid`: the certificate that this listener shows");
+  if (tls && out.client_certificate != net::ClientCertificate::kNone && identity.trust_bundles.empty()) {
+    in.problem("tls", "needs `/identity/trust_bundles`: without one no caller can be verified");
+  }
+  in.texts("trusted_forwarders", out.trusted_forwarders);
+  for (const auto& id : out.trusted_forwarders) {
+    if (auto ok = identity::SpiffeId::parse(id); !ok) in.problem("trusted_forwarders", ok.error().message);
+  }
+  in.texts("keep_headers", out.keep_headers);
+  for (const auto& name : out.keep_headers) {
+    if (const std::string why = request::whyNotKept(name); !why.empty()) in.problem("keep_headers", why);
+  }
+  if (!out.keep_headers.empty() && out.trusted_forwarders.empty())
+    in.problem("keep_headers", "is for what `trusted_forwarders` say, and there are none");
+  in.objects("routes", 1, [&](ObjectReader& route) { readRoute(route, out.routes.emplace_back()); });
+  in.object("timeouts", [&](ObjectReader& t) { readTimeouts(t, out.timeouts); });
+  in.object("limits", [&](ObjectReader& l) { readLimits(l, out.limits); });
+  out.limits.stall_millis = out.timeouts.body.count();
+}
+
+}  // namespace yett::config

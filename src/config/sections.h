@@ -1,0 +1,45 @@
+// The sections of yett.json, one file each. `file` is the configuration's own: paths are made absolute to its folder.
+#pragma once
+
+#include <set>
+#include <string>
+#include <vector>
+
+#include "admin/admin_config.h"
+#include "audit/audit_config.h"
+#include "config/config.h"
+#include "config/object_reader.h"
+#include "engine/engine_config.h"
+#include "identity/identity_config.h"
+#include "memory/cache_config.h"
+#include "proxy/listener_config.h"
+#include "sink/sink_config.h"
+#include "upstream/cluster.h"
+
+namespace yett::config {
+
+void readIdentity(ObjectReader& in, const std::string& file, identity::IdentityConfig& out);
+void readListener(ObjectReader& in, const identity::IdentityConfig& identity, proxy::ListenerConfig& out);
+void readCluster(ObjectReader& in, upstream::ClusterConfig& out);
+/// Engines, the shadow's engines, pinned digests and the budget.
+void readPolicy(ObjectReader& in, const std::string& file, Config& out);
+void readAudit(ObjectReader& in, const std::string& file, audit::AuditConfig& out,
+               std::vector<sink::SinkConfig>& sinks);
+void readSink(ObjectReader& in, const std::string& file, sink::SinkConfig& out);
+void readCache(ObjectReader& in, const std::string& file, memory::CacheConfig& out);
+void readAdmin(ObjectReader& in, const std::string& file, admin::AdminConfig& out);
+
+/// "0660", as people write modes of files.
+void readMode(ObjectReader& in, const char* name, mode_t& out);
+
+/// Each name once.
+template <typename List>
+void checkNames(ObjectReader& in, const char* what, const List& list) {
+  std::set<std::string> seen;
+  for (const auto& item : list) {
+    if (!item.name.empty() && !seen.insert(item.name).second)
+      in.problem(what, "the name `" + item.name + "` is there twice");
+  }
+}
+
+}  // namespace yett::config

@@ -1,0 +1,15 @@
+// Settings of who Yett is, and whom it believes.
+#pragma once
+
+#include <map>
+#include <string>
+
+namespace yett::identity {
+
+struct IdentityConfig {
+  std::string certificate;                           ///< path
+  std::string private_key;                           ///< path
+  std::map<std::string, std::string> trust_bundles;  ///< trust domain -> path
+};
+
+}  // namespace yett::identity
