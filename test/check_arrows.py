@@ -25,12 +25,12 @@ libraries = {
     r"CLI/": r"app/main\.cc|cli/",
     r"nghttp2/": r"http/h2_",
     # One's own headers that only these may use: whoever gets at a pool needs a Permit first.
-    r"upstream/pool\.h": r"upstream/|serve/upstreams\.h|proxy/forwarding\.h",
+    r"upstream/pools?\.h": r"upstream/|serve/upstreams\.h|proxy/forwarding\.h",
 }
 # Names that are somebody else's namespaces too.
 foreign = {("admin_client.cc", "net"), ("otlp_sink.cc", "net"), ("syslog_sink.cc", "net")}  # Poco::Net, as Net or net
 MOST_LINES = 400
-LONGER = {"audit/chain_writer.cc": 480}  # until the audit trail is stored in blocks
+LONGER = {"audit/chain_writer.cc": 500}  # until the audit trail is stored in blocks
 
 
 def included(text):

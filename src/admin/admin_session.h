@@ -44,7 +44,7 @@ class AdminSession final : public net::ConnectionEvents,
     connection_.yield();
     return true;
   }
-  void flushSoon() override {}
+  void callAtBatchEnd() override {}
   int64_t nowMillis() const override { return loop_.nowMillis(); }
   void finishWriting() override { connection_.finishWriting(); }
   void finish() override { connection_.finish(); }

@@ -23,7 +23,7 @@ struct AuditConfig {
   std::string previous_key_file = {};        ///< path of the key before: it signs the change of keys, once
   int64_t checkpoint_records = 10'000;       ///< a checkpoint after so many records,
   base::Millis checkpoint_interval{60'000};  ///< or after so long, if there was any
-  base::Millis heartbeat{60'000};            ///< strict: how often a long stream is recorded
+  base::Millis heartbeat{60'000};            ///< how often what goes on for long is recorded
   base::Millis retention_age{0};             ///< records older than this are deleted; 0: none
   uint64_t retention_size = 0;               ///< bytes in the database above which the oldest are deleted; 0: never
   uint64_t rotate_size = 0;                  ///< bytes in the database above which a new file goes on; 0: never

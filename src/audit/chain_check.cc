@@ -8,6 +8,7 @@
 #include "audit/erase.h"
 #include "audit/policies.h"
 #include "audit/reader.h"
+#include "audit/record_keys.h"
 #include "audit/retention.h"
 #include "base/text.h"
 
@@ -95,11 +96,14 @@ class BlockWalk {
     while (row_ && seq > rows_.integer(1)) row_ = TRY(rows_.step());
     if (!row_) return std::string();
     const auto filter = rows_.text(2);
-    bool hidden = seq < rows_.integer(0) || f.number[3] < rows_.integer(3) || f.number[3] > rows_.integer(4);
+    bool hidden = seq < rows_.integer(0) || f.number[DecisionKey::kTime] < rows_.integer(3) ||
+                  f.number[DecisionKey::kTime] > rows_.integer(4);
     if (erased) {
       hidden = hidden || !filter.empty();  // it must tell nothing of what was erased
     } else if (!filter.empty()) {
-      hidden = hidden || !mayHold(filter, {f.text[11], f.text[6], f.text[7], f.text[9], f.text[12], f.text[13]});
+      hidden = hidden || !mayHold(filter, {f.text[DecisionKey::kEffect], f.text[DecisionKey::kPrincipal],
+                                           f.text[DecisionKey::kMethod], f.text[DecisionKey::kPath],
+                                           f.text[DecisionKey::kPolicy], f.text[DecisionKey::kRule]});
     }
     return std::string(hidden ? "table `blocks` hides it from queries" : "");
   }
@@ -141,9 +145,10 @@ class Stretch {
     }
     head_ = hasher_.update(prev).update(bytes).finish();
     if (hash != base::view(head_)) return std::string("its content was changed");
-    if (!decode(bytes, fields_) || fields_.number[0] != kind || fields_.number[1] != seq)
+    if (!decode(bytes, fields_) || fields_.number[LinkKey::kKind] != kind || fields_.number[LinkKey::kSeq] != seq)
       return std::string("its content is not a canonical record");
-    if (kind == 0 && fields_.text[5] != log_id_) return std::string("it begins another log than table `meta` says");
+    if (kind == 0 && fields_.text[LogKey::kLogId] != log_id_)
+      return std::string("it begins another log than table `meta` says");
     std::string wrong = TRY(checkKind(seq, kind, prev));
     if (!wrong.empty()) return wrong;
     out.last_seq = seq;
@@ -190,7 +195,7 @@ class Stretch {
 
   // The row's personal columns, and the commitment that the link has to them.
   std::string checkPersonal(TableWalk& table, int64_t seq, bool& erased) {
-    const std::string_view commitment = fields_.text[kCommitmentKey];
+    const std::string_view commitment = fields_.text[LinkKey::kCommitment];
     std::string wrong = table.compare(seq, fields_);
     if (!wrong.empty()) return wrong;
     encodePersonal(table.columns(), fields_, personal_);
@@ -220,8 +225,8 @@ class Stretch {
   }
 
   Result<std::string> checkOutcome(int64_t seq) {
-    if (fields_.number[2] == 0) return std::string();  // its decision was lost: no row
-    outcome_.bind(1, fields_.number[2]);
+    if (fields_.number[OutcomeKey::kDecisionSeq] == 0) return std::string();  // its decision was lost: no row
+    outcome_.bind(1, fields_.number[OutcomeKey::kDecisionSeq]);
     std::string wrong;
     if (!TRY(outcome_.step()) || outcome_.integer(0) != seq) {
       wrong = "its row is missing from table `outcomes`";
@@ -242,18 +247,20 @@ class Stretch {
   }
 
   Result<std::string> checkEvent(int64_t seq) {
-    const auto what = fields_.text[3];
+    const auto what = fields_.text[EventKey::kWhat];
     if (what == kErasedEvent || what == kRetentionEvent || what == kUnsignedEvent || what == kSigningEvent)
-      out.events.push_back({seq, std::string(what), std::string(fields_.text[5]), fields_.number[6]});
+      out.events.push_back(
+          {seq, std::string(what), std::string(fields_.text[EventKey::kDetail]), fields_.number[EventKey::kCount]});
     if (what == kPolicyEvent) {
-      policy_.bind(1, fields_.text[4]);
+      policy_.bind(1, fields_.text[EventKey::kSubject]);
       const bool there = TRY(policy_.step());
-      const bool same = there && base::sha256Hex(policy_.text(0)) == fields_.text[5];
+      const bool same = there && base::sha256Hex(policy_.text(0)) == fields_.text[EventKey::kDetail];
       policy_.reset();
-      if (there && !same) return std::string("the source of policy ") + std::string(fields_.text[4]) + " was changed";
-      if (!there) out.events.push_back({seq, std::string(what), std::string(fields_.text[4]), 1});
+      if (there && !same)
+        return std::string("the source of policy ") + std::string(fields_.text[EventKey::kSubject]) + " was changed";
+      if (!there) out.events.push_back({seq, std::string(what), std::string(fields_.text[EventKey::kSubject]), 1});
     }
-    if (!fields_.text[kCommitmentKey].empty()) {
+    if (!fields_.text[LinkKey::kCommitment].empty()) {
       if (tables_.size() < 4) return std::string("table `event_callers` is missing");
       bool erased = false;
       std::string wrong = checkPersonal(tables_[3], seq, erased);
@@ -264,10 +271,10 @@ class Stretch {
   }
 
   std::string checkCheckpoint(int64_t seq, std::string_view prev) {
-    const auto key = fields_.text[3];
-    const auto next = fields_.text[5];
+    const auto key = fields_.text[CheckpointKey::kPublicKey];
+    const auto next = fields_.text[CheckpointKey::kNextKey];
     if (key.size() != 32 || (!next.empty() && next.size() != 32) ||
-        !verifySignature(key, checkpointMessage(log_id_, seq, prev, next), fields_.text[4]))
+        !verifySignature(key, checkpointMessage(log_id_, seq, prev, next), fields_.text[CheckpointKey::kSignature]))
       return "its signature is not good";
     out.checkpoints.push_back({seq, std::string(key), std::string(next)});
     return {};

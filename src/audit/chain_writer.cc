@@ -9,6 +9,7 @@
 
 #include "audit/audit_schema.h"
 #include "audit/policies.h"
+#include "audit/record_keys.h"
 #include "base/clock.h"
 #include "base/file_trust.h"
 #include "base/random.h"
@@ -200,7 +201,8 @@ static Result<std::string> lastKey(store::Database& db) {
   Fields fields;
   if (seq == 0) return std::string();
   if (!decode(bytes, fields)) return Error{"the last checkpoint, record " + std::to_string(seq) + ", is damaged"};
-  return std::string(fields.text[5].empty() ? fields.text[3] : fields.text[5]);
+  return std::string(fields.text[CheckpointKey::kNextKey].empty() ? fields.text[CheckpointKey::kPublicKey]
+                                                                  : fields.text[CheckpointKey::kNextKey]);
 }
 
 // The last checkpoint that one of these keys signed; 0: none. One by a stranger, or one that hands over to our key, is
@@ -212,7 +214,8 @@ static Result<int64_t> lastSignedBy(store::Database& db, const std::vector<std::
         "SELECT seq, bytes FROM links WHERE kind = 4 ORDER BY seq DESC"}) {
     store::Statement rows = TRY(db.prepare(sql));
     while (TRY(rows.step())) {
-      if (decode(rows.text(1), fields) && std::find(keys.begin(), keys.end(), fields.text[3]) != keys.end())
+      if (decode(rows.text(1), fields) &&
+          std::find(keys.begin(), keys.end(), fields.text[CheckpointKey::kPublicKey]) != keys.end())
         return rows.integer(0);
     }
   }
@@ -360,9 +363,13 @@ Status ChainWriter::add(const EventRecord& event) {
 }
 
 Status ChainWriter::addRow(Kind kind, int64_t seq, const Fields& values, std::string_view salt) {
-  if (kind == Kind::kEvent && values.text[3].starts_with("reload")) sign_soon_ = true;
+  if (kind == Kind::kEvent && values.text[EventKey::kWhat].starts_with("reload")) sign_soon_ = true;
   if (kind == Kind::kEvent && !salt.empty())
-    inserts_[kCallers]->integer(seq).text(values.text[7]).text(values.text[8]).blob(salt);
+    inserts_[kCallers]
+        ->integer(seq)
+        .text(values.text[EventKey::kCaller])
+        .text(values.text[EventKey::kAbout])
+        .blob(salt);
   const Layout& columns = layout(kind);
   store::BulkInsert& row = *inserts_[static_cast<size_t>(kind)];
   row.integer(seq);
@@ -373,14 +380,16 @@ Status ChainWriter::addRow(Kind kind, int64_t seq, const Fields& values, std::st
   }
   if (kind == Kind::kDecision) {
     row.blob(salt);
-    const int64_t time = values.number[3];
+    const int64_t time = values.number[DecisionKey::kTime];
     if (state_.block_count++ == 0) {
       state_.block_first = seq;
       block_min_ = block_max_ = time;
     }
     block_min_ = std::min(block_min_, time);
     block_max_ = std::max(block_max_, time);
-    filter_.add({values.text[11], values.text[6], values.text[7], values.text[9], values.text[12], values.text[13]});
+    filter_.add({values.text[DecisionKey::kEffect], values.text[DecisionKey::kPrincipal],
+                 values.text[DecisionKey::kMethod], values.text[DecisionKey::kPath], values.text[DecisionKey::kPolicy],
+                 values.text[DecisionKey::kRule]});
   }
   return state_.block_count >= kBlockDecisions ? flushBlock() : Status();
 }

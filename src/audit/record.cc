@@ -1,40 +1,52 @@
 #include "audit/record.h"
 
 #include "audit/cbor.h"
+#include "audit/record_keys.h"
 
 namespace yett::audit {
 namespace {
 
-constexpr Column kDecisionColumns[] = {{"id", 2, true},
-                                       {"time", 3, false},
-                                       {"listener", 4, true},
-                                       {"route", 5, true},
-                                       {"principal", 6, true, true},
-                                       {"method", 7, true},
-                                       {"host", 8, true, true},
-                                       {"path", 9, true, true},
-                                       {"raw_target", 10, true, true},
-                                       {"effect", 11, true},
-                                       {"policy", 12, true},
-                                       {"rule", 13, true},
-                                       {"reason", 14, true, true},
-                                       {"errors", 15, true, true},
-                                       {"engine", 16, true},
-                                       {"policy_digest", 17, true},
-                                       {"cached", 18, false},
-                                       {"eval_ns", 19, false},
-                                       {"reads", 20, true, true},
-                                       {"would_deny", 21, true},
-                                       {"protocol", 22, true},
-                                       {"source", 23, true, true}};
-constexpr Column kOutcomeColumns[] = {{"decision_seq", 2, false}, {"status", 3, false},    {"upstream", 4, true},
-                                      {"bytes_in", 5, false},     {"bytes_out", 6, false}, {"duration_us", 7, false},
-                                      {"result", 8, true},        {"shadow", 9, true}};
-constexpr Column kEventColumns[] = {
-    {"time", 2, false}, {"what", 3, true}, {"subject", 4, true}, {"detail", 5, true}, {"count", 6, false}};
-constexpr Column kCallerColumns[] = {{"caller", 7, true, true}, {"about", 8, true, true}};
-constexpr Column kHeartbeatColumns[] = {
-    {"decision_seq", 2, false}, {"time", 3, false}, {"bytes_in", 4, false}, {"bytes_out", 5, false}};
+constexpr Column kDecisionColumns[] = {{"id", DecisionKey::kId, true},
+                                       {"time", DecisionKey::kTime, false},
+                                       {"listener", DecisionKey::kListener, true},
+                                       {"route", DecisionKey::kRoute, true},
+                                       {"principal", DecisionKey::kPrincipal, true, true},
+                                       {"method", DecisionKey::kMethod, true},
+                                       {"host", DecisionKey::kHost, true, true},
+                                       {"path", DecisionKey::kPath, true, true},
+                                       {"raw_target", DecisionKey::kRawTarget, true, true},
+                                       {"effect", DecisionKey::kEffect, true},
+                                       {"policy", DecisionKey::kPolicy, true},
+                                       {"rule", DecisionKey::kRule, true},
+                                       {"reason", DecisionKey::kReason, true, true},
+                                       {"errors", DecisionKey::kErrors, true, true},
+                                       {"engine", DecisionKey::kEngine, true},
+                                       {"policy_digest", DecisionKey::kPolicyDigest, true},
+                                       {"cached", DecisionKey::kCached, false},
+                                       {"eval_ns", DecisionKey::kEvalNanos, false},
+                                       {"reads", DecisionKey::kReads, true, true},
+                                       {"would_deny", DecisionKey::kWouldDeny, true},
+                                       {"protocol", DecisionKey::kProtocol, true},
+                                       {"source", DecisionKey::kSource, true, true}};
+constexpr Column kOutcomeColumns[] = {{"decision_seq", OutcomeKey::kDecisionSeq, false},
+                                      {"status", OutcomeKey::kStatus, false},
+                                      {"upstream", OutcomeKey::kUpstream, true},
+                                      {"bytes_in", OutcomeKey::kBytesIn, false},
+                                      {"bytes_out", OutcomeKey::kBytesOut, false},
+                                      {"duration_us", OutcomeKey::kDurationMicros, false},
+                                      {"result", OutcomeKey::kResult, true},
+                                      {"shadow", OutcomeKey::kShadow, true}};
+constexpr Column kEventColumns[] = {{"time", EventKey::kTime, false},
+                                    {"what", EventKey::kWhat, true},
+                                    {"subject", EventKey::kSubject, true},
+                                    {"detail", EventKey::kDetail, true},
+                                    {"count", EventKey::kCount, false}};
+constexpr Column kCallerColumns[] = {{"caller", EventKey::kCaller, true, true},
+                                     {"about", EventKey::kAbout, true, true}};
+constexpr Column kHeartbeatColumns[] = {{"decision_seq", HeartbeatKey::kDecisionSeq, false},
+                                        {"time", HeartbeatKey::kTime, false},
+                                        {"bytes_in", HeartbeatKey::kBytesIn, false},
+                                        {"bytes_out", HeartbeatKey::kBytesOut, false}};
 
 // Writes the fields that are there, and counts them.
 class FieldWriter {
@@ -92,28 +104,28 @@ void encode(const DecisionRecord& r, Encoded& out) {
   clear(out);
   FieldWriter w(out.fields, out.entries);
   FieldWriter personal(out.personal, out.personal_entries);
-  w.text(2, r.id);
-  w.number(3, r.time_micros);
-  w.text(4, r.listener);
-  w.text(5, r.route);
-  personal.text(6, r.principal);
-  w.text(7, r.method);
-  personal.text(8, r.host);
-  personal.text(9, r.path);
-  personal.text(10, r.raw_target);
-  w.text(11, r.allow ? "allow" : "deny");
-  w.text(12, r.policy);
-  w.text(13, r.rule);
-  personal.text(14, r.reason);
-  personal.text(15, r.errors);
-  w.text(16, r.engine);
-  w.text(17, r.policy_digest);
-  w.number(18, r.cached ? 1 : 0);
-  w.number(19, r.eval_nanos);
-  personal.text(20, r.reads);
-  w.text(21, r.would_deny);
-  w.text(22, r.protocol);
-  personal.text(23, r.source);
+  w.text(DecisionKey::kId, r.id);
+  w.number(DecisionKey::kTime, r.time_micros);
+  w.text(DecisionKey::kListener, r.listener);
+  w.text(DecisionKey::kRoute, r.route);
+  personal.text(DecisionKey::kPrincipal, r.principal);
+  w.text(DecisionKey::kMethod, r.method);
+  personal.text(DecisionKey::kHost, r.host);
+  personal.text(DecisionKey::kPath, r.path);
+  personal.text(DecisionKey::kRawTarget, r.raw_target);
+  w.text(DecisionKey::kEffect, r.allow ? "allow" : "deny");
+  w.text(DecisionKey::kPolicy, r.policy);
+  w.text(DecisionKey::kRule, r.rule);
+  personal.text(DecisionKey::kReason, r.reason);
+  personal.text(DecisionKey::kErrors, r.errors);
+  w.text(DecisionKey::kEngine, r.engine);
+  w.text(DecisionKey::kPolicyDigest, r.policy_digest);
+  w.number(DecisionKey::kCached, r.cached ? 1 : 0);
+  w.number(DecisionKey::kEvalNanos, r.eval_nanos);
+  personal.text(DecisionKey::kReads, r.reads);
+  w.text(DecisionKey::kWouldDeny, r.would_deny);
+  w.text(DecisionKey::kProtocol, r.protocol);
+  personal.text(DecisionKey::kSource, r.source);
 }
 
 void encodePersonal(const Layout& layout, const Fields& fields, Encoded& out) {
@@ -128,60 +140,60 @@ void encodePersonal(const Layout& layout, const Fields& fields, Encoded& out) {
 void encode(const OutcomeRecord& r, Encoded& out) {
   clear(out);
   FieldWriter w(out.fields, out.entries);
-  w.number(3, r.status);
-  w.text(4, r.upstream);
-  w.number(5, r.bytes_in);
-  w.number(6, r.bytes_out);
-  w.number(7, r.duration_micros);
-  w.text(8, r.result);
-  w.text(9, r.shadow);
+  w.number(OutcomeKey::kStatus, r.status);
+  w.text(OutcomeKey::kUpstream, r.upstream);
+  w.number(OutcomeKey::kBytesIn, r.bytes_in);
+  w.number(OutcomeKey::kBytesOut, r.bytes_out);
+  w.number(OutcomeKey::kDurationMicros, r.duration_micros);
+  w.text(OutcomeKey::kResult, r.result);
+  w.text(OutcomeKey::kShadow, r.shadow);
 }
 
 void encode(const HeartbeatRecord& r, Encoded& out) {
   clear(out);
   FieldWriter w(out.fields, out.entries);
-  w.number(3, r.time_micros);
-  w.number(4, r.bytes_in);
-  w.number(5, r.bytes_out);
+  w.number(HeartbeatKey::kTime, r.time_micros);
+  w.number(HeartbeatKey::kBytesIn, r.bytes_in);
+  w.number(HeartbeatKey::kBytesOut, r.bytes_out);
 }
 
 void encode(const EventRecord& r, Encoded& out) {
   clear(out);
   FieldWriter w(out.fields, out.entries);
-  w.number(2, r.time_micros);
-  w.text(3, r.what);
-  w.text(4, r.subject);
-  w.text(5, r.detail);
-  w.number(6, r.count);
+  w.number(EventKey::kTime, r.time_micros);
+  w.text(EventKey::kWhat, r.what);
+  w.text(EventKey::kSubject, r.subject);
+  w.text(EventKey::kDetail, r.detail);
+  w.number(EventKey::kCount, r.count);
   FieldWriter personal(out.personal, out.personal_entries);
-  personal.text(7, r.caller);
-  personal.text(8, r.about);
+  personal.text(EventKey::kCaller, r.caller);
+  personal.text(EventKey::kAbout, r.about);
 }
 
 void encode(const CheckpointRecord& r, Encoded& out) {
   clear(out);
   FieldWriter w(out.fields, out.entries);
-  w.number(2, r.time_micros);
-  w.text(3, r.public_key);
-  w.text(4, r.signature);
-  w.text(5, r.next_key);
+  w.number(CheckpointKey::kTime, r.time_micros);
+  w.text(CheckpointKey::kPublicKey, r.public_key);
+  w.text(CheckpointKey::kSignature, r.signature);
+  w.text(CheckpointKey::kNextKey, r.next_key);
 }
 
 void canonicalBytes(Kind kind, int64_t seq, int64_t decision_seq, std::string_view fields, uint8_t entries,
                     std::string_view commitment, std::string& out) {
   CborWriter cbor(out);
   cbor.map(entries + 2u + (decision_seq > 0 ? 1u : 0u) + (commitment.empty() ? 0u : 1u));
-  cbor.integer(0);
+  cbor.integer(LinkKey::kKind);
   cbor.integer(static_cast<int64_t>(kind));
-  cbor.integer(1);
+  cbor.integer(LinkKey::kSeq);
   cbor.integer(seq);
   if (decision_seq > 0) {
-    cbor.integer(2);
+    cbor.integer(OutcomeKey::kDecisionSeq);
     cbor.integer(decision_seq);
   }
   out += fields;
   if (commitment.empty()) return;
-  cbor.integer(kCommitmentKey);
+  cbor.integer(LinkKey::kCommitment);
   cbor.text(commitment);
 }
 

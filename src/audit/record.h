@@ -15,8 +15,6 @@ enum class Kind : uint8_t { kLog = 0, kDecision = 1, kOutcome = 2, kEvent = 3, k
 
 /// Keys are below this.
 inline constexpr size_t kMostFields = 26;
-/// The key of a commitment to personal fields.
-inline constexpr int kCommitmentKey = 25;
 inline constexpr size_t kSaltSize = 16;
 
 /// One decision, as the exchange knows it. Views: valid during the call that takes it.
@@ -103,8 +101,8 @@ void encode(const EventRecord& record, Encoded& out);
 void encode(const CheckpointRecord& record, Encoded& out);
 
 /// The canonical bytes of a link: {0: kind, 1: seq, (2: decision_seq,) fields..., (25: commitment)}. `decision_seq`
-/// only for outcomes and heartbeats, `commitment` only where there is something personal: in decisions, and in events that
-/// a caller brought about.
+/// only for outcomes and heartbeats, `commitment` only where there is something personal: in decisions, and in events
+/// that a caller brought about.
 void canonicalBytes(Kind kind, int64_t seq, int64_t decision_seq, std::string_view fields, uint8_t entries,
                     std::string_view commitment, std::string& out);
 

@@ -6,6 +6,7 @@
 #include <future>
 
 #include "audit/policies.h"
+#include "base/check.h"
 #include "base/clock.h"
 #include "base/file_trust.h"
 #include "policy/recording.h"
@@ -240,6 +241,7 @@ void Writer::write(Clock::time_point until) {
     std::this_thread::sleep_for(kRetry);
     ok = writeAgain();
   }
+  YETT_CHECK(place_ == taken_ + batch_records_);
   taken_ += batch_records_;
   const size_t records = std::exchange(batch_records_, 0);
   if (!healthy_.exchange(true)) events_.failed("");
@@ -333,6 +335,7 @@ Status Writer::addToChain(std::string_view records) {
     std::memcpy(&frame, records.data(), sizeof frame);
     records.remove_prefix(sizeof frame);
     ++place_;
+    YETT_CHECK(place_ > taken_ && place_ <= queue_.pushed());
     Entry entry{frame.kind,
                 0,
                 records.substr(0, frame.size),

@@ -116,14 +116,21 @@ class Writer {
   std::deque<Task> tasks_;  // protected by tasks_mutex_
   bool ended_ = false;      // protected by tasks_mutex_: the thread takes no more tasks
 
-  std::atomic<uint64_t> taken_{0};  // records off the queue before the batch at hand; written by the writer's thread
+  // Places count records from the start of the process; a ticket is the place of its record.
+  //
+  //   taken_                     records that were committed (or given up)
+  //   taken_ + batch_records_    and those that are in batch_
+  //   place_                     the last that was added to the chain: taken_ <= place_ <= taken_ + batch_records_, and
+  //                              taken_ again after a rollback
+  //   queue_.pushed()            the last that was appended
+  std::atomic<uint64_t> taken_{0};  // written by the writer's thread
 
   // The writer's thread only.
   std::unique_ptr<ChainWriter> chain_;
   std::unique_ptr<Retention> retention_;
-  uint64_t place_ = 0;  // and those of the batch that are in the chain
-  std::string batch_;   // since the last commit
-  std::string piece_;   // off the queue, and not in the batch yet
+  uint64_t place_ = 0;
+  std::string batch_;  // since the last commit
+  std::string piece_;  // off the queue, and not in the batch yet
   size_t batch_records_ = 0;
   size_t piece_records_ = 0;
   int64_t written_since_checkpoint_ = 0;

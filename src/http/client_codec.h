@@ -15,8 +15,8 @@ class ClientCodec {
   /// `orderly`: by an end of input, not by an error; only that may end a body without a length.
   virtual void onPeerClosed(bool orderly) = 0;
   virtual void onWritable() = 0;
-  /// What Wire::flushSoon() asked for.
-  virtual void flush() {}
+  /// What Wire::callAtBatchEnd() asked for.
+  virtual void onBatchEnd() {}
 
   /// How many exchanges may begin now.
   virtual size_t room() const = 0;

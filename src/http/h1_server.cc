@@ -2,11 +2,13 @@
 
 #include <algorithm>
 
+#include "base/check.h"
 #include "http/h1_write.h"
 
 namespace yett::http {
 
 size_t H1Server::onBytes(std::string_view bytes) {
+  YETT_CHECK((handler_ == nullptr) == (phase_ == Phase::kHead || phase_ == Phase::kClosed));
   size_t used = 0;
   Turn turn(wire_.turnNanos());
   for (;;) {
@@ -163,12 +165,12 @@ void H1Server::onPeerClosed() {
     closing_ = true;
     if (response_done_) endExchange();
   } else if (phase_ == Phase::kTunnel) {
-    flush();
+    onBatchEnd();
   }
 }
 
 // The client's end of a tunnel, which may have come before the tunnel was there.
-void H1Server::flush() {
+void H1Server::onBatchEnd() {
   if (phase_ != Phase::kTunnel || !peer_closed_ || end_told_) return;
   end_told_ = true;
   handler_->onEnd();
@@ -251,7 +253,7 @@ void H1Server::sendResponse(const ResponseHead& head, const HeaderMap& added) {
   phase_ = Phase::kTunnel;  // from the next byte on; what the client sent too early was held back until now
   closing_ = true;
   wire_.resumeReading();
-  if (peer_closed_) wire_.flushSoon();
+  if (peer_closed_) wire_.callAtBatchEnd();
 }
 
 void H1Server::sendBody(std::string_view data) {

@@ -20,7 +20,7 @@ class H1Server final : public ServerCodec, public ServerStream {
   void onClosed() override;
   void onWritable() override;
   void onTimeout() override;
-  void flush() override;
+  void onBatchEnd() override;
   void drain() override;
   Waiting waiting() const override;
 
@@ -35,6 +35,14 @@ class H1Server final : public ServerCodec, public ServerStream {
   void discardBody() override;
 
  private:
+  //   phase      handler_     what goes on                             goes to
+  //   kHead      none         the next request's head comes            kBody, kWait (refused), kClosed
+  //   kBody      there        the body is told to the handler          kWait (it ended), kDiscard, kTunnel, kClosed
+  //   kDiscard   there        nobody listens: the body is thrown away  kWait, kClosed
+  //   kWait      there        the request is over, its answer is not   kHead, kTunnel, kClosed
+  //   kTunnel    there        bytes both ways                          kClosed
+  //   kClosed    none         the codec takes and sends nothing        -
+  // The handler is let go of by endExchange(), close() and onClosed() alone.
   enum class Phase { kHead, kBody, kDiscard, kWait, kTunnel, kClosed };
   /// No exchange and no byte of a next one.
   bool idle() const { return phase_ == Phase::kHead && head_seen_ == 0; }

@@ -1,5 +1,6 @@
-// What nghttp2 calls of an H2Session: for h2_session.cc alone. Nothing is thrown through nghttp2 (guarded), and none of
-// its functions is called from here but those that submit or consume.
+// What nghttp2 calls of an H2Session: for h2_session.cc alone. Nothing is thrown through nghttp2 (guarded). Handlers
+// that are called from here may call back; what reaches nghttp2 by that queues (submit, resume, terminate), gives
+// credit (consume, windows) or asks. Bytes are fed and taken, and sessions freed, only from outside (`in_library_`).
 #pragma once
 
 #include <nghttp2/nghttp2.h>

@@ -84,7 +84,7 @@ class H2Client::Outgoing final : public ClientStream, public H2Stream {
     H2Fields fields;
     fields.request(head, added, "http");
     id_ = client_.submitRequest(fields, websocket_ || head.framing != Framing::kNone);
-    // Where no id is left it stays among the unsent, and flush() tells its handler.
+    // Where no id is left it stays among the unsent, and onBatchEnd() tells its handler.
     if (id_ > 0) client_.addStream(client_.takeUnsent(*this));
     else failed_ = true;
   }
@@ -234,7 +234,7 @@ void H2Client::failUnsent() {
   }
 }
 
-void H2Client::flush() {
+void H2Client::onBatchEnd() {
   failUnsent();
   send();
 }

@@ -15,7 +15,7 @@ class H2Client final : public ClientCodec, private H2Session {
   size_t onBytes(std::string_view bytes) override;
   void onPeerClosed(bool orderly) override;
   void onWritable() override { send(); }
-  void flush() override;
+  void onBatchEnd() override;
   size_t room() const override;
   ClientStream& open(ResponseHandler& handler) override;
   void close(ClientStream& stream) override;

@@ -17,7 +17,7 @@ class H2Server final : public ServerCodec, private H2Session {
   void onPeerClosed() override;
   void onClosed() override;
   void onWritable() override;
-  void flush() override { send(); }
+  void onBatchEnd() override { send(); }
   void onTimeout() override;
   void drain() override;
   Waiting waiting() const override;

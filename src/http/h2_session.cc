@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "base/check.h"
 #include "http/h2_callbacks.h"
 
 namespace yett::http {
@@ -48,6 +49,7 @@ H2Session::H2Session(Wire& wire, const Limits& limits, bool server)
 }
 
 H2Session::~H2Session() {
+  YETT_CHECK(!in_library_);
   nghttp2_session_del(session_);
 }
 
@@ -120,6 +122,7 @@ size_t H2Session::receive(std::string_view bytes) {
   const size_t size = bytes.size();
   bytes = bytes.substr(0, countFrames(bytes));
   if (gone_) return size;
+  YETT_CHECK(!in_library_);
   in_library_ = true;
   const auto n = nghttp2_session_mem_recv(session_, reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size());
   in_library_ = false;
@@ -255,11 +258,12 @@ size_t H2Session::heldByStreams() const {
 void H2Session::sendSoon() {
   if (send_planned_) return;
   send_planned_ = true;
-  wire_.flushSoon();
+  wire_.callAtBatchEnd();
 }
 
 // Moves what nghttp2 has to the wire, up to the mark.
 void H2Session::pump() {
+  YETT_CHECK(!in_library_);
   in_library_ = true;
   const uint8_t* data = nullptr;
   while (wire_.buffered() < kWriteMark) {

@@ -86,7 +86,7 @@ class H2Session {
   bool gone_ = false;     // nothing is received any more
 
  private:
-  friend struct H2Callbacks;  // nghttp2's, in the .cc
+  friend struct H2Callbacks;  // what nghttp2 calls
   static nghttp2_session_callbacks* callbacks();
   void deliver(H2Stream& stream, std::string_view data);
   void take(H2Stream& stream, std::string_view data);

@@ -39,8 +39,8 @@ class ServerCodec {
   /// The connection is gone.
   virtual void onClosed() = 0;
   virtual void onWritable() = 0;
-  /// What Wire::flushSoon() asked for.
-  virtual void flush() {}
+  /// What Wire::callAtBatchEnd() asked for.
+  virtual void onBatchEnd() {}
   /// The limit of time of waiting() is over. Not called in kExchange.
   virtual void onTimeout() = 0;
   /// What is under way is the last; an idle connection ends now.

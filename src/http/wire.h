@@ -22,8 +22,8 @@ class Wire {
   virtual bool yield() { return false; }
   /// How long a turn is, the shorter the more connections want one.
   virtual int64_t turnNanos() const { return 250'000; }
-  /// Calls the codec's flush() once the batch of events is over, so that what belongs together leaves together.
-  virtual void flushSoon() = 0;
+  /// Calls the codec's onBatchEnd() once the batch of events is over, so that what belongs together leaves together.
+  virtual void callAtBatchEnd() = 0;
   /// Of the loop's steady clock.
   virtual int64_t nowMillis() const = 0;
   /// Tells the peer that no more comes, once what is buffered is sent; reading goes on.

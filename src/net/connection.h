@@ -89,6 +89,14 @@ class Connection final : public EventHandler, public Destroyable {
   void onFault(const char* what) override { abort(what); }
 
  private:
+  //   state          what goes on                              goes to
+  //   kNew           nothing yet                               kConnecting, kHandshaking (start)
+  //   kConnecting    the socket connects                       kHandshaking, kClosed
+  //   kHandshaking   the transport agrees with its peer        kOpen, kClosed
+  //   kOpen          bytes both ways                           kFinishing (finish), kClosed
+  //   kFinishing     what is buffered goes out, nothing in     kLingering, kClosed
+  //   kLingering     what still comes is thrown away           kClosed
+  //   kClosed        onClosed() was called                     -
   enum class State { kNew, kConnecting, kHandshaking, kOpen, kFinishing, kLingering, kClosed };
   void doHandshake();
   void doRead();

@@ -114,6 +114,7 @@ void EventLoop::stop() {
 }
 
 void EventLoop::add(int fd, uint32_t events, EventHandler& handler) {
+  assertInLoop();
   epoll_event event{events, {.ptr = &handler}};
   ::epoll_ctl(epoll_, EPOLL_CTL_ADD, fd, &event);
 }
@@ -132,6 +133,7 @@ void EventLoop::remove(int fd, EventHandler& handler) {
 }
 
 void EventLoop::schedule(Timer& timer, base::Millis delay) {
+  assertInLoop();
   timer.cancel();
   timer.due_ = std::max(tick_ + 1, (now_millis_ + delay.count()) / kTickMillis + 1);
   next_due_ = std::min(next_due_, timer.due_);
@@ -296,6 +298,7 @@ void EventLoop::handleEvents(bool& woken) {
 }
 
 void EventLoop::run() {
+  runner_ = std::this_thread::get_id();
   while (!stopped_) {
     takeEvents();
     bool woken = false;
@@ -315,6 +318,7 @@ void EventLoop::run() {
   event_at_ = event_count_ = 0;
   finishBatch();
   busy_since_.store(0, std::memory_order_relaxed);
+  runner_ = std::thread::id();
 }
 
 }  // namespace yett::net

@@ -11,8 +11,10 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <thread>
 #include <vector>
 
+#include "base/check.h"
 #include "base/units.h"
 
 namespace yett::net {
@@ -80,6 +82,10 @@ class EventLoop {
   /// Says what the loop's thread does from here on; `what` is a literal.
   void doing(const char* what) { doing_.store(what, std::memory_order_relaxed); }
 
+  /// In builds for development: the caller is on the loop's thread, or nobody runs the loop.
+  void assertInLoop() const {
+    YETT_CHECK(runner_.load() == std::thread::id() || runner_.load() == std::this_thread::get_id());
+  }
   /// Loop thread, as all below. `handler` must be removed before its descriptor is closed.
   void add(int fd, uint32_t events, EventHandler& handler);
   void modify(int fd, uint32_t events, EventHandler& handler);
@@ -93,9 +99,15 @@ class EventLoop {
   /// of which each batch does some and no more, so that events need not wait for all of it.
   void whenThereIsTime(Timer& timer);
   /// Destroys `object` when the current batch of events is over.
-  void destroyLater(std::unique_ptr<Destroyable> object) { graveyard_.push_back(std::move(object)); }
+  void destroyLater(std::unique_ptr<Destroyable> object) {
+    assertInLoop();
+    graveyard_.push_back(std::move(object));
+  }
   /// Runs `task` when the current batch of events is over, before anything is destroyed.
-  void afterBatch(std::function<void()> task) { after_batch_.push_back(std::move(task)); }
+  void afterBatch(std::function<void()> task) {
+    assertInLoop();
+    after_batch_.push_back(std::move(task));
+  }
 
   /// How long one connection should keep the loop: so that all who want it now have their turn within a few
   /// milliseconds.
@@ -155,6 +167,8 @@ class EventLoop {
   std::vector<std::unique_ptr<Destroyable>> graveyard_;
   std::vector<std::function<void()>> after_batch_;
   std::vector<std::function<void()>> running_;  // what was after_batch_; both keep their memory
+
+  std::atomic<std::thread::id> runner_{};  // who is in run()
 
   std::mutex post_mutex_;  // protects posted_
   std::vector<std::function<void()>> posted_;

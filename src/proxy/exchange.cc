@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "authz/permit.h"
+#include "base/check.h"
 #include "base/clock.h"
 #include "proxy/local_reply.h"
 #include "proxy/session.h"
@@ -14,6 +15,7 @@ Exchange::Exchange(Worker& worker) : worker_(worker), body_(worker.bodies, call_
 Exchange::~Exchange() = default;
 
 void Exchange::begin(Session& session, http::ServerStream& stream) {
+  YETT_CHECK(phase_ == Phase::kIdle);
   phase_ = Phase::kHead;
   down_ = &stream;
   call_.session = &session;
@@ -116,6 +118,7 @@ void Exchange::onRecord() {
 }
 
 void Exchange::forward(authz::Permit permit) {
+  YETT_CHECK(live() && permit.good() && !forwarding_);
   phase_ = Phase::kForwarded;
   forwarding_.emplace(std::move(permit), call_, worker_, kept_, static_cast<ForwardingEvents&>(*this));
   Pipeline::annotate(call_, forwarding_->permit(), kept_.annotations);

@@ -113,9 +113,9 @@ bool Session::yield() {
   return true;
 }
 
-void Session::flushSoon() {
+void Session::callAtBatchEnd() {
   worker_.loop.afterBatch([this] {
-    if (codec_ && connection_.open()) codec_->flush();
+    if (codec_ && connection_.open()) codec_->onBatchEnd();
   });
 }
 

@@ -60,7 +60,7 @@ class Session final : public serve::Downstream,
   void resumeReading() override { connection_.resumeReading(); }
   bool yield() override;
   int64_t turnNanos() const override { return worker_.loop.turnNanos(); }
-  void flushSoon() override;
+  void callAtBatchEnd() override;
   int64_t nowMillis() const override { return worker_.loop.nowMillis(); }
   void finishWriting() override { connection_.finishWriting(); }
   void finish() override { connection_.finish(); }

@@ -1,5 +1,7 @@
 #include "serve/subjects.h"
 
+#include "base/check.h"
+
 namespace yett::serve {
 
 void Subjects::add(Subject& subject) {
@@ -9,6 +11,7 @@ void Subjects::add(Subject& subject) {
 }
 
 void Subjects::remove(Subject& subject) {
+  YETT_CHECK(subject.serial_ != 0 && subject.place_ < all_.size() && all_[subject.place_] == &subject);
   subject.serial_ = 0;
   const size_t place = subject.place_;
   all_[place] = all_.back();
@@ -17,6 +20,7 @@ void Subjects::remove(Subject& subject) {
 }
 
 void Subjects::awaitRecord(Subject& subject, uint64_t ticket) {
+  YETT_CHECK(awaiting_.empty() || awaiting_.back().ticket < ticket);
   awaiting_.push_back({&subject, subject.serial(), ticket});
 }
 

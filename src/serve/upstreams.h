@@ -8,7 +8,7 @@
 #include "authz/permit.h"
 #include "net/event_loop.h"
 #include "net/listener.h"
-#include "upstream/pool.h"
+#include "upstream/pools.h"
 
 namespace yett::serve {
 

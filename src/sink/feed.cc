@@ -4,6 +4,7 @@
 
 #include "audit/chain_writer.h"
 #include "audit/record.h"
+#include "audit/record_keys.h"
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/text.h"
@@ -98,7 +99,7 @@ Result<std::vector<Record>> Feed::read(int64_t position, size_t most) {
     const audit::Layout& layout = audit::layout(static_cast<Kind>(kind));
     if (layout.table != nullptr) {
       auto& row = rows_[kind];
-      row.bind(1, kind == 2 ? fields.number[2] : record.seq);
+      row.bind(1, kind == 2 ? fields.number[audit::OutcomeKey::kDecisionSeq] : record.seq);
       if (TRY(row.step())) {
         writeRow(row, layout, w, record);
         if (kind == 1 && row.integer(static_cast<int>(layout.count)) == 0) w.flag("erased", true);
@@ -113,13 +114,15 @@ Result<std::vector<Record>> Feed::read(int64_t position, size_t most) {
         callers_->reset();
       }
     } else if (kind == static_cast<size_t>(Kind::kCheckpoint)) {
-      record.time = fields.number[2];
-      w.field("time", base::formatTime(record.time)).field("public_key", base::hex(fields.text[3]));
-      w.field("signature", base::hex(fields.text[4]));
-      if (!fields.text[5].empty()) w.field("next_key", base::hex(fields.text[5]));
+      using audit::CheckpointKey;
+      record.time = fields.number[CheckpointKey::kTime];
+      w.field("time", base::formatTime(record.time));
+      w.field("public_key", base::hex(fields.text[CheckpointKey::kPublicKey]));
+      w.field("signature", base::hex(fields.text[CheckpointKey::kSignature]));
+      if (const auto next = fields.text[CheckpointKey::kNextKey]; !next.empty()) w.field("next_key", base::hex(next));
     } else {
-      record.time = fields.number[2];
-      w.field("time", base::formatTime(record.time)).field("log_id", base::hex(fields.text[5]));
+      record.time = fields.number[audit::LogKey::kTime];
+      w.field("time", base::formatTime(record.time)).field("log_id", base::hex(fields.text[audit::LogKey::kLogId]));
     }
     w.field("hash", base::hex(links.text(2))).end();
     bytes += record.line.size();

@@ -1,17 +1,15 @@
 #include "upstream/upstream_connection.h"
 
-#include <Poco/Exception.h>
-#include <Poco/Net/StreamSocket.h>
-
 #include "base/units.h"
 #include "http/h1_client.h"
 #include "http/h2_client.h"
+#include "upstream/connector.h"
 
 namespace yett::upstream {
 
-UpstreamConnection::UpstreamConnection(Pool& pool, net::EventLoop& loop, const Endpoint& endpoint,
-                                       const http::Limits& limits, bool http2)
-    : pool_(pool), loop_(loop), endpoint_(endpoint.name), address_(endpoint.address), limits_(limits), http2_(http2) {
+UpstreamConnection::UpstreamConnection(Pool& pool, net::EventLoop& loop, size_t endpoint, const http::Limits& limits,
+                                       bool http2)
+    : pool_(pool), loop_(loop), endpoint_(endpoint), limits_(limits), http2_(http2) {
   if (http2) codec_ = std::make_unique<http::H2Client>(*this, limits);
   else codec_ = std::make_unique<http::H1Client>(*this, limits);
 }
@@ -19,22 +17,15 @@ UpstreamConnection::UpstreamConnection(Pool& pool, net::EventLoop& loop, const E
 UpstreamConnection::~UpstreamConnection() = default;
 
 void UpstreamConnection::connect() {
-  Poco::Net::StreamSocket socket;
-  std::string failure;
-  try {
-    socket.connectNB(address_);
-    if (address_.family() != Poco::Net::AddressFamily::UNIX_LOCAL) socket.setNoDelay(true);
-  } catch (const Poco::Exception& e) {
-    failure = e.message();
-  }
-  if (!failure.empty()) {
+  auto socket = beginConnect(where());
+  if (!socket) {
     // A Unix socket or a full table fails at once; the pool must not be re-entered from here.
-    loop_.afterBatch([this, failure] { onClosed(failure); });
+    loop_.afterBatch([this, why = socket.error().message] { onClosed(why); });
     return;
   }
-  const int fd = socket.impl()->sockfd();
-  connection_ =
-      std::make_unique<net::Connection>(loop_, std::move(socket), std::make_unique<net::PlainTransport>(fd), *this);
+  const int fd = socket.value().impl()->sockfd();
+  connection_ = std::make_unique<net::Connection>(loop_, std::move(socket).value(),
+                                                  std::make_unique<net::PlainTransport>(fd), *this);
   connection_->readOnAfterFailedWrite();
   connection_->start(true);
   connection_->setTimeout(pool_.cluster().config.connect_timeout);
@@ -48,18 +39,19 @@ void UpstreamConnection::forget(PoolUser& user) {
   std::erase_if(waiting_, [&](const auto& waiter) { return waiter.user == &user; });
 }
 
-void UpstreamConnection::flushSoon() {
+void UpstreamConnection::callAtBatchEnd() {
   loop_.afterBatch([this] {
     if (!connection_ || !connection_->open()) return;
-    codec_->flush();
+    codec_->onBatchEnd();
     settle();
   });
 }
 
 void UpstreamConnection::onOpen() {
   opened_ = true;
+  pool_.balancer_.worked(endpoint_);
   connection_->clearTimeout();
-  codec_->flush();
+  codec_->onBatchEnd();
   if (waiting_.empty()) return pool_.giveBack(*this);  // whoever wanted it has gone
   bool fresh = true;
   // One that gets its lease may end others that wait.
@@ -68,7 +60,7 @@ void UpstreamConnection::onOpen() {
     waiting_.erase(waiting_.begin());
     pool_.waits_.erase(waiter.user);
     if (codec_->room() > 0) waiter.user->onLease(Lease(*this, std::exchange(fresh, false)));
-    else pool_.connect(waiter, http2_);
+    else pool_.connect(waiter);
   }
 }
 
@@ -102,14 +94,15 @@ void UpstreamConnection::close() {
 
 void UpstreamConnection::onClosed(std::string_view why) {
   pool_.closed(*this);
-  const std::string reason = endpoint_ + ": " + std::string(why.empty() ? "closed" : why);
+  const std::string reason = endpoint() + ": " + std::string(why.empty() ? "closed" : why);
   if (opened_) codec_->onPeerClosed(false);
+  else pool_.balancer_.failed(endpoint_, loop_.nowMillis());
   opened_ = true;  // nobody more shall wait for it
   while (!waiting_.empty()) {
     const auto waiter = waiting_.front();
     waiting_.erase(waiting_.begin());
     pool_.waits_.erase(waiter.user);
-    pool_.retry(waiter, http2_, reason);
+    pool_.retry(waiter, reason);
   }
   pool_.remove(*this);
 }

@@ -14,8 +14,8 @@ namespace yett::upstream {
 
 class UpstreamConnection final : public net::ConnectionEvents, public http::Wire, public net::Destroyable {
  public:
-  UpstreamConnection(Pool& pool, net::EventLoop& loop, const Endpoint& endpoint, const http::Limits& limits,
-                     bool http2);
+  /// `endpoint`: its place among the cluster's.
+  UpstreamConnection(Pool& pool, net::EventLoop& loop, size_t endpoint, const http::Limits& limits, bool http2);
   ~UpstreamConnection() override;
 
   /// Begins to connect; on failure the pool is asked for other endpoints for those who wait.
@@ -31,7 +31,8 @@ class UpstreamConnection final : public net::ConnectionEvents, public http::Wire
   /// Not open yet, and not too many wait.
   bool takesWaiters() const;
   http::ClientCodec& codec() { return *codec_; }
-  const std::string& endpoint() const { return endpoint_; }
+  const std::string& endpoint() const { return where().name; }
+  size_t endpointIndex() const { return endpoint_; }
   bool http2() const { return http2_; }
   /// Closed, and about to be forgotten.
   bool gone() const { return connection_ && connection_->closed(); }
@@ -55,7 +56,7 @@ class UpstreamConnection final : public net::ConnectionEvents, public http::Wire
 
   void write(std::string_view bytes) override { connection_->write(bytes); }
   size_t buffered() const override { return connection_->buffered(); }
-  void flushSoon() override;
+  void callAtBatchEnd() override;
   int64_t nowMillis() const override { return loop_.nowMillis(); }
   void pauseReading() override { connection_->pauseReading(); }
   void resumeReading() override { connection_->resumeReading(); }
@@ -68,8 +69,8 @@ class UpstreamConnection final : public net::ConnectionEvents, public http::Wire
   void settle();
   Pool& pool_;
   net::EventLoop& loop_;
-  const std::string endpoint_;
-  const Poco::Net::SocketAddress address_;
+  const Endpoint& where() const { return pool_.cluster().endpoints[endpoint_]; }
+  const size_t endpoint_;
   const http::Limits& limits_;
   const bool http2_;
   std::unique_ptr<net::Connection> connection_;

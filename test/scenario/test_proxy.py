@@ -129,6 +129,36 @@ class Streaming(unittest.TestCase):
                     self.assertLess(y.rss_mib(), before + 16)
                 slow.close()
 
+    def test_endpoints_have_their_turns_whatever_connections_are_kept(self):
+        """A kept connection was taken whatever its endpoint: one of two endpoints got all requests of a quiet caller."""
+        with Nginx() as one, Nginx() as two:
+            for up, name in ((one, "one"), (two, "two")):
+                (up.dir / "www/name").write_text(name)
+            for protocol in ("http1", "http2"):
+                y = Yett(one.address, workers=1)
+                second = protocol == "http2"
+                y.config["clusters"][0].update(protocol=protocol, endpoints=[u.http2_address if second else u.address for u in (one, two)])
+                y.write_config()
+                with y:
+                    connection = y.connect()
+                    answers = []
+                    for _ in range(20):
+                        connection.request("GET", "/name")
+                        answers.append(connection.getresponse().read())
+                    self.assertEqual(answers.count(b"one"), 10, (protocol, answers))
+
+    def test_an_endpoint_that_takes_no_connections_is_passed_over_for_a_while(self):
+        with Nginx() as up:
+            y = Yett(up.address, workers=1)
+            y.config["clusters"][0]["endpoints"] = [f"127.0.0.1:{free_port()}", up.address]
+            y.write_config()
+            with y:
+                connection = y.connect()
+                for _ in range(20):
+                    connection.request("GET", "/hello")
+                    response = connection.getresponse()
+                    self.assertEqual((response.status, response.read()), (200, b"hello\n"))
+
     def test_trailers_interim_answers_and_head(self):
         def service(connection):
             head, rest = harness.read_head(connection)

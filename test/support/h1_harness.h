@@ -41,7 +41,7 @@ class H1Harness final : public http::Wire, public http::ServerEvents, public htt
   size_t buffered() const override { return 0; }
   void pauseReading() override { paused_ = true; }
   void resumeReading() override { paused_ = false; }
-  void flushSoon() override { codec_.flush(); }
+  void callAtBatchEnd() override { codec_.onBatchEnd(); }
   int64_t nowMillis() const override { return 0; }
   void finishWriting() override {}
   void finish() override { finished = true; }

@@ -88,7 +88,7 @@ void H2ServerHarness::feed(std::string_view bytes) {
   codec_.onBytes(bytes);
   for (int i = 0; i < 4 && wire.flush_wanted; ++i) {
     wire.flush_wanted = false;
-    codec_.flush();
+    codec_.onBatchEnd();
     if (!pause_) continue;
     for (auto& [handler, request] : open_) {
       if (request->over) continue;
@@ -162,7 +162,7 @@ H2ClientHarness::H2ClientHarness(int requests) : codec_(wire, limits_) {
     response.stream->sendBody("abc");
     if (i % 2 == 0) response.stream->sendEnd({});
   }
-  codec_.flush();
+  codec_.onBatchEnd();
 }
 
 H2ClientHarness::~H2ClientHarness() = default;
@@ -170,7 +170,7 @@ H2ClientHarness::~H2ClientHarness() = default;
 void H2ClientHarness::feed(std::string_view bytes) {
   if (wire.finished) return;
   codec_.onBytes(bytes);
-  codec_.flush();
+  codec_.onBatchEnd();
 }
 
 void H2ClientHarness::close() {

@@ -18,7 +18,7 @@ class TestWire : public http::Wire {
   size_t buffered() const override { return blocked ? size_t{1} << 20 : 0; }
   void pauseReading() override {}
   void resumeReading() override {}
-  void flushSoon() override { flush_wanted = true; }
+  void callAtBatchEnd() override { flush_wanted = true; }
   int64_t nowMillis() const override { return now; }
   void finishWriting() override {}
   void finish() override { finished = true; }

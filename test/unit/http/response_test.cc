@@ -30,7 +30,7 @@ struct ClientHarness final : http::Wire, http::ResponseHandler {
   size_t buffered() const override { return 0; }
   void pauseReading() override {}
   void resumeReading() override {}
-  void flushSoon() override {}
+  void callAtBatchEnd() override {}
   int64_t nowMillis() const override { return 0; }
   void finishWriting() override {}
   void finish() override {}

@@ -1,0 +1,48 @@
+#include "upstream/lease.h"
+
+#include "upstream/upstream_connection.h"
+
+namespace yett::upstream {
+
+Lease& Lease::operator=(Lease&& other) noexcept {
+  if (this != &other) {
+    release();
+    connection_ = std::exchange(other.connection_, nullptr);
+    stream_ = std::exchange(other.stream_, nullptr);
+    fresh_ = other.fresh_;
+  }
+  return *this;
+}
+
+http::ClientStream& Lease::open(http::ResponseHandler& handler) {
+  connection_->beginExchange();
+  stream_ = &connection_->codec().open(handler);
+  return *stream_;
+}
+
+void Lease::release() {
+  UpstreamConnection* connection = std::exchange(connection_, nullptr);
+  http::ClientStream* stream = std::exchange(stream_, nullptr);
+  if (connection == nullptr) return;
+  if (stream != nullptr) connection->codec().close(*stream);
+  connection->pool_.giveBack(*connection);
+}
+
+const std::string& Lease::endpoint() const {
+  return connection_->endpoint();
+}
+void Lease::limitNextRead(size_t bytes) const {
+  connection_->limitNextRead(bytes);
+}
+size_t Lease::heldBytes() const {
+  if (connection_ == nullptr || stream_ == nullptr) return 0;
+  return connection_->http2() ? stream_->heldBytes() : connection_->heldBytes();
+}
+void Lease::suspect() const {
+  connection_->codec().leave();
+}
+bool Lease::http2() const {
+  return connection_->http2();
+}
+
+}  // namespace yett::upstream

@@ -1,0 +1,53 @@
+// The use of an upstream connection by one exchange.
+#pragma once
+
+#include <string>
+#include <utility>
+
+#include "base/check.h"
+#include "http/client_codec.h"
+
+namespace yett::upstream {
+
+class UpstreamConnection;
+
+/// Leave to use one upstream connection for one exchange. Given back by its destructor: where the exchange is over and
+/// clean the connection serves others, else an HTTP/1.1 connection is closed and an HTTP/2 stream reset.
+class Lease {
+ public:
+  Lease() = default;
+  Lease(UpstreamConnection& connection, bool fresh) : connection_(&connection), fresh_(fresh) {}
+  Lease(Lease&& other) noexcept
+      : connection_(std::exchange(other.connection_, nullptr)),
+        stream_(std::exchange(other.stream_, nullptr)),
+        fresh_(other.fresh_) {}
+  Lease& operator=(Lease&& other) noexcept;
+  ~Lease() { release(); }
+  /// Begins the exchange. Once.
+  http::ClientStream& open(http::ResponseHandler& handler);
+  void release();
+  explicit operator bool() const { return connection_ != nullptr; }
+  /// REQUIRES: open() was called.
+  http::ClientStream& stream() const {
+    YETT_CHECK(stream_ != nullptr);
+    return *stream_;
+  }
+  const std::string& endpoint() const;
+  /// The next read of an HTTP/1.1 connection takes no more than this.
+  void limitNextRead(size_t bytes) const;
+  /// Bytes that are kept for this exchange; 0 without one.
+  size_t heldBytes() const;
+  /// The endpoint did not answer: no other exchange shall begin on this connection.
+  void suspect() const;
+  /// The connection speaks HTTP/2.
+  bool http2() const;
+  /// The connection was made for this exchange: nobody used it before.
+  bool fresh() const { return fresh_; }
+
+ private:
+  UpstreamConnection* connection_ = nullptr;
+  http::ClientStream* stream_ = nullptr;
+  bool fresh_ = false;
+};
+
+}  // namespace yett::upstream

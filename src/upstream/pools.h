@@ -1,0 +1,33 @@
+// The pools of one loop, by cluster.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "http/limits.h"
+#include "net/event_loop.h"
+#include "net/listener.h"
+#include "upstream/pool.h"
+
+namespace yett::upstream {
+
+/// They survive a reload where the cluster's settings are the same.
+class Pools {
+ public:
+  Pools(net::EventLoop& loop, const http::Limits& limits, net::Gate& descriptors)
+      : loop_(loop), limits_(limits), descriptors_(descriptors) {}
+  /// Takes the clusters of a new generation.
+  void update(const std::map<std::string, std::shared_ptr<const Cluster>>& clusters);
+  Pool* find(const std::string& cluster);
+
+ private:
+  net::EventLoop& loop_;
+  const http::Limits limits_;
+  net::Gate& descriptors_;
+  std::map<std::string, std::unique_ptr<Pool>> pools_;
+  std::vector<std::unique_ptr<Pool>> retired_;
+};
+
+}  // namespace yett::upstream
