@@ -16,9 +16,7 @@ rm -rf "$work"
 mkdir -p "$work"
 chmod -R go-w "$here"
 $yett certs init --dir "$work/certs" >/dev/null
-for id in ns/shop/sa/gate ns/shop/sa/frontend ns/support/sa/mia; do
-  $yett certs issue "spiffe://example.org/$id" --dir "$work/certs" --dns localhost --ip 127.0.0.1 >/dev/null
-done
+$yett certs issue --profile certs/profiles/gate.json --profile certs/profiles/frontend.json --profile certs/profiles/mia.json --dir "$work/certs" >/dev/null
 
 pids=()
 stop() { for pid in "${pids[@]}"; do kill "$pid" 2>/dev/null || true; done; wait 2>/dev/null || true; }

@@ -22,9 +22,7 @@ chmod go-w "$here/yett.json"
 
 echo "== making certificates"
 $yett certs init --dir "$work/certs"
-$yett certs issue spiffe://example.org/ns/shop/sa/gate --dir "$work/certs" --dns localhost
-$yett certs issue spiffe://example.org/ns/shop/sa/frontend --dir "$work/certs"
-$yett certs issue spiffe://example.org/ns/support/sa/mia --dir "$work/certs"
+$yett certs issue --profile certs/profiles/gate.json --profile certs/profiles/frontend.json --profile certs/profiles/mia.json --dir "$work/certs"
 
 pids=()
 stop() { for pid in "${pids[@]}"; do kill "$pid" 2>/dev/null || true; done; wait 2>/dev/null || true; }

@@ -312,6 +312,11 @@ Status Server::apply(std::shared_ptr<const runtime::Generation> next) {
   warnOfShadow(*next);
   if (changes.policy) warnOfUnused(*next);
   const bool everywhere = distribute(next, sockets, std::move(evaluators), changes);
+  for (const auto& [name, socket] : sockets) {
+    const auto before = sockets_.find(name);
+    if (before == sockets_.end() || before->second != socket)
+      log_.info("listening", {{"listener", name}, {"address", socket->address()}});
+  }
   sockets_ = std::move(sockets);
   {
     const std::lock_guard lock(status_mutex_);

@@ -10,13 +10,17 @@
 #include <cstring>
 #include <filesystem>
 #include <iostream>
+#include <memory>
 
 #include "audit/checkpoint.h"
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/file_trust.h"
+#include "base/json.h"
 #include "base/text.h"
+#include "cli/command.h"
 #include "cli/policy_dir.h"
+#include "config/object_reader.h"
 #include "identity/mint.h"
 #include "identity/spiffe_id.h"
 
@@ -32,7 +36,8 @@ int failed(const Error& error) {
 Status writeFile(const std::string& path, const std::string& content, mode_t mode) {
   // A name that nobody can have put there before.
   std::array<unsigned char, 8> random{};
-  if (::getrandom(random.data(), random.size(), 0) != static_cast<ssize_t>(random.size())) return Error{"no random bytes"};
+  if (::getrandom(random.data(), random.size(), 0) != static_cast<ssize_t>(random.size()))
+    return Error{"no random bytes"};
   const std::string temporary = path + "." + base::hex({reinterpret_cast<const char*>(random.data()), random.size()});
   const int fd = ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
   if (fd < 0) return Error{temporary + ": cannot write: " + std::strerror(errno)};
@@ -81,7 +86,8 @@ Status issue(const IssueOptions& options, std::string& base_name) {
       options.name.empty() ? std::string(id.path().substr(id.path().rfind('/') + 1)) : options.name;
   for (const std::string_view own : {"ca", "bundle", "audit", "cache", "mask"}) {
     if (name == own)
-      return Error{"`" + name + "` is the name of files of this folder that are no caller's: give another one with --name"};
+      return Error{"`" + name +
+                   "` is the name of files of this folder that are no caller's: give another one with --name"};
   }
   if (name.empty() || name.find('/') != std::string::npos || name[0] == '.')
     return Error{"`" + base::printable(name) + "` is no name of a file"};
@@ -118,10 +124,35 @@ int certsInit(const std::string& directory, const std::string& trust_domain, boo
 }
 
 int certsIssue(const IssueOptions& options) {
+  if (options.spiffe_id.empty())
+    return failed({"which SPIFFE ID? `yett certs issue spiffe://example.org/frontend`, or --profile FILE"});
   std::string base_name;
   if (auto ok = issue(options, base_name); !ok) return failed(ok.error());
   std::cout << "issued " << options.spiffe_id << ": " << base_name << ".pem, " << base_name << ".key, valid for "
             << options.ttl << "\n";
+  return 0;
+}
+
+int certsIssueProfiles(const std::vector<std::string>& files, const IssueOptions& defaults) {
+  for (const auto& file : files) {
+    auto text = base::readFile(file);
+    if (!text) return failed(text.error());
+    auto parsed = json::parse(text.value(), true);
+    if (!parsed) return failed(std::move(parsed).error().within(file));
+    config::Problems problems(file);
+    IssueOptions options = defaults;
+    {
+      config::ObjectReader profile(parsed.value(), "", problems);
+      profile.requiredText("id", options.spiffe_id);
+      profile.text("name", options.name);
+      profile.texts("dns", options.dns_names);
+      profile.texts("ip", options.ip_addresses);
+      profile.text("ttl", options.ttl);
+    }
+    for (const auto& problem : problems.texts()) std::cerr << "yett: " << problem << "\n";
+    if (problems.any()) return 2;
+    if (const int code = certsIssue(options); code != 0) return code;
+  }
   return 0;
 }
 
@@ -132,6 +163,40 @@ int certsInspect(const std::string& file) {
   if (!text) return failed(std::move(text).error().within(file));
   std::cout << text.value();
   return 0;
+}
+
+void addCerts(CLI::App& app, Action& action) {
+  struct Options {
+    IssueOptions issue;
+    std::vector<std::string> profiles;
+    std::string trust_domain = "example.org";
+    std::string file;
+    bool force = false;
+  };
+  const auto o = std::make_shared<Options>();
+  auto* certs = app.add_subcommand("certs", "a development CA that mints X.509-SVIDs");
+  certs->require_subcommand(1);
+  auto* init = certs->add_subcommand("init", "make the CA");
+  init->add_option("--dir", o->issue.directory, "folder")->capture_default_str();
+  init->add_option("--trust-domain", o->trust_domain, "trust domain")->capture_default_str();
+  init->add_flag("--force", o->force, "replace a CA that is there");
+  init->callback([o, &action] { action = [o] { return certsInit(o->issue.directory, o->trust_domain, o->force); }; });
+  auto* issue = certs->add_subcommand("issue", "mint an SVID and its key");
+  auto* id = issue->add_option("id", o->issue.spiffe_id, "SPIFFE ID");
+  issue->add_option("--dir", o->issue.directory, "folder of the CA")->capture_default_str();
+  issue->add_option("--name", o->issue.name, "file name without ending (default: the last segment of the ID)");
+  issue->add_option("--dns", o->issue.dns_names, "DNS name, for a server's certificate");
+  issue->add_option("--ip", o->issue.ip_addresses, "IP address, for a server's certificate");
+  issue->add_option("--ttl", o->issue.ttl, "time to live")->capture_default_str();
+  issue
+      ->add_option("--profile", o->profiles, "file that says all this, instead (certs/README.md); several mint several")
+      ->excludes(id);
+  issue->callback([o, &action] {
+    action = [o] { return o->profiles.empty() ? certsIssue(o->issue) : certsIssueProfiles(o->profiles, o->issue); };
+  });
+  auto* inspect = certs->add_subcommand("inspect", "what a certificate says");
+  inspect->add_option("file", o->file, "PEM file")->required();
+  inspect->callback([o, &action] { action = [o] { return certsInspect(o->file); }; });
 }
 
 }  // namespace yett::cli

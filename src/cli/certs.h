@@ -20,6 +20,9 @@ struct IssueOptions {
 
 int certsInit(const std::string& directory, const std::string& trust_domain, bool force);
 int certsIssue(const IssueOptions& options);
+/// One SVID for each profile: a JSON file with `id`, and where wanted `name`, `dns`, `ip` and `ttl`. `defaults` says
+/// the folder.
+int certsIssueProfiles(const std::vector<std::string>& files, const IssueOptions& defaults);
 int certsInspect(const std::string& file);
 
 }  // namespace yett::cli

@@ -2,8 +2,10 @@
 
 #include <filesystem>
 #include <iostream>
+#include <memory>
 
 #include "base/file_trust.h"
+#include "cli/command.h"
 #include "cli/policy_dir.h"
 #include "config/object_reader.h"
 #include "policy/policy_set.h"
@@ -59,6 +61,21 @@ int check(const std::string& target, bool strict) {
             << set->digest() << "\n"
             << plan;
   return 0;
+}
+
+void addCheck(CLI::App& app, Action& action) {
+  struct Options {
+    std::string config;
+    std::string directory;
+    bool strict = false;
+  };
+  const auto o = std::make_shared<Options>();
+  auto* command = app.add_subcommand("check", "every problem of a configuration or a policy directory");
+  addConfig(*command, o->config);
+  command->add_option("dir", o->directory, "policy directory, instead of a configuration");
+  command->add_flag("--strict", o->strict, "warnings count as problems");
+  command->callback(
+      [o, &action] { action = [o] { return check(o->directory.empty() ? o->config : o->directory, o->strict); }; });
 }
 
 }  // namespace yett::cli

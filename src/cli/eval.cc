@@ -2,10 +2,12 @@
 
 #include <iostream>
 #include <iterator>
+#include <memory>
 
 #include "base/file.h"
 #include "base/json.h"
 #include "base/text.h"
+#include "cli/command.h"
 #include "cli/policy_dir.h"
 #include "cli/traces.h"
 #include "config/object_reader.h"
@@ -90,6 +92,20 @@ int eval(const EvalOptions& options) {
   if (options.format == "json") printJson(decision, reads, traces);
   else printText(decision, reads, traces);
   return decision.allow ? 0 : 1;
+}
+
+void addEval(CLI::App& app, Action& action) {
+  const auto o = std::make_shared<EvalOptions>();
+  auto* command = app.add_subcommand("eval", "decide about one request");
+  command->add_option("dir", o->directory, "policy directory")->required();
+  command->add_option("--request", o->request, "check request as JSON: a file or -");
+  command->add_option("--http", o->http, "HTTP/1.1 request: a file or -");
+  command->add_option("--principal", o->principal, "with --http: the caller's SPIFFE ID");
+  command->add_option("--source", o->source, "with --http: the caller's address")->capture_default_str();
+  command->add_option("--time", o->time, "with --http: seconds since 1970");
+  command->add_flag("--explain", o->explain, "every rule, and why it applies or not");
+  addFormat(*command, o->format, {"text", "json"});
+  command->callback([o, &action] { action = [o] { return eval(*o); }; });
 }
 
 }  // namespace yett::cli

@@ -4,11 +4,13 @@
 
 #include <algorithm>
 #include <iostream>
+#include <memory>
 #include <thread>
 
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/text.h"
+#include "cli/command.h"
 #include "cli/log.h"
 #include "cli/log_print.h"
 #include "cli/policy_dir.h"
@@ -165,6 +167,36 @@ int replay(ReplayOptions options) {
     return failed(Error{report.decisions() == 0 ? "the log has no such decision: nothing was decided again"
                                                 : "of no decision it can be told what the candidate does"});
   return report.differing() > 0 ? 1 : 0;
+}
+
+void addReplay(CLI::App& app, Action& action) {
+  struct Replay {
+    LogSource source;
+    ReplayOptions options;
+  };
+  const auto r = std::make_shared<Replay>();
+  auto* command = app.add_subcommand("replay", "decide the recorded requests again, and say what would change");
+  addLogSource(*command, r->source);
+  command->add_option("--policy", r->options.directory,
+                      "the candidate: a policy directory; else the configuration's engines");
+  addTimes(*command, r->options.since, r->options.until);
+  addFilters(*command, r->options.query, false);
+  addFormat(*command, r->options.format, {"text", "json"});
+  command->add_option("--examples", r->options.examples, "of each difference")
+      ->check(CLI::Range(0, 100))
+      ->capture_default_str();
+  command->add_option("--threads", r->options.threads, "0: one for each core")
+      ->check(CLI::Range(0, 256))
+      ->capture_default_str();
+  command->callback([r, &action] {
+    action = [r] {
+      return withLogs(r->source, r->options.query, [&] {
+        r->options.logs = r->source.logs;
+        r->options.config = r->source.config;
+        return replay(r->options);
+      });
+    };
+  });
 }
 
 }  // namespace yett::cli

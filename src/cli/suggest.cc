@@ -6,9 +6,11 @@
 #include <filesystem>
 #include <fstream>
 #include <iostream>
+#include <memory>
 #include <thread>
 
 #include "base/hash.h"
+#include "cli/command.h"
 #include "cli/log.h"
 #include "lua/engine.h"
 #include "policy/attribute_reader.h"
@@ -194,6 +196,28 @@ int suggest(SuggestOptions options) {
       << "held out: " << held.value() << "\n"
       << "width: " << mutations.text() << "\n";
   return report.value().differing() > 0 ? 1 : 0;
+}
+
+void addSuggest(CLI::App& app, Action& action) {
+  struct Suggest {
+    LogSource source;
+    SuggestOptions options;
+  };
+  const auto s = std::make_shared<Suggest>();
+  auto* command = app.add_subcommand("suggest", "the least policy that allows what the log has seen");
+  addLogSource(*command, s->source);
+  command->add_option("--out", s->options.out, "folder to make for policy and tests; else the policy goes to stdout");
+  command->add_option("--name", s->options.name, "of the policy")->capture_default_str();
+  addTimes(*command, s->options.since, s->options.until);
+  addFilters(*command, s->options.query, true);
+  command->callback([s, &action] {
+    action = [s] {
+      return withLogs(s->source, s->options.query, [&] {
+        s->options.logs = s->source.logs;
+        return suggest(s->options);
+      });
+    };
+  });
 }
 
 }  // namespace yett::cli

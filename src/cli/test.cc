@@ -3,10 +3,12 @@
 #include <unistd.h>
 
 #include <iostream>
+#include <memory>
 #include <set>
 
 #include "base/clock.h"
 #include "base/text.h"
+#include "cli/command.h"
 #include "cli/policy_dir.h"
 #include "cli/test_report.h"
 #include "config/object_reader.h"
@@ -166,6 +168,20 @@ int test(const TestOptions& options) {
   reportDoubts(trust);
   if (problems.any()) return reportProblems(problems);
   return runAll(options, set, tests);
+}
+
+void addTest(CLI::App& app, Action& action) {
+  const auto o = std::make_shared<TestOptions>();
+  auto* command = app.add_subcommand("test", "run the tests of a policy directory (*_test.lua)");
+  command->add_option("dir", o->directory, "policy directory")->required();
+  addFormat(*command, o->format, {"text", "json", "junit"});
+  command->add_flag("--coverage", o->coverage, "which rules decided and which lines of conditions ran");
+  command->add_option("--least-coverage", o->least_coverage, "fail under so many percent; implies --coverage")
+      ->check(CLI::Range(0, 100));
+  command->callback([o, &action] {
+    if (o->least_coverage > 0) o->coverage = true;
+    action = [o] { return test(*o); };
+  });
 }
 
 }  // namespace yett::cli

@@ -1,6 +1,7 @@
 """What the scenarios share: a real yett in a folder of its own, real peers, and ways to talk to them.
 
-Everything listens on loopback, on free ports, and is ended by the test that started it.
+Everything listens on loopback, and is ended by the test that started it. Yett takes ports that the kernel gives it, and
+says which: its `port`, `admin_port` and `ports` (by listener) are known once it is started, and others after a restart.
 """
 import contextlib
 import http.client
@@ -8,6 +9,7 @@ import json
 import os
 import pathlib
 import random
+import re
 import shutil
 import signal
 import socket
@@ -61,8 +63,7 @@ class Yett:
 
     def __init__(self, upstream="127.0.0.1:1", rules=RULES, **changes):
         self.dir = pathlib.Path(tempfile.mkdtemp(prefix="yett-scenario-"))
-        self.port = free_port()
-        self.admin_port = free_port()
+        self.port, self.admin_port, self.began = None, None, 0
         self.process = None
         certs = getattr(Yett, "_certs", None)
         if certs is None:
@@ -80,12 +81,12 @@ class Yett:
                 "svid": {"certificate": "certs/server.pem", "private_key": "certs/server.key"},
                 "trust_bundles": {"example.org": "certs/bundle.pem"},
             },
-            "listeners": [{"name": "inbound", "address": f"127.0.0.1:{self.port}", "tls": {"client_certificate": "required"},
+            "listeners": [{"name": "inbound", "address": "127.0.0.1:0", "tls": {"client_certificate": "required"},
                            "routes": [{"path": "/**", "cluster": "app"}]}],
             "clusters": [{"name": "app", "endpoints": [upstream]}],
             "policy": {"engines": [{"name": "main", "type": "lua", "path": "rules"}]},
             "audit": {"database": "yett.db"},
-            "admin": {"address": f"127.0.0.1:{self.admin_port}", "socket": "admin.sock"},
+            "admin": {"address": "127.0.0.1:0", "socket": "admin.sock"},
             "access_log": "access.log",
         }
         for key, value in changes.items():
@@ -118,11 +119,23 @@ class Yett:
 
     def start(self):
         self.stderr = open(self.dir / "stderr.log", "ab")
-        before = self.log().count(" serving ")
+        before = self.log()
         self.process = subprocess.Popen([BINARY, "run", "-c", str(self.dir / "yett.json")], stderr=self.stderr, stdout=self.stderr, env=environment())
-        wait_for("yett to listen", lambda: self.process.poll() is not None or self.log().count(" serving ") > before, 20)
+        wait_for("yett to listen", lambda: self.process.poll() is not None or " serving " in self.log()[len(before):], 20)
         assert self.process.poll() is None, self.log()
+        self.began = len(before)
+        self.port = self.ports.get(self.listener["name"])
+        self.admin_port = next(map(int, self.said(r" admin listening address=\"?\S+:(\d+)\"?$")), None)
         return self
+
+    def said(self, pattern):
+        """What this run's log has of it."""
+        return re.findall(pattern, self.log()[self.began:], re.M)
+
+    @property
+    def ports(self):
+        """By listener, also of those that a reload has added."""
+        return {name: int(port) for name, port in self.said(r" listening listener=(\S+) address=\"?\S+:(\d+)\"?$")}
 
     def stop(self, how=signal.SIGTERM, expect=0):
         if self.process is None:
@@ -149,7 +162,8 @@ class Yett:
             shutil.rmtree(self.dir, ignore_errors=True)
 
     def log(self):
-        return (self.dir / "stderr.log").read_text(errors="replace")
+        path = self.dir / "stderr.log"
+        return path.read_text(errors="replace") if path.exists() else ""
 
     def access_log(self):
         return [json.loads(line) for line in (self.dir / "access.log").read_text().splitlines()]

@@ -10,7 +10,7 @@ import time
 import unittest
 
 import minting
-from harness import DOMAIN, SLOW, Yett, free_port, run, wait_for
+from harness import DOMAIN, SLOW, Yett, run, wait_for
 from lines import HALVES, KINDS, Upstream, close_all, line, watch
 from minting import MD5, SHA1, between, in_seconds, leaf, root, rsa_key
 
@@ -22,25 +22,15 @@ GRACE = 2 * SLOW  # what must end at once or at expiry has ended this much later
 EARLY = 0.5       # and not this much sooner
 TLS12, TLS13 = ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3
 numbers = itertools.count()
-taken = set()
-
-
-def own_port():
-    """A free port that no other Yett of this file has: many live at once."""
-    while (port := free_port()) in taken:
-        pass
-    taken.add(port)
-    return port
 
 
 def yett(upstream, bundle, rules=RULES):
     """Not yet started; without a port for the admin."""
     y = Yett(upstream.address, rules=rules)
-    y.port = own_port()
     (y.dir / "callers").mkdir()
     y.config["admin"] = {}
     y.config["identity"]["trust_bundles"] = {"example.org": "example.pem", "other.org": "other.pem"}
-    y.listener.update(address=f"127.0.0.1:{y.port}", timeouts={"idle": "300s", "request_head": "300s", "body": "300s"}, routes=[
+    y.listener.update(timeouts={"idle": "300s", "request_head": "300s", "body": "300s"}, routes=[
         {"path": "/ws/**", "cluster": "app", "upgrades": ["websocket"]}, {"path": "/body/**", "cluster": "app", "buffer_body": "1KiB"}, {"path": "/**", "cluster": "app"}])
     y.write_config()
     y.replace("example.pem", bundle)
@@ -49,14 +39,13 @@ def yett(upstream, bundle, rules=RULES):
 
 
 def listener(y, name, **changes):
-    """One more, like the first."""
+    """One more, like the first; its name."""
     out = json.loads(json.dumps(y.listener))
-    port = own_port()
-    out.update(name=name, address=f"127.0.0.1:{port}", **changes)
+    out.update(name=name, **changes)
     if changes.get("plaintext"):
         del out["tls"]
     y.config["listeners"].append(out)
-    return port
+    return name
 
 
 def reload(y, files):
@@ -71,8 +60,8 @@ def reload(y, files):
 class Caller:
     """Someone with a certificate (None: without) before a port of this Yett."""
 
-    def __init__(self, y, minted, port=None, plain=False, version=None, extra=()):
-        self.y, self.port, self.plain, self.version, self.session = y, port or y.port, plain, version, None
+    def __init__(self, y, minted, listener=None, plain=False, version=None, extra=()):
+        self.y, self.port, self.plain, self.version, self.session = y, y.ports[listener] if listener else y.port, plain, version, None
         self.files = []
         self.tls = self.context()  # sessions are bound to it
         if minted:
@@ -420,12 +409,13 @@ class Listeners(unittest.TestCase):
         modes = {mode: {"plaintext": True} if mode == "plaintext" else {"tls": {"client_certificate": mode}} for mode in ("required", "optional", "none", "plaintext")}
         with Upstream() as upstream:
             y = yett(upstream, top.pem, OPEN)
-            ports = {name: listener(y, name, **modes[before]) for name, before, _, _ in LISTENERS}
+            for name, before, _, _ in LISTENERS:
+                listener(y, name, **modes[before])
             y.write_config()
             with y:
                 lines = {}
                 for name, before, _, goes_on in LISTENERS:
-                    caller = Caller(y, leaf(top) if before == "required" else None, port=ports[name], plain=before == "plaintext")
+                    caller = Caller(y, leaf(top) if before == "required" else None, listener=name, plain=before == "plaintext")
                     for kind in DRAINED:
                         lines[name, kind, goes_on] = line(caller, kind, name)
                 kept = []
@@ -476,12 +466,13 @@ class Listeners(unittest.TestCase):
         left = {"removed": None, "required-to-none": {"tls": {"client_certificate": "none"}}, "tls-to-plaintext": {"plaintext": True}}
         with Upstream() as upstream:
             y = yett(upstream, top.pem, OPEN)
-            ports = {name: listener(y, name) for name in left}
+            for name in left:
+                listener(y, name)
             y.write_config()
             with y:
                 soon = in_seconds(SOON)
-                lines = {(name, kind, since): line(Caller(y, leaf(top, expires=soon if since == "it expired" else None), port=port), kind)
-                         for name, port in ports.items() for kind in KINDS if not kind.endswith("idle") for since in ("it expired", "the root was removed")}
+                lines = {(name, kind, since): line(Caller(y, leaf(top, expires=soon if since == "it expired" else None), listener=name), kind)
+                         for name in left for kind in KINDS if not kind.endswith("idle") for since in ("it expired", "the root was removed")}
                 y.config["listeners"] = y.config["listeners"][:1] + [
                     {**{k: v for k, v in one.items() if k != "tls"}, **left[one["name"]]} for one in y.config["listeners"][1:] if left[one["name"]]]
                 reload(y, {"yett.json": json.dumps(y.config)})
@@ -513,17 +504,18 @@ class OnExpiry(unittest.TestCase):
         top, other = root(), root("another root")
         with Upstream() as upstream:
             y = yett(upstream, top.pem)
-            ports = {word: listener(y, f"on-{word}", **self.setting(word)) for word in self.WORDS}
+            for word in self.WORDS:
+                listener(y, f"on-{word}", **self.setting(word))
             y.write_config()
             with y:
                 shown = leaf(between(top), expires=in_seconds(5 * SLOW))
                 lines, resuming = {}, {}
                 for word in self.WORDS:
-                    caller = Caller(y, shown, port=ports[word])
+                    caller = Caller(y, shown, listener=f"on-{word}")
                     for kind in KINDS:
                         lines[word, kind] = line(caller, kind, word)
                     for version in (TLS12, TLS13):
-                        resuming[word, version.name] = caller = Caller(y, shown, port=ports[word], version=version)
+                        resuming[word, version.name] = caller = Caller(y, shown, listener=f"on-{word}", version=version)
                         self.assertEqual([caller.ask("/before") for _ in range(2)], [(200, False), (200, True)])
                 self.assertLess(time.time(), shown.expires - EARLY, "too slow for what expires soon")
                 watch(lines.values(), shown.expires + GRACE + 0.3)

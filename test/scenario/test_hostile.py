@@ -159,12 +159,11 @@ class Hostile(unittest.TestCase):
         with Service(upstream) as service, Service(second) as two:
             y = Yett(service.address, rules=rules)
             limits = {"timeouts": {"handshake": "2s", "request_head": "2s", "idle": "2s", "body": "2s", "stream_idle": "2s"}}
-            plain_port = y.port + 1
             route = [{"path": "/dead", "cluster": "dead"}, {"path": "/two/**", "cluster": "two", "upgrades": ["websocket"], "response_timeout": "500ms"}, {"path": "/body/**", "cluster": "app", "buffer_body": "64KiB"}, {"path": "/**", "cluster": "app", "response_timeout": "500ms", "upgrades": ["websocket"]}]
             y.config["clusters"] += [{"name": "dead", "endpoints": ["127.0.0.1:1", "127.0.0.1:2"]}, {"name": "two", "endpoints": [two.address], "protocol": "http2"}]
             y.listener.update(limits, routes=route)
             y.listener["tls"]["client_certificate"] = "optional"
-            y.config["listeners"].append({"name": "plain", "address": f"127.0.0.1:{plain_port}", "plaintext": True, "routes": route, **limits})
+            y.config["listeners"].append({"name": "plain", "address": "127.0.0.1:0", "plaintext": True, "routes": route, **limits})
             y.write_config()
             with y:
                 context = y.context()
@@ -176,7 +175,7 @@ class Hostile(unittest.TestCase):
                 def attack(i):
                     while time.monotonic() < stop:
                         try:
-                            client(y, *rng.choice([(y.port, context), (plain_port, None)]))
+                            client(y, *rng.choice([(y.port, context), (y.ports["plain"], None)]))
                         except OSError:
                             pass
                         counts[i] += 1

@@ -1,5 +1,6 @@
 """A life of the process: reload under load, rotation, drain, crash, many connections, policies that misbehave."""
 import http.client
+import json
 import os
 import pathlib
 import re
@@ -172,10 +173,10 @@ class Reload(unittest.TestCase):
             wait_for("the old bundle", lambda: y.log().count(" reloaded ") >= 3)
             self.assertEqual(y.get("/hello")[0], 200)
             # A listener more; then a change that needs a restart, refused whole.
-            port = harness.free_port()
-            y.config["listeners"].append({"name": "second", "address": f"127.0.0.1:{port}", "plaintext": True, "routes": [{"path": "/hello", "cluster": "app"}]})
+            y.config["listeners"].append({"name": "second", "address": "127.0.0.1:0", "plaintext": True, "routes": [{"path": "/hello", "cluster": "app"}]})
             y.write_config()
-            wait_for("the second listener", lambda: socket.socket().connect_ex(("127.0.0.1", port)) == 0)
+            port = wait_for("the second listener", lambda: y.ports.get("second"))
+            self.assertEqual(socket.socket().connect_ex(("127.0.0.1", port)), 0)
             y.config["workers"] = 7
             y.config["listeners"].pop()
             y.write_config()
@@ -245,13 +246,15 @@ class Crash(unittest.TestCase):
 
     def test_two_processes_share_neither_log_nor_port(self):
         with Yett("127.0.0.1:1") as y:
-            done = subprocess.run([BINARY, "run", "-c", str(y.dir / "yett.json")], capture_output=True, text=True, env=environment(), timeout=20 * SLOW)
+            y.config["listeners"][0]["address"] = f"127.0.0.1:{y.port}"
+            (y.dir / "second.json").write_text(json.dumps(y.config))
+            (y.dir / "second.json").chmod(0o600)
+            done = subprocess.run([BINARY, "run", "-c", str(y.dir / "second.json")], capture_output=True, text=True, env=environment(), timeout=20 * SLOW)
             self.assertEqual(done.returncode, 2)
             self.assertIn("cannot listen on", done.stderr)
             y.config["listeners"][0]["address"] = "127.0.0.1:0"
             y.config["admin"] = {}
-            (y.dir / "second.json").write_text(__import__("json").dumps(y.config))
-            (y.dir / "second.json").chmod(0o600)
+            (y.dir / "second.json").write_text(json.dumps(y.config))
             done = subprocess.run([BINARY, "run", "-c", str(y.dir / "second.json")], capture_output=True, text=True, env=environment(), timeout=20 * SLOW)
             self.assertEqual(done.returncode, 2)
             self.assertIn("another process writes this audit database", done.stderr)

@@ -461,9 +461,8 @@ class Failures(unittest.TestCase):
                 threading.Thread(target=harness.echo, args=(connection,), daemon=True).start()
 
         threading.Thread(target=serve, daemon=True).start()
-        port = free_port()
         listener = {"plaintext": True, "routes": [{"path": "/**", "cluster": "app"}]}
-        y.config["listeners"] = [{"name": "unix", "address": f"unix://{y.dir}/in.sock", **listener}, {"name": "six", "address": f"[::1]:{port}", **listener}]
+        y.config["listeners"] = [{"name": "unix", "address": f"unix://{y.dir}/in.sock", **listener}, {"name": "six", "address": "[::1]:0", **listener}]
         y.config["clusters"] = [{"name": "app", "endpoints": [f"unix://{path}"]}]
         y.write_config()
         with socket.socket(socket.AF_UNIX) as stale:  # nobody serves it any more: it is replaced
@@ -472,7 +471,7 @@ class Failures(unittest.TestCase):
             for _ in range(2):
                 c = socket.socket(socket.AF_UNIX)
                 c.connect(str(y.dir / "in.sock"))
-                six = socket.create_connection(("::1", port))
+                six = socket.create_connection(("::1", y.ports["six"]))
                 for s in (c, six):
                     s.sendall(b"GET /hello HTTP/1.1\r\nHost: h\r\n\r\n")
                     self.assertIn(b"200 OK", s.recv(4096))

@@ -1,0 +1,85 @@
+#include "cli/command.h"
+
+#include <optional>
+#include <set>
+
+#include "audit/log_files.h"
+#include "base/text.h"
+#include "cli/log.h"
+#include "target/canonical.h"
+
+namespace yett::cli {
+
+void addConfig(CLI::App& command, std::string& config) {
+  command.add_option("-c,--config", config, "configuration file")->envname("YETT_CONFIG")->default_val("yett.json");
+}
+
+void addLogSource(CLI::App& command, LogSource& source) {
+  addConfig(command, source.config);
+  command.add_option("--log", source.logs,
+                     "audit database, instead of the configuration's; several go on from each other");
+}
+
+void addFormat(CLI::App& command, std::string& format, const std::vector<std::string>& known) {
+  format = known.front();
+  command.add_option("--format", format, base::joined(known, ", "))->check(CLI::IsMember(known))->capture_default_str();
+}
+
+void addTimes(CLI::App& command, std::string& since, std::string& until) {
+  command.add_option("--since", since, "10m, \"2 hours ago\", today, monday, 2026-11-21T12:00:00Z (UTC)");
+  command.add_option("--until", until, "as --since");
+}
+
+void addFilters(CLI::App& command, audit::Query& q, bool rules) {
+  // An empty variable of a script must not mean everybody.
+  const auto filter = [&](const char* name, std::string& value, const char* help) {
+    command.add_option(name, value, help)->check([](const std::string& text) {
+      return text.empty() ? std::string("is empty: leave it out to ask for all") : std::string();
+    });
+  };
+  command.add_option("--effect", q.effect, "allow or deny")->check(CLI::IsMember({"allow", "deny"}));
+  filter("--principal", q.principal, "SPIFFE ID, or `anonymous`; a last * matches what begins so");
+  filter("--method", q.method, "method");
+  filter("--path", q.path, "canonical path; a last * matches what begins so");
+  if (rules) filter("--policy", q.policy, "policy");
+  if (rules) filter("--rule", q.rule, "rule; `default` for default denials");
+  filter("--id", q.id, "decision id");
+}
+
+namespace {
+
+// What people write, as records have it: `anonymous`, and paths with letters that a request encodes.
+void normalize(audit::Query& q) {
+  if (q.principal == "anonymous") {
+    q.principal.clear();
+    q.anonymous = true;
+  }
+  const bool prefix = q.path.ends_with('*');
+  auto literal = target::canonicalLiteral(std::string_view(q.path).substr(0, q.path.size() - (prefix ? 1 : 0)));
+  if (q.path.starts_with('/') && literal) q.path = literal.value() + (prefix ? "*" : "");
+}
+
+}  // namespace
+
+int withLogs(LogSource& source, audit::Query& query, const Action& then) {
+  normalize(query);
+  std::set<std::string> once;
+  for (const auto& log : source.logs) {
+    if (!once.insert(log).second) return failed(Error{"--log " + log + " is there twice"});
+  }
+  // Rotation waits until all files are read: they are opened one after the other.
+  std::optional<audit::RotationLock> lock;
+  if (source.logs.empty()) {
+    auto databases = databasesOf(source.config);
+    if (!databases) return failed(databases.error());
+    source.logs = databases.value();
+    if (!source.follows) {
+      lock.emplace(audit::RotationLock::shared(source.logs.back()));
+      databases = databasesOf(source.config);  // as they are now that nothing moves
+      if (databases) source.logs = databases.value();
+    }
+  }
+  return then();
+}
+
+}  // namespace yett::cli

@@ -1,0 +1,164 @@
+// `yett log ...`: which words there are, and what each one reads.
+#include <memory>
+
+#include "audit/reader.h"
+#include "cli/command.h"
+#include "cli/log.h"
+#include "cli/suggest.h"
+
+namespace yett::cli {
+namespace {
+
+// Of one command that reads the log.
+struct Reading {
+  LogSource source;
+  LogOptions options;
+  std::string id;
+  VerifyOptions verify;
+};
+using Read = int (*)(Reading&);
+
+class LogCommands {
+ public:
+  LogCommands(CLI::App& log, Action& action) : log_(log), action_(action) {}
+
+  // A command, its options, and what it does.
+  Reading& add(const char* name, const char* help, const std::vector<std::string>& formats, Read read) {
+    const auto r = std::make_shared<Reading>();
+    command_ = log_.add_subcommand(name, help);
+    addLogSource(*command_, r->source);
+    addFormat(*command_, r->options.format, formats);
+    command_->callback([r, read, &action = action_] {
+      action = [r, read] {
+        return withLogs(r->source, r->options.query, [&] {
+          r->options.databases = r->source.logs;
+          return read(*r);
+        });
+      };
+    });
+    return *r;
+  }
+  void filters(Reading& r) {
+    addTimes(*command_, r.options.since, r.options.until);
+    addFilters(*command_, r.options.query, true);
+  }
+  void events(Reading& r) {
+    command_->add_flag("--events", r.options.events,
+                       "events (starts, reloads, failed handshakes) instead of decisions");
+  }
+  void limit(Reading& r, const char* help, int64_t most) {
+    r.options.query.limit = most;
+    command_->add_option("--limit", r.options.query.limit, help)
+        ->check(CLI::Range(int64_t{1}, int64_t{10'000'000}))
+        ->capture_default_str();
+  }
+  CLI::App& command() { return *command_; }
+
+ private:
+  CLI::App& log_;
+  Action& action_;
+  CLI::App* command_ = nullptr;  // that was added last
+};
+
+int query(Reading& r) {
+  const audit::Query& q = r.options.query;
+  if (r.options.events && !(q.effect + q.principal + q.method + q.path + q.policy + q.rule + q.id).empty())
+    return failed(Error{"--events are filtered by --since and --until alone"});
+  return logQuery(r.options);
+}
+
+void addCoverage(CLI::App& log, Action& action) {
+  struct Coverage {
+    LogSource source;
+    CoverageOptions options;
+  };
+  const auto c = std::make_shared<Coverage>();
+  auto* coverage = log.add_subcommand("coverage", "which rules and lines production has used, beside the tests");
+  addLogSource(*coverage, c->source);
+  addFormat(*coverage, c->options.format, {"text", "json"});
+  coverage->add_option("--policy", c->options.directory, "policy directory")->required();
+  addTimes(*coverage, c->options.since, c->options.until);
+  addFilters(*coverage, c->options.query, false);
+  coverage->callback([c, &action] {
+    action = [c] {
+      return withLogs(c->source, c->options.query, [&] {
+        c->options.logs = c->source.logs;
+        return logCoverage(c->options);
+      });
+    };
+  });
+}
+
+void addErase(CLI::App& log, Action& action) {
+  struct Erase {
+    LogSource source;
+    EraseOptions options;
+  };
+  const auto e = std::make_shared<Erase>();
+  auto* erase = log.add_subcommand("erase", "take the personal fields out of decisions; the proof stays");
+  addLogSource(*erase, e->source);
+  addTimes(*erase, e->options.since, e->options.until);
+  addFilters(*erase, e->options.query, false);
+  erase->add_option("--reason", e->options.why, "why, for the event in the chain");
+  erase->add_flag("--yes", e->options.yes, "do it; else only count");
+  erase->callback([e, &action] {
+    action = [e] {
+      const bool named = !e->source.logs.empty();
+      return withLogs(e->source, e->options.query, [&] {
+        if (named && e->source.logs.size() > 1) return failed(Error{"one --log at a time is erased from"});
+        e->options.database = e->source.logs.back();
+        e->options.config = named ? "" : e->source.config;
+        return logErase(e->options);
+      });
+    };
+  });
+}
+
+}  // namespace
+
+void addLog(CLI::App& app, Action& action) {
+  auto* log = app.add_subcommand("log", "read the audit log");
+  log->require_subcommand(1);
+  LogCommands commands(*log, action);
+  const std::vector<std::string> rows = {"table", "json", "csv"};
+  const std::vector<std::string> words = {"text", "json"};
+
+  Reading& q = commands.add("query", "decisions, newest last", rows, query);
+  commands.filters(q);
+  commands.events(q);
+  commands.limit(q, "so many at the most", 100);
+
+  Reading& tail = commands.add("tail", "decisions as they are made, until interrupted", rows,
+                               [](Reading& r) { return logTail(r.options); });
+  tail.source.follows = true;
+  commands.filters(tail);
+  commands.events(tail);
+
+  Reading& exported = commands.add("export", "all decisions, oldest first", {"json", "csv"},
+                                   [](Reading& r) { return logExport(r.options); });
+  commands.filters(exported);
+  commands.events(exported);
+
+  Reading& stats = commands.add("stats", "counts: by principal, rule and denial, or by what you say", rows,
+                                [](Reading& r) { return logStats(r.options); });
+  commands.filters(stats);
+  commands.command()
+      .add_option("--by", stats.options.by, "columns to group by: principal, rule, path, ...")
+      ->delimiter(',');
+  commands.limit(stats, "so many groups at the most", 10);
+
+  Reading& show = commands.add("show", "the whole story of one decision", words,
+                               [](Reading& r) { return logShow(r.options.databases, r.id, r.options.format); });
+  commands.command().add_option("id", show.id, "decision id")->required();
+
+  Reading& verify = commands.add("verify", "prove that nothing was changed, removed or inserted", words,
+                                 [](Reading& r) { return logVerify(r.options.databases, r.verify, r.options.format); });
+  commands.command().add_option("--key", verify.verify.key,
+                                "the key that must have signed, itself or one it handed over to (PEM)");
+  commands.command().add_option("--checkpoint", verify.verify.checkpoint,
+                                "SEQ:HASH of a checkpoint that left the host: shows a tail cut off");
+  addCoverage(*log, action);
+  addErase(*log, action);
+}
+
+}  // namespace yett::cli
