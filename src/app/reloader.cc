@@ -111,7 +111,7 @@ void Reloader::reload(std::string seen, bool may_again) {
   tried_ = std::move(seen);
   config::Problems problems(file_);
   base::FileTrust trust;
-  auto next = runtime::build(file_, server_.generation(), problems, trust);
+  auto next = runtime::readAndBuild(file_, server_.generation(), problems, trust);
   if (next) {
     auto applied = server_.apply(next);
     if (!applied) problems.add(file_ + ": " + applied.error().message);

@@ -72,7 +72,7 @@ int run(const std::string& name, base::Logger::Level level) {
   }
   config::Problems problems(config_file);
   base::FileTrust trust;
-  auto generation = runtime::build(config_file, nullptr, problems, trust);
+  auto generation = runtime::readAndBuild(config_file, nullptr, problems, trust);
   if (!generation) {
     for (const auto& problem : problems.texts()) std::cerr << "yett: " << problem << "\n";
     std::cerr << "yett: not started: " << problems.texts().size()

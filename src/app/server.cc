@@ -1,16 +1,10 @@
 #include "app/server.h"
 
-#include <fcntl.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
 
-#include "audit/growth.h"
+#include "app/limits.h"
 #include "authz/authorizer.h"
 #include "base/clock.h"
-#include "base/resources.h"
 #include "base/sha256.h"
 #include "config/config.h"
 #include "net/listener.h"
@@ -25,30 +19,6 @@ namespace {
 
 constexpr base::Millis kReloadWait{2000};  // for every loop to take a new generation
 constexpr base::Millis kEndWait{5000};     // for every loop to end
-
-int64_t descriptorLimit() {
-  return static_cast<int64_t>(std::min<uint64_t>(base::descriptorLimit(), uint64_t{1} << 40));
-}
-
-// Kept from connections, so that reload, the log and the admin side have some.
-int64_t reservedDescriptors() {
-  return std::clamp<int64_t>(descriptorLimit() / 8, 64, 1024);
-}
-
-int64_t descriptorsForConnections() {
-  return std::max<int64_t>(descriptorLimit() - reservedDescriptors(), 16);
-}
-
-// Of each of its two sides, so that half of what is reserved is left.
-size_t mostAdminSessions() {
-  return static_cast<size_t>(std::min<int64_t>(reservedDescriptors() / 4, 256));
-}
-
-// Many callers are idle, and those who are not need connections to services: a quarter is for these alone.
-int64_t mostConnections(const config::Config& config, int64_t descriptors) {
-  const int64_t by_memory = runtime::planMemory(config, 1).most_connections;
-  return std::max<int64_t>(std::min(by_memory, descriptors - descriptors / 4), 1);
-}
 
 }  // namespace
 
@@ -68,72 +38,15 @@ Result<std::unique_ptr<Server>> Server::start(std::shared_ptr<const runtime::Gen
 
 Status Server::open() {
   const auto& config = generation_->config;
-  if (config.access_log == "stdout") {
-    access_log_ = std::make_unique<base::LineSink>(STDOUT_FILENO, false);
-  } else if (config.access_log != "off") {
-    const int fd = ::open(config.access_log.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
-    if (fd < 0) return Error{"access log " + config.access_log + ": " + std::strerror(errno)};
-    access_log_ = std::make_unique<base::LineSink>(fd, true);
-  }
+  TRY(openAccessLog());
   sockets_ = TRY(openSockets(*generation_));
-  audit::WriterEvents events;
-  events.failed = [this](const std::string& why) {
-    if (why.empty()) return log_.info("audit log writes again");
-    log_.error("audit log cannot be written, requests are answered with 503", {{"why", why}});
-    loops_.post([](Loop& loop) { loop.worker->subjects.onAuditFailed(); });
-  };
-  events.durable = [this](uint64_t ticket) { loops_.post([ticket](Loop& loop) { loop.worker->onDurable(ticket); }); };
-  events.checkpoint = [this](int64_t seq, const std::string& hash, const std::string& key) {
-    log_.info("audit checkpoint", {{"seq", std::to_string(seq)}, {"hash", hash}, {"key", key}});
-  };
-  if (!config.sinks.empty()) {
-    events.deletable = [this]() -> int64_t {
-      const auto* exporter = exporting_.load();
-      return exporter != nullptr ? exporter->sent() : 0;
-    };
-  }
-  events.warned = [this](const std::string& why) { log_.warning("audit log upkeep failed", {{"why", why}}); };
-  events.rotated = [this](const std::string& name) {
-    log_.info("audit file closed, a new one goes on", {{"file", name}});
-  };
-  auto audit = audit::Writer::open(config.audit, metrics_, std::move(events));
-  if (!audit) return std::move(audit).error().within("audit");
-  audit_ = std::move(audit).value();
-  if (const std::string growth = audit::growthWarning(config.audit); !growth.empty())
-    log_.warning("audit log", {{"why", growth}});
-  exporter_ = TRY(sink::Exporter::start(
-      config.sinks, config.audit.database, metrics_, [this](const std::string& sink, const std::string& why) {
-        if (why.empty()) return log_.info("audit sink takes records again", {{"sink", sink}});
-        log_.warning("audit sink takes no records, they wait", {{"sink", sink}, {"why", why}});
-      }));
-  exporting_ = exporter_.get();
+  TRY(openAudit());
   if (!config.cache.database.empty() && config.cache.entries > 0) {
     auto remembered = memory::RememberedDb::open(config.cache, metrics_);
     if (!remembered) return std::move(remembered).error().within("cache");
     remembered_ = std::move(remembered).value();
   }
-  const size_t count = runtime::workersOf(config);
-  const auto memory = runtime::planMemory(config, count);
-  const proxy::MemoryBudget budget{memory.bodies / count, memory.responses / count};
-  const size_t handshakes = memory.most_handshakes / count;
-  TRY(loops_.create(count, [this, budget, handshakes](Loop& loop) {
-    loop.events = std::make_unique<EventRecorder>(loop.loop, *audit_);
-    loop.authorizer = std::make_unique<authz::Authorizer>(*audit_, metrics_);
-    const proxy::Worker::Shared shared{gate_, descriptors_, metrics_, access_log_.get(), handshakes};
-    loop.worker = std::make_unique<proxy::Worker>(
-        loop.loop, *loop.authorizer, shared, budget,
-        [&loop](std::string_view what, std::string_view subject, std::string_view about, std::string_view caller) {
-          loop.events->record(what, subject, about, caller);
-        });
-  }));
-  if (gate_.limit() < config.max_connections)
-    log_.warning(gate_.limit() < memory.most_connections
-                     ? "fewer connections than `max_connections`: RLIMIT_NOFILE is too low"
-                     : "fewer connections than `max_connections`: memory is too low",
-                 {{"connections", std::to_string(gate_.limit())},
-                  {"descriptors", std::to_string(base::descriptorLimit())},
-                  {"memory", std::to_string(memory.limit >> 20) + "MiB"}});
-  if (memory.sum() > memory.limit) log_.warning("more memory may be needed than there is", {{"memory", memory.text()}});
+  TRY(makeLoops());
   const Changes all{true, generation_->shadow != nullptr};
   Evaluators evaluators = TRY(makeEvaluators(*generation_, all));
   recordPolicies(*generation_, all);
@@ -149,7 +62,8 @@ Status Server::open() {
     log_.info("listening", {{"listener", name}, {"address", socket->address()}});
   if (!admin_->address().empty()) log_.info("admin listening", {{"address", admin_->address()}});
   started_ = true;
-  log_.info("serving", {{"workers", std::to_string(count)}, {"policy", generation_->policy->digest().substr(0, 12)}});
+  log_.info("serving",
+            {{"workers", std::to_string(loops_.size())}, {"policy", generation_->policy->digest().substr(0, 12)}});
   return {};
 }
 

@@ -57,6 +57,9 @@ class Server {
 
   Server(std::shared_ptr<const runtime::Generation> generation, base::Logger& log);
   Status open();
+  Status openAccessLog();
+  Status openAudit();
+  Status makeLoops();
   Status checkRestartOnly(const runtime::Generation& next) const;
   Result<Sockets> openSockets(const runtime::Generation& next);
   std::string rememberedBy(const runtime::Generation& generation) const;

@@ -29,7 +29,7 @@ int check(const std::string& target, bool strict) {
   std::error_code error;
   if (std::filesystem::is_directory(target, error)) {
     set = loadPolicyDir(target, problems, trust);
-  } else if (auto generation = runtime::build(target, nullptr, problems, trust)) {
+  } else if (auto generation = runtime::readAndBuild(target, nullptr, problems, trust)) {
     set = generation->policy;
     for (const auto& problem : generation->shadow_problems) problems.add(problem);
     for (const auto& warning : runtime::pathWarnings(*generation)) warn(warning);

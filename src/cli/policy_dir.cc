@@ -4,7 +4,7 @@
 #include <iostream>
 
 #include "policy/policy_source.h"
-#include "runtime/generation.h"
+#include "runtime/policy_build.h"
 
 namespace yett::cli {
 
@@ -19,8 +19,7 @@ std::shared_ptr<const policy::PolicySet> loadPolicyDir(const std::string& direct
   const auto any = [&](auto match) { return std::any_of(files.begin(), files.end(), match); };
   const bool lua = any([](const auto& file) { return policy::PolicySource::isPolicyFile(file.first); });
   const bool json = any([](const auto& file) { return file.first.ends_with(".json"); });
-  return runtime::loadPolicy({{"main", !lua && json ? "rules" : "lua", directory, "", false}}, {}, nullptr, problems,
-                             trust);
+  return runtime::loadPolicy({{"main", !lua && json ? "rules" : "lua", directory, "", false}}, {}, problems, trust);
 }
 
 size_t reportDoubts(const base::FileTrust& trust) {

@@ -17,7 +17,7 @@
 #include "config/config.h"
 #include "config/object_reader.h"
 #include "policy/policy_set.h"
-#include "runtime/generation.h"
+#include "runtime/policy_build.h"
 #include "runtime/replay.h"
 
 namespace yett::cli {
@@ -36,7 +36,7 @@ std::shared_ptr<const policy::PolicySet> candidateOf(const ReplayOptions& option
     out = loadPolicyDir(options.directory, problems, trust);
   } else {
     const auto config = config::readConfig(options.config, problems, trust);
-    if (!problems.any()) out = runtime::loadPolicy(config.engines, config.budget, nullptr, problems, trust);
+    if (!problems.any()) out = runtime::loadPolicy(config.engines, config.budget, problems, trust);
   }
   reportDoubts(trust);
   return out;

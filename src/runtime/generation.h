@@ -13,6 +13,7 @@
 #include "identity/trust_bundle.h"
 #include "policy/policy_set.h"
 #include "proxy/worker.h"
+#include "runtime/inputs.h"
 #include "upstream/cluster.h"
 
 namespace yett::runtime {
@@ -23,7 +24,7 @@ struct Generation {
   std::shared_ptr<const policy::PolicySet> shadow;  ///< decides beside, without effect; null: none
   std::vector<std::string> shadow_problems;         ///< why it is not what the configuration names: nothing else waits
   std::map<std::string, std::shared_ptr<const proxy::ListenerState>> listeners;  ///< by name
-  std::map<std::string, std::shared_ptr<const upstream::Cluster>> clusters;      ///< by name
+  Clusters clusters;                                                             ///< by name
   std::shared_ptr<const identity::TrustBundles> bundles;                         ///< those in force; maybe empty
   std::string tls_digest;                                                        ///< of certificate, key and bundles
 };
@@ -31,14 +32,12 @@ struct Generation {
 /// What was built before and may be used again where its source is the same; null at the start.
 using Previous = std::shared_ptr<const Generation>;
 
-/// Reads the configuration and all it names, and builds a generation. On failure returns null and notes every problem.
-/// `trust` looks at each file that is read.
-std::shared_ptr<const Generation> build(const std::string& config_file, const Previous& previous,
-                                        config::Problems& problems, base::FileTrust& trust);
+/// Builds a generation of what was read; touches no file, but for loading a plugin's object. On failure returns null
+/// and notes every problem. `problems` has those of readInputs() already.
+std::shared_ptr<const Generation> build(Inputs inputs, const Previous& previous, config::Problems& problems);
 
-/// Loads only a policy directory, for `yett check DIR`.
-std::shared_ptr<const policy::PolicySet> loadPolicy(const std::vector<engine::EngineConfig>& engines,
-                                                    const policy::Budget& budget, const policy::PolicySet* previous,
-                                                    config::Problems& problems, base::FileTrust& trust);
+/// readInputs() and build(). `trust` looks at each file that is read.
+std::shared_ptr<const Generation> readAndBuild(const std::string& config_file, const Previous& previous,
+                                               config::Problems& problems, base::FileTrust& trust);
 
 }  // namespace yett::runtime

@@ -117,10 +117,11 @@ class Yett:
         temporary.chmod(0o600)
         temporary.rename(path)
 
-    def start(self):
+    def start(self, command=(), **process):
+        """`command`: other arguments than the configuration's; `process`: what Popen takes."""
         self.stderr = open(self.dir / "stderr.log", "ab")
         before = self.log()
-        self.process = subprocess.Popen([BINARY, "run", "-c", str(self.dir / "yett.json")], stderr=self.stderr, stdout=self.stderr, env=environment())
+        self.process = subprocess.Popen([BINARY, "run", *(command or ("-c", str(self.dir / "yett.json")))], stderr=self.stderr, stdout=self.stderr, env=environment(), **process)
         wait_for("yett to listen", lambda: self.process.poll() is not None or " serving " in self.log()[len(before):], 20)
         assert self.process.poll() is None, self.log()
         self.began = len(before)

@@ -280,10 +280,8 @@ class Reloads(unittest.TestCase):
             home.mkdir()
             for name in ("yett.json", "certs", "rules"):
                 (y.dir / name).rename(home / name)
-            with open(y.dir / "stderr.log", "ab") as stderr:
-                y.process = subprocess.Popen([BINARY, "run", "-c", "yett.json"], cwd=home, stderr=stderr, env=environment())
+            y.start(("-c", "yett.json"), cwd=home)
             try:
-                wait_for("yett to serve", lambda: " serving " in y.log(), 20)
                 shutil.copytree(home, y.dir / "next", ignore=shutil.ignore_patterns("*.db*", "*.sock"))
                 home.rename(y.dir / "old")
                 (y.dir / "next").rename(home)
@@ -318,11 +316,8 @@ class Reloads(unittest.TestCase):
         before = resource.getrlimit(resource.RLIMIT_NOFILE)
         with Service(echo) as service:
             y = Yett(service.address, rules=ALLOW, workers=2)
-            y.stderr = open(y.dir / "stderr.log", "ab")
-            y.process = subprocess.Popen([BINARY, "run", "-c", str(y.dir / "yett.json")], stderr=y.stderr, env=environment(),
-                                         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (200, 200)))
+            y.start(preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (200, 200)))
             try:
-                wait_for("yett to serve", lambda: " serving " in y.log(), 20)
                 self.assertIn("RLIMIT_NOFILE is too low", y.log())
                 socks = [y.raw() for _ in range(300)]  # more than it may have
                 time.sleep(0.5)

@@ -9,7 +9,7 @@ import tempfile
 import time
 import unittest
 
-from harness import BINARY, RULES, SLOW, Yett, environment, free_port, wait_for
+from harness import BINARY, RULES, SLOW, Yett, environment, wait_for
 
 OPEN = 'policy "p" { allow "all" { principal = anyone } }\n'
 DENY = 'policy "p" { deny "all" {}, allow "none" { principal = anyone } }\n'
@@ -21,17 +21,16 @@ class Pod:
     def __init__(self, script, uid=0, gid=0, groups="", **changes):
         self.dir = pathlib.Path(tempfile.mkdtemp(prefix="yett-trust-"))
         self.dir.chmod(0o755)
-        self.admin_port = free_port()
         self.volume = self.dir / "volume"
         self.volume.mkdir()
         data = self.dir / "data"
         data.mkdir()
         config = {
-            "listeners": [{"name": "in", "address": f"127.0.0.1:{free_port()}", "plaintext": True, "routes": [{"path": "/**", "cluster": "app"}]}],
+            "listeners": [{"name": "in", "address": "127.0.0.1:0", "plaintext": True, "routes": [{"path": "/**", "cluster": "app"}]}],
             "clusters": [{"name": "app", "endpoints": ["127.0.0.1:1"]}],
             "policy": {"engines": [{"name": "main", "type": "lua", "path": "volume/rules"}]},
             "audit": {"database": "data/yett.db"},
-            "admin": {"address": f"127.0.0.1:{self.admin_port}"},
+            "admin": {"address": "127.0.0.1:0"},
             "access_log": "off",
             **changes,
         }

@@ -1,0 +1,93 @@
+// What the server opens before it serves: logs, the audit writer, loops.
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include "app/server.h"
+#include "audit/growth.h"
+#include "authz/authorizer.h"
+#include "base/resources.h"
+#include "proxy/worker.h"
+#include "runtime/memory_plan.h"
+#include "sink/exporter.h"
+
+namespace yett::app {
+
+Status Server::openAccessLog() {
+  const auto& config = generation_->config;
+  if (config.access_log == "stdout") {
+    access_log_ = std::make_unique<base::LineSink>(STDOUT_FILENO, false);
+  } else if (config.access_log != "off") {
+    const int fd = ::open(config.access_log.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
+    if (fd < 0) return Error{"access log " + config.access_log + ": " + std::strerror(errno)};
+    access_log_ = std::make_unique<base::LineSink>(fd, true);
+  }
+  return {};
+}
+
+Status Server::openAudit() {
+  const auto& config = generation_->config;
+  audit::WriterEvents events;
+  events.failed = [this](const std::string& why) {
+    if (why.empty()) return log_.info("audit log writes again");
+    log_.error("audit log cannot be written, requests are answered with 503", {{"why", why}});
+    loops_.post([](Loop& loop) { loop.worker->subjects.onAuditFailed(); });
+  };
+  events.durable = [this](uint64_t ticket) { loops_.post([ticket](Loop& loop) { loop.worker->onDurable(ticket); }); };
+  events.checkpoint = [this](int64_t seq, const std::string& hash, const std::string& key) {
+    log_.info("audit checkpoint", {{"seq", std::to_string(seq)}, {"hash", hash}, {"key", key}});
+  };
+  if (!config.sinks.empty()) {
+    events.deletable = [this]() -> int64_t {
+      const auto* exporter = exporting_.load();
+      return exporter != nullptr ? exporter->sent() : 0;
+    };
+  }
+  events.warned = [this](const std::string& why) { log_.warning("audit log upkeep failed", {{"why", why}}); };
+  events.rotated = [this](const std::string& name) {
+    log_.info("audit file closed, a new one goes on", {{"file", name}});
+  };
+  auto audit = audit::Writer::open(config.audit, metrics_, std::move(events));
+  if (!audit) return std::move(audit).error().within("audit");
+  audit_ = std::move(audit).value();
+  if (const std::string growth = audit::growthWarning(config.audit); !growth.empty())
+    log_.warning("audit log", {{"why", growth}});
+  exporter_ = TRY(sink::Exporter::start(
+      config.sinks, config.audit.database, metrics_, [this](const std::string& sink, const std::string& why) {
+        if (why.empty()) return log_.info("audit sink takes records again", {{"sink", sink}});
+        log_.warning("audit sink takes no records, they wait", {{"sink", sink}, {"why", why}});
+      }));
+  exporting_ = exporter_.get();
+  return {};
+}
+
+Status Server::makeLoops() {
+  const auto& config = generation_->config;
+  const size_t count = runtime::workersOf(config);
+  const auto memory = runtime::planMemory(config, count);
+  const proxy::MemoryBudget budget{memory.bodies / count, memory.responses / count};
+  const size_t handshakes = memory.most_handshakes / count;
+  TRY(loops_.create(count, [this, budget, handshakes](Loop& loop) {
+    loop.events = std::make_unique<EventRecorder>(loop.loop, *audit_);
+    loop.authorizer = std::make_unique<authz::Authorizer>(*audit_, metrics_);
+    const proxy::Worker::Shared shared{gate_, descriptors_, metrics_, access_log_.get(), handshakes};
+    loop.worker = std::make_unique<proxy::Worker>(
+        loop.loop, *loop.authorizer, shared, budget,
+        [&loop](std::string_view what, std::string_view subject, std::string_view about, std::string_view caller) {
+          loop.events->record(what, subject, about, caller);
+        });
+  }));
+  if (gate_.limit() < config.max_connections)
+    log_.warning(gate_.limit() < memory.most_connections
+                     ? "fewer connections than `max_connections`: RLIMIT_NOFILE is too low"
+                     : "fewer connections than `max_connections`: memory is too low",
+                 {{"connections", std::to_string(gate_.limit())},
+                  {"descriptors", std::to_string(base::descriptorLimit())},
+                  {"memory", std::to_string(memory.limit >> 20) + "MiB"}});
+  if (memory.sum() > memory.limit) log_.warning("more memory may be needed than there is", {{"memory", memory.text()}});
+  return {};
+}
+
+}  // namespace yett::app

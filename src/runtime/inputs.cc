@@ -1,0 +1,132 @@
+#include "runtime/inputs.h"
+
+#include "audit/checkpoint.h"
+#include "base/sha256.h"
+#include "identity/identity_config.h"
+#include "memory/remembered_db.h"
+#include "sink/sink_config.h"
+
+namespace yett::runtime {
+namespace {
+
+TlsInput readTls(const identity::IdentityConfig& identity, config::Problems& problems, base::FileTrust& trust) {
+  TlsInput out;
+  const size_t before = problems.texts().size();
+  const auto take = [&](Result<std::string> read, std::string& to) {
+    if (read) to = std::move(read).value();
+    else problems.add("identity: " + read.error().message);
+  };
+  if (!identity.certificate.empty()) {
+    take(trust.read(identity.certificate), out.certificate);
+    take(trust.readSecret(identity.private_key), out.key);
+  }
+  for (const auto& [domain, path] : identity.trust_bundles) take(trust.read(path), out.bundles[domain]);
+  base::Sha256Hasher hasher;
+  hasher.update(out.certificate).update({"\0", 1}).update(out.key);
+  for (const auto& [domain, pem] : out.bundles) hasher.update({"\0", 1}).update(domain).update({"\0", 1}).update(pem);
+  const auto hash = hasher.finish();
+  out.digest = base::view(hash);
+  out.complete = problems.texts().size() == before;
+  return out;
+}
+
+Clusters resolve(const std::vector<upstream::ClusterConfig>& configs, const Clusters& before,
+                 config::Problems& problems) {
+  Clusters out;
+  for (const auto& config : configs) {
+    const auto known = before.find(config.name);
+    if (known != before.end() && known->second->config == config) {
+      out.emplace(config.name, known->second);
+      continue;
+    }
+    auto cluster = upstream::Cluster::create(config);
+    if (cluster) out.emplace(config.name, cluster.value());
+    else problems.add(cluster.error().message);
+  }
+  return out;
+}
+
+Result<EngineInput> readEngine(const engine::EngineConfig& config, base::FileTrust& trust) {
+  EngineInput out{.config = config};
+  if (config.type == "plugin") {
+    auto object = trust.read(config.path, size_t{256} << 20);
+    if (!object) return std::move(object).error().within("plugin");
+    out.object = std::move(object).value();
+    if (config.settings.empty()) return out;
+    auto settings = trust.read(config.settings);
+    if (!settings) return std::move(settings).error().within("plugin");
+    out.settings = std::move(settings).value();
+    return out;
+  }
+  auto source = policy::PolicySource::read(config.path, trust);
+  if (!source) return Error{"policy " + source.error().message};
+  out.source = std::move(source).value();
+  return out;
+}
+
+void checkAuditKeys(const audit::AuditConfig& config, config::Problems& problems, base::FileTrust& trust) {
+  for (const std::string& file : {config.key_file, config.previous_key_file}) {
+    if (file.empty()) continue;
+    auto pem = trust.readSecret(file);
+    if (!pem) problems.add("audit: " + pem.error().message);
+    else if (auto key = audit::SigningKey::fromPem(pem.value()); !key)
+      problems.add("audit: " + file + " " + key.error().message);
+  }
+  if (config.mask_key_file.empty()) return;
+  auto key = trust.readSecret(config.mask_key_file);
+  if (!key) problems.add("audit: " + key.error().message);
+  else if (key.value().size() < 16) problems.add("audit: " + config.mask_key_file + " is too short for a key");
+}
+
+// What vouches for whom records leave to, and for us there.
+void checkSinkFiles(const std::vector<sink::SinkConfig>& sinks, config::Problems& problems, base::FileTrust& trust) {
+  const auto check = [&](const sink::SinkConfig& sink, const Result<std::string>& read) {
+    if (!read) problems.add("audit: sink `" + sink.name + "`: " + read.error().message);
+  };
+  for (const auto& sink : sinks) {
+    if (!sink.bundle.empty()) check(sink, trust.read(sink.bundle));
+    if (!sink.certificate.empty()) check(sink, trust.read(sink.certificate));
+    if (!sink.private_key.empty()) check(sink, trust.readSecret(sink.private_key));
+  }
+}
+
+void checkCacheKey(const memory::CacheConfig& cache, config::Problems& problems, base::FileTrust& trust) {
+  if (cache.database.empty()) return;
+  auto key = trust.readSecret(cache.key_file);
+  if (key) key = memory::usableCacheKey(std::move(key).value(), cache.key_file);
+  if (!key) problems.add("cache: " + key.error().message);
+}
+
+}  // namespace
+
+std::vector<EngineInput> readEngines(const std::vector<engine::EngineConfig>& engines,
+                                     std::vector<std::string>& problems, base::FileTrust& trust) {
+  std::vector<EngineInput> out;
+  for (const auto& config : engines) {
+    if (config.path.empty()) continue;  // a problem that was told of
+    auto engine = readEngine(config, trust);
+    if (engine) out.push_back(std::move(engine).value());
+    else problems.push_back(engine.error().message);
+  }
+  return out;
+}
+
+Inputs readInputs(const std::string& config_file, const Clusters& before, config::Problems& problems,
+                  base::FileTrust& trust) {
+  Inputs out;
+  out.config = config::readConfig(config_file, problems, trust);
+  out.understood = !problems.any();
+  std::vector<std::string> texts;
+  out.engines = readEngines(out.config.engines, texts, trust);
+  for (const auto& text : texts) problems.add(text);
+  out.shadow = readEngines(out.config.shadow, out.shadow_problems, trust);
+  if (!out.understood) return out;  // what a file names is looked at only where the file is understood
+  checkCacheKey(out.config.cache, problems, trust);
+  checkAuditKeys(out.config.audit, problems, trust);
+  checkSinkFiles(out.config.sinks, problems, trust);
+  out.tls = readTls(out.config.identity, problems, trust);
+  out.clusters = resolve(out.config.clusters, before, problems);
+  return out;
+}
+
+}  // namespace yett::runtime
