@@ -291,8 +291,8 @@ Result<bool> hasCallers(store::Database& db) {
 Result<std::vector<EventRow>> Reader::events(const Query& query) {
   const Conditions where = timesOf(query, "e");
   const bool callers = TRY(hasCallers(db_));
-  const std::string more = callers ? "coalesce(c.caller, ''), coalesce(c.about, ''), c.seq IS NOT NULL AND length(c.salt) = 0"
-                                   : "'', '', 0";
+  const std::string more =
+      callers ? "coalesce(c.caller, ''), coalesce(c.about, ''), c.seq IS NOT NULL AND length(c.salt) = 0" : "'', '', 0";
   auto rows = TRY(db_.prepare("SELECT e.seq, e.time, e.count, e.what, e.subject, e.detail, " + more + " FROM events e" +
                               (callers ? " LEFT JOIN event_callers c ON c.seq = e.seq" : "") +
                               " WHERE e.seq BETWEEN ? AND ?" + where.sql() + " ORDER BY e.seq " +
@@ -316,9 +316,10 @@ Result<std::vector<int64_t>> Reader::callerEvents(const Query& query) {
   Conditions where = timesOf(query, "e");
   if (query.anonymous) where.exactly("c.caller", "");
   where.text("c.caller", query.principal);
-  auto rows = TRY(db_.prepare(
-      "SELECT e.seq FROM event_callers c JOIN events e ON e.seq = c.seq WHERE length(c.salt) > 0 AND e.seq BETWEEN ? AND ?" +
-      where.sql() + " ORDER BY e.seq"));
+  auto rows =
+      TRY(db_.prepare("SELECT e.seq FROM event_callers c JOIN events e ON e.seq = c.seq WHERE length(c.salt) > 0 AND "
+                      "e.seq BETWEEN ? AND ?" +
+                      where.sql() + " ORDER BY e.seq"));
   rows.bind(1, query.after_seq + 1).bind(2, query.up_to_seq);
   where.bindTo(rows, 3);
   while (TRY(rows.step())) out.push_back(rows.integer(0));

@@ -17,7 +17,8 @@ Result<std::string> checkPolicies(store::Database& db) {
     const std::string name = "table `policies`: the row of policy " + base::printable(rows.text(0).substr(0, 80));
     if (rows.type(0) != Type::kText || rows.type(1) != Type::kInteger || rows.type(2) != Type::kText)
       return name + " has a column of another type";
-    if (rows.text(3) != kPolicyEvent || rows.text(4) != rows.text(0)) return name + " is named by no event in the chain";
+    if (rows.text(3) != kPolicyEvent || rows.text(4) != rows.text(0))
+      return name + " is named by no event in the chain";
     if (base::sha256Hex(rows.text(2)) != rows.text(5)) return name + " was changed";
   }
   return std::string();

@@ -1,6 +1,6 @@
-// Who may write what decides. A configuration, policy, key, bundle or plugin counts only where nobody but root, Yett's own
-// user and the owners that the configuration names could have put it there: neither the file nor any folder above it may
-// be written by others. The models are sshd's StrictModes and sudo.
+// Who may write what decides. A configuration, policy, key, bundle or plugin counts only where nobody but root, Yett's
+// own user and the owners that the configuration names could have put it there: neither the file nor any folder above
+// it may be written by others. The models are sshd's StrictModes and sudo.
 #pragma once
 
 #include <sys/types.h>
@@ -25,9 +25,10 @@ class FileTrust {
   /// Users whose files count like Yett's own, beside root.
   void setOwners(std::vector<uid_t> owners) { owners_ = std::move(owners); }
 
-  /// The whole file, once it and each folder on the way to it (links followed, each by its own way) have been looked at by
-  /// the descriptors that are read. A mount that is read-only counts as unwritable, whatever its modes: Kubernetes mounts
-  /// volumes 0777 and read-only. A sticky folder (/tmp) is fine on the way. So is a group that has its owner's name and nobody else in it. Errors say what to do.
+  /// The whole file, once it and each folder on the way to it (links followed, each by its own way) have been looked at
+  /// by the descriptors that are read. A mount that is read-only counts as unwritable, whatever its modes: Kubernetes
+  /// mounts volumes 0777 and read-only. A sticky folder (/tmp) is fine on the way. So is a group that has its owner's
+  /// name and nobody else in it. Errors say what to do.
   Result<std::string> read(const std::string& path, size_t limit = 64 << 20);
   /// The same for a key, which nobody but its owner and its group may read: 0400, 0440, 0600 or 0640.
   Result<std::string> readSecret(const std::string& path, size_t limit = 1 << 20);

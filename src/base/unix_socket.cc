@@ -22,10 +22,12 @@ Status makeRoomForSocket(const std::string& path) {
   std::memcpy(address.sun_path, path.data(), path.size());
   const int fd = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
   if (fd < 0) return Error{path + ": " + std::strerror(errno)};
-  const bool served = ::connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0 || errno == EAGAIN;
+  const bool served =
+      ::connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0 || errno == EAGAIN;
   ::close(fd);
   if (served) return Error{path + ": another process serves it"};
-  if (::unlink(path.c_str()) != 0 && errno != ENOENT) return Error{path + ": cannot be removed: " + std::strerror(errno)};
+  if (::unlink(path.c_str()) != 0 && errno != ENOENT)
+    return Error{path + ": cannot be removed: " + std::strerror(errno)};
   return {};
 }
 

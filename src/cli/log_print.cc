@@ -41,8 +41,8 @@ void printLines(const std::vector<Line>& lines, const std::vector<size_t>& most,
   std::cout.flush();
 }
 
-// Text is quoted, whatever it holds: readers that guess (spreadsheets) then take it for text, and what would be a formula
-// gets an apostrophe.
+// Text is quoted, whatever it holds: readers that guess (spreadsheets) then take it for text, and what would be a
+// formula gets an apostrophe.
 std::string csvCell(const Cell& cell) {
   if (!cell.is_text) return cell.text;
   std::string out = "\"";
@@ -162,8 +162,8 @@ std::string csvEventHeader() {
 }
 
 std::string asCsv(const audit::EventRow& r) {
-  return csvLine(
-      {Cell(r.seq), base::formatTime(r.time), r.what, r.subject, r.about.empty() ? r.detail : r.about, Cell(r.count), r.caller});
+  return csvLine({Cell(r.seq), base::formatTime(r.time), r.what, r.subject, r.about.empty() ? r.detail : r.about,
+                  Cell(r.count), r.caller});
 }
 
 void printTable(const std::vector<audit::Row>& rows, bool with_header) {

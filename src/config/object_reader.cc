@@ -111,7 +111,9 @@ void ObjectReader::numbers(std::string_view key, int64_t least, int64_t most, st
   if (value == nullptr) return;
   for (const auto& item : value->items) {
     if (item.type == Type::kInt && item.integer >= least && item.integer <= most) out.push_back(item.integer);
-    else problems_.add(item.line, at(key), "must hold whole numbers from " + std::to_string(least) + " to " + std::to_string(most));
+    else
+      problems_.add(item.line, at(key),
+                    "must hold whole numbers from " + std::to_string(least) + " to " + std::to_string(most));
   }
 }
 

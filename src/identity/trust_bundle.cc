@@ -57,7 +57,8 @@ Result<TrustBundles::Bundle> bundleOf(const std::string& pem) {
 std::string certificateDigest(X509* certificate) {
   unsigned char* der = nullptr;
   const int size = i2d_X509(certificate, &der);
-  const auto hash = base::Sha256Hasher().update({reinterpret_cast<char*>(der), size > 0 ? static_cast<size_t>(size) : 0}).finish();
+  const auto hash =
+      base::Sha256Hasher().update({reinterpret_cast<char*>(der), size > 0 ? static_cast<size_t>(size) : 0}).finish();
   OPENSSL_free(der);
   return std::string(base::view(hash));
 }

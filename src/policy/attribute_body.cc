@@ -26,7 +26,8 @@ std::string_view AttributeReader::readBody() {
   const auto parsed = body_.parse(request_->body->bytes, kLimits);
   if (!parsed) return body_error_ = "cannot be taken: " + parsed.error().message;
   if (body_.root().kind == Node::Kind::kNull) return "is null, which is no value";
-  if (body_.root().kind == Node::Kind::kTooLarge) return "is a number beyond 2^53-1, which readers take for different ones";
+  if (body_.root().kind == Node::Kind::kTooLarge)
+    return "is a number beyond 2^53-1, which readers take for different ones";
   return {};
 }
 

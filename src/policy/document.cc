@@ -41,8 +41,9 @@ static std::span<const Member> alike(const Node& object, uint32_t fold) {
 Found find(const Node& object, std::string_view name, bool fold) {
   Found out;
   const auto group = alike(object, foldHash(name));
-  const auto here = std::lower_bound(group.begin(), group.end(), name,
-                                     [](const Member& member, std::string_view wanted) { return member.text() < wanted; });
+  const auto here =
+      std::lower_bound(group.begin(), group.end(), name,
+                       [](const Member& member, std::string_view wanted) { return member.text() < wanted; });
   if (here != group.end() && here->text() == name) out = {Found::How::kHere, &here->value};
   // Names that only meet by their hash are few: nobody can choose them.
   const bool other = fold && std::any_of(group.begin(), group.end(), [&](const Member& member) {

@@ -31,7 +31,7 @@ struct Node {
   union {
     int64_t integer = 0;
     double real;
-    const char* text;       ///< UTF-8
+    const char* text;  ///< UTF-8
     const Node* items;
     const Member* members;  ///< in an order of the document's own: find() knows it
   };
@@ -75,7 +75,7 @@ const Node* atPointer(const Node& root, std::string_view pointer);
 class Document {
  public:
   struct Limits {
-    int depth = 32;         ///< of lists and objects in each other
+    int depth = 32;  ///< of lists and objects in each other
     size_t values = 20'000;
   };
   Document() = default;

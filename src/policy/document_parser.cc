@@ -20,7 +20,11 @@ static constexpr double kLargest = 9007199254740991;  // 2^53-1
 class DocumentParser {
  public:
   DocumentParser(Document& out, std::string_view text, const Document::Limits& limits)
-      : out_(out), begin_(text.data()), at_(begin_), end_(begin_ + text.size()), left_(limits.values),
+      : out_(out),
+        begin_(text.data()),
+        at_(begin_),
+        end_(begin_ + text.size()),
+        left_(limits.values),
         depth_(limits.depth) {}
 
   Status run() {
@@ -52,9 +56,7 @@ class DocumentParser {
     switch (*at_) {
       case '{': return container(out, '}', &DocumentParser::members);
       case '[': return container(out, ']', &DocumentParser::items);
-      case '"':
-        out.kind = Kind::kString;
-        return string(out.text, out.size);
+      case '"': out.kind = Kind::kString; return string(out.text, out.size);
       case 't': out.flag = true; return word("true", Kind::kBool, out);
       case 'f': out.flag = false; return word("false", Kind::kBool, out);
       case 'n': return word("null", Kind::kNull, out);

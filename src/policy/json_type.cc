@@ -45,7 +45,8 @@ bool isJsonType(std::string_view text, std::span<const std::string> more) {
   const auto subtype = takeToken(rest);
   if (subtype.empty()) return false;
   const std::string whole = base::lowered(type) + "/" + base::lowered(subtype);
-  if (whole != "application/json" && !whole.ends_with("+json") && std::find(more.begin(), more.end(), whole) == more.end())
+  if (whole != "application/json" && !whole.ends_with("+json") &&
+      std::find(more.begin(), more.end(), whole) == more.end())
     return false;
   int charsets = 0;
   for (;;) {

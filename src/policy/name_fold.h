@@ -9,8 +9,8 @@ namespace yett::policy {
 /// Equal for names that fold to the same text. Different in each process: nobody can choose names that collide.
 uint32_t foldHash(std::string_view name);
 
-/// Whether two names (UTF-8) are the same under full case folding (Unicode 5.18.4, CaseFolding.txt C and F). Full folding
-/// joins all that simple folding joins, and a few more: `ß` is `ss`.
+/// Whether two names (UTF-8) are the same under full case folding (Unicode 5.18.4, CaseFolding.txt C and F). Full
+/// folding joins all that simple folding joins, and a few more: `ß` is `ss`.
 bool foldsAlike(std::string_view a, std::string_view b);
 
 }  // namespace yett::policy

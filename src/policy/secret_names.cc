@@ -8,12 +8,21 @@
 namespace yett::policy {
 namespace {
 
-constexpr std::string_view kParts[] = {"auth",    "cookie",  "token",  "secret",  "passw",     "session",    "api-key",
-                                       "apikey",  "api_key", "jwt",    "oidc",    "signature", "credential", "code",
-                                       "assertion", "saml",  "bearer", "private-key"};
+constexpr std::string_view kParts[] = {"auth",       "cookie", "token",     "secret", "passw",  "session",
+                                       "api-key",    "apikey", "api_key",   "jwt",    "oidc",   "signature",
+                                       "credential", "code",   "assertion", "saml",   "bearer", "private-key"};
 // Identities by convention: of gateways and load balancers (AWS, Google, Cloudflare, Azure), RFC 9440, RFC 9449.
-constexpr std::string_view kWhole[] = {"key",  "sig", "pwd", "pin", "otp", "dpop", "client-cert", "client-cert-chain", "x-userinfo",
-                                       "x-ms-client-principal", "x-goog-authenticated-user-id"};
+constexpr std::string_view kWhole[] = {"key",
+                                       "sig",
+                                       "pwd",
+                                       "pin",
+                                       "otp",
+                                       "dpop",
+                                       "client-cert",
+                                       "client-cert-chain",
+                                       "x-userinfo",
+                                       "x-ms-client-principal",
+                                       "x-goog-authenticated-user-id"};
 
 }  // namespace
 
@@ -41,8 +50,8 @@ bool looksRandom(std::string_view text) {
 }
 
 bool looksLikeCredential(std::string_view text) {
-  for (const std::string_view start : {"Bearer ", "Basic ", "eyJ", "AKIA", "ASIA", "ghp_", "gho_", "github_pat_", "glpat-",
-                                       "xoxb-", "xoxp-", "sk-", "sk_live_", "AIza", "-----BEGIN"}) {
+  for (const std::string_view start : {"Bearer ", "Basic ", "eyJ", "AKIA", "ASIA", "ghp_", "gho_", "github_pat_",
+                                       "glpat-", "xoxb-", "xoxp-", "sk-", "sk_live_", "AIza", "-----BEGIN"}) {
     if (text.starts_with(start) && text.size() > start.size() + 3) return true;
   }
   return looksRandom(text);
@@ -63,7 +72,8 @@ std::string withoutCredentials(std::string_view line) {
       const auto from = word.find_last_of(" \t{,(.[");
       if (end < line.size() && line[end] == '=' && !word.empty() && word.back() != ']' && word.back() != '~' &&
           word.back() != '<' && word.back() != '>')
-        secret = isSecretName(word.substr(from == std::string_view::npos ? 0 : from + 1)) || (secret && line.substr(end, 2) == "==");
+        secret = isSecretName(word.substr(from == std::string_view::npos ? 0 : from + 1)) ||
+                 (secret && line.substr(end, 2) == "==");
       const size_t next = std::min(end + (end < line.size() && line[end] == '=' ? 1 : 0), line.size());
       out += line.substr(i, next - i);
       i = next;

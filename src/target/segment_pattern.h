@@ -18,8 +18,8 @@ class SegmentPattern {
   /// As parsePath, but literals stand for themselves, byte by byte.
   static Result<SegmentPattern> parseExact(std::string_view text);
 
-  /// REQUIRES: `path` is canonical, or "" (the root of a trust domain). A trailing slash counts unless `loose`, ASCII case
-  /// unless `fold`.
+  /// REQUIRES: `path` is canonical, or "" (the root of a trust domain). A trailing slash counts unless `loose`, ASCII
+  /// case unless `fold`.
   bool matches(std::string_view path, bool loose = false, bool fold = false) const;
   /// The value that `{name}` matched in `path`, or nothing. REQUIRES: matches(path).
   bool capture(std::string_view path, std::string_view name, std::string_view& out) const;

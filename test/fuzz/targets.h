@@ -1,6 +1,7 @@
-// One fuzz target per parser: of files that people write, and of what comes off a socket. Each takes any bytes and must come back: no
-// crash, no hang, and where it refuses, a problem that says something. test/unit/fuzz replays a corpus and mutations of
-// it with every run of the tests; with -DYETT_FUZZ=ON and clang each is a libFuzzer program too (see CONTRIBUTING.md).
+// One fuzz target per parser: of files that people write, and of what comes off a socket. Each takes any bytes and must
+// come back: no crash, no hang, and where it refuses, a problem that says something. test/unit/fuzz replays a corpus
+// and mutations of it with every run of the tests; with -DYETT_FUZZ=ON and clang each is a libFuzzer program too (see
+// CONTRIBUTING.md).
 #pragma once
 
 #include <span>

@@ -288,7 +288,8 @@ TEST_CASE("events: what they say of callers is behind a commitment, can be erase
     auto writer = log.open();
     log.write(*writer, 3);
     for (const char* who : {"spiffe://example.org/bob", "spiffe://example.org/eve"})
-      writer->append(audit::EventRecord{log.time, "handshake failed", "in", "", 1, who, "it has expired (from 10.0.0.1)"});
+      writer->append(
+          audit::EventRecord{log.time, "handshake failed", "in", "", 1, who, "it has expired (from 10.0.0.1)"});
     writer->append(audit::EventRecord{log.time, "start", "yett.json", "version 1"});
   }
   CHECK(log.verify().broken == "");
@@ -297,7 +298,8 @@ TEST_CASE("events: what they say of callers is behind a commitment, can be erase
   CHECK((failed[0].caller == "spiffe://example.org/bob" && failed[0].detail == "" && !failed[0].erased));
   audit::Query query;
   query.principal = "spiffe://example.org/b*";
-  CHECK(audit::Reader::open(log.config.database).value().callerEvents(query).value() == std::vector<int64_t>{failed[0].seq});
+  CHECK(audit::Reader::open(log.config.database).value().callerEvents(query).value() ==
+        std::vector<int64_t>{failed[0].seq});
   auto db = std::make_optional(store::Database::open(log.config.database, store::Database::Mode::kWrite).value());
   SECTION("changed") {
     REQUIRE(db->execute("UPDATE event_callers SET caller = 'x'").ok());
@@ -312,17 +314,19 @@ TEST_CASE("events: what they say of callers is behind a commitment, can be erase
     CHECK(log.verify().broken.find("its personal fields are gone") != std::string::npos);
   }
   SECTION("added") {
-    REQUIRE(db->execute("INSERT INTO event_callers SELECT seq, 'x', 'y', zeroblob(16) FROM events WHERE what = 'start'").ok());
+    REQUIRE(db->execute("INSERT INTO event_callers SELECT seq, 'x', 'y', zeroblob(16) FROM events WHERE what = 'start'")
+                .ok());
     CHECK(log.verify().broken.find("`event_callers` that no link stands for") != std::string::npos);
   }
   SECTION("erased") {
     db.reset();
     auto writer = log.open();
     const std::vector<int64_t> seqs = {failed[0].seq};
-    REQUIRE(writer->runOnChain([&](audit::ChainWriter& chain) -> Status {
-                    CHECK(TRY(audit::erase(chain, log.config.database, seqs, "ticket 8")) == 1);
-                    return audit::eraseTraces(chain);
-                  })
+    REQUIRE(writer
+                ->runOnChain([&](audit::ChainWriter& chain) -> Status {
+                  CHECK(TRY(audit::erase(chain, log.config.database, seqs, "ticket 8")) == 1);
+                  return audit::eraseTraces(chain);
+                })
                 .ok());
     writer.reset();
     CHECK(log.verify().broken == "");

@@ -39,18 +39,13 @@ TEST_CASE("file trust: modes of files, keys and the folders above them") {
     bool readable, secret;
     const char* says;
   };
-  for (const Case& c : {Case{0755, 0644, true, false, "0400, 0440, 0600 or 0640"},
-                        Case{0700, 0600, true, true, ""},
-                        Case{0755, 0400, true, true, ""},
-                        Case{0755, 0440, true, true, ""},
-                        Case{0755, 0640, true, true, ""},
-                        Case{0755, 0660, false, false, "chmod go-w"},
-                        Case{0755, 0606, false, false, "chmod go-w"},
-                        Case{0755, 0604, true, false, "`defaultMode: 0440`"},
-                        Case{0755, 0700, true, false, "0400, 0440, 0600 or 0640"},
-                        Case{0775, 0600, false, false, "chmod g-w"},
-                        Case{0777, 0600, false, false, "others may write into this folder"},
-                        Case{01777, 0600, true, true, ""}}) {
+  for (const Case& c :
+       {Case{0755, 0644, true, false, "0400, 0440, 0600 or 0640"}, Case{0700, 0600, true, true, ""},
+        Case{0755, 0400, true, true, ""}, Case{0755, 0440, true, true, ""}, Case{0755, 0640, true, true, ""},
+        Case{0755, 0660, false, false, "chmod go-w"}, Case{0755, 0606, false, false, "chmod go-w"},
+        Case{0755, 0604, true, false, "`defaultMode: 0440`"}, Case{0755, 0700, true, false, "0400, 0440, 0600 or 0640"},
+        Case{0775, 0600, false, false, "chmod g-w"},
+        Case{0777, 0600, false, false, "others may write into this folder"}, Case{01777, 0600, true, true, ""}}) {
     INFO(std::oct << c.folder << " " << c.file);
     mode(dir.path("a/b"), c.folder);
     mode(file, c.file);
@@ -83,7 +78,8 @@ TEST_CASE("file trust: links are followed, and each folder on their way is looke
   fs::create_symlink(dir.path("way/file"), dir.path("absolute"));
   fs::create_symlink("loop", dir.path("loop"));
   base::FileTrust trust;
-  for (const char* name : {"way/file", "absolute", "way/../way/./data/file"}) CHECK(trust.read(dir.path(name)).value() == "text");
+  for (const char* name : {"way/file", "absolute", "way/../way/./data/file"})
+    CHECK(trust.read(dir.path(name)).value() == "text");
   CHECK(why(trust.read(dir.path("loop"))).find("too many links") != std::string::npos);
   CHECK(why(trust.read(dir.path("none"))).find("cannot open") != std::string::npos);
   mode(dir.path("real"), 0777);

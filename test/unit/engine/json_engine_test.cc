@@ -53,15 +53,18 @@ TEST_CASE("rules: every mistake is told, with its line") {
     CHECK(problemsOf(c.text).find(c.problem) != std::string::npos);
   }
   CHECK(problemsOf(fieldsOf("\"deny\": \"a\"")).empty());
-  CHECK(problemsOf(fieldsOf("\"deny\": \"a\", \"allow\": \"b\"")).find("r.json:2: a rule has either") != std::string::npos);
+  CHECK(problemsOf(fieldsOf("\"deny\": \"a\", \"allow\": \"b\"")).find("r.json:2: a rule has either") !=
+        std::string::npos);
   CHECK(problemsOf(fieldsOf("\"deny\": \"a\", \"pathh\": \"/a\""))
             .find("r.json:2: rule `a`: unknown field `pathh`, did you mean `path`?") != std::string::npos);
   CHECK(problemsOf(fieldsOf("\"deny\": \"a\", \"when\": \"x\"")).find("unknown field `when`") != std::string::npos);
   CHECK(problemsOf(fieldsOf("\"allow\": \"a\"")).find("an allow must say its `principal`") != std::string::npos);
   CHECK(problemsOf(fieldsOf("\"deny\": \"a\", \"path\": {\"re\": \"(\"}")).find("re `(`") != std::string::npos);
-  CHECK(problemsOf(fieldsOf("\"deny\": \"a\", \"status\": 200")).find("must be 401, 403, 404 or 429") != std::string::npos);
+  CHECK(problemsOf(fieldsOf("\"deny\": \"a\", \"status\": 200")).find("must be 401, 403, 404 or 429") !=
+        std::string::npos);
   CHECK(problemsOf(fieldsOf("\"deny\": \"a\", \"audit_only\": 1")).find("must be true or false") != std::string::npos);
-  CHECK(problemsOf(fieldsOf("\"deny\": \"a\", \"header\": {}")).find("must be an object of names") != std::string::npos);
+  CHECK(problemsOf(fieldsOf("\"deny\": \"a\", \"header\": {}")).find("must be an object of names") !=
+        std::string::npos);
   CHECK(problemsOf(fieldsOf("\"deny\": \"a\", \"deny\": \"b\"")).find("duplicate") != std::string::npos);
   CHECK(problemsOf(long_list).find("`path` is a number") != std::string::npos);
   CHECK(problemsOf(fieldsOf("\"deny\": \"a\"}, {\"deny\": \"a\"")).find("has a rule of this name already") !=

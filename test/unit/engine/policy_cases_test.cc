@@ -1,3 +1,5 @@
+#include "support/policy_cases.h"
+
 #include <catch2/catch.hpp>
 #include <chrono>
 
@@ -12,23 +14,14 @@ using namespace yett;
 
 namespace {
 
-json::Value readCases(const std::string& name) {
-  auto text = base::readFile(YETT_SOURCE_DIR "/test/cases/policy/" + name);
-  REQUIRE(text.ok());
-  auto parsed = json::parse(text.value(), false);
-  INFO((parsed.ok() ? "" : parsed.error().message));
-  REQUIRE(parsed.ok());
-  return std::move(parsed).value();
-}
-
 Result<policy::PolicySource> readSource(const test::TempDir& dir) {
   base::FileTrust trust;
   return policy::PolicySource::read(dir.path("rules"), trust);
 }
 
-std::shared_ptr<const lua::LuaRuleSet> load(const json::Value& c, const test::TempDir& dir,
+std::shared_ptr<const lua::LuaRuleSet> load(const test::PolicyCase& c, const test::TempDir& dir,
                                             std::vector<std::string>& problems) {
-  for (const auto& [name, text] : c.find("files")->fields) dir.write("rules/" + name, text.text);
+  for (const auto& [name, text] : c.files) dir.write("rules/" + name, text);
   auto source = readSource(dir);
   REQUIRE(source.ok());
   return lua::LuaRuleSet::load(std::move(source).value(), problems);
@@ -78,9 +71,10 @@ Outcome decide(policy::PolicyEvaluator& evaluator, const json::Value& r) {
 }  // namespace
 
 TEST_CASE("policy: the cases of language and sandbox decide as they say") {
-  for (const char* file : {"language.json", "sandbox.json", "documents.json", "spellings.json"}) {
-    for (const auto& c : readCases(file).items) {
-      INFO(c.find("name")->text);
+  for (const char* file : {"language", "sandbox", "documents", "spellings"}) {
+    for (const auto& c : test::readPolicyCases(file)) {
+      INFO(c.name);
+      CHECK_FALSE(c.requests.empty());
       const test::TempDir dir;
       std::vector<std::string> problems;
       auto rules = load(c, dir, problems);
@@ -91,10 +85,10 @@ TEST_CASE("policy: the cases of language and sandbox decide as they say") {
       auto evaluator = policy::PolicyEvaluator::create(set);
       REQUIRE(evaluator.ok());
       for (int round = 0; round < 2; ++round) {  // twice: the first must leave nothing behind
-        for (const auto& r : c.find("requests")->items) {
+        for (const auto& [expect, r, line] : c.requests) {
           const Outcome outcome = decide(*evaluator.value(), r);
-          INFO(textOr(r, "method", "GET") << " " << textOr(r, "path", "/") << " errors: " << outcome.decision.errors);
-          CHECK(outcome.what.starts_with(textOr(r, "expect", "?")));
+          INFO(line << " errors: " << outcome.decision.errors);
+          CHECK(outcome.what.starts_with(expect));
           CHECK(outcome.decision.errors.find(textOr(r, "error", "")) != std::string::npos);
           if (r.find("error") == nullptr) CHECK(outcome.decision.errors.empty());
           if (const auto* would = r.find("would_deny")) CHECK(outcome.decision.would_deny == would->text);
@@ -115,15 +109,16 @@ TEST_CASE("policy: the cases of language and sandbox decide as they say") {
 }
 
 TEST_CASE("policy: every problem is reported, with its place") {
-  for (const auto& c : readCases("problems.json").items) {
-    INFO(c.find("name")->text);
+  for (const auto& c : test::readPolicyCases("problems")) {
+    INFO(c.name);
+    CHECK_FALSE(c.problems.empty());
     const test::TempDir dir;
     std::vector<std::string> problems;
     CHECK(load(c, dir, problems) == nullptr);
     std::string all;
     for (const auto& problem : problems) all += problem + "\n";
     INFO(all);
-    for (const auto& wanted : c.find("problems")->items) CHECK(all.find(wanted.text) != std::string::npos);
+    for (const auto& wanted : c.problems) CHECK(all.find(wanted) != std::string::npos);
   }
 }
 

@@ -10,6 +10,7 @@
 #include "base/text.h"
 #include "fuzz/targets.h"
 #include "support/cases.h"
+#include "support/policy_cases.h"
 
 using namespace yett;
 
@@ -41,30 +42,49 @@ std::string frame(uint8_t type, uint8_t flags, uint8_t stream, std::string_view 
 
 // Messages of all kinds, from the cases and by hand.
 void addHttp(std::map<std::string, Corpus>& out, const std::string& root) {
-  for (const auto& c : test::readMarkdownCases(root + "/test/cases/http/requests.md")) out["h1_request"].push_back(c.input);
+  for (const auto& c : test::readMarkdownCases(root + "/test/cases/http/requests.md"))
+    out["h1_request"].push_back(c.input);
   add(out["h1_request"], out["raw_http"]);
   out["h1_request"].push_back("GET /a HTTP/1.1\r\nhost: a\r\n\r\nGET /b HTTP/1.1\r\nhost: a\r\n\r\n");
-  out["h1_response"] = {"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabc",
-                        "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\nx: y\r\n\r\n",
-                        "HTTP/1.0 200 OK\r\n\r\nabc", "HTTP/1.1 304 Not Modified\r\nContent-Length: 3\r\n\r\n",
-                        "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: upgrade\r\n\r\nx"};
+  out["h1_response"] = {
+      "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabc",
+      "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\nx: y\r\n\r\n",
+      "HTTP/1.0 200 OK\r\n\r\nabc", "HTTP/1.1 304 Not Modified\r\nContent-Length: 3\r\n\r\n",
+      "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: upgrade\r\n\r\nx"};
   out["chunked"] = {"3\r\nabc\r\n0\r\n\r\n", "a\r\n0123456789\r\n3\r\nabc\r\n0\r\nx: y\r\nz: \r\n\r\n"};
-  out["target"] = {"/a/b?c=d", "/%61/../b//c;v=1/%2e%2e;/x", "/a%2Fb%5c", "*", "/a;v=1/b;w/../c", "/<>\"{}|[]^`", "/;/a/;x/b"};
-  out["header_map"] = {"x-yett-principal: a\r\nX_Forwarded.For: b\r\nConnection: close, x-a\r\nx-a: 1", "te: trailers\r\nupgrade: websocket\r\nconnection: upgrade"};
-  const std::string get = "\x82\x87\x84\x41\x01" "a";
-  const std::string post = "\x83\x87\x84\x41\x01" "a";
-  const std::string connect = std::string("\x02\x07") + "CONNECT" + "\x87\x84\x41\x01" "a" + std::string("\0\x09", 2) + ":protocol" + "\x09" + "websocket";
+  out["target"] = {"/a/b?c=d", "/%61/../b//c;v=1/%2e%2e;/x", "/a%2Fb%5c", "*", "/a;v=1/b;w/../c", "/<>\"{}|[]^`",
+                   "/;/a/;x/b"};
+  out["header_map"] = {"x-yett-principal: a\r\nX_Forwarded.For: b\r\nConnection: close, x-a\r\nx-a: 1",
+                       "te: trailers\r\nupgrade: websocket\r\nconnection: upgrade"};
+  const std::string get =
+      "\x82\x87\x84\x41\x01"
+      "a";
+  const std::string post =
+      "\x83\x87\x84\x41\x01"
+      "a";
+  const std::string connect = std::string("\x02\x07") + "CONNECT" +
+                              "\x87\x84\x41\x01"
+                              "a" +
+                              std::string("\0\x09", 2) + ":protocol" + "\x09" + "websocket";
   for (const char how : {'\0', '\1', '\2', '\3', '\4', '\5', '\14', '\24', '\35'}) {
     const std::string settings = how + frame(4, 0, 0, "") + frame(4, 1, 0, "");
     out["h2_server"].push_back(settings + frame(1, 5, 1, get) + frame(1, 5, 3, get));
-    out["h2_server"].push_back(settings + frame(1, 4, 1, post) + frame(0, 0, 1, "abc") + frame(8, 0, 0, std::string("\0\0\1\0", 4)) + frame(0, 1, 1, "def"));
-    out["h2_server"].push_back(settings + frame(1, 0, 1, get.substr(0, 3)) + frame(9, 4, 1, get.substr(3)) + frame(3, 0, 1, std::string("\0\0\0\x8", 4)));
-    out["h2_server"].push_back(settings + frame(1, 4, 1, connect) + frame(0, 0, 1, "hello") + frame(6, 0, 0, "12345678") + frame(0, 1, 1, ""));
-    out["h2_server"].push_back(settings + frame(1, 4, 1, post) + frame(0, 8, 1, std::string("\3abc\0\0\0", 7)) + frame(1, 5, 1, std::string("\0\1x\1y", 5)) + frame(7, 0, 0, std::string(8, '\0')));
+    out["h2_server"].push_back(settings + frame(1, 4, 1, post) + frame(0, 0, 1, "abc") +
+                               frame(8, 0, 0, std::string("\0\0\1\0", 4)) + frame(0, 1, 1, "def"));
+    out["h2_server"].push_back(settings + frame(1, 0, 1, get.substr(0, 3)) + frame(9, 4, 1, get.substr(3)) +
+                               frame(3, 0, 1, std::string("\0\0\0\x8", 4)));
+    out["h2_server"].push_back(settings + frame(1, 4, 1, connect) + frame(0, 0, 1, "hello") +
+                               frame(6, 0, 0, "12345678") + frame(0, 1, 1, ""));
+    out["h2_server"].push_back(settings + frame(1, 4, 1, post) + frame(0, 8, 1, std::string("\3abc\0\0\0", 7)) +
+                               frame(1, 5, 1, std::string("\0\1x\1y", 5)) + frame(7, 0, 0, std::string(8, '\0')));
   }
   const std::string ok = frame(4, 0, 0, "") + frame(4, 1, 0, "");
   out["h2_client"] = {ok + frame(1, 4, 1, "\x88") + frame(0, 1, 1, "abc") + frame(1, 5, 3, "\x8d"),
-                      ok + frame(1, 4, 1, std::string("\x08\x03" "100")) + frame(1, 4, 1, "\x88") + frame(0, 0, 1, "abc") + frame(1, 5, 1, std::string("\0\1x\1y", 5)),
+                      ok +
+                          frame(1, 4, 1,
+                                std::string("\x08\x03"
+                                            "100")) +
+                          frame(1, 4, 1, "\x88") + frame(0, 0, 1, "abc") + frame(1, 5, 1, std::string("\0\1x\1y", 5)),
                       ok + frame(7, 0, 0, std::string(8, '\0')) + frame(3, 0, 5, std::string("\0\0\0\7", 4))};
 }
 
@@ -79,11 +99,8 @@ std::map<std::string, Corpus> corpora() {
     add(out["data_json"], filesOf(root + dir, ".json"));
   }
   for (const char* file : {"language", "problems", "sandbox"}) {
-    const auto cases =
-        json::parse(base::readFile(root + "/test/cases/policy/" + file + ".json").value(), false).value();
-    for (const auto& c : cases.items) {
-      for (const auto& [name, text] : c.find("files")->fields)
-        out[name.ends_with(".lua") ? "policy_lua" : "data_json"].push_back(text.text);
+    for (const auto& c : test::readPolicyCases(file)) {
+      for (const auto& [name, text] : c.files) out[name.ends_with(".lua") ? "policy_lua" : "data_json"].push_back(text);
     }
   }
   out["raw_http"] = {"GET /orders/42?a=1 HTTP/1.1\r\nHost: orders\r\nX-A: 1\r\n\r\n",

@@ -143,8 +143,7 @@ TEST_CASE("x509-svid: OpenSSL tries one issuer of a name only, and two CAs of on
   const auto ca = mint(caSpec("example.org"), nullptr).value();
   const auto namesake = mint(caSpec("example.org"), nullptr).value();
   const auto stranger = mint(caSpec("example.org"), nullptr).value();
-  const auto bundles =
-      TrustBundles::create({{"example.org", ca.certificate_pem + namesake.certificate_pem}}).value();
+  const auto bundles = TrustBundles::create({{"example.org", ca.certificate_pem + namesake.certificate_pem}}).value();
   for (const auto* issuer : {&ca, &namesake}) {
     const auto leaf = mint(leafSpec({"spiffe://example.org/a"}), issuer).value();
     CHECK(verifySvid(parse(leaf.certificate_pem).get(), nullptr, bundles, kNow).ok());

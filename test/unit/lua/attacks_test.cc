@@ -5,6 +5,7 @@
 #include "base/json.h"
 #include "lua/engine.h"
 #include "policy/policy_set.h"
+#include "support/policy_cases.h"
 #include "support/random_policy.h"
 
 using namespace yett;
@@ -45,14 +46,13 @@ policy::Decision decide(policy::PolicyEvaluator& evaluator, const std::string& p
 }  // namespace
 
 TEST_CASE("sandbox: every attack ends as a policy error within its budget, and the next decision is right") {
-  const auto text = base::readFile(YETT_SOURCE_DIR "/test/cases/policy/attacks.json");
-  const auto cases = json::parse(text.value(), false);
-  REQUIRE(cases.ok());
-  CHECK(cases.value().items.size() >= 80);
+  const auto cases = test::readPolicyCases("attacks");
+  CHECK(cases.size() >= 80);
   int64_t slowest = 0;
-  for (const auto& c : cases.value().items) {
-    INFO(c.find("name")->text << ": " << c.find("when")->text);
-    const auto evaluator = evaluatorOf(c.find("when")->text);
+  for (const auto& c : cases) {
+    const std::string& when = c.files.at("when");
+    INFO(c.name << ": " << when);
+    const auto evaluator = evaluatorOf(when);
     for (int round = 0; round < 2; ++round) {
       const auto began = std::chrono::steady_clock::now();
       const auto attacked = decide(*evaluator, "/attack");
@@ -60,15 +60,15 @@ TEST_CASE("sandbox: every attack ends as a policy error within its budget, and t
       slowest = std::max<int64_t>(slowest, std::chrono::duration_cast<std::chrono::microseconds>(took).count());
       INFO(attacked.rule << " " << attacked.errors);
       CHECK_FALSE(attacked.allow);
-      CHECK(attacked.errors.empty() == (c.find("expect") != nullptr));
-      if (const auto* error = c.find("error")) CHECK(attacked.errors.find(error->text) != std::string::npos);
+      CHECK(attacked.errors.empty() == (c.error == "none"));
+      if (c.error != "none") CHECK(attacked.errors.find(c.error) != std::string::npos);
       CHECK(took < std::chrono::milliseconds(400));
       const auto after = decide(*evaluator, "/after");
       CHECK(after.allow);
       CHECK(after.errors.empty());
     }
   }
-  WARN("the slowest of " << cases.value().items.size() << " attacks took " << slowest << " us");
+  WARN("the slowest of " << cases.size() << " attacks took " << slowest << " us");
 }
 
 TEST_CASE("sandbox: a rule that keeps using up its budget is cut short for a while, what takes little goes on") {

@@ -1,0 +1,12 @@
+#!/usr/bin/env bash
+# Fails where a file is not as clang-format would write it, and says which; --fix writes them.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+files=$(git ls-files -- '*.cc' '*.h' | grep -v '^test/compile/')
+if [ "${1:-}" = --fix ]; then
+  echo "$files" | xargs clang-format -i
+  exit
+fi
+wrong=$(echo "$files" | xargs clang-format --dry-run 2>&1 | sed -n 's/^\([^:]*\):[0-9].*code should be clang-formatted.*/\1/p' | sort -u)
+[ -z "$wrong" ] || { echo "not as clang-format writes it (test/check_format.sh --fix):"; echo "$wrong"; exit 1; }
+echo "format: ok, $(echo "$files" | wc -l) files"
