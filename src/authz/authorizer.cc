@@ -9,7 +9,7 @@ namespace yett::authz {
 // So many (policy, rule) pairs get a series of their own; the rest share one.
 static constexpr size_t kMostSeries = 1000;
 static Refusal notRecorded(const base::UuidText& id) {
-  return {false, 503, "the decision could not be recorded", id, {}};
+  return {.recorded = false, .status = 0, .id = id};
 }
 
 static constexpr const char* kRechecks = "exchanges under way that were decided again after a change of policy";

@@ -85,8 +85,10 @@ class Permit {
 
 /// The request ends here, with this answer.
 struct Refusal {
-  bool recorded = true;       ///< false: there is no room for the record, or it is not on disk in time
-  int status = 403;           ///< 503 without a record
+  /// False: there is no room for the record, or it is not on disk in time. Of recheck() the policy's answer stands
+  /// beside.
+  bool recorded = true;
+  int status = 403;           ///< of the rule; 0 where the record alone is wanting, which the proxy has an answer for
   std::string public_reason;  ///< "" where the rule has none
   base::UuidText id = {};
   OpenDecision decision = {};  ///< of a denial: to be ended. Of recheck(): has ended

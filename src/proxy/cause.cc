@@ -19,7 +19,7 @@ constexpr std::array<CauseInfo, kCauses> kTable{{
     {Cause::kClientTooSlow, 0, kByStatus, "client too slow", "client_too_slow", ""},
     {Cause::kDenied, 403, kByStatus, "denied", "denied", ""},
     {Cause::kAuditUnavailable, 503, kByStatus, "audit unavailable", "audit_unavailable",
-     "the decision could not be recorded in time"},
+     "the decision could not be recorded"},
     {Cause::kNewerPolicy, 403, kByStatus, "ended by a newer policy", "newer_policy", ""},
     {Cause::kAllowedNoMore, 403, kByStatus, "allowed no more after a wait", "allowed_no_more", ""},
     {Cause::kCertificateUntrusted, 403, kByStatus, "the caller's certificate is trusted no more",

@@ -66,9 +66,10 @@ constexpr std::pair<const char*, const char*> kTwins[] = {
 
 }  // namespace
 
-bool Rule::conditional() const {
-  return condition >= 0 || unwanted != nullptr || !wanted.headers.empty() || !wanted.queries.empty() ||
-         !wanted.grpcs.empty();
+// Taken apart whole, so that a new matcher does not compile until somebody has thought of it here.
+bool Rule::beyondIndex() const {
+  const auto& [principals, methods, hosts, paths, sources, headers, queries, grpcs] = wanted;
+  return unwanted != nullptr || !headers.empty() || !queries.empty() || !grpcs.empty();
 }
 
 bool matches(const Rule& rule, policy::AttributeReader& reader, const target::SegmentPattern*& path,

@@ -38,8 +38,11 @@ struct Rule {
   bool allow() const { return kind == Kind::kAllow; }
   bool deny() const { return kind == Kind::kDeny; }
   std::string position() const { return file + ":" + std::to_string(line); }
-  /// Whether anything but its principal, method, path, host and source has a say.
-  bool conditional() const;
+  /// Whether it has matchers that neither RuleIndex nor lint compares: any but principal, method, path, host and
+  /// source. One that were forgotten here would count for nothing where the rule is found by the index.
+  bool beyondIndex() const;
+  /// Likewise, or a condition.
+  bool conditional() const { return condition >= 0 || beyondIndex(); }
 };
 
 /// Natively, without any code; the obvious way, matcher by matcher. An allow is read narrowly: every matcher must be

@@ -99,6 +99,12 @@ Status addPath(Matchers& to, const FieldValue& value) {
   return {};
 }
 
+Status addSource(Matchers& to, const FieldValue& value) {
+  TRY(noRegex("address range", value));
+  to.sources.push_back(TRY(target::Cidr::parse(value.text)));
+  return {};
+}
+
 Status addGrpc(Matchers& to, const FieldValue& value) {
   TRY(noRegex("gRPC method", value));
   const auto slash = value.text.find('/');
@@ -178,10 +184,8 @@ Status setMatcher(Rule& rule, std::string_view field, const std::vector<FieldVal
     else if (field == "host") TRY(addHost(to, value));
     else if (field == "path") TRY(addPath(to, value));
     else if (field == "grpc") TRY(addGrpc(to, value));
-    else {
-      TRY(noRegex("address range", value));
-      to.sources.push_back(TRY(target::Cidr::parse(value.text)));
-    }
+    else if (field == "source") TRY(addSource(to, value));
+    else return Error{"is no matcher"};
   }
   return {};
 }
@@ -210,7 +214,9 @@ Status addKeyedMatcher(Rule& rule, std::string_view field, std::string_view key,
 Status setText(Rule& rule, std::string_view field, std::string value) {
   if (field == "public_reason" && !rule.deny())
     return Error{"`public_reason` is for deny rules: an allow has nothing to explain to the caller"};
-  (field == "reason" ? rule.reason : rule.public_reason) = std::move(value);
+  if (field == "reason") rule.reason = std::move(value);
+  else if (field == "public_reason") rule.public_reason = std::move(value);
+  else return Error{quoted(field) + " is no text"};
   return {};
 }
 

@@ -17,7 +17,7 @@ class RuleIndex::Builder {
     const Rule& rule = index_.rules_[number];
     const Matchers& m = rule.wanted;
     std::array<std::vector<Choice>, 5> choices;
-    bool whole = rule.unwanted != nullptr || !m.headers.empty() || !m.queries.empty() || !m.grpcs.empty();
+    bool whole = rule.beyondIndex();
     for (const auto& path : m.paths) {
       if (path.regex) addRegex(number, *path.regex, rule);
       else if (path.pattern.segments().size() > kMostSegments) whole = true, choices[kPath].push_back({});
