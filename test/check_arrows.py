@@ -52,6 +52,8 @@ for path in files:
     if len(text.splitlines()) > LONGER.get(rel, MOST_LINES):
         problems.append(f"src/{rel}: {len(text.splitlines())} lines, at most {MOST_LINES}")
     for number, line in enumerate(text.splitlines(), 1):
+        if len(line) > 120:
+            problems.append(f"src/{rel}:{number}: {len(line)} columns, at most 120")
         match = re.match(r'\s*#include\s+[<"]([^">]+)[>"]', line)
         if not match:
             continue

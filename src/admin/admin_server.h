@@ -1,6 +1,6 @@
 // The admin side: a loop of its own, so that nothing that callers do can keep it busy, and on it nothing that waits.
-// TCP serves probes, metrics and version; the Unix socket (mode 0600) also policies, configuration and erasing. Content
-// comes by callbacks, which must be thread-safe.
+// TCP serves probes, metrics and version; the Unix socket (mode 0600 unless configured) also policies, configuration
+// and erasing. Content comes by callbacks, which must be thread-safe.
 #pragma once
 
 #include <functional>

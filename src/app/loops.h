@@ -64,6 +64,7 @@ class Loops {
   bool stop(Task last, base::Millis limit);
 
   size_t size() const { return loops_.size(); }
+  /// Any thread, once create() is done.
   const std::vector<std::unique_ptr<Loop>>& all() const { return loops_; }
 
  private:

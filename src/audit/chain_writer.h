@@ -69,8 +69,6 @@ class ChainWriter {
   /// checkpoint would cover it.
   bool mayExcuse() const { return key_ != nullptr || !was_signed_; }
   bool checkpointDue() const;
-  /// A reload is worth a checkpoint.
-  void wantCheckpoint() { sign_soon_ = true; }
   /// The last checkpoint that was committed and not taken yet; 0: none.
   int64_t takeCheckpoint() { return std::exchange(committed_checkpoint_, 0); }
   /// The hash of the last checkpoint that was committed, hex.

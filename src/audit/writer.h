@@ -1,5 +1,6 @@
 // The audit log's one writing thread. append*() may be called from any thread: it encodes into a bounded queue and
-// never waits for the disk. What is accepted is kept until it is written, however often a write fails.
+// never waits for the disk. What is accepted is kept until it is written, however often a write fails; only
+// at the end, after ten attempts, is it given up.
 #pragma once
 
 #include <atomic>
@@ -25,7 +26,7 @@ namespace yett::audit {
 
 /// What is told on the writer's thread.
 struct WriterEvents {
-  /// Of each failing write, and of recovery with "".
+  /// Of the first write that fails, of recovery with "", and of records that are lost at the end.
   std::function<void(const std::string& why)> failed;
   /// All records with tickets up to this one are on disk. Only where the configuration says `strict`; may be empty.
   std::function<void(uint64_t ticket)> durable;
@@ -41,7 +42,7 @@ struct WriterEvents {
 
 class Writer {
  public:
-  /// Opens (or makes) the database, checks that its last link is whole, and starts the thread.
+  /// Opens (or makes) the database, checks that it can be gone on from, and starts the thread.
   static Result<std::unique_ptr<Writer>> open(const AuditConfig& config, base::Metrics& metrics, WriterEvents events);
   /// finish(), where it was not called.
   ~Writer();
@@ -66,7 +67,7 @@ class Writer {
   void refuseTasks();
   /// Writes succeed, and the disk does not keep what waits for longer than the configuration lets it.
   bool healthy() const { return healthy_.load(std::memory_order_relaxed) && !slow(); }
-  /// How full the queue is: 0 to 1, and a little more.
+  /// How full the queue is: 0 to 1, and up to 4 by what belongs to decisions that were taken.
   double fullness() const { return queue_.fullness(); }
   /// The disk has kept a batch for longer than `commit_timeout`.
   bool slow() const;

@@ -3,6 +3,7 @@
 
 #include <array>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -52,7 +53,7 @@ class Authorizer {
         {};  ///< not empty: denied for this reason, whatever policy says (an identity that has ended)
   };
   /// Decides and records; `decided` gets what there is to know of it. Without a policy, without a record, on any
-  /// exception: refused.
+  /// exception of an engine: refused. What else throws (memory) ends the connection.
   Answer check(const Question& question, Decided& decided);
   /// A look before the body is here (`awaited` in the request): null where it may be allowed once it is, and nothing is
   /// recorded. Else as check(), whose answer no body could change.
@@ -76,7 +77,8 @@ class Authorizer {
   std::string shownText(std::string_view text) const;
   /// How often a stream that goes on is recorded.
   base::Millis heartbeat() const;
-  /// How much of the room for records that wait for the writer is used: 0 to 1, and a little more.
+  /// How much of the room for records that wait for the writer is used: 0 to 1, and up to 4 by what belongs to
+  /// decisions that were taken.
   double queueFullness() const;
   /// How long a request may wait for its record to be on disk.
   base::Millis commitTimeout() const;
@@ -111,7 +113,8 @@ class Authorizer {
     }
   };
   std::unordered_map<Names, base::Counter*, HashNames> counters_[4];
-  base::Counter* others_[4] = {};  // of rules that are too many to have a series each
+  std::map<std::string_view, base::Counter*> shadow_counters_;  // by result
+  base::Counter* others_[4] = {};                               // of rules that are too many to have a series each
 };
 
 }  // namespace yett::authz

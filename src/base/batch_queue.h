@@ -30,7 +30,7 @@ class BatchQueue {
   /// Waits up to `wait` for a record; false: there is none (wake() and close() end it too).
   bool await(std::chrono::milliseconds wait);
   /// Moves all that is queued into `out` (replacing it) and returns the number of records. Waits first until `enough`
-  /// of them are there (half of the limit is always enough), `until`, wake() or close().
+  /// of them are there (half of the limit of records is always enough), `until`, wake() or close().
   size_t take(std::string& out, Clock::time_point until, size_t enough = SIZE_MAX);
   /// Waits up to `wait` for the first one and then `gather` more, so that a batch is worth its cost.
   size_t take(std::string& out, std::chrono::milliseconds wait, std::chrono::milliseconds gather) {

@@ -1,5 +1,5 @@
-// Time enters as plain numbers: functions that need "now" take it as a parameter, and only the shells (loop, writer,
-// command line) ask these two.
+// Time enters as plain numbers. What decides takes "now" as a parameter; these two are for what serves, measures,
+// waits and writes.
 #pragma once
 
 #include <chrono>

@@ -1,5 +1,5 @@
-// A fast hash of short byte strings, for tables in memory only: not stable across builds, no protection against
-// somebody who knows the seed.
+// A fast hash of short byte strings, without protection against somebody who knows the seed. Never changed, and
+// for little-endian machines: audit/block_filter.cc writes its bits to disk.
 #pragma once
 
 #include <cstdint>

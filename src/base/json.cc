@@ -155,10 +155,12 @@ bool isUtf8(std::string_view text) {
 // Characters that steer a terminal or turn a line around: C1 controls, and those of bidirectional text.
 static bool steers(std::string_view character) {
   const auto byte = [&](size_t i) { return static_cast<unsigned char>(character[i]); };
-  if (character.size() == 2) return byte(0) == 0xc2 && byte(1) < 0xa0;
-  return character.size() == 3 && byte(0) == 0xe2 &&
-         ((byte(1) == 0x80 && byte(2) >= 0xaa && byte(2) <= 0xae) ||
-          (byte(1) == 0x81 && byte(2) >= 0xa6 && byte(2) <= 0xa9));
+  if (character.size() == 2)  // C1 controls, U+061C
+    return (byte(0) == 0xc2 && byte(1) < 0xa0) || (byte(0) == 0xd8 && byte(1) == 0x9c);
+  if (character.size() != 3 || byte(0) != 0xe2) return false;
+  // U+200E, U+200F; the line separators U+2028, U+2029; U+202A to U+202E; U+2066 to U+2069
+  return (byte(1) == 0x80 && (byte(2) == 0x8e || byte(2) == 0x8f || (byte(2) >= 0xa8 && byte(2) <= 0xae))) ||
+         (byte(1) == 0x81 && byte(2) >= 0xa6 && byte(2) <= 0xa9);
 }
 
 void appendQuoted(std::string& out, std::string_view text) {

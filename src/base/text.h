@@ -1,4 +1,5 @@
-// Small text functions without a better home: ASCII only, no locale, no allocation unless a string is returned.
+// Small text functions without a better home: ASCII only, no locale, without allocation where no string or list is
+// returned.
 #pragma once
 
 #include <cstdint>

@@ -34,7 +34,8 @@ struct LogSource {
   bool follows = false;           ///< the log, for as long as it goes on
 };
 void addLogSource(CLI::App& command, LogSource& source);
-/// Finds the logs, keeps them from being rotated meanwhile, and puts `query` into the form of records.
+/// Finds the logs, keeps those of the configuration from being rotated meanwhile, and puts `query` into the form of
+/// records.
 int withLogs(LogSource& source, audit::Query& query, const Action& then);
 
 /// The first of `known` is the default.

@@ -1,5 +1,5 @@
-// The client side of one connection to an upstream, whatever its version. Made by the connection's owner when it is
-// open. On the connection's loop.
+// The client side of one connection to an upstream, whatever its version. Made by the connection's owner, before it
+// is open. On the connection's loop.
 #pragma once
 
 #include <string_view>
@@ -22,7 +22,8 @@ class ClientCodec {
   virtual size_t room() const = 0;
   /// Begins an exchange. REQUIRES: room() > 0.
   virtual ClientStream& open(ResponseHandler& handler) = 0;
-  /// The exchange is over for whoever began it: what is unfinished is reset, and its handler is called no more.
+  /// The exchange is over for whoever began it: its handler is called no more. What is unfinished is reset
+  /// over HTTP/2; over HTTP/1.1 the connection is good for nothing then, and its owner closes it.
   virtual void close(ClientStream& stream) = 0;
   /// No exchange may begin any more; those under way go on.
   virtual void leave() = 0;

@@ -19,7 +19,7 @@ ClientStream& H1Client::open(ResponseHandler& handler) {
 void H1Client::close(ClientStream&) {
   handler_ = nullptr;
   // Both halves are over, and the connection may serve another exchange.
-  if (phase_ == Phase::kDone && request_done_ && keep_alive_) phase_ = Phase::kIdle;
+  if (phase_ == Phase::kDone && request_done_ && keep_alive_ && !leaving_) phase_ = Phase::kIdle;
   else if (phase_ == Phase::kTunnel && request_done_ && tunnel_ended_) wire_.finish();
 }
 

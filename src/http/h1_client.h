@@ -18,7 +18,7 @@ class H1Client final : public ClientCodec, public ClientStream {
   size_t room() const override { return idle() ? 1 : 0; }
   ClientStream& open(ResponseHandler& handler) override;
   void close(ClientStream& stream) override;
-  void leave() override { keep_alive_ = false; }
+  void leave() override { leaving_ = true; }
   bool idle() const override { return phase_ == Phase::kIdle; }
   bool spent() const override { return !idle(); }
 
@@ -50,6 +50,7 @@ class H1Client final : public ClientCodec, public ClientStream {
   bool request_done_ = false;
   bool received_any_ = false;
   bool keep_alive_ = false;
+  bool leaving_ = false;  // whatever the service says
   bool paused_ = false;
   bool tunnel_ended_ = false;  // by the upstream
 };

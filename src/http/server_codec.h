@@ -1,5 +1,6 @@
 // The server side of one connection, whatever its version: bytes in, requests out to their handlers; responses back to
-// bytes. Made by the proxy's session once the version is known. On the connection's loop.
+// bytes. Made by the proxy's session once the version is known, and by the admin's. On the
+// connection's loop.
 #pragma once
 
 #include <string_view>
@@ -14,7 +15,8 @@ class ServerEvents {
   virtual ~ServerEvents() = default;
   /// A request (or something that should have been one) begins: who takes it.
   virtual RequestHandler& onStream(ServerStream& stream) = 0;
-  /// Both halves of the stream are over; the handler is not called again. The codec is not called from here.
+  /// Both halves of the stream are over; the handler is not called again. Of the codec only waiting() and drain()
+  /// may be called from here.
   virtual void onStreamEnd(RequestHandler& handler) = 0;
   /// The peer broke the rules of the connection, not of one request; the connection ends.
   virtual void onConnectionError(std::string_view why) = 0;
@@ -43,7 +45,7 @@ class ServerCodec {
   virtual void onBatchEnd() {}
   /// The limit of time of waiting() is over. Not called in kExchange.
   virtual void onTimeout() = 0;
-  /// What is under way is the last; an idle connection ends now.
+  /// What is under way is the last. An idle connection of HTTP/1.1 ends now, one of HTTP/2 after a notice and a second.
   virtual void drain() = 0;
   virtual Waiting waiting() const = 0;
   /// Bytes that it keeps for either side.

@@ -1,6 +1,7 @@
 // What a codec and an exchange say to each other, the same for HTTP/1.1 (a connection with one stream at a time) and
-// HTTP/2. All on one loop thread. A codec never destroys a handler; a handler must not use a stream after onReset(),
-// nor after both its halves have ended.
+// HTTP/2. All on one loop thread. A codec never destroys a handler. A handler must not use a stream after
+// onReset(kPeerClosed), nor after both its halves have ended; after any other cause a server's handler still answers or
+// resets it.
 #pragma once
 
 #include <cstdint>
@@ -32,7 +33,7 @@ class BodyHandler {
   virtual void onBody(std::string_view data) = 0;
   /// The message is complete; its head's `trailers` hold what came after the body.
   virtual void onEnd() = 0;
-  /// The message will not be completed. Nothing follows.
+  /// The message will not be completed. Nothing of it follows.
   virtual void onReset(ResetCause cause, std::string_view detail) = 0;
   /// What was sent has drained below the mark: writable() is true again.
   virtual void onWritable() = 0;
@@ -45,7 +46,7 @@ class RequestHandler : public BodyHandler {
   virtual RequestHead& requestHead() = 0;
   /// The head is complete and sound.
   virtual void onRequest() = 0;
-  /// The head is refused with this status; the codec closes after the answer.
+  /// The head is refused with this status; over HTTP/1.1 the codec closes after the answer.
   virtual void onBadRequest(int status, std::string_view why) = 0;
 };
 

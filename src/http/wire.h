@@ -1,5 +1,6 @@
-// What a codec needs of the connection below it. Implemented by the proxy's downstream session and by an upstream
-// connection. All calls on the connection's loop; none calls back into the codec before it returns.
+// What a codec needs of the connection below it. Implemented by the proxy's session, an upstream
+// connection and the admin's session. All calls on the connection's loop. abort() and finish() may tell the codec of
+// the end before they return; no other calls back into it.
 #pragma once
 
 #include <cstddef>

@@ -105,12 +105,6 @@ Result<KeyAndCertificate> mint(const CertificateSpec& spec, const KeyAndCertific
   return KeyAndCertificate{keyPem(key.get()), textOf(bio.get())};
 }
 
-Result<std::string> mintSigningKey() {
-  const Key key(EVP_PKEY_Q_keygen(nullptr, nullptr, "ED25519"), EVP_PKEY_free);
-  if (!key) return Error{"the key cannot be made: " + opensslError()};
-  return keyPem(key.get());
-}
-
 Result<std::string> describeCertificate(const std::string& pem) {
   const Cert cert(PEM_read_bio_X509(reader(pem).get(), nullptr, nullptr, nullptr), X509_free);
   if (!cert) return Error{"no certificate in it: " + opensslError()};

@@ -14,7 +14,7 @@ struct KeyAndCertificate {
   std::string certificate_pem;
 };
 
-/// What a certificate says. The defaults make a sound X.509-SVID.
+/// What a certificate says. With a URI and times the defaults make a sound X.509-SVID.
 struct CertificateSpec {
   std::string common_name = "yett";
   std::vector<std::string> uris;
@@ -29,9 +29,6 @@ struct CertificateSpec {
 
 /// A P-256 key and its certificate, signed by `issuer`, or by itself when `issuer` is null.
 Result<KeyAndCertificate> mint(const CertificateSpec& spec, const KeyAndCertificate* issuer);
-
-/// An Ed25519 key as PKCS#8 PEM, for signing checkpoints.
-Result<std::string> mintSigningKey();
 
 /// What a person wants to know of a certificate (the first in `pem`), as lines of text.
 Result<std::string> describeCertificate(const std::string& pem);

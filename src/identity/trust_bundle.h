@@ -20,7 +20,8 @@ std::string certificateDigest(X509* certificate);
 
 class TrustBundles {
  public:
-  /// `pems`: trust domain -> PEM text with one CA certificate or more. Anything in it that is no CA is an error.
+  /// `pems`: trust domain -> PEM text with one CA certificate or more. A certificate in it that is no CA's is an error;
+  /// what is no certificate is passed over.
   static Result<TrustBundles> create(const std::map<std::string, std::string>& pems);
 
   struct FreeStore {

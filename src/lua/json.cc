@@ -1,5 +1,7 @@
 #include "lua/json.h"
 
+#include <algorithm>
+#include <cmath>
 #include <lua.hpp>
 
 #include "lua/document.h"
@@ -28,6 +30,7 @@ json::Value toJson(lua_State* L, int index, int depth) {
       out.type = lua_isinteger(L, index) != 0 ? json::Value::Type::kInt : json::Value::Type::kDouble;
       out.integer = lua_tointeger(L, index);
       out.number = lua_tonumber(L, index);
+      if (!std::isfinite(out.number)) luaL_error(L, "a number that JSON cannot say");
       return out;
     case LUA_TSTRING:
       out.type = json::Value::Type::kString;
@@ -43,11 +46,14 @@ json::Value toJson(lua_State* L, int index, int depth) {
     out.items.push_back(toJson(L, -1, depth + 1));
     lua_pop(L, 1);
   }
-  if (size > 0) return out;
   for (lua_pushnil(L); lua_next(L, index) != 0; lua_pop(L, 1)) {
-    if (lua_type(L, -2) != LUA_TSTRING) luaL_error(L, "a table's keys must be names");
+    const bool name = lua_type(L, -2) == LUA_TSTRING;
+    if (size > 0 && !name) continue;  // of the list
+    if (size > 0) luaL_error(L, "a table with a list and names is neither for JSON");
+    if (!name) luaL_error(L, "a table's keys must be names");
     out.fields.emplace_back(lua_tostring(L, -2), toJson(L, -1, depth + 1));
   }
+  std::sort(out.fields.begin(), out.fields.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
   return out;
 }
 

@@ -22,8 +22,8 @@ class MethodCalls {
   /// apart.
   const std::vector<std::string>& mixed() const { return mixed_; }
   /// Whether the text can read such a name only to call it. It is false if the text has `.name` on anything but
-  /// `string`,
-  /// `[...]` with anything but a number or a literal of another name, or `string` without `.` or `:` behind it.
+  /// `string`, `[...]` with anything but a number or a literal of another name, or `string` without `.` or `:` behind
+  /// it.
   bool callsOnly() const { return calls_only_; }
 
  private:

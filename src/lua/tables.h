@@ -1,5 +1,5 @@
-// The table functions of the policy language: each charged for what it does, none in an order that differs between
-// states.
+// The table functions of the policy language: each charged for what it does beyond its arguments, none in an order
+// that differs between states.
 #pragma once
 
 struct lua_State;

@@ -43,8 +43,7 @@ class ExactMemory {
   void countHit(uint32_t rule);
   void countMiss(uint32_t rule);
 
-  /// Remembers what `rule` gave under the reads of the reader's window. `lasting`: the result does not depend on the
-  /// time alone of what is read.
+  /// Remembers what `rule` gave under the reads of the reader's window.
   void keep(uint32_t rule, policy::AttributeReader& reader, const Remembered& result);
   size_t size() const { return used_; }
 

@@ -26,13 +26,14 @@ class ConnectionEvents {
   virtual void onOpen() = 0;
   /// Takes bytes off the front and says how many; the rest comes again, with more behind it.
   virtual size_t onData(std::string_view bytes) = 0;
-  /// The peer sends no more; all it sent has been taken.
+  /// The peer sends no more; all it sent has been offered.
   virtual void onEof() = 0;
   /// What was written has gone below the mark.
   virtual void onDrained() = 0;
   /// The time set by setTimeout() is over.
   virtual void onTimeout() = 0;
-  /// The connection is closed, by whomever: the last call. `why` is "" for an orderly end. The connection may be given
+  /// The connection is closed, by whomever: the last call. `why` is "" for an orderly end, and for one
+  /// that was asked for without a reason. The connection may be given
   /// to destroyLater() here, not destroyed.
   virtual void onClosed(std::string_view why) = 0;
 };
@@ -46,7 +47,8 @@ class Connection final : public EventHandler, public Destroyable {
 
   /// Begins: registers with the loop. `connecting`: the socket's connect() is under way.
   void start(bool connecting);
-  /// Buffers and sends once the batch of events is over, so that what belongs together leaves together.
+  /// Buffers and sends once the batch of events is over, so that what belongs together leaves together; large pieces
+  /// may leave at once.
   void write(std::string_view bytes);
   size_t buffered() const { return out_.size() - out_at_; }
   void pauseReading();
@@ -82,7 +84,7 @@ class Connection final : public EventHandler, public Destroyable {
   /// The addresses of both ends, as of when the connection was made; AF_UNSPEC where there is none.
   const sockaddr* peer() const { return reinterpret_cast<const sockaddr*>(&peer_); }
   const sockaddr* local() const { return reinterpret_cast<const sockaddr*>(&local_); }
-  /// REQUIRES: open().
+  /// REQUIRES: the handshake is done.
   const std::shared_ptr<const identity::Principal>& principal() const { return transport_->principal(); }
 
   void onEvents(uint32_t events) override;

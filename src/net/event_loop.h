@@ -19,8 +19,8 @@
 
 namespace yett::net {
 
-/// Receives epoll events of one descriptor. Must stay alive until the batch in which it was removed is over: give it to
-/// EventLoop::destroyLater().
+/// Receives epoll events of one descriptor. EventLoop::remove() forgets its events: it must outlive only a call that
+/// is on the stack, by destroyLater() where one may be.
 class EventHandler {
  public:
   virtual ~EventHandler() = default;
@@ -93,7 +93,8 @@ class EventLoop {
 
   /// Fires once after `delay`, give or take one tick (8 ms); moves a timer that already waits.
   void schedule(Timer& timer, base::Millis delay);
-  /// Fires in the next batch, which then comes at once: for work that must let others have their turn first.
+  /// Fires once the events and tasks at hand are over, of this batch where one of them asks, else of the next, which
+  /// then comes at once: for work that must let others have their turn first.
   void nextTurn(Timer& timer);
   /// Fires once the batch's events are over, in a batch whose turn it is: work that takes a good part of a millisecond,
   /// of which each batch does some and no more, so that events need not wait for all of it.

@@ -33,7 +33,8 @@ enum class HandshakeStage : uint8_t { kHello, kQueued, kUnderWay };
 class Transport {
  public:
   virtual ~Transport() = default;
-  /// kOk when bytes may flow; kWant* and kLater to be called again; kError with failure() set. Does a bounded part of
+  /// kOk when bytes may flow; kWant* and kLater to be called again; kError with failure() set, or "" where
+  /// the peer just went away; kEof likewise. Does a bounded part of
   /// the work and no more, though that may take a millisecond.
   virtual IoResult handshake() = 0;
   virtual HandshakeStage stage() const { return HandshakeStage::kHello; }

@@ -20,7 +20,7 @@ struct Obligations {
 /// Adds to a list of errors, joined by "; "; a long list is cut with "; and more".
 void joinErrors(std::string& errors, std::string_view more);
 
-/// What one engine says. Views point into the engine's immutable set.
+/// What one engine says. Views point into the engine's immutable set, or its evaluator, and live as long.
 struct Verdict {
   Effect effect = Effect::kAbstain;
   std::string_view policy;
@@ -44,7 +44,7 @@ struct Verdict {
   void addError(std::string_view policy, std::string_view rule, std::string_view what);
 };
 
-/// What will be done, and why. Views point into the policy set it was made from.
+/// What will be done, and why. Views point into the policy set it was made from, or its evaluators, and live as long.
 struct Decision {
   bool allow = false;
   std::string_view policy;  ///< "" by default deny

@@ -22,7 +22,7 @@ class PolicySet {
   const std::vector<LoadedEngine>& engines() const { return engines_; }
   const std::string& digest() const { return digest_; }
   const Budget& budget() const { return budget_; }
-  /// Headers that any rule of any engine sets or removes: nobody's request may bring them.
+  /// Headers that any rule of any engine sets: nobody's request may bring them.
   const std::vector<std::string>& ownedHeaders() const { return owned_headers_; }
 
  private:

@@ -52,7 +52,7 @@ struct RuleTrace {
   std::string policy;
   std::string rule;
   std::string position;
-  std::string effect;  ///< "allow", "deny", "decide"
+  std::string effect;  ///< "allow", "deny", "decide" or "plugin"; with " (audit only)" where it is only recorded
   bool applies = false;
   std::string failed;      ///< the matcher that failed; "" where none did
   bool evaluated = false;  ///< its condition ran
@@ -66,7 +66,8 @@ struct RuleTrace {
 class Evaluator {
  public:
   virtual ~Evaluator() = default;
-  /// Fills `out`, which is clear. Never throws; whatever goes wrong is Effect::kError or a deny with `errors` set.
+  /// Fills `out`, which is clear. Whatever goes wrong is Effect::kError, a deny, or an allow that does not
+  /// apply, each with `errors` set; only a lack of memory throws.
   virtual void evaluate(AttributeReader& reader, Verdict& out) = 0;
   /// Sets `would_deny` of `out`, and notes errors in it: the rules that are only recorded. Called after all engines
   /// have decided, so that it changes no answer.
@@ -79,7 +80,7 @@ class Evaluator {
 struct RuleInfo {
   std::string policy;
   std::string rule;
-  const char* effect;    ///< "allow", "deny", "decide"
+  const char* effect;    ///< "allow", "deny", "decide" or "plugin"
   std::string position;  ///< file:line
   bool audit_only = false;
   std::vector<target::SegmentPattern> paths = {};  ///< that it wants or does not want; no `re`
@@ -96,7 +97,7 @@ class RuleSet {
   /// What it was loaded from: name -> text; empty where that is no text.
   virtual const std::map<std::string, std::string>& files() const;
   virtual std::vector<RuleInfo> rules() const = 0;
-  /// Headers that any rule sets or removes upstream, in lower case: no client may send them.
+  /// Headers that any rule sets upstream, in lower case: no client may send them.
   virtual std::vector<std::string> ownedHeaders() const = 0;
   /// What is allowed but hardly meant: "file:line: ...".
   virtual std::vector<std::string> warnings() const = 0;

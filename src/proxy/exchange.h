@@ -22,10 +22,11 @@ namespace yett::proxy {
 ///
 ///   phase       what goes on                                          goes to
 ///   kIdle       between two requests                                  kHead (begin)
-///   kHead       the head is parsed                                    kBody, kRecord, kForwarded, kOver (a local
-///   reply) kBody       the body comes, for policy to see                     kRecord, kForwarded, kOver kRecord
-///   allowed; the decision's record is not on disk yet     kForwarded, kOver kForwarded  the upstream half is at work
-///   kOver kOver       its outcome is told; the stream may still drain       kIdle (clear)
+///   kHead       the head is parsed                                    kBody, kRecord, kForwarded, kOver (answered)
+///   kBody       the body comes, for policy to see                     kRecord, kForwarded, kOver
+///   kRecord     allowed; the decision's record is not on disk yet     kForwarded, kOver
+///   kForwarded  the upstream half is at work                          kOver
+///   kOver       its outcome is told; the stream may still drain       kIdle (clear)
 class Exchange final : public http::RequestHandler, public serve::Subject, private ForwardingEvents {
  public:
   explicit Exchange(Worker& worker);
@@ -89,7 +90,7 @@ class Exchange final : public http::RequestHandler, public serve::Subject, priva
 
   bool live() const { return phase_ != Phase::kIdle && phase_ != Phase::kOver; }
   authz::OpenDecision& decision();
-  /// Without an answer yet, the body is still on its way.
+  /// The request's body is still on its way.
   bool uploading() const { return !call_.request_ended && call_.hasBody(); }
   /// How long nothing may happen, as things stand.
   base::Millis patience() const;

@@ -21,7 +21,7 @@ struct RouteConfig {
   std::string cluster;
   base::Millis response_timeout{15'000};  ///< from the whole request sent to the response's head
   bool allow_encoded_slashes = false;
-  bool forward_parameters = false;      ///< `;...` in path segments, which policy never sees
+  bool forward_parameters = false;      ///< `;...` in path segments, which rules never see
   bool websocket = false;               ///< `upgrades` lists it
   base::Millis idle_timeout{0};         ///< of streams, instead of the listener's; 0: the listener's
   bool forward_trailers = false;        ///< request trailers, which policy never sees

@@ -37,14 +37,15 @@ struct Ended {
   base::UuidText id;  ///< of the newer decision
 };
 
-///   authenticate   who asks                           before anything is decided or said
-///   classify       what is spoken                     how Yett answers by itself
-///   normalize      what a client may not say goes     policy must see what the service will, and nothing else
-///   match          the route                          the record names it; no route is answered only after policy
-///   allowed [AwaitBody]    where the route lets policy see it nobody waits for one that can change nothing authorize
-///   one question, one record, one answer fit            what cannot be forwarded as it is   after policy: nobody
-///   learns of routes what policy hides [Pending]      until the record is on disk annotate       what the service is
-///   told           only now, so that nothing a client sent can stand beside it
+///   authenticate   who asks                            before anything is decided or said
+///   classify       what is spoken                      it says how Yett answers by itself
+///   normalize      what a client may not say goes      policy must see what the service will, and nothing else
+///   match          the route                           the record names it; that there is none is told after policy
+///   [AwaitBody]    where the route lets policy see it  nobody waits for one that can change nothing
+///   authorize      one question                        one record, one answer
+///   fit            what cannot be forwarded as it is   after policy: nobody learns of routes what policy hides
+///   [Pending]      until the record is on disk
+///   annotate       what the service is told            only now, so that nothing a client sent can stand beside it
 /// Each is called on the loop's thread, and keeps no state but the call's.
 class Pipeline {
  public:

@@ -1,4 +1,4 @@
-// One downstream connection: socket below, codec above, exchanges beside. Owned by its worker.
+// One downstream connection: socket below, codec above, exchanges beside. Owned by its loop's Registry.
 #pragma once
 
 #include <memory>

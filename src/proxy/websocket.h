@@ -10,8 +10,8 @@
 
 namespace yett::proxy {
 
-/// Whether a request with `wants_websocket` is a handshake: over HTTP/1.1 with one good key and version 13 (426 for
-/// another), over HTTP/2 with neither upgrade nor key.
+/// Whether a request with `wants_websocket` is a handshake: with version 13 (426 for another), and over HTTP/1.1 with
+/// one good key; over HTTP/2 no key is looked for (RFC 8441 5).
 http::ParseError checkWebSocket(const http::RequestHead& head);
 
 /// A fresh Sec-WebSocket-Key.

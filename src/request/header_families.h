@@ -14,7 +14,7 @@ struct HeaderFamily {
 };
 
 /// A name as services see it that make variables of names (CGI and its heirs): each byte that is no letter or digit is
-/// a `-`. `out` holds it where it differs; names are cut to what matters.
+/// a `-`. `out` holds it where it differs.
 std::string_view foldedName(std::string_view lower_name, std::string& out);
 
 /// The family of a folded name, or null.

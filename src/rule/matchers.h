@@ -14,7 +14,7 @@
 
 namespace yett::rule {
 
-/// What a matcher found. An allow needs certainty, a deny needs only doubt: Rule::matches says how each is read.
+/// What a matcher found. An allow needs certainty, a deny needs only doubt: matches() (rule.h) says how each is read.
 enum class Match : uint8_t {
   kNo,
   kYes,

@@ -48,7 +48,7 @@ class RuleIndex {
     /// Begins with a request.
     void start(const RuleIndex& index, policy::AttributeReader& reader);
     /// The next rule that matches natively, in the order of evaluation, each once; false when there are no more. `path`
-    /// is as matches() has it. `record` lives as long as the index.
+    /// is as matches() has it where a condition may want its captures, else null. `record` lives as long as the index.
     bool next(const Record*& record, const target::SegmentPattern*& path);
 
    private:

@@ -1,5 +1,5 @@
 // A generation: everything that a configuration and its files become, immutable, built off the loops and without a
-// socket. What `run`, `check` and, later, tests of policy share.
+// socket. What `run` and `check` share.
 #pragma once
 
 #include <map>

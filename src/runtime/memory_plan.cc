@@ -47,7 +47,7 @@ MemoryPlan planMemory(const config::Config& config, size_t workers) {
   out.audit_queue = config.audit.queue_bytes;
   const size_t engines = config.engines.size() + config.shadow.size();
   out.policies = workers * engines * (kState + config.budget.memory_bytes);
-  out.remembered = workers * config.engines.size() * (config.cache.entries > 0 ? config.cache.bytes : 0);
+  out.remembered = workers * engines * (config.cache.entries > 0 ? config.cache.bytes : 0);
   return out;
 }
 

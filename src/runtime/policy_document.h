@@ -1,4 +1,5 @@
-// A policy set as the audit log keeps it: all its sources in one JSON document, from which it can be loaded again.
+// A policy set as the audit log keeps it: all its sources in one JSON document, from which it can be loaded again
+// where they are UTF-8: other bytes are replaced.
 #pragma once
 
 #include <memory>

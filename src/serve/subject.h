@@ -38,7 +38,7 @@ class Subject {
   virtual size_t heldAtService() const = 0;
   /// Ends it, so that what it holds is freed.
   virtual void cutForMemory() = 0;
-  /// Null where its connection has gone.
+  /// Null once its stream is over.
   virtual Downstream* downstream() const = 0;
 
  protected:

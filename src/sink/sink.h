@@ -23,7 +23,7 @@ class Sink {
   virtual int64_t resumeAt(int64_t position) { return position; }
 };
 
-/// Checks files and addresses, and connects to nothing.
+/// Checks files and addresses, and waits for nothing.
 Result<std::unique_ptr<Sink>> makeFileSink(const SinkConfig& config);
 Result<std::unique_ptr<Sink>> makeOtlpSink(const SinkConfig& config);
 Result<std::unique_ptr<Sink>> makeSyslogSink(const SinkConfig& config);

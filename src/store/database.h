@@ -65,7 +65,8 @@ class Database {
   std::unique_ptr<sqlite3, Close> db_;
 };
 
-/// A prepared statement: bind from 1, step, read columns from 0, reset. Text and blobs bound must live until the step.
+/// A prepared statement: bind from 1, step, read columns from 0, reset. Text and blobs bound must live until the last
+/// step.
 class Statement {
  public:
   Statement& bind(int index, int64_t value);

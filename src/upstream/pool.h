@@ -36,7 +36,7 @@ class PoolUser {
 ///   connecting      connections_, shared_ (HTTP/2)  lent to those who wait, or closed: they are retried elsewhere
 ///   lent            connections_, shared_ (HTTP/2)  resting (giveBack), closed
 ///   resting         and idle_ (HTTP/1.1)            lent, closed (idle_timeout, retire)
-///   closed          connections_, until destroyed   - (counted by closing_)
+///   closed          connections_, until forgotten   - (counted by closing_)
 class Pool {
  public:
   /// `descriptors`: entered for each connection.

@@ -34,8 +34,6 @@ class UpstreamConnection final : public net::ConnectionEvents, public http::Wire
   const std::string& endpoint() const { return where().name; }
   size_t endpointIndex() const { return endpoint_; }
   bool http2() const { return http2_; }
-  /// Closed, and about to be forgotten.
-  bool gone() const { return connection_ && connection_->closed(); }
   void rest(base::Millis limit);
   void wake();
   /// An answer is to come over HTTP/1.1: little of it is read before its caller takes some.
