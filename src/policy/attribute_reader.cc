@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "policy/grpc.h"
-#include "policy/secret_names.h"
 
 namespace yett::policy {
 namespace {
@@ -43,57 +42,7 @@ bool sameHeader(std::string_view a, std::string_view b) {
                     [&](char x, char y) { return x == y || (!plain(x) && !plain(y)); });
 }
 
-constexpr std::string_view kNames[] = {"method",
-                                       "scheme",
-                                       "host",
-                                       "path",
-                                       "raw_path",
-                                       "protocol",
-                                       "query",
-                                       "queries",
-                                       "header",
-                                       "headers",
-                                       "params",
-                                       "principal.id",
-                                       "principal.trust_domain",
-                                       "principal.path",
-                                       "principal.kind",
-                                       "source.ip",
-                                       "source.port",
-                                       "destination.ip",
-                                       "destination.port",
-                                       "tls.version",
-                                       "tls.cipher",
-                                       "tls.sni",
-                                       "time",
-                                       "grpc.service",
-                                       "grpc.method",
-                                       "body.complete",
-                                       "body.size",
-                                       "body.json"};
-static_assert(std::size(kNames) == static_cast<size_t>(kLastAttr) + 1);
-
 }  // namespace
-
-std::string_view name(Attr attr) {
-  return kNames[static_cast<size_t>(attr)];
-}
-
-bool keyed(Attr attr) {
-  return attr == Attr::kQuery || attr == Attr::kQueryList || attr == Attr::kHeader || attr == Attr::kHeaderList ||
-         attr == Attr::kParam;
-}
-
-bool ofBody(Attr attr) {
-  return attr == Attr::kBodyComplete || attr == Attr::kBodySize || attr == Attr::kBodyJson;
-}
-
-bool isSecret(Attr attr, std::string_view key) {
-  if (attr == Attr::kBodyJson) return true;
-  const bool named =
-      attr == Attr::kHeader || attr == Attr::kHeaderList || attr == Attr::kQuery || attr == Attr::kQueryList;
-  return named && isSecretName(key);
-}
 
 void AttributeReader::reset(const CheckRequest& request) {
   request_ = &request;

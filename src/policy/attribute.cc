@@ -1,0 +1,62 @@
+#include "policy/attribute.h"
+
+#include <iterator>
+
+#include "policy/secret_names.h"
+
+namespace yett::policy {
+namespace {
+
+constexpr std::string_view kNames[] = {"method",
+                                       "scheme",
+                                       "host",
+                                       "path",
+                                       "raw_path",
+                                       "protocol",
+                                       "query",
+                                       "queries",
+                                       "header",
+                                       "headers",
+                                       "params",
+                                       "principal.id",
+                                       "principal.trust_domain",
+                                       "principal.path",
+                                       "principal.kind",
+                                       "source.ip",
+                                       "source.port",
+                                       "destination.ip",
+                                       "destination.port",
+                                       "tls.version",
+                                       "tls.cipher",
+                                       "tls.sni",
+                                       "time",
+                                       "grpc.service",
+                                       "grpc.method",
+                                       "body.complete",
+                                       "body.size",
+                                       "body.json"};
+static_assert(std::size(kNames) == static_cast<size_t>(kLastAttr) + 1);
+
+}  // namespace
+
+std::string_view name(Attr attr) {
+  return kNames[static_cast<size_t>(attr)];
+}
+
+bool keyed(Attr attr) {
+  return attr == Attr::kQuery || attr == Attr::kQueryList || attr == Attr::kHeader || attr == Attr::kHeaderList ||
+         attr == Attr::kParam;
+}
+
+bool ofBody(Attr attr) {
+  return attr == Attr::kBodyComplete || attr == Attr::kBodySize || attr == Attr::kBodyJson;
+}
+
+bool isSecret(Attr attr, std::string_view key) {
+  if (attr == Attr::kBodyJson) return true;
+  const bool named =
+      attr == Attr::kHeader || attr == Attr::kHeaderList || attr == Attr::kQuery || attr == Attr::kQueryList;
+  return named && isSecretName(key);
+}
+
+}  // namespace yett::policy

@@ -1,0 +1,68 @@
+// What there is to read of a request: its attributes and their values.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+namespace yett::policy {
+
+enum class Attr : uint8_t {
+  kMethod,
+  kScheme,
+  kHost,
+  kPath,
+  kRawPath,
+  kProtocol,
+  kQuery,
+  kQueryList,
+  kHeader,
+  kHeaderList,
+  kParam,  // these five have a key
+  kPrincipalId,
+  kPrincipalTrustDomain,
+  kPrincipalPath,
+  kPrincipalKind,
+  kSourceIp,
+  kSourcePort,
+  kDestinationIp,
+  kDestinationPort,
+  kTlsVersion,
+  kTlsCipher,
+  kTlsSni,
+  kTime,
+  kGrpcService,
+  kGrpcMethod,
+  kBodyComplete,
+  kBodySize,
+  kBodyJson,
+};
+inline constexpr Attr kLastAttr = Attr::kBodyJson;
+
+/// The name as policy writes it: "header", "principal.id". A keyed attribute adds its key.
+std::string_view name(Attr attr);
+/// Whether its value is likely a secret (a body, credentials, tokens), by its name: never to be written down.
+bool isSecret(Attr attr, std::string_view key);
+/// Whether the attribute has a key.
+bool keyed(Attr attr);
+/// Of the request's body.
+bool ofBody(Attr attr);
+
+/// What was found of one attribute.
+struct AttrValue {
+  enum class State : uint8_t {
+    kPresent,
+    kAbsent,
+    kError,    ///< there, and not one value
+    kRefused,  ///< over a limit: not even whether it is there is said
+  };
+  enum class Type : uint8_t { kText, kNumber, kFlag, kJson };
+  State state = State::kAbsent;
+  Type type = Type::kText;
+  /// The text, or the bytes of a JSON body; the message of kError and kRefused. Valid while the request is.
+  std::string_view text;
+  int64_t number = 0;  ///< also 0 or 1 of a flag; the length of a list
+
+  bool present() const { return state == State::kPresent; }
+};
+
+}  // namespace yett::policy
