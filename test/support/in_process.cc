@@ -125,8 +125,7 @@ InProcess::InProcess(const std::string& policy, const std::vector<std::string>& 
   proxy::RouteConfig route;
   route.cluster = "app";
   state->config.routes = {route};
-  state->routes =
-      std::make_shared<const proxy::RouteTable>(proxy::RouteTable::create(state->config.routes).value());
+  state->routes = std::make_shared<const proxy::RouteTable>(proxy::RouteTable::create(state->config.routes).value());
   slot_->state = state;
   slot_->connections = &connections_;
   upstream::ClusterConfig cluster;
@@ -148,8 +147,8 @@ std::unique_ptr<policy::PolicyEvaluator> InProcess::evaluatorOf(const std::strin
   auto rules = lua::LuaRuleSet::load(policy::PolicySource::read(dir.path(folder), trust).value(), problems);
   if (rules == nullptr) throw std::runtime_error(problems.empty() ? "no rules" : problems[0]);
   return policy::PolicyEvaluator::create(
-             std::make_shared<const policy::PolicySet>(
-                 std::vector<policy::LoadedEngine>{{"main", false, rules}}, policy::Budget{}))
+             std::make_shared<const policy::PolicySet>(std::vector<policy::LoadedEngine>{{"main", false, rules}},
+                                                       policy::Budget{}))
       .value();
 }
 

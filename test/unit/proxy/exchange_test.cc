@@ -80,7 +80,8 @@ TEST_CASE("exchange: a kept connection that closes under a GET is replaced once,
   fresh.close();
   CHECK(client.readUntil(kHeadEnd).starts_with("HTTP/1.1 502"));
   CHECK(service.quiet());
-  CHECK(results(yett) == std::vector<std::string>{"allow 200 complete", "allow 200 complete", "allow 502 upstream closed"});
+  CHECK(results(yett) ==
+        std::vector<std::string>{"allow 200 complete", "allow 200 complete", "allow 502 upstream closed"});
 }
 
 TEST_CASE("exchange: a client that goes ends its request at the service") {
