@@ -2,7 +2,7 @@
 # Fails where a file is not as clang-format would write it, and says which; --fix writes them.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-files=$(git ls-files -co --exclude-standard -- '*.cc' '*.h' | grep -v '^test/compile/')
+files=$(find src test plugins -name '*.cc' -o -name '*.h' | grep -v '^test/compile/' | sort)
 if [ "${1:-}" = --fix ]; then
   echo "$files" | xargs clang-format -i
   exit
