@@ -184,13 +184,18 @@ void addCerts(CLI::App& app, Action& action) {
   auto* issue = certs->add_subcommand("issue", "mint an SVID and its key");
   auto* id = issue->add_option("id", o->issue.spiffe_id, "SPIFFE ID");
   issue->add_option("--dir", o->issue.directory, "folder of the CA")->capture_default_str();
-  issue->add_option("--name", o->issue.name, "file name without ending (default: the last segment of the ID)");
-  issue->add_option("--dns", o->issue.dns_names, "DNS name, for a server's certificate");
-  issue->add_option("--ip", o->issue.ip_addresses, "IP address, for a server's certificate");
-  issue->add_option("--ttl", o->issue.ttl, "time to live")->capture_default_str();
+  auto* name =
+      issue->add_option("--name", o->issue.name, "file name without ending (default: the last segment of the ID)");
+  auto* dns = issue->add_option("--dns", o->issue.dns_names, "DNS name, for a server's certificate");
+  auto* ip = issue->add_option("--ip", o->issue.ip_addresses, "IP address, for a server's certificate");
+  auto* ttl = issue->add_option("--ttl", o->issue.ttl, "time to live")->capture_default_str();
   issue
       ->add_option("--profile", o->profiles, "file that says all this, instead (certs/README.md); several mint several")
-      ->excludes(id);
+      ->excludes(id)
+      ->excludes(name)
+      ->excludes(dns)
+      ->excludes(ip)
+      ->excludes(ttl);
   issue->callback([o, &action] {
     action = [o] { return o->profiles.empty() ? certsIssue(o->issue) : certsIssueProfiles(o->profiles, o->issue); };
   });

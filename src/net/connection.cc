@@ -73,9 +73,7 @@ void Connection::onEvents(uint32_t events) {
     state_ = State::kHandshaking;
   }
   if (state_ == State::kHandshaking) {
-    if (!plain_) {
-      return loop_.whenThereIsTime(turn_);
-    }
+    if (!plain_) return loop_.whenThereIsTime(turn_);
     doHandshake();
     if (state_ != State::kOpen || (events & EPOLLIN) == 0) return;
   }

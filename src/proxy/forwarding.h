@@ -70,8 +70,8 @@ class Forwarding final : public http::ResponseHandler, public upstream::PoolUser
   void sendEnd();
   /// False while the service takes no more of the request. REQUIRES: connected().
   bool writable() const { return lease_.stream().writable(); }
-  /// No more of the answer than the client can take: `appetite` bytes, or nothing for now. Without effect where there
-  /// is no connection.
+  /// How much of the answer is read next: what the client can take (`appetite` bytes), or nothing until resumeAnswer().
+  /// Without a connection these do nothing.
   void limitAnswer(size_t appetite);
   void pauseAnswer();
   void resumeAnswer(size_t appetite);

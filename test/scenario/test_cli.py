@@ -84,6 +84,27 @@ class CommandLine(unittest.TestCase):
             self.assertEqual(yett("certs", "issue", DOMAIN, cwd=d)[0], 2)
             self.assertIn("cannot open", yett("certs", "inspect", "none.pem", cwd=d)[2])
 
+    def test_profiles_of_certificates(self):
+        with tempfile.TemporaryDirectory() as folder:
+            at = pathlib.Path(folder)
+            run("certs", "init", "--dir", folder)
+            profiles = sorted((pathlib.Path(__file__).parents[2] / "certs/profiles").glob("*.json"))
+            run("certs", "issue", *[word for file in profiles for word in ("--profile", str(file))], "--dir", folder)
+            for file in profiles:
+                said = run("certs", "inspect", str(at / f"{file.stem}.pem"))
+                self.assertIn(json.loads(file.read_text())["id"], said)
+            (at / "bad.json").write_text('{ "id": "spiffe://example.org/x", "dsn": ["a"] }')
+            (at / "no.json").write_text("{}")
+            for words, why in ((("--profile", str(at / "bad.json")), "bad.json:1: /dsn: unknown key, did you mean `dns`?"),
+                               (("--profile", str(at / "no.json")), "`id` is missing"),
+                               (("--profile", str(at / "none.json")), "none.json: cannot open"),
+                               (("--profile", str(at / "bad.json"), "--name", "x"), "excludes"),
+                               ((), "which SPIFFE ID?")):
+                code, _, err = yett("certs", "issue", *words, "--dir", folder)
+                self.assertEqual(code, 2, words)
+                self.assertIn(why, err)
+            self.assertFalse((at / "x.pem").exists())
+
     def test_log_query_tail_and_verify(self):
         with Nginx() as nginx, Yett(nginx.address) as y:
             log = str(y.dir / "yett.db")
