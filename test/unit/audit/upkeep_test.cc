@@ -70,6 +70,11 @@ struct Log {
     REQUIRE(reader.each(query, [&](const audit::Row&) { return ++out, true; }).ok());
     return out;
   }
+  /** Returns when the writer has committed so many decisions. */
+  void waitForCount(int64_t decisions) const {
+    for (int i = 0; i < 1000 && count() < decisions; ++i) std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    REQUIRE(count() == decisions);
+  }
   std::vector<audit::EventRow> events(const std::string& what) const {
     auto reader = audit::Reader::open(config.database).value();
     audit::Query query;
@@ -128,7 +133,7 @@ TEST_CASE("erase: personal fields are gone from the files, the chain says so and
   log.write(*writer, 3000, "secret-name");
   log.write(*writer, 3000, "somebody-else");
   log.write(*writer, 10, "secret-name");  // in the open block
-  std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  log.waitForCount(6010);
   audit::Query query;
   query.principal = "spiffe://example.org/secret-name";
   std::vector<int64_t> seqs;
@@ -485,7 +490,7 @@ TEST_CASE("forgery: an event of an erasure covers the records that it named, and
   {
     auto writer = log.open();
     log.write(*writer, 20);
-    std::this_thread::sleep_for(std::chrono::milliseconds(100));  // until they are in the file
+    log.waitForCount(20);
     REQUIRE(writer
                 ->runOnChain([&](audit::ChainWriter& chain) -> Status {
                   const std::vector<int64_t> seqs = {2, 4, 6, 8};
@@ -567,7 +572,7 @@ TEST_CASE("erase: what was erased in the open block is in no filter after a rest
   {
     auto writer = log.open();
     log.write(*writer, 30, "secret-name");
-    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+    log.waitForCount(30);
     const std::vector<int64_t> seqs = {2, 4, 6, 8};
     REQUIRE(writer
                 ->runOnChain([&](audit::ChainWriter& chain) -> Status {
@@ -586,7 +591,7 @@ TEST_CASE("keys: a log that is signed only later is healthy, and says from where
   {
     auto writer = log.open();
     log.write(*writer, 30);
-    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+    log.waitForCount(30);
     const std::vector<int64_t> seqs = {2, 4};
     REQUIRE(writer
                 ->runOnChain([&](audit::ChainWriter& chain) -> Status {
