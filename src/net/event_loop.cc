@@ -218,12 +218,13 @@ void EventLoop::runSlow() {
 int64_t EventLoop::turnNanos() const {
   constexpr int64_t kLeast = 30'000;
   constexpr int64_t kMost = 250'000;
-  return std::clamp<int64_t>(kBatchNanos / static_cast<int64_t>(event_count_ + turns_run_ + 1), kLeast, kMost);
+  constexpr int64_t kForAll = 2'500'000;  // until each of them has had its turn
+  return std::clamp<int64_t>(kForAll / static_cast<int64_t>(event_count_ + turns_wanted_ + 1), kLeast, kMost);
 }
 
 void EventLoop::runTurns() {
   size_t ran = 0;
-  if (turns_.next_ == &turns_) return void(turns_run_ = 0);
+  if (turns_.next_ == &turns_) return void(turns_wanted_ = 0);
   const int64_t until = base::steadyNanos() + kBatchNanos;
   Timer due(nullptr);
   due.next_ = turns_.next_;
@@ -238,7 +239,8 @@ void EventLoop::runTurns() {
     ++ran;
     over = n % 4 == 0 && base::steadyNanos() >= until;
   }
-  turns_run_ = ran;
+  turns_wanted_ = ran;
+  for (const Timer* timer = due.next_; timer != &due; timer = timer->next_) ++turns_wanted_;
   // Who had no turn comes before those who had one and want another.
   while (due.prev_ != &due) {
     Timer* timer = due.prev_;

@@ -129,7 +129,7 @@ class EventLoop {
   static constexpr size_t kSlots = 1024;
   static constexpr int64_t kSlowNanos = 2'000'000;  // of slow work in each batch
   static constexpr int64_t kBatchNanos =
-      5'000'000;  // of events, of turns and of timers in each batch; the rest goes on in the next
+      2'000'000;  // of events, of turns and of timers in each batch; the rest goes on in the next
   void takeEvents();
   void handleEvents(bool& woken);
   static void append(Timer& head, Timer& timer);
@@ -163,7 +163,7 @@ class EventLoop {
   std::vector<std::string> kept_;              // empty, with memory
   std::vector<std::unique_ptr<Timer>> slots_;  // heads of circular lists
   Timer turns_{nullptr};                       // head of the circular list of nextTurn()
-  size_t turns_run_ = 0;                       // of the last batch
+  size_t turns_wanted_ = 0;                    // in the last batch
   Timer slow_{nullptr};                        // and of whenThereIsTime()
   std::vector<std::unique_ptr<Destroyable>> graveyard_;
   std::vector<std::function<void()>> after_batch_;
