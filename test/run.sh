@@ -90,6 +90,10 @@ done
 export ASAN_OPTIONS=detect_leaks=1:abort_on_error=0 UBSAN_OPTIONS=print_stacktrace=1 TSAN_OPTIONS=halt_on_error=0:second_deadlock_stack=1
 YETT_WERROR=1 build release
 if python3 test/check_compile.py build/release; then passed=$((passed + 1)); else failed=$((failed + 1)); fi
+if ! $quick; then
+  echo "== clang-tidy, with the analysis of what mutexes protect"
+  if python3 test/check_tidy.py build/release; then passed=$((passed + 1)); else failed=$((failed + 1)); fi
+fi
 properties
 scenarios release 1 test_identity test_certificates test_documents test_trust test_proxy test_life test_stalls test_cli test_hostile test_holdup test_shares test_policy test_durability test_audit test_http2 test_http2_found test_grpc test_websocket test_paths test_desync test_examples test_cost test_growth
 echo "== what decisions and records cost (figures; no test fails for them)"

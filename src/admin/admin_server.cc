@@ -6,6 +6,7 @@
 
 #include "admin/admin_session.h"
 #include "base/batch_queue.h"
+#include "base/mutex.h"
 #include "net/listener.h"
 
 namespace yett::admin {
@@ -16,9 +17,9 @@ class AdminServer::Running {
 
   ~Running() {
     {
-      const std::lock_guard lock(mutex_);
+      const base::Lock lock(mutex_);
       ends_ = true;
-      wake_.notify_all();
+      wake_.notifyAll();
     }
     if (worker_.joinable()) worker_.join();
     loop_.post([this] {
@@ -41,7 +42,7 @@ class AdminServer::Running {
     side.owner.closed = [this, &side](AdminSession& session) { remove(side, session); };
     side.acceptor = std::make_unique<net::Acceptor>(
         loop_, std::move(socket), gate_,
-        [this, &side](Poco::Net::StreamSocket accepted) { accept(side, std::move(accepted)); });
+        [this, &side](const Poco::Net::StreamSocket& accepted) { accept(side, accepted); });
     return {};
   }
 
@@ -73,7 +74,7 @@ class AdminServer::Running {
     for (auto it = side.sessions.begin(); it != side.sessions.end(); ++it) {
       if (it->get() != &session) continue;
       {
-        const std::lock_guard lock(mutex_);
+        const base::Lock lock(mutex_);
         for (auto& one : waiting_) {
           if (one.session == &session) one.session = nullptr;
         }
@@ -87,15 +88,15 @@ class AdminServer::Running {
   }
 
   void later(AdminSession& session, std::string body) {
-    const std::lock_guard lock(mutex_);
+    const base::Lock lock(mutex_);
     waiting_.push_back({&session, std::move(body)});
-    wake_.notify_all();
+    wake_.notifyAll();
   }
 
   void work() {
-    std::unique_lock lock(mutex_);
+    base::Lock lock(mutex_);
     for (;;) {
-      wake_.wait(lock, [this] { return ends_ || !waiting_.empty(); });
+      wake_.wait(lock, [this]() YETT_REQUIRES(mutex_) { return ends_ || !waiting_.empty(); });
       if (waiting_.empty()) return;
       Erasure erasure = std::move(waiting_.front());
       waiting_.pop_front();
@@ -105,7 +106,8 @@ class AdminServer::Running {
       const Page page{done ? 200 : 400, "text/plain", (done ? done.value() : done.error().message) + "\n"};
       loop_.post([this, page] { finish(page); });
       lock.lock();
-      wake_.wait(lock, [this] { return finished_; });  // the loop turns until this thread has ended
+      wake_.wait(lock,
+                 [this]() YETT_REQUIRES(mutex_) { return finished_; });  // the loop turns until this thread has ended
       finished_ = false;
     }
   }
@@ -114,10 +116,10 @@ class AdminServer::Running {
   void finish(const Page& page) {
     AdminSession* session = nullptr;
     {
-      const std::lock_guard lock(mutex_);
+      const base::Lock lock(mutex_);
       session = std::exchange(at_work_, nullptr);
       finished_ = true;
-      wake_.notify_all();
+      wake_.notifyAll();
     }
     if (session != nullptr) session->answer(page);
   }
@@ -129,12 +131,12 @@ class AdminServer::Running {
   std::vector<std::unique_ptr<Side>> sides_;
   std::thread thread_;
 
-  std::mutex mutex_;  // protects all below
-  std::condition_variable wake_;
-  std::deque<Erasure> waiting_;
-  AdminSession* at_work_ = nullptr;  // whose erasure is under way
-  bool finished_ = false;
-  bool ends_ = false;
+  base::Mutex mutex_;
+  base::Condition wake_;
+  std::deque<Erasure> waiting_ YETT_GUARDED_BY(mutex_);
+  AdminSession* at_work_ YETT_GUARDED_BY(mutex_) = nullptr;  // whose erasure is under way
+  bool finished_ YETT_GUARDED_BY(mutex_) = false;
+  bool ends_ YETT_GUARDED_BY(mutex_) = false;
   std::thread worker_;
 };
 

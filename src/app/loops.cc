@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/clock.h"
+#include "base/mutex.h"
 
 namespace yett::app {
 namespace {
@@ -17,23 +18,24 @@ std::string seconds(int64_t nanos) {
 
 // One task on its way to every loop.
 struct Spread {
-  std::mutex mutex;
-  std::condition_variable done;
-  size_t left = 0;
-  bool given_up = false;  // the main thread waits no more
-  bool failed = false;    // on one of them
+  explicit Spread(size_t loops) : left(loops) {}
+  base::Mutex mutex;
+  base::Condition done;
+  size_t left YETT_GUARDED_BY(mutex);
+  bool given_up YETT_GUARDED_BY(mutex) = false;  // the main thread waits no more
+  bool failed YETT_GUARDED_BY(mutex) = false;    // on one of them
   Loops::Task task;
   std::function<void()> late;
 
   void ran(bool well) {
     std::function<void()> tell;
     {
-      const std::lock_guard lock(mutex);
+      const base::Lock lock(mutex);
       failed = failed || !well;
       if (--left > 0) return;
       if (given_up && !failed) tell = std::move(late);
       task = nullptr;  // what it holds goes with the last of the loops, or with the main thread that still holds it
-      done.notify_all();
+      done.notifyAll();
     }
     if (tell) tell();
   }
@@ -45,9 +47,9 @@ Loops::Loops(base::Logger& log, base::Metrics& metrics) : log_(log), metrics_(me
 
 Loops::~Loops() {
   {
-    const std::lock_guard lock(watch_mutex_);
+    const base::Lock lock(watch_mutex_);
     watch_ends_ = true;
-    watch_wakes_.notify_all();
+    watch_wakes_.notifyAll();
   }
   if (watcher_.joinable()) watcher_.join();
 }
@@ -87,8 +89,7 @@ void Loops::run() {
 }
 
 bool Loops::onAll(Task task, base::Millis limit, std::function<void()> late) {
-  const auto spread = std::make_shared<Spread>();
-  spread->left = loops_.size();
+  const auto spread = std::make_shared<Spread>(loops_.size());
   spread->task = std::move(task);
   spread->late = std::move(late);
   const Task held = spread->task;  // what it owns (a large Lua state, maybe) dies on this thread where all went well
@@ -103,8 +104,8 @@ bool Loops::onAll(Task task, base::Millis limit, std::function<void()> late) {
       spread->ran(true);
     });
   }
-  std::unique_lock lock(spread->mutex);
-  const bool all = spread->done.wait_for(lock, limit, [&] { return spread->left == 0; });
+  base::Lock lock(spread->mutex);
+  const bool all = spread->done.waitFor(lock, limit, [&]() YETT_REQUIRES(spread->mutex) { return spread->left == 0; });
   spread->given_up = !all;
   return all && !spread->failed;
 }
@@ -131,8 +132,8 @@ std::string Loops::stalled(base::Millis limit) const {
 void Loops::watch() {
   std::vector<int64_t> stalled(loops_.size(), 0);  // for how long, once that was told
   auto& stalls = metrics_.counter("yett_loop_stalls_total", {}, "how often a loop has not turned for a second");
-  std::unique_lock lock(watch_mutex_);
-  while (!watch_wakes_.wait_for(lock, kLook, [this] { return watch_ends_; })) {
+  base::Lock lock(watch_mutex_);
+  while (!watch_wakes_.waitFor(lock, kLook, [this]() YETT_REQUIRES(watch_mutex_) { return watch_ends_; })) {
     for (const auto& loop : loops_) {
       const auto pulse = loop->loop.pulse();
       int64_t& known = stalled[loop->index];

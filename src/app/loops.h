@@ -3,11 +3,9 @@
 #pragma once
 
 #include <atomic>
-#include <condition_variable>
 #include <functional>
 #include <map>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <thread>
 #include <vector>
@@ -16,6 +14,7 @@
 #include "authz/authorizer.h"
 #include "base/log.h"
 #include "base/metrics.h"
+#include "base/mutex.h"
 #include "base/result.h"
 #include "net/event_loop.h"
 #include "net/listener.h"
@@ -74,9 +73,9 @@ class Loops {
   std::vector<std::unique_ptr<Loop>> loops_;
   std::atomic<bool> ready_{false};
 
-  std::mutex watch_mutex_;  // protects watch_ends_
-  std::condition_variable watch_wakes_;
-  bool watch_ends_ = false;
+  base::Mutex watch_mutex_;
+  base::Condition watch_wakes_;
+  bool watch_ends_ YETT_GUARDED_BY(watch_mutex_) = false;
   std::thread watcher_;
 };
 

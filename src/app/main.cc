@@ -1,5 +1,7 @@
 // The command line: which words there are, and which function each one means.
+#include <cstdio>
 #include <cstring>
+#include <exception>
 #include <iostream>
 #include <memory>
 
@@ -58,7 +60,7 @@ void addVersion(CLI::App& app, cli::Action& action) {
   });
 }
 
-int main(int argc, char** argv) {
+int runCommand(int argc, char** argv) {
   net::keepRecordBuffers();
   if (!checkEnvironment()) return 2;
   cli::Action action;
@@ -85,6 +87,7 @@ int main(int argc, char** argv) {
 }  // namespace
 }  // namespace yett
 
-int main(int argc, char** argv) {
-  return yett::main(argc, argv);
+int main(int argc, char** argv) try { return yett::runCommand(argc, argv); } catch (const std::exception& e) {
+  std::fprintf(stderr, "error: %s\n", e.what());
+  return 1;
 }

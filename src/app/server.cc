@@ -27,7 +27,8 @@ Server::Server(std::shared_ptr<const runtime::Generation> generation, base::Logg
       descriptors_(descriptorsForConnections()),
       gate_(mostConnections(generation->config, descriptors_.limit()), &descriptors_),
       loops_(log, metrics_),
-      generation_(std::move(generation)) {}
+      generation_(std::move(generation)),
+      shown_(generation_) {}
 
 Result<std::unique_ptr<Server>> Server::start(std::shared_ptr<const runtime::Generation> generation,
                                               base::Logger& log) {
@@ -170,7 +171,7 @@ void Server::take(Loop& loop, const runtime::Generation& next, const Sockets& so
     if (!slot) slot = std::make_shared<proxy::ListenerSlot>();
     slot->state = state;
     slot->connections = &metrics_.counter("yett_connections", {{"listener", name}}, "open connections", "gauge");
-    const auto handshakes = [&](const char* result) {
+    const auto handshakes = [this, &name = name](const char* result) {
       return &metrics_.counter("yett_handshakes_total", {{"listener", name}, {"result", result}},
                                "TLS handshakes by their end");
     };
@@ -178,7 +179,7 @@ void Server::take(Loop& loop, const runtime::Generation& next, const Sockets& so
     if (loop.acceptors.contains(name)) continue;
     loop.acceptors[name] = std::make_unique<net::Acceptor>(
         loop.loop, sockets.at(name), gate_,
-        [&loop, slot](Poco::Net::StreamSocket socket) { loop.worker->accept(slot, std::move(socket)); },
+        [&loop, slot](Poco::Net::StreamSocket socket) { loop.worker->accept(slot, socket); },
         [&loop, slot] { return slot->state->tls == nullptr || loop.worker->registry.handshakes().takesMore(); });
   }
 }
@@ -233,8 +234,8 @@ Status Server::apply(std::shared_ptr<const runtime::Generation> next) {
   }
   sockets_ = std::move(sockets);
   {
-    const std::lock_guard lock(status_mutex_);
-    generation_ = next;
+    const base::Lock lock(status_mutex_);
+    generation_ = shown_ = next;
     last_refusal_.clear();
   }
   metrics_

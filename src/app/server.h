@@ -3,7 +3,6 @@
 
 #include <atomic>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <vector>
 
@@ -12,6 +11,7 @@
 #include "audit/writer.h"
 #include "base/log.h"
 #include "base/metrics.h"
+#include "base/mutex.h"
 #include "memory/remembered_db.h"
 #include "net/listener.h"
 #include "policy/policy_set.h"
@@ -96,9 +96,11 @@ class Server {
   bool incomplete_ = false;
   bool stopped_ = false;
 
-  mutable std::mutex status_mutex_;  // protects the two below: the admin's threads read them
   std::shared_ptr<const runtime::Generation> generation_;
-  std::string last_refusal_;
+  mutable base::Mutex status_mutex_;
+  /// What generation_ is, for the admin's threads.
+  std::shared_ptr<const runtime::Generation> shown_ YETT_GUARDED_BY(status_mutex_);
+  std::string last_refusal_ YETT_GUARDED_BY(status_mutex_);
 };
 
 }  // namespace yett::app

@@ -27,8 +27,8 @@ admin::AdminContent Server::adminContent() {
   out.metrics = [this] {
     std::string digest;
     {
-      const std::lock_guard lock(status_mutex_);
-      digest = generation_->policy->digest();
+      const base::Lock lock(status_mutex_);
+      digest = shown_->policy->digest();
     }
     return metrics_.text() +
            "# HELP yett_policy_info the policy in force\n# TYPE yett_policy_info gauge\nyett_policy_info{digest=\"" +
@@ -38,8 +38,8 @@ admin::AdminContent Server::adminContent() {
   out.erase = [this](const std::string& body) { return erase(body); };
   out.policies = [this] { return policiesJson(); };
   out.config = [this] {
-    const std::lock_guard lock(status_mutex_);
-    return generation_->config.text;
+    const base::Lock lock(status_mutex_);
+    return shown_->config.text;
   };
   return out;
 }
@@ -81,8 +81,8 @@ std::string Server::policiesJson() const {
   std::shared_ptr<const policy::PolicySet> set;
   std::string refusal;
   {
-    const std::lock_guard lock(status_mutex_);
-    set = generation_->policy;
+    const base::Lock lock(status_mutex_);
+    set = shown_->policy;
     refusal = last_refusal_;
   }
   std::string rules;

@@ -49,7 +49,7 @@ void Server::recordReload(const runtime::Generation& before, const runtime::Gene
 void Server::refused(const std::vector<std::string>& problems) {
   const std::string all = base::joined(problems, "; ");
   {
-    const std::lock_guard lock(status_mutex_);
+    const base::Lock lock(status_mutex_);
     last_refusal_ = all;
   }
   metrics_.counter("yett_reloads_total", {{"what", "any"}, {"result", "refused"}}, "reloads by their result").add();

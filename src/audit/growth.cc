@@ -33,7 +33,7 @@ int64_t spanOf(store::Database& db) {
 }  // namespace
 
 std::string growthWarning(int64_t bytes, int64_t micros, uint64_t free) {
-  const std::string out = "nothing is ever deleted (no `audit.retention`), and " + shown(free) + " are free";
+  std::string out = "nothing is ever deleted (no `audit.retention`), and " + shown(free) + " are free";
   if (micros < kHour || bytes <= 0) return out;
   const double per_day = static_cast<double>(bytes) / (static_cast<double>(micros) / (24.0 * kHour));
   const auto days = static_cast<int64_t>(static_cast<double>(free) / per_day);

@@ -142,10 +142,13 @@ Query narrowed(Query query) {
 
 Result<Reader> Reader::open(const std::string& database) {
   Reader out(TRY(store::Database::open(database, store::Database::Mode::kRead)));
-  auto version = out.db_.prepare("PRAGMA user_version");
-  auto found = version ? version.value().step() : Result<bool>(std::move(version).error());
-  if (!found) return Error{database + ": is no audit log: " + found.error().message};
-  const int64_t number = version.value().integer(0);
+  const auto read = [&out]() -> Result<int64_t> {
+    auto version = TRY(out.db_.prepare("PRAGMA user_version"));
+    TRY(version.step());
+    return version.integer(0);
+  }();
+  if (!read) return Error{database + ": is no audit log: " + read.error().message};
+  const int64_t number = read.value();
   if (number != 2 && number != 3) return Error{database + ": is no audit log of this version of yett"};
   return out;
 }

@@ -141,7 +141,7 @@ Status Writer::runOnChain(std::function<Status(ChainWriter&)> task) {
 
 void Writer::post(Task task) {
   {
-    const std::lock_guard lock(tasks_mutex_);
+    const base::Lock lock(tasks_mutex_);
     if (!ended_) {
       tasks_.push_back(std::move(task));
       task = {};
@@ -155,7 +155,7 @@ void Writer::runTasks() {
   for (;;) {
     Task task;
     {
-      const std::lock_guard lock(tasks_mutex_);
+      const base::Lock lock(tasks_mutex_);
       if (tasks_.empty()) return;
       task = std::move(tasks_.front());
       tasks_.pop_front();
@@ -168,7 +168,7 @@ void Writer::runTasks() {
       task.done(std::move(status));
     } else if (!status) {
       if (healthy_.exchange(false)) events_.failed(status.error().message);
-      const std::lock_guard lock(tasks_mutex_);
+      const base::Lock lock(tasks_mutex_);
       tasks_.push_front(std::move(task));
       return;
     }
@@ -176,7 +176,7 @@ void Writer::runTasks() {
 }
 
 bool Writer::tasksWait() {
-  const std::lock_guard lock(tasks_mutex_);
+  const base::Lock lock(tasks_mutex_);
   return !tasks_.empty();
 }
 
@@ -315,7 +315,7 @@ void Writer::endChain() {
 void Writer::refuseTasks() {
   std::vector<Task> left;
   {
-    const std::lock_guard lock(tasks_mutex_);
+    const base::Lock lock(tasks_mutex_);
     ended_ = true;
     for (auto task = tasks_.begin(); task != tasks_.end();) {
       if (!task->done) {  // a policy's source: it is still written

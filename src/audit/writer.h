@@ -8,7 +8,6 @@
 #include <functional>
 #include <memory>
 #include <memory_resource>
-#include <mutex>
 #include <string>
 #include <thread>
 #include <unordered_map>
@@ -20,6 +19,7 @@
 #include "audit/retention.h"
 #include "base/batch_queue.h"
 #include "base/metrics.h"
+#include "base/mutex.h"
 #include "policy/recording.h"
 
 namespace yett::audit {
@@ -113,9 +113,9 @@ class Writer {
   const WriterEvents events_;
   base::Counter& written_;
   base::Counter& bytes_;
-  std::mutex tasks_mutex_;
-  std::deque<Task> tasks_;  // protected by tasks_mutex_
-  bool ended_ = false;      // protected by tasks_mutex_: the thread takes no more tasks
+  base::Mutex tasks_mutex_;
+  std::deque<Task> tasks_ YETT_GUARDED_BY(tasks_mutex_);
+  bool ended_ YETT_GUARDED_BY(tasks_mutex_) = false;  // the thread takes no more tasks
 
   // Places count records from the start of the process; a ticket is the place of its record.
   //

@@ -188,7 +188,7 @@ Answer Authorizer::settle(Pending&& pending) const {
   return refusal;
 }
 
-std::string Authorizer::shown(std::string source) const {
+std::string Authorizer::shown(const std::string& source) const {
   const auto& recording = writer_.recording();
   return recording.masks(policy::Attr::kSourceIp, {}) ? recording.masked(source) : source;
 }

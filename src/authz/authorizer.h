@@ -70,7 +70,7 @@ class Authorizer {
   std::optional<Refusal> recheck(const Question& question, std::string_view cause = "ended by a newer policy");
 
   /// A peer's address as it may be written down.
-  std::string shown(std::string source) const;
+  std::string shown(const std::string& source) const;
   /// Its SPIFFE ID likewise.
   std::string shownCaller(const std::string& id) const;
   /// A message that may name the caller between back-ticks likewise.

@@ -8,7 +8,7 @@ uint64_t BatchQueue::push(std::string_view record, bool force) {
   bool wake = false;
   uint64_t place = 0;
   {
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     const size_t times = force ? 4 : 1;
     if (closed_ || records_ >= limits_.records * times || bytes_.size() + record.size() > limits_.bytes * times) {
       ++refused_;
@@ -20,15 +20,15 @@ uint64_t BatchQueue::push(std::string_view record, bool force) {
     wake = records_ >= wake_at_;
     if (wake) wake_at_ = SIZE_MAX;
   }
-  if (wake) filled_.notify_one();
+  if (wake) filled_.notifyOne();
   return place;
 }
 
 bool BatchQueue::await(std::chrono::milliseconds wait) {
-  std::unique_lock lock(mutex_);
+  Lock lock(mutex_);
   if (records_ == 0 && !closed_ && !woken_) {
     wake_at_ = 1;
-    filled_.wait_for(lock, wait, [&] { return records_ > 0 || closed_ || woken_; });
+    filled_.waitFor(lock, wait, [&]() YETT_REQUIRES(mutex_) { return records_ > 0 || closed_ || woken_; });
     wake_at_ = SIZE_MAX;
   }
   return records_ > 0;
@@ -37,10 +37,10 @@ bool BatchQueue::await(std::chrono::milliseconds wait) {
 size_t BatchQueue::take(std::string& out, Clock::time_point until, size_t enough) {
   out.clear();
   enough = std::min(enough, limits_.records / 2);
-  std::unique_lock lock(mutex_);
+  Lock lock(mutex_);
   if (records_ < enough && !closed_ && !woken_ && until > Clock::now()) {
     wake_at_ = enough;
-    filled_.wait_until(lock, until, [&] { return records_ >= enough || closed_ || woken_; });
+    filled_.waitUntil(lock, until, [&]() YETT_REQUIRES(mutex_) { return records_ >= enough || closed_ || woken_; });
     wake_at_ = SIZE_MAX;
   }
   woken_ = false;
@@ -52,43 +52,43 @@ size_t BatchQueue::take(std::string& out, Clock::time_point until, size_t enough
 
 void BatchQueue::wake() {
   {
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     woken_ = true;
   }
-  filled_.notify_all();
+  filled_.notifyAll();
 }
 
 void BatchQueue::close() {
   {
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     closed_ = true;
   }
-  filled_.notify_all();
+  filled_.notifyAll();
 }
 
 bool BatchQueue::closed() const {
-  const std::lock_guard lock(mutex_);
+  const Lock lock(mutex_);
   return closed_;
 }
 
 double BatchQueue::fullness() const {
-  const std::lock_guard lock(mutex_);
+  const Lock lock(mutex_);
   return std::max(static_cast<double>(records_) / static_cast<double>(limits_.records),
                   static_cast<double>(bytes_.size()) / static_cast<double>(limits_.bytes));
 }
 
 size_t BatchQueue::records() const {
-  const std::lock_guard lock(mutex_);
+  const Lock lock(mutex_);
   return records_;
 }
 
 uint64_t BatchQueue::pushed() const {
-  const std::lock_guard lock(mutex_);
+  const Lock lock(mutex_);
   return pushed_;
 }
 
 uint64_t BatchQueue::refused() const {
-  const std::lock_guard lock(mutex_);
+  const Lock lock(mutex_);
   return refused_;
 }
 

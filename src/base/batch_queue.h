@@ -3,11 +3,11 @@
 #pragma once
 
 #include <chrono>
-#include <condition_variable>
 #include <cstdint>
-#include <mutex>
 #include <string>
 #include <string_view>
+
+#include "base/mutex.h"
 
 namespace yett::base {
 
@@ -53,15 +53,15 @@ class BatchQueue {
 
  private:
   const Limits limits_;
-  mutable std::mutex mutex_;  // protects all below
-  std::condition_variable filled_;
-  std::string bytes_;
-  size_t records_ = 0;
-  uint64_t pushed_ = 0;
-  uint64_t refused_ = 0;
-  size_t wake_at_ = SIZE_MAX;  // so many records wake the consumer
-  bool woken_ = false;
-  bool closed_ = false;
+  mutable Mutex mutex_;
+  Condition filled_;
+  std::string bytes_ YETT_GUARDED_BY(mutex_);
+  size_t records_ YETT_GUARDED_BY(mutex_) = 0;
+  uint64_t pushed_ YETT_GUARDED_BY(mutex_) = 0;
+  uint64_t refused_ YETT_GUARDED_BY(mutex_) = 0;
+  size_t wake_at_ YETT_GUARDED_BY(mutex_) = SIZE_MAX;  // so many records wake the consumer
+  bool woken_ YETT_GUARDED_BY(mutex_) = false;
+  bool closed_ YETT_GUARDED_BY(mutex_) = false;
 };
 
 }  // namespace yett::base

@@ -29,7 +29,7 @@ static std::string labelText(const std::vector<Label>& labels) {
 
 Counter& Metrics::counter(std::string_view name, const std::vector<Label>& labels, std::string_view help,
                           const char* kind) {
-  const std::lock_guard lock(mutex_);
+  const Lock lock(mutex_);
   Family& family = families_[std::string(name)];
   family.help = help;
   family.kind = kind;
@@ -39,7 +39,7 @@ Counter& Metrics::counter(std::string_view name, const std::vector<Label>& label
 }
 
 Histogram& Metrics::histogram(std::string_view name, std::string_view help) {
-  const std::lock_guard lock(mutex_);
+  const Lock lock(mutex_);
   Family& family = families_[std::string(name)];
   family.help = help;
   family.kind = "histogram";
@@ -48,7 +48,7 @@ Histogram& Metrics::histogram(std::string_view name, std::string_view help) {
 }
 
 void Metrics::gauge(std::string_view name, std::string_view help, std::function<int64_t()> read) {
-  const std::lock_guard lock(mutex_);
+  const Lock lock(mutex_);
   Family& family = families_[std::string(name)];
   family.help = help;
   family.kind = "gauge";
@@ -62,7 +62,7 @@ static std::string seconds(int64_t micros) {
 }
 
 std::string Metrics::text() const {
-  const std::lock_guard lock(mutex_);
+  const Lock lock(mutex_);
   std::string out;
   for (const auto& [name, family] : families_) {
     out += "# HELP " + name + " " + family.help + "\n# TYPE " + name + " " + family.kind + "\n";

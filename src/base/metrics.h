@@ -8,10 +8,11 @@
 #include <deque>
 #include <functional>
 #include <map>
-#include <mutex>
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include "base/mutex.h"
 
 namespace yett::base {
 
@@ -59,10 +60,10 @@ class Metrics {
     Histogram* histogram = nullptr;
     std::function<int64_t()> read;
   };
-  mutable std::mutex mutex_;  // protects all below; not the values
-  std::map<std::string, Family, std::less<>> families_;
-  std::deque<Counter> counters_;
-  std::deque<Histogram> histograms_;
+  mutable Mutex mutex_;  // not for the values of what it guards
+  std::map<std::string, Family, std::less<>> families_ YETT_GUARDED_BY(mutex_);
+  std::deque<Counter> counters_ YETT_GUARDED_BY(mutex_);
+  std::deque<Histogram> histograms_ YETT_GUARDED_BY(mutex_);
 };
 
 }  // namespace yett::base

@@ -96,7 +96,7 @@ Status overview(const LogOptions& options) {
   const auto& all = total.front();
   std::cout << all.count << " decisions from " << shownTime(all.first) << " to " << shownTime(all.last) << ", "
             << all.denied << " denied, " << all.errors << " with errors\n";
-  const auto top = [&](const char* title, std::vector<std::string> by, const std::string& effect) -> Status {
+  const auto top = [&](const char* title, const std::vector<std::string>& by, const std::string& effect) -> Status {
     LogOptions part = options;
     if (!effect.empty()) part.query.effect = effect;
     const auto found = TRY(groups(part, by, options.query.limit));

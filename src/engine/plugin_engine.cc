@@ -265,7 +265,7 @@ Result<void*> PluginRuleSet::create() const {
   try {
     status = plugin_->create({settings_.data(), settings_.size()}, &instance, error.data(), error.size());
   } catch (...) {
-    std::strcpy(error.data(), "threw an exception");
+    std::string_view("threw an exception").copy(error.data(), error.size() - 1);
   }
   if (status == 0) return instance;
   error.back() = '\0';

@@ -31,8 +31,8 @@ int findPlain(lua_State* L, std::string_view text, std::string_view wanted, size
   LuaState::of(L).charge(1 + text.size() / 16 + (text.size() / 64) * (wanted.size() / 16));
   const auto at = text.find(wanted, from);
   if (at == std::string_view::npos) return lua_pushnil(L), 1;
-  lua_pushinteger(L, static_cast<lua_Integer>(at + 1));
-  lua_pushinteger(L, static_cast<lua_Integer>(at + wanted.size()));
+  lua_pushinteger(L, static_cast<lua_Integer>(at) + 1);
+  lua_pushinteger(L, static_cast<lua_Integer>(at) + static_cast<lua_Integer>(wanted.size()));
   return 2;
 }
 

@@ -57,7 +57,10 @@ Result<std::unique_ptr<RememberedDb>> RememberedDb::open(const CacheConfig& conf
       TRY(usableCacheKey(TRY(base::readSecretFile(config.key_file, config.trusted_owners)), config.key_file));
   std::unique_ptr<RememberedDb> out(new RememberedDb(config, std::move(key), metrics));
   if (out->program_.empty()) return Error{"cannot read the running program, which the rows are proved with"};
-  TRY(out->prepare());
+  {
+    const base::Lock lock(out->mutex_);
+    TRY(out->prepare());
+  }
   out->thread_ = std::thread([db = out.get()] { db->run(); });
   return out;
 }
@@ -112,7 +115,7 @@ std::shared_ptr<const policy::RememberedStore> RememberedDb::storeFor(const std:
 
 void RememberedDb::dropOthers(const std::string& policy_digest) {
   const auto hash = base::Sha256Hasher().update(policy_digest).update("\n").update(program_).finish();
-  const std::lock_guard lock(mutex_);
+  const base::Lock lock(mutex_);
   auto drop = db_->prepare("DELETE FROM remembered WHERE context <> ?");
   if (!drop) return;
   drop.value().bindBlob(1, base::view(hash));
@@ -121,7 +124,7 @@ void RememberedDb::dropOthers(const std::string& policy_digest) {
 
 void RememberedDb::load(const std::string& context, std::string_view engine,
                         const std::function<void(std::string_view, std::string_view)>& each) {
-  const std::lock_guard lock(mutex_);
+  const base::Lock lock(mutex_);
   auto rows =
       db_->prepare("SELECT key, value, proof FROM remembered WHERE context = ? AND engine = ? ORDER BY rowid DESC");
   if (!rows) return;
@@ -136,7 +139,7 @@ void RememberedDb::load(const std::string& context, std::string_view engine,
 }
 
 Status RememberedDb::write(std::string_view batch) {
-  const std::lock_guard lock(mutex_);
+  const base::Lock lock(mutex_);
   TRY(db_->execute("BEGIN"));
   store::Statement insert = TRY(db_->prepare("INSERT OR REPLACE INTO remembered VALUES (?, ?, ?, ?, ?)"));
   int64_t count = 0;
@@ -166,7 +169,7 @@ void RememberedDb::run() {
     if (queue_.take(batch, kWait, kGather) == 0) continue;
     // A failure loses rows, which only costs time.
     if (auto ok = write(batch); !ok) {
-      const std::lock_guard lock(mutex_);
+      const base::Lock lock(mutex_);
       (void)db_->execute("ROLLBACK");
     }
   }

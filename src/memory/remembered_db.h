@@ -5,12 +5,12 @@
 #pragma once
 
 #include <memory>
-#include <mutex>
 #include <string>
 #include <thread>
 
 #include "base/batch_queue.h"
 #include "base/metrics.h"
+#include "base/mutex.h"
 #include "memory/cache_config.h"
 #include "policy/rule_engine.h"
 #include "store/database.h"
@@ -32,8 +32,8 @@ class RememberedDb {
 
  private:
   RememberedDb(const CacheConfig& config, std::string key, base::Metrics& metrics);
-  Status prepare();
-  Status checkOurs();
+  Status prepare() YETT_REQUIRES(mutex_);
+  Status checkOurs() YETT_REQUIRES(mutex_);
   void run();
   Status write(std::string_view batch);
   void load(const std::string& context, std::string_view engine,
@@ -46,8 +46,8 @@ class RememberedDb {
   const std::string program_;  // digest of what runs
   base::BatchQueue queue_;
   base::Counter& refused_;
-  std::mutex mutex_;  // protects the database
-  std::unique_ptr<store::Database> db_;
+  base::Mutex mutex_;
+  std::unique_ptr<store::Database> db_ YETT_PT_GUARDED_BY(mutex_);
   std::thread thread_;
 };
 

@@ -101,7 +101,7 @@ void EventLoop::updateTime() {
 void EventLoop::post(std::function<void()> task) {
   bool wake = false;
   {
-    const std::lock_guard lock(post_mutex_);
+    const base::Lock lock(post_mutex_);
     wake = posted_.empty();
     posted_.push_back(std::move(task));
   }
@@ -256,7 +256,7 @@ void EventLoop::runTurns() {
 void EventLoop::runPosted() {
   std::vector<std::function<void()>> tasks;
   {
-    const std::lock_guard lock(post_mutex_);
+    const base::Lock lock(post_mutex_);
     tasks.swap(posted_);
   }
   for (auto& task : tasks) guarded(task);

@@ -9,12 +9,12 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include "base/check.h"
+#include "base/mutex.h"
 #include "base/units.h"
 
 namespace yett::net {
@@ -171,8 +171,8 @@ class EventLoop {
 
   std::atomic<std::thread::id> runner_{};  // who is in run()
 
-  std::mutex post_mutex_;  // protects posted_
-  std::vector<std::function<void()>> posted_;
+  base::Mutex post_mutex_;
+  std::vector<std::function<void()>> posted_ YETT_GUARDED_BY(post_mutex_);
 };
 
 }  // namespace yett::net

@@ -1,11 +1,13 @@
 #include "policy/data_documents.h"
 
+#include "base/mutex.h"
+
 namespace yett::policy {
 
 static constexpr policy::Document::Limits kLimits{100, 1'000'000};
 
 Result<const DataDocuments::Entry*> DataDocuments::get(const std::string& name, const std::string& text) {
-  const std::lock_guard lock(mutex_);
+  const base::Lock lock(mutex_);
   auto& known = entries_[name];
   if (known != nullptr) return known.get();
   auto entry = std::make_unique<Entry>();

@@ -3,9 +3,9 @@
 
 #include <map>
 #include <memory>
-#include <mutex>
 #include <string>
 
+#include "base/mutex.h"
 #include "policy/document.h"
 
 namespace yett::policy {
@@ -22,8 +22,8 @@ class DataDocuments {
   Result<const Entry*> get(const std::string& name, const std::string& text);
 
  private:
-  std::mutex mutex_;  // protects what follows
-  std::map<std::string, std::unique_ptr<const Entry>> entries_;
+  base::Mutex mutex_;
+  std::map<std::string, std::unique_ptr<const Entry>> entries_ YETT_GUARDED_BY(mutex_);
 };
 
 }  // namespace yett::policy

@@ -35,7 +35,7 @@ size_t sendProblem(http::ServerStream& down, const LocalReply& reply) {
 }
 
 std::string sendGrpcStatus(http::ServerStream& down, const LocalReply& reply) {
-  const std::string code = std::to_string(grpcCode(reply.cause, reply.status));
+  std::string code = std::to_string(grpcCode(reply.cause, reply.status));
   std::string message;
   http::HeaderMap fields;
   fields.add("content-type", "application/grpc");

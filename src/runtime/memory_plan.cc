@@ -18,7 +18,7 @@ uint64_t within(uint64_t value, uint64_t least, uint64_t most) {
 }
 
 std::string shown(uint64_t bytes) {
-  return bytes < 10 * 1024 * kMiB ? std::to_string((bytes + kMiB / 2) / kMiB) + "MiB"
+  return bytes < kMiB * 1024 * 10 ? std::to_string((bytes + kMiB / 2) / kMiB) + "MiB"
                                   : std::to_string(bytes / (1024 * kMiB)) + "GiB";
 }
 

@@ -1,9 +1,9 @@
 #include "runtime/replay.h"
 
 #include <atomic>
-#include <mutex>
 #include <thread>
 
+#include "base/mutex.h"
 #include "lua/evaluator.h"
 #include "runtime/policy_document.h"
 #include "runtime/recorded_request.h"
@@ -30,13 +30,13 @@ void count(std::map<std::string, int64_t>& map, const std::string& name, int64_t
 class Replayer {
  public:
   Replayer(const ReplayPlan& plan, std::unique_ptr<policy::PolicyEvaluator> evaluator, audit::Reader log,
-           std::mutex& telling)
+           base::Mutex& telling)
       : plan_(plan), evaluator_(std::move(evaluator)), log_(std::move(log)), telling_(telling) {
     if (!plan_.on_line) return;
     for (size_t i = 0; i < evaluator_->set().engines().size(); ++i) {
       if (auto* lua = dynamic_cast<lua::LuaEvaluator*>(&evaluator_->engine(i)))
         lua->watchLines([this](const char* file, int line) {
-          const std::lock_guard lock(telling_);
+          const base::Lock lock(telling_);
           plan_.on_line(file, line);
         });
     }
@@ -48,7 +48,7 @@ class Replayer {
     const Difference what = compare(row);
     ++report_.counts[static_cast<size_t>(what)];
     if (plan_.on_decision) {
-      const std::lock_guard lock(telling_);
+      const base::Lock lock(telling_);
       plan_.on_decision(row, decision_, what);
     }
     if (what == Difference::kSame || what == Difference::kUnknown || what == Difference::kNotAsked) return;
@@ -106,7 +106,7 @@ class Replayer {
   const ReplayPlan& plan_;
   std::unique_ptr<policy::PolicyEvaluator> evaluator_;
   audit::Reader log_;
-  std::mutex& telling_;
+  base::Mutex& telling_;
   std::map<std::string, std::vector<std::string>> owned_then_;  // by digest
   RecordedRequest request_;
   policy::AttributeReader reader_;
@@ -151,7 +151,7 @@ Result<ReplayReport> replay(const std::string& log, const ReplayPlan& plan) {
   const auto shares = std::max<int64_t>(1, (last - first + 1) / kLeastShare);
   const auto threads = static_cast<unsigned>(std::min<int64_t>(plan.threads, shares));
   const int64_t span = (last - first) / threads + 1;
-  std::mutex telling;
+  base::Mutex telling;
   std::atomic<int64_t> done{0};
   std::vector<std::unique_ptr<Replayer>> replayers;
   for (unsigned i = 0; i < threads; ++i) {
@@ -161,7 +161,7 @@ Result<ReplayReport> replay(const std::string& log, const ReplayPlan& plan) {
                                                    TRY(audit::Reader::open(log)), telling));
   }
   std::vector<Status> results(threads);
-  const auto run = [&](unsigned i) -> Status {
+  const auto run = [&, first = first, last = last](unsigned i) -> Status {
     audit::Reader reader = TRY(audit::Reader::open(log));
     audit::Query query = plan.query;
     query.after_seq = std::max(query.after_seq, first + span * i - 1);

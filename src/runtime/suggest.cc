@@ -147,7 +147,7 @@ bool Learner::exceptions(const SuggestedRule& rule, std::map<std::string, Sugges
   for (const auto& [path, deny] : found) {
     if (deny.principals.contains("")) return false;
     for (const auto& principal : deny.principals) {
-      for (std::string method : deny.methods) {
+      for (const std::string& method : deny.methods) {
         // GET in a deny is HEAD too, and a trailing slash is nothing.
         const bool slash = path.ends_with('/');
         for (const std::string& same : {path, slash ? path.substr(0, path.size() - 1) : path + "/"}) {

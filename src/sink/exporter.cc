@@ -107,10 +107,10 @@ Result<std::unique_ptr<Exporter>> Exporter::start(const std::vector<SinkConfig>&
 
 Exporter::~Exporter() {
   {
-    const std::lock_guard lock(mutex_);
+    const base::Lock lock(mutex_);
     stopping_ = true;
   }
-  stop_.notify_all();
+  stop_.notifyAll();
   for (auto& carrier : carriers_) {
     if (carrier->thread.joinable()) carrier->thread.join();
   }
@@ -124,8 +124,8 @@ int64_t Exporter::sent() const {
 
 // True: it is time to end.
 bool Exporter::sleep(base::Millis time) {
-  std::unique_lock lock(mutex_);
-  return stop_.wait_for(lock, time, [this] { return stopping_; });
+  base::Lock lock(mutex_);
+  return stop_.waitFor(lock, time, [this]() YETT_REQUIRES(mutex_) { return stopping_; });
 }
 
 void Exporter::run(Carrier& c) {

@@ -3,15 +3,14 @@
 #pragma once
 
 #include <atomic>
-#include <condition_variable>
 #include <functional>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include "base/metrics.h"
+#include "base/mutex.h"
 #include "sink/sink.h"
 
 namespace yett::sink {
@@ -38,9 +37,9 @@ class Exporter {
   bool sleep(base::Millis time);
   std::vector<std::unique_ptr<Carrier>> carriers_;
   Report report_;
-  std::mutex mutex_;  // protects stopping_
-  std::condition_variable stop_;
-  bool stopping_ = false;
+  base::Mutex mutex_;
+  base::Condition stop_;
+  bool stopping_ YETT_GUARDED_BY(mutex_) = false;
 };
 
 /// Where a sink's position is kept.

@@ -14,7 +14,7 @@
 #include "sink/tls_client.h"
 
 namespace yett::sink {
-namespace net = Poco::Net;
+namespace poco = Poco::Net;
 namespace {
 
 std::string attribute(std::string_view key, std::string_view value) {
@@ -55,12 +55,12 @@ class OtlpSink final : public Sink {
     try {
       if (!session_) connect();
       const std::string body = payload(records);
-      net::HTTPRequest request(net::HTTPRequest::HTTP_POST, uri_.getPathAndQuery(), net::HTTPRequest::HTTP_1_1);
+      poco::HTTPRequest request(poco::HTTPRequest::HTTP_POST, uri_.getPathAndQuery(), poco::HTTPRequest::HTTP_1_1);
       request.setContentType("application/json");
       request.setContentLength64(static_cast<Poco::Int64>(body.size()));
       request.setKeepAlive(true);
       session_->sendRequest(request) << body;
-      net::HTTPResponse response;
+      poco::HTTPResponse response;
       std::string answer;
       Poco::StreamCopier::copyToString(session_->receiveResponse(response), answer);
       if (response.getStatus() / 100 == 2) return rejected(answer);
@@ -76,8 +76,8 @@ class OtlpSink final : public Sink {
  private:
   void connect() {
     if (uri_.getScheme() == "https")
-      session_ = std::make_unique<net::HTTPSClientSession>(uri_.getHost(), uri_.getPort(), clientContext(config_));
-    else session_ = std::make_unique<net::HTTPClientSession>(uri_.getHost(), uri_.getPort());
+      session_ = std::make_unique<poco::HTTPSClientSession>(uri_.getHost(), uri_.getPort(), clientContext(config_));
+    else session_ = std::make_unique<poco::HTTPClientSession>(uri_.getHost(), uri_.getPort());
     session_->setTimeout(Poco::Timespan(config_.timeout.count() * 1000));
     session_->setKeepAlive(true);
   }
@@ -92,7 +92,7 @@ class OtlpSink final : public Sink {
   }
   const SinkConfig config_;
   const Poco::URI uri_;
-  std::unique_ptr<net::HTTPClientSession> session_;
+  std::unique_ptr<poco::HTTPClientSession> session_;
 };
 
 }  // namespace

@@ -17,7 +17,7 @@
 #include "sink/tls_client.h"
 
 namespace yett::sink {
-namespace net = Poco::Net;
+namespace poco = Poco::Net;
 namespace {
 
 constexpr int64_t kWindowNanos = 5'000'000'000;
@@ -67,17 +67,17 @@ class SyslogSink final : public Sink {
  private:
   void connect() {
     const Poco::Timespan timeout(config_.timeout.count() * 1000);
-    const net::SocketAddress address(
+    const poco::SocketAddress address(
         config_.address);  // looked up now: a name that nobody knows keeps no one from starting
     if (config_.plaintext) {
-      socket_ = std::make_unique<net::StreamSocket>();
+      socket_ = std::make_unique<poco::StreamSocket>();
       socket_->connect(address, timeout);
     } else {
-      net::SecureStreamSocket secure(clientContext(config_));
+      poco::SecureStreamSocket secure(clientContext(config_));
       secure.setPeerHostName(config_.address.substr(0, config_.address.rfind(':')));
       secure.connect(address, timeout);
       secure.completeHandshake();
-      socket_ = std::make_unique<net::StreamSocket>(secure);
+      socket_ = std::make_unique<poco::StreamSocket>(secure);
     }
     socket_->setSendTimeout(timeout);
     socket_->setKeepAlive(true);
@@ -111,7 +111,7 @@ class SyslogSink final : public Sink {
   const SinkConfig config_;
   const std::string host_;
   const std::string process_;
-  std::unique_ptr<net::StreamSocket> socket_;
+  std::unique_ptr<poco::StreamSocket> socket_;
   std::deque<std::pair<int64_t, int64_t>> sent_;  // when, and the position before
 };
 
