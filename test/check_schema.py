@@ -78,6 +78,23 @@ attributes = names_in("src/lua/request.cc", "kFields[] = {", "};") | names_in("s
 for name in sorted(attributes - {""}):
     if not re.search(rf"---@field {name}\??[ ]", definitions):
         problems.append(f"schemas/policy.lua: request field `{name}` is missing")
+# A class of the definitions for editors: its fields.
+def fields_of(name):
+    return set(re.findall(r"---@field (\w+)\??[ ]", definitions.split(f"---@class {name}\n")[1].split("\n\n")[0]))
+
+
+for name in sorted(names_in("src/lua/tests.cc", "kKnown[] = {", "};") ^ fields_of("yett.test")):
+    problems.append(f"field `{name}` of a test is known to src/lua/tests.cc or to `yett.test` in schemas/policy.lua alone")
+# docs/policy.md: the table of fields, where `not_...` stands for all twins; and the slow reading that rules are compared with.
+rows = re.findall(r"^\| ((?:`\w+`(?:, )?)+) \|", (root / "docs/policy.md").read_text().split("## Fields")[1].split("\n## ")[0], re.M)
+told = {name for row in rows for name in re.findall(r"`(\w+)`", row)}
+plain_fields = {name for name in fields if not name.startswith("not_")}
+for name in sorted(plain_fields - told):
+    problems.append(f"docs/policy.md: rule field `{name}` has no row in the table of fields")
+obvious = (root / "test/support/random_policy.cc").read_text()
+for name in sorted(name[4:] for name in fields if name.startswith("not_")):
+    if not re.search(rf'some\("{name}[":]', obvious):
+        problems.append(f"test/support/random_policy.cc: no random rule has the matcher `{name}`")
 requests = set(json.loads((root / "schemas/check-request.schema.json").read_text())["properties"])
 for name in sorted(requests ^ names_in("src/runtime/check_input.cc", "kKnown[] = {", "};")):
     problems.append(f"check request field `{name}` is known to the parser or to its schema alone")

@@ -1,6 +1,7 @@
 #include "support/random_policy.h"
 
 #include <algorithm>
+#include <cctype>
 #include <regex>
 #include <sstream>
 
@@ -44,12 +45,18 @@ bool isAny(const std::string& segment) {
   return segment == "*" || segment[0] == '{';
 }
 
-bool pathMatches(std::string pattern, const std::string& path, bool loose) {
+std::string inLowerCase(std::string text) {
+  std::transform(text.begin(), text.end(), text.begin(), [](unsigned char c) { return std::tolower(c); });
+  return text;
+}
+
+bool pathMatches(std::string pattern, std::string path, bool loose) {
   if (pattern.starts_with("re:")) {
-    const std::regex re(pattern.substr(3));
+    const std::regex re(pattern.substr(3), loose ? std::regex::ECMAScript | std::regex::icase : std::regex::ECMAScript);
     if (std::regex_match(path, re)) return true;
     return loose && path.size() > 1 && path.back() == '/' && std::regex_match(path.substr(0, path.size() - 1), re);
   }
+  if (loose) pattern = inLowerCase(pattern), path = inLowerCase(path);
   bool rest = false;
   if (pattern.ends_with("/**")) {
     rest = true;
@@ -105,6 +112,31 @@ Found keyed(const std::vector<std::string>& wanted, const std::vector<std::strin
   return sent.size() > 1 ? Found::kNoOfMany : Found::kNo;
 }
 
+// "package.Service/Method", or "package.Service/*". Read widely it is about the path alone.
+Found call(const std::vector<std::string>& wanted, const RequestText& r, bool loose) {
+  std::vector<std::string> types;
+  for (const auto& [name, value] : r.headers) {
+    if (name == "content-type") types.push_back(value);
+  }
+  bool slash = false;
+  const auto segments = segmentsOf(r.path, slash);
+  if (!loose &&
+      (r.method != "POST" || types != std::vector<std::string>{"application/grpc"} || slash || segments.size() != 2))
+    return Found::kAbsent;
+  const auto first = r.path.find('/', 1);
+  const std::string service = segments.empty() ? "" : segments[0];
+  std::string method = first == std::string::npos ? "" : r.path.substr(first + 1);
+  if (loose && method.ends_with('/')) method.pop_back();
+  for (const auto& w : wanted) {
+    const auto parts = split(w, '/');
+    const auto same = [&](const std::string& a, const std::string& b) {
+      return loose ? inLowerCase(a) == inLowerCase(b) : a == b;
+    };
+    if (same(parts[0], service) && (parts[1] == "*" || same(parts[1], method))) return Found::kYes;
+  }
+  return Found::kNo;
+}
+
 Found look(const std::string& field, const std::vector<std::string>& wanted, const RequestText& r, bool loose) {
   const auto any = [&](auto match) {
     return std::any_of(wanted.begin(), wanted.end(), match) ? Found::kYes : Found::kNo;
@@ -114,6 +146,7 @@ Found look(const std::string& field, const std::vector<std::string>& wanted, con
   if (field == "path") return any([&](const auto& p) { return pathMatches(p, r.path, loose); });
   if (field == "host") return any([&](const auto& h) { return hostMatches(h, r.host); });
   if (field == "source") return any([&](const auto& s) { return sourceMatches(s, r.source); });
+  if (field == "grpc") return call(wanted, r, loose);
   if (field == "principal") {
     const Found found = any([&](const auto& p) { return callerMatches(p, r.principal); });
     const bool patterns =
@@ -251,6 +284,7 @@ RuleText randomRule(Random& random, int number) {
   });
   some("header:x-a", 15, [&] { return one(random, {"1", "2", "re:[0-9]"}); });
   some("header:x-b", 8, [&] { return one(random, {"1", "2"}); });
+  some("grpc", 8, [&] { return one(random, {"a.B/C", "a.B/*", "a.D/C"}); });
   some("query:k", 10, [&] { return one(random, {"v", "w", ""}); });
   if (rule.allow && !rule.fields.contains("principal")) rule.fields["principal"] = {"anyone"};
   return rule;
@@ -261,6 +295,12 @@ RequestText randomRequest(Random& random) {
   r.method = one(random, kMethods);
   for (size_t n = pick(random, 4); n > 0; --n) r.path += std::string("/") + one(random, kSegments);
   if (r.path.empty() || chance(random, 15)) r.path += "/";
+  if (chance(random, 15)) {
+    r.path = one(random, {"/a.B/C", "/a.B/D", "/a.D/C", "/A.b/c", "/a.B/C/", "/a.B", "/a.B/C/D"});
+    if (chance(random, 70)) r.method = "POST";
+    if (chance(random, 80)) r.headers.emplace_back("content-type", one(random, {"application/grpc", "text/plain"}));
+    if (chance(random, 10)) r.headers.emplace_back("content-type", "application/grpc");
+  }
   r.host = one(random, kHosts);
   r.source = one(random, kSources);
   if (chance(random, 85)) r.principal = one(random, kPrincipals);

@@ -1,3 +1,5 @@
+
+
 #include "authz/authorizer.h"
 
 #include <atomic>
@@ -6,6 +8,7 @@
 
 #include "audit/reader.h"
 #include "audit/writer.h"
+#include "support/evaluators.h"
 #include "support/temp_dir.h"
 
 using namespace yett;
@@ -37,10 +40,7 @@ struct Set final : policy::RuleSet {
 
 template <typename Engine>
 std::unique_ptr<policy::PolicyEvaluator> evaluatorOf() {
-  std::vector<policy::LoadedEngine> engines{{"main", false, std::make_shared<const Set<Engine>>()}};
-  return policy::PolicyEvaluator::create(
-             std::make_shared<const policy::PolicySet>(std::move(engines), policy::Budget{}))
-      .value();
+  return test::evaluatorOf({{"main", false, std::make_shared<const Set<Engine>>()}});
 }
 
 struct Fixture {

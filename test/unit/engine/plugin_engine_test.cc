@@ -1,3 +1,5 @@
+
+
 #include "engine/plugin_engine.h"
 
 #include <catch2/catch.hpp>
@@ -6,6 +8,7 @@
 #include "base/sha256.h"
 #include "base/text.h"
 #include "policy/policy_set.h"
+#include "support/evaluators.h"
 #include "support/random_policy.h"
 
 using namespace yett;
@@ -22,9 +25,7 @@ using Engines = std::vector<policy::LoadedEngine>;
 std::unique_ptr<policy::PolicyEvaluator> evaluatorOf(Engines engines, size_t remembered = 0) {
   policy::EvaluatorOptions options;
   options.remembered_entries = remembered;
-  return policy::PolicyEvaluator::create(
-             std::make_shared<const policy::PolicySet>(std::move(engines), policy::Budget{}), options)
-      .value();
+  return test::evaluatorOf(std::move(engines), options);
 }
 
 policy::LoadedEngine plugin(const std::string& name, const std::string& settings, bool veto = false) {

@@ -42,8 +42,9 @@ std::string frame(uint8_t type, uint8_t flags, uint8_t stream, std::string_view 
 
 // Messages of all kinds, from the cases and by hand.
 void addHttp(std::map<std::string, Corpus>& out, const std::string& root) {
-  for (const auto& c : test::readMarkdownCases(root + "/test/cases/http/requests.md"))
-    out["h1_request"].push_back(c.input);
+  for (const auto& file : test::markdownFiles(root + "/test/cases/http")) {
+    for (const auto& c : test::readMarkdownCases(file)) out["h1_request"].push_back(c.input);
+  }
   add(out["h1_request"], out["raw_http"]);
   out["h1_request"].push_back("GET /a HTTP/1.1\r\nhost: a\r\n\r\nGET /b HTTP/1.1\r\nhost: a\r\n\r\n");
   out["h1_response"] = {

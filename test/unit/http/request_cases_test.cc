@@ -1,4 +1,5 @@
 #include <catch2/catch.hpp>
+#include <fstream>
 
 #include "support/cases.h"
 #include "support/h1_harness.h"
@@ -18,9 +19,20 @@ static std::string resultOf(const std::string& input, size_t piece) {
   return out;
 }
 
+// Each title has its two blocks: a case that the reader passes over tests nothing.
+static size_t titlesIn(const std::string& path) {
+  std::ifstream file(path);
+  size_t out = 0;
+  for (std::string line; std::getline(file, line);) out += line.starts_with("## ") ? 1 : 0;
+  return out;
+}
+
 TEST_CASE("http requests: the cases, whole and byte by byte") {
   for (const auto& file : test::markdownFiles(YETT_SOURCE_DIR "/test/cases/http")) {
-    for (const auto& c : test::readMarkdownCases(file)) {
+    const auto cases = test::readMarkdownCases(file);
+    CHECK(cases.size() == titlesIn(file));
+    for (const auto& c : cases) {
+      CHECK_FALSE(c.expect.empty());
       INFO(c.file << ": " << c.title);
       CHECK(resultOf(c.input, 0) == c.expect);
       CHECK(resultOf(c.input, 1) == c.expect);

@@ -5,6 +5,7 @@
 #include "base/json.h"
 #include "lua/engine.h"
 #include "policy/policy_set.h"
+#include "support/evaluators.h"
 #include "support/policy_cases.h"
 #include "support/random_policy.h"
 
@@ -13,20 +14,12 @@ using namespace yett;
 namespace {
 
 std::unique_ptr<policy::PolicyEvaluator> evaluatorOf(const std::string& when) {
-  policy::PolicySource source;
-  source.files["p.lua"] =
+  return test::evaluatorOf({test::luaEngine(
       "local slow = re '(a|b|c|d|e|f|g|h)*(aa|bb|cc)*(x|y|z)*(a|b|c|d|e|f|g|h)*(aa|bb|cc)*(x|y|z)*'\n"
       "policy 'p' { allow 'attack' { principal = anyone, path = '/attack', when = function(r) " +
       when +
       "\nend }, allow 'after' { principal = anyone, path = '/after', when = function(r) local t = { 3, 1, 2 } "
-      "table.sort(t) return t[1] == 1 and ('aB'):upper() == 'AB' and r.method == 'GET' end } }";
-  std::vector<std::string> problems;
-  auto set = lua::LuaRuleSet::load(source, problems);
-  INFO((problems.empty() ? "" : problems[0]));
-  REQUIRE(set != nullptr);
-  return policy::PolicyEvaluator::create(std::make_shared<const policy::PolicySet>(
-                                             std::vector<policy::LoadedEngine>{{"main", false, set}}, policy::Budget{}))
-      .value();
+      "table.sort(t) return t[1] == 1 and ('aB'):upper() == 'AB' and r.method == 'GET' end } }")});
 }
 
 policy::Decision decide(policy::PolicyEvaluator& evaluator, const std::string& path,

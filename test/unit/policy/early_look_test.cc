@@ -4,6 +4,7 @@
 
 #include "lua/engine.h"
 #include "policy/policy_set.h"
+#include "support/evaluators.h"
 #include "support/random_policy.h"
 
 using namespace yett;
@@ -31,18 +32,9 @@ const std::vector<std::string> kConditions = {
 };
 
 std::unique_ptr<policy::PolicyEvaluator> evaluatorOf(const std::string& text) {
-  policy::PolicySource source;
-  source.files["p.lua"] = text;
-  std::vector<std::string> problems;
-  auto set = lua::LuaRuleSet::load(source, problems);
-  INFO((problems.empty() ? text : problems[0] + "\n" + text));
-  REQUIRE(set != nullptr);
   policy::EvaluatorOptions options;
   options.remembered_entries = 1000;
-  std::vector<policy::LoadedEngine> engines{{"main", false, set}};
-  return policy::PolicyEvaluator::create(
-             std::make_shared<const policy::PolicySet>(std::move(engines), policy::Budget{}), options)
-      .value();
+  return test::evaluatorOf({test::luaEngine(text)}, options);
 }
 
 std::string randomPolicy(test::Random& random) {

@@ -4,6 +4,7 @@
 #include "engine/json_engine.h"
 #include "policy/policy_set.h"
 #include "rule/rule_fields.h"
+#include "support/evaluators.h"
 #include "support/random_policy.h"
 
 using namespace yett;
@@ -52,15 +53,7 @@ std::map<std::string, Sample> samples() {
 }
 
 std::unique_ptr<policy::PolicyEvaluator> evaluatorOf(const std::string& rules) {
-  policy::PolicySource source;
-  source.files["rules.json"] = R"({"policies": {"p": {"rules": [)" + rules + "]}}}";
-  std::vector<std::string> problems;
-  auto set = engine::JsonRuleSet::load(source, problems);
-  INFO(source.files["rules.json"] << (problems.empty() ? "" : "\n" + problems[0]));
-  REQUIRE(set != nullptr);
-  return policy::PolicyEvaluator::create(std::make_shared<const policy::PolicySet>(
-                                             std::vector<policy::LoadedEngine>{{"main", false, set}}, policy::Budget{}))
-      .value();
+  return test::evaluatorOf({test::jsonEngine(R"({"policies": {"p": {"rules": [)" + rules + "]}}}")});
 }
 
 bool allows(policy::PolicyEvaluator& evaluator, const test::RequestText& text) {

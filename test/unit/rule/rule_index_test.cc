@@ -4,6 +4,7 @@
 #include "engine/json_engine.h"
 #include "lua/engine.h"
 #include "policy/policy_set.h"
+#include "support/evaluators.h"
 #include "support/random_policy.h"
 
 using namespace yett;
@@ -11,20 +12,10 @@ using namespace yett;
 namespace {
 
 policy::LoadedEngine engineOf(const std::string& name, const std::vector<test::RuleText>& rules, bool veto = false) {
-  policy::PolicySource source;
-  source.files["rules.json"] = test::rulesJson(rules);
-  std::vector<std::string> problems;
-  auto set = engine::JsonRuleSet::load(source, problems);
-  INFO((problems.empty() ? source.files["rules.json"] : problems[0]));
-  REQUIRE(set != nullptr);
-  return {name, veto, set};
+  return test::jsonEngine(test::rulesJson(rules), name, veto);
 }
 
-std::unique_ptr<policy::PolicyEvaluator> evaluatorOf(std::vector<policy::LoadedEngine> engines) {
-  return policy::PolicyEvaluator::create(
-             std::make_shared<const policy::PolicySet>(std::move(engines), policy::Budget{}))
-      .value();
-}
+using test::evaluatorOf;
 
 std::unique_ptr<policy::PolicyEvaluator> evaluatorOf(const std::vector<test::RuleText>& rules) {
   return evaluatorOf(std::vector<policy::LoadedEngine>{engineOf("main", rules)});
@@ -32,10 +23,8 @@ std::unique_ptr<policy::PolicyEvaluator> evaluatorOf(const std::vector<test::Rul
 
 // An engine that always fails.
 std::shared_ptr<const policy::RuleSet> failing() {
-  policy::PolicySource source;
-  source.files["p.lua"] = "policy 'f' { allow 'f' { principal = anyone, when = function(r) while true do end end } }";
-  std::vector<std::string> problems;
-  return lua::LuaRuleSet::load(source, problems);
+  return test::luaEngine("policy 'f' { allow 'f' { principal = anyone, when = function(r) while true do end end } }")
+      .rules;
 }
 
 std::string decisionOf(policy::PolicyEvaluator& evaluator, const test::RequestText& text) {

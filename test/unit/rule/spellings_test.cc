@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "engine/json_engine.h"
 #include "policy/policy_set.h"
+#include "support/evaluators.h"
 #include "support/random_policy.h"
 
 using namespace yett;
@@ -13,16 +14,7 @@ using namespace yett;
 namespace {
 
 std::unique_ptr<policy::PolicyEvaluator> evaluatorOf(const std::vector<test::RuleText>& rules) {
-  policy::PolicySource source;
-  source.files["rules.json"] = test::rulesJson(rules);
-  std::vector<std::string> problems;
-  auto set = engine::JsonRuleSet::load(source, problems);
-  INFO((problems.empty() ? source.files["rules.json"] : problems[0]));
-  REQUIRE(set != nullptr);
-  std::vector<policy::LoadedEngine> engines{{"main", false, set}};
-  return policy::PolicyEvaluator::create(
-             std::make_shared<const policy::PolicySet>(std::move(engines), policy::Budget{}))
-      .value();
+  return test::evaluatorOf({test::jsonEngine(test::rulesJson(rules))});
 }
 
 // What a deny says of this: "" where it allows, or where no deny was named.
