@@ -14,8 +14,13 @@ std::shared_ptr<const net::TlsContext> makeTls(const proxy::ListenerConfig& list
   std::string protocols;  // HTTP/2 first: one connection then does for all of a caller's requests
   if (listener.protocol != proxy::Protocol::kHttp1) protocols += "\x02h2";
   if (listener.protocol != proxy::Protocol::kHttp2) protocols += "\x08http/1.1";
-  auto context = net::TlsContext::create({listener.name, files.certificate, files.key, bundles,
-                                          listener.client_certificate, listener.handshakes_per_second, protocols});
+  auto context = net::TlsContext::create({.name = listener.name,
+                                          .certificate_pem = files.certificate,
+                                          .private_key_pem = files.key,
+                                          .bundles = bundles,
+                                          .client_certificate = listener.client_certificate,
+                                          .handshakes_per_second = listener.handshakes_per_second,
+                                          .protocols = protocols});
   if (context) return context.value();
   problems.add("listener `" + listener.name + "`: " + context.error().message);
   return nullptr;
