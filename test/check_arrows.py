@@ -16,7 +16,8 @@ arrows["app"] = set(arrows)
 libraries = {
     r"sqlite3\.h": r"store/",
     r"lua\.hpp|lauxlib\.h": r"lua/",
-    r"openssl/": r"identity/|net/tls_|base/(sha1|sha256|random)\.cc|audit/checkpoint",
+    r"openssl/": r"identity/|net/tls_|base/(aes128|sha1|sha256|random)\.cc|audit/checkpoint",
+    r"zstd\.h": r"block/stream\.cc",
     r"json/": r"base/json\.cc",
     r"re2/": r"target/",
     r"utf8proc\.h": r"policy/name_fold\.cc",

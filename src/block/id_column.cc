@@ -1,0 +1,126 @@
+#include "block/id_column.h"
+
+#include <array>
+
+#include "block/varint.h"
+
+namespace yett::block {
+namespace {
+
+constexpr char kSameTime = 0;
+constexpr char kOtherTime = 1;
+constexpr char kOther = 2;
+constexpr size_t kRandom = 10;  // bytes
+constexpr int64_t kMostMillis = int64_t{1} << 48;
+
+int digitOf(char c) {
+  return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+// "01939a60-75a0-7c59-8a3c-0123456789ab": its milliseconds and the rest. False where it is no such UUID.
+bool parse(std::string_view id, int64_t& millis, std::array<char, kRandom>& random) {
+  if (id.size() != 36 || id[8] != '-' || id[13] != '-' || id[18] != '-' || id[23] != '-' || id[14] != '7') return false;
+  std::array<unsigned char, 16> bytes{};
+  size_t nibble = 0;
+  for (size_t i = 0; i < id.size(); ++i) {
+    if (i == 8 || i == 13 || i == 18 || i == 23) continue;
+    const int digit = digitOf(id[i]);
+    if (digit < 0) return false;
+    bytes[nibble / 2] = static_cast<unsigned char>(bytes[nibble / 2] << 4 | digit);
+    ++nibble;
+  }
+  if (bytes[8] >> 6 != 2) return false;
+  millis = 0;
+  for (size_t i = 0; i < 6; ++i) millis = millis << 8 | bytes[i];
+  bytes[6] &= 0x0f;
+  bytes[8] &= 0x3f;
+  for (size_t i = 0; i < kRandom; ++i) random[i] = static_cast<char>(bytes[6 + i]);
+  return true;
+}
+
+// parse(), backwards. False where the bits are none that it gives.
+bool print(int64_t millis, std::string_view random, std::string& out) {
+  if (millis < 0 || millis >= kMostMillis || (random[0] & 0xf0) != 0 || (random[2] & 0xc0) != 0) return false;
+  std::array<unsigned char, 16> bytes{};
+  for (size_t i = 0; i < 6; ++i) bytes[i] = static_cast<unsigned char>(millis >> (40 - 8 * i));
+  for (size_t i = 0; i < kRandom; ++i) bytes[6 + i] = static_cast<unsigned char>(random[i]);
+  bytes[6] |= 0x70;
+  bytes[8] |= 0x80;
+  static constexpr char kDigits[] = "0123456789abcdef";
+  out.clear();
+  out.reserve(36);
+  for (size_t i = 0; i < bytes.size(); ++i) {
+    if (i == 4 || i == 6 || i == 8 || i == 10) out += '-';
+    out += kDigits[bytes[i] >> 4];
+    out += kDigits[bytes[i] & 15];
+  }
+  return true;
+}
+
+int64_t millisOf(int64_t micros) {
+  return micros / 1000;
+}
+
+}  // namespace
+
+void IdColumn::add(std::string_view id, int64_t micros) {
+  int64_t millis = 0;
+  std::array<char, kRandom> random{};
+  if (!parse(id, millis, random)) {
+    kinds_.bytes += kOther;
+    putVarint(id.size(), others_.bytes);
+    others_.bytes += id;
+    return;
+  }
+  const int64_t later = millis - millisOf(micros);
+  kinds_.bytes += later == 0 ? kSameTime : kOtherTime;
+  if (later != 0) putVarint(folded(later), later_.bytes);
+  random_.bytes.append(random.data(), random.size());
+}
+
+void IdColumn::write(Packer& packer, std::string& out) const {
+  packer.pack(kinds_.bytes, out);
+  packer.pack(later_.bytes, out);
+  putPlain(random_.bytes, out);  // nothing in it to find
+  packer.pack(others_.bytes, out);
+}
+
+void IdColumn::writeNew(std::string& out) {
+  for (Stream* stream : {&kinds_, &later_, &random_, &others_}) {
+    putPlain(std::string_view(stream->bytes).substr(stream->written), out);
+    stream->written = stream->bytes.size();
+  }
+}
+
+void IdColumn::clear() {
+  for (Stream* stream : {&kinds_, &later_, &random_, &others_}) *stream = {};
+}
+
+Status IdValues::take(std::string_view section, const int64_t* micros, size_t rows) {
+  std::array<std::string, 4> kept;
+  const std::string_view kinds = TRY(takeStream(section, kMostRows, kept[0]));
+  std::string_view later = TRY(takeStream(section, 10 * kMostRows, kept[1]));
+  std::string_view random = TRY(takeStream(section, kRandom * kMostRows, kept[2]));
+  std::string_view others = TRY(takeStream(section, kMostTexts, kept[3]));
+  if (kinds.size() != rows || rows_.size() + rows > kMostRows) return Error{"another number of ids than of times"};
+  rows_.reserve(rows_.size() + rows);
+  for (size_t i = 0; i < rows; ++i) {
+    std::string& id = rows_.emplace_back();
+    uint64_t value = 0;
+    std::string_view bytes;
+    if (kinds[i] == kOther) {
+      if (!takeVarint(others, value) || !takeBytes(others, value, bytes)) return Error{"an id that ends too soon"};
+      id = bytes;
+      continue;
+    }
+    if (kinds[i] != kSameTime && kinds[i] != kOtherTime) return Error{"an id of an unknown form"};
+    if (kinds[i] == kOtherTime && !takeVarint(later, value)) return Error{"an id without its time"};
+    if (!takeBytes(random, kRandom, bytes)) return Error{"an id that ends too soon"};
+    const auto millis = static_cast<uint64_t>(millisOf(micros[i])) + static_cast<uint64_t>(unfolded(value));
+    if (!print(static_cast<int64_t>(millis), bytes, id)) return Error{"an id that cannot be"};
+  }
+  if (!section.empty() || !later.empty() || !random.empty() || !others.empty()) return Error{"more ids than rows"};
+  return {};
+}
+
+}  // namespace yett::block
