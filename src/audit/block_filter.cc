@@ -86,6 +86,19 @@ void BlockFilter::add(const FilteredFields& f) {
   if (f.path != last_path_) eachPrefix(Term::kPath, last_path_ = f.path, take);
 }
 
+Token BlockFilter::add(Term term, std::string_view value) {
+  const Token token = tokenOf(term, value);
+  set(token);
+  if (term == Term::kPrincipal || term == Term::kPath) eachPrefix(term, value, [this](Token prefix) { set(prefix); });
+  return token;
+}
+
+void BlockFilter::addPairs(Token effect, Token principal, Token path) {
+  set(both(effect, principal));
+  set(both(effect, path));
+  set(both(principal, path));
+}
+
 void BlockFilter::clear() {
   std::fill(bits_.begin(), bits_.end(), 0);
   last_principal_.clear();

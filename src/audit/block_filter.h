@@ -32,6 +32,9 @@ class BlockFilter {
  public:
   BlockFilter();
   void add(const FilteredFields& fields);
+  /// The same in parts: each different value, and the pairs of each record.
+  Token add(Term term, std::string_view value);
+  void addPairs(Token effect, Token principal, Token path);
   void clear();
   /// The smallest form that still says "not here" of nearly all values that are not.
   std::string encode() const;

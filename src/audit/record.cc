@@ -128,6 +128,19 @@ void encode(const DecisionRecord& r, Encoded& out) {
   personal.text(DecisionKey::kSource, r.source);
 }
 
+void encodeRow(const Layout& layout, const Fields& fields, Encoded& out) {
+  clear(out);
+  FieldWriter plain(out.fields, out.entries);
+  FieldWriter personal(out.personal, out.personal_entries);
+  for (size_t i = 0; i < layout.count; ++i) {
+    const Column& column = layout.columns[i];
+    const auto key = static_cast<size_t>(column.key);
+    FieldWriter& to = column.personal ? personal : plain;
+    if (column.text) to.text(column.key, fields.text[key]);
+    else to.number(column.key, fields.number[key]);
+  }
+}
+
 void encodePersonal(const Layout& layout, const Fields& fields, Encoded& out) {
   clear(out);
   FieldWriter personal(out.personal, out.personal_entries);

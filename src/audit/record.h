@@ -118,6 +118,8 @@ struct Fields {
 bool decode(std::string_view bytes, Fields& out);
 /// Adds fields as encode() gives them. They are of our own making.
 void decodeFields(std::string_view fields, uint8_t entries, Fields& out);
+/// Encodes a whole row again, as encode() did: of columns that decode() and decodeFields() filled.
+void encodeRow(const Layout& layout, const Fields& fields, Encoded& out);
 /// Encodes the personal columns of `fields` again, as encode() did.
 void encodePersonal(const Layout& layout, const Fields& fields, Encoded& out);
 
