@@ -5,6 +5,7 @@
 #include "admin/admin_server.h"
 #include "app/server.h"
 #include "audit/erase.h"
+#include "audit/log_files.h"
 #include "base/json.h"
 #include "base/text.h"
 #include "policy/policy_set.h"
@@ -64,10 +65,16 @@ Result<std::string> Server::erase(const std::string& body) {
   std::sort(seqs.begin(), seqs.end());
   seqs.erase(std::unique(seqs.begin(), seqs.end()), seqs.end());
   int64_t count = 0;
-  TRY(audit_->runOnChain([&](audit::ChainWriter& chain) -> Status {
-    count = TRY(audit::erase(chain, *named, seqs, why->text));
-    return audit::eraseTraces(chain);
-  }));
+  // Step by step: what requests wait for is written in between.
+  for (size_t at = 0; at < seqs.size();) {
+    TRY(audit_->runOnChain([&](audit::ChainWriter& chain) -> Status {
+      const auto done = TRY(audit::eraseSome(chain, *named, std::span(seqs).subspan(at), why->text));
+      at += done.taken;
+      count += done.erased;
+      return {};
+    }));
+  }
+  TRY(audit_->runOnChain([&](audit::ChainWriter& chain) { return audit::eraseTraces(chain, *named); }));
   return std::to_string(count);
 }
 

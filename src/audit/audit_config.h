@@ -11,6 +11,9 @@
 
 namespace yett::audit {
 
+/// Which blocks are decoded and compared with what was hashed, before they are written.
+enum class VerifyBlocks { kAll, kSampled };
+
 struct AuditConfig {
   std::string database;                      ///< path
   bool strict = false;                       ///< a request goes on only once its record is on disk
@@ -27,7 +30,8 @@ struct AuditConfig {
   base::Millis retention_age{0};             ///< records older than this are deleted; 0: none
   uint64_t retention_size = 0;               ///< bytes in the database above which the oldest are deleted; 0: never
   uint64_t rotate_size = 0;                  ///< bytes in the database above which a new file goes on; 0: never
-  std::string mask_key_file = {};            ///< path of the key of masked values; "": they cannot be compared
+  VerifyBlocks verify_blocks = VerifyBlocks::kAll;
+  std::string mask_key_file = {};  ///< path of the key of masked values; "": they cannot be compared
   policy::RecordingConfig recording = {};
   std::vector<uid_t> trusted_owners = {};  ///< whose key files count, beside root's and our own
   bool operator==(const AuditConfig&) const = default;

@@ -52,6 +52,10 @@ class BlockBuilder {
   /// The least number of a decision, of an earlier block, that an outcome here belongs to; 0: none.
   int64_t late() const { return late_; }
 
+  /// Whatever was added goes into the columns now: piece() and body() have less to do then.
+  void fill();
+  /// Something came since the last piece().
+  bool hasNew() const { return written_ < kept_.size(); }
   /// What came since the last call, as a piece.
   std::string piece();
   /// The whole block. `salts`: as Salts::write() gives them.
@@ -73,7 +77,6 @@ class BlockBuilder {
     int64_t seq, decision_seq;
     std::string_view fields, personal, commitment;
   };
-  void fill();
   void fillDecisions(const std::vector<Fields>& rows);
   void fillOutcomes(const std::vector<Fields>& rows);
   std::string write(size_t from, std::string_view salts, bool whole);

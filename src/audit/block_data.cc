@@ -41,10 +41,6 @@ BlockData::~BlockData() = default;
 BlockData::BlockData(BlockData&&) noexcept = default;
 BlockData& BlockData::operator=(BlockData&&) noexcept = default;
 
-size_t BlockData::rows(Kind kind) const {
-  return kind == Kind::kDecision ? decisions_ : outcomes_;
-}
-
 std::string_view BlockData::salts() const {
   return parts_.empty() ? std::string_view() : parts_.front().sections[Section::kSalts];
 }
@@ -115,18 +111,20 @@ Status BlockData::readRecords(Part& part) {
     if (step > INT64_MAX || last_seq_ > INT64_MAX) return Error{"a record with a number that cannot be"};
     size_t row = 0;
     if (kind == Kind::kDecision) {
-      row = decisions_++;
+      row = places_[0].size();
+      places_[0].push_back(static_cast<uint32_t>(records_.size()));
       commitments_.push_back(gone ? static_cast<uint32_t>(++erased_) : 0);
       erased += gone ? 1 : 0;
     } else if (kind == Kind::kOutcome) {
-      row = outcomes_++;
+      row = places_[1].size();
+      places_[1].push_back(static_cast<uint32_t>(records_.size()));
       ++part.outcomes;
     }
     records_.push_back({kind, gone, marks[i], static_cast<int64_t>(last_seq_), static_cast<uint32_t>(row)});
   }
   size_t all = 0;
   for (const Part& any : parts_) all += any.decisions;
-  if (all != decisions_ || jump_at != UINT64_MAX) return Error{"another number of decisions than is said"};
+  if (all != places_[0].size() || jump_at != UINT64_MAX) return Error{"another number of decisions than is said"};
   if (commitments.size() != erased * kHashSize) return Error{"another number of commitments than of erased decisions"};
   commitment_bytes_ += commitments;
   return {};

@@ -36,7 +36,9 @@ class BlockData {
   Status take(std::string bytes);
 
   const std::vector<Record>& records() const { return records_; }
-  size_t rows(Kind kind) const;
+  size_t rows(Kind kind) const { return places(kind).size(); }
+  /// Of a decision or outcome by its row.
+  const Record& record(Kind kind, size_t row) const { return records_[places(kind)[row]]; }
   /// Of the one body; a piece has none.
   std::string_view salts() const;
   /// Of an erased decision; "" of another.
@@ -54,6 +56,7 @@ class BlockData {
  private:
   struct Part;
   struct Columns;
+  const std::vector<uint32_t>& places(Kind kind) const { return places_[kind == Kind::kDecision ? 0 : 1]; }
   Status readRecords(Part& part);
   Status loadAll(Kind kind);
   template <typename Values>
@@ -62,7 +65,7 @@ class BlockData {
   std::deque<Part> parts_;
   std::vector<Record> records_;
   uint64_t last_seq_ = 0;
-  size_t decisions_ = 0, outcomes_ = 0;
+  std::array<std::vector<uint32_t>, 2> places_;  // in records_, of decisions and of outcomes
   size_t erased_ = 0;
   std::vector<uint32_t> commitments_;  // by row of decision: the place of its commitment + 1, 0: none
   std::string commitment_bytes_;

@@ -1,4 +1,4 @@
-// One stretch of a log, checked from its first link to its last. Several of them make a whole; verifier.cc joins them.
+// Checks a stretch of a log: the chain, made again from the blocks, and that all that queries read says the same.
 #pragma once
 
 #include <functional>
@@ -13,17 +13,17 @@ namespace yett::audit {
 
 /// What a stretch leaves to those who see the whole.
 struct StretchResult {
-  int64_t links = 0;
+  int64_t records = 0;
   int64_t first_seq = 0, last_seq = 0;
   int64_t gaps = 0;
-  int64_t outcomes = 0;     ///< links that have a row
-  std::string first_prev;   ///< what the first link says was before it
-  bool begins_log = false;  ///< the first link is of kind 0
-  std::string head;
-  std::string broken;  ///< "" or what is wrong, and where
+  std::string first_prev;   ///< the hash that the first record follows, as its block says
+  bool begins_log = false;  ///< the first record is of kind 0
+  std::string head;         ///< hash of the last record, hex
+  std::string broken;       ///< "" or what is wrong, and where
   struct Signed {
     int64_t seq;
     std::string key, next_key;
+    std::string hash;  ///< of the checkpoint, hex
   };
   std::vector<Signed> checkpoints;
   struct Named {
@@ -35,9 +35,14 @@ struct StretchResult {
   std::vector<int64_t> erased;  ///< records without personal fields
 };
 
-/// Checks the links with first <= seq <= last. `log_id` is what checkpoints must sign. `progress` gets the number of
-/// links since its last call.
-Result<StretchResult> checkStretch(store::Database& db, int64_t first, int64_t last, const std::string& log_id,
+/// The records with from <= number <= to, in whole blocks; with the open block where `open` says so.
+struct StretchOf {
+  int64_t from = 0, to = INT64_MAX;
+  bool open = true;
+};
+
+/// `log_id` is what checkpoints must sign. `progress` gets the number of records since its last call.
+Result<StretchResult> checkStretch(store::Database& db, const StretchOf& of, const std::string& log_id,
                                    const std::function<void(int64_t)>& progress);
 
 }  // namespace yett::audit

@@ -1,4 +1,4 @@
-// The end of the chain on disk: links are added in transactions that hold or leave no trace. One thread.
+// The chain as it is written: records are added in transactions that hold or leave no trace. One thread.
 #pragma once
 
 #include <memory>
@@ -7,28 +7,15 @@
 #include <vector>
 
 #include "audit/audit_config.h"
-#include "audit/block_filter.h"
-#include "audit/checkpoint.h"
-#include "audit/log_files.h"
+#include "audit/chain_tail.h"
+#include "audit/log_file.h"
 #include "audit/record.h"
-#include "base/arena.h"
-#include "base/sha256.h"
-#include "store/bulk_insert.h"
+#include "audit/signer.h"
 #include "store/database.h"
 
 namespace yett::audit {
 
-/// A link to be. Views: valid during the call that takes it.
-struct Entry {
-  Kind kind;
-  int64_t decision_seq = 0;  ///< of an outcome or heartbeat; 0: its decision was lost
-  std::string_view fields;
-  uint8_t entries = 0;
-  std::string_view personal = {};
-  uint8_t personal_entries = 0;
-};
-
-/// The event of a start that found links after the last checkpoint: its detail is "FROM TO". Nobody can tell whether
+/// The event of a start that found records after the last checkpoint: its detail is "FROM TO". Nobody can tell whether
 /// they are those that were written, so nothing in them excuses what is missing.
 inline constexpr std::string_view kUnsignedEvent = "unsigned tail";
 /// The event of a start with a key on a log that never had one: what is before it is consistent, not authenticated.
@@ -36,23 +23,25 @@ inline constexpr std::string_view kSigningEvent = "signing begins";
 
 class ChainWriter {
  public:
-  /// Opens (or makes) the database and looks at its last link. Where the key is another than the one that signed last,
-  /// the key before it (config.previous_key_file) signs the change.
+  /// Opens (or makes) the database and goes on from its last record. Where the key is another than the one that signed
+  /// last, the key before it (config.previous_key_file) signs the change.
   static Result<std::unique_ptr<ChainWriter>> open(const AuditConfig& config);
 
   /// True once the database is open; tries again where it could not be opened anew.
   Status ready();
-  /// Begins a transaction of so many links; of more, as long as fits().
-  Status begin(int64_t links);
+  /// Begins a transaction of so many records; of more, as long as fits().
+  Status begin(int64_t records);
   /// Its sequence number. After an error: rollback().
   Result<int64_t> add(const Entry& entry);
   Status add(const EventRecord& event);
-  /// What was added so far goes into its tables, so that commit() has less to do.
-  Status insertRows();
-  /// Whether the transaction may go on with so many links; if not, commit and begin again.
-  bool fits(int64_t links) const { return seq_ + links + 2 <= state_.leased; }
+  /// Some of what commit() has to do is done now.
+  void workAhead() { tail_.workAhead(); }
+  /// Whether the transaction may go on with so many records; if not, commit and begin again.
+  bool fits(int64_t records) const { return state_.seq + records + 2 <= state_.leased; }
   /// The chain's head, signed; where there is no key, nothing.
   Status addCheckpoint();
+  /// The open block becomes one that is done.
+  Status closeBlock() { return tail_.close(); }
   Status commit();
   /// Everything is as it was, so that the same can be tried again.
   void rollback();
@@ -63,87 +52,60 @@ class ChainWriter {
   /// somebody reads the files of this log, and it must wait.
   Result<std::string> rotate();
   /// Numbers that will never be used: a gap that anyone can see.
-  void skip(int64_t links) { seq_ += links; }
+  void skip(int64_t records) { state_.seq += records; }
 
   /// Whether an event may excuse that something is missing: of a log that was signed, only with a key, for no
   /// checkpoint would cover it.
-  bool mayExcuse() const { return key_ != nullptr || !was_signed_; }
-  bool checkpointDue() const;
+  bool mayExcuse() const { return signs() || !was_signed_; }
+  bool checkpointDue() const { return signer_->due(state_.unsigned_records); }
   /// The last checkpoint that was committed and not taken yet; 0: none.
   int64_t takeCheckpoint() { return std::exchange(committed_checkpoint_, 0); }
   /// The hash of the last checkpoint that was committed, hex.
   const std::string& checkpointHash() const { return committed_hash_; }
-  int64_t unsignedLinks() const { return state_.unsigned_links; }
-  /// What was erased must not be asked for in the open block's filter either: it says nothing, then.
-  void forgetFilter() { filter_forgotten_ = true; }
-  bool signs() const { return key_ != nullptr; }
-  std::string keyName() const { return keyId(key_->publicKey()); }
-  int64_t seq() const { return seq_; }
+  int64_t unsignedRecords() const { return state_.unsigned_records; }
+  bool signs() const { return signer_->key() != nullptr; }
+  std::string keyName() const { return keyId(signer_->key()->publicKey()); }
+  int64_t seq() const { return state_.seq; }
+  /// The first record of the open block; INT64_MAX: there is none.
+  int64_t openSince() const { return tail_.openSince(); }
   const std::string& logId() const { return log_id_; }
-  store::Database& database() { return *database_; }
+  store::Database& database() { return file_.database(); }
   const std::string& path() const { return config_.database; }
 
  private:
-  explicit ChainWriter(const AuditConfig& config) : config_(config) {}
+  explicit ChainWriter(const AuditConfig& config)
+      : config_(config), file_(config_.database), tail_(config_.verify_blocks) {}
   Status prepare();
   Status openFile();
-  Status carryPolicies();
+  Status beginFile();
+  Status noteGap(int64_t written);
   Result<std::string> unsignedTail(const std::vector<std::string>& keys);
   Status takeOver();
   Status takeOverIn(const std::string& tail, const std::string& before, const SigningKey* previous);
-  Result<bool> readEnd(store::Database& db);
-  Status noteGap();
-  Status addFirstLink();
-  Status refillBlock();
-  Status writeLease(int64_t upto);
-  Status addRow(Kind kind, int64_t seq, const Fields& values, std::string_view salt);
-  void forgetRows();
-  Status flushBlock();
   Status sign(const SigningKey& key, std::string_view next_key);
-  Result<std::string_view> newSalt();
+  template <typename Work>
+  Status transaction(int64_t records, Work work);
 
   const AuditConfig config_;
-  std::unique_ptr<store::Database> database_;
-  std::vector<std::unique_ptr<store::BulkInsert>> inserts_;  // by Kind, the link's at kLog; then event_callers
-  base::Arena rows_;                                         // what they refer to until they are run
-  std::unique_ptr<store::Statement> lease_;
-  std::unique_ptr<store::Statement> block_;
-  std::shared_ptr<const SigningKey> key_;  // null: no checkpoints
+  LogFile file_;
+  ChainTail tail_;
+  std::unique_ptr<Signer> signer_;
   std::string log_id_;
-  base::Sha256Hasher hasher_;
 
-  // What rollback() restores.
+  // What rollback() restores; the rest of it the tail reads again.
   struct State {
-    base::Sha256 head{};
-    int64_t seq = 0;
-    int64_t leased = 0;
-    int64_t unsigned_links = 0;  // since the last checkpoint
-    int64_t block_first = 0;     // 0: no decision in the open block
-    int64_t block_count = 0;
+    int64_t seq = 0;               // of the last record, or of the last that may not be used
+    int64_t leased = 0;            // numbers up to here are taken durably
+    int64_t unsigned_records = 0;  // since the last checkpoint
   };
   State state_;
   State before_;
-  int64_t written_ = 0;  // seq of the last link that prepare() found
-  int64_t& seq_ = state_.seq;
-  BlockFilter filter_;
-  int64_t block_min_ = 0;
-  int64_t block_max_ = 0;
-  bool flushed_ = false;  // a block was written in this transaction
-
-  int64_t signed_at_ = 0;  // steady nanoseconds
   bool was_signed_ = false;
-  int64_t checkpoint_ = 0;
+  int64_t checkpoint_ = 0;  // in this transaction
   std::string checkpoint_hash_;
-  std::string committed_hash_;
-  bool filter_forgotten_ = false;
-  bool block_unknown_ = false;                                // its times and its beginning are not known
-  std::vector<std::pair<std::string, std::string>> carried_;  // policies for the next file
   int64_t committed_checkpoint_ = 0;
-  bool sign_soon_ = false;
-  std::string bytes_;
-  std::string personal_;
-  std::string salts_;
-  size_t salts_used_ = 0;
+  std::string committed_hash_;
+  std::vector<std::pair<std::string, std::string>> carried_;  // policies for the next file
 };
 
 }  // namespace yett::audit

@@ -4,11 +4,11 @@
 #include <optional>
 #include <vector>
 
-#include "audit/reader.h"
+#include "audit/block_eraser.h"
+#include "audit/block_source.h"
 #include "base/clock.h"
 #include "base/sha256.h"
 #include "base/text.h"
-#include "store/database.h"
 
 namespace yett::audit {
 
@@ -21,85 +21,116 @@ std::string erasedDigest(std::span<const int64_t> seqs) {
 
 namespace {
 
-// Those that are there and not erased yet.
-Result<std::vector<int64_t>> present(store::Database& db, std::span<const int64_t> seqs) {
-  const std::string events =
-      TRY(hasCallers(db)) ? " UNION ALL SELECT 1 FROM event_callers WHERE seq = ?1 AND length(salt) > 0" : "";
-  auto row = TRY(db.prepare("SELECT 1 FROM decisions WHERE seq = ?1 AND length(salt) > 0" + events));
-  std::vector<int64_t> out;
-  for (const int64_t seq : seqs) {
-    row.reset();
-    if (TRY(row.bind(1, seq).step())) out.push_back(seq);
+constexpr size_t kBlocks = 3;     // that one step writes anew
+constexpr size_t kEvents = 1000;  // of callers, that one step blanks
+
+// What one step does to a file.
+struct Work {
+  size_t taken = 0;
+  std::vector<int64_t> events;
+  std::vector<std::pair<int64_t, ErasedBlock>> blocks;  // by their ends
+
+  std::vector<int64_t> gone() const {
+    std::vector<int64_t> out = events;
+    for (const auto& [last, block] : blocks) out.insert(out.end(), block.gone.begin(), block.gone.end());
+    std::sort(out.begin(), out.end());
+    return out;
+  }
+};
+
+// The first numbers that fit into a step, and what they mean: whole blocks of them.
+Result<Work> plan(store::Database& db, std::span<const int64_t> seqs) {
+  Work out;
+  BlockSource source(db);
+  auto event = TRY(db.prepare("SELECT 1 FROM event_callers WHERE seq = ? AND length(salt) > 0"));
+  auto block = TRY(db.prepare("SELECT last, first FROM blocks WHERE last >= ? ORDER BY last LIMIT 1"));
+  while (out.taken < seqs.size() && out.blocks.size() < kBlocks && out.events.size() < kEvents) {
+    block.reset();
+    const bool there = TRY(block.bind(1, seqs[out.taken]).step());
+    const int64_t last = there ? block.integer(0) : seqs[out.taken];
+    std::vector<int64_t> mine;
+    for (; out.taken < seqs.size() && seqs[out.taken] <= last; ++out.taken) {
+      event.reset();
+      if (TRY(event.bind(1, seqs[out.taken]).step())) out.events.push_back(seqs[out.taken]);
+      else mine.push_back(seqs[out.taken]);
+    }
+    if (!there || mine.empty()) continue;
+    auto data = TRY(source.body(last));
+    if (!data) continue;
+    auto erased = TRY(eraseIn(db, *data, TRY(source.before(last)), mine));
+    if (!erased.gone.empty()) out.blocks.emplace_back(last, std::move(erased));
   }
   return out;
 }
 
-Status eraseRows(store::Database& db, std::span<const int64_t> seqs, int64_t event) {
-  const auto update = [&](const Layout& columns) {
-    std::string set = "salt = x''";
-    for (size_t i = 0; i < columns.count; ++i) {
-      if (columns.columns[i].personal) set += std::string(", ") + columns.columns[i].name + " = ''";
-    }
-    return db.prepare(std::string("UPDATE ") + columns.table + " SET " + set + " WHERE seq = ?");
-  };
-  std::vector<store::Statement> rows;
-  rows.push_back(TRY(update(layout(Kind::kDecision))));
-  if (TRY(hasCallers(db))) rows.push_back(TRY(update(callerLayout())));
+Status write(store::Database& db, const Work& work, int64_t event_seq) {
+  auto block = TRY(db.prepare("UPDATE blocks SET filter = ?, body = ? WHERE last = ?"));
+  for (const auto& [last, erased] : work.blocks)
+    TRY(block.bindBlob(1, erased.filter).bindBlob(2, erased.body).bind(3, last).run());
+  auto event = TRY(db.prepare("UPDATE event_callers SET caller = '', about = '', salt = x'' WHERE seq = ?"));
+  for (const int64_t seq : work.events) TRY(event.bind(1, seq).run());
   auto mark = TRY(db.prepare("INSERT INTO erased (seq, event_seq) VALUES (?,?)"));
-  auto filter =
-      TRY(db.prepare("UPDATE blocks SET filter = x'' WHERE last = (SELECT min(last) FROM blocks WHERE last >= ?)"));
-  for (const int64_t seq : seqs) {
-    for (auto& row : rows) TRY(row.bind(1, seq).run());
-    TRY(mark.bind(1, seq).bind(2, event).run());
-    TRY(filter.bind(1, seq).run());
-  }
+  for (const int64_t seq : work.gone()) TRY(mark.bind(1, seq).bind(2, event_seq).run());
   return {};
 }
 
 // The event stands in the chain's own file; where the records are in another, it is on disk before they are touched.
-Result<int64_t> eraseSlice(ChainWriter& chain, store::Database* closed, std::span<const int64_t> slice,
-                           const std::string& why) {
-  const auto seqs = TRY(present(closed != nullptr ? *closed : chain.database(), slice));
-  if (seqs.empty()) return 0;
-  TRY(chain.begin(1));
-  auto done = chain.add(
-      EventRecord{base::wallMicros(), kErasedEvent, why, erasedDigest(seqs), static_cast<int64_t>(seqs.size())});
-  const int64_t event = chain.seq();
-  if (done && closed == nullptr) {
-    done = eraseRows(chain.database(), seqs, event);
-    chain.forgetFilter();
+Result<EraseStep> step(ChainWriter& chain, store::Database* closed, std::span<const int64_t> seqs,
+                       const std::string& why) {
+  if (closed == nullptr && chain.openSince() <= seqs.back()) {  // the open block may have some of them
+    TRY(chain.begin(1));
+    auto done = chain.closeBlock();
+    if (done) done = chain.commit();
+    if (!done) return chain.rollback(), std::move(done).error();
   }
+  const Work work = TRY(plan(closed != nullptr ? *closed : chain.database(), seqs));
+  const auto gone = work.gone();
+  const EraseStep out{work.taken, static_cast<int64_t>(gone.size())};
+  if (gone.empty()) return out;
+  TRY(chain.begin(1));
+  auto done = chain.add(EventRecord{base::wallMicros(), kErasedEvent, why, erasedDigest(gone), out.erased});
+  const int64_t event = chain.seq();
+  if (done && closed == nullptr) done = write(chain.database(), work, event);
   if (done) done = chain.addCheckpoint();
   if (done) done = chain.commit();
   if (!done) return chain.rollback(), std::move(done).error();
-  const auto count = static_cast<int64_t>(seqs.size());
-  if (closed == nullptr) return count;
+  if (closed == nullptr) return out;
   TRY(closed->execute("BEGIN IMMEDIATE"));
-  done = eraseRows(*closed, seqs, event);
+  done = write(*closed, work, event);
   if (done) done = closed->execute("COMMIT");
   if (!done) {
     (void)closed->execute("ROLLBACK");
     return std::move(done).error();
   }
-  return count;
+  return out;
 }
 
 }  // namespace
 
-Result<int64_t> erase(ChainWriter& chain, const std::string& file, std::span<const int64_t> seqs,
-                      const std::string& why) {
+Result<EraseStep> eraseSome(ChainWriter& chain, const std::string& file, std::span<const int64_t> seqs,
+                            const std::string& why) {
   if (!chain.mayExcuse()) return Error{chain.path() + ": was signed: without its key nothing is erased"};
-  std::optional<store::Database> closed;
-  if (file != chain.path()) closed.emplace(TRY(store::Database::open(file, store::Database::Mode::kWrite)));
-  int64_t count = 0;
-  for (size_t at = 0; at < seqs.size(); at += kEraseSlice)
-    count += TRY(
-        eraseSlice(chain, closed ? &*closed : nullptr, seqs.subspan(at, std::min(kEraseSlice, seqs.size() - at)), why));
-  if (closed) TRY(closed->truncateWal());
-  return count;
+  if (file == chain.path()) return step(chain, nullptr, seqs, why);
+  auto closed = TRY(store::Database::open(file, store::Database::Mode::kWrite));
+  return step(chain, &closed, seqs, why);
 }
 
-Status eraseTraces(ChainWriter& chain) {
+Result<int64_t> erase(ChainWriter& chain, const std::string& file, std::span<const int64_t> seqs,
+                      const std::string& why) {
+  int64_t erased = 0;
+  for (size_t at = 0; at < seqs.size();) {
+    const EraseStep done = TRY(eraseSome(chain, file, seqs.subspan(at), why));
+    at += done.taken;
+    erased += done.erased;
+  }
+  return erased;
+}
+
+Status eraseTraces(ChainWriter& chain, const std::string& file) {
+  if (file != chain.path()) {
+    auto closed = TRY(store::Database::open(file, store::Database::Mode::kWrite));
+    TRY(closed.truncateWal());
+  }
   return chain.database().truncateWal();
 }
 

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "audit/chain_writer.h"
 #include "store/database.h"
@@ -17,5 +19,12 @@ Status addPolicy(ChainWriter& chain, const std::string& digest, const std::strin
 Status putPolicy(ChainWriter& chain, const std::string& digest, const std::string& document);
 /// "" where the log has none.
 Result<std::string> readPolicy(store::Database& db, const std::string& digest);
+
+using Policies = std::vector<std::pair<std::string, std::string>>;  ///< digests and documents
+/// Those that the last decisions of a file were made by, and the newest two: the next file begins with them.
+Result<Policies> policiesToCarry(store::Database& db);
+/// Those last named at or before this record that are still needed once it is gone: by the decisions after it, or as
+/// the newest.
+Result<Policies> policiesToKeep(store::Database& db, int64_t through);
 
 }  // namespace yett::audit

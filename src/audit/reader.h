@@ -3,26 +3,15 @@
 
 #include <cstdint>
 #include <functional>
-#include <optional>
+#include <memory>
 #include <string>
 #include <vector>
 
+#include "audit/query.h"
 #include "base/result.h"
 #include "store/database.h"
 
 namespace yett::audit {
-
-/// Which decisions. Empty: all. Texts match exactly; with a last `*` they match what begins so.
-struct Query {
-  std::optional<int64_t> since;  ///< microseconds, included
-  std::optional<int64_t> until;  ///< not included
-  std::string effect, principal, method, path, policy, rule, id;
-  bool anonymous = false;  ///< only callers without an identity
-  int64_t after_seq = 0;
-  int64_t up_to_seq = INT64_MAX;
-  int64_t limit = 100;
-  bool newest = true;  ///< the newest `limit`, told oldest first; else the oldest ones
-};
 
 struct Row {
   int64_t seq, time;
@@ -66,19 +55,20 @@ class Reader {
   Result<std::pair<int64_t, int64_t>> range();
   /// The source of a policy set, or "".
   Result<std::string> policySource(const std::string& digest);
-  store::Database& database() { return db_; }
+  store::Database& database() { return *db_; }
 
  private:
-  explicit Reader(store::Database db) : db_(std::move(db)) {}
-  struct Stretch {
-    int64_t first, last;
-  };
-  Result<std::vector<Stretch>> stretches(const Query& query);
-  store::Database db_;
-};
+  explicit Reader(store::Database db) : db_(std::make_unique<store::Database>(std::move(db))), source_(*db_) {}
+  struct Moment;
+  Result<Moment> look(int64_t from);
+  /// Each block that may have what is searched for, oldest first, the open one last; also what comes meanwhile. False
+  /// from `take` ends it.
+  Status eachBlock(const Search& search,
+                   const std::function<Result<bool>(BlockData&, const Moment&, int64_t last)>& take);
 
-/// Whether the file keeps apart what events say of callers: since version 3.
-Result<bool> hasCallers(store::Database& db);
+  std::unique_ptr<store::Database> db_;
+  BlockSource source_;
+};
 
 /// Columns of `decisions` that statistics may be grouped by.
 const std::vector<std::string>& groupable();

@@ -5,7 +5,10 @@
 #include <cstdio>
 #include <cstring>
 #include <filesystem>
+#include <tuple>
 
+#include "audit/block_source.h"
+#include "audit/log_files.h"
 #include "audit/policies.h"
 #include "base/clock.h"
 #include "base/text.h"
@@ -15,7 +18,7 @@ namespace yett::audit {
 namespace {
 
 constexpr int64_t kLookEveryNanos = 5'000'000'000;
-constexpr int64_t kSlice = 1000;  // links in one transaction
+constexpr int64_t kSlice = 8;  // blocks in one transaction
 
 Result<int64_t> number(store::Database& db, const std::string& sql) {
   auto row = TRY(db.prepare(sql));
@@ -24,18 +27,9 @@ Result<int64_t> number(store::Database& db, const std::string& sql) {
 
 // The policy that decided what stays first is still needed, though its event goes.
 Status keepPolicies(ChainWriter& chain, int64_t through) {
-  auto& db = chain.database();
-  std::vector<std::pair<std::string, std::string>> kept;
-  {
-    auto row =
-        TRY(db.prepare("SELECT digest, document FROM policies WHERE last_seq <= ?1 AND (digest IN (SELECT "
-                       "policy_digest FROM decisions WHERE seq > ?1 ORDER BY seq LIMIT 64) OR digest = (SELECT "
-                       "digest FROM policies ORDER BY last_seq DESC LIMIT 1))"));
-    row.bind(1, through);
-    while (TRY(row.step())) kept.emplace_back(row.text(0), row.text(1));
-  }
-  for (const auto& [digest, document] : kept) TRY(putPolicy(chain, digest, document));
-  auto gone = TRY(db.prepare("DELETE FROM policies WHERE last_seq <= ?"));
+  for (const auto& [digest, document] : TRY(policiesToKeep(chain.database(), through)))
+    TRY(putPolicy(chain, digest, document));
+  auto gone = TRY(chain.database().prepare("DELETE FROM policies WHERE last_seq <= ?"));
   return gone.bind(1, through).run();
 }
 
@@ -78,10 +72,8 @@ Result<bool> Retention::deleteClosed(ChainWriter& chain, const std::string& file
   bool old = false;
   {
     auto db = TRY(store::Database::open(file, store::Database::Mode::kRead));
-    auto end = TRY(db.prepare("SELECT seq, hash FROM links ORDER BY seq DESC LIMIT 1"));
-    if (!TRY(end.step())) return false;
-    last = end.integer(0);
-    hash = end.text(1);
+    std::tie(last, hash) = TRY(BlockSource(db).end());
+    if (last == 0) return false;
     const int64_t youngest = TRY(number(db, "SELECT coalesce(max(time_max), 0) FROM blocks"));
     old = config_.retention_age.count() > 0 && youngest < base::wallMicros() - config_.retention_age.count() * 1000;
   }
@@ -105,16 +97,18 @@ Result<bool> Retention::deleteClosed(ChainWriter& chain, const std::string& file
 // False: all of it is gone.
 Result<bool> Retention::deleteSlice(ChainWriter& chain) {
   auto& db = chain.database();
-  const int64_t first = TRY(number(db, "SELECT coalesce(min(seq), 0) FROM links"));
-  const int64_t end = std::min(first + kSlice - 1, deleting_);
+  const int64_t end =
+      TRY(number(db, "SELECT coalesce(max(last), 0) FROM (SELECT last FROM blocks WHERE last <= " +
+                         std::to_string(deleting_) + " ORDER BY last LIMIT " + std::to_string(kSlice) + ")"));
+  if (end == 0) return false;
   TRY(db.execute("BEGIN IMMEDIATE"));
   const std::string upto = " <= " + std::to_string(end) + ";";
-  // An outcome goes with its own link, not with its decision's.
-  const std::string outcomes = "DELETE FROM outcomes WHERE decision_seq <= " + std::to_string(end) + " AND seq" + upto;
-  auto done = db.execute("DELETE FROM links WHERE seq" + upto + "DELETE FROM decisions WHERE seq" + upto + outcomes +
-                         "DELETE FROM events WHERE seq" + upto + "DELETE FROM event_callers WHERE seq" + upto +
-                         "DELETE FROM heartbeats WHERE seq" + upto + "DELETE FROM erased WHERE event_seq" + upto +
-                         "DELETE FROM blocks WHERE last" + upto);
+  // What is first then still says what it follows.
+  auto done =
+      db.execute("UPDATE meta SET value = (SELECT hash FROM blocks WHERE last = " + std::to_string(end) +
+                 ") WHERE name = 'before'; DELETE FROM blocks WHERE last" + upto + "DELETE FROM rare WHERE seq" + upto +
+                 "DELETE FROM events WHERE seq" + upto + "DELETE FROM event_callers WHERE seq" + upto +
+                 "DELETE FROM heartbeats WHERE seq" + upto + "DELETE FROM erased WHERE event_seq" + upto);
   if (done) done = db.execute("COMMIT");
   if (!done) {
     (void)db.execute("ROLLBACK");
@@ -140,10 +134,10 @@ Result<bool> Retention::slice(ChainWriter& chain, int64_t deletable) {
       return deleteClosed(chain, closed.front(), deletable);
     const int64_t through = TRY(this->through(chain, deletable));
     if (through == 0) return false;
-    auto link = TRY(chain.database().prepare("SELECT seq, hash FROM links WHERE seq <= ? ORDER BY seq DESC LIMIT 1"));
-    if (!TRY(link.bind(1, through).step())) return false;
-    const std::string hash(link.text(1));
-    link.reset();
+    auto block = TRY(chain.database().prepare("SELECT hash FROM blocks WHERE last = ?"));
+    if (!TRY(block.bind(1, through).step())) return false;
+    const std::string hash(block.text(0));
+    block.reset();
     TRY(announce(chain, through, hash, true));
     deleting_ = through;
   }

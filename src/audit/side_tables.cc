@@ -30,16 +30,10 @@ Result<std::string> checkMeta(store::Database& db, int64_t last) {
     const std::string name(rows.text(0));
     const bool number = rows.type(1) == Type::kInteger;
     bool good = rows.type(0) == Type::kText;
-    if (name == "log_id") {
-      good = good && rows.type(1) == Type::kBlob && rows.text(1).size() == 16;
+    if (name == "log_id" || name == "before") {
+      good = good && rows.type(1) == Type::kBlob && rows.text(1).size() == (name == "log_id" ? 16 : 32);
     } else if (name == "lease") {
       good = good && number && rows.integer(1) >= last;
-    } else if (name == "signed") {
-      auto link = TRY(db.prepare("SELECT 1 FROM links WHERE seq = ? AND kind = 4"));
-      // Retention may have deleted the checkpoint, and not the hint to it.
-      auto first = TRY(db.prepare("SELECT coalesce(min(seq), 0) FROM links"));
-      good = good && number && TRY(first.step()) &&
-             (rows.integer(1) < first.integer(0) || TRY(link.bind(1, rows.integer(1)).step()));
     } else {
       good = false;
     }

@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "audit/audit_schema.h"
+#include "audit/block_source.h"
 #include "audit/chain_check.h"
 #include "audit/chain_writer.h"
 #include "audit/checkpoint.h"
@@ -21,14 +22,15 @@
 namespace yett::audit {
 namespace {
 
-constexpr int64_t kLeastShare = 20'000;  // links that are worth a thread
+constexpr size_t kLeastShare = 8;  // blocks that are worth a thread
 
 // A file: what all its stretches have in common.
 struct File {
   std::string path;
   std::unique_ptr<store::Database> db;  // one snapshot, also of a log that is being written
   std::string log_id;
-  int64_t first = 0, last = 0;
+  bool begun = false;
+  std::vector<StretchOf> parts;
   std::vector<StretchResult> stretches;
 };
 
@@ -38,46 +40,24 @@ Result<int64_t> number(store::Database& db, const std::string& sql) {
 }
 
 // The stretches of one file, each on a thread with a connection of its own.
-Status checkParallel(File& file, unsigned threads, const std::function<void(int64_t)>& progress) {
-  const int64_t span = (file.last - file.first) / threads + 1;
-  file.stretches.resize(threads);
-  std::vector<Status> results(threads);
+Status checkParallel(File& file, const std::function<void(int64_t)>& progress) {
+  file.stretches.resize(file.parts.size());
+  std::vector<Status> results(file.parts.size());
   std::atomic<int64_t> done{0};
   std::vector<std::thread> workers;
-  const auto check = [&](unsigned i) -> Status {
+  const auto check = [&](size_t i) -> Status {
     auto db = TRY(store::Database::open(file.path, store::Database::Mode::kRead));
     TRY(db.execute("BEGIN"));
-    const int64_t first = file.first + span * i;
-    file.stretches[i] =
-        TRY(checkStretch(db, first, std::min(file.last, first + span - 1), file.log_id, [&](int64_t more) {
-          const int64_t all = done += more;
-          if (i == 0) progress(all);
-        }));
+    file.stretches[i] = TRY(checkStretch(db, file.parts[i], file.log_id, [&](int64_t more) {
+      const int64_t all = done += more;
+      if (i == 0) progress(all);
+    }));
     return {};
   };
-  for (unsigned i = 0; i < threads; ++i) workers.emplace_back([&, i] { results[i] = check(i); });
+  for (size_t i = 0; i < file.parts.size(); ++i) workers.emplace_back([&, i] { results[i] = check(i); });
   for (auto& worker : workers) worker.join();
   for (auto& result : results) TRY(std::move(result));
-  std::erase_if(file.stretches, [](const StretchResult& s) { return s.links == 0 && s.broken.empty(); });
   return {};
-}
-
-// What stretches cannot see: rows that no link stands for outside of them.
-Result<std::string> checkStrays(store::Database& db, const File& file) {
-  int64_t outcomes = 0;
-  for (const auto& s : file.stretches) outcomes += s.outcomes;
-  if (TRY(number(db, "SELECT count(*) FROM outcomes")) != outcomes)
-    return std::string("table `outcomes` has rows that no link stands for");
-  std::vector<std::string> tables = {"decisions", "events", "heartbeats"};
-  if (TRY(hasCallers(db))) tables.emplace_back(callerLayout().table);
-  for (const std::string& name : tables) {
-    const int64_t stray =
-        TRY(number(db, "SELECT coalesce((SELECT seq FROM " + name + " WHERE seq < " + std::to_string(file.first) +
-                           " OR seq > " + std::to_string(file.last) + " LIMIT 1), 0)"));
-    if (stray != 0)
-      return "record " + std::to_string(stray) + ": a row in table `" + name + "` that no link stands for";
-  }
-  return std::string();
 }
 
 // That an event in the chain, of this file or a later one, names each decision that was erased.
@@ -197,7 +177,7 @@ std::string checkBeginning(const File& file, const std::vector<File>& all, const
   }
   if (!first.begins_log)
     return "record " + std::to_string(first.first_seq) +
-           ": the log does not begin with its first link, and no event that a checkpoint covers says why";
+           ": the log does not begin with its first record, and no event that a checkpoint covers says why";
   out.continues = prev;
   return {};
 }
@@ -232,17 +212,11 @@ std::string checkKeys(const std::vector<StretchResult::Signed>& checkpoints, con
   return {};
 }
 
-// The hash of the link with a number, where there is one.
-Result<std::string> hashOf(store::Database& db, int64_t seq) {
-  auto row = TRY(db.prepare("SELECT hash FROM links WHERE seq = ?"));
-  return TRY(row.bind(1, seq).step()) ? base::hex(row.text(0)) : std::string();
-}
-
 Result<Verification> join(std::vector<File>& files, const Expected& expected) {
   Verification out;
   dropUncovered(files, out);
-  // A stop may have come between the closing of a file and the first link of the next.
-  if (files.size() > 1 && files.back().last == 0) files.pop_back();
+  // A stop may have come between the closing of a file and the first record of the next.
+  if (files.size() > 1 && !files.back().begun) files.pop_back();
   std::vector<StretchResult::Signed> checkpoints;
   std::string before;
   bool saved_seen = false;
@@ -251,36 +225,38 @@ Result<Verification> join(std::vector<File>& files, const Expected& expected) {
   };
   for (auto& file : files) {
     store::Database& db = *file.db;
-    if (file.stretches.empty()) return out.broken = "the log has no first link", out;
+    if (file.stretches.empty()) return out.broken = "the log has no first record", out;
+    const int64_t first = file.stretches.front().first_seq;
     for (size_t i = 0; i < file.stretches.size(); ++i) {
       StretchResult& s = file.stretches[i];
       if (i > 0) {
         if (s.first_seq != out.last_seq + 1) ++out.gaps;
-        if (s.links > 0 && base::hex(s.first_prev) != before)
+        if (s.records > 0 && base::hex(s.first_prev) != before)
           broken("record " + std::to_string(s.first_seq) +
                  ": it does not follow the record before it: one was removed, inserted or moved");
       } else {
-        if (out.links == 0) out.first_seq = s.first_seq;
+        if (out.records == 0) out.first_seq = s.first_seq;
         else if (s.first_seq != out.last_seq + 1) ++out.gaps;
-        if (s.broken.empty() || s.links > 0) broken(checkBeginning(file, files, before, out));
+        if (s.broken.empty() && s.records == 0) broken(file.path + ": the log has no first record");
+        else if (s.records > 0) broken(checkBeginning(file, files, before, out));
       }
       broken(s.broken);
-      out.links += s.links;
+      out.records += s.records;
       out.gaps += s.gaps;
-      if (s.links > 0) out.last_seq = s.last_seq;
+      if (s.records > 0) out.last_seq = s.last_seq;
       before = s.head;
       checkpoints.insert(checkpoints.end(), s.checkpoints.begin(), s.checkpoints.end());
       if (!out.broken.empty()) return out;
     }
-    const bool callers = TRY(number(db, "PRAGMA user_version")) > 2;
-    const std::string schema = std::string(kAuditSchema1) + (callers ? kAuditSchema2 : "");
-    if (const std::string differs = TRY(db.schemaDiffers(schema, callers ? 3 : 2)); !differs.empty())
+    if (const std::string differs = TRY(db.schemaDiffers(kAuditSchema1, kSchemaVersion)); !differs.empty())
       broken(file.path + ": its schema was changed: " + differs);
-    broken(TRY(checkStrays(db, file)));
-    if (const std::string wrong = TRY(checkSideTables(db, file.last)); !wrong.empty()) broken(file.path + ": " + wrong);
-    if (expected.checkpoint_seq >= file.first && expected.checkpoint_seq <= file.last) {
+    if (const std::string wrong = TRY(checkSideTables(db, out.last_seq)); !wrong.empty())
+      broken(file.path + ": " + wrong);
+    if (expected.checkpoint_seq >= first && expected.checkpoint_seq <= out.last_seq) {
       saved_seen = true;
-      if (TRY(hashOf(db, expected.checkpoint_seq)) != expected.checkpoint_hash)
+      if (std::none_of(checkpoints.begin(), checkpoints.end(), [&](const auto& c) {
+            return c.seq == expected.checkpoint_seq && c.hash == expected.checkpoint_hash;
+          }))
         broken("record " + std::to_string(expected.checkpoint_seq) +
                ": it is not the checkpoint that was saved: the log was written anew");
     }
@@ -298,6 +274,22 @@ Result<Verification> join(std::vector<File>& files, const Expected& expected) {
   return out;
 }
 
+// The blocks of a file, shared out to threads. The last one takes the open block.
+Status divide(File& file, unsigned threads) {
+  std::vector<int64_t> ends;
+  auto rows = TRY(file.db->prepare("SELECT last FROM blocks ORDER BY last"));
+  while (TRY(rows.step())) ends.push_back(rows.integer(0));
+  const size_t shares = std::clamp<size_t>(ends.size() / kLeastShare, 1, threads);
+  int64_t from = INT64_MIN;
+  for (size_t i = 1; i < shares; ++i) {
+    const int64_t to = ends[ends.size() * i / shares];
+    file.parts.push_back({from, to, false});
+    from = to + 1;
+  }
+  file.parts.push_back({from, INT64_MAX, true});
+  return {};
+}
+
 Result<File> openFile(const std::string& path) {
   File out;
   out.path = path;
@@ -305,26 +297,23 @@ Result<File> openFile(const std::string& path) {
   store::Database& db = *out.db;
   TRY(db.execute("BEGIN"));
   if (auto readable = number(db, "PRAGMA user_version"); !readable) return std::move(readable).error().within(path);
-  if (TRY(number(db, "PRAGMA user_version")) == 0 && TRY(number(db, "SELECT count(*) FROM sqlite_master")) == 0)
-    return out;  // made, and not begun
   const int64_t version = TRY(number(db, "PRAGMA user_version"));
-  if (version != 2 && version != 3) return Error{path + ": is no audit log of this version of yett"};
-  auto id = TRY(db.prepare("SELECT value FROM meta WHERE name = 'log_id'"));
-  if (TRY(id.step())) out.log_id = id.text(0);
-  out.first = TRY(number(db, "SELECT coalesce(min(seq), 0) FROM links"));
-  out.last = TRY(number(db, "SELECT coalesce(max(seq), 0) FROM links"));
+  if (version == 0 && TRY(number(db, "SELECT count(*) FROM sqlite_master")) == 0) return out;  // made, and not begun
+  if (version != kSchemaVersion) return Error{path + ": is no audit log of this version of yett"};
+  if (auto id = TRY(metaBytes(db, "log_id"))) out.log_id = *id;
+  out.begun = TRY(number(db,
+                         "SELECT EXISTS (SELECT 1 FROM blocks) + EXISTS (SELECT 1 FROM tail) + EXISTS (SELECT 1 "
+                         "FROM rare) + EXISTS (SELECT 1 FROM meta)")) > 0;
   return out;
 }
 
 Status checkFile(File& file, unsigned threads, const std::function<void(int64_t)>& progress) {
-  if (file.last == 0) return {};
-  const auto shares = static_cast<unsigned>(std::max<int64_t>(1, (file.last - file.first) / kLeastShare));
-  threads = std::min(threads, shares);
-  if (threads > 1) return checkParallel(file, threads, progress);
+  if (!file.begun) return {};
+  TRY(divide(file, threads));
+  if (file.parts.size() > 1) return checkParallel(file, progress);
   int64_t done = 0;
   file.stretches.push_back(
-      TRY(checkStretch(*file.db, file.first, file.last, file.log_id, [&](int64_t more) { progress(done += more); })));
-  if (file.stretches.back().links == 0 && file.stretches.back().broken.empty()) file.stretches.clear();
+      TRY(checkStretch(*file.db, file.parts[0], file.log_id, [&](int64_t more) { progress(done += more); })));
   return {};
 }
 

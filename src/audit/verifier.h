@@ -10,11 +10,11 @@
 namespace yett::audit {
 
 struct Verification {
-  int64_t links = 0;
+  int64_t records = 0;
   int64_t first_seq = 0;
   int64_t last_seq = 0;
   int64_t gaps = 0;    ///< jumps in the sequence where the chain itself is whole: records that a crash lost
-  std::string head;    ///< hash of the last link, hex
+  std::string head;    ///< hash of the last record, hex
   std::string broken;  ///< "" or what is wrong, and where
   int64_t checkpoints = 0;
   int64_t signed_seq = 0;         ///< of the last checkpoint: all before it is what its key signed
@@ -23,7 +23,7 @@ struct Verification {
   int64_t erased = 0;             ///< records whose personal fields were erased, each by an event in the chain
   int64_t deleted_through = 0;    ///< the records up to here are gone, by the retention that an event names; 0: none
   int64_t signing_begins = 0;     ///< records before this one were never signed by themselves; 0: there are none
-  std::string continues;          ///< hash of the link before the first, hex: of another file. "": a log begins here
+  std::string continues;          ///< hash of the record before the first, hex: of another file. "": a log begins here
 };
 
 /// What a log is compared with, beside itself.
@@ -33,10 +33,11 @@ struct Expected {
   std::string checkpoint_hash = {};  ///< its hash, hex
 };
 
-/// Walks the whole chain of a log in one file or several, which go on from each other in this order: each link's hash,
-/// its connection to the one before, its canonical form, each checkpoint's signature, that the plain tables say the
-/// same as the links, and that personal fields are what was committed to; and what is expected of it. `threads` share
-/// the work; `progress` is called now and then, on one of them, with the number of links so far.
+/// Makes the whole chain again, of a log in one file or several, which go on from each other in this order: each
+/// record's hash, its connection to the one before, each checkpoint's signature, that personal fields are what was
+/// committed to, that the plain tables and what blocks are found by say the same as the records; and what is expected
+/// of it. `threads` share the work; `progress` is called now and then, on one of them, with the number of records so
+/// far.
 Result<Verification> verify(const std::vector<std::string>& databases, const Expected& expected, unsigned threads,
                             const std::function<void(int64_t)>& progress);
 

@@ -14,7 +14,8 @@
 namespace yett::audit {
 namespace {
 
-constexpr int64_t kCheckpointEvery = 1'000;  // records between two moves of the WAL into the database
+constexpr size_t kLookEvery = 1'000;  // records between two looks at the size of the file
+constexpr int64_t kWalPages = 512;    // in the write-ahead log, 4 MiB: more of them are moved into the database
 // So many records are added to the chain before their batch is whole, or so many for each request under way: with many
 // of them each waits for the others, and not for the writer.
 constexpr size_t kPiece = 192;
@@ -247,7 +248,7 @@ void Writer::write(Clock::time_point until) {
   if (!healthy_.exchange(true)) events_.failed("");
   if (config_.strict && events_.durable) events_.durable(taken_);
   written_.add(static_cast<int64_t>(records));
-  written_since_checkpoint_ += static_cast<int64_t>(records);
+  written_since_look_ += records;
 }
 
 // The piece at hand and what comes until then. It enters the chain as it comes, so that the writer never keeps a
@@ -286,9 +287,10 @@ Status Writer::writeCheckpoint() {
 
 // Out of the write-ahead log; and a new file, where this one is full.
 void Writer::moveIntoDatabase() {
-  if (written_since_checkpoint_ < kCheckpointEvery || !chain_->ready()) return;
-  chain_->database().checkpointPassive();
-  written_since_checkpoint_ = 0;
+  if (!chain_->ready()) return;
+  if (chain_->database().walPages() >= kWalPages) chain_->database().checkpointPassive();
+  if (written_since_look_ < kLookEvery) return;
+  written_since_look_ = 0;
   if (!retention_->wantsNewFile(*chain_)) return;
   auto closed = chain_->rotate();
   tell();
@@ -307,7 +309,7 @@ void Writer::tell() {
 }
 
 void Writer::endChain() {
-  if (chain_->signs() && chain_->unsignedLinks() > 0) (void)writeCheckpoint();
+  if (chain_->signs() && chain_->unsignedRecords() > 0) (void)writeCheckpoint();
   if (auto ok = chain_->close(); !ok) events_.failed(ok.error().message);
   refuseTasks();
 }
@@ -336,12 +338,11 @@ Status Writer::addToChain(std::string_view records) {
     records.remove_prefix(sizeof frame);
     ++place_;
     YETT_CHECK(place_ > taken_ && place_ <= queue_.pushed());
-    Entry entry{frame.kind,
-                0,
-                records.substr(0, frame.size),
-                frame.entries,
-                records.substr(frame.size, frame.personal_size),
-                frame.personal_entries};
+    Entry entry{.kind = frame.kind,
+                .fields = records.substr(0, frame.size),
+                .entries = frame.entries,
+                .personal = records.substr(frame.size, frame.personal_size),
+                .personal_entries = frame.personal_entries};
     records.remove_prefix(frame.size + frame.personal_size);
     if (frame.kind == Kind::kOutcome || frame.kind == Kind::kHeartbeat) {
       const auto open = open_decisions_.find(frame.ticket);
@@ -352,7 +353,8 @@ Status Writer::addToChain(std::string_view records) {
     const int64_t seq = TRY(chain_->add(entry));
     if (frame.kind == Kind::kDecision) open_decisions_[place_] = seq;
   }
-  return chain_->insertRows();
+  chain_->workAhead();
+  return {};
 }
 
 Status Writer::commit(bool checkpoint) {

@@ -128,13 +128,13 @@ class Writer {
 
   // The writer's thread only.
   std::unique_ptr<ChainWriter> chain_;
+  size_t written_since_look_ = 0;  // at the size of the file
   std::unique_ptr<Retention> retention_;
   uint64_t place_ = 0;
   std::string batch_;  // since the last commit
   std::string piece_;  // off the queue, and not in the batch yet
   size_t batch_records_ = 0;
   size_t piece_records_ = 0;
-  int64_t written_since_checkpoint_ = 0;
   std::pmr::unsynchronized_pool_resource nodes_;                        // of the map: reused without the heap
   std::pmr::unordered_map<uint64_t, int64_t> open_decisions_{&nodes_};  // ticket -> seq
   std::vector<uint64_t> closed_;                                        // tickets whose outcome is in the batch at hand

@@ -35,8 +35,8 @@ class Packer {
 /// Appends `bytes` as they are: of what is written often and read seldom.
 void putPlain(std::string_view bytes, std::string& out);
 
-/// Takes a stream of at most `most` bytes off the front of `from`. The bytes are a view into `from` where they stand there, else into `kept`,
-/// which it replaces.
+/// Takes a stream of at most `most` bytes off the front of `from`. The bytes are a view into `from` where they stand
+/// there, else into `kept`, which it replaces.
 Result<std::string_view> takeStream(std::string_view& from, uint64_t most, std::string& kept);
 
 }  // namespace yett::block

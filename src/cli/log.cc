@@ -9,6 +9,7 @@
 #include <thread>
 
 #include "audit/chain_writer.h"
+#include "audit/log_files.h"
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/json.h"

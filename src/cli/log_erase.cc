@@ -4,6 +4,7 @@
 
 #include "admin/admin_client.h"
 #include "audit/erase.h"
+#include "audit/log_files.h"
 #include "base/file.h"
 #include "base/json.h"
 #include "base/text.h"
@@ -34,7 +35,7 @@ Result<int64_t> eraseHere(const audit::AuditConfig& config, const std::string& f
                           const std::string& why) {
   auto chain = TRY(audit::ChainWriter::open(config));
   const int64_t count = TRY(audit::erase(*chain, file, seqs, why));
-  TRY(audit::eraseTraces(*chain));
+  TRY(audit::eraseTraces(*chain, file));
   TRY(chain->close());
   return count;
 }
@@ -61,8 +62,7 @@ Result<int64_t> eraseThere(const std::string& socket, const std::string& file, c
 Status checkKey(const audit::AuditConfig& config) {
   if (!config.key_file.empty()) return {};
   auto db = TRY(store::Database::open(config.database, store::Database::Mode::kRead));
-  auto row =
-      TRY(db.prepare("SELECT 1 FROM (SELECT kind FROM links ORDER BY seq DESC LIMIT 200000) WHERE kind = 4 LIMIT 1"));
+  auto row = TRY(db.prepare("SELECT 1 FROM rare WHERE kind = 4 LIMIT 1"));
   if (!TRY(row.step())) return {};
   return Error{config.database +
                ": is signed: say -c FILE with its `audit.key_file`, so that the erasure is signed too"};

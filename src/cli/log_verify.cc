@@ -49,10 +49,11 @@ void showAuthenticity(const audit::Verification& v) {
 
 void showText(const audit::Verification& v) {
   if (!v.broken.empty()) {
-    std::cout << "BROKEN: " << v.broken << "\n" << v.links << " records before it are whole\n";
+    std::cout << "BROKEN: " << v.broken << "\n" << v.records << " records before it are whole\n";
     return;
   }
-  std::cout << "ok: " << v.links << " records, " << v.first_seq << " to " << v.last_seq << ", head " << v.head << "\n";
+  std::cout << "ok: " << v.records << " records, " << v.first_seq << " to " << v.last_seq << ", head " << v.head
+            << "\n";
   if (v.gaps > 0)
     std::cout << v.gaps << (v.gaps == 1 ? " gap" : " gaps")
               << " in the numbers: a stop that was not orderly, what was not on disk then is lost\n";
@@ -76,8 +77,8 @@ int logVerify(const std::vector<std::string>& databases, const VerifyOptions& op
   const auto expected = expectedOf(options);
   if (!expected) return failed(expected.error());
   const unsigned threads = std::max(1u, std::thread::hardware_concurrency());
-  auto result = audit::verify(databases, expected.value(), threads, [&](int64_t links) {
-    if (terminal) std::cerr << "\r" << links << " records" << std::flush;
+  auto result = audit::verify(databases, expected.value(), threads, [&](int64_t records) {
+    if (terminal) std::cerr << "\r" << records << " records" << std::flush;
   });
   if (terminal) std::cerr << "\r\033[K";
   if (!result) return failed(result.error());
@@ -86,7 +87,7 @@ int logVerify(const std::vector<std::string>& databases, const VerifyOptions& op
     std::string out;
     json::ObjectWriter(out)
         .flag("ok", v.broken.empty())
-        .field("records", v.links)
+        .field("records", v.records)
         .field("first_seq", v.first_seq)
         .field("last_seq", v.last_seq)
         .field("gaps", v.gaps)

@@ -71,6 +71,9 @@ void readAudit(ObjectReader& in, const std::string& file, audit::AuditConfig& ou
   });
   in.size("rotate_size", out.rotate_size);
   if (out.rotate_size > 0 && out.rotate_size < (1 << 20)) in.problem("rotate_size", "must be at least 1MiB");
+  size_t verify = 0;
+  in.choice("verify_blocks", {"all", "sampled"}, verify);
+  out.verify_blocks = verify == 1 ? audit::VerifyBlocks::kSampled : audit::VerifyBlocks::kAll;
   in.text("mask_key_file", out.mask_key_file);
   path(out.mask_key_file);
   in.object("record", [&](ObjectReader& r) { readRecording(r, out.recording); });

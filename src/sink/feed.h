@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "audit/reader.h"
+#include "audit/record_stream.h"
 #include "store/database.h"
 
 namespace yett::sink {
@@ -36,8 +37,9 @@ class Feed {
   std::string file_;  // that is open
   uint64_t inode_ = 0;
   std::optional<audit::Reader> reader_;
-  std::vector<store::Statement> rows_;       // by audit::Kind; the links' at 0
-  std::optional<store::Statement> callers_;  // of events; nothing in a file before version 3
+  std::optional<audit::RecordStream> records_;
+  int64_t position_ = 0;                     // of the last one that records_ gave
+  std::optional<store::Statement> callers_;  // of events
 };
 
 }  // namespace yett::sink

@@ -57,6 +57,11 @@ Result<Database> Database::open(const std::string& path, Mode mode) {
     TRY(
         out.execute("PRAGMA page_size=8192; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA "
                     "wal_autocheckpoint=0; PRAGMA secure_delete=ON;"));
+    const auto note = [](void* at, sqlite3*, const char*, int pages) {
+      *static_cast<int64_t*>(at) = pages;
+      return SQLITE_OK;
+    };
+    sqlite3_wal_hook(db, note, out.wal_pages_.get());
   } else {
     TRY(out.execute("PRAGMA query_only=ON;"));
   }

@@ -39,11 +39,12 @@ class Database {
   Status truncateWal(bool wait = true);
   /// What in the schema is not as these statements make it, of this version: "" where nothing is.
   Result<std::string> schemaDiffers(std::string_view sql, int64_t version);
+  /// Pages in the write-ahead log after the last commit of this connection.
+  int64_t walPages() const { return *wal_pages_; }
   /// Bytes that the database holds: without pages that are free.
   Result<int64_t> usedBytes();
 
  private:
-  friend class BulkInsert;
   struct Close {
     void operator()(sqlite3* db) const;
   };
@@ -61,7 +62,8 @@ class Database {
   Database() = default;
   Error failure(const std::string& what) const;
   std::string path_;
-  Unlock lock_;  // released after the connection is closed
+  Unlock lock_;                                                        // released after the connection is closed
+  std::unique_ptr<int64_t> wal_pages_ = std::make_unique<int64_t>(0);  // SQLite has its address
   std::unique_ptr<sqlite3, Close> db_;
 };
 

@@ -136,7 +136,7 @@ void read(const std::string& path, int64_t decisions) {
     const double took = seconds([&] { v = audit::verify({path}, {}, threads, [](int64_t) {}).value(); });
     if (!v.broken.empty()) std::printf("BROKEN %s\n", v.broken.c_str()), failed = true;
     const std::string what = "verify a million records, " + std::to_string(threads) + " threads";
-    report(what.c_str(), took * 1e6 / static_cast<double>(v.links), "s", threads == 2 ? 2 : 0);
+    report(what.c_str(), took * 1e6 / static_cast<double>(v.records), "s", threads == 2 ? 2 : 0);
   }
   const auto query = [&](const char* what, const audit::Query& q) {
     auto reader = audit::Reader::open(path).value();

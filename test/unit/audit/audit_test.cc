@@ -4,8 +4,10 @@
 
 #include "audit/cbor.h"
 #include "audit/reader.h"
+#include "audit/record_keys.h"
 #include "audit/verifier.h"
 #include "audit/writer.h"
+#include "support/tamper.h"
 #include "support/temp_dir.h"
 
 using namespace yett;
@@ -93,7 +95,7 @@ TEST_CASE("audit: what is appended can be read, joined with its outcome, and ver
   CHECK(reader.value().decisions(query).value().empty());
   const auto v = audit::verify({path}, {}, 1, [](int64_t) {}).value();
   CHECK(v.broken.empty());
-  CHECK(v.links == 101);
+  CHECK(v.records == 101);
   CHECK(v.gaps == 0);
 }
 
@@ -103,67 +105,172 @@ TEST_CASE("audit: a second start goes on with the same chain") {
   writeSome(dir.path("yett.db"), 3);
   const auto v = audit::verify({dir.path("yett.db")}, {}, 1, [](int64_t) {}).value();
   CHECK(v.broken.empty());
-  CHECK(v.links == 13);
+  CHECK(v.records == 13);
   CHECK(v.gaps == 0);
 }
 
-TEST_CASE("audit: every kind of tampering is found, at its record") {
+namespace {
+
+// Three blocks: records 1 to 21, 22 to 41, and one that is open.
+void writeBlocks(const std::string& path) {
+  writeSome(path, 10);
+  test::closeBlock(path);
+  writeSome(path, 10);
+  test::closeBlock(path);
+  writeSome(path, 10);
+}
+
+test::OpenRecord* find(std::vector<test::OpenRecord>& records, int64_t seq) {
+  const auto at = std::find_if(records.begin(), records.end(), [seq](const auto& r) { return r.seq == seq; });
+  return at == records.end() ? nullptr : &*at;
+}
+
+}  // namespace
+
+TEST_CASE("audit: whatever is changed in a block is found, at its record") {
+  using Records = std::vector<test::OpenRecord>;
+  using audit::DecisionKey, audit::OutcomeKey;
+  struct Case {
+    const char* what;
+    std::function<void(Records&, audit::Salts&)> change;
+    const char* found;
+  };
+  const auto on = [](int64_t seq, auto edit) {
+    return [seq, edit](Records& records, audit::Salts&) {
+      if (auto* record = find(records, seq)) edit(*record);
+    };
+  };
+  const Case cases[] = {
+      {"an effect", on(4, [](auto& r) { r.text[DecisionKey::kEffect] = "deny"; }), "record 4: its content was changed"},
+      {"a number", on(24, [](auto& r) { r.number[DecisionKey::kEvalNanos] = 7; }),
+       "record 24: its content was changed"},
+      {"a caller", on(4, [](auto& r) { r.text[DecisionKey::kPrincipal] = "spiffe://example.org/b"; }),
+       "record 4: its content was changed"},
+      {"an outcome", on(5, [](auto& r) { r.number[OutcomeKey::kStatus] = 500; }), "record 5: its content was changed"},
+      {"an outcome of another decision", on(5, [](auto& r) { r.decision_seq = 2; }),
+       "record 5: its content was changed"},
+      {"a mark", on(6, [](auto& r) { r.mark = static_cast<char>(r.mark + 1); }), "record 6: its content was changed"},
+      {"a kind", on(5, [](auto& r) { r.kind = audit::Kind::kHeartbeat; }),
+       "record 5: its row is missing from table `rare`"},
+      {"a number of a record", on(21, [](auto& r) { r.seq = 1000; }), "record 22: the log does not begin"},
+      {"a removed record", [](Records& r, audit::Salts&) { std::erase_if(r, [](auto& x) { return x.seq == 6; }); },
+       "record 7: its content was changed"},
+      {"swapped records",
+       [](Records& r, audit::Salts&) {
+         if (find(r, 4) != nullptr) std::swap(find(r, 4)->text, find(r, 6)->text);
+       },
+       "record 4: its content was changed"},
+      {"personal fields, gone without an event",
+       [](Records& r, audit::Salts& salts) {
+         if (find(r, 4) != nullptr) test::blank(r, salts, {4});
+       },
+       "record 4: its personal fields are gone, and no event"},
+      {"personal fields, gone without their commitment",
+       on(4,
+          [](auto& r) {
+            r.text[DecisionKey::kPrincipal] = "";
+            r.text[DecisionKey::kPath] = "";
+          }),
+       "record 4: its content was changed"},
+      {"personal fields that say they are gone", on(4, [](auto& r) { r.commitment.assign(32, 'x'); }),
+       "record 4: it says that its personal fields were erased, and has some"},
+      {"salts", [](Records&, audit::Salts& salts) { salts = audit::Salts("another seed...."); },
+       "its content was changed"},
+      {"a salt that is gone", [](Records&, audit::Salts& salts) { REQUIRE(salts.remove({1}, 10).ok()); },
+       "record 4: its personal fields have lost their salt"},
+  };
+  for (const auto& c : cases) {
+    INFO(c.what);
+    const test::TempDir dir;
+    const std::string path = dir.path("yett.db");
+    writeBlocks(path);
+    REQUIRE(brokenness(path).empty());
+    test::tamper(path, [](auto&, auto&) {});
+    REQUIRE(brokenness(path).empty());  // written again it is what it was
+    test::tamper(path, c.change);
+    const std::string broken = brokenness(path);
+    INFO(broken);
+    // A hash that is wrong by chance begins with the right byte, one time in 256: the next one then does not.
+    CHECK((broken.find(c.found) != std::string::npos || broken.find("its content was changed") != std::string::npos));
+  }
+}
+
+TEST_CASE("audit: whatever is changed around the blocks is found") {
   struct Case {
     const char* what;
     const char* sql;
     const char* found;
   };
   const Case cases[] = {
-      {"content of a link", "UPDATE links SET bytes = zeroblob(20) WHERE seq = 6", "record 6: its content was changed"},
-      {"a removed link", "DELETE FROM links WHERE seq = 6", "record 7: it does not follow"},
-      {"a removed record, everywhere", "DELETE FROM links WHERE seq = 6; DELETE FROM decisions WHERE seq = 6",
-       "record 7: it does not follow"},
-      {"a removed first link", "DELETE FROM links WHERE seq = 1", "record 2: the log does not begin"},
-      {"swapped links",
-       "UPDATE links SET seq = -1 WHERE seq = 4; UPDATE links SET seq = 4 WHERE seq = 6; UPDATE links SET seq = 6 "
-       "WHERE seq = -1",
-       "record 4: it does not follow"},
-      {"an inserted link", "INSERT INTO links SELECT 1000, kind, prev, bytes, hash FROM links WHERE seq = 4",
-       "record 1000: it does not follow"},
-      {"a hash", "UPDATE links SET hash = zeroblob(32) WHERE seq = 6", "record 6: its content was changed"},
-      {"a row of the plain table", "UPDATE decisions SET effect = 'deny' WHERE seq = 4", "record 4: column `effect`"},
-      {"a removed row", "DELETE FROM decisions WHERE seq = 4", "record 4: its row is missing"},
-      {"an inserted row",
-       "INSERT INTO decisions SELECT 999, id, time, listener, route, principal, method, host, path, raw_target, "
-       "effect, policy, rule, reason, errors, engine, policy_digest, "
-       "cached, eval_ns, reads, would_deny, protocol, source, salt FROM decisions WHERE seq = 4",
-       "record 999: a row in table `decisions`"},
-      {"a personal field", "UPDATE decisions SET principal = 'spiffe://example.org/b' WHERE seq = 4",
-       "record 4: its personal fields in table `decisions` are not those"},
-      {"a salt", "UPDATE decisions SET salt = zeroblob(16) WHERE seq = 4", "record 4: its personal fields in table"},
-      {"personal fields, gone without an event",
-       "UPDATE decisions SET principal='', host='', path='', raw_target='', reason='', errors='', reads='', source='', "
-       "salt = x'' WHERE seq = 4",
-       "record 4: its personal fields are gone, and no event"},
-      {"text as bytes, which no query finds", "UPDATE decisions SET effect = CAST(effect AS BLOB) WHERE seq = 4",
-       "record 4: column `effect` of table `decisions` is of another type"},
-      {"a time as text", "UPDATE decisions SET time = time || 'x' WHERE seq = 4", "record 4: column `time`"},
-      {"an outcome as text", "UPDATE outcomes SET result = CAST(result AS BLOB) WHERE decision_seq = 4",
-       "column `result` of table `outcomes` is of another type"},
-      {"an index of one's own", "CREATE INDEX mine ON decisions (effect)", "index `mine` is not one that yett makes"},
+      {"a hash", "UPDATE blocks SET hash = zeroblob(32) WHERE last = 21", "record 21: its content was changed"},
+      {"what it follows", "UPDATE blocks SET prev = zeroblob(32) WHERE last = 41", "record 22: it does not follow"},
+      {"both, so that they fit",
+       "UPDATE blocks SET hash = zeroblob(32) WHERE last = 21; UPDATE blocks SET prev = zeroblob(32) WHERE last = 41",
+       "record 21: its content was changed"},
+      {"a removed block", "DELETE FROM blocks WHERE last = 41; DELETE FROM rare WHERE seq BETWEEN 22 AND 41",
+       "record 42: its content was changed"},
+      {"a removed first block", "DELETE FROM blocks WHERE last = 21; DELETE FROM rare WHERE seq <= 21",
+       "record 22: the log does not begin"},
+      {"all blocks", "DELETE FROM blocks; DELETE FROM tail; DELETE FROM rare; DELETE FROM events",
+       "the log has no first record"},
+      {"an inserted block",
+       "INSERT INTO blocks SELECT 5000, first, decisions, time_min, time_max, late, prev, hash, filter, body FROM "
+       "blocks WHERE last = 41",
+       "record 22: it does not follow"},
+      {"a body", "UPDATE blocks SET body = zeroblob(100) WHERE last = 41",
+       "record 22: its block, which ends with record 41"},
+      {"an empty body", "UPDATE blocks SET body = x'' WHERE last = 41",
+       "record 22: its block, which ends with record 41"},
+      {"a filter that hides", "UPDATE blocks SET filter = CAST(x'01' || zeroblob(64) AS BLOB) WHERE last = 41",
+       "record 22: table `blocks` hides records"},
+      {"a time that hides", "UPDATE blocks SET time_min = time_min + 1 WHERE last = 41",
+       "record 22: table `blocks` hides records"},
+      {"a late outcome that is hidden", "UPDATE blocks SET late = 1 WHERE last = 41",
+       "record 22: table `blocks` hides records"},
+      {"a number of decisions", "UPDATE blocks SET decisions = 0 WHERE last = 41",
+       "record 22: table `blocks` says that its block has other records"},
+      {"a number as text", "UPDATE blocks SET decisions = 'x' WHERE last = 41", "is of another type"},
+      {"the open block's hash", "UPDATE tail SET hash = zeroblob(48)", "record 42: its content was changed"},
+      {"the open block's seed", "UPDATE tail SET hash = substr(hash, 1, 32) || zeroblob(16)",
+       "its content was changed"},
+      {"a piece of the open block", "UPDATE tail SET bytes = zeroblob(30)", "record 42: the open block"},
+      {"a removed piece", "DELETE FROM tail WHERE last = (SELECT max(last) FROM tail)", "a row in table"},
+      {"a rare record", "UPDATE rare SET bytes = zeroblob(20) WHERE seq = 1",
+       "record 1: its content is not a canonical record"},
+      {"a rare record that is gone", "DELETE FROM rare WHERE seq = 1",
+       "record 1: its row is missing from table `rare`"},
+      {"a rare record too many", "INSERT INTO rare VALUES (9999, 3, x'a0')", "record 9999: a row in table `rare`"},
+      {"a rare record in between", "INSERT INTO rare VALUES (0, 3, x'a0')",
+       "a row in table `rare` that no record stands for, 0"},
+      {"an event that is gone", "DELETE FROM events", "its row is missing from table `events`"},
+      {"an event too many", "INSERT INTO events VALUES (9999, 1, 'a', 'b', 'c', 1)",
+       "record 9999: a row in table `events`"},
+      {"an event", "UPDATE events SET detail = 'x'", "column `detail` of table `events` differs"},
+      {"an event's text as bytes, which no query finds", "UPDATE events SET what = CAST(what AS BLOB)",
+       "column `what` of table `events` is of another type"},
+      {"a time as text", "UPDATE events SET time = time || 'x'", "column `time`"},
+      {"a heartbeat too many", "INSERT INTO heartbeats VALUES (9999, 1, 1, 1, 1)",
+       "record 9999: a row in table `heartbeats`"},
+      {"an index of one's own", "CREATE INDEX mine ON events (what)", "index `mine` is not one that yett makes"},
       {"a view in the place of a table",
-       "ALTER TABLE decisions RENAME TO hidden; CREATE VIEW decisions AS SELECT * FROM hidden WHERE effect = 'allow'",
+       "ALTER TABLE events RENAME TO hidden; CREATE VIEW events AS SELECT * FROM hidden WHERE what = 'start'",
        "its schema was changed"},
-      {"an inserted outcome",
-       "INSERT INTO outcomes SELECT 9999, 9999, status, upstream, bytes_in, bytes_out, "
-       "duration_us, result, shadow FROM outcomes WHERE decision_seq = 4",
-       "table `outcomes` has rows"},
-      {"an outcome", "UPDATE outcomes SET status = 500 WHERE decision_seq = 4", "column `status`"},
   };
   for (const auto& c : cases) {
     INFO(c.what);
     const test::TempDir dir;
     const std::string path = dir.path("yett.db");
-    writeSome(path, 10);
+    writeBlocks(path);
+    {
+      base::Metrics metrics;
+      auto writer = audit::Writer::open({path, false, base::Millis(1), 1000}, metrics, {[](const std::string&) {}, {}});
+      writer.value()->append(audit::EventRecord{1, "start", "x", "y"});
+    }
     REQUIRE(brokenness(path).empty());
-    sql(path, c.sql);
-    INFO(brokenness(path));
-    CHECK(brokenness(path).find(c.found) != std::string::npos);
+    test::runSql(path, c.sql);
+    const std::string broken = brokenness(path);
+    INFO(broken);
+    CHECK(broken.find(c.found) != std::string::npos);
   }
 }
 
@@ -278,5 +385,5 @@ TEST_CASE("audit: while another holds the database, decisions are refused; nothi
   }
   writer.value().reset();
   CHECK(taken == 100);
-  CHECK(audit::verify({path}, {}, 1, [](int64_t) {}).value().links == 101);
+  CHECK(audit::verify({path}, {}, 1, [](int64_t) {}).value().records == 101);
 }

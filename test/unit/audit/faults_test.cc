@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "audit/chain_writer.h"
+#include "audit/log_files.h"
 #include "audit/reader.h"
 #include "audit/verifier.h"
 #include "audit/writer.h"

@@ -1,0 +1,101 @@
+#include "audit/block_source.h"
+
+namespace yett::audit {
+namespace {
+
+constexpr size_t kHashSize = sizeof(base::Sha256);
+
+// What is wrong with a block, with its place.
+Error of(const std::string& which, Error error) {
+  return Error{which + ": " + error.message};
+}
+
+}  // namespace
+
+Result<std::vector<BlockHead>> BlockSource::heads(int64_t from) {
+  // Neither filter nor body: to name them is to read them.
+  auto rows =
+      TRY(db_->prepare("SELECT first, last, decisions, time_min, time_max, late FROM blocks WHERE last >= ? "
+                       "ORDER BY last"));
+  rows.bind(1, from);
+  std::vector<BlockHead> out;
+  while (TRY(rows.step())) {
+    out.push_back({.first = rows.integer(0),
+                   .last = rows.integer(1),
+                   .decisions = rows.integer(2),
+                   .time_min = rows.integer(3),
+                   .time_max = rows.integer(4),
+                   .late = rows.integer(5)});
+  }
+  return out;
+}
+
+Result<std::string> BlockSource::filter(int64_t last) {
+  auto row = TRY(db_->prepare("SELECT filter FROM blocks WHERE last = ?"));
+  return TRY(row.bind(1, last).step()) ? std::string(row.text(0)) : std::string();
+}
+
+Result<std::optional<BlockData>> BlockSource::body(int64_t last) {
+  auto row = TRY(db_->prepare("SELECT body FROM blocks WHERE last = ?"));
+  if (!TRY(row.bind(1, last).step())) return std::optional<BlockData>();
+  BlockData out;
+  if (auto taken = out.take(std::string(row.text(0))); !taken)
+    return of("the block that ends with record " + std::to_string(last), taken.error());
+  return std::optional(std::move(out));
+}
+
+Result<std::optional<OpenBlock>> BlockSource::tail() {
+  auto rows = TRY(db_->prepare("SELECT hash, bytes FROM tail ORDER BY last"));
+  std::optional<OpenBlock> out;
+  while (TRY(rows.step())) {
+    if (!out) out.emplace();
+    if (rows.text(0).size() != kHashSize + kSaltSize) return Error{"the open block has no hash"};
+    out->hash = rows.text(0).substr(0, kHashSize);
+    out->seed = rows.text(0).substr(kHashSize);
+    if (auto taken = out->data.take(std::string(rows.text(1))); !taken) return of("the open block", taken.error());
+  }
+  return out;
+}
+
+Result<std::pair<int64_t, std::string>> BlockSource::end() {
+  for (const char* sql : {"SELECT last, hash FROM tail ORDER BY last DESC LIMIT 1",
+                          "SELECT last, hash FROM blocks ORDER BY last DESC LIMIT 1"}) {
+    auto row = TRY(db_->prepare(sql));
+    if (!TRY(row.step())) continue;
+    if (row.text(1).size() < kHashSize) return Error{"the hash of its last record is damaged"};
+    return std::pair(row.integer(0), std::string(row.text(1).substr(0, kHashSize)));
+  }
+  return std::pair(int64_t{0}, std::string());
+}
+
+Result<int64_t> BlockSource::first() {
+  auto row = TRY(db_->prepare("SELECT first FROM blocks ORDER BY last LIMIT 1"));
+  if (TRY(row.step())) return row.integer(0);
+  const auto open = TRY(tail());
+  return open ? open->data.records().front().seq : 0;
+}
+
+Result<std::string> BlockSource::before(int64_t last) {
+  if (last != 0) {
+    auto row = TRY(db_->prepare("SELECT prev FROM blocks WHERE last = ?"));
+    if (TRY(row.bind(1, last).step())) return std::string(row.text(0));
+    return Error{"the block that ends with record " + std::to_string(last) + " is gone"};
+  }
+  auto row = TRY(db_->prepare("SELECT hash FROM blocks ORDER BY last DESC LIMIT 1"));
+  if (TRY(row.step())) return std::string(row.text(0));
+  return TRY(metaBytes(*db_, "before")).value_or("");
+}
+
+Result<std::optional<std::string>> metaBytes(store::Database& db, std::string_view name) {
+  auto row = TRY(db.prepare("SELECT value FROM meta WHERE name = ?"));
+  if (!TRY(row.bind(1, name).step())) return std::optional<std::string>();
+  return std::optional(std::string(row.text(0)));
+}
+
+Result<std::optional<int64_t>> metaNumber(store::Database& db, std::string_view name) {
+  auto row = TRY(db.prepare("SELECT value FROM meta WHERE name = ?"));
+  if (!TRY(row.bind(1, name).step())) return std::optional<int64_t>();
+  return std::optional(row.integer(0));
+}
+
+}  // namespace yett::audit

@@ -1,0 +1,64 @@
+#include "audit/chain_walk.h"
+
+#include <cstring>
+
+#include "audit/record_keys.h"
+#include "base/check.h"
+
+namespace yett::audit {
+
+Result<ChainWalk> ChainWalk::open(store::Database& db, BlockData& data, Salts salts, std::string_view prev) {
+  ChainWalk out(data, std::move(salts), TRY(db.prepare("SELECT kind, bytes FROM rare WHERE seq = ?")));
+  if (prev.size() != out.head_.size()) return Error{"the hash before it is damaged"};
+  std::memcpy(out.head_.data(), prev.data(), prev.size());
+  return out;
+}
+
+// Of a decision and an outcome from the columns, of the others as they were written.
+Result<std::string_view> ChainWalk::bytesOf(const BlockData::Record& record, std::string_view& salt) {
+  if (record.kind != Kind::kDecision && record.kind != Kind::kOutcome) {
+    if (!TRY(rare_.bind(1, record.seq).step())) return Error{"its row is missing from table `rare`"};
+    const int64_t kind = rare_.integer(0);
+    bytes_ = rare_.text(1);
+    rare_.reset();  // else it would hold on to the moment that it has seen
+    if (!decode(bytes_, fields_) || fields_.number[LinkKey::kKind] != kind ||
+        fields_.number[LinkKey::kKind] != static_cast<int64_t>(record.kind) ||
+        fields_.number[LinkKey::kSeq] != record.seq)
+      return Error{"its content is not a canonical record"};
+    return std::string_view(bytes_);
+  }
+  TRY(data_->fields(record, fields_));
+  const int64_t decision_seq =
+      record.kind == Kind::kOutcome ? std::exchange(fields_.number[OutcomeKey::kDecisionSeq], 0) : 0;
+  encodeRow(layout(record.kind), fields_, encoded_);
+  if (record.kind == Kind::kOutcome) fields_.number[OutcomeKey::kDecisionSeq] = decision_seq;
+  std::string_view commitment = TRY(data_->commitment(record));
+  base::Sha256 made;
+  if (record.kind == Kind::kDecision && !record.erased) {
+    salt = TRY(salts_.at(record.row));
+    if (salt.empty()) return Error{"its personal fields have lost their salt"};
+    personal_.clear();
+    personalBytes(encoded_.personal, encoded_.personal_entries, personal_);
+    made = hasher_.update(salt).update(personal_).finish();
+    commitment = base::view(made);
+  } else if (record.erased && (encoded_.personal_entries > 0 || !TRY(salts_.at(record.row)).empty())) {
+    return Error{"it says that its personal fields were erased, and has some, or their salt"};
+  }
+  bytes_.clear();
+  canonicalBytes(record.kind, record.seq, decision_seq, encoded_.fields, encoded_.entries, commitment, bytes_);
+  return std::string_view(bytes_);
+}
+
+Result<std::optional<ChainWalk::Step>> ChainWalk::next() {
+  if (place_ == data_->records().size()) return std::optional<Step>();
+  const auto& record = data_->records()[place_++];
+  at_ = record.seq;
+  std::string_view salt;
+  const std::string_view bytes = TRY(bytesOf(record, salt));
+  before_ = head_;
+  head_ = hasher_.update(base::view(before_)).update(bytes).finish();
+  if (static_cast<char>(head_[0]) != record.mark) return Error{"its content was changed"};
+  return std::optional(Step{&record, bytes, salt, &fields_, &before_, &head_});
+}
+
+}  // namespace yett::audit

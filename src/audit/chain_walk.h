@@ -1,0 +1,54 @@
+// The chain made again from a block: each record's canonical bytes and hash. One thread.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "audit/block_data.h"
+#include "audit/record.h"
+#include "audit/salts.h"
+#include "base/sha256.h"
+#include "store/database.h"
+
+namespace yett::audit {
+
+class ChainWalk {
+ public:
+  /// Of the records of `data`, which follow the hash `prev`. The bytes of those that are neither decision nor outcome
+  /// come from table `rare`. All must outlive it. REQUIRES: `prev` has 32 bytes.
+  static Result<ChainWalk> open(store::Database& db, BlockData& data, Salts salts, std::string_view prev);
+
+  struct Step {
+    const BlockData::Record* record;
+    std::string_view bytes;  ///< canonical
+    std::string_view salt;   ///< of a decision; "" where it is gone
+    const Fields* fields;    ///< of all kinds, by key; personal ones too where they are there
+    const base::Sha256* before;
+    const base::Sha256* hash;
+  };
+  /// Nothing at the end. An error: what is wrong with the record that would be next, without its number.
+  Result<std::optional<Step>> next();
+  /// The number of the record that next() gave, or that it failed at.
+  int64_t at() const { return at_; }
+  /// After the last one that next() gave.
+  const base::Sha256& head() const { return head_; }
+
+ private:
+  ChainWalk(BlockData& data, Salts salts, store::Statement rare)
+      : data_(&data), salts_(std::move(salts)), rare_(std::move(rare)) {}
+  Result<std::string_view> bytesOf(const BlockData::Record& record, std::string_view& salt);
+
+  BlockData* data_;
+  Salts salts_;
+  store::Statement rare_;
+  size_t place_ = 0;
+  int64_t at_ = 0;
+  base::Sha256 before_{};
+  base::Sha256 head_{};
+  base::Sha256Hasher hasher_;
+  Fields fields_;
+  Encoded encoded_;
+  std::string bytes_, personal_;
+};
+
+}  // namespace yett::audit

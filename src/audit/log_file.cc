@@ -1,0 +1,86 @@
+#include "audit/log_file.h"
+
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+
+#include "audit/audit_schema.h"
+#include "audit/block_source.h"
+#include "audit/log_files.h"
+#include "audit/policies.h"
+#include "audit/record.h"
+#include "base/random.h"
+
+namespace yett::audit {
+
+constexpr size_t kIdSize = 16;
+
+Status LogFile::open() {
+  close();
+  database_ = std::make_unique<store::Database>(TRY(store::Database::open(path_, store::Database::Mode::kWrite)));
+  TRY(database_->migrate({"", "", "", kAuditSchema1}));
+  lease_ =
+      std::make_unique<store::Statement>(TRY(database_->prepare("INSERT OR REPLACE INTO meta VALUES ('lease', ?)")));
+  return {};
+}
+
+void LogFile::close() {
+  lease_.reset();
+  database_.reset();
+}
+
+Result<std::string> LogFile::logId() {
+  const auto id = TRY(metaBytes(*database_, "log_id"));
+  if (!id || id->size() != kIdSize) return Error{path_ + ": its log id is missing: run `yett log verify`"};
+  return *id;
+}
+
+Result<LogFile::Beginning> LogFile::beginning() {
+  Beginning out;
+  const auto closed = closedFiles(path_);
+  if (closed.empty()) {
+    out.log_id = TRY(base::randomBytes(kIdSize));
+    return out;
+  }
+  auto db = TRY(store::Database::open(closed.back(), store::Database::Mode::kRead));
+  const auto [last, hash] = TRY(BlockSource(db).end());
+  const auto id = TRY(metaBytes(db, "log_id"));
+  if (last == 0 || !id || id->size() != kIdSize)
+    return Error{closed.back() + ": is no audit log, though its name says that this log goes on from it"};
+  out.log_id = *id;
+  // Numbers that were leased there and not written stay unused.
+  out.seq = std::max(last, TRY(metaNumber(db, "lease")).value_or(0));
+  std::memcpy(out.head.data(), hash.data(), out.head.size());
+  return out;
+}
+
+Status LogFile::putBeginning(const Beginning& beginning) {
+  store::Statement meta = TRY(database_->prepare("INSERT OR REPLACE INTO meta VALUES (?, ?)"));
+  TRY(meta.bind(1, std::string_view("log_id")).bindBlob(2, beginning.log_id).run());
+  return meta.bind(1, std::string_view("before")).bindBlob(2, base::view(beginning.head)).run();
+}
+
+Result<int64_t> LogFile::lease() {
+  return TRY(metaNumber(*database_, "lease")).value_or(0);
+}
+
+Status LogFile::putLease(int64_t upto) {
+  return lease_->bind(1, upto).run();
+}
+
+Result<std::vector<std::pair<std::string, std::string>>> LogFile::neededPolicies() {
+  return policiesToCarry(*database_);
+}
+
+Result<bool> LogFile::rename(const std::string& name) {
+  if (!database_->truncateWal(false)) return false;
+  close();
+  // Who reads it goes on reading it under its new name: what belongs to it goes with it.
+  for (const char* part : {"", "-wal", "-shm"}) {
+    if (std::rename((path_ + part).c_str(), (name + part).c_str()) == 0 || errno == ENOENT) continue;
+    return Error{path_ + part + " cannot be renamed: " + std::strerror(errno)};
+  }
+  return true;
+}
+
+}  // namespace yett::audit

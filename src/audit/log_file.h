@@ -1,0 +1,53 @@
+// The database of a log, as its writer has it: opened, begun, closed under a name of its own. One thread.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "audit/audit_config.h"
+#include "base/sha256.h"
+#include "store/database.h"
+
+namespace yett::audit {
+
+class LogFile {
+ public:
+  explicit LogFile(const std::string& path) : path_(path) {}
+
+  /// Opens the file, or makes it. What was open before is closed first.
+  Status open();
+  void close();
+  bool isOpen() const { return database_ != nullptr; }
+  store::Database& database() { return *database_; }
+  const std::string& path() const { return path_; }
+
+  /// What this log is called: of the file, or where it has no record yet of the one before it, or a new one. Of a file
+  /// that goes on from another, what it follows.
+  struct Beginning {
+    std::string log_id;
+    int64_t seq = 0;      // of the last record of the file before
+    base::Sha256 head{};  // and its hash
+  };
+  Result<Beginning> beginning();
+  /// Written once, with the first record.
+  Status putBeginning(const Beginning& beginning);
+  Result<std::string> logId();
+
+  /// Sequence numbers up to here may be used, and are lost in a crash.
+  Result<int64_t> lease();
+  Status putLease(int64_t upto);
+
+  /// The sources that the next file's first decisions need: those of the last decisions of this one, and the newest.
+  Result<std::vector<std::pair<std::string, std::string>>> neededPolicies();
+  /// Gives it a name of its own, and closes it. False: somebody reads it, and it must wait.
+  Result<bool> rename(const std::string& name);
+
+ private:
+  const std::string path_;
+  std::unique_ptr<store::Database> database_;
+  std::unique_ptr<store::Statement> lease_;
+};
+
+}  // namespace yett::audit

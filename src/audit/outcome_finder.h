@@ -1,0 +1,45 @@
+// Finds the outcomes of decisions: mostly in the same block or the next, but a long stream ends many blocks later.
+// One thread.
+#pragma once
+
+#include <list>
+#include <map>
+#include <memory>
+#include <unordered_map>
+#include <vector>
+
+#include "audit/block_source.h"
+
+namespace yett::audit {
+
+class OutcomeFinder {
+ public:
+  /// `heads`: the blocks after those that will be asked for, too. Both must outlive it.
+  OutcomeFinder(BlockSource& source, const std::vector<BlockHead>& heads) : source_(&source), heads_(&heads) {}
+
+  /// A block whose decisions will be asked for: its own outcomes are known then. Valid until the next call.
+  Status enter(BlockData& data, int64_t last);
+  /// The open block comes last; decisions before it may have their outcomes there. Null: there is none.
+  void setOpen(BlockData* open) { open_ = open; }
+  /// The outcome's fields by key, where there is one. Views, good until the next call.
+  Result<bool> find(int64_t decision_seq, Fields& out);
+
+ private:
+  struct Late {  // outcomes of decisions in earlier blocks
+    std::unordered_map<int64_t, uint32_t> rows;
+  };
+  Result<BlockData*> block(int64_t last);
+  Result<const Late*> late(const BlockHead& head);
+  Result<bool> findLater(int64_t decision_seq, Fields& out);
+
+  BlockSource* source_;
+  const std::vector<BlockHead>* heads_;
+  BlockData* open_ = nullptr;
+  BlockData* here_ = nullptr;
+  int64_t here_last_ = 0;
+  std::unordered_map<int64_t, uint32_t> mine_;  // rows of outcomes in here_, by decision
+  std::map<int64_t, Late> late_;                // by the end of the block
+  std::list<std::pair<int64_t, BlockData>> kept_;
+};
+
+}  // namespace yett::audit

@@ -1,0 +1,104 @@
+#include "audit/query.h"
+
+#include <algorithm>
+
+#include "base/check.h"
+#include "base/uuid7.h"
+
+namespace yett::audit {
+
+size_t decisionColumn(std::string_view name) {
+  const Layout& l = layout(Kind::kDecision);
+  size_t i = 0;
+  while (i < l.count && name != l.columns[i].name) ++i;
+  YETT_CHECK(i < l.count);
+  return i;
+}
+
+Search::Search(const Query& query) : query_(query) {
+  // A UUIDv7 says when it was made: a search for one looks there only.
+  if (const auto millis = base::uuid7Millis(query.id)) {
+    constexpr int64_t kMargin = 1'000'000;
+    query_.since = std::max(query.since.value_or(INT64_MIN), *millis * 1000 - kMargin);
+    query_.until = std::min(query.until.value_or(INT64_MAX), *millis * 1000 + kMargin);
+  }
+  want(Term::kEffect, decisionColumn("effect"), query.effect);
+  want(Term::kPrincipal, decisionColumn("principal"), query.principal);
+  want(Term::kPath, decisionColumn("path"), query.path);
+  want(Term::kMethod, decisionColumn("method"), query.method);
+  want(Term::kPolicy, decisionColumn("policy"), query.policy);
+  want(Term::kRule, decisionColumn("rule"), query.rule);
+  want(std::nullopt, decisionColumn("id"), query.id);
+  if (query.anonymous) wanted_.push_back({decisionColumn("principal"), "", false});
+  for (const auto& [a, b] : {std::pair(effect_, principal_), std::pair(effect_, path_), std::pair(principal_, path_)}) {
+    if (a && b) tokens_.push_back(both(*a, *b));
+  }
+}
+
+void Search::want(std::optional<Term> term, size_t column, const std::string& wanted) {
+  if (wanted.empty()) return;
+  const bool prefix = wanted.back() == '*';
+  wanted_.push_back({column, prefix ? wanted.substr(0, wanted.size() - 1) : wanted, prefix});
+  if (!term) return;
+  if (!prefix) {
+    const Token token = tokenOf(*term, wanted);
+    tokens_.push_back(token);
+    if (*term == Term::kEffect) effect_ = token;
+    if (*term == Term::kPrincipal) principal_ = token;
+    if (*term == Term::kPath) path_ = token;
+    return;
+  }
+  const auto slash = wanted.rfind('/');
+  const bool few = std::count(wanted.begin(), wanted.end(), '/') <= 8;  // prefixes that are in a filter
+  if (slash != std::string::npos && few && (*term == Term::kPath || *term == Term::kPrincipal))
+    tokens_.push_back(prefixToken(*term, std::string_view(wanted).substr(0, slash + 1)));
+}
+
+bool Search::mayBeIn(const BlockHead& head) const {
+  return head.decisions > 0 && head.last > query_.after_seq && head.first <= query_.up_to_seq &&
+         (!query_.since || head.time_max >= *query_.since) && (!query_.until || head.time_min < *query_.until);
+}
+
+bool Search::mayBeIn(std::string_view filter) const {
+  return std::all_of(tokens_.begin(), tokens_.end(), [&](Token token) { return mayContain(filter, token); });
+}
+
+// Each different text is looked at once, and then each row's number.
+Status Search::keepText(BlockData& data, const Wanted& wanted, std::vector<uint32_t>& rows) const {
+  const auto fits = [&](std::string_view text) {
+    return wanted.prefix ? text.starts_with(wanted.text) : text == wanted.text;
+  };
+  if (wanted.column == Place::kId) {
+    const auto* ids = TRY(data.ids());
+    std::erase_if(rows, [&](uint32_t row) { return !fits(ids->text(row)); });
+    return {};
+  }
+  const auto* texts = TRY(data.texts(Kind::kDecision, wanted.column));
+  std::vector<bool> good(texts->entries());
+  for (size_t i = 0; i < good.size(); ++i) good[i] = fits(texts->entry(i));
+  std::erase_if(rows, [&](uint32_t row) { return !good[texts->rows()[row]]; });
+  return {};
+}
+
+Result<std::vector<uint32_t>> Search::rows(BlockData& data) const {
+  std::vector<uint32_t> out;
+  const size_t count = data.rows(Kind::kDecision);
+  out.reserve(count);
+  for (uint32_t row = 0; row < count; ++row) {
+    const int64_t seq = data.record(Kind::kDecision, row).seq;
+    if (seq > query_.after_seq && seq <= query_.up_to_seq) out.push_back(row);
+  }
+  if (query_.since || query_.until) {
+    const auto& times = TRY(data.numbers(Kind::kDecision, Place::kTime))->rows();
+    std::erase_if(out, [&](uint32_t row) {
+      return (query_.since && times[row] < *query_.since) || (query_.until && times[row] >= *query_.until);
+    });
+  }
+  for (const auto& wanted : wanted_) {
+    if (out.empty()) break;
+    TRY(keepText(data, wanted, out));
+  }
+  return out;
+}
+
+}  // namespace yett::audit

@@ -1,0 +1,59 @@
+// What is asked of the log, and how a block is searched for it.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "audit/block_data.h"
+#include "audit/block_filter.h"
+#include "audit/block_source.h"
+#include "base/result.h"
+
+namespace yett::audit {
+
+/// Which decisions. Empty: all. Texts match exactly; with a last `*` they match what begins so.
+struct Query {
+  std::optional<int64_t> since;  ///< microseconds, included
+  std::optional<int64_t> until;  ///< not included
+  std::string effect, principal, method, path, policy, rule, id;
+  bool anonymous = false;  ///< only callers without an identity
+  int64_t after_seq = 0;
+  int64_t up_to_seq = INT64_MAX;
+  int64_t limit = 100;
+  bool newest = true;  ///< the newest `limit`, told oldest first; else the oldest ones
+};
+
+/// A query as blocks are searched for it. One thread.
+class Search {
+ public:
+  explicit Search(const Query& query);
+  const Query& query() const { return query_; }
+
+  /// By its numbers and times: false where no decision of the block can fit.
+  bool mayBeIn(const BlockHead& head) const;
+  /// By its filter.
+  bool mayBeIn(std::string_view filter) const;
+  /// The rows of the decisions that fit, ascending.
+  Result<std::vector<uint32_t>> rows(BlockData& data) const;
+
+ private:
+  struct Wanted {
+    size_t column;  // of layout(Kind::kDecision)
+    std::string text;
+    bool prefix;
+  };
+  void want(std::optional<Term> term, size_t column, const std::string& wanted);
+  Status keepText(BlockData& data, const Wanted& wanted, std::vector<uint32_t>& rows) const;
+
+  Query query_;
+  std::vector<Wanted> wanted_;
+  std::vector<Token> tokens_;
+  std::optional<Token> effect_, principal_, path_;
+};
+
+/// Columns of layout(Kind::kDecision), by name. REQUIRES: there is one.
+size_t decisionColumn(std::string_view name);
+
+}  // namespace yett::audit
