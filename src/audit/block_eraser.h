@@ -1,4 +1,4 @@
-// A block without the personal fields of some of its decisions: the same chain, with their commitments in place of them.
+// A block without the personal fields of some of its decisions: the same chain, with their commitments in their place.
 #pragma once
 
 #include <cstdint>

@@ -10,6 +10,7 @@
 #include "audit/record_check.h"
 #include "audit/record_keys.h"
 #include "base/text.h"
+#include "block/text_column.h"
 
 namespace yett::audit {
 namespace {

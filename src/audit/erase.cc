@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/sha256.h"
 #include "base/text.h"
+#include "store/database.h"
 
 namespace yett::audit {
 

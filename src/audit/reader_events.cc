@@ -3,6 +3,7 @@
 #include <variant>
 
 #include "audit/reader.h"
+#include "store/database.h"
 
 namespace yett::audit {
 namespace {

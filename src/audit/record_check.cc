@@ -7,6 +7,7 @@
 #include "audit/record_keys.h"
 #include "audit/retention.h"
 #include "base/text.h"
+#include "store/database.h"
 
 namespace yett::audit {
 

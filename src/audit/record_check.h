@@ -6,6 +6,8 @@
 #include "audit/chain_check.h"
 #include "audit/chain_walk.h"
 #include "audit/table_walk.h"
+#include "base/sha256.h"
+#include "store/database.h"
 
 namespace yett::audit {
 

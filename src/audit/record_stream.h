@@ -6,6 +6,7 @@
 
 #include "audit/block_source.h"
 #include "audit/chain_walk.h"
+#include "store/database.h"
 
 namespace yett::audit {
 
