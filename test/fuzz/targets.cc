@@ -103,6 +103,8 @@ std::vector<Target> targets() {
   std::vector<Target> out(std::begin(kTargets), std::end(kTargets));
   const auto http = httpTargets();
   out.insert(out.end(), http.begin(), http.end());
+  const auto audit = auditTargets();
+  out.insert(out.end(), audit.begin(), audit.end());
   return out;
 }
 

@@ -21,5 +21,7 @@ struct Target {
 std::vector<Target> targets();
 /// Those of http_targets.cc.
 std::span<const Target> httpTargets();
+/// Those of audit_targets.cc.
+std::span<const Target> auditTargets();
 
 }  // namespace yett::fuzz

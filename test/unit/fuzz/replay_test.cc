@@ -5,12 +5,14 @@
 #include <map>
 #include <random>
 
+#include "audit/salts.h"
 #include "base/file.h"
 #include "base/json.h"
 #include "base/text.h"
 #include "fuzz/targets.h"
 #include "support/cases.h"
 #include "support/policy_cases.h"
+#include "support/random_records.h"
 
 using namespace yett;
 
@@ -89,6 +91,30 @@ void addHttp(std::map<std::string, Corpus>& out, const std::string& root) {
                       ok + frame(7, 0, 0, std::string(8, '\0')) + frame(3, 0, 5, std::string("\0\0\0\7", 4))};
 }
 
+// Blocks as they are written: whole, and in pieces.
+void addBlocks(std::map<std::string, Corpus>& out) {
+  std::mt19937_64 random(1);
+  for (const int64_t size : {1, 5, 40, 300}) {
+    audit::BlockBuilder builder;
+    std::string pieces;
+    for (int64_t seq = 1; seq <= size; ++seq) {
+      builder.add(test::anyRecord(random, seq).linked());
+      if (seq % 10 != 0 && seq != size) continue;
+      const std::string piece = builder.piece();
+      pieces += static_cast<char>(piece.size());
+      pieces += static_cast<char>(piece.size() >> 8);
+      pieces += piece;
+    }
+    std::string salts;
+    audit::Salts salted("0123456789abcdef");
+    if (builder.decisions() > 1) (void)salted.remove({0}, builder.decisions());
+    salted.write(salts);
+    out["audit_block"].push_back(builder.body(salts));
+    out["audit_pieces"].push_back(pieces);
+    out["audit_records"].push_back("seed " + std::to_string(size));
+  }
+}
+
 // What the project has of each kind, and what test/fuzz/corpus/<target> holds: inputs that once broke something.
 std::map<std::string, Corpus> corpora() {
   const std::string root = YETT_SOURCE_DIR;
@@ -112,6 +138,7 @@ std::map<std::string, Corpus> corpora() {
       R"({"method": "GET", "path": "/a?b=c", "host": "h", "headers": {"x": ["1", "2"], "y": "z"}, "body": "x",
     "principal": "spiffe://example.org/a", "source": "::1", "time": 5})"};
   addHttp(out, root);
+  addBlocks(out);
   for (auto& [name, corpus] : out) {
     const std::string more = root + "/test/fuzz/corpus/" + name;
     if (std::filesystem::exists(more)) add(corpus, filesOf(more, ""));
