@@ -14,7 +14,7 @@ arrows["app"] = set(arrows)
 
 # header -> files (as patterns from src/) that may include it
 libraries = {
-    r"sqlite3\.h": r"store/",
+    r"sqlite3(ext)?\.h": r"store/",
     r"lua\.hpp|lauxlib\.h": r"lua/",
     r"openssl/": r"identity/|net/tls_|base/(aes128|sha1|sha256|random)\.cc|audit/checkpoint",
     r"zstd\.h": r"block/stream\.cc",

@@ -173,6 +173,15 @@ Result<const block::IdValues*> BlockData::ids() {
   return &columns_->ids;
 }
 
+Result<std::string_view> BlockData::text(Kind kind, size_t column, size_t row) {
+  if (kind == Kind::kDecision && column == Place::kId) return TRY(ids())->text(row);
+  std::string_view out = TRY(texts(kind, column))->text(row);
+  if (kind != Kind::kDecision || column != Place::kRawTarget) return out;
+  if (out == "=") return TRY(texts(kind, Place::kPath))->text(row);
+  if (out.starts_with('=')) out.remove_prefix(1);
+  return out;
+}
+
 Status BlockData::loadAll(Kind kind) {
   const Layout& l = layout(kind);
   if (columns_->parts_in[sectionOf(kind, l.count - 1)] == parts_.size()) return {};

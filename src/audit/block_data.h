@@ -50,6 +50,9 @@ class BlockData {
   Result<const block::NumberValues*> numbers(Kind kind, size_t column);
   Result<const block::IdValues*> ids();
 
+  /// A text of any text column, the raw target too. Good until the next take().
+  Result<std::string_view> text(Kind kind, size_t column, size_t row);
+
   /// All fields of a decision or outcome, by key. Views into this object, good until the next call of anything here.
   Status fields(const Record& record, Fields& out);
 

@@ -52,32 +52,31 @@ Result<const OutcomeFinder::Late*> OutcomeFinder::late(const BlockHead& head) {
 }
 
 Result<bool> OutcomeFinder::find(int64_t decision_seq, Fields& out) {
-  const auto mine = mine_.find(decision_seq);
-  if (mine == mine_.end()) return findLater(decision_seq, out);
-  TRY(here_->fields(here_->record(Kind::kOutcome, mine->second), out));
+  const Found found = TRY(locate(decision_seq));
+  if (found.data == nullptr) return false;
+  TRY(found.data->fields(found.data->record(Kind::kOutcome, found.row), out));
   return true;
 }
 
-Result<bool> OutcomeFinder::findLater(int64_t decision_seq, Fields& out) {
+Result<OutcomeFinder::Found> OutcomeFinder::locate(int64_t decision_seq) {
+  const auto mine = mine_.find(decision_seq);
+  return mine == mine_.end() ? locateLater(decision_seq) : Found{here_, mine->second};
+}
+
+Result<OutcomeFinder::Found> OutcomeFinder::locateLater(int64_t decision_seq) {
   const auto after = std::upper_bound(heads_->begin(), heads_->end(), here_last_,
                                       [](int64_t last, const BlockHead& head) { return last < head.last; });
   for (auto head = after; here_last_ != 0 && head != heads_->end(); ++head) {
     if (head->late == 0 || head->late > decision_seq) continue;
     const Late* late = TRY(this->late(*head));
     const auto row = late->rows.find(decision_seq);
-    if (row == late->rows.end()) continue;
-    BlockData* data = TRY(block(head->last));
-    if (data == nullptr) return false;
-    TRY(data->fields(data->record(Kind::kOutcome, row->second), out));
-    return true;
+    if (row != late->rows.end()) return Found{TRY(block(head->last)), row->second};
   }
-  if (open_ == nullptr || open_ == here_) return false;
+  if (open_ == nullptr || open_ == here_) return Found{};
   const auto [at, fresh] = late_.try_emplace(0);
   if (fresh) TRY(read(*open_, at->second.rows, open_->records().front().seq));
   const auto row = at->second.rows.find(decision_seq);
-  if (row == at->second.rows.end()) return false;
-  TRY(open_->fields(open_->record(Kind::kOutcome, row->second), out));
-  return true;
+  return row == at->second.rows.end() ? Found{} : Found{open_, row->second};
 }
 
 }  // namespace yett::audit

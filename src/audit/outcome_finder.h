@@ -23,6 +23,12 @@ class OutcomeFinder {
   void setOpen(BlockData* open) { open_ = open; }
   /// The outcome's fields by key, where there is one. Views, good until the next call.
   Result<bool> find(int64_t decision_seq, Fields& out);
+  /// Where it stands; `data` is null where there is none. Good until the next call.
+  struct Found {
+    BlockData* data = nullptr;
+    uint32_t row = 0;
+  };
+  Result<Found> locate(int64_t decision_seq);
 
  private:
   struct Late {  // outcomes of decisions in earlier blocks
@@ -30,7 +36,7 @@ class OutcomeFinder {
   };
   Result<BlockData*> block(int64_t last);
   Result<const Late*> late(const BlockHead& head);
-  Result<bool> findLater(int64_t decision_seq, Fields& out);
+  Result<Found> locateLater(int64_t decision_seq);
 
   BlockSource* source_;
   const std::vector<BlockHead>* heads_;

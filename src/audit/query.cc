@@ -22,36 +22,45 @@ Search::Search(const Query& query) : query_(query) {
     query_.since = std::max(query.since.value_or(INT64_MIN), *millis * 1000 - kMargin);
     query_.until = std::min(query.until.value_or(INT64_MAX), *millis * 1000 + kMargin);
   }
-  want(Term::kEffect, decisionColumn("effect"), query.effect);
-  want(Term::kPrincipal, decisionColumn("principal"), query.principal);
-  want(Term::kPath, decisionColumn("path"), query.path);
-  want(Term::kMethod, decisionColumn("method"), query.method);
-  want(Term::kPolicy, decisionColumn("policy"), query.policy);
-  want(Term::kRule, decisionColumn("rule"), query.rule);
-  want(std::nullopt, decisionColumn("id"), query.id);
-  if (query.anonymous) wanted_.push_back({decisionColumn("principal"), "", false});
+  want(Term::kEffect, "effect", query.effect);
+  want(Term::kPrincipal, "principal", query.principal);
+  want(Term::kPath, "path", query.path);
+  want(Term::kMethod, "method", query.method);
+  want(Term::kPolicy, "policy", query.policy);
+  want(Term::kRule, "rule", query.rule);
+  if (query.id.ends_with('*')) wanted_.push_back({Place::kId, query.id.substr(0, query.id.size() - 1), true});
+  else if (!query.id.empty()) wantExactly(Place::kId, query.id);
+  if (query.anonymous) wantExactly(decisionColumn("principal"), "");
+  for (const auto& [column, text] : query.exactly) wantExactly(column, text);
   for (const auto& [a, b] : {std::pair(effect_, principal_), std::pair(effect_, path_), std::pair(principal_, path_)}) {
     if (a && b) tokens_.push_back(both(*a, *b));
   }
 }
 
-void Search::want(std::optional<Term> term, size_t column, const std::string& wanted) {
+// With a last `*` what begins so.
+void Search::want(Term term, const char* column, const std::string& wanted) {
   if (wanted.empty()) return;
-  const bool prefix = wanted.back() == '*';
-  wanted_.push_back({column, prefix ? wanted.substr(0, wanted.size() - 1) : wanted, prefix});
-  if (!term) return;
-  if (!prefix) {
-    const Token token = tokenOf(*term, wanted);
-    tokens_.push_back(token);
-    if (*term == Term::kEffect) effect_ = token;
-    if (*term == Term::kPrincipal) principal_ = token;
-    if (*term == Term::kPath) path_ = token;
-    return;
-  }
+  if (wanted.back() != '*') return wantExactly(decisionColumn(column), wanted);
+  wanted_.push_back({decisionColumn(column), wanted.substr(0, wanted.size() - 1), true});
   const auto slash = wanted.rfind('/');
   const bool few = std::count(wanted.begin(), wanted.end(), '/') <= 8;  // prefixes that are in a filter
-  if (slash != std::string::npos && few && (*term == Term::kPath || *term == Term::kPrincipal))
-    tokens_.push_back(prefixToken(*term, std::string_view(wanted).substr(0, slash + 1)));
+  if (slash != std::string::npos && few && (term == Term::kPath || term == Term::kPrincipal))
+    tokens_.push_back(prefixToken(term, std::string_view(wanted).substr(0, slash + 1)));
+}
+
+void Search::wantExactly(size_t column, const std::string& text) {
+  wanted_.push_back({column, text, false});
+  const auto known = [&](const char* name, Term term, std::optional<Token>* pair) {
+    if (column != decisionColumn(name)) return;
+    tokens_.push_back(tokenOf(term, text));
+    if (pair != nullptr) *pair = tokens_.back();
+  };
+  known("effect", Term::kEffect, &effect_);
+  known("principal", Term::kPrincipal, &principal_);
+  known("path", Term::kPath, &path_);
+  known("method", Term::kMethod, nullptr);
+  known("policy", Term::kPolicy, nullptr);
+  known("rule", Term::kRule, nullptr);
 }
 
 bool Search::mayBeIn(const BlockHead& head) const {
@@ -72,6 +81,15 @@ Status Search::keepText(BlockData& data, const Wanted& wanted, std::vector<uint3
     const auto* ids = TRY(data.ids());
     std::erase_if(rows, [&](uint32_t row) { return !fits(ids->text(row)); });
     return {};
+  }
+  if (wanted.column == Place::kRawTarget) {  // which may be the path
+    Status read;
+    std::erase_if(rows, [&](uint32_t row) {
+      auto text = data.text(Kind::kDecision, wanted.column, row);
+      if (!text) read = text.error();
+      return !text || !fits(text.value());
+    });
+    return read;
   }
   const auto* texts = TRY(data.texts(Kind::kDecision, wanted.column));
   std::vector<bool> good(texts->entries());

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "audit/block_data.h"
@@ -18,7 +19,8 @@ struct Query {
   std::optional<int64_t> since;  ///< microseconds, included
   std::optional<int64_t> until;  ///< not included
   std::string effect, principal, method, path, policy, rule, id;
-  bool anonymous = false;  ///< only callers without an identity
+  bool anonymous = false;                                    ///< only callers without an identity
+  std::vector<std::pair<size_t, std::string>> exactly = {};  ///< columns of layout(Kind::kDecision), and their texts
   int64_t after_seq = 0;
   int64_t up_to_seq = INT64_MAX;
   int64_t limit = 100;
@@ -44,13 +46,14 @@ class Search {
     std::string text;
     bool prefix;
   };
-  void want(std::optional<Term> term, size_t column, const std::string& wanted);
+  void want(Term term, const char* column, const std::string& wanted);
+  void wantExactly(size_t column, const std::string& text);
   Status keepText(BlockData& data, const Wanted& wanted, std::vector<uint32_t>& rows) const;
 
   Query query_;
   std::vector<Wanted> wanted_;
   std::vector<Token> tokens_;
-  std::optional<Token> effect_, principal_, path_;
+  std::optional<Token> effect_, principal_, path_;  // for their pairs
 };
 
 /// Columns of layout(Kind::kDecision), by name. REQUIRES: there is one.

@@ -41,6 +41,15 @@ struct VerifyOptions {
 };
 int logVerify(const std::vector<std::string>& databases, const VerifyOptions& options, const std::string& format);
 
+struct SqlOptions {
+  std::string database;
+  std::string statement;
+  std::string format = "table";  ///< table, json or csv
+  int64_t seconds = 60;          ///< that it may take
+};
+/// A statement over one file: `decisions`, `outcomes` and the plain tables.
+int logSql(const SqlOptions& options);
+
 struct EraseOptions {
   std::string database;
   std::string config;  ///< of the Yett that may be running; "": none is asked

@@ -114,6 +114,32 @@ void addErase(CLI::App& log, Action& action) {
   });
 }
 
+void addSql(CLI::App& log, Action& action) {
+  struct Sql {
+    LogSource source;
+    SqlOptions options;
+  };
+  const auto s = std::make_shared<Sql>();
+  auto* sql = log.add_subcommand("sql", "a SELECT of your own over decisions, outcomes, events, heartbeats, policies");
+  addLogSource(*sql, s->source);
+  addFormat(*sql, s->options.format, {"table", "json", "csv"});
+  sql->add_option("statement", s->options.statement, "what to select, as SQLite understands it")->required();
+  sql->add_option("--seconds", s->options.seconds, "it may take so long")
+      ->check(CLI::Range(int64_t{1}, int64_t{86'400}))
+      ->capture_default_str();
+  sql->callback([s, &action] {
+    action = [s] {
+      audit::Query none;
+      return withLogs(s->source, none, [&] {
+        if (s->source.logs.size() > 1)
+          return failed(Error{"a statement is about one file of the log: name it with --log"});
+        s->options.database = s->source.logs.back();
+        return logSql(s->options);
+      });
+    };
+  });
+}
+
 }  // namespace
 
 void addLog(CLI::App& app, Action& action) {
@@ -159,6 +185,7 @@ void addLog(CLI::App& app, Action& action) {
                                 "SEQ:HASH of a checkpoint that left the host: shows a tail cut off");
   addCoverage(*log, action);
   addErase(*log, action);
+  addSql(*log, action);
 }
 
 }  // namespace yett::cli

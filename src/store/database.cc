@@ -1,7 +1,6 @@
 #include "store/database.h"
 
 #include <fcntl.h>
-#include <sqlite3.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -10,12 +9,14 @@
 #include <cstring>
 #include <map>
 
+#include "store/sqlite.h"
+
 namespace yett::store {
 
 static constexpr int kBusyMillis = 5000;
 
 void Database::Close::operator()(sqlite3* db) const {
-  sqlite3_close_v2(db);
+  if (!borrowed) sqlite3_close_v2(db);
 }
 void Statement::Finalize::operator()(sqlite3_stmt* statement) const {
   sqlite3_finalize(statement);
@@ -29,6 +30,14 @@ Error Database::failure(const std::string& what) const {
   return Error{path_ + ": " + what + ": " + (db_ ? sqlite3_errmsg(db_.get()) : "out of memory")};
 }
 
+Database Database::borrow(sqlite3* db) {
+  Database out;
+  out.path_ = "main";
+  out.db_ = std::unique_ptr<sqlite3, Close>(db, Close(true));
+  return out;
+}
+
+#ifndef YETT_SQLITE_EXTENSION
 Result<Database> Database::open(const std::string& path, Mode mode) {
   Database out;
   out.path_ = path;
@@ -67,6 +76,38 @@ Result<Database> Database::open(const std::string& path, Mode mode) {
   }
   return out;
 }
+
+namespace {
+
+int readOnly(void*, int action, const char* first, const char* second, const char*, const char*) {
+  switch (action) {
+    case SQLITE_SELECT:
+    case SQLITE_READ:
+    case SQLITE_RECURSIVE: return SQLITE_OK;
+    case SQLITE_FUNCTION:
+      return second != nullptr && std::strcmp(second, "load_extension") == 0 ? SQLITE_DENY : SQLITE_OK;
+    default: (void)first; return SQLITE_DENY;
+  }
+}
+
+int overdue(void* until) {
+  return std::chrono::steady_clock::now() >= *static_cast<std::chrono::steady_clock::time_point*>(until) ? 1 : 0;
+}
+
+}  // namespace
+
+void Database::onlyRead(std::chrono::milliseconds time) {
+  constexpr int kSteps = 1000;  // of SQLite's machine between two looks at the clock
+  constexpr int kMostBytes = 16 << 20;
+  *until_ = std::chrono::steady_clock::now() + time;
+  sqlite3_limit(db_.get(), SQLITE_LIMIT_LENGTH, kMostBytes);
+  sqlite3_limit(db_.get(), SQLITE_LIMIT_ATTACHED, 0);
+  sqlite3_db_config(db_.get(), SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
+  sqlite3_db_config(db_.get(), SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, nullptr);
+  sqlite3_set_authorizer(db_.get(), readOnly, nullptr);
+  sqlite3_progress_handler(db_.get(), kSteps, overdue, until_.get());
+}
+#endif
 
 Status Database::execute(const std::string& sql) {
   if (sqlite3_exec(db_.get(), sql.c_str(), nullptr, nullptr, nullptr) != SQLITE_OK) return failure("cannot execute");
@@ -208,6 +249,19 @@ int64_t Statement::integer(int column) const {
 std::string_view Statement::text(int column) const {
   const auto* data = static_cast<const char*>(sqlite3_column_blob(statement_.get(), column));
   return {data, static_cast<size_t>(sqlite3_column_bytes(statement_.get(), column))};
+}
+
+int Statement::columns() const {
+  return sqlite3_column_count(statement_.get());
+}
+
+std::string_view Statement::name(int column) const {
+  const char* name = sqlite3_column_name(statement_.get(), column);
+  return name == nullptr ? "" : name;
+}
+
+bool Statement::isNull(int column) const {
+  return sqlite3_column_type(statement_.get(), column) == SQLITE_NULL;
 }
 
 }  // namespace yett::store

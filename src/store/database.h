@@ -1,6 +1,7 @@
 // SQLite, the only door to it. One connection belongs to one thread.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -23,6 +24,11 @@ class Database {
     kRead,   ///< any number; sees committed state
   };
   static Result<Database> open(const std::string& path, Mode mode);
+  /// A connection that somebody else opened and closes. REQUIRES: it stays open longer.
+  static Database borrow(sqlite3* db);
+  sqlite3* handle() const { return db_.get(); }
+  /// From here on statements may read and nothing else, and end with an error when this time is over.
+  void onlyRead(std::chrono::milliseconds time);
   Database(Database&&) noexcept = default;
   Database& operator=(Database&&) noexcept = default;
   ~Database();
@@ -46,6 +52,9 @@ class Database {
 
  private:
   struct Close {
+    Close() : borrowed(false) {}
+    explicit Close(bool b) : borrowed(b) {}
+    bool borrowed;
     void operator()(sqlite3* db) const;
   };
   struct Unlock {
@@ -62,7 +71,9 @@ class Database {
   Database() = default;
   Error failure(const std::string& what) const;
   std::string path_;
-  Unlock lock_;                                                        // released after the connection is closed
+  Unlock lock_;                                                    // released after the connection is closed
+  std::unique_ptr<std::chrono::steady_clock::time_point> until_ =  // so is this one's
+      std::make_unique<std::chrono::steady_clock::time_point>();
   std::unique_ptr<int64_t> wal_pages_ = std::make_unique<int64_t>(0);  // SQLite has its address
   std::unique_ptr<sqlite3, Close> db_;
 };
@@ -84,6 +95,9 @@ class Statement {
   /// How the value is stored: text and bytes alike are not equal for SQL.
   Type type(int column) const;
   std::string_view text(int column) const;  ///< valid until the next step or reset
+  int columns() const;
+  std::string_view name(int column) const;
+  bool isNull(int column) const;
 
  private:
   friend class Database;

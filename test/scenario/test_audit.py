@@ -16,7 +16,7 @@ import threading
 import time
 import unittest
 
-from harness import BINARY, DOMAIN, SLOW, Nginx, Service, Yett, echo, environment, free_port, read_head, run, wait_for
+from harness import BINARY, DOMAIN, ROOT, SLOW, Nginx, Service, Yett, echo, environment, free_port, read_head, run, wait_for
 
 SHOP = """
 policy "shop" {
@@ -389,6 +389,75 @@ def flood(y, count):
 
 def seqs_in(lines):
     return [json.loads(line[line.index("{"):])["seq"] for line in lines]
+
+
+def others_say(files, *options):
+    """What the verifier says that shares no code with Yett."""
+    done = subprocess.run(["/usr/bin/python3", str(ROOT / "tools/yett_verify.py"), *options, *map(str, files)], capture_output=True, text=True, timeout=120 * SLOW)
+    return done.returncode, done.stdout + done.stderr
+
+
+class OtherHands(unittest.TestCase):
+    """The log in the hands of programs that are not Yett."""
+
+    def test_the_other_verifier_agrees(self):
+        with Nginx() as up:
+            y = Yett(up.address, rules=SHOP, audit={"database": "yett.db", "key_file": "certs/audit.key", "checkpoint_records": 50})
+            y.start()
+            for _ in range(3):
+                for path in ("/hello", "/orders/1?a=b", "/closed", "/hello"):
+                    y.get(path)
+                y.process.kill()  # a gap, and a tail that no checkpoint covers
+                y.process.wait()
+                y.start()
+            y.get("/hello")
+            y.stop()
+            db, key = y.dir / "yett.db", str(y.certs / "audit.pub")
+            code, out, err = yett("log", "erase", "-c", str(y.dir / "yett.json"), "--principal", f"{DOMAIN}/*", "--yes")
+            self.assertEqual(code, 0, err)
+            y.start()
+            for _ in range(5):
+                y.get("/hello")
+            y.stop()
+            ours = y.verify()
+            self.assertTrue(ours["ok"], ours)
+            self.assertGreater(ours["erased"], 5)
+            self.assertEqual(others_say([db], "--key", key), (0, f"ok: {ours['records']} records, head {ours['head']}\n"))
+            stranger = pathlib.Path(tempfile.mkdtemp(dir=y.dir))
+            run("certs", "init", "--dir", str(stranger))
+            code, out = others_say([db], "--key", str(stranger / "audit.pub"))
+            self.assertEqual((code, out), (1, "BROKEN: the last checkpoint is not by the key that it is compared with\n"))
+            with sqlite3.connect(db) as change:
+                change.execute("UPDATE events SET detail = 'x' WHERE what = 'gap'")
+            code, out = others_say([db])
+            self.assertEqual(code, 1)
+            self.assertRegex(out, r"^BROKEN: record \d+: column `detail` of table `events` differs from the record")
+            self.assertIn(out.split(":")[1].strip() + ":", y.verify()["broken"])
+
+    def test_sql_by_yett_by_the_shell_and_by_python(self):
+        with Nginx() as up, Yett(up.address, rules=SHOP) as y:
+            for _ in range(20):
+                y.get("/hello")
+                y.get("/closed")
+            settled(y, 40)
+            db = str(y.dir / "yett.db")
+            counts = "SELECT effect, count(*) AS n FROM decisions WHERE path = '/hello' GROUP BY effect"
+            code, out, err = yett("log", "sql", "--log", db, "--format", "json", counts)
+            self.assertEqual((code, out), (0, '{"effect":"allow","n":20}\n'), err)
+            extension = str(pathlib.Path(BINARY).parent / "yett_log")
+            shell = subprocess.run(["sqlite3", "-readonly", db, f".load {extension}", counts], capture_output=True, text=True)
+            self.assertEqual((shell.stdout, shell.stderr), ("allow|20\n", ""))
+            python = sqlite3.connect(f"file:{db}?mode=ro", uri=True)
+            python.enable_load_extension(True)
+            python.load_extension(extension)
+            rows = python.execute("SELECT d.seq, d.principal, o.status FROM decisions d JOIN outcomes o ON o.decision_seq = d.seq WHERE d.effect = 'deny' ORDER BY d.seq DESC LIMIT 3").fetchall()
+            self.assertEqual([row[2] for row in rows], [403] * 3)
+            self.assertEqual(rows[0][0], max(row["seq"] for row in y.query("--effect", "deny")))
+            for statement, why in (("DELETE FROM events", "only what reads"), ("SELEC", "syntax error"), ("PRAGMA user_version", "only what reads"),
+                                   ("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n", "took longer than 1 s: say --seconds")):
+                code, out, err = yett("log", "sql", "--log", db, "--seconds", "1", statement)
+                self.assertEqual((code, out, why in err), (2, "", True), err)
+            self.assertTrue(y.verify()["ok"])
 
 
 class Leaving(unittest.TestCase):

@@ -1,0 +1,77 @@
+// `yett log sql`: a statement of one's own over the log. It reads, and has an end.
+#include <algorithm>
+#include <iostream>
+
+#include "audit/sql_tables.h"
+#include "base/json.h"
+#include "base/text.h"
+#include "cli/log.h"
+#include "cli/log_print.h"
+
+namespace yett::cli {
+namespace {
+
+using Type = store::Statement::Type;
+
+Cell cellOf(const store::Statement& row, int column) {
+  if (row.isNull(column)) return Cell::none();
+  if (row.type(column) == Type::kInteger) return Cell(row.integer(column));
+  if (row.type(column) == Type::kBlob) return Cell(base::hex(row.text(column)));
+  return Cell(std::string(row.text(column)));
+}
+
+void printJson(const store::Statement& row) {
+  std::string line;
+  json::ObjectWriter w(line);
+  for (int i = 0; i < row.columns(); ++i) {
+    const std::string_view name = row.name(i);
+    if (row.isNull(i)) w.raw(name, "null");
+    else if (row.type(i) == Type::kInteger) w.field(name, row.integer(i));
+    else w.field(name, cellOf(row, i).text);
+  }
+  w.end();
+  std::cout << line << "\n";
+}
+
+Status run(const SqlOptions& options) {
+  auto reader = TRY(audit::Reader::open(options.database));  // it is a log, of this version
+  store::Database& db = reader.database();
+  TRY(audit::addSqlTables(db));
+  db.onlyRead(std::chrono::seconds(options.seconds));
+  auto row = TRY(db.prepare(options.statement));
+  if (row.columns() == 0) return Error{"that is no statement that gives rows"};
+  std::vector<std::string> names;
+  for (int i = 0; i < row.columns(); ++i) names.emplace_back(base::printable(row.name(i)));
+  std::vector<std::vector<std::string>> lines{names};
+  if (options.format == "csv") std::cout << csvLine({names.begin(), names.end()});
+  while (TRY(row.step())) {
+    std::vector<Cell> cells;
+    for (int i = 0; i < row.columns(); ++i) cells.push_back(cellOf(row, i));
+    if (options.format == "json") {
+      printJson(row);
+    } else if (options.format == "csv") {
+      std::cout << csvLine(cells);
+    } else {
+      auto& line = lines.emplace_back();
+      for (const auto& cell : cells) line.push_back(base::printable(cell.text));
+    }
+    if (!std::cout) return {};
+  }
+  if (options.format == "table") printColumns(lines, {});
+  std::cout.flush();
+  return {};
+}
+
+}  // namespace
+
+int logSql(const SqlOptions& options) {
+  const auto done = run(options);
+  if (done) return 0;
+  const std::string& why = done.error().message;
+  if (why.ends_with("interrupted"))
+    return failed(Error{"the statement took longer than " + std::to_string(options.seconds) + " s: say --seconds"});
+  if (why.ends_with("not authorized")) return failed(Error{why + ": only what reads the log's tables is"});
+  return failed(done.error());
+}
+
+}  // namespace yett::cli

@@ -1,0 +1,9 @@
+// The interface of SQLite. In a loadable extension its functions are those of the program that loaded it.
+#pragma once
+
+#ifdef YETT_SQLITE_EXTENSION
+#include <sqlite3ext.h>
+SQLITE_EXTENSION_INIT3
+#else
+#include <sqlite3.h>
+#endif
