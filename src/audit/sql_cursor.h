@@ -1,4 +1,4 @@
-// The rows of `decisions` or `outcomes`, one after the other. One thread; good as long as its statement sees one moment.
+// The rows of `decisions` or `outcomes`, one after the other. One thread; good while its statement sees one moment.
 #pragma once
 
 #include <memory>
@@ -8,6 +8,7 @@
 
 #include "audit/outcome_finder.h"
 #include "audit/query.h"
+#include "store/database.h"
 
 namespace yett::audit {
 

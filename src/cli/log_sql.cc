@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "cli/log.h"
 #include "cli/log_print.h"
+#include "store/database.h"
 
 namespace yett::cli {
 namespace {
