@@ -78,6 +78,9 @@ struct BlockBuilder::Columns {
   std::array<block::TextColumn, kOutcomeColumnCount> outcome_texts;
   std::vector<block::NumberColumn> outcome_numbers;
 
+  std::vector<Fields> decisions, outcomes;           // that go into the columns next
+  std::array<std::vector<uint32_t>, kTerms> places;  // of their texts that are in the filter
+
   BlockFilter filter;
   std::array<std::vector<Token>, kTerms> tokens_of;  // by the numbers of the texts
 };
@@ -103,8 +106,8 @@ void BlockBuilder::add(const Linked& r) {
 
 // What was added and is not in the columns yet.
 void BlockBuilder::fill() {
-  std::vector<Fields> decisions;
-  std::vector<Fields> outcomes;
+  auto& decisions = columns_->decisions;
+  auto& outcomes = columns_->outcomes;
   while (filled_ < kept_.size()) {
     decisions.clear();
     outcomes.clear();
@@ -136,8 +139,7 @@ void BlockBuilder::fill() {
 
 void BlockBuilder::fillDecisions(const std::vector<Fields>& rows) {
   Columns& c = *columns_;
-  std::array<std::vector<uint32_t>, kDecisionColumnCount> numbers;  // of the texts of the columns in the filter
-  for (const auto& filtered : kFiltered) numbers[filtered.column].reserve(rows.size());
+  for (auto& places : c.places) places.clear();
   std::string target;
   for (size_t i = 0; i < kDecisionColumnCount; ++i) {
     const Column& column = decisionLayout().columns[i];
@@ -155,12 +157,14 @@ void BlockBuilder::fillDecisions(const std::vector<Fields>& rows) {
                                                                               : row.text[key]);
       }
     } else {
-      const bool filtered =
-          std::any_of(kFiltered.begin(), kFiltered.end(), [i](const auto& f) { return f.column == i; });
-      for (const Fields& row : rows) {
-        const size_t number = c.decision_texts[i].add(row.text[key]);
-        if (filtered) numbers[i].push_back(static_cast<uint32_t>(number));
+      const auto filtered =
+          std::find_if(kFiltered.begin(), kFiltered.end(), [i](const auto& f) { return f.column == i; });
+      if (filtered == kFiltered.end()) {
+        for (const Fields& row : rows) (void)c.decision_texts[i].add(row.text[key]);
+        continue;
       }
+      auto& places = c.places[static_cast<size_t>(filtered - kFiltered.begin())];
+      for (const Fields& row : rows) places.push_back(static_cast<uint32_t>(c.decision_texts[i].add(row.text[key])));
     }
   }
   // The filter is asked once for each different value, and once for each pair of a row.
@@ -171,9 +175,9 @@ void BlockBuilder::fillDecisions(const std::vector<Fields>& rows) {
       tokens.push_back(c.filter.add(kFiltered[t].term, texts.entry(tokens.size())));
   }
   for (size_t row = 0; row < rows.size(); ++row) {
-    const Token effect = c.tokens_of[0][numbers[kFiltered[0].column][row]];
-    const Token principal = c.tokens_of[1][numbers[kFiltered[1].column][row]];
-    const Token path = c.tokens_of[2][numbers[kFiltered[2].column][row]];
+    const Token effect = c.tokens_of[0][c.places[0][row]];
+    const Token principal = c.tokens_of[1][c.places[1][row]];
+    const Token path = c.tokens_of[2][c.places[2][row]];
     c.filter.addPairs(effect, principal, path);
     const int64_t time = rows[row].number[DecisionKey::kTime];
     time_min_ = timed_ ? std::min(time_min_, time) : time;

@@ -2,6 +2,7 @@
 
 #include "audit/cbor.h"
 #include "audit/record_keys.h"
+#include "base/check.h"
 
 namespace yett::audit {
 namespace {
@@ -235,9 +236,40 @@ bool decode(std::string_view bytes, Fields& out) {
   return decodePairs(cbor, entries, out);
 }
 
+namespace {
+
+// An item's head, of bytes that CborWriter wrote: nothing of its form is checked.
+struct Head {
+  unsigned major;
+  uint64_t value;
+};
+Head takeHead(const unsigned char*& at) {
+  const unsigned first = *at++;
+  const unsigned info = first & 31;
+  uint64_t value = info;
+  if (info >= 24) {
+    const unsigned bytes = 1u << (info - 24);
+    value = 0;
+    for (unsigned i = 0; i < bytes; ++i) value = value << 8 | *at++;
+  }
+  return {first >> 5, value};
+}
+
+}  // namespace
+
 void decodeFields(std::string_view fields, uint8_t entries, Fields& out) {
-  CborReader cbor(fields);
-  decodePairs(cbor, entries, out);
+  const auto* at = reinterpret_cast<const unsigned char*>(fields.data());
+  for (unsigned i = 0; i < entries; ++i) {
+    const size_t key = takeHead(at).value;
+    const Head item = takeHead(at);
+    if (item.major == 2 || item.major == 3) {
+      out.text[key] = {reinterpret_cast<const char*>(at), item.value};
+      at += item.value;
+    } else {
+      out.number[key] = static_cast<int64_t>(item.major == 0 ? item.value : ~item.value);
+    }
+  }
+  YETT_CHECK(at == reinterpret_cast<const unsigned char*>(fields.data()) + fields.size());
 }
 
 }  // namespace yett::audit

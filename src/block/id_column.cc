@@ -13,22 +13,28 @@ constexpr char kOther = 2;
 constexpr size_t kRandom = 10;  // bytes
 constexpr int64_t kMostMillis = int64_t{1} << 48;
 
-int digitOf(char c) {
-  return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
+// The value of a digit in lower case; 0xff: it is none.
+constexpr std::array<unsigned char, 256> kDigitValues = [] {
+  std::array<unsigned char, 256> out{};
+  out.fill(0xff);
+  for (unsigned char i = 0; i < 10; ++i) out['0' + i] = i;
+  for (unsigned char i = 0; i < 6; ++i) out['a' + i] = 10 + i;
+  return out;
+}();
 
 // "01939a60-75a0-7c59-8a3c-0123456789ab": its milliseconds and the rest. False where it is no such UUID.
 bool parse(std::string_view id, int64_t& millis, std::array<char, kRandom>& random) {
   if (id.size() != 36 || id[8] != '-' || id[13] != '-' || id[18] != '-' || id[23] != '-' || id[14] != '7') return false;
   std::array<unsigned char, 16> bytes{};
-  size_t nibble = 0;
-  for (size_t i = 0; i < id.size(); ++i) {
-    if (i == 8 || i == 13 || i == 18 || i == 23) continue;
-    const int digit = digitOf(id[i]);
-    if (digit < 0) return false;
-    bytes[nibble / 2] = static_cast<unsigned char>(bytes[nibble / 2] << 4 | digit);
-    ++nibble;
+  static constexpr std::array<unsigned char, 16> kPlaces = {0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34};
+  unsigned all = 0;
+  for (size_t i = 0; i < bytes.size(); ++i) {
+    const unsigned high = kDigitValues[static_cast<unsigned char>(id[kPlaces[i]])];
+    const unsigned low = kDigitValues[static_cast<unsigned char>(id[kPlaces[i] + 1u])];
+    all |= high | low;
+    bytes[i] = static_cast<unsigned char>(high << 4 | low);
   }
+  if (all > 15) return false;
   if (bytes[8] >> 6 != 2) return false;
   millis = 0;
   for (size_t i = 0; i < 6; ++i) millis = millis << 8 | bytes[i];

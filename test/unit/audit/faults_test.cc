@@ -148,10 +148,10 @@ TEST_CASE("audit: a loss of power takes nothing that strict mode let through") {
       audit::WriterEvents events{[](const std::string&) {}, [&](uint64_t ticket) { durable = ticket; }};
       auto writer = audit::Writer::open(configOf(path, true), metrics, events).value();
       disk.losePowerAt(5 + random() % 300, [kept = random]() mutable { return kept() % 2 == 0; });
-      for (int i = 0; i < 20'000 && disk.undone() < 0; ++i) {
+      for (int i = 0; i < 400'000 && disk.undone() < 0; ++i) {
         const std::string id = "id-" + std::to_string(i);
         if (const uint64_t ticket = writer->append(decision(id)); ticket != 0) tickets.emplace_back(ticket, id);
-        if (i % 20 == 0) std::this_thread::sleep_for(std::chrono::microseconds(50));
+        if (i % 20 == 0) std::this_thread::sleep_for(std::chrono::microseconds(200));
       }
       CHECK(disk.undone() >= 0);
       undone += disk.undone();
