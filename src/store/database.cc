@@ -64,7 +64,7 @@ Result<Database> Database::open(const std::string& path, Mode mode) {
   sqlite3_busy_timeout(db, kBusyMillis);
   if (mode == Mode::kWrite) {
     TRY(
-        out.execute("PRAGMA page_size=8192; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA "
+        out.execute("PRAGMA page_size=4096; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA "
                     "wal_autocheckpoint=0; PRAGMA secure_delete=ON;"));
     const auto note = [](void* at, sqlite3*, const char*, int pages) {
       *static_cast<int64_t*>(at) = pages;
