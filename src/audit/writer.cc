@@ -15,7 +15,7 @@ namespace yett::audit {
 namespace {
 
 constexpr size_t kLookEvery = 1'000;  // records between two looks at the size of the file
-constexpr int64_t kWalPages = 1024;    // in the write-ahead log, 4 MiB: more of them are moved into the database
+constexpr int64_t kWalPages = 1024;   // in the write-ahead log, 4 MiB: more of them are moved into the database
 // So many records are added to the chain before their batch is whole, or so many for each request under way: with many
 // of them each waits for the others, and not for the writer.
 constexpr size_t kPiece = 192;

@@ -30,6 +30,10 @@ int logQuery(LogOptions options);
 int logTail(LogOptions options);
 /// All that fits, oldest first, without a limit.
 int logExport(LogOptions options);
+/// The same as ordinary tables in a database of their own, with a manifest that `key` (PEM, or "") signs.
+int logExportTo(LogOptions options, const std::string& file, const std::string& key);
+/// Whether such a database holds what was exported, and, where `key` (either half) is given, who signed that.
+int logVerifyExport(const std::string& file, const std::string& key);
 /// Counts: overall, or grouped.
 int logStats(LogOptions options);
 /// The whole story of one decision.

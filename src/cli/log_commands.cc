@@ -15,6 +15,8 @@ struct Reading {
   LogOptions options;
   std::string id;
   VerifyOptions verify;
+  std::string file;  // that is written
+  std::string key;   // that signs it
 };
 using Read = int (*)(Reading&);
 
@@ -114,6 +116,17 @@ void addErase(CLI::App& log, Action& action) {
   });
 }
 
+void addVerifyExport(CLI::App& log, Action& action) {
+  struct Export {
+    std::string file, key;
+  };
+  const auto e = std::make_shared<Export>();
+  auto* verify = log.add_subcommand("verify-export", "that a database of `export --to` holds what was exported");
+  verify->add_option("file", e->file, "the database")->required();
+  verify->add_option("--key", e->key, "the key that must have signed (PEM)");
+  verify->callback([e, &action] { action = [e] { return logVerifyExport(e->file, e->key); }; });
+}
+
 void addSql(CLI::App& log, Action& action) {
   struct Sql {
     LogSource source;
@@ -160,10 +173,14 @@ void addLog(CLI::App& app, Action& action) {
   commands.filters(tail);
   commands.events(tail);
 
-  Reading& exported = commands.add("export", "all decisions, oldest first", {"json", "csv"},
-                                   [](Reading& r) { return logExport(r.options); });
+  Reading& exported = commands.add("export", "all decisions, oldest first", {"json", "csv"}, [](Reading& r) {
+    if (r.file.empty()) return logExport(r.options);
+    return logExportTo(r.options, r.file, r.key);
+  });
   commands.filters(exported);
   commands.events(exported);
+  commands.command().add_option("--to", exported.file, "a new SQLite database of ordinary tables, with a manifest");
+  commands.command().add_option("--key", exported.key, "the key that signs the manifest (PEM)");
 
   Reading& stats = commands.add("stats", "counts: by principal, rule and denial, or by what you say", rows,
                                 [](Reading& r) { return logStats(r.options); });
@@ -183,6 +200,7 @@ void addLog(CLI::App& app, Action& action) {
                                 "the key that must have signed, itself or one it handed over to (PEM)");
   commands.command().add_option("--checkpoint", verify.verify.checkpoint,
                                 "SEQ:HASH of a checkpoint that left the host: shows a tail cut off");
+  addVerifyExport(*log, action);
   addCoverage(*log, action);
   addErase(*log, action);
   addSql(*log, action);

@@ -1,6 +1,7 @@
 """The audit trail as people use it: reading, erasing, masking, keeping, replaying, learning, and what leaves the machine."""
 import contextlib
 import csv
+import hashlib
 import http.server
 import io
 import json
@@ -451,6 +452,35 @@ class OtherHands(unittest.TestCase):
                 code, out, err = yett("log", "sql", "--log", db, "--seconds", "1", statement)
                 self.assertEqual((code, out, why in err), (2, "", True), err)
             self.assertTrue(y.verify()["ok"])
+
+    def test_ordinary_tables_with_a_signed_manifest(self):
+        with Nginx() as up, Yett(up.address, rules=SHOP, audit={"database": "yett.db", "key_file": "certs/audit.key"}) as y:
+            for _ in range(10):
+                y.get("/hello")
+                y.get("/closed")
+            settled(y, 20)
+            db, plain, key, pub = (str(y.dir / name) for name in ("yett.db", "plain.db", "certs/audit.key", "certs/audit.pub"))
+            code, out, err = yett("log", "export", "--log", db, "--to", plain, "--effect", "deny", "--key", key)
+            self.assertEqual(code, 0, err)
+            manifest = json.loads(out)
+            self.assertEqual({name: table["rows"] for name, table in manifest["tables"].items()}, {"decisions": 10, "outcomes": 10})
+            self.assertEqual(yett("log", "verify-export", plain, "--key", pub)[:2], (0, "ok: the tables are what the manifest says, which is signed\n"))
+            with sqlite3.connect(plain) as tables:
+                rows = tables.execute("SELECT d.path, o.status FROM decisions d JOIN outcomes o ON o.decision_seq = d.seq").fetchall()
+                self.assertEqual(set(rows), {("/closed", 403)})
+                names = [row[1] for row in tables.execute("PRAGMA table_info(decisions)")]
+                lines = tables.execute(f"SELECT {'||chr||'.join(f'quote({name})' for name in names)} FROM decisions, (SELECT ',' AS chr) ORDER BY seq").fetchall()
+                digest = hashlib.sha256("".join(line + "\n" for line, in lines).encode()).hexdigest()
+                self.assertEqual(digest, manifest["tables"]["decisions"]["sha256"])  # as docs/audit.md says, by SQL alone
+                tables.execute("UPDATE decisions SET effect = 'allow'")
+            self.assertEqual(yett("log", "verify-export", plain)[:2], (1, "BROKEN: table `decisions` is not what its manifest says\n"))
+            self.assertIn("is there already", yett("log", "export", "--log", db, "--to", plain)[2])
+            other = str(y.dir / "other.db")
+            self.assertEqual(yett("log", "export", "--log", db, "--to", other)[0], 0)
+            self.assertIn("is not signed by", yett("log", "verify-export", other, "--key", pub)[1])
+            with sqlite3.connect(other) as tables:
+                tables.execute("UPDATE manifest SET document = replace(document, '\"first\":', '\"first\":1')")
+            self.assertEqual(yett("log", "verify-export", other)[0], 0)  # nobody signed it
 
     def by_others(self, y, db, counts):
         extension = str(pathlib.Path(BINARY).parent / "yett_log")

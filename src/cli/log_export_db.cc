@@ -1,0 +1,189 @@
+// `yett log export --to FILE.db`: ordinary tables for programs that load no extension, with a signed manifest.
+#include <sys/stat.h>
+
+#include <cstdio>
+#include <iostream>
+
+#include "audit/block_source.h"
+#include "audit/checkpoint.h"
+#include "audit/reader.h"
+#include "base/file.h"
+#include "base/json.h"
+#include "base/sha256.h"
+#include "base/text.h"
+#include "cli/log.h"
+#include "store/database.h"
+
+namespace yett::cli {
+namespace {
+
+constexpr std::string_view kSigned{"yett audit export v1\0", 21};  // stands before the manifest that is signed
+constexpr const char* kSchema =
+    "CREATE TABLE decisions(seq INTEGER PRIMARY KEY, id TEXT, time INTEGER, listener TEXT, route TEXT, principal TEXT, "
+    "method TEXT, host TEXT, path TEXT, raw_target TEXT, effect TEXT, policy TEXT, rule TEXT, reason TEXT, errors "
+    "TEXT, "
+    "engine TEXT, policy_digest TEXT, cached INTEGER, eval_ns INTEGER, reads TEXT, would_deny TEXT, protocol TEXT, "
+    "source TEXT, erased INTEGER);"
+    "CREATE TABLE outcomes(decision_seq INTEGER PRIMARY KEY, status INTEGER, upstream TEXT, bytes_in INTEGER, "
+    "bytes_out INTEGER, duration_us INTEGER, result TEXT, shadow TEXT);"
+    "CREATE TABLE manifest(document TEXT, public_key BLOB, signature BLOB);";
+constexpr const char* kTables[] = {"decisions", "outcomes"};
+
+// SHA-256 over a line for each row, in the order of its first column: its values as SQLite's quote() writes them, with
+// commas between.
+Result<std::string> digestOf(store::Database& db, const std::string& table, int64_t& count) {
+  base::Sha256Hasher hasher;
+  auto rows = TRY(db.prepare("SELECT * FROM " + table + " ORDER BY 1"));
+  std::string line;
+  while (TRY(rows.step())) {
+    line.clear();
+    for (int i = 0; i < rows.columns(); ++i) {
+      if (i > 0) line += ',';
+      const bool number = rows.type(i) == store::Statement::Type::kInteger;
+      if (!number) line += '\'';
+      for (const char c : rows.text(i)) line.append(!number && c == '\'' ? 2 : 1, c);
+      if (!number) line += '\'';
+    }
+    hasher.update(line += '\n');
+    ++count;
+  }
+  const auto hash = hasher.finish();
+  return base::hex(base::view(hash));
+}
+
+Status addRow(store::Statement& decision, store::Statement& outcome, const audit::Row& r) {
+  int at = 0;
+  decision.bind(++at, r.seq);
+  decision.bind(++at, r.id);
+  decision.bind(++at, r.time);
+  for (const std::string* text : {&r.listener, &r.route, &r.principal, &r.method, &r.host, &r.path, &r.raw_target,
+                                  &r.effect, &r.policy, &r.rule, &r.reason, &r.errors, &r.engine, &r.policy_digest})
+    decision.bind(++at, *text);
+  decision.bind(++at, r.cached ? int64_t{1} : int64_t{0});
+  decision.bind(++at, r.eval_ns);
+  for (const std::string* text : {&r.reads, &r.would_deny, &r.protocol, &r.source}) decision.bind(++at, *text);
+  TRY(decision.bind(++at, r.erased ? int64_t{1} : int64_t{0}).run());
+  if (!r.ended) return {};
+  outcome.bind(1, r.seq).bind(2, r.status).bind(3, r.upstream).bind(4, r.bytes_in).bind(5, r.bytes_out);
+  return outcome.bind(6, r.duration_us).bind(7, r.result).bind(8, r.shadow).run();
+}
+
+Status copyRows(const LogOptions& options, store::Database& to) {
+  auto decision = TRY(to.prepare("INSERT INTO decisions VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"));
+  auto outcome = TRY(to.prepare("INSERT INTO outcomes VALUES (?,?,?,?,?,?,?,?)"));
+  TRY(to.execute("BEGIN"));
+  for (const auto& file : options.databases) {
+    auto reader = TRY(audit::Reader::open(file));
+    Status added;
+    TRY(reader.each(options.query, [&](const audit::Row& row) {
+      added = addRow(decision, outcome, row);
+      return added.ok();
+    }));
+    TRY(std::move(added));
+  }
+  return to.execute("COMMIT");
+}
+
+// What the tables hold, and of which log at which moment.
+Result<std::string> manifestOf(const LogOptions& options, store::Database& to) {
+  auto log = TRY(audit::Reader::open(options.databases.back()));
+  const auto [seq, hash] = TRY(audit::BlockSource(log.database()).end());
+  std::string tables;
+  json::ObjectWriter each(tables);
+  for (const char* table : kTables) {
+    int64_t rows = 0;
+    const std::string digest = TRY(digestOf(to, table, rows));
+    std::string one;
+    json::ObjectWriter(one).field("rows", rows).field("sha256", digest).end();
+    each.raw(table, one);
+  }
+  each.end();
+  auto range = TRY(to.prepare("SELECT coalesce(min(seq), 0), coalesce(max(seq), 0) FROM decisions"));
+  TRY(range.step());
+  std::string out;
+  json::ObjectWriter(out)
+      .field("format", "yett audit export v1")
+      .field("log_id", base::hex(TRY(audit::metaBytes(log.database(), "log_id")).value_or("")))
+      .field("first", range.integer(0))
+      .field("last", range.integer(1))
+      .field("head_seq", seq)
+      .field("head", base::hex(hash))
+      .raw("tables", tables)
+      .end();
+  return out;
+}
+
+Status putManifest(store::Database& to, const std::string& document, const std::string& key_file) {
+  std::string public_key, signature;
+  if (!key_file.empty()) {
+    auto key = audit::SigningKey::fromPem(TRY(base::readFile(key_file)));
+    if (!key) return Error{key_file + " " + key.error().message};
+    public_key = key.value()->publicKey();
+    signature = TRY(key.value()->sign(std::string(kSigned) + document));
+  }
+  auto row = TRY(to.prepare("INSERT INTO manifest VALUES (?,?,?)"));
+  return row.bind(1, document).bindBlob(2, public_key).bindBlob(3, signature).run();
+}
+
+Status exportTo(const LogOptions& options, const std::string& file, const std::string& key) {
+  struct stat info {};
+  if (::stat(file.c_str(), &info) == 0) return Error{file + ": is there already: name a new one"};
+  {
+    auto to = TRY(store::Database::open(file, store::Database::Mode::kWrite));
+    TRY(to.execute(kSchema));
+    TRY(copyRows(options, to));
+    const std::string document = TRY(manifestOf(options, to));
+    TRY(putManifest(to, document, key));
+    TRY(to.execute("PRAGMA journal_mode=DELETE"));  // one file, for whoever gets it
+    std::cout << document << "\n";
+  }
+  std::remove((file + ".lock").c_str());
+  if (key.empty()) std::cerr << "yett: not signed: say --key audit.key\n";
+  return {};
+}
+
+// "" where the tables are those that were exported.
+Result<std::string> check(const std::string& file, const std::string& key_file, bool& is_signed) {
+  auto db = TRY(store::Database::open(file, store::Database::Mode::kRead));
+  auto row = TRY(db.prepare("SELECT document, public_key, signature FROM manifest"));
+  if (!TRY(row.step())) return Error{file + ": has no manifest"};
+  const std::string document(row.text(0)), public_key(row.text(1)), signature(row.text(2));
+  const auto said = TRY(json::parse(document, false));
+  const auto* tables = said.find("tables");
+  for (const char* table : kTables) {
+    const auto* one = tables == nullptr ? nullptr : tables->find(table);
+    const auto* digest = one == nullptr ? nullptr : one->find("sha256");
+    int64_t rows = 0;
+    if (digest == nullptr || TRY(digestOf(db, table, rows)) != digest->text)
+      return std::string("table `") + table + "` is not what its manifest says";
+  }
+  is_signed = !signature.empty();
+  if (is_signed && !audit::verifySignature(public_key, std::string(kSigned) + document, signature))
+    return std::string("the signature of its manifest is not good");
+  if (key_file.empty()) return std::string();
+  auto expected = audit::publicKeyFromPem(TRY(base::readFile(key_file)));
+  if (!expected) return Error{key_file + " " + expected.error().message};
+  if (!is_signed || public_key != expected.value()) return "it is not signed by " + audit::keyId(expected.value());
+  return std::string();
+}
+
+}  // namespace
+
+int logExportTo(LogOptions options, const std::string& file, const std::string& key) {
+  if (auto ok = resolveTimes(options.since, options.until, options.query); !ok) return failed(ok.error());
+  if (options.events) return failed(Error{"--to exports decisions and their outcomes, not events"});
+  const auto done = exportTo(options, file, key);
+  return done ? 0 : failed(done.error());
+}
+
+int logVerifyExport(const std::string& file, const std::string& key) {
+  bool is_signed = false;
+  const auto wrong = check(file, key, is_signed);
+  if (!wrong) return failed(wrong.error());
+  if (!wrong.value().empty()) return std::cout << "BROKEN: " << wrong.value() << "\n", 1;
+  std::cout << "ok: the tables are what the manifest says, which is " << (is_signed ? "signed" : "not signed") << "\n";
+  if (is_signed && key.empty()) std::cout << "say which key it must be: --key audit.pub\n";
+  return 0;
+}
+
+}  // namespace yett::cli
