@@ -6,7 +6,7 @@ namespace {
 constexpr size_t kHashSize = sizeof(base::Sha256);
 
 // What is wrong with a block, with its place.
-Error of(const std::string& which, Error error) {
+Error of(const std::string& which, const Error& error) {
   return Error{which + ": " + error.message};
 }
 

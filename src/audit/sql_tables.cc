@@ -152,14 +152,14 @@ int filter(sqlite3_vtab_cursor* cursor, int descending, const char* plan, int co
     Query query;
     Range seqs, times;
     std::optional<int64_t> decision;
-    for (int i = 0; i < count; ++i) {
-      const char what = plan[3 * i];
-      const int op = static_cast<unsigned char>(plan[3 * i + 1]);
+    for (int i = 0; i < count; ++i, plan += 3) {
+      const char what = plan[0];
+      const int op = static_cast<unsigned char>(plan[1]);
       sqlite3_value* value = values[i];
       // SQLite compares again by its own rules; what is of another type is left to it.
       if (what == 'x') {
         if (sqlite3_value_type(value) != SQLITE_TEXT) continue;
-        query.exactly.emplace_back(columns.place(plan[3 * i + 2] - 1),
+        query.exactly.emplace_back(columns.place(plan[2] - 1),
                                    std::string(reinterpret_cast<const char*>(sqlite3_value_text(value)),
                                                static_cast<size_t>(sqlite3_value_bytes(value))));
         continue;
