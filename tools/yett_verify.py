@@ -73,8 +73,8 @@ class Bytes:
             yield self.varint()
 
     def head(self):
-        first = self.take(1)[0]
-        return first >> 5, first & 31 if first & 31 < 24 else int.from_bytes(self.take(1 << ((first & 31) - 24)), "big")
+        major, info = divmod(self.take(1)[0], 32)
+        return major, info if info < 24 else int.from_bytes(self.take(1 << (info - 24)), "big")
 
 
 def unfold(value):
@@ -293,8 +293,7 @@ class Log:
         self.named += db.execute("SELECT event_seq, seq FROM erased ORDER BY event_seq, seq").fetchall()
 
     def finish(self, checkpoint):
-        signed = max((c[0] for c in self.checkpoints), default=0)
-        excuses = {seq: f for seq, f in self.events.items() if not self.checkpoints or seq <= signed}
+        excuses = {seq: f for seq, f in self.events.items() if not self.checkpoints or seq <= self.checkpoints[-1][0]}
         by_event = {}
         for event, seq in self.named:
             by_event.setdefault(event, []).append(seq)
@@ -339,8 +338,9 @@ def main():
             log.file(path)
         log.finish(options.checkpoint)
     except Broken as broken:
-        print(f"BROKEN: {broken}")
-        return 1
+        return print(f"BROKEN: {broken}") or 1
+    except (sqlite3.Error, TypeError) as error:
+        return print(f"{path}: is no audit log that can be read: {error}", file=sys.stderr) or 2
     print(f"ok: {log.count} records, head {log.head.hex() if log.head else ''}")
     return 0
 

@@ -47,24 +47,11 @@ Status ChainTail::readOpen(store::Database& db) {
   const std::string before = TRY(source.before(0));
   ChainWalk walk = TRY(ChainWalk::open(db, open->data, Salts(open->seed), before));
   std::memcpy(before_.data(), before.data(), before_.size());
-  Encoded encoded;
   for (;;) {
     auto step = walk.next();
     if (!step) return Error{"record " + std::to_string(walk.at()) + " of the open block: " + step.error().message};
     if (!step.value()) break;
-    const auto& record = *step.value()->record;
-    Linked linked{.kind = record.kind, .seq = record.seq, .mark = record.mark};
-    if (record.kind == Kind::kDecision || record.kind == Kind::kOutcome) {
-      Fields fields = *step.value()->fields;
-      if (record.kind == Kind::kOutcome)
-        linked.decision_seq = std::exchange(fields.number[OutcomeKey::kDecisionSeq], 0);
-      encodeRow(layout(record.kind), fields, encoded);
-      linked.fields = encoded.fields;
-      linked.entries = encoded.entries;
-      linked.personal = encoded.personal;
-      linked.personal_entries = encoded.personal_entries;
-    }
-    builder_.add(linked);
+    builder_.add(step.value()->linked);
   }
   if (base::view(walk.head()) != open->hash) return Error{"the open block is not what its hash says"};
   seed_ = open->seed;

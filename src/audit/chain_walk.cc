@@ -14,8 +14,23 @@ Result<ChainWalk> ChainWalk::open(store::Database& db, BlockData& data, Salts sa
   return out;
 }
 
+// The salted hash of a decision's personal fields, which encoded_ has; where they are gone, what was left instead.
+Result<std::string_view> ChainWalk::commitmentOf(const BlockData::Record& record) {
+  const std::string_view salt = TRY(salts_.at(record.row));
+  if (record.erased) {
+    if (encoded_.personal_entries > 0 || !salt.empty())
+      return Error{"it says that its personal fields were erased, and has some, or their salt"};
+    return data_->commitment(record);
+  }
+  if (salt.empty()) return Error{"its personal fields have lost their salt"};
+  personal_.clear();
+  personalBytes(encoded_.personal, encoded_.personal_entries, personal_);
+  commitment_ = hasher_.update(salt).update(personal_).finish();
+  return base::view(commitment_);
+}
+
 // Of a decision and an outcome from the columns, of the others as they were written.
-Result<std::string_view> ChainWalk::bytesOf(const BlockData::Record& record, std::string_view& salt) {
+Result<std::string_view> ChainWalk::bytesOf(const BlockData::Record& record, Step& step) {
   if (record.kind != Kind::kDecision && record.kind != Kind::kOutcome) {
     if (!TRY(rare_.bind(1, record.seq).step())) return Error{"its row is missing from table `rare`"};
     const int64_t kind = rare_.integer(0);
@@ -28,24 +43,19 @@ Result<std::string_view> ChainWalk::bytesOf(const BlockData::Record& record, std
     return std::string_view(bytes_);
   }
   TRY(data_->fields(record, fields_));
-  const int64_t decision_seq =
-      record.kind == Kind::kOutcome ? std::exchange(fields_.number[OutcomeKey::kDecisionSeq], 0) : 0;
+  Linked& linked = step.linked;
+  if (record.kind == Kind::kOutcome) linked.decision_seq = std::exchange(fields_.number[OutcomeKey::kDecisionSeq], 0);
   encodeRow(layout(record.kind), fields_, encoded_);
-  if (record.kind == Kind::kOutcome) fields_.number[OutcomeKey::kDecisionSeq] = decision_seq;
-  std::string_view commitment = TRY(data_->commitment(record));
-  base::Sha256 made;
-  if (record.kind == Kind::kDecision && !record.erased) {
-    salt = TRY(salts_.at(record.row));
-    if (salt.empty()) return Error{"its personal fields have lost their salt"};
-    personal_.clear();
-    personalBytes(encoded_.personal, encoded_.personal_entries, personal_);
-    made = hasher_.update(salt).update(personal_).finish();
-    commitment = base::view(made);
-  } else if (record.erased && (encoded_.personal_entries > 0 || !TRY(salts_.at(record.row)).empty())) {
-    return Error{"it says that its personal fields were erased, and has some, or their salt"};
-  }
+  if (record.kind == Kind::kOutcome) fields_.number[OutcomeKey::kDecisionSeq] = linked.decision_seq;
+  if (record.kind == Kind::kDecision) step.commitment = TRY(commitmentOf(record));
+  linked.fields = encoded_.fields;
+  linked.entries = encoded_.entries;
+  linked.personal = encoded_.personal;
+  linked.personal_entries = encoded_.personal_entries;
+  if (record.erased) linked.commitment = step.commitment;
   bytes_.clear();
-  canonicalBytes(record.kind, record.seq, decision_seq, encoded_.fields, encoded_.entries, commitment, bytes_);
+  canonicalBytes(record.kind, record.seq, linked.decision_seq, encoded_.fields, encoded_.entries, step.commitment,
+                 bytes_);
   return std::string_view(bytes_);
 }
 
@@ -53,12 +63,12 @@ Result<std::optional<ChainWalk::Step>> ChainWalk::next() {
   if (place_ == data_->records().size()) return std::optional<Step>();
   const auto& record = data_->records()[place_++];
   at_ = record.seq;
-  std::string_view salt;
-  const std::string_view bytes = TRY(bytesOf(record, salt));
+  Step step{&record, {}, {}, {.kind = record.kind, .seq = record.seq, .mark = record.mark}, &fields_, &before_, &head_};
+  step.bytes = TRY(bytesOf(record, step));
   before_ = head_;
-  head_ = hasher_.update(base::view(before_)).update(bytes).finish();
+  head_ = hasher_.update(base::view(before_)).update(step.bytes).finish();
   if (static_cast<char>(head_[0]) != record.mark) return Error{"its content was changed"};
-  return std::optional(Step{&record, bytes, salt, &fields_, &before_, &head_});
+  return std::optional(step);
 }
 
 }  // namespace yett::audit

@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 
+#include "audit/block_builder.h"
 #include "audit/block_data.h"
 #include "audit/record.h"
 #include "audit/salts.h"
@@ -20,9 +21,10 @@ class ChainWalk {
 
   struct Step {
     const BlockData::Record* record;
-    std::string_view bytes;  ///< canonical
-    std::string_view salt;   ///< of a decision; "" where it is gone
-    const Fields* fields;    ///< of all kinds, by key; personal ones too where they are there
+    std::string_view bytes;       ///< canonical
+    std::string_view commitment;  ///< of a decision
+    Linked linked;                ///< the record as it went into its block
+    const Fields* fields;         ///< of all kinds, by key; personal ones too where they are there
     const base::Sha256* before;
     const base::Sha256* hash;
   };
@@ -36,7 +38,8 @@ class ChainWalk {
  private:
   ChainWalk(BlockData& data, Salts salts, store::Statement rare)
       : data_(&data), salts_(std::move(salts)), rare_(std::move(rare)) {}
-  Result<std::string_view> bytesOf(const BlockData::Record& record, std::string_view& salt);
+  Result<std::string_view> bytesOf(const BlockData::Record& record, Step& step);
+  Result<std::string_view> commitmentOf(const BlockData::Record& record);
 
   BlockData* data_;
   Salts salts_;
@@ -46,6 +49,7 @@ class ChainWalk {
   base::Sha256 before_{};
   base::Sha256 head_{};
   base::Sha256Hasher hasher_;
+  base::Sha256 commitment_{};
   Fields fields_;
   Encoded encoded_;
   std::string bytes_, personal_;

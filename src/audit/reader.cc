@@ -78,7 +78,7 @@ Result<Reader> Reader::open(const std::string& database) {
     return version.integer(0);
   }();
   if (!read) return Error{database + ": is no audit log: " + read.error().message};
-  if (read.value() != kSchemaVersion) return Error{database + ": is no audit log of this version of yett"};
+  if (read.value() != kSchemaVersion) return Error{database + otherVersion(read.value())};
   return out;
 }
 

@@ -299,7 +299,7 @@ Result<File> openFile(const std::string& path) {
   if (auto readable = number(db, "PRAGMA user_version"); !readable) return std::move(readable).error().within(path);
   const int64_t version = TRY(number(db, "PRAGMA user_version"));
   if (version == 0 && TRY(number(db, "SELECT count(*) FROM sqlite_master")) == 0) return out;  // made, and not begun
-  if (version != kSchemaVersion) return Error{path + ": is no audit log of this version of yett"};
+  if (version != kSchemaVersion) return Error{path + otherVersion(version)};
   if (auto id = TRY(metaBytes(db, "log_id"))) out.log_id = *id;
   out.begun = TRY(number(db,
                          "SELECT EXISTS (SELECT 1 FROM blocks) + EXISTS (SELECT 1 FROM tail) + EXISTS (SELECT 1 "

@@ -128,7 +128,7 @@ Status putManifest(store::Database& to, const std::string& document, const std::
 Status exportTo(const LogOptions& options, const std::string& file, const std::string& key) {
   struct stat info {};
   if (::stat(file.c_str(), &info) == 0) return Error{file + ": is there already: name a new one"};
-  {
+  const auto write = [&]() -> Status {
     auto to = TRY(store::Database::open(file, store::Database::Mode::kWrite));
     TRY(to.execute(kSchema));
     TRY(copyRows(options, to));
@@ -136,8 +136,14 @@ Status exportTo(const LogOptions& options, const std::string& file, const std::s
     TRY(putManifest(to, document, key));
     TRY(to.execute("PRAGMA journal_mode=DELETE"));  // one file, for whoever gets it
     std::cout << document << "\n";
-  }
+    return {};
+  };
+  auto done = write();
   std::remove((file + ".lock").c_str());
+  if (!done) {  // no half of one is left
+    for (const char* part : {"", "-wal", "-shm"}) std::remove((file + part).c_str());
+    return done;
+  }
   if (key.empty()) std::cerr << "yett: not signed: say --key audit.key\n";
   return {};
 }
@@ -145,8 +151,11 @@ Status exportTo(const LogOptions& options, const std::string& file, const std::s
 // "" where the tables are those that were exported.
 Result<std::string> check(const std::string& file, const std::string& key_file, bool& is_signed) {
   auto db = TRY(store::Database::open(file, store::Database::Mode::kRead));
-  auto row = TRY(db.prepare("SELECT document, public_key, signature FROM manifest"));
-  if (!TRY(row.step())) return Error{file + ": has no manifest"};
+  const auto none = [&] { return Error{file + ": is no database that `yett log export --to` wrote"}; };
+  auto prepared = db.prepare("SELECT document, public_key, signature FROM manifest");
+  if (!prepared) return none();
+  store::Statement row = std::move(prepared).value();
+  if (!TRY(row.step())) return none();
   const std::string document(row.text(0)), public_key(row.text(1)), signature(row.text(2));
   const auto said = TRY(json::parse(document, false));
   const auto* tables = said.find("tables");

@@ -39,7 +39,10 @@ Status run(const SqlOptions& options) {
   store::Database& db = reader.database();
   TRY(audit::addSqlTables(db));
   db.onlyRead(std::chrono::seconds(options.seconds));
-  auto row = TRY(db.prepare(options.statement));
+  std::string_view rest;
+  auto row = TRY(db.prepare(options.statement, &rest));
+  if (rest.find_first_not_of(" \t\r\n;") != std::string_view::npos)
+    return Error{"one statement at a time: `" + base::printable(rest.substr(0, 80)) + "` is one more"};
   if (row.columns() == 0) return Error{"that is no statement that gives rows"};
   std::vector<std::string> names;
   for (int i = 0; i < row.columns(); ++i) names.emplace_back(base::printable(row.name(i)));

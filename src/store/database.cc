@@ -114,13 +114,15 @@ Status Database::execute(const std::string& sql) {
   return {};
 }
 
-Result<Statement> Database::prepare(std::string_view sql) {
+Result<Statement> Database::prepare(std::string_view sql, std::string_view* rest) {
   Statement out;
   sqlite3_stmt* statement = nullptr;
+  const char* end = nullptr;
   if (sqlite3_prepare_v3(db_.get(), sql.data(), static_cast<int>(sql.size()), SQLITE_PREPARE_PERSISTENT, &statement,
-                         nullptr) != SQLITE_OK) {
+                         &end) != SQLITE_OK) {
     return failure("cannot prepare a statement");
   }
+  if (rest != nullptr) *rest = sql.substr(static_cast<size_t>(end - sql.data()));
   out.statement_.reset(statement);
   return out;
 }

@@ -34,7 +34,8 @@ class Database {
   ~Database();
 
   Status execute(const std::string& sql);
-  Result<Statement> prepare(std::string_view sql);
+  /// The first statement; what stands after it is left. `rest`, where it is given, gets that.
+  Result<Statement> prepare(std::string_view sql, std::string_view* rest = nullptr);
   /// Brings the schema to `migrations.size()`, each applied once, in a transaction; user_version counts them. An empty
   /// one was never released: what it made is refused.
   Status migrate(std::initializer_list<std::string_view> migrations);

@@ -354,7 +354,7 @@ TEST_CASE("audit: a log of an earlier version is refused, and stays as it is") {
   Log log;
   log.write(*log.open(), 5);
   test::runSql(log.config.database, "PRAGMA user_version = 3");
-  CHECK(audit::Reader::open(log.config.database).error().message.find("no audit log of this version") !=
+  CHECK(audit::Reader::open(log.config.database).error().message.find("is an audit log of version 3") !=
         std::string::npos);
   CHECK_THROWS_WITH(log.open(), Catch::Matchers::Contains("start a new one"));
   test::runSql(log.config.database, "PRAGMA user_version = 4");
