@@ -143,7 +143,7 @@ Status ChainTail::close() {
   if (builder_.empty()) return {};
   std::string salts;
   salts_->write(salts);
-  const std::string body = builder_.body(salts);
+  const std::string body = encode_(builder_, salts);
   if (verify_ == VerifyBlocks::kAll || closed_ % kSampled == 0) {
     const std::string why = builder_.differs(body, salts);
     if (!why.empty()) return Error{"a block that would not hold what was hashed is not written: " + why};

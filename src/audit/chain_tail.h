@@ -26,7 +26,11 @@ struct Entry {
 
 class ChainTail {
  public:
-  explicit ChainTail(VerifyBlocks verify) : verify_(verify) {}
+  /// What makes the body of a block. Tests have one that errs, and see that its block is not written.
+  using Encode = std::string (*)(BlockBuilder& builder, std::string_view salts);
+  static std::string encode(BlockBuilder& builder, std::string_view salts) { return builder.body(salts); }
+
+  explicit ChainTail(VerifyBlocks verify, Encode how = encode) : verify_(verify), encode_(how) {}
 
   /// Goes on from what this file has, after it was opened and after a transaction failed. The database must outlive
   /// what is done here until the next resume(). An error: what is damaged.
@@ -55,6 +59,7 @@ class ChainTail {
   Status addRare(int64_t seq, const Entry& entry, std::string_view bytes, std::string_view salt);
 
   const VerifyBlocks verify_;
+  const Encode encode_;
   store::Database* db_ = nullptr;
   std::unique_ptr<store::Statement> piece_, block_, rare_, event_, caller_, heartbeat_;
   BlockBuilder builder_;

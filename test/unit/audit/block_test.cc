@@ -3,9 +3,13 @@
 
 #include "audit/block_builder.h"
 #include "audit/block_data.h"
+#include "audit/chain_writer.h"
 #include "audit/record_keys.h"
 #include "audit/salts.h"
+#include "audit/verifier.h"
 #include "support/random_records.h"
+#include "support/tamper.h"
+#include "support/temp_dir.h"
 
 using namespace yett;
 using audit::Kind;
@@ -106,4 +110,59 @@ TEST_CASE("block: the filter is what the rows alone would give, however they com
                fields.text[DecisionKey::kRule]});
   }
   CHECK(builder.filter() == plain.encode());
+}
+
+namespace {
+
+int damaged = 0;  // how many bodies are to be damaged still
+
+std::string encodeWrongly(audit::BlockBuilder& builder, std::string_view salts) {
+  std::string out = builder.body(salts);
+  if (damaged-- > 0) out[out.size() / 2] = static_cast<char>(out[out.size() / 2] ^ 1);
+  return out;
+}
+
+}  // namespace
+
+TEST_CASE("block: what an encoder gets wrong is not written, and the records stay in the tail") {
+  const auto how = GENERATE(audit::VerifyBlocks::kAll, audit::VerifyBlocks::kSampled);  // of these the first one too
+  const test::TempDir dir;
+  audit::AuditConfig config;
+  config.database = dir.path("yett.db");
+  REQUIRE(audit::ChainWriter::open(config).value()->close().ok());
+  test::runSql(config.database, "UPDATE meta SET value = 100000 WHERE name = 'lease'");
+  {
+    auto db = store::Database::open(config.database, store::Database::Mode::kWrite).value();
+    audit::ChainTail tail(how, encodeWrongly);
+    REQUIRE(tail.resume(db).ok());
+    REQUIRE(db.execute("BEGIN").ok());
+    audit::DecisionRecord decision;
+    decision.id = "x";
+    decision.path = "/orders/42";
+    audit::Encoded encoded;
+    audit::encode(decision, encoded);
+    int64_t seq = tail.last();
+    for (size_t i = 0; i < audit::kBlockDecisions; ++i)
+      REQUIRE(tail.add(++seq, {.kind = Kind::kDecision,
+                               .fields = encoded.fields,
+                               .entries = encoded.entries,
+                               .personal = encoded.personal,
+                               .personal_entries = encoded.personal_entries})
+                  .ok());
+    REQUIRE(tail.put().ok());
+    REQUIRE(db.execute("COMMIT; BEGIN").ok());
+    damaged = 1;
+    const auto wrong = tail.close();
+    REQUIRE_FALSE(wrong.ok());
+    CHECK(wrong.error().message.find("would not hold what was hashed") != std::string::npos);
+    REQUIRE(db.execute("ROLLBACK").ok());
+    CHECK(audit::verify({config.database}, {}, 1, [](int64_t) {}).value().broken == "");
+    REQUIRE(tail.resume(db).ok());
+    REQUIRE(db.execute("BEGIN").ok());
+    REQUIRE(tail.close().ok());  // the encoder is right again
+    REQUIRE(db.execute("COMMIT").ok());
+  }
+  const auto v = audit::verify({config.database}, {}, 1, [](int64_t) {}).value();
+  CHECK(v.broken == "");
+  CHECK(v.records == 1 + static_cast<int64_t>(audit::kBlockDecisions));
 }
