@@ -11,6 +11,7 @@ constexpr char kSameTime = 0;
 constexpr char kOtherTime = 1;
 constexpr char kOther = 2;
 constexpr size_t kRandom = 10;  // bytes
+constexpr size_t kUuid = 36;    // characters
 constexpr int64_t kMostMillis = int64_t{1} << 48;
 
 // The value of a digit in lower case; 0xff: it is none.
@@ -24,7 +25,7 @@ constexpr std::array<unsigned char, 256> kDigitValues = [] {
 
 // "01939a60-75a0-7c59-8a3c-0123456789ab": its milliseconds and the rest. False where it is no such UUID.
 bool parse(std::string_view id, int64_t& millis, std::array<char, kRandom>& random) {
-  if (id.size() != 36 || id[8] != '-' || id[13] != '-' || id[18] != '-' || id[23] != '-' || id[14] != '7') return false;
+  if (id.size() != kUuid || id[8] != '-' || id[13] != '-' || id[18] != '-' || id[23] != '-' || id[14] != '7') return false;
   std::array<unsigned char, 16> bytes{};
   static constexpr std::array<unsigned char, 16> kPlaces = {0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34};
   unsigned all = 0;
@@ -44,7 +45,7 @@ bool parse(std::string_view id, int64_t& millis, std::array<char, kRandom>& rand
   return true;
 }
 
-// parse(), backwards. False where the bits are none that it gives.
+// parse(), backwards; appends. False where the bits are none that it gives.
 bool print(int64_t millis, std::string_view random, std::string& out) {
   if (millis < 0 || millis >= kMostMillis || (random[0] & 0xf0) != 0 || (random[2] & 0xc0) != 0) return false;
   std::array<unsigned char, 16> bytes{};
@@ -53,8 +54,6 @@ bool print(int64_t millis, std::string_view random, std::string& out) {
   bytes[6] |= 0x70;
   bytes[8] |= 0x80;
   static constexpr char kDigits[] = "0123456789abcdef";
-  out.clear();
-  out.reserve(36);
   for (size_t i = 0; i < bytes.size(); ++i) {
     if (i == 4 || i == 6 || i == 8 || i == 10) out += '-';
     out += kDigits[bytes[i] >> 4];
@@ -110,20 +109,24 @@ Status IdValues::take(std::string_view section, const int64_t* micros, size_t ro
   std::string_view others = TRY(takeStream(section, kMostTexts, kept[3]));
   if (kinds.size() != rows || rows_.size() + rows > kMostRows) return Error{"another number of ids than of times"};
   rows_.reserve(rows_.size() + rows);
+  std::string& ids = pieces_.emplace_back();
+  ids.reserve(kUuid * rows + others.size());
   for (size_t i = 0; i < rows; ++i) {
-    std::string& id = rows_.emplace_back();
+    const size_t begin = ids.size();
     uint64_t value = 0;
     std::string_view bytes;
     if (kinds[i] == kOther) {
       if (!takeVarint(others, value) || !takeBytes(others, value, bytes)) return Error{"an id that ends too soon"};
-      id = bytes;
+      ids += bytes;
+      rows_.push_back(std::string_view(ids).substr(begin));
       continue;
     }
     if (kinds[i] != kSameTime && kinds[i] != kOtherTime) return Error{"an id of an unknown form"};
     if (kinds[i] == kOtherTime && !takeVarint(later, value)) return Error{"an id without its time"};
     if (!takeBytes(random, kRandom, bytes)) return Error{"an id that ends too soon"};
     const auto millis = static_cast<uint64_t>(millisOf(micros[i])) + static_cast<uint64_t>(unfolded(value));
-    if (!print(static_cast<int64_t>(millis), bytes, id)) return Error{"an id that cannot be"};
+    if (!print(static_cast<int64_t>(millis), bytes, ids)) return Error{"an id that cannot be"};
+    rows_.push_back(std::string_view(ids).substr(begin));
   }
   if (!section.empty() || !later.empty() || !random.empty() || !others.empty()) return Error{"more ids than rows"};
   return {};

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -36,13 +37,19 @@ class IdColumn {
 /// The rows of a column that was written, in one piece or several.
 class IdValues {
  public:
+  IdValues() = default;
+  IdValues(const IdValues&) = delete;
+  IdValues& operator=(const IdValues&) = delete;
+
   /// Adds the rows of a piece, of which `micros` has the times.
   Status take(std::string_view section, const int64_t* micros, size_t rows);
+  /// Valid while this is.
   std::string_view text(size_t row) const { return rows_[row]; }
   size_t rows() const { return rows_.size(); }
 
  private:
-  std::vector<std::string> rows_;
+  std::deque<std::string> pieces_;  // of which rows_ has parts: each is whole once it is taken, and stays where it is
+  std::vector<std::string_view> rows_;
 };
 
 }  // namespace yett::block

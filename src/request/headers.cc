@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <optional>
 #include <random>
 #include <utility>
 #include <vector>
@@ -73,14 +74,16 @@ class FieldIndex {
 };
 
 void dropListed(http::HeaderMap& headers) {
-  FieldIndex index(headers);
+  std::optional<FieldIndex> index;  // most list nothing that it would have to find
   for (const auto& connection : headers.fields()) {
     if (connection.id != http::FieldId::kConnection) continue;
     for (std::string_view rest = connection.value; !rest.empty();) {
       const size_t size = http::elementSize(rest);
       const auto name = base::trimmed(rest.substr(0, size));
       rest.remove_prefix(std::min(size + 1, rest.size()));
-      if (index.mayHave(name) && !isAny(name, {"close", "keep-alive", "host"})) index.drop(name);
+      if (isAny(name, {"close", "keep-alive", "host"})) continue;
+      if (!index) index.emplace(headers);
+      if (index->mayHave(name)) index->drop(name);
     }
   }
 }
