@@ -9,11 +9,26 @@
 #include "audit/growth.h"
 #include "authz/authorizer.h"
 #include "base/resources.h"
+#include "identity/x509_svid.h"
 #include "proxy/worker.h"
 #include "runtime/memory_plan.h"
 #include "sink/exporter.h"
 
 namespace yett::app {
+namespace {
+
+// What this Yett is called itself: as its listeners' certificate says; "" where they have none with a SPIFFE ID.
+std::string spiffeIdOf(const runtime::Generation& generation) {
+  for (const auto& [name, listener] : generation.listeners) {
+    if (!listener->tls) continue;
+    X509* leaf = SSL_CTX_get0_certificate(listener->tls->native());
+    const auto id = leaf != nullptr ? identity::leafId(leaf) : Error{"none"};
+    if (id) return id.value().text();
+  }
+  return {};
+}
+
+}  // namespace
 
 Status Server::openAccessLog() {
   const auto& config = generation_->config;
@@ -49,7 +64,10 @@ Status Server::openAudit() {
   events.rotated = [this](const std::string& name) {
     log_.info("audit file closed, a new one goes on", {{"file", name}});
   };
-  auto audit = audit::Writer::open(config.audit, metrics_, std::move(events));
+  audit::AuditConfig settings = config.audit;
+  if (settings.instance.empty()) settings.instance = base::hostName();
+  settings.spiffe_id = spiffeIdOf(*generation_);
+  auto audit = audit::Writer::open(settings, metrics_, std::move(events));
   if (!audit) return std::move(audit).error().within("audit");
   audit_ = std::move(audit).value();
   if (const std::string growth = audit::growthWarning(config.audit); !growth.empty())

@@ -31,6 +31,8 @@ struct AuditConfig {
   uint64_t retention_size = 0;               ///< bytes in the database above which the oldest are deleted; 0: never
   uint64_t rotate_size = 0;                  ///< bytes in the database above which a new file goes on; 0: never
   VerifyBlocks verify_blocks = VerifyBlocks::kAll;
+  std::string instance = {};       ///< what this Yett is called in the log
+  std::string spiffe_id = {};      ///< its own; no setting: it is its certificate's
   std::string mask_key_file = {};  ///< path of the key of masked values; "": they cannot be compared
   policy::RecordingConfig recording = {};
   std::vector<uid_t> trusted_owners = {};  ///< whose key files count, beside root's and our own

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "audit/record.h"
+#include "audit/key_check.h"
 #include "base/sha256.h"
 #include "store/database.h"
 
@@ -18,13 +18,9 @@ struct StretchResult {
   int64_t gaps = 0;
   std::string first_prev;   ///< the hash that the first record follows, as its block says
   bool begins_log = false;  ///< the first record is of kind 0
+  std::string writer;       ///< where it begins the log or a file of it: who
   std::string head;         ///< hash of the last record, hex
   std::string broken;       ///< "" or what is wrong, and where
-  struct Signed {
-    int64_t seq;
-    std::string key, next_key;
-    std::string hash;  ///< of the checkpoint, hex
-  };
   std::vector<Signed> checkpoints;
   struct Named {
     int64_t seq;

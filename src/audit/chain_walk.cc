@@ -15,7 +15,7 @@ Result<ChainWalk> ChainWalk::open(store::Database& db, BlockData& data, Salts sa
 }
 
 // The salted hash of a decision's personal fields, which encoded_ has; where they are gone, what was left instead.
-Result<std::string_view> ChainWalk::commitmentOf(const BlockData::Record& record) {
+Result<std::string_view> ChainWalk::commitmentOf(const BlockData::Record& record, Step& step) {
   const std::string_view salt = TRY(salts_.at(record.row));
   if (record.erased) {
     if (encoded_.personal_entries > 0 || !salt.empty())
@@ -26,6 +26,8 @@ Result<std::string_view> ChainWalk::commitmentOf(const BlockData::Record& record
   personal_.clear();
   personalBytes(encoded_.personal, encoded_.personal_entries, personal_);
   commitment_ = hasher_.update(salt).update(personal_).finish();
+  step.salt = salt;
+  step.personal = personal_;
   return base::view(commitment_);
 }
 
@@ -47,7 +49,7 @@ Result<std::string_view> ChainWalk::bytesOf(const BlockData::Record& record, Ste
   if (record.kind == Kind::kOutcome) linked.decision_seq = std::exchange(fields_.number[OutcomeKey::kDecisionSeq], 0);
   encodeRow(layout(record.kind), fields_, encoded_);
   if (record.kind == Kind::kOutcome) fields_.number[OutcomeKey::kDecisionSeq] = linked.decision_seq;
-  if (record.kind == Kind::kDecision) step.commitment = TRY(commitmentOf(record));
+  if (record.kind == Kind::kDecision) step.commitment = TRY(commitmentOf(record, step));
   linked.fields = encoded_.fields;
   linked.entries = encoded_.entries;
   linked.personal = encoded_.personal;
@@ -63,7 +65,15 @@ Result<std::optional<ChainWalk::Step>> ChainWalk::next() {
   if (place_ == data_->records().size()) return std::optional<Step>();
   const auto& record = data_->records()[place_++];
   at_ = record.seq;
-  Step step{&record, {}, {}, {.kind = record.kind, .seq = record.seq, .mark = record.mark}, &fields_, &before_, &head_};
+  Step step{.record = &record,
+            .bytes = {},
+            .commitment = {},
+            .salt = {},
+            .personal = {},
+            .linked = {.kind = record.kind, .seq = record.seq, .mark = record.mark},
+            .fields = &fields_,
+            .before = &before_,
+            .hash = &head_};
   step.bytes = TRY(bytesOf(record, step));
   before_ = head_;
   head_ = hasher_.update(base::view(before_)).update(step.bytes).finish();

@@ -23,6 +23,8 @@ class ChainWalk {
     const BlockData::Record* record;
     std::string_view bytes;       ///< canonical
     std::string_view commitment;  ///< of a decision
+    std::string_view salt;        ///< of its commitment, and
+    std::string_view personal;    ///< what that covers after it; "" where they were erased
     Linked linked;                ///< the record as it went into its block
     const Fields* fields;         ///< of all kinds, by key; personal ones too where they are there
     const base::Sha256* before;
@@ -39,7 +41,7 @@ class ChainWalk {
   ChainWalk(BlockData& data, Salts salts, store::Statement rare)
       : data_(&data), salts_(std::move(salts)), rare_(std::move(rare)) {}
   Result<std::string_view> bytesOf(const BlockData::Record& record, Step& step);
-  Result<std::string_view> commitmentOf(const BlockData::Record& record);
+  Result<std::string_view> commitmentOf(const BlockData::Record& record, Step& step);
 
   BlockData* data_;
   Salts salts_;

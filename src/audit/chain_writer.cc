@@ -90,7 +90,9 @@ Status ChainWriter::beginFile() {
   auto done = transaction(2 + static_cast<int64_t>(carried_.size()), [&]() -> Status {
     TRY(file_.putBeginning(beginning));
     Encoded encoded;
-    encode(EventRecord{base::wallMicros(), "", "", log_id_, 0}, encoded);
+    encode(LogRecord{base::wallMicros(), log_id_, config_.instance, config_.spiffe_id,
+                     signs() ? std::string_view(signer_->key()->publicKey()) : std::string_view()},
+           encoded);
     TRY(add({.kind = Kind::kLog, .fields = encoded.fields, .entries = encoded.entries}));
     for (const auto& [digest, document] : carried_) TRY(putPolicy(*this, digest, document));
     return {};

@@ -101,6 +101,16 @@ static void clear(Encoded& out) {
   out.entries = out.personal_entries = 0;
 }
 
+void encode(const LogRecord& r, Encoded& out) {
+  clear(out);
+  FieldWriter w(out.fields, out.entries);
+  w.number(LogKey::kTime, r.time_micros);
+  w.text(LogKey::kLogId, r.log_id);
+  w.text(LogKey::kInstance, r.instance);
+  w.text(LogKey::kSpiffeId, r.spiffe_id);
+  w.text(LogKey::kPublicKey, r.public_key);
+}
+
 void encode(const DecisionRecord& r, Encoded& out) {
   clear(out);
   FieldWriter w(out.fields, out.entries);

@@ -17,6 +17,15 @@ enum class Kind : uint8_t { kLog = 0, kDecision = 1, kOutcome = 2, kEvent = 3, k
 inline constexpr size_t kMostFields = 26;
 inline constexpr size_t kSaltSize = 16;
 
+/// Where a file of a log begins: whose it is.
+struct LogRecord {
+  int64_t time_micros = 0;
+  std::string_view log_id;      ///< 16 bytes
+  std::string_view instance;    ///< what the Yett that writes it is called
+  std::string_view spiffe_id;   ///< its own, "" where it has none
+  std::string_view public_key;  ///< 32 bytes: of the key that signs the log's checkpoints; "": nothing is signed
+};
+
 /// One decision, as the exchange knows it. Views: valid during the call that takes it.
 struct DecisionRecord {
   std::string_view id;
@@ -94,6 +103,7 @@ struct Encoded {
   uint8_t personal_entries = 0;
 };
 /// Each fills `out`, whatever it held.
+void encode(const LogRecord& record, Encoded& out);
 void encode(const DecisionRecord& record, Encoded& out);
 void encode(const OutcomeRecord& record, Encoded& out);
 void encode(const HeartbeatRecord& record, Encoded& out);

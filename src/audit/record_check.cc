@@ -1,7 +1,6 @@
 #include "audit/record_check.h"
 
 #include "audit/chain_writer.h"
-#include "audit/checkpoint.h"
 #include "audit/erase.h"
 #include "audit/policies.h"
 #include "audit/record_keys.h"
@@ -36,6 +35,7 @@ Result<std::string> RecordCheck::check(const ChainWalk::Step& step) {
   Fields fields = *step.fields;
   switch (step.record->kind) {
     case Kind::kLog:
+      out_->writer = writerOf(fields);
       return std::string(fields.text[LogKey::kLogId] == *log_id_ ? "" : "it begins another log than table `meta` says");
     case Kind::kEvent: return checkEvent(seq, fields);
     case Kind::kCheckpoint: return checkCheckpoint(step);
@@ -91,14 +91,10 @@ Result<std::string> RecordCheck::checkCaller(int64_t seq, Fields& fields) {
 }
 
 std::string RecordCheck::checkCheckpoint(const ChainWalk::Step& step) {
-  const auto key = step.fields->text[CheckpointKey::kPublicKey];
-  const auto next = step.fields->text[CheckpointKey::kNextKey];
-  const std::string message = checkpointMessage(*log_id_, step.record->seq, base::view(*step.before), next);
-  if (key.size() != 32 || (!next.empty() && next.size() != 32) ||
-      !verifySignature(key, message, step.fields->text[CheckpointKey::kSignature]))
-    return "its signature is not good";
-  out_->checkpoints.push_back(
-      {step.record->seq, std::string(key), std::string(next), base::hex(base::view(*step.hash))});
+  const Fields& f = *step.fields;
+  if (!isSigned(f, *log_id_, step.record->seq, base::view(*step.before))) return "its signature is not good";
+  out_->checkpoints.push_back({step.record->seq, std::string(f.text[CheckpointKey::kPublicKey]),
+                               std::string(f.text[CheckpointKey::kNextKey]), base::hex(base::view(*step.hash))});
   return {};
 }
 

@@ -8,9 +8,9 @@ namespace yett::audit {
 struct LinkKey {
   enum : int { kKind = 0, kSeq = 1, kCommitment = 25 };
 };
-/// Where a log begins (kind 0).
+/// Where a file of a log begins (kind 0).
 struct LogKey {
-  enum : int { kTime = 2, kLogId = 5 };
+  enum : int { kTime = 2, kLogId = 5, kInstance = 6, kSpiffeId = 7, kPublicKey = 8 };
 };
 struct DecisionKey {
   enum : int {

@@ -10,8 +10,8 @@
 #include "audit/block_source.h"
 #include "audit/chain_check.h"
 #include "audit/chain_writer.h"
-#include "audit/checkpoint.h"
 #include "audit/erase.h"
+#include "audit/key_check.h"
 #include "audit/policies.h"
 #include "audit/reader.h"
 #include "audit/retention.h"
@@ -182,51 +182,19 @@ std::string checkBeginning(const File& file, const std::vector<File>& all, const
   return {};
 }
 
-// Who signed, and whether it is who was expected: the key itself, or one that it handed over to.
-std::string checkKeys(const std::vector<StretchResult::Signed>& checkpoints, const Expected& expected,
-                      Verification& out) {
-  std::vector<std::string> trusted;
-  if (!expected.public_key.empty()) trusted.push_back(expected.public_key);
-  const auto isTrusted = [&](const std::string& key) {
-    return std::find(trusted.begin(), trusted.end(), key) != trusted.end();
-  };
-  bool last = false;
-  for (const auto& c : checkpoints) {
-    if (const std::string id = keyId(c.key); std::find(out.keys.begin(), out.keys.end(), id) == out.keys.end())
-      out.keys.push_back(id);
-    last = isTrusted(c.key);
-    if (last && !c.next_key.empty()) {
-      trusted.push_back(c.next_key);
-      std::erase(trusted, c.key);  // what it signs after its end counts no more
-    }
-    ++out.checkpoints;
-    out.signed_seq = c.seq;
-  }
-  if (!expected.public_key.empty() && checkpoints.empty())
-    return "no checkpoint: nothing in this log is signed by " + keyId(expected.public_key);
-  // A later checkpoint stands for all before it, whoever signed those.
-  if (!expected.public_key.empty() && !checkpoints.empty() && !last)
-    return "record " + std::to_string(checkpoints.back().seq) + ": it is a checkpoint by another key, " +
-           keyId(checkpoints.back().key) + ", than the one it is compared with, " + keyId(expected.public_key);
-  out.authenticated = last;
-  return {};
-}
-
 Result<Verification> join(std::vector<File>& files, const Expected& expected) {
   Verification out;
   dropUncovered(files, out);
   // A stop may have come between the closing of a file and the first record of the next.
   if (files.size() > 1 && !files.back().begun) files.pop_back();
-  std::vector<StretchResult::Signed> checkpoints;
+  std::vector<Signed> checkpoints;
   std::string before;
-  bool saved_seen = false;
   const auto broken = [&](std::string what) {
     if (out.broken.empty()) out.broken = std::move(what);
   };
   for (auto& file : files) {
     store::Database& db = *file.db;
     if (file.stretches.empty()) return out.broken = "the log has no first record", out;
-    const int64_t first = file.stretches.front().first_seq;
     for (size_t i = 0; i < file.stretches.size(); ++i) {
       StretchResult& s = file.stretches[i];
       if (i > 0) {
@@ -241,6 +209,7 @@ Result<Verification> join(std::vector<File>& files, const Expected& expected) {
         else if (s.records > 0) broken(checkBeginning(file, files, before, out));
       }
       broken(s.broken);
+      if (!s.writer.empty()) out.writer = s.writer;
       out.records += s.records;
       out.gaps += s.gaps;
       if (s.records > 0) out.last_seq = s.last_seq;
@@ -252,24 +221,11 @@ Result<Verification> join(std::vector<File>& files, const Expected& expected) {
       broken(file.path + ": its schema was changed: " + differs);
     if (const std::string wrong = TRY(checkSideTables(db, out.last_seq)); !wrong.empty())
       broken(file.path + ": " + wrong);
-    if (expected.checkpoint_seq >= first && expected.checkpoint_seq <= out.last_seq) {
-      saved_seen = true;
-      if (std::none_of(checkpoints.begin(), checkpoints.end(), [&](const auto& c) {
-            return c.seq == expected.checkpoint_seq && c.hash == expected.checkpoint_hash;
-          }))
-        broken("record " + std::to_string(expected.checkpoint_seq) +
-               ": it is not the checkpoint that was saved: the log was written anew");
-    }
   }
   out.head = before;
   broken(TRY(checkErased(files, out.erased)));
   broken(checkKeys(checkpoints, expected, out));
-  if (expected.checkpoint_seq > out.last_seq)
-    broken("the log ends with record " + std::to_string(out.last_seq) + ", before the saved checkpoint " +
-           std::to_string(expected.checkpoint_seq) + ": its tail was cut off");
-  else if (expected.checkpoint_seq != 0 && !saved_seen)
-    broken("the saved checkpoint " + std::to_string(expected.checkpoint_seq) +
-           " cannot be compared: the log begins after it, with record " + std::to_string(out.first_seq));
+  broken(checkSaved(checkpoints, expected, out));
   if (!out.broken.empty()) out.authenticated = false;
   return out;
 }

@@ -17,6 +17,9 @@ uint64_t usableMemory();
 /// The most descriptors that the process may have open at once.
 uint64_t descriptorLimit();
 
+/// What the host is called; "-" where it has no name.
+std::string hostName();
+
 /// `root`: where the files of /proc/self/cgroup and /sys/fs/cgroup are looked for, for tests. 0: there is no limit.
 double cgroupCpus(const std::string& root);
 uint64_t cgroupMemory(const std::string& root);

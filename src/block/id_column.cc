@@ -25,7 +25,8 @@ constexpr std::array<unsigned char, 256> kDigitValues = [] {
 
 // "01939a60-75a0-7c59-8a3c-0123456789ab": its milliseconds and the rest. False where it is no such UUID.
 bool parse(std::string_view id, int64_t& millis, std::array<char, kRandom>& random) {
-  if (id.size() != kUuid || id[8] != '-' || id[13] != '-' || id[18] != '-' || id[23] != '-' || id[14] != '7') return false;
+  if (id.size() != kUuid || id[8] != '-' || id[13] != '-' || id[18] != '-' || id[23] != '-' || id[14] != '7')
+    return false;
   std::array<unsigned char, 16> bytes{};
   static constexpr std::array<unsigned char, 16> kPlaces = {0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34};
   unsigned all = 0;

@@ -42,6 +42,7 @@ int logShow(const std::vector<std::string>& databases, const std::string& id, co
 struct VerifyOptions {
   std::string key;         ///< path of the key that must have signed, either half; "": any
   std::string checkpoint;  ///< "seq:hash" of one that was saved elsewhere, or ""
+  std::vector<std::string> lines = {};  ///< files that a sink wrote: they are proved in place of databases
 };
 int logVerify(const std::vector<std::string>& databases, const VerifyOptions& options, const std::string& format);
 

@@ -14,7 +14,6 @@ struct Reading {
   LogSource source;
   LogOptions options;
   std::string id;
-  VerifyOptions verify;
   std::string file;  // that is written
   std::string key;   // that signs it
 };
@@ -116,6 +115,32 @@ void addErase(CLI::App& log, Action& action) {
   });
 }
 
+void addVerify(CLI::App& log, Action& action, const std::vector<std::string>& formats) {
+  struct Verify {
+    LogSource source;
+    VerifyOptions options;
+    std::string format;
+  };
+  const auto v = std::make_shared<Verify>();
+  auto* verify = log.add_subcommand("verify", "prove that nothing was changed, removed or inserted");
+  addLogSource(*verify, v->source);
+  addFormat(*verify, v->format, formats);
+  verify->add_option("--key", v->options.key, "the key that must have signed, itself or one it handed over to (PEM)");
+  verify->add_option("--checkpoint", v->options.checkpoint,
+                     "SEQ:HASH of a checkpoint that left the host: shows a tail cut off");
+  verify
+      ->add_option("--from-sink", v->options.lines,
+                   "in place of a log: files of lines that a sink with `proof` wrote, oldest first")
+      ->excludes("--log");
+  verify->callback([v, &action] {
+    action = [v] {
+      if (!v->options.lines.empty()) return logVerify({}, v->options, v->format);
+      audit::Query none;
+      return withLogs(v->source, none, [&] { return logVerify(v->source.logs, v->options, v->format); });
+    };
+  });
+}
+
 void addVerifyExport(CLI::App& log, Action& action) {
   struct Export {
     std::string file, key;
@@ -194,12 +219,7 @@ void addLog(CLI::App& app, Action& action) {
                                [](Reading& r) { return logShow(r.options.databases, r.id, r.options.format); });
   commands.command().add_option("id", show.id, "decision id")->required();
 
-  Reading& verify = commands.add("verify", "prove that nothing was changed, removed or inserted", words,
-                                 [](Reading& r) { return logVerify(r.options.databases, r.verify, r.options.format); });
-  commands.command().add_option("--key", verify.verify.key,
-                                "the key that must have signed, itself or one it handed over to (PEM)");
-  commands.command().add_option("--checkpoint", verify.verify.checkpoint,
-                                "SEQ:HASH of a checkpoint that left the host: shows a tail cut off");
+  addVerify(*log, action, words);
   addVerifyExport(*log, action);
   addCoverage(*log, action);
   addErase(*log, action);

@@ -11,6 +11,7 @@
 #include "base/json.h"
 #include "base/text.h"
 #include "cli/log.h"
+#include "sink/line_check.h"
 
 namespace yett::cli {
 namespace {
@@ -54,6 +55,7 @@ void showText(const audit::Verification& v) {
   }
   std::cout << "ok: " << v.records << " records, " << v.first_seq << " to " << v.last_seq << ", head " << v.head
             << "\n";
+  if (!v.writer.empty()) std::cout << "written by " << base::printable(v.writer) << "\n";
   if (v.gaps > 0)
     std::cout << v.gaps << (v.gaps == 1 ? " gap" : " gaps")
               << " in the numbers: a stop that was not orderly, what was not on disk then is lost\n";
@@ -77,9 +79,11 @@ int logVerify(const std::vector<std::string>& databases, const VerifyOptions& op
   const auto expected = expectedOf(options);
   if (!expected) return failed(expected.error());
   const unsigned threads = std::max(1u, std::thread::hardware_concurrency());
-  auto result = audit::verify(databases, expected.value(), threads, [&](int64_t records) {
+  const auto progress = [&](int64_t records) {
     if (terminal) std::cerr << "\r" << records << " records" << std::flush;
-  });
+  };
+  auto result = options.lines.empty() ? audit::verify(databases, expected.value(), threads, progress)
+                                      : sink::verifyLines(options.lines, expected.value(), progress);
   if (terminal) std::cerr << "\r\033[K";
   if (!result) return failed(result.error());
   const auto& v = result.value();
@@ -95,6 +99,7 @@ int logVerify(const std::vector<std::string>& databases, const VerifyOptions& op
         .field("deleted_through", v.deleted_through)
         .field("signing_begins", v.signing_begins)
         .field("continues", v.continues)
+        .field("writer", v.writer)
         .field("head", v.head)
         .flag("authenticated", v.authenticated)
         .field("checkpoints", v.checkpoints)

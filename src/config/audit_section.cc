@@ -74,6 +74,8 @@ void readAudit(ObjectReader& in, const std::string& file, audit::AuditConfig& ou
   size_t verify = 0;
   in.choice("verify_blocks", {"all", "sampled"}, verify);
   out.verify_blocks = verify == 1 ? audit::VerifyBlocks::kSampled : audit::VerifyBlocks::kAll;
+  in.text("instance", out.instance);
+  if (out.instance.size() > 256) in.problem("instance", "is too long: 256 bytes at most");
   in.text("mask_key_file", out.mask_key_file);
   path(out.mask_key_file);
   in.object("record", [&](ObjectReader& r) { readRecording(r, out.recording); });

@@ -16,6 +16,7 @@ void readSink(ObjectReader& in, const std::string& file, sink::SinkConfig& out) 
   if (type == kTypes.size()) return in.ignoreRest();
   out.type = kTypes[type];
   in.duration("timeout", out.timeout);
+  in.flag("proof", out.proof);
   if (type == 1 || type == 2) {
     in.text("bundle", out.bundle);
     in.text("certificate", out.certificate);

@@ -61,7 +61,7 @@ struct Exporter::Carrier {
   int64_t shown_lag = 0;
   std::thread thread;
 
-  explicit Carrier(const std::string& database) : feed(database) {}
+  Carrier(const std::string& database, bool proof) : feed(database, proof) {}
   void showLag() {
     const int64_t now = std::max<int64_t>(0, last - position);
     lag->add(now - shown_lag);
@@ -84,7 +84,7 @@ Result<std::unique_ptr<Exporter>> Exporter::start(const std::vector<SinkConfig>&
   std::unique_ptr<Exporter> out(new Exporter);
   out->report_ = std::move(report);
   for (const auto& config : sinks) {
-    auto carrier = std::make_unique<Carrier>(database);
+    auto carrier = std::make_unique<Carrier>(database, config.proof);
     carrier->name = config.name;
     carrier->file = positionFile(database, config.name);
     auto sink = makeSink(config);

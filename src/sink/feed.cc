@@ -5,65 +5,15 @@
 #include "audit/log_files.h"
 #include "audit/record.h"
 #include "audit/record_keys.h"
-#include "base/clock.h"
-#include "base/json.h"
 #include "base/text.h"
 #include "store/database.h"
 
 namespace yett::sink {
 namespace {
 
-using audit::Kind;
-
 uint64_t inodeOf(const std::string& path) {
   struct stat info {};
   return ::stat(path.c_str(), &info) == 0 ? info.st_ino : 0;
-}
-
-constexpr const char* kKinds[] = {"log", "decision", "outcome", "event", "checkpoint", "heartbeat"};
-
-// A record's own fields. `reads` is JSON already.
-void writeFields(const audit::Fields& fields, const audit::Layout& layout, json::ObjectWriter& w, Record& out) {
-  for (size_t i = 0; i < layout.count; ++i) {
-    const std::string_view name = layout.columns[i].name;
-    const auto key = static_cast<size_t>(layout.columns[i].key);
-    const int64_t number = fields.number[key];
-    const std::string_view text = fields.text[key];
-    if (!layout.columns[i].text) {
-      if (name == "time") out.time = number;
-      if (name == "time") w.field("time", base::formatTime(out.time));
-      else if (name == "cached") w.flag(name, number != 0);
-      else w.field(name, number);
-      continue;
-    }
-    if (name == "effect") out.effect = text;
-    if (name == "reads" && !text.empty()) w.raw(name, text);
-    else if (!text.empty()) w.field(name, text);
-  }
-}
-
-void writeCheckpoint(const audit::Fields& fields, json::ObjectWriter& w, Record& out) {
-  using audit::CheckpointKey;
-  out.time = fields.number[CheckpointKey::kTime];
-  w.field("time", base::formatTime(out.time));
-  w.field("public_key", base::hex(fields.text[CheckpointKey::kPublicKey]));
-  w.field("signature", base::hex(fields.text[CheckpointKey::kSignature]));
-  if (const auto next = fields.text[CheckpointKey::kNextKey]; !next.empty()) w.field("next_key", base::hex(next));
-}
-
-void writeLog(const audit::Fields& fields, json::ObjectWriter& w, Record& out) {
-  out.time = fields.number[audit::LogKey::kTime];
-  w.field("time", base::formatTime(out.time)).field("log_id", base::hex(fields.text[audit::LogKey::kLogId]));
-}
-
-// What an event says of a caller.
-Status writeCaller(store::Statement& row, int64_t seq, json::ObjectWriter& w) {
-  row.reset();
-  if (!TRY(row.bind(1, seq).step())) return {};
-  if (!row.text(0).empty()) w.field("caller", row.text(0));
-  if (!row.text(1).empty()) w.field("about", row.text(1));
-  if (row.integer(2) == 0) w.flag("erased", true);
-  return {};
 }
 
 }  // namespace
@@ -86,9 +36,48 @@ Status Feed::reopen(int64_t position) {
   inode_ = inodeOf(file);
   reader_.emplace(TRY(audit::Reader::open(file)));
   file_ = file;
-  callers_.emplace(
-      TRY(reader_->database().prepare("SELECT caller, about, length(salt) FROM event_callers WHERE seq = ?")));
+  log_id_ = TRY(audit::metaBytes(reader_->database(), "log_id")).value_or("");
+  callers_.emplace(TRY(reader_->database().prepare("SELECT caller, about, salt FROM event_callers WHERE seq = ?")));
   return {};
+}
+
+// What an event says of a caller.
+Status Feed::readCaller(int64_t seq, audit::Fields& fields, std::string& salt, std::string& personal) {
+  callers_->reset();
+  if (!TRY(callers_->bind(1, seq).step())) return {};
+  caller_ = callers_->text(0);
+  about_ = callers_->text(1);
+  salt = callers_->text(2);
+  fields.text[audit::EventKey::kCaller] = caller_;
+  fields.text[audit::EventKey::kAbout] = about_;
+  if (salt.empty()) return {};
+  audit::Encoded encoded;
+  encodePersonal(audit::callerLayout(), fields, encoded);
+  audit::personalBytes(encoded.personal, encoded.personal_entries, personal);
+  return {};
+}
+
+Result<Record> Feed::lineOf(const audit::ChainWalk::Step& step) {
+  const auto& record = *step.record;
+  LineOf of{.seq = record.seq,
+            .kind = record.kind,
+            .fields = step.fields,
+            .erased = record.erased,
+            .log_id = log_id_,
+            .hash = base::view(*step.hash)};
+  LineOf::Proof proof{base::view(*step.before), step.bytes, step.salt, step.personal};
+  if (proof_) of.proof = &proof;
+  if (record.kind != audit::Kind::kEvent || step.fields->text[audit::LinkKey::kCommitment].empty())
+    return writeLine(of);
+  audit::Fields fields = *step.fields;
+  std::string salt;
+  std::string personal;
+  TRY(readCaller(record.seq, fields, salt, personal));
+  proof.salt = salt;
+  proof.personal = personal;
+  of.fields = &fields;
+  of.erased = salt.empty();
+  return writeLine(of);
 }
 
 Result<std::vector<Record>> Feed::read(int64_t position, size_t most) {
@@ -102,17 +91,7 @@ Result<std::vector<Record>> Feed::read(int64_t position, size_t most) {
     auto next = records_->next();
     if (!next) return Error{file_ + ": " + next.error().message};
     if (!next.value()) break;
-    const audit::ChainWalk::Step& step = *next.value();
-    Record record{step.record->seq, 0, kKinds[static_cast<size_t>(step.record->kind)], "", ""};
-    json::ObjectWriter w(record.line);
-    w.field("seq", record.seq).field("kind", record.kind);
-    const audit::Layout& layout = audit::layout(step.record->kind);
-    if (layout.table != nullptr) writeFields(*step.fields, layout, w, record);
-    if (step.record->erased) w.flag("erased", true);
-    if (step.record->kind == Kind::kEvent) TRY(writeCaller(*callers_, record.seq, w));
-    if (step.record->kind == Kind::kCheckpoint) writeCheckpoint(*step.fields, w, record);
-    if (step.record->kind == Kind::kLog) writeLog(*step.fields, w, record);
-    w.field("hash", base::hex(base::view(*step.hash))).end();
+    Record record = TRY(lineOf(*next.value()));
     bytes += record.line.size();
     last = record.seq;
     out.push_back(std::move(record));

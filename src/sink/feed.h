@@ -7,22 +7,15 @@
 
 #include "audit/reader.h"
 #include "audit/record_stream.h"
+#include "sink/record_line.h"
 #include "store/database.h"
 
 namespace yett::sink {
 
-/// A record as it leaves the machine.
-struct Record {
-  int64_t seq;
-  int64_t time;        ///< microseconds since 1970
-  std::string kind;    ///< "decision", "outcome", "event", "checkpoint", "heartbeat" or "log"
-  std::string effect;  ///< of a decision
-  std::string line;    ///< JSON, one line, without its end; docs/audit.md lists the fields
-};
-
 class Feed {
  public:
-  explicit Feed(std::string database) : database_(std::move(database)) {}
+  /// `proof`: each line has what proves it.
+  Feed(std::string database, bool proof) : database_(std::move(database)), proof_(proof) {}
   /// Up to so many after `position`; none: there are no more yet.
   Result<std::vector<Record>> after(int64_t position, size_t most);
   /// Tells this log from every other: hex.
@@ -33,13 +26,18 @@ class Feed {
  private:
   Status reopen(int64_t position);
   Result<std::vector<Record>> read(int64_t position, size_t most);
+  Result<Record> lineOf(const audit::ChainWalk::Step& step);
+  Status readCaller(int64_t seq, audit::Fields& fields, std::string& salt, std::string& personal);
   std::string database_;
+  bool proof_;
+  std::string log_id_;
   std::string file_;  // that is open
   uint64_t inode_ = 0;
   std::optional<audit::Reader> reader_;
   std::optional<audit::RecordStream> records_;
   int64_t position_ = 0;                     // of the last one that records_ gave
   std::optional<store::Statement> callers_;  // of events
+  std::string caller_, about_;               // of one event
 };
 
 }  // namespace yett::sink

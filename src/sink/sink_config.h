@@ -12,6 +12,7 @@ namespace yett::sink {
 struct SinkConfig {
   std::string name;
   std::string type;                 ///< "file", "otlp", "syslog" or "kafka"
+  bool proof = false;               ///< each record with what proves it: `yett log verify --from-sink`
   std::string path;                 ///< file: where the lines go
   uint64_t rotate_size = 64 << 20;  ///< file: above this it becomes path.1, and so on
   int64_t keep = 10;                ///< file: so many of those are kept

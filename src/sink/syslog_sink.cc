@@ -12,6 +12,7 @@
 #include <thread>
 
 #include "base/clock.h"
+#include "base/resources.h"
 #include "base/text.h"
 #include "sink/sink.h"
 #include "sink/tls_client.h"
@@ -23,15 +24,10 @@ namespace {
 constexpr int64_t kWindowNanos = 5'000'000'000;
 constexpr int kFacility = 13;  // log audit
 
-std::string hostName() {
-  char name[256] = {};
-  return ::gethostname(name, sizeof name - 1) == 0 && name[0] != '\0' ? name : "-";
-}
-
 class SyslogSink final : public Sink {
  public:
   explicit SyslogSink(const SinkConfig& config)
-      : config_(config), host_(hostName()), process_(std::to_string(::getpid())) {}
+      : config_(config), host_(base::hostName()), process_(std::to_string(::getpid())) {}
 
   Status send(std::span<const Record> records) override {
     try {

@@ -3,7 +3,9 @@
 #include "audit/block_data.h"
 #include "audit/query.h"
 #include "audit/salts.h"
+#include "base/text.h"
 #include "fuzz/targets.h"
+#include "sink/line_check.h"
 #include "support/random_records.h"
 
 namespace yett::fuzz {
@@ -64,7 +66,18 @@ std::string records(std::string_view bytes) {
   return builder.differs(builder.body(salts), salts);
 }
 
-constexpr Target kTargets[] = {{"audit_block", block}, {"audit_pieces", pieces}, {"audit_records", records}};
+std::string lines(std::string_view bytes) {
+  const audit::Expected expected;
+  sink::LineCheck check(expected);
+  for (const auto line : base::split(bytes, '\n')) {
+    if (!check.take(line).empty()) break;
+  }
+  (void)check.finish();
+  return {};
+}
+
+constexpr Target kTargets[] = {
+    {"audit_block", block}, {"audit_pieces", pieces}, {"audit_records", records}, {"sink_lines", lines}};
 
 }  // namespace
 
