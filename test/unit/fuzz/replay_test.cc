@@ -139,9 +139,9 @@ std::map<std::string, Corpus> corpora() {
     "principal": "spiffe://example.org/a", "source": "::1", "time": 5})"};
   addHttp(out, root);
   addBlocks(out);
-  for (auto& [name, corpus] : out) {
-    const std::string more = root + "/test/fuzz/corpus/" + name;
-    if (std::filesystem::exists(more)) add(corpus, filesOf(more, ""));
+  for (const auto& target : fuzz::targets()) {
+    const std::string more = root + "/test/fuzz/corpus/" + target.name;
+    if (std::filesystem::exists(more)) add(out[target.name], filesOf(more, ""));
   }
   return out;
 }
