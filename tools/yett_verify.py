@@ -21,20 +21,17 @@ LOG, DECISION, OUTCOME, EVENT, CHECKPOINT, HEARTBEAT = range(6)
 # The keys of a decision (sections 5 to 26) and of an outcome (27 to 34), in order; which are numbers, which are personal.
 DECISION_KEYS, DECISION_NUMBERS, PERSONAL = range(2, 24), {3, 18, 19}, {6, 8, 9, 10, 14, 15, 20, 23}
 OUTCOME_KEYS, OUTCOME_NUMBERS = range(2, 10), {2, 3, 5, 6, 7}
-EVENT_COLUMNS = (("time", 2), ("what", 3), ("subject", 4), ("detail", 5), ("count", 6))
-HEARTBEAT_COLUMNS = (("decision_seq", 2), ("time", 3), ("bytes_in", 4), ("bytes_out", 5))
+TABLES = {EVENT: ("events", (("time", 2), ("what", 3), ("subject", 4), ("detail", 5), ("count", 6))),
+          HEARTBEAT: ("heartbeats", (("decision_seq", 2), ("time", 3), ("bytes_in", 4), ("bytes_out", 5)))}
 
 
 class Broken(Exception):
     """What is wrong, and where."""
 
-    @staticmethod
-    def unless(true, seq, what):
-        if not true:
-            raise Broken(f"record {seq}: {what}")
 
-
-need = Broken.unless
+def need(true, seq, what):
+    if not true:
+        raise Broken(f"record {seq}: {what}")
 
 
 class Bytes:
@@ -63,14 +60,15 @@ class Bytes:
         if form == 0:
             return self.take(size)
         if form == 2:
-            return zstandard.ZstdDecompressor().decompress(self.take(self.varint()), max_output_size=size)
-        if form == 3 and size < 1 << 24:
+            frame = self.take(self.varint())
+            if size < 1 << 24 and zstandard.frame_content_size(frame) == size:
+                return zstandard.ZstdDecompressor().decompress(frame)
+        elif form == 3 and size < 1 << 24:
             return self.take(1) * size
-        raise ValueError("a stream of an unknown form")
+        raise ValueError("a stream of an unknown form or size")
 
     def varints(self):
-        while self.at < len(self.data):
-            yield self.varint()
+        return iter(lambda: self.varint() if self.at < len(self.data) else None, None)
 
     def head(self):
         major, info = divmod(self.take(1)[0], 32)
@@ -189,8 +187,7 @@ class Block:
             if kinds[i] == 2:
                 column.append(other.take(other.varint()))
                 continue
-            time = self.columns[(0, 3)][len(column)]
-            millis = (abs(time) // 1000) * (1 if time >= 0 else -1) + (unfold(later.varint()) if kinds[i] == 1 else 0)
+            millis = int(self.columns[(0, 3)][len(column)] / 1000) + (unfold(later.varint()) if kinds[i] == 1 else 0)
             rest = int.from_bytes(random.take(10), "big") | 7 << 76 | 2 << 62
             column.append(str(uuid.UUID(int=millis << 80 | rest)).encode())
 
@@ -212,13 +209,11 @@ class Log:
         for kind, erased, mark, seq, row in block.records:
             need(seq > self.last, seq, "its number has been there")
             if kind in (DECISION, OUTCOME):
-                fields = block.fields(kind, row)
-                commitment = b""
+                fields, commitment = block.fields(kind, row), b""
                 if kind == OUTCOME:
                     fields[2] = seq - fields[2] if fields[2] else 0
                 else:
-                    target = fields[10]
-                    fields[10] = fields[9] if target == b"=" else target[1:] if target[:1] == b"=" else target
+                    fields[10] = fields[9] if fields[10] == b"=" else fields[10].removeprefix(b"=")
                     personal = {key: value for key, value in fields.items() if key in PERSONAL}
                     fields = {key: value for key, value in fields.items() if key not in PERSONAL}
                     salt = block.salt(row) if not erased or block.seed is None else b"x"
@@ -245,7 +240,7 @@ class Log:
     def rare(self, db, kind, seq, fields, log_id):
         if kind == LOG:
             need(fields.get(5) == log_id, seq, "it begins another log than table `meta` says")
-        for table, columns in {EVENT: (("events", EVENT_COLUMNS),), HEARTBEAT: (("heartbeats", HEARTBEAT_COLUMNS),)}.get(kind, ()):
+        for table, columns in (TABLES[kind],) if kind in TABLES else ():
             row = db.execute(f"SELECT {', '.join(name for name, _ in columns)} FROM {table} WHERE seq = ?", (seq,)).fetchone()
             need(row, seq, f"its row is missing from table `{table}`")
             for value, (name, key) in zip(row, columns):
@@ -257,16 +252,14 @@ class Log:
                 need(hashlib.sha256(row[2] + cbor({7: row[0], 8: row[1]})).digest() == fields[25], seq,
                      "its personal fields in table `event_callers` are not those that were recorded")
             else:
+                need(not row[0] and not row[1], seq, "its personal fields have lost their salt")
                 self.erased.append(seq)
         if kind == EVENT:
             self.events[seq] = fields
         if kind == CHECKPOINT:
-            text = b"yett audit key change v1" if 5 in fields else b"yett audit checkpoint v1"
-            message = text + b"\0" + log_id + seq.to_bytes(8, "big") + self.head + fields.get(5, b"")
-            try:
-                Ed25519PublicKey.from_public_bytes(fields[3]).verify(fields[4], message)
-            except InvalidSignature:
-                need(False, seq, "its signature is not good")
+            text = b"yett audit key change v1\0" if 5 in fields else b"yett audit checkpoint v1\0"
+            message = text + log_id + seq.to_bytes(8, "big") + self.head + fields.get(5, b"")
+            need(is_signed(fields[3], fields[4], message), seq, "its signature is not good")
             self.checkpoints.append((seq, fields[3], fields.get(5)))
 
     def read(self, first, *parts):
@@ -279,8 +272,8 @@ class Log:
         db = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
         db.text_factory = bytes
         db.execute("BEGIN")
-        log_id = db.execute("SELECT value FROM meta WHERE name = 'log_id'").fetchone()[0]
-        before = db.execute("SELECT value FROM meta WHERE name = 'before'").fetchone()[0]
+        meta = dict(db.execute("SELECT name, value FROM meta").fetchall())
+        log_id, before = meta[b"log_id"], meta[b"before"]
         for first, last, prev, end, body in db.execute("SELECT first, last, prev, hash, body FROM blocks ORDER BY last"):
             block = self.read(first, [body])
             self.block(db, block, prev, log_id)
@@ -293,7 +286,9 @@ class Log:
         self.named += db.execute("SELECT event_seq, seq FROM erased ORDER BY event_seq, seq").fetchall()
 
     def finish(self, checkpoint):
-        excuses = {seq: f for seq, f in self.events.items() if not self.checkpoints or seq <= self.checkpoints[-1][0]}
+        tails = [f[5].split() for f in self.events.values() if f.get(3) == b"unsigned tail"]  # nobody knows who wrote those
+        counts = [seq for seq in self.events if not self.checkpoints or seq <= self.checkpoints[-1][0]]
+        excuses = {seq: self.events[seq] for seq in counts if not any(int(a) <= seq <= int(b) for a, b in tails)}
         by_event = {}
         for event, seq in self.named:
             by_event.setdefault(event, []).append(seq)
@@ -306,7 +301,8 @@ class Log:
         if self.begins is None:
             raise Broken("the log has no first record")
         first, begins, prev = self.begins
-        told = any(f.get(3) == b"retention" and f[5].split()[-1] == prev.hex().encode() for f in excuses.values())
+        gone = [f[5].split() for f in excuses.values() if f.get(3) == b"retention"]  # b"through", a number, a hash
+        told = any(words[2] == prev.hex().encode() or first <= int(words[1]) for words in gone)
         need(begins or told, first, "the log does not begin with its first record")  # of a file alone `prev` is another's
         if self.key:
             trusted = {self.key}
@@ -320,6 +316,13 @@ class Log:
             raise Broken(f"the checkpoint that was saved, {checkpoint}, is not in the log")
 
 
+def is_signed(key, signature, message):
+    try:
+        return Ed25519PublicKey.from_public_bytes(key).verify(signature, message) is None
+    except InvalidSignature:
+        return False
+
+
 def public_key(path):
     pem = open(path, "rb").read()
     key = serialization.load_pem_private_key(pem, None).public_key() if b"PRIVATE" in pem else serialization.load_pem_public_key(pem)
@@ -331,18 +334,16 @@ def main():
     parser.add_argument("--key", type=public_key, help="either half of the key that must have signed, in PEM")
     parser.add_argument("--checkpoint", default="", help="SEQ:HASH of one that was saved elsewhere")
     parser.add_argument("files", nargs="+")
-    options = parser.parse_args()
-    log = Log(options.key)
+    log = Log((options := parser.parse_args()).key)
     try:
         for path in options.files:
             log.file(path)
         log.finish(options.checkpoint)
     except Broken as broken:
         return print(f"BROKEN: {broken}") or 1
-    except (sqlite3.Error, TypeError) as error:
+    except (sqlite3.Error, TypeError, ValueError, OverflowError, IndexError, KeyError) as error:
         return print(f"{path}: is no audit log that can be read: {error}", file=sys.stderr) or 2
-    print(f"ok: {log.count} records, head {log.head.hex() if log.head else ''}")
-    return 0
+    return print(f"ok: {log.count} records, head {log.head.hex() if log.head else ''}")
 
 
 sys.exit(main())

@@ -33,6 +33,7 @@ struct BlockData::Columns {
   std::array<std::vector<block::TextValues>, 2> texts;  // of decisions, of outcomes
   std::array<std::vector<block::NumberValues>, 2> numbers;
   block::IdValues ids;
+  std::array<size_t, 2> loaded{};                  // so many parts are in all columns of decisions, of outcomes
   std::array<size_t, Section::kCount> parts_in{};  // so many parts are unpacked
 };
 
@@ -184,13 +185,16 @@ Result<std::string_view> BlockData::text(Kind kind, size_t column, size_t row) {
 
 Status BlockData::loadAll(Kind kind) {
   const Layout& l = layout(kind);
-  if (columns_->parts_in[sectionOf(kind, l.count - 1)] == parts_.size()) return {};
-  if (kind == Kind::kDecision) TRY(ids());
+  size_t& loaded = columns_->loaded[kind == Kind::kDecision ? 0 : 1];
+  if (loaded == parts_.size()) return {};
+  uint64_t bytes = kind == Kind::kDecision ? TRY(ids())->bytes() : 0;
   for (size_t i = 0; i < l.count; ++i) {
     if (kind == Kind::kDecision && i == Place::kId) continue;
-    if (l.columns[i].text) TRY(texts(kind, i));
+    if (l.columns[i].text) bytes += TRY(texts(kind, i))->bytes();
     else TRY(numbers(kind, i));
   }
+  if (bytes > block::kMostTexts) return Error{"more text than a block has"};
+  loaded = parts_.size();
   return {};
 }
 

@@ -3,6 +3,8 @@
 namespace yett::audit {
 namespace {
 
+using Type = store::Statement::Type;
+
 constexpr size_t kHashSize = sizeof(base::Sha256);
 
 // What is wrong with a block, with its place.
@@ -26,6 +28,10 @@ Result<std::vector<BlockHead>> BlockSource::heads(int64_t from) {
   rows.bind(1, from);
   std::vector<BlockHead> out;
   while (TRY(rows.step())) {
+    for (int i = 0; i < 6; ++i) {
+      if (rows.type(i) != Type::kInteger) return Error{"table `blocks` is damaged"};
+    }
+    if (!out.empty() && rows.integer(1) <= out.back().last) return Error{"table `blocks` is damaged"};
     out.push_back({.first = rows.integer(0),
                    .last = rows.integer(1),
                    .decisions = rows.integer(2),
@@ -51,14 +57,21 @@ Result<std::optional<BlockData>> BlockSource::body(int64_t last) {
 }
 
 Result<std::optional<OpenBlock>> BlockSource::tail() {
-  auto rows = TRY(db_->prepare("SELECT hash, bytes FROM tail ORDER BY last"));
+  auto rows = TRY(db_->prepare("SELECT hash, bytes, last FROM tail ORDER BY last"));
   std::optional<OpenBlock> out;
   while (TRY(rows.step())) {
+    const std::string_view hash = rows.text(0);
+    const int64_t last = rows.integer(2);
+    if (rows.type(0) != Type::kBlob || rows.type(1) != Type::kBlob || hash.size() != kHashSize + kSaltSize)
+      return Error{"the open block: its row " + std::to_string(last) + " of table `tail` has no hash, or no bytes"};
     if (!out) out.emplace();
-    if (rows.text(0).size() != kHashSize + kSaltSize) return Error{"the open block has no hash"};
-    out->hash = rows.text(0).substr(0, kHashSize);
-    out->seed = rows.text(0).substr(kHashSize);
+    else if (hash.substr(kHashSize) != out->seed) return Error{"the open block: its salts have two seeds"};
+    out->hash = hash.substr(0, kHashSize);
+    out->seed = hash.substr(kHashSize);
     if (auto taken = out->data.take(std::string(rows.text(1))); !taken) return of("the open block", taken.error());
+    if (out->data.records().empty() || out->data.records().back().seq != last)
+      return Error{"the open block: its row " + std::to_string(last) + " of table `tail` ends with another record"};
+    out->ends.emplace_back(last, out->hash);
   }
   return out;
 }

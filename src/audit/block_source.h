@@ -31,6 +31,8 @@ struct OpenBlock {
   BlockData data;
   std::string hash;  ///< of its last record, 32 bytes
   std::string seed;  ///< of its salts, 16 bytes
+  /// Where each of its pieces ends, as their rows say: the number of a record, which is the right one, and its hash.
+  std::vector<std::pair<int64_t, std::string>> ends;
 };
 
 class BlockSource {

@@ -101,7 +101,9 @@ class Stretch {
                                            ", cannot be read: " + taken.error().message);
     auto salts = Salts::read(data.salts(), data.rows(Kind::kDecision));
     if (!salts) return broken(claims.head.first, "its block has " + salts.error().message);
-    if (!TRY(walk(data, std::move(salts).value(), std::string(row.text(6)), std::string(row.text(7))))) return false;
+    if (!TRY(walk(data, std::move(salts).value(), std::string(row.text(6)),
+                  {{claims.head.last, std::string(row.text(7))}})))
+      return false;
     auto wrong = compare(data, claims);
     if (!wrong) return broken(claims.head.first, "its block: " + wrong.error().message);
     return wrong.value().empty() ? Result<bool>(true) : broken(claims.head.first, wrong.value());
@@ -112,7 +114,7 @@ class Stretch {
     if (!open) return broken(out.last_seq + 1, open.error().message);
     if (!open.value()) return true;
     OpenBlock& block = *open.value();
-    return walk(block.data, Salts(block.seed), TRY(source.before(0)), block.hash);
+    return walk(block.data, Salts(block.seed), TRY(source.before(0)), block.ends);
   }
 
   void end() {
@@ -128,7 +130,9 @@ class Stretch {
     return false;
   }
 
-  Result<bool> walk(BlockData& data, Salts salts, const std::string& prev, const std::string& hash) {
+  // `ends`: records, in order, with the hash that each must have; the last one is the last of the block.
+  Result<bool> walk(BlockData& data, Salts salts, const std::string& prev,
+                    const std::vector<std::pair<int64_t, std::string>>& ends) {
     const int64_t first = data.records().front().seq;
     if (out.records == 0) {
       out.first_seq = first;
@@ -141,6 +145,7 @@ class Stretch {
     if (first < from_ || (out.records > 0 && first <= out.last_seq))
       return broken(first, "it stands in two blocks, or in the wrong one");
     ChainWalk walk = TRY(ChainWalk::open(db_, data, std::move(salts), prev));
+    auto end = ends.begin();
     for (;;) {
       auto step = walk.next();
       if (!step) return broken(walk.at(), step.error().message);
@@ -155,9 +160,12 @@ class Stretch {
           return broken(record.seq, wrong);
       }
       if (out.records % kTell == 0) progress_(kTell);
+      if (end == ends.end() || record.seq != end->first) continue;
+      if (base::view(*step.value()->hash) != end->second) return broken(record.seq, "its content was changed");
+      ++end;
     }
     head_ = base::view(walk.head());
-    return head_ == hash ? Result<bool>(true) : broken(out.last_seq, "its content was changed");
+    return end == ends.end() ? Result<bool>(true) : broken(out.last_seq, "its block ends with another record");
   }
 
   store::Database& db_;

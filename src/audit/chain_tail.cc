@@ -32,11 +32,17 @@ Status ChainTail::resume(store::Database& db) {
       TRY(prepared(db, "INSERT INTO heartbeats (seq, decision_seq, time, bytes_in, bytes_out) VALUES (?,?,?,?,?)"));
   db_ = &db;
   const auto [last, hash] = TRY(BlockSource(db).end());
+  if (last < 0 || last > kMostSeq) return Error{"its last record has a number that cannot be"};
   last_ = last;
   head_ = {};
   if (last == 0) return {};
   std::memcpy(head_.data(), hash.data(), head_.size());
   return readOpen(db);
+}
+
+void ChainTail::release() {
+  for (auto* statement : {&piece_, &block_, &rare_, &event_, &caller_, &heartbeat_}) statement->reset();
+  db_ = nullptr;
 }
 
 // The open block comes from its pieces. It has to be what was hashed: a block is made of it.

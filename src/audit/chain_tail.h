@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "audit/audit_config.h"
@@ -42,6 +43,12 @@ class ChainTail {
   Status add(int64_t seq, const Entry& entry);
   /// Some of what put() has to do is done now.
   void workAhead() { builder_.fill(); }
+  /// The time of the first decision of the block that is open; nothing: it has none.
+  std::optional<int64_t> openTime() const {
+    return builder_.empty() || builder_.decisions() == 0 ? std::nullopt : std::optional(builder_.timeMin());
+  }
+  /// Lets go of the database, so that it can be closed. resume() comes next.
+  void release();
   /// What came since the last call goes into table `tail`.
   Status put();
   /// The open block becomes one of table `blocks`, where there is one.

@@ -36,8 +36,11 @@ Result<std::string_view> ChainWalk::bytesOf(const BlockData::Record& record, Ste
   if (record.kind != Kind::kDecision && record.kind != Kind::kOutcome) {
     if (!TRY(rare_.bind(1, record.seq).step())) return Error{"its row is missing from table `rare`"};
     const int64_t kind = rare_.integer(0);
+    const bool typed =
+        rare_.type(0) == store::Statement::Type::kInteger && rare_.type(1) == store::Statement::Type::kBlob;
     bytes_ = rare_.text(1);
     rare_.reset();  // else it would hold on to the moment that it has seen
+    if (!typed) return Error{"its row in table `rare` has a column of another type"};
     if (!decode(bytes_, fields_) || fields_.number[LinkKey::kKind] != kind ||
         fields_.number[LinkKey::kKind] != static_cast<int64_t>(record.kind) ||
         fields_.number[LinkKey::kSeq] != record.seq)

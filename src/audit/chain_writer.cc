@@ -2,6 +2,7 @@
 
 #include "audit/block_source.h"
 #include "audit/log_files.h"
+#include "audit/open_log.h"
 #include "audit/policies.h"
 #include "audit/record_keys.h"
 #include "base/clock.h"
@@ -9,8 +10,6 @@
 
 namespace yett::audit {
 namespace {
-
-constexpr int64_t kLease = 100'000;  // sequence numbers taken durably at once
 
 // The first record after this one that is not the beginning of a log; 0: none.
 Result<int64_t> firstAfter(store::Database& db, int64_t seq) {
@@ -60,14 +59,19 @@ Status ChainWriter::openFile() {
   if (tail_.last() == 0) return beginFile();
   log_id_ = TRY(file_.logId());
   // After a crash the numbers that were leased and not written stay unused: what was lost is a gap that anyone can see.
-  state_.leased = state_.seq = std::max(tail_.last(), TRY(file_.lease()));
+  state_.leased = state_.seq = std::max(tail_.last(), TRY(file_.lease(tail_.last())));
   return noteGap(tail_.last());
 }
 
+// What this does itself: its numbers are leased with it. Else a start that fails again and again would lease more each
+// time.
 template <typename Work>
 Status ChainWriter::transaction(int64_t records, Work work) {
-  TRY(begin(records));
-  Status done = work();
+  before_ = state_;
+  TRY(file_.database().execute("BEGIN IMMEDIATE"));
+  checkpoint_ = 0;
+  Status done = lease(records);
+  if (done) done = work();
   if (done) done = commit();
   if (!done) rollback();
   return done;
@@ -103,7 +107,8 @@ Status ChainWriter::beginFile() {
 // What stands after the last checkpoint could have been written by anybody who has the file. The next checkpoint will
 // sign it, so that has to be said first. "" where there is nothing.
 Result<std::string> ChainWriter::unsignedTail(const std::vector<std::string>& keys) {
-  const int64_t signed_seq = TRY(lastSignedBy(file_.database(), keys));
+  const auto signed_last = TRY(lastSignedBy(file_.database(), keys));
+  const int64_t signed_seq = signed_last ? signed_last->seq : 0;
   if (signed_seq == 0 && was_signed_ && closedFiles(config_.database).empty()) return std::string();  // another's log
   const int64_t first = TRY(firstAfter(file_.database(), signed_seq));
   if (first == 0) return std::string();
@@ -112,12 +117,13 @@ Result<std::string> ChainWriter::unsignedTail(const std::vector<std::string>& ke
 
 // Of a start: what is not signed yet, another key, and the first checkpoint by it.
 Status ChainWriter::takeOver() {
-  std::string before = TRY(lastKey(file_.database()));
-  if (const auto closed = closedFiles(config_.database); before.empty() && !closed.empty()) {
-    auto db = TRY(store::Database::open(closed.back(), store::Database::Mode::kRead));
-    before = TRY(lastKey(db));
+  auto last = TRY(lastCheckpoint(file_.database()));
+  if (const auto closed = closedFiles(config_.database); !last && !closed.empty()) {
+    auto db = TRY(openLog(closed.back()));
+    last = TRY(lastCheckpoint(db));
   }
-  was_signed_ = !before.empty();
+  was_signed_ = last.has_value();
+  const std::string before = last ? last->signs_next : "";
   const SigningKey* key = signer_->key();
   const bool other = was_signed_ && (key == nullptr || key->publicKey() != before);
   const auto previous = other ? TRY(signer_->previous(before)) : nullptr;
@@ -132,7 +138,7 @@ Status ChainWriter::takeOverIn(const std::string& tail, const std::string& befor
   if (previous != nullptr) {
     TRY(sign(*previous, signer_->key()->publicKey()));
   } else if (!before.empty()) {
-    TRY(add(EventRecord{base::wallMicros(), "key changed", config_.database,
+    TRY(add(EventRecord{base::wallMicros(), kKeyEvent, config_.database,
                         keyId(before) + " -> " + (signs() ? keyName() : "none") + ", not signed by the key before",
                         1}));
   }
@@ -141,14 +147,18 @@ Status ChainWriter::takeOverIn(const std::string& tail, const std::string& befor
 
 Status ChainWriter::begin(int64_t records) {
   if (!file_.isOpen()) return Error{config_.database + ": is not open"};
-  before_ = state_;
   checkpoint_ = 0;
-  const int64_t most = state_.seq + records + 2;  // and a checkpoint
-  if (most > state_.leased) {
-    TRY(file_.putLease(most + kLease));
-    before_.leased = state_.leased = most + kLease;
-  }
+  TRY(lease(records));  // before the transaction: what a crash loses of it is a gap then
+  before_ = state_;
   return file_.database().execute("BEGIN IMMEDIATE");
+}
+
+Status ChainWriter::lease(int64_t records) {
+  const int64_t most = state_.seq + records + 2;  // and a checkpoint
+  if (most <= state_.leased) return {};
+  TRY(file_.putLease(most + kLease));
+  state_.leased = most + kLease;
+  return {};
 }
 
 // The tail in memory comes again from what is on disk. Where even that cannot be read, the file is opened anew.
@@ -231,11 +241,12 @@ Result<std::string> ChainWriter::rotate() {
     return tail_.close();
   }));
   TRY(file_.putLease(state_.seq));
+  state_.leased = state_.seq;  // should the file stay: a reader may have come
+  if (!file_.database().truncateWal(false)) return std::string();
+  tail_.release();
   auto renamed = file_.rename(name);
-  if (renamed && !renamed.value()) return std::string();
-  auto opened = prepare();
-  if (!renamed) return std::move(renamed).error();
-  if (!opened) return std::move(opened).error();
+  TRY(prepare());
+  TRY(std::move(renamed));
   return name;
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -21,6 +22,10 @@ inline constexpr std::string_view kUnsignedEvent = "unsigned tail";
 /// The event of a start with a key on a log that never had one: what is before it is consistent, not authenticated.
 inline constexpr std::string_view kSigningEvent = "signing begins";
 
+/// The event of a start with another key than the one that signed last, which did not sign the change. Its detail is
+/// "ID -> ID, ..." or "ID -> none, ...".
+inline constexpr std::string_view kKeyEvent = "key changed";
+
 class ChainWriter {
  public:
   /// Opens (or makes) the database and goes on from its last record. Where the key is another than the one that signed
@@ -29,6 +34,8 @@ class ChainWriter {
 
   /// True once the database is open; tries again where it could not be opened anew.
   Status ready();
+  /// The time of the first decision of the block that is open, microseconds since 1970; nothing: it has none.
+  std::optional<int64_t> openTime() const { return tail_.openTime(); }
   /// Begins a transaction of so many records; of more, as long as fits().
   Status begin(int64_t records);
   /// Its sequence number. After an error: rollback().
@@ -78,6 +85,7 @@ class ChainWriter {
   Status prepare();
   Status openFile();
   Status beginFile();
+  Status lease(int64_t records);
   Status noteGap(int64_t written);
   Result<std::string> unsignedTail(const std::vector<std::string>& keys);
   Status takeOver();

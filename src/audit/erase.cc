@@ -6,6 +6,7 @@
 
 #include "audit/block_eraser.h"
 #include "audit/block_source.h"
+#include "audit/open_log.h"
 #include "base/clock.h"
 #include "base/sha256.h"
 #include "base/text.h"
@@ -112,7 +113,7 @@ Result<EraseStep> eraseSome(ChainWriter& chain, const std::string& file, std::sp
                             const std::string& why) {
   if (!chain.mayExcuse()) return Error{chain.path() + ": was signed: without its key nothing is erased"};
   if (file == chain.path()) return step(chain, nullptr, seqs, why);
-  auto closed = TRY(store::Database::open(file, store::Database::Mode::kWrite));
+  auto closed = TRY(openClosedLog(file));
   return step(chain, &closed, seqs, why);
 }
 
@@ -129,7 +130,7 @@ Result<int64_t> erase(ChainWriter& chain, const std::string& file, std::span<con
 
 Status eraseTraces(ChainWriter& chain, const std::string& file) {
   if (file != chain.path()) {
-    auto closed = TRY(store::Database::open(file, store::Database::Mode::kWrite));
+    auto closed = TRY(openClosedLog(file));
     TRY(closed.truncateWal());
   }
   return chain.database().truncateWal();

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "audit/open_log.h"
 #include "store/database.h"
 
 namespace yett::audit {
@@ -16,12 +17,13 @@ std::string shown(uint64_t bytes) {
   return bytes < (uint64_t{10} << 30) ? std::to_string(bytes >> 20) + "MiB" : std::to_string(bytes >> 30) + "GiB";
 }
 
-// From the first record to the last; 0 where there are none.
+// From the first block to the last; 0 where there are none.
 int64_t spanOf(store::Database& db) {
   int64_t times[2] = {0, 0};
   const char* orders[2] = {"ASC", "DESC"};
   for (int i = 0; i < 2; ++i) {
-    auto row = db.prepare(std::string("SELECT time FROM decisions ORDER BY seq ") + orders[i] + " LIMIT 1");
+    auto row = db.prepare(std::string("SELECT time_min FROM blocks WHERE decisions > 0 ORDER BY last ") + orders[i] +
+                          " LIMIT 1");
     if (!row) return 0;
     auto there = row.value().step();
     if (!there || !there.value()) return 0;
@@ -47,7 +49,7 @@ std::string growthWarning(const AuditConfig& config) {
   const std::string folder = std::filesystem::path(config.database).parent_path().string();
   if (::statvfs(folder.empty() ? "." : folder.c_str(), &disk) != 0) return "";
   const uint64_t free = static_cast<uint64_t>(disk.f_bavail) * disk.f_frsize;
-  auto db = store::Database::open(config.database, store::Database::Mode::kRead);
+  auto db = openLog(config.database);
   if (!db) return growthWarning(0, 0, free);
   const auto bytes = db.value().usedBytes();
   return growthWarning(bytes ? bytes.value() : 0, spanOf(db.value()), free);

@@ -7,18 +7,30 @@
 #include "audit/audit_schema.h"
 #include "audit/block_source.h"
 #include "audit/log_files.h"
+#include "audit/open_log.h"
 #include "audit/policies.h"
 #include "audit/record.h"
 #include "base/random.h"
 
 namespace yett::audit {
 
+namespace {
+
 constexpr size_t kIdSize = 16;
+
+Result<int64_t> leaseOf(store::Database& db, const std::string& path, int64_t last) {
+  const int64_t out = TRY(metaNumber(db, "lease")).value_or(0);
+  if (out < 0 || out > last + kMostLeased) return Error{path + ": the numbers that it says were leased cannot be"};
+  return out;
+}
+
+}  // namespace
 
 Status LogFile::open() {
   close();
   database_ = std::make_unique<store::Database>(TRY(store::Database::open(path_, store::Database::Mode::kWrite)));
   TRY(database_->migrate({"", "", "", kAuditSchema1}));
+  TRY(checkIsLog(*database_, path_));
   lease_ =
       std::make_unique<store::Statement>(TRY(database_->prepare("INSERT OR REPLACE INTO meta VALUES ('lease', ?)")));
   return {};
@@ -31,7 +43,7 @@ void LogFile::close() {
 
 Result<std::string> LogFile::logId() {
   const auto id = TRY(metaBytes(*database_, "log_id"));
-  if (!id || id->size() != kIdSize) return Error{path_ + ": its log id is missing: run `yett log verify`"};
+  if (!id || id->size() != kIdSize) return Error{path_ + ": its log id is missing"};
   return *id;
 }
 
@@ -42,14 +54,14 @@ Result<LogFile::Beginning> LogFile::beginning() {
     out.log_id = TRY(base::randomBytes(kIdSize));
     return out;
   }
-  auto db = TRY(store::Database::open(closed.back(), store::Database::Mode::kRead));
+  auto db = TRY(openLog(closed.back()));
   const auto [last, hash] = TRY(BlockSource(db).end());
   const auto id = TRY(metaBytes(db, "log_id"));
   if (last == 0 || !id || id->size() != kIdSize)
     return Error{closed.back() + ": is no audit log, though its name says that this log goes on from it"};
   out.log_id = *id;
   // Numbers that were leased there and not written stay unused.
-  out.seq = std::max(last, TRY(metaNumber(db, "lease")).value_or(0));
+  out.seq = std::max(last, TRY(leaseOf(db, closed.back(), last)));
   std::memcpy(out.head.data(), hash.data(), out.head.size());
   return out;
 }
@@ -60,8 +72,8 @@ Status LogFile::putBeginning(const Beginning& beginning) {
   return meta.bind(1, std::string_view("before")).bindBlob(2, base::view(beginning.head)).run();
 }
 
-Result<int64_t> LogFile::lease() {
-  return TRY(metaNumber(*database_, "lease")).value_or(0);
+Result<int64_t> LogFile::lease(int64_t last) {
+  return leaseOf(*database_, path_, last);
 }
 
 Status LogFile::putLease(int64_t upto) {
@@ -72,15 +84,14 @@ Result<std::vector<std::pair<std::string, std::string>>> LogFile::neededPolicies
   return policiesToCarry(*database_);
 }
 
-Result<bool> LogFile::rename(const std::string& name) {
-  if (!database_->truncateWal(false)) return false;
+Status LogFile::rename(const std::string& name) {
   close();
   // Who reads it goes on reading it under its new name: what belongs to it goes with it.
   for (const char* part : {"", "-wal", "-shm"}) {
     if (std::rename((path_ + part).c_str(), (name + part).c_str()) == 0 || errno == ENOENT) continue;
     return Error{path_ + part + " cannot be renamed: " + std::strerror(errno)};
   }
-  return true;
+  return {};
 }
 
 }  // namespace yett::audit

@@ -12,6 +12,11 @@
 
 namespace yett::audit {
 
+/// Numbers are taken durably so many at once,
+inline constexpr int64_t kLease = 100'000;
+/// and never so many more than the last record has: with the largest batch, and with what was given up.
+inline constexpr int64_t kMostLeased = 20'000'000;
+
 class LogFile {
  public:
   explicit LogFile(const std::string& path) : path_(path) {}
@@ -35,14 +40,15 @@ class LogFile {
   Status putBeginning(const Beginning& beginning);
   Result<std::string> logId();
 
-  /// Sequence numbers up to here may be used, and are lost in a crash.
-  Result<int64_t> lease();
+  /// Sequence numbers up to here may be used, and are lost in a crash. `last`: that of the last record.
+  Result<int64_t> lease(int64_t last);
   Status putLease(int64_t upto);
 
   /// The sources that the next file's first decisions need: those of the last decisions of this one, and the newest.
   Result<std::vector<std::pair<std::string, std::string>>> neededPolicies();
-  /// Gives it a name of its own, and closes it. False: somebody reads it, and it must wait.
-  Result<bool> rename(const std::string& name);
+  /// Closes it and gives it a name of its own. REQUIRES: nothing is prepared on its database, and its write-ahead log
+  /// is empty.
+  Status rename(const std::string& name);
 
  private:
   const std::string path_;

@@ -12,6 +12,8 @@
 namespace yett::audit {
 namespace {
 
+constexpr size_t kDigits = 12;  // at the least
+
 // "audit/yett.db" -> "audit/yett" and ".db"
 std::pair<std::string, std::string> stemAndEnding(const std::string& path) {
   const auto slash = path.rfind('/');
@@ -33,7 +35,7 @@ std::string closedName(const std::string& path, int64_t seq) {
 bool isClosedName(const std::string& path) {
   const auto [stem, ending] = stemAndEnding(path);
   const auto digits = [](std::string_view text) {
-    return text.size() == 12 && text.find_first_not_of("0123456789") == std::string_view::npos;
+    return text.size() >= kDigits && text.find_first_not_of("0123456789") == std::string_view::npos;
   };
   const auto dot = stem.rfind('.');
   return (dot != std::string::npos && digits(std::string_view(stem).substr(dot + 1))) ||
@@ -47,13 +49,17 @@ std::vector<std::string> closedFiles(const std::string& path) {
   const std::filesystem::path folder = std::filesystem::path(path).parent_path();
   for (const auto& entry : std::filesystem::directory_iterator(folder.empty() ? "." : folder, ignored)) {
     const std::string name = (folder / entry.path().filename()).string();
-    if (name.size() != stem.size() + 13 + ending.size() || !name.starts_with(stem + ".") || !name.ends_with(ending))
+    if (name.size() < stem.size() + 1 + kDigits + ending.size() || !name.starts_with(stem + ".") ||
+        !name.ends_with(ending))
       continue;
-    if (name.find_first_not_of("0123456789", stem.size() + 1) == stem.size() + 13) out.push_back(name);
-    else if (ending.empty() && name.find_first_not_of("0123456789", stem.size() + 1) == std::string::npos)
-      out.push_back(name);
+    const std::string_view number =
+        std::string_view(name).substr(stem.size() + 1, name.size() - stem.size() - 1 - ending.size());
+    if (number.find_first_not_of("0123456789") == std::string_view::npos) out.push_back(name);
   }
-  std::sort(out.begin(), out.end());
+  // By their numbers, which have more digits one day.
+  std::sort(out.begin(), out.end(), [](const std::string& a, const std::string& b) {
+    return std::pair(a.size(), std::string_view(a)) < std::pair(b.size(), std::string_view(b));
+  });
   return out;
 }
 

@@ -4,12 +4,15 @@
 #include <optional>
 #include <utility>
 
+#include "audit/open_log.h"
 #include "audit/outcome_finder.h"
 #include "audit/policies.h"
 #include "audit/record_keys.h"
 
 namespace yett::audit {
 namespace {
+
+constexpr uint64_t kMostBytes = uint64_t{1} << 30;  // of an answer
 
 Row rowOf(const BlockData::Record& record, const Fields& f) {
   Row row{};
@@ -39,6 +42,12 @@ Row rowOf(const BlockData::Record& record, const Fields& f) {
   row.cached = f.number[DecisionKey::kCached] != 0;
   row.erased = record.erased;
   return row;
+}
+
+// The long ones are among these.
+uint64_t bytesOf(const Row& row) {
+  return sizeof row + row.reads.size() + row.path.size() + row.raw_target.size() + row.reason.size() +
+         row.errors.size() + row.host.size() + row.principal.size() + row.id.size();
 }
 
 void addOutcome(const Fields& f, Row& row) {
@@ -71,14 +80,7 @@ struct Reader::Moment {
 };
 
 Result<Reader> Reader::open(const std::string& database) {
-  Reader out(TRY(store::Database::open(database, store::Database::Mode::kRead)));
-  const auto read = [&out]() -> Result<int64_t> {
-    auto version = TRY(out.db_->prepare("PRAGMA user_version"));
-    TRY(version.step());
-    return version.integer(0);
-  }();
-  if (!read) return Error{database + ": is no audit log: " + read.error().message};
-  if (read.value() != kSchemaVersion) return Error{database + otherVersion(read.value())};
+  Reader out(TRY(openLog(database)));
   return out;
 }
 
@@ -99,6 +101,7 @@ Result<std::vector<Row>> Reader::decisions(const Query& asked) {
   const Search search(asked);
   const Query& query = search.query();
   std::vector<Row> out;
+  uint64_t bytes = 0;
   const auto take = [&](BlockData& data, int64_t last, OutcomeFinder& outcomes) -> Status {
     auto rows = TRY(search.rows(data));
     if (query.newest) std::reverse(rows.begin(), rows.end());
@@ -106,6 +109,8 @@ Result<std::vector<Row>> Reader::decisions(const Query& asked) {
     for (const uint32_t row : rows) {
       if (static_cast<int64_t>(out.size()) >= query.limit) break;
       out.push_back(TRY(read(data, row, outcomes)));
+      bytes += bytesOf(out.back());
+      if (bytes > kMostBytes) return Error{"the answer is too large to be kept: ask for fewer, or use `export`"};
     }
     return {};
   };

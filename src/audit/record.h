@@ -15,6 +15,8 @@ enum class Kind : uint8_t { kLog = 0, kDecision = 1, kOutcome = 2, kEvent = 3, k
 
 /// Keys are below this.
 inline constexpr size_t kMostFields = 26;
+/// No record has a larger number: none comes so far in a thousand years.
+inline constexpr int64_t kMostSeq = int64_t{1} << 62;
 inline constexpr size_t kSaltSize = 16;
 
 /// Where a file of a log begins: whose it is.

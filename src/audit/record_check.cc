@@ -52,7 +52,8 @@ Result<std::string> RecordCheck::check(const ChainWalk::Step& step) {
 
 Result<std::string> RecordCheck::checkEvent(int64_t seq, Fields& fields) {
   const auto what = fields.text[EventKey::kWhat];
-  if (what == kErasedEvent || what == kRetentionEvent || what == kUnsignedEvent || what == kSigningEvent)
+  if (what == kErasedEvent || what == kRetentionEvent || what == kUnsignedEvent || what == kSigningEvent ||
+      what == kKeyEvent)
     out_->events.push_back(
         {seq, std::string(what), std::string(fields.text[EventKey::kDetail]), fields.number[EventKey::kCount]});
   if (what == kPolicyEvent) {

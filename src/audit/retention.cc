@@ -9,6 +9,7 @@
 
 #include "audit/block_source.h"
 #include "audit/log_files.h"
+#include "audit/open_log.h"
 #include "audit/policies.h"
 #include "base/clock.h"
 #include "base/text.h"
@@ -18,11 +19,22 @@ namespace yett::audit {
 namespace {
 
 constexpr int64_t kLookEveryNanos = 5'000'000'000;
+constexpr int64_t kDayMillis = 86'400'000;
 constexpr int64_t kSlice = 8;  // blocks in one transaction
 
 Result<int64_t> number(store::Database& db, const std::string& sql) {
   auto row = TRY(db.prepare(sql));
   return TRY(row.step()) ? row.integer(0) : 0;
+}
+
+// Of a row `b` of table `blocks`. One without decisions is as young as its events and heartbeats.
+std::string isYoung(int64_t since) {
+  const std::string time = std::to_string(since);
+  const auto any = [&](const std::string& table) {
+    return "EXISTS (SELECT 1 FROM " + table + " r WHERE r.seq BETWEEN b.first AND b.last AND r.time >= " + time + ")";
+  };
+  return "(CASE WHEN decisions > 0 THEN time_max >= " + time + " ELSE " + any("events") + " OR " + any("heartbeats") +
+         " END)";
 }
 
 // The policy that decided what stays first is still needed, though its event goes.
@@ -44,8 +56,8 @@ Result<int64_t> Retention::through(ChainWriter& chain, int64_t deletable) {
     // Not beyond one that is young: the clock may have gone back.
     out = TRY(number(db,
                      "SELECT coalesce(max(last), 0) FROM blocks WHERE last < (SELECT coalesce(min(last), 9e18) FROM "
-                     "blocks WHERE time_max >= " +
-                         std::to_string(since) + ") AND last <= " + std::to_string(deletable)));
+                     "blocks b WHERE " +
+                         isYoung(since) + ") AND last <= " + std::to_string(deletable)));
   }
   if (out == 0 && config_.retention_size > 0 && TRY(db.usedBytes()) > static_cast<int64_t>(config_.retention_size))
     out = TRY(number(db, "SELECT coalesce(min(last), 0) FROM blocks WHERE last <= " + std::to_string(deletable)));
@@ -71,10 +83,13 @@ Result<bool> Retention::deleteClosed(ChainWriter& chain, const std::string& file
   std::string hash;
   bool old = false;
   {
-    auto db = TRY(store::Database::open(file, store::Database::Mode::kRead));
+    auto db = TRY(openLog(file));
     std::tie(last, hash) = TRY(BlockSource(db).end());
     if (last == 0) return false;
-    const int64_t youngest = TRY(number(db, "SELECT coalesce(max(time_max), 0) FROM blocks"));
+    const int64_t youngest =
+        TRY(number(db,
+                   "SELECT max(time) FROM (SELECT max(time_max) time FROM blocks UNION ALL SELECT max(time) FROM "
+                   "events UNION ALL SELECT max(time) FROM heartbeats)"));
     old = config_.retention_age.count() > 0 && youngest < base::wallMicros() - config_.retention_age.count() * 1000;
   }
   if (!old && config_.retention_size > 0) {
@@ -127,7 +142,21 @@ Result<bool> Retention::step(ChainWriter& chain, int64_t deletable) {
   return more;
 }
 
+// Blocks are deleted whole. Where few requests come, the open one must not keep its first for much longer than it may.
+Status Retention::closeOld(ChainWriter& chain) {
+  const auto since = chain.openTime();
+  if (config_.retention_age.count() == 0 || !since) return {};
+  const int64_t most = std::min<int64_t>(config_.retention_age.count() / 10, kDayMillis) * 1000;
+  if (*since > base::wallMicros() - most) return {};
+  TRY(chain.begin(0));
+  auto done = chain.closeBlock();
+  if (done) done = chain.commit();
+  if (!done) chain.rollback();
+  return done;
+}
+
 Result<bool> Retention::slice(ChainWriter& chain, int64_t deletable) {
+  TRY(closeOld(chain));
   if (deleting_ == 0) {
     // While there are closed files, the live one keeps its beginning: it proves that it goes on from them.
     if (const auto closed = closedFiles(config_.database); !closed.empty())

@@ -22,6 +22,7 @@ class Retention {
  private:
   Result<int64_t> through(ChainWriter& chain, int64_t deletable);
   Status announce(ChainWriter& chain, int64_t through, const std::string& hash, bool keep);
+  Status closeOld(ChainWriter& chain);
   Result<bool> slice(ChainWriter& chain, int64_t deletable);
   Result<bool> deleteSlice(ChainWriter& chain);
   Result<bool> deleteClosed(ChainWriter& chain, const std::string& file, int64_t deletable);

@@ -1,5 +1,6 @@
 #include "audit/side_tables.h"
 
+#include "audit/log_file.h"
 #include "audit/policies.h"
 #include "base/sha256.h"
 #include "base/text.h"
@@ -24,7 +25,8 @@ Result<std::string> checkPolicies(store::Database& db) {
   return std::string();
 }
 
-Result<std::string> checkMeta(store::Database& db, int64_t last) {
+Result<std::string> checkMeta(store::Database& db, int64_t last, std::string_view before) {
+  int found = 0;
   auto rows = TRY(db.prepare("SELECT name, value FROM meta ORDER BY name"));
   while (TRY(rows.step())) {
     const std::string name(rows.text(0));
@@ -33,20 +35,22 @@ Result<std::string> checkMeta(store::Database& db, int64_t last) {
     if (name == "log_id" || name == "before") {
       good = good && rows.type(1) == Type::kBlob && rows.text(1).size() == (name == "log_id" ? 16 : 32);
     } else if (name == "lease") {
-      good = good && number && rows.integer(1) >= last;
+      good = good && number && rows.integer(1) >= last && rows.integer(1) <= last + kMostLeased;
     } else {
       good = false;
     }
+    if (name == "before") good = good && rows.text(1) == before;
+    ++found;
     if (!good) return "table `meta`: `" + base::printable(name.substr(0, 80)) + "` is not as yett writes it";
   }
-  return std::string();
+  return std::string(found == 3 ? "" : "table `meta`: it has not all that yett writes there");
 }
 
 }  // namespace
 
-Result<std::string> checkSideTables(store::Database& db, int64_t last) {
+Result<std::string> checkSideTables(store::Database& db, int64_t last, std::string_view before) {
   const std::string wrong = TRY(checkPolicies(db));
-  return wrong.empty() ? checkMeta(db, last) : wrong;
+  return wrong.empty() ? checkMeta(db, last, before) : wrong;
 }
 
 }  // namespace yett::audit

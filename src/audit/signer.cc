@@ -2,15 +2,16 @@
 
 #include <algorithm>
 
+#include "audit/block_source.h"
+#include "audit/key_check.h"
 #include "audit/record.h"
 #include "audit/record_keys.h"
+#include "audit/record_stream.h"
 #include "base/clock.h"
 #include "base/file_trust.h"
 
 namespace yett::audit {
 namespace {
-
-constexpr const char* kCheckpoints = "SELECT seq, bytes FROM rare WHERE kind = 4 ORDER BY seq DESC";
 
 Result<std::shared_ptr<const SigningKey>> readKey(const std::string& file, const std::vector<uid_t>& owners) {
   auto key = SigningKey::fromPem(TRY(base::readSecretFile(file, owners)));
@@ -52,25 +53,46 @@ void Signer::restart() {
   signed_at_ = base::steadyNanos();
 }
 
-Result<std::string> lastKey(store::Database& db) {
-  store::Statement last = TRY(db.prepare(kCheckpoints));
-  if (!TRY(last.step())) return std::string();
-  Fields fields;
-  if (!decode(last.text(1), fields))
-    return Error{"the last checkpoint, record " + std::to_string(last.integer(0)) + ", is damaged"};
-  return std::string(fields.text[CheckpointKey::kNextKey].empty() ? fields.text[CheckpointKey::kPublicKey]
-                                                                  : fields.text[CheckpointKey::kNextKey]);
+namespace {
+
+// That a checkpoint stands in the chain with these bytes, and is signed by the key that it names.
+Status checkInChain(store::Database& db, int64_t seq, std::string_view bytes) {
+  const std::string record = "record " + std::to_string(seq);
+  RecordStream records(db, seq - 1);
+  const auto step = TRY(records.next());
+  if (!step || step->record->seq != seq || step->bytes != bytes)
+    return Error{record + " of table `rare` is not in the chain: the log was changed, run `yett log verify`"};
+  if (!isSigned(*step->fields, TRY(metaBytes(db, "log_id")).value_or(""), seq, base::view(*step->before)))
+    return Error{record + " is a checkpoint whose signature is not good: the log was changed, run `yett log verify`"};
+  return {};
 }
 
-Result<int64_t> lastSignedBy(store::Database& db, const std::vector<std::string>& keys) {
-  store::Statement rows = TRY(db.prepare(kCheckpoints));
+// What columns say of a row is anybody's word: its bytes count, and that they are in the chain.
+Result<std::optional<LastCheckpoint>> find(store::Database& db, const std::vector<std::string>* keys) {
+  store::Statement rows = TRY(db.prepare("SELECT seq, bytes FROM rare ORDER BY seq DESC"));
   Fields fields;
   while (TRY(rows.step())) {
-    if (decode(rows.text(1), fields) &&
-        std::find(keys.begin(), keys.end(), fields.text[CheckpointKey::kPublicKey]) != keys.end())
-      return rows.integer(0);
+    const int64_t seq = rows.integer(0);
+    if (!decode(rows.text(1), fields) || fields.number[LinkKey::kSeq] != seq)
+      return Error{"record " + std::to_string(seq) + " is damaged: run `yett log verify`"};
+    if (fields.number[LinkKey::kKind] != static_cast<int64_t>(Kind::kCheckpoint)) continue;
+    const auto key = fields.text[CheckpointKey::kPublicKey];
+    if (keys != nullptr && std::find(keys->begin(), keys->end(), key) == keys->end()) continue;
+    TRY(checkInChain(db, seq, rows.text(1)));
+    const auto next = fields.text[CheckpointKey::kNextKey];
+    return std::optional(LastCheckpoint{seq, std::string(next.empty() ? key : next)});
   }
-  return 0;
+  return std::optional<LastCheckpoint>();
+}
+
+}  // namespace
+
+Result<std::optional<LastCheckpoint>> lastCheckpoint(store::Database& db) {
+  return find(db, nullptr);
+}
+
+Result<std::optional<LastCheckpoint>> lastSignedBy(store::Database& db, const std::vector<std::string>& keys) {
+  return find(db, &keys);
 }
 
 }  // namespace yett::audit

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -39,10 +40,15 @@ class Signer {
   bool soon_ = false;
 };
 
-/// The key that signs after the last checkpoint of a file; "" where there is none.
-Result<std::string> lastKey(store::Database& db);
-/// The last checkpoint that one of these keys signed; 0: none. One by a stranger, or one that hands over to our key, is
-/// what anybody can write.
-Result<int64_t> lastSignedBy(store::Database& db, const std::vector<std::string>& keys);
+/// A checkpoint that stands in the chain of a file, with a good signature.
+struct LastCheckpoint {
+  int64_t seq;
+  std::string signs_next;  ///< the key that signs after it: its own, or the one that it hands over to
+};
+/// The last one of a file. An error where one that the file names is not in its chain, or not signed.
+Result<std::optional<LastCheckpoint>> lastCheckpoint(store::Database& db);
+/// The last one that one of these keys signed. One by a stranger, or one that hands over to our key, is what anybody
+/// can write.
+Result<std::optional<LastCheckpoint>> lastSignedBy(store::Database& db, const std::vector<std::string>& keys);
 
 }  // namespace yett::audit

@@ -105,6 +105,8 @@ int bestIndex(sqlite3_vtab* table, sqlite3_index_info* info) {
     const auto& c = info->aConstraint[i];
     const char what = usable(columns, c);
     if (what == 0) continue;
+    // Texts are compared byte for byte here: not where the statement says NOCASE.
+    if (what == 'x' && std::string_view(sqlite3_vtab_collation(info, i)) != "BINARY") continue;
     info->aConstraintUsage[i].argvIndex = static_cast<int>(plan.size() / 3) + 1;
     const int column = c.iColumn < 0 ? columns.seq() : c.iColumn;
     plan += what;

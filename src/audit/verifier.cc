@@ -6,12 +6,12 @@
 #include <memory>
 #include <thread>
 
-#include "audit/audit_schema.h"
 #include "audit/block_source.h"
 #include "audit/chain_check.h"
 #include "audit/chain_writer.h"
 #include "audit/erase.h"
 #include "audit/key_check.h"
+#include "audit/open_log.h"
 #include "audit/policies.h"
 #include "audit/reader.h"
 #include "audit/retention.h"
@@ -29,15 +29,11 @@ struct File {
   std::string path;
   std::unique_ptr<store::Database> db;  // one snapshot, also of a log that is being written
   std::string log_id;
-  bool begun = false;
+  std::string wrong;   // with its schema
+  bool begun = false;  // there is anything in it
   std::vector<StretchOf> parts;
   std::vector<StretchResult> stretches;
 };
-
-Result<int64_t> number(store::Database& db, const std::string& sql) {
-  auto row = TRY(db.prepare(sql));
-  return TRY(row.step()) ? row.integer(0) : 0;
-}
 
 // The stretches of one file, each on a thread with a connection of its own.
 Status checkParallel(File& file, const std::function<void(int64_t)>& progress) {
@@ -46,7 +42,7 @@ Status checkParallel(File& file, const std::function<void(int64_t)>& progress) {
   std::atomic<int64_t> done{0};
   std::vector<std::thread> workers;
   const auto check = [&](size_t i) -> Status {
-    auto db = TRY(store::Database::open(file.path, store::Database::Mode::kRead));
+    auto db = TRY(openLog(file.path));
     TRY(db.execute("BEGIN"));
     file.stretches[i] = TRY(checkStretch(db, file.parts[i], file.log_id, [&](int64_t more) {
       const int64_t all = done += more;
@@ -77,6 +73,8 @@ Result<std::string> checkErased(const std::vector<File>& files, int64_t& count) 
   for (const auto& file : files) {
     auto rows = TRY(file.db->prepare("SELECT event_seq, seq FROM erased ORDER BY event_seq, seq"));
     while (TRY(rows.step())) {
+      if (rows.type(0) != store::Statement::Type::kInteger)
+        return "record " + std::to_string(rows.integer(1)) + ": its row in table `erased` has a column of another type";
       by_event[rows.integer(0)].push_back(rows.integer(1));
       named.push_back(rows.integer(1));
     }
@@ -116,6 +114,7 @@ void dropUncovered(std::vector<File>& files, Verification& out) {
       for (const auto& c : s.checkpoints) signed_seq = std::max(signed_seq, c.seq);
       for (const auto& event : s.events) {
         if (event.subject == kSigningEvent) out.signing_begins = event.seq;
+        if (event.subject == kKeyEvent) out.key_breaks = event.seq;
         uint64_t from = 0;
         uint64_t to = 0;
         const auto blank = event.detail.find(' ');
@@ -126,6 +125,7 @@ void dropUncovered(std::vector<File>& files, Verification& out) {
       }
     }
   }
+  if (out.key_breaks > signed_seq) out.key_breaks = 0;  // nothing is signed after it
   if (signed_seq == 0) return;
   for (auto& file : files) {
     for (auto& s : file.stretches) {
@@ -184,6 +184,9 @@ std::string checkBeginning(const File& file, const std::vector<File>& all, const
 
 Result<Verification> join(std::vector<File>& files, const Expected& expected) {
   Verification out;
+  for (const auto& file : files) {
+    if (!file.wrong.empty()) return out.broken = file.path + ": its schema was changed: " + file.wrong, out;
+  }
   dropUncovered(files, out);
   // A stop may have come between the closing of a file and the first record of the next.
   if (files.size() > 1 && !files.back().begun) files.pop_back();
@@ -217,9 +220,8 @@ Result<Verification> join(std::vector<File>& files, const Expected& expected) {
       checkpoints.insert(checkpoints.end(), s.checkpoints.begin(), s.checkpoints.end());
       if (!out.broken.empty()) return out;
     }
-    if (const std::string differs = TRY(db.schemaDiffers(kAuditSchema1, kSchemaVersion)); !differs.empty())
-      broken(file.path + ": its schema was changed: " + differs);
-    if (const std::string wrong = TRY(checkSideTables(db, out.last_seq)); !wrong.empty())
+    if (const std::string wrong = TRY(checkSideTables(db, out.last_seq, file.stretches.front().first_prev));
+        !wrong.empty())
       broken(file.path + ": " + wrong);
   }
   out.head = before;
@@ -249,17 +251,12 @@ Status divide(File& file, unsigned threads) {
 Result<File> openFile(const std::string& path) {
   File out;
   out.path = path;
-  out.db = std::make_unique<store::Database>(TRY(store::Database::open(path, store::Database::Mode::kRead)));
-  store::Database& db = *out.db;
-  TRY(db.execute("BEGIN"));
-  if (auto readable = number(db, "PRAGMA user_version"); !readable) return std::move(readable).error().within(path);
-  const int64_t version = TRY(number(db, "PRAGMA user_version"));
-  if (version == 0 && TRY(number(db, "SELECT count(*) FROM sqlite_master")) == 0) return out;  // made, and not begun
-  if (version != kSchemaVersion) return Error{path + otherVersion(version)};
-  if (auto id = TRY(metaBytes(db, "log_id"))) out.log_id = *id;
-  out.begun = TRY(number(db,
-                         "SELECT EXISTS (SELECT 1 FROM blocks) + EXISTS (SELECT 1 FROM tail) + EXISTS (SELECT 1 "
-                         "FROM rare) + EXISTS (SELECT 1 FROM meta)")) > 0;
+  Judged judged = TRY(openToJudge(path));
+  out.db = std::make_unique<store::Database>(std::move(judged.db));
+  out.wrong = std::move(judged.wrong);
+  out.begun = judged.has_rows;
+  if (!out.begun) return out;
+  if (auto id = TRY(metaBytes(*out.db, "log_id"))) out.log_id = *id;
   return out;
 }
 

@@ -23,6 +23,7 @@ struct Verification {
   int64_t erased = 0;             ///< records whose personal fields were erased, each by an event in the chain
   int64_t deleted_through = 0;    ///< the records up to here are gone, by the retention that an event names; 0: none
   int64_t signing_begins = 0;     ///< records before this one were never signed by themselves; 0: there are none
+  int64_t key_breaks = 0;         ///< here another key took over that the one before did not name; 0: nowhere
   std::string writer;             ///< who began the log, as its first record says: instance, SPIFFE ID and key; or ""
   std::string continues;          ///< hash of the record before the first, hex: of another file. "": a log begins here
 };

@@ -42,6 +42,10 @@ Result<Value> parse(std::string_view text, bool comments, int depth = 100);
 
 bool isUtf8(std::string_view text);
 
+/// It is one JSON value without a blank or a control character, nested `depth` deep at the most: it may stand in a line
+/// as it is, and ends where it seems to end. What comes twice in an object is not looked at.
+bool isLine(std::string_view text, int depth = 200);
+
 /// Appends `text` as a JSON string, quotes included. Bytes that are not UTF-8 become U+FFFD, so the output is always
 /// valid JSON; control characters are escaped, those of terminals and of bidirectional text too, so it is always one
 /// line.
@@ -57,6 +61,10 @@ class ObjectWriter {
   ObjectWriter& flag(std::string_view name, bool value);
   /// `json` must be JSON already.
   ObjectWriter& raw(std::string_view name, std::string_view json);
+  /// Of somebody else's: as JSON where it isLine(), else as text.
+  ObjectWriter& rawOrText(std::string_view name, std::string_view json) {
+    return isLine(json) ? raw(name, json) : field(name, json);
+  }
   void end() { out_ += '}'; }
 
  private:

@@ -45,5 +45,7 @@ std::string didYouMean(std::string_view name, std::span<const std::string_view> 
 
 /// Text with what could forge a line or a terminal sequence written as \xNN: for messages that quote a peer's bytes.
 std::string printable(std::string_view bytes);
+/// The same, of text that may be in any language: as it is where it is UTF-8 without control characters.
+std::string forTerminal(std::string_view text);
 
 }  // namespace yett::base

@@ -109,6 +109,8 @@ Status IdValues::take(std::string_view section, const int64_t* micros, size_t ro
   std::string_view random = TRY(takeStream(section, kRandom * kMostRows, kept[2]));
   std::string_view others = TRY(takeStream(section, kMostTexts, kept[3]));
   if (kinds.size() != rows || rows_.size() + rows > kMostRows) return Error{"another number of ids than of times"};
+  bytes_ += others.size();
+  if (bytes_ > kMostTexts) return Error{"more ids than a block has"};
   rows_.reserve(rows_.size() + rows);
   std::string& ids = pieces_.emplace_back();
   ids.reserve(kUuid * rows + others.size());

@@ -45,9 +45,12 @@ class IdValues {
   Status take(std::string_view section, const int64_t* micros, size_t rows);
   /// Valid while this is.
   std::string_view text(size_t row) const { return rows_[row]; }
+  /// Of all rows together, but for UUIDs.
+  uint64_t bytes() const { return bytes_; }
   size_t rows() const { return rows_.size(); }
 
  private:
+  uint64_t bytes_ = 0;              // of those that are no UUIDs
   std::deque<std::string> pieces_;  // of which rows_ has parts: each is whole once it is taken, and stays where it is
   std::vector<std::string_view> rows_;
 };

@@ -147,7 +147,9 @@ Status TextValues::take(std::string_view section) {
     const uint32_t number = place == 0 ? come_++ : place - 1;
     if (number >= come_ || number >= ends_.size()) return Error{"a place where no text stands"};
     rows_.push_back(number);
+    bytes_ += ends_[number] - (number == 0 ? 0 : ends_[number - 1]);
   }
+  if (bytes_ > kMostTexts) return Error{"more text than a block has"};
   if (come_ != ends_.size()) return Error{"a text that no row has"};
   return {};
 }

@@ -51,6 +51,8 @@ class TextValues {
   Status take(std::string_view section);
   /// The number of each row's text.
   const std::vector<uint32_t>& rows() const { return rows_; }
+  /// Of all rows together.
+  uint64_t bytes() const { return bytes_; }
   size_t entries() const { return ends_.size(); }
   std::string_view entry(size_t number) const;
   std::string_view text(size_t row) const { return entry(rows_[row]); }
@@ -60,6 +62,7 @@ class TextValues {
   std::vector<size_t> ends_;
   std::vector<uint32_t> rows_;
   uint32_t come_ = 0;  // texts that a row has had
+  uint64_t bytes_ = 0;
 };
 
 }  // namespace yett::block

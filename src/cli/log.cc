@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/json.h"
+#include "base/text.h"
 #include "cli/log_print.h"
 #include "cli/times.h"
 
@@ -64,7 +65,8 @@ uint64_t inodeOf(const std::string& path) {
 }  // namespace
 
 int failed(const Error& error) {
-  std::cerr << "yett: " << error.message << "\n";
+  const std::string text = "yett: " + error.message;
+  for (const auto line : base::split(text, '\n')) std::cerr << base::forTerminal(line) << "\n";
   return 2;
 }
 

@@ -40,8 +40,8 @@ int logStats(LogOptions options);
 int logShow(const std::vector<std::string>& databases, const std::string& id, const std::string& format);
 
 struct VerifyOptions {
-  std::string key;         ///< path of the key that must have signed, either half; "": any
-  std::string checkpoint;  ///< "seq:hash" of one that was saved elsewhere, or ""
+  std::string key;                      ///< path of the key that must have signed, either half; "": any
+  std::string checkpoint;               ///< "seq:hash" of one that was saved elsewhere, or ""
   std::vector<std::string> lines = {};  ///< files that a sink wrote: they are proved in place of databases
 };
 int logVerify(const std::vector<std::string>& databases, const VerifyOptions& options, const std::string& format);

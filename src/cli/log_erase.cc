@@ -5,6 +5,7 @@
 #include "admin/admin_client.h"
 #include "audit/erase.h"
 #include "audit/log_files.h"
+#include "audit/open_log.h"
 #include "base/file.h"
 #include "base/json.h"
 #include "base/text.h"
@@ -61,15 +62,14 @@ Result<int64_t> eraseThere(const std::string& socket, const std::string& file, c
 // Without its key a signed log would get an event that nothing covers.
 Status checkKey(const audit::AuditConfig& config) {
   if (!config.key_file.empty()) return {};
-  auto db = TRY(store::Database::open(config.database, store::Database::Mode::kRead));
-  auto row = TRY(db.prepare("SELECT 1 FROM rare WHERE kind = 4 LIMIT 1"));
-  if (!TRY(row.step())) return {};
+  auto db = TRY(audit::openLog(config.database));
+  if (!TRY(audit::lastCheckpoint(db))) return {};
   return Error{config.database +
                ": is signed: say -c FILE with its `audit.key_file`, so that the erasure is signed too"};
 }
 
 bool asksForEverything(const audit::Query& q) {
-  return q.principal.empty() && q.id.empty() && q.path.empty() && !q.since && !q.until;
+  return q.principal.empty() && !q.anonymous && q.id.empty() && q.path.empty() && !q.since && !q.until;
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 // `yett log export --to FILE.db`: ordinary tables for programs that load no extension, with a signed manifest.
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <iostream>
 
@@ -27,7 +28,15 @@ constexpr const char* kSchema =
     "CREATE TABLE outcomes(decision_seq INTEGER PRIMARY KEY, status INTEGER, upstream TEXT, bytes_in INTEGER, "
     "bytes_out INTEGER, duration_us INTEGER, result TEXT, shadow TEXT);"
     "CREATE TABLE manifest(document TEXT, public_key BLOB, signature BLOB);";
+using Type = store::Statement::Type;
+
 constexpr const char* kTables[] = {"decisions", "outcomes"};
+
+bool isNumber(std::string_view column) {
+  constexpr std::string_view kNumbers[] = {"seq",          "time",   "cached",   "eval_ns",   "erased",
+                                           "decision_seq", "status", "bytes_in", "bytes_out", "duration_us"};
+  return std::find(std::begin(kNumbers), std::end(kNumbers), column) != std::end(kNumbers);
+}
 
 // SHA-256 over a line for each row, in the order of its first column: its values as SQLite's quote() writes them, with
 // commas between.
@@ -39,7 +48,9 @@ Result<std::string> digestOf(store::Database& db, const std::string& table, int6
     line.clear();
     for (int i = 0; i < rows.columns(); ++i) {
       if (i > 0) line += ',';
-      const bool number = rows.type(i) == store::Statement::Type::kInteger;
+      const bool number = isNumber(rows.name(i));
+      if (rows.type(i) != (number ? Type::kInteger : Type::kText))  // it would read alike, and be found by no query
+        return Error{"table `" + table + "`: a value of column `" + std::string(rows.name(i)) + "` is of another type"};
       if (!number) line += '\'';
       for (const char c : rows.text(i)) line.append(!number && c == '\'' ? 2 : 1, c);
       if (!number) line += '\'';
@@ -156,6 +167,9 @@ Result<std::string> check(const std::string& file, const std::string& key_file, 
   if (!prepared) return none();
   store::Statement row = std::move(prepared).value();
   if (!TRY(row.step())) return none();
+  if (const std::string differs = TRY(db.schemaDiffers(kSchema, 0)); !differs.empty())
+    return "its schema was changed: " + differs;
+  if (row.type(0) != Type::kText) return std::string("table `manifest`: its document is of another type");
   const std::string document(row.text(0)), public_key(row.text(1)), signature(row.text(2));
   const auto said = TRY(json::parse(document, false));
   const auto* tables = said.find("tables");
@@ -163,9 +177,12 @@ Result<std::string> check(const std::string& file, const std::string& key_file, 
     const auto* one = tables == nullptr ? nullptr : tables->find(table);
     const auto* digest = one == nullptr ? nullptr : one->find("sha256");
     int64_t rows = 0;
-    if (digest == nullptr || TRY(digestOf(db, table, rows)) != digest->text)
+    const auto found = digestOf(db, table, rows);
+    if (!found) return found.error().message;
+    if (digest == nullptr || found.value() != digest->text)
       return std::string("table `") + table + "` is not what its manifest says";
   }
+  if (TRY(row.step())) return std::string("table `manifest` has more than one row");
   is_signed = !signature.empty();
   if (is_signed && !audit::verifySignature(public_key, std::string(kSigned) + document, signature))
     return std::string("the signature of its manifest is not good");
@@ -189,7 +206,7 @@ int logVerifyExport(const std::string& file, const std::string& key) {
   bool is_signed = false;
   const auto wrong = check(file, key, is_signed);
   if (!wrong) return failed(wrong.error());
-  if (!wrong.value().empty()) return std::cout << "BROKEN: " << wrong.value() << "\n", 1;
+  if (!wrong.value().empty()) return std::cout << "BROKEN: " << base::forTerminal(wrong.value()) << "\n", 1;
   std::cout << "ok: the tables are what the manifest says, which is " << (is_signed ? "signed" : "not signed") << "\n";
   if (is_signed && key.empty()) std::cout << "say which key it must be: --key audit.pub\n";
   return 0;

@@ -47,7 +47,15 @@ std::string csvCell(const Cell& cell) {
   if (!cell.is_text) return cell.text;
   std::string out = "\"";
   if (!cell.text.empty() && std::string_view("=+-@\t\r").find(cell.text[0]) != std::string_view::npos) out += '\'';
-  for (const char c : cell.text) out += c == '"' ? std::string("\"\"") : std::string(1, c);
+  // As in JSON: neither a terminal nor a line is changed by it, and it is UTF-8.
+  std::string quoted;
+  json::appendQuoted(quoted, cell.text);
+  for (size_t i = 1; i + 1 < quoted.size(); ++i) {
+    if (quoted[i] != '\\') out += quoted[i];
+    else if (quoted[i + 1] == '"') out += "\"\"", ++i;
+    else if (quoted[i + 1] == '\\' || quoted[i + 1] == '/') out += quoted[++i];
+    else out += '\\', out += quoted[++i];
+  }
   return out + "\"";
 }
 
@@ -78,7 +86,7 @@ std::string asJson(const audit::Row& row) {
   w.field("reason", row.reason).field("errors", row.errors);
   w.field("engine", row.engine).field("policy_digest", row.policy_digest);
   w.flag("cached", row.cached).field("eval_ns", row.eval_ns);
-  w.raw("reads", row.reads.empty() ? "{}" : row.reads);
+  w.rawOrText("reads", row.reads.empty() ? "{}" : row.reads);
   if (!row.would_deny.empty()) w.field("would_deny", row.would_deny);
   if (row.ended) {
     std::string outcome;

@@ -39,6 +39,7 @@ Result<Story> find(const std::vector<std::string>& databases, const std::string&
   if (id.empty()) return Error{"which decision? Give its id, as `yett log query --format json` shows it"};
   audit::Query query;
   query.id = id;
+  query.limit = 1;
   for (const auto& file : databases) {
     auto reader = TRY(audit::Reader::open(file));
     auto rows = TRY(reader.decisions(query));
@@ -68,7 +69,8 @@ void printReads(const std::string& reads) {
   for (const auto& [name, value] : parsed.value().fields) {
     std::cout << "  " << base::printable(name);
     if (value.type == json::Value::Type::kNull) std::cout << " was absent\n";
-    else if (const auto* digest = value.find("hmac")) std::cout << " = (masked, digest " << digest->text << ")\n";
+    else if (const auto* digest = value.find("hmac"))
+      std::cout << " = (masked, digest " << base::printable(digest->text) << ")\n";
     else if (value.find("masked") != nullptr) std::cout << " = (masked)\n";
     else if (value.find("error") != nullptr) std::cout << " could not be read as one value\n";
     else if (const auto* bytes = value.find("bytes")) std::cout << ": " << bytes->integer << " bytes\n";
@@ -91,7 +93,7 @@ void printSource(const Story& story) {
       if (colon == std::string::npos || file == engine.rules->files().end() ||
           !base::parseUnsigned(rule.position.substr(colon + 1), line))
         return;
-      std::cout << "\nTHE RULE, AS IT WAS (" << rule.position << ")\n";
+      std::cout << "\nTHE RULE, AS IT WAS (" << base::printable(rule.position) << ")\n";
       const auto lines = base::split(file->second, '\n');
       for (size_t i = line - 1; i < std::min<size_t>(lines.size(), line + 14); ++i) {
         if (i + 1 > line && base::trimmed(lines[i]).empty()) break;
@@ -106,19 +108,19 @@ void printText(const Story& story) {
   std::cout << (r.effect == "allow" ? "ALLOW" : "DENY") << " by " << shownRule(r.policy, r.rule) << "\n";
   const auto line = [](const char* name, const std::string& value) {
     if (!value.empty())
-      std::cout << "  " << name << std::string(14 - std::string_view(name).size(), ' ') << value << "\n";
+      std::cout << "  " << name << std::string(14 - std::string_view(name).size(), ' ') << base::forTerminal(value)
+                << "\n";
   };
   line("decision", r.id + ", record " + std::to_string(r.seq));
   line("time", base::formatTime(r.time));
   line("caller", r.erased ? "(erased)" : shownPrincipal(r.principal) + (r.source.empty() ? "" : " from " + r.source));
-  line("request",
-       r.erased ? r.method + " (erased)" : base::printable(r.method + " " + r.raw_target + " " + r.protocol));
-  line("host", base::printable(r.host));
+  line("request", r.erased ? r.method + " (erased)" : r.method + " " + r.raw_target + " " + r.protocol);
+  line("host", r.host);
   line("listener", r.listener + (r.route.empty() ? ", no route" : ", route " + r.route));
-  line("reason", base::printable(r.reason));
-  line("errors", base::printable(r.errors));
-  line("would deny", base::printable(r.would_deny));
-  line("shadow", base::printable(r.shadow));
+  line("reason", r.reason);
+  line("errors", r.errors);
+  line("would deny", r.would_deny);
+  line("shadow", r.shadow);
   line("policy", r.policy_digest + ", engine " + r.engine);
   line("took", std::to_string(r.eval_ns) + " ns" + (r.cached ? ", all conditions remembered" : ""));
   if (r.ended)
@@ -127,7 +129,8 @@ void printText(const Story& story) {
                         std::to_string(r.duration_us) + " us");
   else line("outcome", "none yet: it goes on, or the process ended before it");
   printReads(r.reads);
-  if (!story.no_policy.empty()) std::cout << "\nthe rules cannot be shown: " << story.no_policy << "\n";
+  if (!story.no_policy.empty())
+    std::cout << "\nthe rules cannot be shown: " << base::printable(story.no_policy) << "\n";
   if (!story.rules.empty()) std::cout << "\nEACH RULE CONSIDERED\n";
   printTraces(story.rules, "  ");
   printSource(story);

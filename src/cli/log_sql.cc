@@ -1,9 +1,13 @@
 // `yett log sql`: a statement of one's own over the log. It reads, and has an end.
 #include <algorithm>
+#include <chrono>
+#include <cstdlib>
 #include <iostream>
+#include <thread>
 
 #include "audit/sql_tables.h"
 #include "base/json.h"
+#include "base/mutex.h"
 #include "base/text.h"
 #include "cli/log.h"
 #include "cli/log_print.h"
@@ -13,6 +17,8 @@ namespace yett::cli {
 namespace {
 
 using Type = store::Statement::Type;
+
+constexpr size_t kMostBytes = 256 << 20;  // of a table: it is kept, to align its columns
 
 Cell cellOf(const store::Statement& row, int column) {
   if (row.isNull(column)) return Cell::none();
@@ -34,11 +40,44 @@ void printJson(const store::Statement& row) {
   std::cout << line << "\n";
 }
 
+// SQLite looks at the clock between two steps of its machine, and one step may take for ever. Nothing is lost where the
+// process ends: it only reads.
+class Watchdog {
+ public:
+  explicit Watchdog(int64_t seconds)
+      : thread_([this, seconds] {
+          base::Lock lock(mutex_);
+          const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(seconds) + kGrace;
+          if (changed_.waitUntil(lock, until, [this]() YETT_REQUIRES(mutex_) { return done_; })) return;
+          (void)failed(tooLong(seconds));
+          std::_Exit(2);
+        }) {}
+  ~Watchdog() {
+    {
+      const base::Lock lock(mutex_);
+      done_ = true;
+    }
+    changed_.notifyAll();
+    thread_.join();
+  }
+  static Error tooLong(int64_t seconds) {
+    return Error{"the statement took longer than " + std::to_string(seconds) + " s: say --seconds"};
+  }
+
+ private:
+  static constexpr std::chrono::milliseconds kGrace{500};
+  base::Mutex mutex_;
+  base::Condition changed_;
+  bool done_ YETT_GUARDED_BY(mutex_) = false;
+  std::thread thread_;
+};
+
 Status run(const SqlOptions& options) {
   auto reader = TRY(audit::Reader::open(options.database));  // it is a log, of this version
   store::Database& db = reader.database();
   TRY(audit::addSqlTables(db));
   db.onlyRead(std::chrono::seconds(options.seconds));
+  const Watchdog watchdog(options.seconds);
   std::string_view rest;
   auto row = TRY(db.prepare(options.statement, &rest));
   if (rest.find_first_not_of(" \t\r\n;") != std::string_view::npos)
@@ -47,6 +86,7 @@ Status run(const SqlOptions& options) {
   std::vector<std::string> names;
   for (int i = 0; i < row.columns(); ++i) names.emplace_back(base::printable(row.name(i)));
   std::vector<std::vector<std::string>> lines{names};
+  size_t bytes = 0;
   if (options.format == "csv") std::cout << csvLine({names.begin(), names.end()});
   while (TRY(row.step())) {
     std::vector<Cell> cells;
@@ -56,8 +96,10 @@ Status run(const SqlOptions& options) {
     } else if (options.format == "csv") {
       std::cout << csvLine(cells);
     } else {
+      for (const auto& cell : cells) bytes += sizeof cell + cell.text.size();
+      if (bytes > kMostBytes) return Error{"a table of more than 256 MiB: say --format csv or json"};
       auto& line = lines.emplace_back();
-      for (const auto& cell : cells) line.push_back(base::printable(cell.text));
+      for (const auto& cell : cells) line.push_back(base::forTerminal(cell.text));
     }
     if (!std::cout) return {};
   }
@@ -72,8 +114,7 @@ int logSql(const SqlOptions& options) {
   const auto done = run(options);
   if (done) return 0;
   const std::string& why = done.error().message;
-  if (why.ends_with("interrupted"))
-    return failed(Error{"the statement took longer than " + std::to_string(options.seconds) + " s: say --seconds"});
+  if (why.ends_with("interrupted")) return failed(Watchdog::tooLong(options.seconds));
   if (why.ends_with("not authorized")) return failed(Error{why + ": only what reads the log's tables is"});
   return failed(done.error());
 }

@@ -50,12 +50,12 @@ void showAuthenticity(const audit::Verification& v) {
 
 void showText(const audit::Verification& v) {
   if (!v.broken.empty()) {
-    std::cout << "BROKEN: " << v.broken << "\n" << v.records << " records before it are whole\n";
+    std::cout << "BROKEN: " << base::forTerminal(v.broken) << "\n" << v.records << " records before it are whole\n";
     return;
   }
   std::cout << "ok: " << v.records << " records, " << v.first_seq << " to " << v.last_seq << ", head " << v.head
             << "\n";
-  if (!v.writer.empty()) std::cout << "written by " << base::printable(v.writer) << "\n";
+  if (!v.writer.empty()) std::cout << "written by " << base::forTerminal(v.writer) << "\n";
   if (v.gaps > 0)
     std::cout << v.gaps << (v.gaps == 1 ? " gap" : " gaps")
               << " in the numbers: a stop that was not orderly, what was not on disk then is lost\n";
@@ -65,6 +65,9 @@ void showText(const audit::Verification& v) {
   if (v.signing_begins > 0)
     std::cout << "signing begins with record " << v.signing_begins
               << ": what is before it was signed by nobody when it was written\n";
+  if (v.key_breaks > 0)
+    std::cout << "another key signs since record " << v.key_breaks
+              << ", which the key before it did not name: it says nothing of what is before that record\n";
   if (v.erased > 0) std::cout << v.erased << " records have lost their personal fields, as events in the chain say\n";
   if (!v.continues.empty())
     std::cout << "goes on from another file, whose last hash is " << v.continues
@@ -98,6 +101,7 @@ int logVerify(const std::vector<std::string>& databases, const VerifyOptions& op
         .field("erased", v.erased)
         .field("deleted_through", v.deleted_through)
         .field("signing_begins", v.signing_begins)
+        .field("key_breaks", v.key_breaks)
         .field("continues", v.continues)
         .field("writer", v.writer)
         .field("head", v.head)

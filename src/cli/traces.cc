@@ -13,14 +13,14 @@ constexpr size_t kMostShown = 40;
 
 void print(const policy::RuleTrace& t, std::string_view indent) {
   std::cout << indent << (t.applies ? "applies   " : "no        ") << t.effect << " " << base::printable(t.policy)
-            << "/" << base::printable(t.rule) << " (" << t.position << ")";
-  if (!t.failed.empty()) std::cout << ": `" << t.failed << "` does not match";
+            << "/" << base::printable(t.rule) << " (" << base::forTerminal(t.position) << ")";
+  if (!t.failed.empty()) std::cout << ": `" << base::forTerminal(t.failed) << "` does not match";
   std::cout << "\n";
   if (!t.evaluated) return;
   for (const auto& read : t.reads) std::cout << indent << "            read " << base::printable(read) << "\n";
   std::cout << indent << "            returned " << base::printable(t.result);
   if (!t.reason.empty()) std::cout << ", \"" << base::printable(t.reason) << "\"";
-  if (!t.decided_at.empty()) std::cout << " at " << t.decided_at;
+  if (!t.decided_at.empty()) std::cout << " at " << base::forTerminal(t.decided_at);
   std::cout << "\n";
 }
 

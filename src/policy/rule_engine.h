@@ -19,6 +19,7 @@ namespace yett::policy {
 class Recording;
 
 /// What one decision may cost.
+inline constexpr uint64_t kMostInstructions = 100'000'000;  ///< that a configuration may allow
 struct Budget {
   uint64_t instructions = 100'000;
   uint64_t memory_bytes = 1 << 20;

@@ -27,7 +27,7 @@ void writeFields(const audit::Fields& fields, const audit::Layout& layout, json:
       continue;
     }
     if (name == "effect") out.effect = text;
-    if (name == "reads" && !text.empty()) w.raw(name, text);
+    if (name == "reads" && !text.empty()) w.rawOrText(name, text);
     else if (!text.empty()) w.field(name, text);
   }
 }

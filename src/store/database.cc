@@ -72,7 +72,8 @@ Result<Database> Database::open(const std::string& path, Mode mode) {
     };
     sqlite3_wal_hook(db, note, out.wal_pages_.get());
   } else {
-    TRY(out.execute("PRAGMA query_only=ON;"));
+    TRY(out.execute("PRAGMA query_only=ON; PRAGMA trusted_schema=OFF; PRAGMA cell_size_check=ON;"));
+    sqlite3_db_config(db, SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
   }
   return out;
 }
@@ -85,7 +86,10 @@ int readOnly(void*, int action, const char* first, const char* second, const cha
     case SQLITE_READ:
     case SQLITE_RECURSIVE: return SQLITE_OK;
     case SQLITE_FUNCTION:
-      return second != nullptr && std::strcmp(second, "load_extension") == 0 ? SQLITE_DENY : SQLITE_OK;
+      return second != nullptr &&
+                     (std::strcmp(second, "load_extension") == 0 || std::strcmp(second, "fts3_tokenizer") == 0)
+                 ? SQLITE_DENY
+                 : SQLITE_OK;
     default: (void)first; return SQLITE_DENY;
   }
 }

@@ -21,7 +21,7 @@ class Database {
   enum class Mode {
     kWrite,  ///< the one writing connection: made if missing (mode 0600), WAL, synchronous=FULL, other processes locked
              ///< out
-    kRead,   ///< any number; sees committed state
+    kRead,   ///< any number; sees committed state. The file may be anybody's: nothing in its schema is trusted
   };
   static Result<Database> open(const std::string& path, Mode mode);
   /// A connection that somebody else opened and closes. REQUIRES: it stays open longer.

@@ -2,7 +2,22 @@
 
 #include <catch2/catch.hpp>
 
+#include "audit/chain_writer.h"
+#include "support/tamper.h"
+#include "support/temp_dir.h"
+
 using namespace yett;
+
+TEST_CASE("growth: a log tells how fast it grows") {
+  const test::TempDir dir;
+  audit::AuditConfig config;
+  config.database = dir.path("yett.db");
+  REQUIRE(audit::ChainWriter::open(config).ok());
+  test::runSql(config.database,
+               "INSERT INTO blocks VALUES (9, 1, 4, 1000, 2000, 0, x'', x'', x'', x''), "
+               "(19, 10, 4, 86400001000, 86400002000, 0, x'', x'', x'', x'')");
+  CHECK(audit::growthWarning(config).find(" a day), the disk is full in ") != std::string::npos);
+}
 
 TEST_CASE("growth: the days until the disk is full, once the log is old enough to tell") {
   const int64_t day = int64_t{24} * 3'600'000'000;

@@ -15,6 +15,8 @@
 #include "audit/retention.h"
 #include "audit/verifier.h"
 #include "audit/writer.h"
+#include "base/clock.h"
+#include "store/sqlite.h"
 #include "support/tamper.h"
 #include "support/temp_dir.h"
 
@@ -641,4 +643,124 @@ TEST_CASE("forgery: a checkpoint by a stranger's key does not make a forged even
   log.write(*log.open(), 1);
   CHECK(log.events("unsigned tail").size() == 1);
   CHECK(log.verify({.public_key = log.key}).broken.find("no checkpoint covers") != std::string::npos);
+}
+
+TEST_CASE("rotation: where a reader comes between, the log goes on in its file, and its lease is true") {
+  Log log;
+  log.write(*log.open(), 3);
+  auto chain = audit::ChainWriter::open(log.config).value();
+  struct Between {
+    std::string path;
+    std::optional<store::Database> reader;
+    int commits = 0;
+  } between{log.config.database, {}};
+  // After the first commit of rotate(), its event, somebody begins to read.
+  sqlite3_wal_hook(
+      chain->database().handle(),
+      [](void* at, sqlite3*, const char*, int) {
+        auto& b = *static_cast<Between*>(at);
+        if (++b.commits != 1) return SQLITE_OK;
+        b.reader.emplace(store::Database::open(b.path, store::Database::Mode::kRead).value());
+        REQUIRE(b.reader->execute("BEGIN; SELECT count(*) FROM meta").ok());
+        return SQLITE_OK;
+      },
+      &between);
+  CHECK(chain->rotate().value() == "");
+  between.reader.reset();
+  for (int i = 0; i < 10; ++i) {
+    REQUIRE(chain->begin(1).ok());
+    REQUIRE(chain->add(audit::EventRecord{1, "start", "x", "y"}).ok());
+    REQUIRE(chain->commit().ok());
+  }
+  CHECK(log.verify().broken == "");
+  const auto last = log.verify().last_seq;
+  chain.reset();  // no close(): as a crash leaves it
+  log.open();
+  CHECK(log.verify().broken == "");
+  CHECK(log.events("gap").size() == 1);
+  CHECK(log.verify().first_seq == 1);
+  CHECK(log.verify().last_seq > last);
+}
+
+TEST_CASE("a start on a log that was changed while nothing ran refuses, or names what nobody signed") {
+  Log log;
+  log.config.key_file = log.dir.path("a.key");
+  const std::string key = log.makeKey("a.key");
+  log.write(*log.open(), 3);
+  REQUIRE(log.verify({.public_key = key}).authenticated);
+  const auto refused = [&] {
+    base::Metrics metrics;
+    auto writer = audit::Writer::open(log.config, metrics, {[](const std::string&) {}, {}});
+    return writer ? std::string() : writer.error().message;
+  };
+  SECTION("checkpoints hidden by a column of another type") {
+    test::runSql(log.config.database, "UPDATE rare SET kind = CAST(kind AS BLOB) WHERE kind = 4");
+    CHECK(refused().find("column of another type") != std::string::npos);
+    log.config.key_file = "";
+    CHECK_FALSE(audit::ChainWriter::open(log.config).ok());
+  }
+  SECTION("a checkpoint that is in no block, after all records") {
+    test::runSql(log.config.database,
+                 "INSERT INTO rare SELECT 4611686018427387904, 4, bytes FROM rare WHERE kind = 4 LIMIT 1");
+    CHECK(refused().find("is damaged") != std::string::npos);
+  }
+  SECTION("numbers that cannot be") {
+    test::runSql(log.config.database, "UPDATE meta SET value = 9223372036854775807 WHERE name = 'lease'");
+    CHECK(refused().find("leased cannot be") != std::string::npos);
+  }
+  SECTION("a trigger") {
+    test::runSql(log.config.database,
+                 "CREATE TRIGGER t AFTER INSERT ON tail BEGIN DELETE FROM tail WHERE last < NEW.last; END");
+    CHECK(refused().find("its schema was changed: trigger `t`") != std::string::npos);
+  }
+  SECTION("another key, which nobody handed over to") {
+    log.config.key_file = log.dir.path("b.key");
+    const std::string other = log.makeKey("b.key");
+    log.write(*log.open(), 1);
+    const auto v = log.verify({.public_key = other});
+    CHECK(v.broken == "");
+    CHECK(v.authenticated);
+    CHECK(v.key_breaks > 3);  // what is before is not what this key says
+  }
+}
+
+TEST_CASE("retention: blocks without decisions are as old as their events, and a quiet log forgets too") {
+  Log log;
+  log.config.retention_age = base::Millis(3'600'000);
+  SECTION("events alone, all young") {
+    auto chain = audit::ChainWriter::open(log.config).value();
+    REQUIRE(chain->begin(20'000).ok());
+    for (int i = 0; i < 20'000; ++i)
+      REQUIRE(chain->add(audit::EventRecord{base::wallMicros(), "bad request", "in", "x"}).ok());
+    REQUIRE(chain->commit().ok());
+    audit::Retention retention(log.config);
+    for (int i = 0; i < 9; ++i) REQUIRE(retention.step(*chain, INT64_MAX).ok());
+    CHECK(log.verify().first_seq == 1);
+  }
+  SECTION("a few old decisions in the open block") {
+    log.time = base::wallMicros() - int64_t{5} * 3'600'000'000;
+    log.write(*log.open(), 20, "eve");
+    auto chain = audit::ChainWriter::open(log.config).value();
+    for (int i = 0; i < 3; ++i) {
+      audit::Retention retention(log.config);  // looks at once
+      REQUIRE(retention.step(*chain, INT64_MAX).ok());
+    }
+    audit::Query eve;
+    eve.principal = "spiffe://example.org/eve";
+    CHECK(audit::Reader::open(log.config.database).value().decisions(eve).value().empty());
+    CHECK(log.verify().broken == "");
+  }
+}
+
+TEST_CASE("rotation: files are in the order of their numbers, however many digits these have") {
+  const test::TempDir dir;
+  const std::string live = dir.path("yett.db");
+  const std::vector<int64_t> numbers = {7, 999'999'999'999, 1'000'000'000'035, 12'000'000'000'000};
+  std::vector<std::string> names;
+  for (const int64_t number : numbers) {
+    names.push_back(audit::closedName(live, number));
+    std::ofstream(names.back()) << "x";
+    CHECK(audit::isClosedName(names.back()));
+  }
+  CHECK(audit::closedFiles(live) == names);
 }

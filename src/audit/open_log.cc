@@ -1,0 +1,64 @@
+#include "audit/open_log.h"
+
+#include "audit/audit_schema.h"
+#include "audit/block_source.h"
+#include "base/text.h"
+
+namespace yett::audit {
+namespace {
+
+Result<int64_t> number(store::Database& db, std::string_view sql) {
+  auto row = TRY(db.prepare(sql));
+  return TRY(row.step()) ? row.integer(0) : 0;
+}
+
+Result<bool> isEmpty(store::Database& db) {
+  return TRY(number(db, "PRAGMA user_version")) == 0 && TRY(number(db, "SELECT count(*) FROM sqlite_master")) == 0;
+}
+
+Status checkVersion(store::Database& db, const std::string& path) {
+  const auto version = number(db, "PRAGMA user_version");
+  if (!version) return Error{path + ": is no audit log: " + version.error().message};
+  if (version.value() != kSchemaVersion) return Error{path + otherVersion(version.value())};
+  return {};
+}
+
+Result<std::string> schemaWrong(store::Database& db) {
+  return base::printable(TRY(db.schemaDiffers(kAuditSchema1, kSchemaVersion)));
+}
+
+}  // namespace
+
+Status checkIsLog(store::Database& db, const std::string& path) {
+  TRY(checkVersion(db, path));
+  const std::string wrong = TRY(schemaWrong(db));
+  return wrong.empty() ? Status{} : Error{path + ": its schema was changed: " + wrong};
+}
+
+Result<store::Database> openLog(const std::string& path) {
+  auto db = TRY(store::Database::open(path, store::Database::Mode::kRead));
+  TRY(checkIsLog(db, path));
+  return db;
+}
+
+Result<store::Database> openClosedLog(const std::string& path) {
+  auto db = TRY(store::Database::open(path, store::Database::Mode::kWrite));
+  TRY(checkIsLog(db, path));
+  return db;
+}
+
+Result<Judged> openToJudge(const std::string& path) {
+  Judged out{TRY(store::Database::open(path, store::Database::Mode::kRead))};
+  TRY(out.db.execute("BEGIN"));
+  if (const auto empty = isEmpty(out.db); empty && empty.value()) return out;
+  TRY(checkVersion(out.db, path));
+  out.wrong = TRY(schemaWrong(out.db));
+  if (!out.wrong.empty()) return out;
+  for (const char* table :
+       {"blocks", "tail", "rare", "events", "event_callers", "heartbeats", "policies", "erased", "meta"}) {
+    if (TRY(number(out.db, std::string("SELECT EXISTS (SELECT 1 FROM ") + table + ")")) != 0) out.has_rows = true;
+  }
+  return out;
+}
+
+}  // namespace yett::audit

@@ -1,0 +1,28 @@
+// The one way to open a log file. It may be anybody's: its schema is compared before anything of it is read, so that no
+// view, trigger or table of another form stands in for ours.
+#pragma once
+
+#include <string>
+
+#include "base/result.h"
+#include "store/database.h"
+
+namespace yett::audit {
+
+/// To read it. An error where it is no log, one of another version, or has another schema.
+Result<store::Database> openLog(const std::string& path);
+/// The same, to change what is personal in a file that rotation has closed.
+Result<store::Database> openClosedLog(const std::string& path);
+/// What openLog() looks at, of an open file.
+Status checkIsLog(store::Database& db, const std::string& path);
+
+/// A file that was opened to be judged.
+struct Judged {
+  store::Database db;
+  std::string wrong = {};  ///< with its schema; nothing else of it may be read then
+  bool has_rows = false;   ///< in any table. False: nothing was written to it yet
+};
+/// An error where it is no log, or one of another version.
+Result<Judged> openToJudge(const std::string& path);
+
+}  // namespace yett::audit
