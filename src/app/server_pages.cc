@@ -1,6 +1,8 @@
 // What the admin side shows and does. Called on its thread.
 #include <algorithm>
+#include <chrono>
 #include <filesystem>
+#include <thread>
 
 #include "admin/admin_server.h"
 #include "app/server.h"
@@ -74,8 +76,13 @@ Result<std::string> Server::erase(const std::string& body) {
       return {};
     }));
   }
-  TRY(audit_->runOnChain([&](audit::ChainWriter& chain) { return audit::eraseTraces(chain, *named); }));
-  return std::to_string(count);
+  // Readers are waited for here, not on the writer's thread.
+  for (int tries = 100;; --tries) {
+    auto done = audit_->runOnChain([&](audit::ChainWriter& chain) { return audit::eraseTraces(chain, *named, false); });
+    if (done) return std::to_string(count);
+    if (tries == 0) return std::move(done).error();
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  }
 }
 
 bool Server::everywhere() const {

@@ -128,12 +128,12 @@ Result<int64_t> erase(ChainWriter& chain, const std::string& file, std::span<con
   return erased;
 }
 
-Status eraseTraces(ChainWriter& chain, const std::string& file) {
+Status eraseTraces(ChainWriter& chain, const std::string& file, bool wait) {
   if (file != chain.path()) {
     auto closed = TRY(openClosedLog(file));
-    TRY(closed.truncateWal());
+    TRY(closed.truncateWal(wait));
   }
-  return chain.database().truncateWal();
+  return chain.database().truncateWal(wait);
 }
 
 }  // namespace yett::audit

@@ -24,9 +24,9 @@ Result<EraseStep> eraseSome(ChainWriter& chain, const std::string& file, std::sp
 /// All of them, one step after the other. How many were erased.
 Result<int64_t> erase(ChainWriter& chain, const std::string& file, std::span<const int64_t> seqs,
                       const std::string& why);
-/// What was erased leaves the write-ahead logs too, of the chain's own file and of `file`. Waits for readers, some
-/// seconds at the most.
-Status eraseTraces(ChainWriter& chain, const std::string& file);
+/// What was erased leaves the write-ahead logs too, of the chain's own file and of `file`. Fails where somebody reads
+/// them: at once, or, with `wait`, after some seconds.
+Status eraseTraces(ChainWriter& chain, const std::string& file, bool wait = true);
 /// The digest that the event holds.
 std::string erasedDigest(std::span<const int64_t> seqs);
 

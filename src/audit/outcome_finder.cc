@@ -30,6 +30,12 @@ Status OutcomeFinder::enter(BlockData& data, int64_t last) {
   return read(data, mine_, INT64_MAX);
 }
 
+void OutcomeFinder::enterBefore() {
+  here_ = nullptr;
+  here_last_ = -1;
+  mine_.clear();
+}
+
 Result<BlockData*> OutcomeFinder::block(int64_t last) {
   const auto at = std::find_if(kept_.begin(), kept_.end(), [last](const auto& k) { return k.first == last; });
   if (at != kept_.end()) {

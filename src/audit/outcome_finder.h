@@ -19,6 +19,8 @@ class OutcomeFinder {
 
   /// A block whose decisions will be asked for: its own outcomes are known then. Valid until the next call.
   Status enter(BlockData& data, int64_t last);
+  /// The decisions that will be asked for stand in an earlier file.
+  void enterBefore();
   /// The open block comes last; decisions before it may have their outcomes there. Null: there is none.
   void setOpen(BlockData* open) { open_ = open; }
   /// The outcome's fields by key, where there is one. Views, good until the next call.

@@ -50,17 +50,6 @@ uint64_t bytesOf(const Row& row) {
          row.errors.size() + row.host.size() + row.principal.size() + row.id.size();
 }
 
-void addOutcome(const Fields& f, Row& row) {
-  row.ended = true;
-  row.status = f.number[OutcomeKey::kStatus];
-  row.bytes_in = f.number[OutcomeKey::kBytesIn];
-  row.bytes_out = f.number[OutcomeKey::kBytesOut];
-  row.duration_us = f.number[OutcomeKey::kDurationMicros];
-  row.upstream = f.text[OutcomeKey::kUpstream];
-  row.result = f.text[OutcomeKey::kResult];
-  row.shadow = f.text[OutcomeKey::kShadow];
-}
-
 Result<Row> read(BlockData& data, uint32_t row, OutcomeFinder& outcomes) {
   const auto& record = data.record(Kind::kDecision, row);
   Fields fields;
@@ -71,6 +60,17 @@ Result<Row> read(BlockData& data, uint32_t row, OutcomeFinder& outcomes) {
 }
 
 }  // namespace
+
+void addOutcome(const Fields& f, Row& row) {
+  row.ended = true;
+  row.status = f.number[OutcomeKey::kStatus];
+  row.bytes_in = f.number[OutcomeKey::kBytesIn];
+  row.bytes_out = f.number[OutcomeKey::kBytesOut];
+  row.duration_us = f.number[OutcomeKey::kDurationMicros];
+  row.upstream = f.text[OutcomeKey::kUpstream];
+  row.result = f.text[OutcomeKey::kResult];
+  row.shadow = f.text[OutcomeKey::kShadow];
+}
 
 // What the file has at one moment.
 struct Reader::Moment {
@@ -156,7 +156,7 @@ Status Reader::eachBlock(const Search& search,
   }
 }
 
-Status Reader::each(const Query& asked, const std::function<bool(const Row&)>& take) {
+Status Reader::each(const Query& asked, const std::function<bool(Row&)>& take) {
   const Search search(asked);
   std::optional<OutcomeFinder> outcomes;
   int64_t number = 0;
@@ -170,7 +170,8 @@ Status Reader::each(const Query& asked, const std::function<bool(const Row&)>& t
     }
     TRY(outcomes->enter(data, last));
     for (const uint32_t row : rows) {
-      if (!take(TRY(read(data, row, *outcomes)))) return false;
+      Row out = TRY(read(data, row, *outcomes));
+      if (!take(out)) return false;
     }
     return true;
   });

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "audit/query.h"
+#include "audit/record.h"
 #include "base/result.h"
 #include "store/database.h"
 
@@ -24,6 +25,9 @@ struct Row {
   int64_t status, bytes_in, bytes_out, duration_us;
   std::string upstream, result, shadow;
 };
+
+/// Of an outcome's fields by key.
+void addOutcome(const Fields& outcome, Row& row);
 
 struct EventRow {
   int64_t seq, time, count;
@@ -44,7 +48,7 @@ class Reader {
   static Result<Reader> open(const std::string& database);
   Result<std::vector<Row>> decisions(const Query& query);
   /// Each that fits, oldest first, without keeping them; `limit` and `newest` say nothing. False from `take` ends it.
-  Status each(const Query& query, const std::function<bool(const Row&)>& take);
+  Status each(const Query& query, const std::function<bool(Row&)>& take);
   /// By names of columns of `decisions` (groupable()), most frequent first.
   Result<std::vector<Group>> groups(const Query& query, const std::vector<std::string>& by);
   Result<std::vector<EventRow>> events(const Query& query);

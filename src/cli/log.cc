@@ -9,6 +9,7 @@
 #include <thread>
 
 #include "audit/chain_writer.h"
+#include "audit/later_outcomes.h"
 #include "audit/log_files.h"
 #include "base/clock.h"
 #include "base/file.h"
@@ -38,10 +39,14 @@ Result<std::vector<Row>> rowsOf(audit::Reader& reader, const audit::Query& query
 template <typename Row>
 Status query(const LogOptions& options) {
   std::vector<Row> all;
+  audit::LaterOutcomes later(options.databases);
   audit::Query left = options.query;
-  for (auto file = options.databases.rbegin(); file != options.databases.rend() && left.limit > 0; ++file) {
-    auto reader = TRY(audit::Reader::open(*file));
+  for (size_t file = options.databases.size(); file-- > 0 && left.limit > 0;) {
+    auto reader = TRY(audit::Reader::open(options.databases[file]));
     auto rows = TRY(rowsOf<Row>(reader, left));
+    if constexpr (std::is_same_v<Row, audit::Row>) {
+      for (auto& row : rows) TRY(later.complete(file, row));
+    }
     left.limit -= static_cast<int64_t>(rows.size());
     all.insert(all.begin(), std::make_move_iterator(rows.begin()), std::make_move_iterator(rows.end()));
   }
@@ -144,13 +149,17 @@ int logExport(LogOptions options) {
     return done ? 0 : failed(done.error());
   }
   if (options.format == "csv") std::cout << csvHeader();
-  for (const auto& file : options.databases) {
-    auto reader = audit::Reader::open(file);
+  audit::LaterOutcomes later(options.databases);
+  for (size_t file = 0; file < options.databases.size(); ++file) {
+    auto reader = audit::Reader::open(options.databases[file]);
     if (!reader) return failed(reader.error());
-    const auto done = reader.value().each(options.query, [&](const audit::Row& row) {
-      std::cout << (options.format == "csv" ? asCsv(row) : asJson(row));
-      return static_cast<bool>(std::cout);
+    Status completed;
+    auto done = reader.value().each(options.query, [&](audit::Row& row) {
+      completed = later.complete(file, row);
+      if (completed) std::cout << (options.format == "csv" ? asCsv(row) : asJson(row));
+      return completed && std::cout;
     });
+    if (done) done = std::move(completed);
     if (!done) return failed(done.error());
   }
   std::cout.flush();

@@ -7,6 +7,7 @@
 
 #include "audit/block_source.h"
 #include "audit/checkpoint.h"
+#include "audit/later_outcomes.h"
 #include "audit/reader.h"
 #include "base/file.h"
 #include "base/json.h"
@@ -83,11 +84,13 @@ Status copyRows(const LogOptions& options, store::Database& to) {
   auto decision = TRY(to.prepare("INSERT INTO decisions VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"));
   auto outcome = TRY(to.prepare("INSERT INTO outcomes VALUES (?,?,?,?,?,?,?,?)"));
   TRY(to.execute("BEGIN"));
-  for (const auto& file : options.databases) {
-    auto reader = TRY(audit::Reader::open(file));
+  audit::LaterOutcomes later(options.databases);
+  for (size_t file = 0; file < options.databases.size(); ++file) {
+    auto reader = TRY(audit::Reader::open(options.databases[file]));
     Status added;
-    TRY(reader.each(options.query, [&](const audit::Row& row) {
-      added = addRow(decision, outcome, row);
+    TRY(reader.each(options.query, [&](audit::Row& row) {
+      added = later.complete(file, row);
+      if (added) added = addRow(decision, outcome, row);
       return added.ok();
     }));
     TRY(std::move(added));

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <iostream>
 
+#include "audit/later_outcomes.h"
 #include "audit/reader.h"
 #include "base/clock.h"
 #include "base/json.h"
@@ -40,11 +41,12 @@ Result<Story> find(const std::vector<std::string>& databases, const std::string&
   audit::Query query;
   query.id = id;
   query.limit = 1;
-  for (const auto& file : databases) {
-    auto reader = TRY(audit::Reader::open(file));
+  for (size_t file = 0; file < databases.size(); ++file) {
+    auto reader = TRY(audit::Reader::open(databases[file]));
     auto rows = TRY(reader.decisions(query));
     if (rows.empty()) continue;
     out.row = std::move(rows.front());
+    TRY(audit::LaterOutcomes(databases).complete(file, out.row));
     const std::string document = TRY(reader.policySource(out.row.policy_digest));
     if (document.empty()) {
       out.no_policy = "the log does not keep the source of its policy";

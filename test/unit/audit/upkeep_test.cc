@@ -8,6 +8,7 @@
 
 #include "audit/block_filter.h"
 #include "audit/erase.h"
+#include "audit/later_outcomes.h"
 #include "audit/log_files.h"
 #include "audit/policies.h"
 #include "audit/reader.h"
@@ -763,4 +764,37 @@ TEST_CASE("rotation: files are in the order of their numbers, however many digit
     CHECK(audit::isClosedName(names.back()));
   }
   CHECK(audit::closedFiles(live) == names);
+}
+
+TEST_CASE("rotation: an outcome that came after its file was closed is found in the next") {
+  Log log;
+  auto chain = audit::ChainWriter::open(log.config).value();
+  const auto put = [&](audit::Kind kind, const audit::Encoded& e, int64_t decision) {
+    REQUIRE(chain->begin(1).ok());
+    const auto seq = chain->add({.kind = kind,
+                                 .decision_seq = decision,
+                                 .fields = e.fields,
+                                 .entries = e.entries,
+                                 .personal = e.personal,
+                                 .personal_entries = e.personal_entries});
+    REQUIRE(chain->commit().ok());
+    return seq.value();
+  };
+  audit::Encoded encoded;
+  audit::DecisionRecord decision;
+  decision.id = "straddles";
+  decision.time_micros = 1;
+  encode(decision, encoded);
+  const int64_t seq = put(audit::Kind::kDecision, encoded, 0);
+  const std::string closed = chain->rotate().value();
+  REQUIRE(closed != "");
+  audit::OutcomeRecord outcome;
+  outcome.status = 207;
+  encode(outcome, encoded);
+  put(audit::Kind::kOutcome, encoded, seq);
+  auto row = audit::Reader::open(closed).value().decisions({}).value().at(0);
+  CHECK_FALSE(row.ended);
+  audit::LaterOutcomes later({closed, log.config.database});
+  REQUIRE(later.complete(0, row).ok());
+  CHECK((row.ended && row.status == 207));
 }
