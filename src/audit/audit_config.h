@@ -14,6 +14,9 @@ namespace yett::audit {
 /// Which blocks are decoded and compared with what was hashed, before they are written.
 enum class VerifyBlocks { kAll, kSampled };
 
+/// What a start does where an earlier log should be, and is not.
+enum class OnMissing { kRefuse, kStartNew };
+
 struct AuditConfig {
   std::string database;                      ///< path
   bool strict = false;                       ///< a request goes on only once its record is on disk
@@ -31,6 +34,7 @@ struct AuditConfig {
   uint64_t retention_size = 0;               ///< bytes in the database above which the oldest are deleted; 0: never
   uint64_t rotate_size = 0;                  ///< bytes in the database above which a new file goes on; 0: never
   VerifyBlocks verify_blocks = VerifyBlocks::kAll;
+  OnMissing on_missing = OnMissing::kRefuse;
   std::string instance = {};       ///< what this Yett is called in the log
   std::string spiffe_id = {};      ///< its own; no setting: it is its certificate's
   std::string mask_key_file = {};  ///< path of the key of masked values; "": they cannot be compared

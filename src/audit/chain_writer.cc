@@ -58,6 +58,11 @@ Status ChainWriter::openFile() {
     return Error{config_.database + ": " + resumed.error().message + ": run `yett log verify`"};
   if (tail_.last() == 0) return beginFile();
   log_id_ = TRY(file_.logId());
+  const std::string before = file_.begunBefore();
+  if (!before.empty() && before != base::hex(log_id_) && config_.on_missing == OnMissing::kRefuse)
+    return Error{config_.database + ": log " + before + " was here, and this is another, " + base::hex(log_id_) +
+                 ": put it back, or set `audit.on_missing` to \"start_new\""};
+  TRY(file_.noteBegun(log_id_));
   // After a crash the numbers that were leased and not written stay unused: what was lost is a gap that anyone can see.
   state_.leased = state_.seq = std::max(tail_.last(), TRY(file_.lease(tail_.last())));
   return noteGap(tail_.last());
@@ -87,21 +92,28 @@ Status ChainWriter::noteGap(int64_t written) {
 
 // Of a new log, or of a file that goes on from another.
 Status ChainWriter::beginFile() {
+  const std::string gone = closedFiles(config_.database).empty() ? file_.begunBefore() : "";
+  if (!gone.empty() && config_.on_missing == OnMissing::kRefuse)
+    return Error{config_.database + ": log " + gone +
+                 " was here and is not: put it back, or set `audit.on_missing` to \"start_new\""};
   const auto beginning = TRY(file_.beginning());
   log_id_ = beginning.log_id;
   tail_.follow(beginning.head);
   state_.seq = state_.leased = beginning.seq;
-  auto done = transaction(2 + static_cast<int64_t>(carried_.size()), [&]() -> Status {
+  auto done = transaction(3 + static_cast<int64_t>(carried_.size()), [&]() -> Status {
     TRY(file_.putBeginning(beginning));
     Encoded encoded;
     encode(LogRecord{base::wallMicros(), log_id_, config_.instance, config_.spiffe_id,
                      signs() ? std::string_view(signer_->key()->publicKey()) : std::string_view()},
            encoded);
     TRY(add({.kind = Kind::kLog, .fields = encoded.fields, .entries = encoded.entries}));
+    if (!gone.empty())
+      TRY(add(EventRecord{base::wallMicros(), "log missing", config_.database,
+                          "log " + gone + " was here before, and this one takes its place", 1}));
     for (const auto& [digest, document] : carried_) TRY(putPolicy(*this, digest, document));
     return {};
   });
-  return done;
+  return done ? file_.noteBegun(log_id_) : std::move(done);
 }
 
 // What stands after the last checkpoint could have been written by anybody who has the file. The next checkpoint will
@@ -210,6 +222,7 @@ Status ChainWriter::addCheckpoint() {
 
 Status ChainWriter::commit() {
   TRY(tail_.put());
+  TRY(file_.checkPlace());
   TRY(file_.database().execute("COMMIT"));
   if (checkpoint_ == 0) return {};
   committed_checkpoint_ = checkpoint_;

@@ -1,5 +1,9 @@
 #include "audit/log_file.h"
 
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
@@ -10,7 +14,9 @@
 #include "audit/open_log.h"
 #include "audit/policies.h"
 #include "audit/record.h"
+#include "base/file.h"
 #include "base/random.h"
+#include "base/text.h"
 
 namespace yett::audit {
 
@@ -31,12 +37,49 @@ Status LogFile::open() {
   database_ = std::make_unique<store::Database>(TRY(store::Database::open(path_, store::Database::Mode::kWrite)));
   TRY(database_->migrate({"", "", "", kAuditSchema1}));
   TRY(checkIsLog(*database_, path_));
+  TRY(checkPlace());
   lease_ =
       std::make_unique<store::Statement>(TRY(database_->prepare("INSERT OR REPLACE INTO meta VALUES ('lease', ?)")));
   return {};
 }
 
+// SQLite shortens its write-ahead log, and never the database.
+Status LogFile::checkPlace(const std::string& path, bool shrinks, Place& place) {
+  struct stat info {};
+  if (::stat(path.c_str(), &info) != 0) {
+    if (place.inode == 0) return {};
+    return Error{path + ": is gone, while yett writes it (" + std::strerror(errno) + ")"};
+  }
+  if (place.inode != 0 && (info.st_ino != place.inode || info.st_dev != place.device))
+    return Error{path + ": is another file than the one that yett writes"};
+  if (!shrinks && info.st_size < place.size) return Error{path + ": was cut off, while yett writes it"};
+  place = {info.st_dev, info.st_ino, info.st_size};
+  return {};
+}
+
+Status LogFile::checkPlace() {
+  TRY(checkPlace(path_, false, place_));
+  return checkPlace(path_ + "-wal", true, wal_place_);
+}
+
+std::string LogFile::begunBefore() const {
+  auto noted = base::readFile(path_ + ".lock");
+  return noted ? std::string(base::trimmed(base::split(noted.value(), '\n').front())) : "";
+}
+
+Status LogFile::noteBegun(const std::string& log_id) {
+  if (begunBefore() == base::hex(log_id)) return {};
+  const int fd = ::open((path_ + ".lock").c_str(), O_WRONLY | O_TRUNC | O_CLOEXEC);
+  const std::string line = base::hex(log_id) + "\n";
+  const bool ok =
+      fd >= 0 && ::write(fd, line.data(), line.size()) == static_cast<ssize_t>(line.size()) && ::fdatasync(fd) == 0;
+  const int why = errno;
+  if (fd >= 0) ::close(fd);
+  return ok ? Status{} : Error{path_ + ".lock: cannot be written: " + std::strerror(why)};
+}
+
 void LogFile::close() {
+  place_ = wal_place_ = {};
   lease_.reset();
   database_.reset();
 }

@@ -24,6 +24,13 @@ class LogFile {
   /// Opens the file, or makes it. What was open before is closed first.
   Status open();
   void close();
+  /// The file is still where it was opened, and no shorter: an error says what has become of it. What is written to it
+  /// else would be lost with the process.
+  Status checkPlace();
+  /// Notes, beside the database, that there is a log with this id from here on.
+  Status noteBegun(const std::string& log_id);
+  /// The id of the log that was noted here, hex; "" where none was.
+  std::string begunBefore() const;
   bool isOpen() const { return database_ != nullptr; }
   store::Database& database() { return *database_; }
   const std::string& path() const { return path_; }
@@ -51,7 +58,13 @@ class LogFile {
   Status rename(const std::string& name);
 
  private:
+  struct Place {
+    uint64_t device = 0, inode = 0;  // 0: not known yet
+    int64_t size = 0;                // at the least
+  };
+  static Status checkPlace(const std::string& path, bool shrinks, Place& place);
   const std::string path_;
+  Place place_, wal_place_;
   std::unique_ptr<store::Database> database_;
   std::unique_ptr<store::Statement> lease_;
 };

@@ -74,6 +74,9 @@ void readAudit(ObjectReader& in, const std::string& file, audit::AuditConfig& ou
   size_t verify = 0;
   in.choice("verify_blocks", {"all", "sampled"}, verify);
   out.verify_blocks = verify == 1 ? audit::VerifyBlocks::kSampled : audit::VerifyBlocks::kAll;
+  size_t missing = 0;
+  in.choice("on_missing", {"refuse", "start_new"}, missing);
+  out.on_missing = missing == 1 ? audit::OnMissing::kStartNew : audit::OnMissing::kRefuse;
   in.text("instance", out.instance);
   if (out.instance.size() > 256) in.problem("instance", "is too long: 256 bytes at most");
   in.text("mask_key_file", out.mask_key_file);

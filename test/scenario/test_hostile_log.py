@@ -7,7 +7,7 @@ import subprocess
 import time
 import unittest
 
-from harness import BINARY, DOMAIN, SLOW, Yett, environment
+from harness import BINARY, DOMAIN, SLOW, Yett, environment, wait_for
 
 SHOP = f'policy "shop" {{ allow "hello" {{ principal = "{DOMAIN}/*", path = "/hello" }}, deny "rest" {{ path = "/**", when = function(r) return r.path ~= "/hello" end }} }}'
 
@@ -115,6 +115,72 @@ class HostileLog(unittest.TestCase):
             self.assertEqual(done.returncode, 0)
             self.assertEqual(len(done.stdout.splitlines()), len(self.run_within(10, "log", "query", "--events", "--log", str(self.y.dir / "yett.db"), "--format", form).stdout.splitlines()))
         self.assertIn("\\x1b", self.run_within(10, "log", "sql", "SELECT * FROM \"\x1b[31m\"", "--log", log).stderr)
+
+
+class Missing(unittest.TestCase):
+    """The guarantee is about the file, not about a descriptor that nobody can open again."""
+
+    def yett(self, durability):
+        return Yett("127.0.0.1:1", rules=SHOP, audit={"database": "yett.db", "durability": durability, "key_file": "certs/audit.key"})
+
+    def status(self, y):
+        return y.get("/nothing")[0]
+
+    def test_removed_renamed_or_cut_off_while_yett_runs(self):
+        def cut(db, aside):
+            shutil.copy(db, aside)
+            db.write_bytes(b"")
+
+        def uncut(db, aside):
+            with open(db, "r+b") as f:
+                f.write(aside.read_bytes())
+
+        def replace(db, aside):
+            db.rename(aside)
+            shutil.copy(aside, db)
+
+        ways = ((lambda db, aside: db.rename(aside), lambda db, aside: aside.rename(db), "is gone"),
+                (replace, lambda db, aside: aside.rename(db), "is another file"), (cut, uncut, "was cut off"))
+        for durability in ("strict", "batched"):
+            for take, give_back, why in ways:
+                with self.subTest(durability=durability, why=why), self.yett(durability) as y:
+                    self.assertEqual(self.status(y), 403)
+                    aside = y.dir / "aside.db"
+                    take(y.dir / "yett.db", aside)
+                    wait_for("refusals", lambda: self.status(y) == 503)
+                    self.assertEqual(y.admin("/readyz")[0], 503)
+                    self.assertIn(why, y.log())
+                    give_back(y.dir / "yett.db", aside)
+                    wait_for("decisions", lambda: self.status(y) == 403)
+                    y.stop()
+                    self.assertTrue(y.verify()["ok"])
+
+    def test_a_start_where_a_log_was(self):
+        y = self.yett("batched")
+        y.start()
+        self.status(y)
+        y.stop()
+        kept = y.dir / "kept.db"
+        for take in (lambda db: db.rename(kept), lambda db: db.write_bytes(b"")):
+            take(y.dir / "yett.db")
+            done = subprocess.run([BINARY, "run", "-c", str(y.dir / "yett.json")], capture_output=True, text=True, env=environment(), timeout=20 * SLOW)
+            self.assertEqual(done.returncode, 2)
+            self.assertRegex(done.stderr, r"log [0-9a-f]{32} was here and is not: put it back, or set `audit.on_missing`")
+            for part in ("", "-wal", "-shm"):
+                (y.dir / f"yett.db{part}").unlink(missing_ok=True)
+            shutil.copy(kept, y.dir / "yett.db")
+            y.start()
+            self.assertEqual(self.status(y), 403)
+            y.stop()
+        (y.dir / "yett.db").unlink()
+        y.config["audit"]["on_missing"] = "start_new"
+        y.write_config()
+        y.start()
+        self.status(y)
+        y.stop()
+        with contextlib.closing(sqlite3.connect(y.dir / "yett.db")) as db:
+            self.assertEqual(db.execute("SELECT count(*) FROM events WHERE what = 'log missing'").fetchone()[0], 1)
+        self.assertTrue(y.verify()["ok"])
 
 
 if __name__ == "__main__":

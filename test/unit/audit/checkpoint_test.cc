@@ -115,7 +115,7 @@ TEST_CASE("checkpoints: who has the file and not the key can write no chain that
     CHECK(s.verify().broken.find("its content was changed") != std::string::npos);
   }
   SECTION("a whole log written anew under a key of one's own") {
-    for (const char* suffix : {"", "-wal", "-shm"}) std::remove((s.path + suffix).c_str());
+    for (const char* suffix : {"", "-wal", "-shm", ".lock"}) std::remove((s.path + suffix).c_str());
     s.makeKey();
     s.write(30);
     CHECK(s.verify().broken == "");
