@@ -149,7 +149,7 @@ class Missing(unittest.TestCase):
                     take(y.dir / "yett.db", aside)
                     wait_for("refusals", lambda: self.status(y) == 503)
                     self.assertEqual(y.admin("/readyz")[0], 503)
-                    self.assertIn(why, y.log())
+                    wait_for("the reason in the log", lambda: why in y.log())
                     give_back(y.dir / "yett.db", aside)
                     wait_for("decisions", lambda: self.status(y) == 403)
                     y.stop()
