@@ -48,6 +48,7 @@ Status ChainWriter::ready() {
 Status ChainWriter::prepare() {
   auto opened = openFile();
   if (!opened) file_.close();
+  else may_begin_ = false;
   return opened;
 }
 
@@ -59,7 +60,7 @@ Status ChainWriter::openFile() {
   if (tail_.last() == 0) return beginFile();
   log_id_ = TRY(file_.logId());
   const std::string before = file_.begunBefore();
-  if (!before.empty() && before != base::hex(log_id_) && config_.on_missing == OnMissing::kRefuse)
+  if (!before.empty() && before != base::hex(log_id_) && (!may_begin_ || config_.on_missing == OnMissing::kRefuse))
     return Error{config_.database + ": log " + before + " was here, and this is another, " + base::hex(log_id_) +
                  ": put it back, or set `audit.on_missing` to \"start_new\""};
   TRY(file_.noteBegun(log_id_));
@@ -92,6 +93,7 @@ Status ChainWriter::noteGap(int64_t written) {
 
 // Of a new log, or of a file that goes on from another.
 Status ChainWriter::beginFile() {
+  if (!may_begin_) return Error{config_.database + ": has lost its records, while yett writes it"};
   const std::string gone = closedFiles(config_.database).empty() ? file_.begunBefore() : "";
   if (!gone.empty() && config_.on_missing == OnMissing::kRefuse)
     return Error{config_.database + ": log " + gone +
@@ -257,6 +259,7 @@ Result<std::string> ChainWriter::rotate() {
   state_.leased = state_.seq;  // should the file stay: a reader may have come
   if (!file_.database().truncateWal(false)) return std::string();
   tail_.release();
+  may_begin_ = true;
   auto renamed = file_.rename(name);
   TRY(prepare());
   TRY(std::move(renamed));

@@ -120,8 +120,9 @@ class HostileLog(unittest.TestCase):
 class Missing(unittest.TestCase):
     """The guarantee is about the file, not about a descriptor that nobody can open again."""
 
-    def yett(self, durability):
-        return Yett("127.0.0.1:1", rules=SHOP, audit={"database": "yett.db", "durability": durability, "key_file": "certs/audit.key"})
+    def yett(self, durability, on_missing="refuse"):
+        audit = {"database": "yett.db", "durability": durability, "key_file": "certs/audit.key", "on_missing": on_missing}
+        return Yett("127.0.0.1:1", rules=SHOP, audit=audit)
 
     def status(self, y):
         return y.get("/nothing")[0]
@@ -143,7 +144,7 @@ class Missing(unittest.TestCase):
                 (replace, lambda db, aside: aside.rename(db), "is another file"), (cut, uncut, "was cut off"))
         for durability in ("strict", "batched"):
             for take, give_back, why in ways:
-                with self.subTest(durability=durability, why=why), self.yett(durability) as y:
+                with self.subTest(durability=durability, why=why), self.yett(durability, "start_new") as y:  # which is for starts alone
                     self.assertEqual(self.status(y), 403)
                     aside = y.dir / "aside.db"
                     take(y.dir / "yett.db", aside)
