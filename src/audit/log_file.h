@@ -24,8 +24,8 @@ class LogFile {
   /// Opens the file, or makes it. What was open before is closed first.
   Status open();
   void close();
-  /// The file is still where it was opened, and no shorter: an error says what has become of it. What is written to it
-  /// else would be lost with the process.
+  /// The file is still where it was opened, and no shorter: an error says what has become of it. What is written to a
+  /// file that nobody can open any more is lost with the process.
   Status checkPlace();
   /// Notes, beside the database, that there is a log with this id from here on.
   Status noteBegun(const std::string& log_id);
