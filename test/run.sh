@@ -24,13 +24,31 @@ began=$(date +%s)
 passed=0
 failed=0
 skipped=0
+broken=()  # what failed, for the last lines
 out=$(mktemp)
 trap 'rm -f "$out"' EXIT
 ulimit -n 65536 2>/dev/null || ulimit -n "$(ulimit -Hn)"
 
 
+step() { # NAME: a headline with the time since the start
+  echo "== $1 [$(($(date +%s) - began)) s]"
+}
+
+pass() { # COUNT
+  passed=$((passed + $1))
+}
+
+fail() { # NAME [COUNT]
+  failed=$((failed + ${2:-1}))
+  broken+=("$1")
+}
+
+check() { # COMMAND...
+  if "$@"; then pass 1; else fail "$*"; fi
+}
+
 unit() { # PRESET
-  echo "== unit tests ($1)"
+  step "unit tests ($1)"
   local ok=true
   "build/$1/test/yett_unit" --use-colour no >"$out" 2>&1 || ok=false
   $ok || grep -v '^\.*$' "$out" | tail -80
@@ -38,29 +56,29 @@ unit() { # PRESET
   if $ok; then
     local cases
     cases=$(sed -n 's/.* in \([0-9]*\) test cases*).*/\1/p' "$out" | tail -1)
-    passed=$((passed + cases))
+    pass "$cases"
     echo "   $cases cases passed"
   else
-    passed=$((passed + $(sed -n 's/^test cases:.*| *\([0-9]*\) passed.*/\1/p' "$out" | tail -1 | grep . || echo 0)))
-    failed=$((failed + $(sed -n 's/^test cases:.*| *\([0-9]*\) failed.*/\1/p' "$out" | tail -1 | grep . || echo 1)))
+    pass "$(sed -n 's/^test cases:.*| *\([0-9]*\) passed.*/\1/p' "$out" | tail -1 | grep . || echo 0)"
+    fail "unit tests ($1)" "$(sed -n 's/^test cases:.*| *\([0-9]*\) failed.*/\1/p' "$out" | tail -1 | grep . || echo 1)"
   fi
 }
 
 properties() { # the property tests at full length, on the optimised build
-  echo "== properties: a million requests for the rule index, 100,000 for the exact memory, 20,000 mutations for each parser"
+  step "properties: a million requests for the rule index, 100,000 for the exact memory, 20,000 mutations for each parser"
   if YETT_TEST_PROPERTY=1000000 YETT_TEST_FUZZ=20000 build/release/test/yett_unit --use-colour no "rule index*,combining*,exact memory*,fuzz*" >"$out" 2>&1; then
-    passed=$((passed + $(sed -n 's/.* in \([0-9]*\) test cases*).*/\1/p' "$out" | tail -1)))
+    pass "$(sed -n 's/.* in \([0-9]*\) test cases*).*/\1/p' "$out" | tail -1)"
     grep -E 'decisions, ' "$out" || true
   else
     grep -v '^\.*$' "$out" | tail -60
-    failed=$((failed + 1))
+    fail properties
   fi
 }
 
 scenarios() { # PRESET SLOWNESS MODULE...
   local preset=$1 slow=$2
   shift 2
-  echo "== scenarios ($preset): $*"
+  step "scenarios ($preset): $*"
   local ok=true
   (cd test/scenario && PYTHONPATH=../interop YETT_TEST_BINARY="$PWD/../../build/$preset/yett" YETT_TEST_SLOW=$slow timeout ${YETT_TEST_TIMEOUT:-2400} /usr/bin/python3 -W ignore -m unittest -v "$@") >"$out" 2>&1 || ok=false
   grep -E '^  [0-9]|^test_.*ok$|^ok$' "$out" | grep -E '^  ' || true
@@ -74,29 +92,29 @@ scenarios() { # PRESET SLOWNESS MODULE...
   local left
   left=$(sed -nE 's/^(OK|FAILED) \(.*skipped=([0-9]+).*/\2/p' "$out" | tail -1)
   left=${left:-0}
-  passed=$((passed + ran - bad - left))
-  failed=$((failed + bad))
+  pass $((ran - bad - left))
+  [ "$bad" = 0 ] || fail "scenarios ($preset): $(sed -nE 's/^(FAIL|ERROR): ([^ ]*).*/\2/p' "$out" | paste -sd' ' | grep . || echo 'cut off, or did not start')" "$bad"
   skipped=$((skipped + left))
   echo "   $((ran - bad - left)) of $ran passed, $left skipped"
 }
 
 install_packages $BUILD_PACKAGES $DEMO_PACKAGES $TEST_PACKAGES
 
-echo "== architecture"
-for check in "python3 test/check_arrows.py" "python3 test/check_schema.py" test/check_format.sh; do
-  if $check; then passed=$((passed + 1)); else failed=$((failed + 1)); fi
-done
+step architecture
+check python3 test/check_arrows.py
+check python3 test/check_schema.py
+check test/check_format.sh
 
 export ASAN_OPTIONS=detect_leaks=1:abort_on_error=0 UBSAN_OPTIONS=print_stacktrace=1 TSAN_OPTIONS=halt_on_error=0:second_deadlock_stack=1
 YETT_WERROR=1 build release
-if python3 test/check_compile.py build/release; then passed=$((passed + 1)); else failed=$((failed + 1)); fi
+check python3 test/check_compile.py build/release
 if ! $quick; then
-  echo "== clang-tidy, with the analysis of what mutexes protect"
-  if python3 test/check_tidy.py build/release; then passed=$((passed + 1)); else failed=$((failed + 1)); fi
+  step "clang-tidy, with the analysis of what mutexes protect"
+  check python3 test/check_tidy.py build/release
 fi
 properties
 scenarios release 1 test_identity test_certificates test_documents test_trust test_proxy test_life test_stalls test_cli test_hostile test_holdup test_shares test_policy test_durability test_audit test_sink_proof test_hostile_log test_http2 test_http2_found test_grpc test_websocket test_paths test_desync test_examples test_cost test_growth
-echo "== what decisions and records cost (figures; no test fails for them)"
+step "what decisions and records cost (figures; no test fails for them)"
 build/release/test/yett_bench
 build/release/test/yett_micro_bench
 build/release/test/yett_audit_bench
@@ -110,23 +128,24 @@ if ! $quick; then
   YETT_TEST_BODY=$((32 << 20)) YETT_TEST_CONNECTIONS=300 scenarios tsan 5 test_proxy test_life test_stalls test_hostile test_policy test_durability test_audit test_sink_proof test_hostile_log test_http2 test_http2_found test_grpc test_websocket
 fi
 if $interop; then
-  echo "== interop: peers from other registries; the benchmark beside other proxies (figures; no test fails for them)"
+  step "interop: peers from other registries; the benchmark beside other proxies (figures; no test fails for them)"
   test/bench/run.sh --quick || true
   test/interop/install.sh
   scenarios release 1 test_interop test_services test_readers
 fi
 if $full; then
-  echo "== full: a thousand times kill -9, sinks that are 100,000 records behind, ten million decisions"
+  step "full: a thousand times kill -9, sinks that are 100,000 records behind, ten million decisions"
   YETT_TEST_TIMEOUT=7200 YETT_TEST_KILLS=1000 YETT_TEST_RECORDS=100000 scenarios release 1 test_durability test_audit
   if YETT_TEST_FULL=1 YETT_TEST_POWER=500 build/release/test/yett_unit --use-colour no "audit: whichever*,audit: a loss*" >"$out" 2>&1; then
-    passed=$((passed + 3))
+    pass 3
   else
     tail -40 "$out"
-    failed=$((failed + 1))
+    fail "a loss of power at any moment"
   fi
   build/release/test/yett_audit_bench 20000000
 fi
 
 echo "== done in $(($(date +%s) - began)) s"
+for what in "${broken[@]}"; do echo "failed: $what"; done
 echo "$passed passed, $failed failed, $skipped skipped"
 [ "$failed" = 0 ]

@@ -109,7 +109,7 @@ class ChainWriter {
   State state_;
   State before_;
   bool was_signed_ = false;
-  bool may_begin_ = true;  // a file without records: at the start, and after a rotation
+  bool may_begin_ = true;   // a file without records: at the start, and after a rotation
   int64_t checkpoint_ = 0;  // in this transaction
   std::string checkpoint_hash_;
   int64_t committed_checkpoint_ = 0;
