@@ -25,7 +25,10 @@ int64_t nowMillis() {
 
 Reloader::Reloader(Server& server, base::Logger& log, const std::string& file)
     : server_(server), log_(log), file_(file), sources_(sourcesOf(server.generation()->config)) {
-  guarded([this] { watch(server_.generation()->config); });
+  guarded([this] {
+    watch(sources_);
+    tried_ = watcher_.fingerprint();
+  });
 }
 
 int Reloader::waitMillis() const {
@@ -66,10 +69,10 @@ void Reloader::onTime() {
     const int64_t now = nowMillis();
     if (changing_ && now >= quiet_at_) {
       std::string seen = watcher_.fingerprint();
-      if (seen == seen_) return reload(seen, true);
+      if (seen == seen_) return void(reload(std::move(seen), true));
       if (now - changing_since_ >= kLongestMillis) {
         log_.warning("files behind the configuration do not stop changing: what stands there now is tried");
-        return reload(seen, true);
+        return void(reload(std::move(seen), true));
       }
       seen_ = std::move(seen);
       quiet_at_ = now + kQuietMillis;
@@ -83,15 +86,16 @@ void Reloader::onTime() {
 }
 
 void Reloader::now() {
-  guarded([this] { reload(watcher_.fingerprint(), true); });
+  guarded([this] {
+    if (!reload(watcher_.fingerprint(), true)) log_.info("nothing to reload: the files are those in force");
+  });
 }
 
-void Reloader::watch(const config::Config& config) {
-  watcher_.watch(sourcesOf(config));
+void Reloader::watch(std::vector<std::string> sources) {
+  watcher_.watch(std::move(sources));
   if (watcher_.missing() != told_missing_ && !watcher_.missing().empty())
     log_.warning("changes of files are seen only every two seconds", {{"why", watcher_.missing()}});
   told_missing_ = watcher_.missing();
-  tried_ = watcher_.fingerprint();
   look_at_ = nowMillis() + kLookMillis;
 }
 
@@ -105,35 +109,68 @@ void Reloader::look() {
   quiet_at_ = changing_since_ + kQuietMillis;
 }
 
-void Reloader::reload(std::string seen, bool may_again) {
+bool Reloader::reload(std::string seen, bool may_again) {
   changing_ = false;
   again_at_ = 0;
   tried_ = std::move(seen);
   config::Problems problems(file_);
   base::FileTrust trust;
-  auto next = runtime::readAndBuild(file_, server_.generation(), problems, trust);
-  if (next) {
-    auto applied = server_.apply(next);
+  auto inputs = runtime::readInputs(file_, server_.generation()->clusters, problems, trust);
+  auto sources = inputs.understood ? sourcesOf(inputs.config) : std::vector<std::string>{file_};
+  const auto next = runtime::build(std::move(inputs), server_.generation(), problems);
+  bool restart = false;
+  bool changed = next && server_.differs(*next);
+  if (changed) {
+    auto possible = server_.checkRestartOnly(*next);
+    restart = !possible;
+    auto applied = possible ? server_.apply(next) : std::move(possible);
     if (!applied) problems.add(file_ + ": " + applied.error().message);
   }
-  if (!problems.any()) {
-    refusal_.clear();
-    const std::string built_from = tried_;
-    watch(next->config);
-    // What was built from counts, not what is there by now: a change in between must be seen.
-    if (sourcesOf(next->config) == sources_) tried_ = built_from;
-    sources_ = sourcesOf(next->config);
-    if (server_.incomplete()) again_at_ = nowMillis() + kAgainMillis;
-    return look();
-  }
-  watcher_.watch(sources_);  // what was watched may have been replaced by what was refused
-  if (may_again) again_at_ = nowMillis() + kAgainMillis;
+  if (problems.any()) changed |= applyRest(problems);
+  follow(std::move(sources), problems.any());
+  const bool again = problems.any() ? may_again : server_.incomplete();
+  if (again) again_at_ = nowMillis() + kAgainMillis;
   refuse(problems.texts());
+  server_.showRefusal(problems.texts(), restart);
+  look();
+  return changed || problems.any();
+}
+
+// A refused configuration, or one that needs a restart, holds back no policy and no certificate.
+bool Reloader::applyRest(config::Problems& problems) {
+  config::Problems found(file_);
+  base::FileTrust trust;
+  const auto rest = runtime::refresh(server_.generation(), found, trust);
+  const bool changed = server_.differs(*rest);
+  if (changed) {
+    auto applied = server_.apply(rest);
+    if (!applied) found.add(file_ + ": " + applied.error().message);
+  }
+  for (const auto& text : found.texts()) {
+    const auto& known = problems.texts();
+    if (std::find(known.begin(), known.end(), text) == known.end()) problems.add(text);
+  }
+  return changed;
+}
+
+// Watches what is in force, and what was refused: whoever mends it must not have to touch the configuration again.
+void Reloader::follow(std::vector<std::string> sources, bool refused) {
+  if (refused) {
+    for (auto& path : sourcesOf(server_.generation()->config)) {
+      if (std::find(sources.begin(), sources.end(), path) == sources.end()) sources.push_back(std::move(path));
+    }
+  }
+  const bool same = sources == sources_;
+  sources_ = sources;
+  watch(std::move(sources));
+  // What was tried counts, not what is there by now: a change in between must be seen. Of other files nobody has a
+  // look of before: they are tried once more.
+  if (!same) tried_.clear();
 }
 
 // Each once, though it is tried again and again.
 void Reloader::refuse(const std::vector<std::string>& problems) {
-  if (problems != refusal_) server_.refused(problems);
+  if (!problems.empty() && problems != refusal_) server_.refused(problems);
   refusal_ = problems;
 }
 

@@ -9,6 +9,7 @@
 #include "app/watcher.h"
 #include "base/log.h"
 #include "config/config.h"
+#include "config/object_reader.h"
 
 namespace yett::app {
 
@@ -30,9 +31,12 @@ class Reloader {
  private:
   template <typename Step>
   void guarded(Step step);
-  void watch(const config::Config& config);
+  void watch(std::vector<std::string> sources);
   void look();
-  void reload(std::string seen, bool may_again);
+  /// False: nothing differs from what is in force.
+  bool reload(std::string seen, bool may_again);
+  bool applyRest(config::Problems& problems);
+  void follow(std::vector<std::string> sources, bool refused);
   void refuse(const std::vector<std::string>& problems);
 
   Server& server_;

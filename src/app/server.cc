@@ -51,6 +51,7 @@ Status Server::open() {
   const Changes all{true, generation_->shadow != nullptr};
   Evaluators evaluators = TRY(makeEvaluators(*generation_, all));
   recordPolicies(*generation_, all);
+  showRefusal({}, false);
   admin_ = TRY(admin::AdminServer::start(config.admin, adminContent(), mostAdminSessions()));
   loops_.run();
   record("start", config.file,
@@ -215,8 +216,13 @@ bool Server::distribute(std::shared_ptr<const runtime::Generation> next, const S
   return false;
 }
 
+bool Server::differs(const runtime::Generation& next) const {
+  return incomplete_ || next.policy != generation_->policy || next.shadow != generation_->shadow ||
+         next.shadow_problems != generation_->shadow_problems || next.config.text != generation_->config.text ||
+         next.tls_digest != generation_->tls_digest || next.clusters != generation_->clusters;
+}
+
 Status Server::apply(std::shared_ptr<const runtime::Generation> next) {
-  TRY(checkRestartOnly(*next));
   // Where a loop could not take the last one, it gets all of this.
   const Changes changes{incomplete_ || next->policy != generation_->policy,
                         incomplete_ || next->shadow != generation_->shadow};
@@ -236,7 +242,6 @@ Status Server::apply(std::shared_ptr<const runtime::Generation> next) {
   {
     const base::Lock lock(status_mutex_);
     generation_ = shown_ = next;
-    last_refusal_.clear();
   }
   metrics_
       .counter("yett_reloads_total", {{"what", changes.policy ? "policy" : "configuration"}, {"result", "accepted"}},

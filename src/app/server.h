@@ -32,7 +32,13 @@ class Server {
   /// Swaps in a new generation; returns when every loop has taken it, or after two seconds: then people are told, and
   /// the loops that are late take it when they turn again. On failure nothing has changed.
   Status apply(std::shared_ptr<const runtime::Generation> generation);
-  /// Notes a reload that was refused, for people, metrics, audit log and admin page.
+  /// Whether apply() of it would change anything.
+  bool differs(const runtime::Generation& next) const;
+  /// An error that names what of it a restart alone can change.
+  Status checkRestartOnly(const runtime::Generation& next) const;
+  /// What the admin page and the metrics say of the files as they are now: why they are refused, or nothing.
+  void showRefusal(const std::vector<std::string>& problems, bool restart_required);
+  /// Notes a reload that was refused, for people, metrics and audit log.
   void refused(const std::vector<std::string>& problems);
   /// Stops listening, lets exchanges end, and waits for that up to the configured time.
   void drain();
@@ -60,7 +66,6 @@ class Server {
   Status openAccessLog();
   Status openAudit();
   Status makeLoops();
-  Status checkRestartOnly(const runtime::Generation& next) const;
   Result<Sockets> openSockets(const runtime::Generation& next);
   std::string rememberedBy(const runtime::Generation& generation) const;
   Result<Evaluators> makeEvaluators(const runtime::Generation& next, Changes changes);

@@ -46,15 +46,21 @@ void Server::recordReload(const runtime::Generation& before, const runtime::Gene
   record("reload accepted", next.config.file, detail.empty() ? "nothing has changed" : detail);
 }
 
+void Server::showRefusal(const std::vector<std::string>& problems, bool restart_required) {
+  auto& gauge =
+      metrics_.counter("yett_config_restart_required", {},
+                       "whether the configuration changed in what a restart alone can take (1) or not (0)", "gauge");
+  gauge.add((restart_required ? 1 : 0) - gauge.value());
+  const base::Lock lock(status_mutex_);
+  last_refusal_ = base::joined(problems, "; ");
+}
+
 void Server::refused(const std::vector<std::string>& problems) {
   const std::string all = base::joined(problems, "; ");
-  {
-    const base::Lock lock(status_mutex_);
-    last_refusal_ = all;
-  }
   metrics_.counter("yett_reloads_total", {{"what", "any"}, {"result", "refused"}}, "reloads by their result").add();
   record("reload refused", generation_->config.file, all.substr(0, 4096));
-  for (const auto& problem : problems) log_.error("reload refused, the old generation goes on", {{"problem", problem}});
+  for (const auto& problem : problems)
+    log_.error("reload refused, what it would change stays as it was", {{"problem", problem}});
 }
 
 void Server::record(std::string_view what, std::string_view subject, const std::string& detail) {

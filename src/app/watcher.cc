@@ -60,6 +60,11 @@ void walk(const std::string& directory, Visit visit) {
   }
 }
 
+// Tests and what an editor keeps beside a file make no other policy.
+bool isPolicy(const std::string& name) {
+  return policy::PolicySource::isLoadable(name) && !policy::PolicySource::isTest(name);
+}
+
 }  // namespace
 
 Watcher::Watcher() : fd_(::inotify_init1(IN_NONBLOCK | IN_CLOEXEC)) {
@@ -136,7 +141,7 @@ std::string Watcher::fingerprint() const {
     }
     std::vector<std::string> lines;
     walk(path, [&](const std::string& below, bool folder) {
-      if (!folder && policy::PolicySource::counts(below)) lines.push_back(look(below));
+      if (!folder && isPolicy(fs::path(below).lexically_relative(path).string())) lines.push_back(look(below));
     });
     std::sort(lines.begin(), lines.end());
     out += path + "\n";

@@ -60,6 +60,17 @@ std::string hex(std::string_view bytes) {
   return out;
 }
 
+Result<std::string> unhex(std::string_view digits) {
+  std::string out;
+  for (size_t i = 0; i < digits.size(); i += 2) {
+    const int high = hexValue(digits[i]);
+    const int low = i + 1 < digits.size() ? hexValue(digits[i + 1]) : -1;
+    if (high < 0 || low < 0) return Error{"not bytes in hex"};
+    out += static_cast<char>(high << 4 | low);
+  }
+  return out;
+}
+
 bool parseUnsigned(std::string_view text, uint64_t& out) {
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), out);
   return error == std::errc{} && end == text.data() + text.size() && !text.empty() && text[0] != '-';

@@ -8,6 +8,8 @@
 #include <string_view>
 #include <vector>
 
+#include "base/result.h"
+
 namespace yett::base {
 
 constexpr char toLower(char c) {
@@ -26,6 +28,8 @@ std::vector<std::string_view> split(std::string_view text, char separator);
 std::string joined(const std::vector<std::string>& parts, std::string_view separator);
 
 std::string hex(std::string_view bytes);
+/// The bytes of hex digits, in either case.
+Result<std::string> unhex(std::string_view digits);
 /// -1 for a character that is no hex digit.
 constexpr int hexValue(char c) {
   if (c >= '0' && c <= '9') return c - '0';

@@ -89,7 +89,7 @@ void printJson(const policy::PolicySet& set, const std::set<std::pair<std::strin
   json::ObjectWriter(out)
       .field("decisions", report.decisions())
       .field("policy_digest", set.digest())
-      .field("cannot_be_told", report.counts[static_cast<size_t>(runtime::Difference::kUnknown)])
+      .field("undecided", report.counts[static_cast<size_t>(runtime::Difference::kUnknown)])
       .raw("rules", rules + "]")
       .raw("lines", text + "]")
       .end();
@@ -132,7 +132,7 @@ int logCoverage(CoverageOptions options) {
   }
   std::cout << report.decisions() << " recorded decisions, made again by this policy";
   if (const int64_t unknown = report.counts[static_cast<size_t>(runtime::Difference::kUnknown)]; unknown > 0)
-    std::cout << "; " << unknown << " cannot be told: it reads what was not recorded";
+    std::cout << "; " << unknown << " undecided: they need what the log does not tell";
   std::cout << "\n\n";
   printText(*set, lines, used, tests);
   return 0;

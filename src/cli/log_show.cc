@@ -22,16 +22,34 @@ struct Story {
   std::shared_ptr<const policy::PolicySet> policy;  // null: not to be had
   std::string no_policy;                            // why
   std::vector<policy::RuleTrace> rules;
+  bool undecided() const {
+    const auto open = [](const policy::RuleTrace& rule) { return !rule.undecided.empty(); };
+    return !no_policy.empty() || std::any_of(rules.begin(), rules.end(), open);
+  }
 };
 
+// Each rule once with what is not known taken for whatever denies, and once for whatever allows: where both agree, it
+// did not matter.
 Status explain(Story& story) {
+  using Unknown = policy::AttributeReader::Unknown;
   runtime::RecordedRequest request;
-  const std::string_view why = request.take(story.row, story.policy->ownedHeaders());
-  if (!why.empty()) return Error{std::string(why)};
+  static const std::vector<std::string> kNone;
+  const auto taken = request.take(story.row, story.policy->ownedHeaders(), &kNone);
+  if (taken == runtime::RecordedRequest::Taken::kNotAsked) return Error{std::string(request.why())};
+  if (taken == runtime::RecordedRequest::Taken::kUnknown)
+    return Error{"they need " + std::string(request.why()) + ", which the log does not tell"};
   auto evaluator = TRY(policy::PolicyEvaluator::create(story.policy));
   policy::AttributeReader reader;
-  reader.replay(&request.recorded(), policy::AttributeReader::Unknown::kDenies);
+  std::vector<policy::RuleTrace> allowing;
+  reader.replay(&request.recorded(), Unknown::kAllows);
+  evaluator->explain(request.request(), reader, allowing);
+  reader.replay(&request.recorded(), Unknown::kDenies);
   evaluator->explain(request.request(), reader, story.rules);
+  for (size_t i = 0; i < story.rules.size() && i < allowing.size(); ++i) {
+    policy::RuleTrace& rule = story.rules[i];
+    if (!rule.evaluated && !allowing[i].evaluated && rule.applies == allowing[i].applies) rule.undecided.clear();
+    else if (rule.undecided.empty()) rule.undecided = allowing[i].undecided;
+  }
   return {};
 }
 
@@ -145,7 +163,7 @@ int logShow(const std::vector<std::string>& databases, const std::string& id, co
   if (!story) return failed(story.error());
   if (format != "json") {
     printText(story.value());
-    return 0;
+    return story.value().undecided() ? 3 : 0;
   }
   std::string row = asJson(story.value().row);
   row.resize(row.size() - 2);  // its end: more follows
@@ -157,7 +175,7 @@ int logShow(const std::vector<std::string>& databases, const std::string& id, co
     json::appendQuoted(row, story.value().no_policy);
   }
   std::cout << row << "}\n";
-  return 0;
+  return story.value().undecided() ? 3 : 0;
 }
 
 }  // namespace yett::cli

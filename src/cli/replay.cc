@@ -26,8 +26,8 @@ namespace {
 using runtime::Difference;
 using runtime::ReplayReport;
 
-constexpr std::string_view kNames[] = {"same",          "same_effect_other_rule", "newly_denied",
-                                       "newly_allowed", "cannot_be_told",         "not_asked"};
+constexpr std::string_view kNames[] = {
+    "same", "same_effect_other_rule", "newly_denied", "newly_allowed", "undecided", "not_asked"};
 
 std::shared_ptr<const policy::PolicySet> candidateOf(const ReplayOptions& options, config::Problems& problems) {
   base::FileTrust trust(base::FileTrust::Mode::kWarn);
@@ -95,7 +95,7 @@ void printText(const ReplayReport& report, const policy::PolicySet& candidate, d
   line(Difference::kOtherRule, "the same, by another rule", "");
   line(Difference::kNewlyDenied, "newly denied", "");
   line(Difference::kNewlyAllowed, "newly allowed", "");
-  line(Difference::kUnknown, "cannot be told: the candidate reads what was not recorded", top(report.unknown, 5));
+  line(Difference::kUnknown, "undecided: the answer needs what the log does not tell", top(report.unknown, 5));
   line(Difference::kNotAsked, "not asked", top(report.not_asked, 5));
   printGroups(report, Difference::kNewlyDenied, "NEWLY DENIED");
   printGroups(report, Difference::kNewlyAllowed, "NEWLY ALLOWED");
@@ -138,6 +138,16 @@ void printJson(const ReplayReport& report, const policy::PolicySet& candidate) {
   std::cout << out << "\n";
 }
 
+// Whoever gates a change on this must not read "no difference" where the log cannot tell.
+int verdict(const ReplayReport& report, int64_t asked, double most_undecided) {
+  if (report.differing() > 0) return 1;
+  const double percent = 100.0 * static_cast<double>(report.undecided()) / static_cast<double>(asked);
+  if (percent <= most_undecided) return 0;
+  std::fprintf(stderr, "yett: %lld of %lld decisions are undecided (%.2f %%, --max-undecided allows %g %%)\n",
+               static_cast<long long>(report.undecided()), static_cast<long long>(asked), percent, most_undecided);
+  return 3;
+}
+
 }  // namespace
 
 int replay(ReplayOptions options) {
@@ -161,12 +171,11 @@ int replay(ReplayOptions options) {
   }
   if (options.format == "json") printJson(report, *plan.candidate);
   else printText(report, *plan.candidate, static_cast<double>(base::steadyNanos() - began) / 1e9);
-  const int64_t told =
-      report.decisions() - countOf(report, Difference::kUnknown) - countOf(report, Difference::kNotAsked);
-  if (told == 0)
+  const int64_t asked = report.decisions() - countOf(report, Difference::kNotAsked);
+  if (asked == 0)
     return failed(Error{report.decisions() == 0 ? "the log has no such decision: nothing was decided again"
-                                                : "of no decision it can be told what the candidate does"});
-  return report.differing() > 0 ? 1 : 0;
+                                                : "a policy made none of these decisions: nothing was decided again"});
+  return verdict(report, asked, options.most_undecided);
 }
 
 void addReplay(CLI::App& app, Action& action) {
@@ -184,6 +193,15 @@ void addReplay(CLI::App& app, Action& action) {
   addFormat(*command, r->options.format, {"text", "json"});
   command->add_option("--examples", r->options.examples, "of each difference")
       ->check(CLI::Range(0, 100))
+      ->capture_default_str();
+  command
+      ->add_option("--max-undecided", r->options.most_undecided,
+                   "percent of decisions that may stay undecided, `2%` or `2`; beyond, exit 3")
+      ->transform([](std::string text) {
+        if (text.ends_with('%')) text.pop_back();
+        return text;
+      })
+      ->check(CLI::Range(0.0, 100.0))
       ->capture_default_str();
   command->add_option("--threads", r->options.threads, "0: one for each core")
       ->check(CLI::Range(0, 256))

@@ -14,11 +14,12 @@ struct ReplayOptions {
   std::string format = "text";    ///< text or json
   std::string since, until;       ///< as written; see parseTime
   audit::Query query;
-  int examples = 3;      ///< of each group
-  unsigned threads = 0;  ///< 0: one for each core
+  int examples = 3;           ///< of each group
+  unsigned threads = 0;       ///< 0: one for each core
+  double most_undecided = 0;  ///< percent
 };
 
-/// 0: decides alike. 1: some decisions differ. 2: it could not be done.
+/// 0: decides alike. 1: some decisions differ. 2: it could not be done. 3: too many are undecided.
 int replay(ReplayOptions options);
 
 }  // namespace yett::cli

@@ -111,7 +111,7 @@ class Mutations {
     row.method = method;
     row.path = row.raw_target = path;
     row.policy = "suggested";
-    if (!request_.take(row, {}).empty()) return;
+    if (request_.take(row, {}, &none_) != runtime::RecordedRequest::Taken::kYes) return;
     reader_.replay(&request_.recorded(), policy::AttributeReader::Unknown::kDenies);
     evaluator_->decide(request_.request(), reader_, decision_);
     ++tally.asked;
@@ -129,6 +129,7 @@ class Mutations {
     if (slash > 0) ask(row, row.principal, row.method, row.path.substr(0, slash), lengths_);
   }
   std::unique_ptr<policy::PolicyEvaluator> evaluator_;
+  const std::vector<std::string> none_;
   runtime::RecordedRequest request_;
   policy::AttributeReader reader_;
   policy::Decision decision_;

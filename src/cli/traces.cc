@@ -12,6 +12,12 @@ namespace {
 constexpr size_t kMostShown = 40;
 
 void print(const policy::RuleTrace& t, std::string_view indent) {
+  if (!t.undecided.empty()) {
+    std::cout << indent << "undecided " << t.effect << " " << base::printable(t.policy) << "/"
+              << base::printable(t.rule) << " (" << base::forTerminal(t.position) << "): it reads "
+              << base::printable(t.undecided) << ", which the log does not tell\n";
+    return;
+  }
   std::cout << indent << (t.applies ? "applies   " : "no        ") << t.effect << " " << base::printable(t.policy)
             << "/" << base::printable(t.rule) << " (" << base::forTerminal(t.position) << ")";
   if (!t.failed.empty()) std::cout << ": `" << base::forTerminal(t.failed) << "` does not match";
@@ -30,7 +36,7 @@ void printTraces(const std::vector<policy::RuleTrace>& traces, std::string_view 
   const bool all = traces.size() <= kMostShown;
   std::map<std::string, size_t> others;
   for (const auto& trace : traces) {
-    if (all || trace.applies || trace.evaluated) print(trace, indent);
+    if (all || trace.applies || trace.evaluated || !trace.undecided.empty()) print(trace, indent);
     else ++others[trace.failed];
   }
   for (const auto& [failed, count] : others)
@@ -41,6 +47,10 @@ std::string traceJson(const policy::RuleTrace& t) {
   std::string out;
   json::ObjectWriter w(out);
   w.field("policy", t.policy).field("rule", t.rule).field("effect", t.effect).field("position", t.position);
+  if (!t.undecided.empty()) {
+    w.raw("applies", "null").field("undecided", t.undecided).end();
+    return out;
+  }
   w.flag("applies", t.applies);
   if (!t.failed.empty()) w.field("failed", t.failed);
   if (t.evaluated) {

@@ -174,9 +174,17 @@ class JsonEvaluator final : public rule::RuleEvaluator {
 
 }  // namespace
 
-// Not that of the directory alone: the same files may be another engine's.
-std::string JsonRuleSet::digestOf(const policy::PolicySource& source) {
+static bool isRuleFile(const std::string& name) {
+  return name.find('/') == std::string::npos && name.ends_with(".json");
+}
+
+// Not that of the files alone: the same files may be another engine's.
+static std::string digestOf(const policy::PolicySource& source) {
   return base::sha256Hex("rules\n" + source.digest);
+}
+
+bool JsonRuleSet::isOf(const policy::PolicySource& source) const {
+  return digestOf(source.only(isRuleFile)) == digest_;
 }
 
 std::shared_ptr<const JsonRuleSet> JsonRuleSet::load(const policy::PolicySource& source,
@@ -184,16 +192,14 @@ std::shared_ptr<const JsonRuleSet> JsonRuleSet::load(const policy::PolicySource&
   auto out = std::make_shared<JsonRuleSet>();
   std::vector<rule::Rule> rules;
   std::vector<std::string> found;
-  for (const auto& [name, text] : source.files) {
-    if (name.find('/') == std::string::npos && name.ends_with(".json")) FileReader(name, rules, found).read(text);
-  }
+  out->source_ = source.only(isRuleFile);
+  for (const auto& [name, text] : out->source_.files) FileReader(name, rules, found).read(text);
   if (found.empty()) rule::checkNames(rules, found);
   if (found.empty() && rules.empty())
     found.push_back(source.directory + ": holds no rule: a set without one is refused");
   for (const auto& problem : found) problems.push_back("policy " + problem);
   if (!found.empty()) return nullptr;
-  out->digest_ = digestOf(source);
-  out->files_ = source.files;
+  out->digest_ = digestOf(out->source_);
   out->unused_ = source.unused(".json", {});
   out->book_ = std::make_unique<const rule::RuleBook>(std::move(rules));
   return out;
@@ -201,7 +207,7 @@ std::shared_ptr<const JsonRuleSet> JsonRuleSet::load(const policy::PolicySource&
 
 std::vector<std::string> JsonRuleSet::warnings() const {
   auto out = rule::lint(*book_);
-  for (auto& warning : rule::credentialWarnings(files_)) out.push_back(std::move(warning));
+  for (auto& warning : rule::credentialWarnings(source_.files)) out.push_back(std::move(warning));
   return out;
 }
 

@@ -17,13 +17,10 @@ class JsonRuleSet final : public policy::RuleSet {
   /// Loads all `*.json` at the top of the source. On failure returns null and says every problem, with file:line.
   static std::shared_ptr<const JsonRuleSet> load(const policy::PolicySource& source,
                                                  std::vector<std::string>& problems);
-
-  /// The digest that load() would give.
-  static std::string digestOf(const policy::PolicySource& source);
-
   const std::string& digest() const override { return digest_; }
   const char* type() const override { return "rules"; }
-  const std::map<std::string, std::string>& files() const override { return files_; }
+  const std::map<std::string, std::string>& files() const override { return source_.files; }
+  bool isOf(const policy::PolicySource& source) const override;
   std::vector<policy::RuleInfo> rules() const override { return book_->infos(); }
   std::vector<std::string> ownedHeaders() const override { return book_->ownedHeaders(); }
   std::vector<std::string> warnings() const override;
@@ -33,7 +30,7 @@ class JsonRuleSet final : public policy::RuleSet {
 
  private:
   std::string digest_;
-  std::map<std::string, std::string> files_;
+  policy::PolicySource source_;  // the files that are used
   std::vector<std::string> unused_;
   std::unique_ptr<const rule::RuleBook> book_;
 };

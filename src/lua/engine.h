@@ -18,7 +18,8 @@ inline constexpr policy::Budget kLoadBudget{200'000'000, uint64_t{512} << 20};
 
 class LuaRuleSet final : public policy::RuleSet {
  public:
-  /// Loads all policies of the source. On failure returns null and says every problem, with file:line.
+  /// Loads all policies of the source, and keeps the files that they use. On failure returns null and says every
+  /// problem, with file:line.
   /// `budget`: of loading; evaluators have the same.
   static std::shared_ptr<const LuaRuleSet> load(policy::PolicySource source, std::vector<std::string>& problems,
                                                 policy::Budget budget = kLoadBudget);
@@ -26,18 +27,20 @@ class LuaRuleSet final : public policy::RuleSet {
   const std::string& digest() const override { return source_.digest; }
   const char* type() const override { return "lua"; }
   const std::map<std::string, std::string>& files() const override { return source_.files; }
+  bool isOf(const policy::PolicySource& source) const override;
   std::vector<policy::RuleInfo> rules() const override { return book_->infos(); }
   std::vector<std::string> ownedHeaders() const override { return book_->ownedHeaders(); }
   std::vector<std::string> warnings() const override;
   std::vector<std::string> unusedFiles() const override { return unused_; }
   Result<std::unique_ptr<policy::Evaluator>> makeEvaluator(const policy::EvaluatorOptions& options) const override;
 
-  const policy::PolicySource& source() const { return source_; }
   const rule::RuleBook& book() const { return *book_; }
 
  private:
   LuaRuleSet(policy::PolicySource source, policy::Budget budget) : source_(std::move(source)), load_budget_(budget) {}
-  policy::PolicySource source_;
+  bool uses(const std::string& name) const;
+  policy::PolicySource source_;   // the files that are used
+  std::set<std::string> wanted_;  // that `data` and `require` have asked for
   policy::Budget load_budget_;
   std::vector<std::string> unused_;
   mutable policy::DataDocuments documents_;  // of source_

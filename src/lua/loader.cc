@@ -150,11 +150,11 @@ void LuaLoader::take(lua_State* L, rule::Rule rule) {
 int LuaLoader::onData(lua_State* L) {
   LuaLoader& self = of(L);
   const std::string name = luaL_checkstring(L, 1);
+  self.wanted_files_.insert(name);
   const auto file = self.source_.files.find(name);
   if (file == self.source_.files.end())
     return luaL_error(L, "data: no file `%s` in the policy directory%s", name.c_str(),
-                      policy::PolicySource::counts(name) ? "" : ": the names of documents end in `.json`");
-  self.used_files_.insert(name);
+                      policy::PolicySource::isLoadable(name) ? "" : ": the names of documents end in `.json`");
   LuaState::of(L).charge(file->second.size() / 4);
   auto entry = self.documents_.get(name, file->second);
   if (!entry) return luaL_error(L, "data: %s: %s", name.c_str(), entry.error().message.c_str());
@@ -171,10 +171,10 @@ int LuaLoader::onRequire(lua_State* L) {
   lua_rawgetp(L, LUA_REGISTRYINDEX, &kLibraries);
   if (lua_getfield(L, -1, name.c_str()) != LUA_TNIL) return 1;
   lua_pop(L, 1);
+  self.wanted_files_.insert(name);
   const auto file = self.source_.files.find(name);
   if (file == self.source_.files.end())
     return luaL_error(L, "require: no file `%s` in the policy directory", name.c_str());
-  self.used_files_.insert(name);
   lua_pushboolean(L, 0);
   lua_setfield(L, -2, name.c_str());  // a library that requires itself gets false, not an endless loop
   LuaState::compile(L, file->second, "@" + name);

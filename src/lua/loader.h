@@ -27,8 +27,8 @@ class LuaLoader {
   const std::vector<int>& conditions() const { return conditions_; }
   /// The policy files that hold conditions.
   const std::set<std::string>& codeFiles() const { return code_files_; }
-  /// The files that `data` and `require` have taken.
-  const std::set<std::string>& usedFiles() const { return used_files_; }
+  /// The files that `data` and `require` have asked for, there or not: `pcall` may hide a file that is missing.
+  const std::set<std::string>& wantedFiles() const { return wanted_files_; }
   const std::vector<std::string>& problems() const { return problems_; }
 
  private:
@@ -59,7 +59,7 @@ class LuaLoader {
   std::vector<int> conditions_;
   std::vector<std::string> problems_;
   std::set<std::string> code_files_;
-  std::set<std::string> used_files_;
+  std::set<std::string> wanted_files_;
   std::string file_;                    // that is being loaded
   std::set<std::string> failed_files_;  // whose policies were not finished
   int policies_ = 0;

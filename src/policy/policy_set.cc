@@ -25,6 +25,10 @@ const std::map<std::string, std::string>& RuleSet::files() const {
   return kNone;
 }
 
+bool RuleSet::isOf(const PolicySource&) const {
+  return false;
+}
+
 void Evaluator::audit(AttributeReader&, Verdict&) {}
 void Evaluator::explain(AttributeReader&, std::vector<RuleTrace>&) {}
 

@@ -43,6 +43,7 @@ class Lister {
     return {};
   }
   std::map<std::string, std::string>& files() { return files_; }
+  std::set<std::string>& others() { return others_; }
 
  private:
   Status entry(const std::string& path, const std::string& name) {
@@ -50,15 +51,17 @@ class Lister {
     if (++entries_ > 2 * kMostFiles)
       return Error{path + ": one of more than " + std::to_string(2 * kMostFiles) +
                    " entries below the policy directory"};
-    const bool counts = PolicySource::counts(name);
+    const bool loadable = PolicySource::isLoadable(name);
     if (::stat(path.c_str(), &info) != 0) {
-      if (!counts) return {};
+      if (!loadable) return {};
       // What looks like a rule and cannot be read must not be a rule that is silently not there.
       return Error{path + ": cannot be read: " + std::strerror(errno)};
     }
-    if (S_ISDIR(info.st_mode) && !name.ends_with(".lua") && !name.ends_with(".json"))
-      return folder(path, name + "/", info);
-    if (!counts) return {};
+    if (S_ISDIR(info.st_mode) && !loadable) return folder(path, name + "/", info);
+    if (!loadable) {
+      if (PolicySource::looksLikeRules(name)) others_.insert(name);
+      return {};
+    }
     if (!S_ISREG(info.st_mode)) return Error{path + ": is no file"};
     bytes_ += static_cast<uint64_t>(info.st_size);
     if (bytes_ > kMostBytes)
@@ -72,21 +75,20 @@ class Lister {
   base::FileTrust& trust_;
   std::vector<std::pair<dev_t, ino_t>> above_;
   std::map<std::string, std::string> files_;
+  std::set<std::string> others_;
   uint64_t bytes_ = 0;
   size_t entries_ = 0;
 };
 
-Result<std::map<std::string, std::string>> list(const std::string& directory, base::FileTrust& trust) {
+Result<std::map<std::string, std::string>> list(const std::string& directory, base::FileTrust& trust,
+                                                std::set<std::string>* others) {
   struct stat info {};
   if (::stat(directory.c_str(), &info) != 0)
     return Error{directory + ": cannot read the policy directory: " + std::strerror(errno)};
   Lister lister(trust);
   TRY(lister.folder(directory, "", info));
+  if (others != nullptr) *others = std::move(lister.others());
   return std::move(lister.files());
-}
-
-bool isTest(const std::string& name) {
-  return name.find('/') == std::string::npos && name.ends_with("_test.lua");
 }
 
 }  // namespace
@@ -98,24 +100,42 @@ std::string PolicySource::digestOf(const std::map<std::string, std::string>& fil
   return base::hex(base::view(hasher.finish()));
 }
 
-bool PolicySource::counts(const std::string& name) {
+bool PolicySource::isLoadable(const std::string& name) {
+  return name.ends_with(".lua") || name.ends_with(".json");
+}
+
+bool PolicySource::isTest(const std::string& name) {
+  return name.find('/') == std::string::npos && name.ends_with("_test.lua");
+}
+
+bool PolicySource::looksLikeRules(const std::string& name) {
   const std::string lower = base::lowered(name.substr(name.rfind('/') + 1));
   return lower.find(".lua") != std::string::npos || lower.find(".json") != std::string::npos;
 }
 
 bool PolicySource::isPolicyFile(const std::string& name) {
-  return name.find('/') == std::string::npos && name.ends_with(".lua") && !name.ends_with("_test.lua");
+  return name.find('/') == std::string::npos && name.ends_with(".lua") && !isTest(name);
 }
 
 Result<PolicySource> PolicySource::read(const std::string& directory, base::FileTrust& trust) {
   PolicySource source;
   source.directory = directory;
-  const auto before = TRY(list(directory, trust));
+  const auto before = TRY(list(directory, trust, &source.others));
   for (const auto& [name, state] : before)
     source.files.emplace(name, TRY(trust.read((fs::path(directory) / name).string())));
-  if (TRY(list(directory, trust)) != before) return Error{directory + ": changed while it was read"};
+  if (TRY(list(directory, trust, nullptr)) != before) return Error{directory + ": changed while it was read"};
   source.digest = digestOf(source.files);
   return source;
+}
+
+PolicySource PolicySource::only(const std::function<bool(const std::string& name)>& wanted) const {
+  PolicySource out;
+  out.directory = directory;
+  for (const auto& [name, bytes] : files) {
+    if (wanted(name)) out.files.emplace(name, bytes);
+  }
+  out.digest = digestOf(out.files);
+  return out;
 }
 
 std::vector<std::string> PolicySource::unused(std::string_view extension, const std::set<std::string>& used) const {
@@ -124,11 +144,12 @@ std::vector<std::string> PolicySource::unused(std::string_view extension, const 
       return isTest(file.first) && file.second.find(name) != std::string::npos;
     });
   };
+  std::set<std::string> names = others;
+  for (const auto& [name, text] : files) names.insert(name);
   std::vector<std::string> out;
-  for (const auto& [name, text] : files) {
+  for (const auto& name : names) {
     const std::string lower = base::lowered(name);
     const bool top = name.find('/') == std::string::npos;
-    if (lower.find(".lua") == std::string::npos && lower.find(".json") == std::string::npos) continue;
     if ((top && name.ends_with(extension)) || isTest(name) || used.contains(name) || byTest(name)) continue;
     const bool spelt = lower.ends_with(extension) && !name.ends_with(extension);
     const char* hint = spelt                                                   ? "its ending is not in lower case"

@@ -17,6 +17,7 @@
 namespace yett::policy {
 
 class Recording;
+struct PolicySource;
 
 /// What one decision may cost.
 inline constexpr uint64_t kMostInstructions = 100'000'000;  ///< that a configuration may allow
@@ -61,6 +62,8 @@ struct RuleTrace {
   std::string reason;
   std::string decided_at;  ///< file:line of the last line that ran
   std::vector<std::string> reads;
+  std::string
+      undecided;  ///< what it read that a record does not tell, so that it could be either; "" where it is known
 };
 
 /// Evaluates one worker's requests, one at a time, on its thread.
@@ -91,12 +94,14 @@ struct RuleInfo {
 class RuleSet {
  public:
   virtual ~RuleSet() = default;
-  /// SHA-256 (hex) over everything that was loaded.
+  /// SHA-256 (hex) over every file that it uses.
   virtual const std::string& digest() const = 0;
   /// The kind of its engine, as the configuration names it.
   virtual const char* type() const = 0;
-  /// What it was loaded from: name -> text; empty where that is no text.
+  /// The files that it uses of what it was loaded from: name -> bytes; empty for a plugin.
   virtual const std::map<std::string, std::string>& files() const;
+  /// Whether loading these files would give the same again. A plugin is not made of any: false.
+  virtual bool isOf(const PolicySource& source) const;
   virtual std::vector<RuleInfo> rules() const = 0;
   /// Headers that any rule sets upstream, in lower case: no client may send them.
   virtual std::vector<std::string> ownedHeaders() const = 0;

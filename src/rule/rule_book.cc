@@ -176,10 +176,12 @@ void RuleEvaluator::explain(policy::AttributeReader& reader, std::vector<policy:
     const char* failed = nullptr;
     trace_out.applies = matches(rule, reader, path, &failed);
     if (!trace_out.applies) trace_out.failed = failed;
-    if (!trace_out.applies || rule.condition < 0) continue;
-    reader.setPattern(path);
-    begin();
-    trace(number, reader, trace_out);
+    if (trace_out.applies && rule.condition >= 0) {
+      reader.setPattern(path);
+      begin();
+      trace(number, reader, trace_out);
+    }
+    if (reader.unknownReads() > 0) trace_out.undecided = reader.firstUnknown();
   }
 }
 

@@ -95,6 +95,28 @@ std::shared_ptr<const Generation> build(Inputs inputs, const Previous& previous,
   return problems.any() ? nullptr : out;
 }
 
+std::shared_ptr<const Generation> refresh(const Previous& previous, config::Problems& problems,
+                                          base::FileTrust& trust) {
+  const auto out = std::make_shared<Generation>(*previous);
+  Inputs inputs;
+  config::Problems of_policy(previous->config.file);
+  readAllEngines(previous->config, inputs, of_policy, trust);
+  buildPolicies(*out, inputs, previous, of_policy);
+  if (of_policy.any()) out->policy = previous->policy;
+  config::Problems of_tls(previous->config.file);
+  const TlsInput tls = readTls(previous->config.identity, of_tls, trust);
+  if (tls.complete) buildListeners(*out, tls, previous, of_tls);
+  if (of_tls.any()) {
+    out->listeners = previous->listeners;
+    out->bundles = previous->bundles;
+    out->tls_digest = previous->tls_digest;
+  }
+  for (const auto* part : {&of_policy, &of_tls}) {
+    for (const auto& text : part->texts()) problems.add(text);
+  }
+  return out;
+}
+
 std::shared_ptr<const Generation> readAndBuild(const std::string& config_file, const Previous& previous,
                                                config::Problems& problems, base::FileTrust& trust) {
   return build(readInputs(config_file, previous ? previous->clusters : Clusters{}, problems, trust), previous,

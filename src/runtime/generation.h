@@ -36,6 +36,11 @@ using Previous = std::shared_ptr<const Generation>;
 /// and notes every problem. `problems` has those of readInputs() already.
 std::shared_ptr<const Generation> build(Inputs inputs, const Previous& previous, config::Problems& problems);
 
+/// The generation with the configuration of `previous` and what the files behind it hold now: policies, shadow,
+/// certificates, bundles. What has a problem stays as it was, and holds nothing else back; each problem is noted.
+/// REQUIRES: `previous` is not null.
+std::shared_ptr<const Generation> refresh(const Previous& previous, config::Problems& problems, base::FileTrust& trust);
+
 /// readInputs() and build(). `trust` looks at each file that is read.
 std::shared_ptr<const Generation> readAndBuild(const std::string& config_file, const Previous& previous,
                                                config::Problems& problems, base::FileTrust& trust);

@@ -7,7 +7,6 @@
 #include "sink/sink_config.h"
 
 namespace yett::runtime {
-namespace {
 
 TlsInput readTls(const identity::IdentityConfig& identity, config::Problems& problems, base::FileTrust& trust) {
   TlsInput out;
@@ -29,6 +28,8 @@ TlsInput readTls(const identity::IdentityConfig& identity, config::Problems& pro
   out.complete = problems.texts().size() == before;
   return out;
 }
+
+namespace {
 
 Clusters resolve(const std::vector<upstream::ClusterConfig>& configs, const Clusters& before,
                  config::Problems& problems) {
@@ -111,15 +112,19 @@ std::vector<EngineInput> readEngines(const std::vector<engine::EngineConfig>& en
   return out;
 }
 
+void readAllEngines(const config::Config& config, Inputs& out, config::Problems& problems, base::FileTrust& trust) {
+  std::vector<std::string> texts;
+  out.engines = readEngines(config.engines, texts, trust);
+  for (const auto& text : texts) problems.add(text);
+  out.shadow = readEngines(config.shadow, out.shadow_problems, trust);
+}
+
 Inputs readInputs(const std::string& config_file, const Clusters& before, config::Problems& problems,
                   base::FileTrust& trust) {
   Inputs out;
   out.config = config::readConfig(config_file, problems, trust);
   out.understood = !problems.any();
-  std::vector<std::string> texts;
-  out.engines = readEngines(out.config.engines, texts, trust);
-  for (const auto& text : texts) problems.add(text);
-  out.shadow = readEngines(out.config.shadow, out.shadow_problems, trust);
+  readAllEngines(out.config, out, problems, trust);
   if (!out.understood) return out;  // what a file names is looked at only where the file is understood
   checkCacheKey(out.config.cache, problems, trust);
   checkAuditKeys(out.config.audit, problems, trust);

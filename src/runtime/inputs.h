@@ -10,6 +10,7 @@
 #include "config/config.h"
 #include "config/object_reader.h"
 #include "engine/engine_config.h"
+#include "identity/identity_config.h"
 #include "policy/policy_source.h"
 #include "upstream/cluster.h"
 
@@ -51,5 +52,11 @@ Inputs readInputs(const std::string& config_file, const Clusters& before, config
 /// Reads what these engines are made of; those that cannot be read are noted in `problems` and left out.
 std::vector<EngineInput> readEngines(const std::vector<engine::EngineConfig>& engines,
                                      std::vector<std::string>& problems, base::FileTrust& trust);
+
+/// Likewise all of a configuration's: those in force, whose problems are noted, and those in the shadow.
+void readAllEngines(const config::Config& config, Inputs& out, config::Problems& problems, base::FileTrust& trust);
+
+/// Reads certificate, key and bundles, and notes what cannot be read.
+TlsInput readTls(const identity::IdentityConfig& identity, config::Problems& problems, base::FileTrust& trust);
 
 }  // namespace yett::runtime

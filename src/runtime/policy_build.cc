@@ -11,19 +11,20 @@ namespace {
 
 using Rules = std::shared_ptr<const policy::RuleSet>;
 
-// The rules of the previous set with this name and digest, or null.
-std::shared_ptr<const policy::RuleSet> reused(const policy::PolicySet* previous, const engine::EngineConfig& config,
-                                              const std::string& digest) {
+// The rules of the previous set with this name that were made of the same, or null.
+Rules reused(const policy::PolicySet* previous, const EngineInput& input) {
   if (previous == nullptr) return nullptr;
+  const bool plugin = input.config.type == "plugin";
+  const std::string digest = plugin ? engine::PluginRuleSet::digestOf(input.object, input.settings) : "";
   for (const auto& before : previous->engines()) {
-    if (before.name == config.name && before.rules->digest() == digest) return before.rules;
+    if (before.name != input.config.name || before.rules->type() != input.config.type) continue;
+    if (plugin ? before.rules->digest() == digest : before.rules->isOf(input.source)) return before.rules;
   }
   return nullptr;
 }
 
 Rules buildPlugin(const EngineInput& input, const policy::PolicySet* previous, std::vector<std::string>& problems) {
-  const std::string digest = engine::PluginRuleSet::digestOf(input.object, input.settings);
-  if (auto before = reused(previous, input.config, digest)) return before;
+  if (auto before = reused(previous, input)) return before;
   auto rules = engine::PluginRuleSet::load(input.config.path, input.object, input.settings);
   if (rules) return rules.value();
   problems.push_back("plugin " + rules.error().message);
@@ -32,10 +33,8 @@ Rules buildPlugin(const EngineInput& input, const policy::PolicySet* previous, s
 
 Rules buildEngine(EngineInput& input, const policy::PolicySet* previous, std::vector<std::string>& problems) {
   if (input.config.type == "plugin") return buildPlugin(input, previous, problems);
-  const bool json = input.config.type == "rules";
-  const std::string digest = json ? engine::JsonRuleSet::digestOf(input.source) : input.source.digest;
-  if (auto before = reused(previous, input.config, digest)) return before;
-  if (json) return engine::JsonRuleSet::load(input.source, problems);
+  if (auto before = reused(previous, input)) return before;
+  if (input.config.type == "rules") return engine::JsonRuleSet::load(input.source, problems);
   return lua::LuaRuleSet::load(std::move(input.source), problems);
 }
 

@@ -14,25 +14,42 @@ std::string documentOf(const policy::PolicySet& set) {
   std::string engines = "[";
   for (const auto& engine : set.engines()) {
     std::string files;
+    std::string hex_files;
     json::ObjectWriter w(files);
-    for (const auto& [name, text] : engine.rules->files()) w.field(name, text);
+    json::ObjectWriter hex(hex_files);
+    for (const auto& [name, text] : engine.rules->files()) {
+      if (json::isUtf8(name) && json::isUtf8(text)) w.field(name, text);
+      else hex.field(base::hex(name), base::hex(text));
+    }
     w.end();
+    hex.end();
     if (engines.size() > 1) engines += ',';
-    json::ObjectWriter(engines)
-        .field("name", engine.name)
+    json::ObjectWriter out(engines);
+    out.field("name", engine.name)
         .field("type", engine.rules->type())
         .flag("veto", engine.veto)
         .field("digest", engine.rules->digest())
-        .raw("files", files)
-        .end();
+        .raw("files", files);
+    if (hex_files != "{}") out.raw("hex_files", hex_files);
+    out.end();
   }
   std::string budget;
   json::ObjectWriter(budget)
       .field("instructions", static_cast<int64_t>(set.budget().instructions))
       .field("memory", static_cast<int64_t>(set.budget().memory_bytes))
       .end();
+  std::string owned = "[";
+  for (const auto& name : set.ownedHeaders()) {
+    if (owned.size() > 1) owned += ',';
+    json::appendQuoted(owned, name);
+  }
   std::string out;
-  json::ObjectWriter(out).field("digest", set.digest()).raw("budget", budget).raw("engines", engines + "]").end();
+  json::ObjectWriter(out)
+      .field("digest", set.digest())
+      .raw("budget", budget)
+      .raw("owned_headers", owned + "]")
+      .raw("engines", engines + "]")
+      .end();
   return out;
 }
 
@@ -50,6 +67,8 @@ Result<std::shared_ptr<const policy::PolicySet>> policyFromDocument(const std::s
     policy::PolicySource source;
     source.directory = "the audit log";
     for (const auto& [name, text] : at(item, "files").fields) source.files[name] = text.text;
+    for (const auto& [name, bytes] : at(item, "hex_files").fields)
+      source.files[TRY(base::unhex(name))] = TRY(base::unhex(bytes.text));
     source.digest = policy::PolicySource::digestOf(source.files);
     std::vector<std::string> problems;
     std::shared_ptr<const policy::RuleSet> rules;
@@ -68,6 +87,18 @@ Result<std::shared_ptr<const policy::PolicySet>> policyFromDocument(const std::s
   auto out = std::make_shared<const policy::PolicySet>(std::move(engines), budget);
   if (out->digest() != at(parsed, "digest").text)
     return Error{"the source that the log keeps does not give digest " + at(parsed, "digest").text};
+  return out;
+}
+
+std::optional<std::vector<std::string>> ownedHeadersOf(const std::string& document) {
+  const auto parsed = json::parse(document, false);
+  const auto* list = parsed ? parsed.value().find("owned_headers") : nullptr;
+  if (list == nullptr || list->type != json::Value::Type::kArray) return std::nullopt;
+  std::vector<std::string> out;
+  for (const auto& item : list->items) {
+    if (item.type != json::Value::Type::kString) return std::nullopt;
+    out.push_back(item.text);
+  }
   return out;
 }
 

@@ -1,6 +1,7 @@
 #include "runtime/replay.h"
 
 #include <atomic>
+#include <optional>
 #include <thread>
 
 #include "base/mutex.h"
@@ -65,10 +66,11 @@ class Replayer {
  private:
   Difference compare(const audit::Row& row) {
     decision_.clear();
-    const std::string_view why = request_.take(row, evaluator_->set().ownedHeaders(), ownedThen(row.policy_digest));
-    if (!why.empty()) {
-      count(report_.not_asked, std::string(why));
-      return Difference::kNotAsked;
+    const auto taken = request_.take(row, evaluator_->set().ownedHeaders(), ownedThen(row.policy_digest));
+    if (taken != RecordedRequest::Taken::kYes) {
+      const bool unknown = taken == RecordedRequest::Taken::kUnknown;
+      count(unknown ? report_.unknown : report_.not_asked, std::string(request_.why()));
+      return unknown ? Difference::kUnknown : Difference::kNotAsked;
     }
     decide(policy::AttributeReader::Unknown::kDenies);
     if (reader_.unknownReads() > 0 && !decision_.allow) {
@@ -86,16 +88,17 @@ class Replayer {
     return row.policy == decision_.policy && row.rule == decision_.rule ? Difference::kSame : Difference::kOtherRule;
   }
 
-  // Headers that the policy of the record took off every request.
-  const std::vector<std::string>& ownedThen(const std::string& digest) {
-    const auto known = owned_then_.find(digest);
-    if (known != owned_then_.end()) return known->second;
-    std::vector<std::string>& out = owned_then_[digest];
-    if (digest == evaluator_->set().digest()) return out;
-    auto document = log_.policySource(digest);
-    if (!document || document.value().empty()) return out;
-    if (auto set = policyFromDocument(document.value())) out = set.value()->ownedHeaders();
-    return out;
+  // Headers that the policy of the record took off every request; null: the log does not say.
+  RecordedRequest::Owned ownedThen(const std::string& digest) {
+    auto known = owned_then_.find(digest);
+    if (known == owned_then_.end()) {
+      std::optional<std::vector<std::string>> owned;
+      if (digest == evaluator_->set().digest()) owned.emplace();
+      else if (const auto document = log_.policySource(digest); document && !document.value().empty())
+        owned = ownedHeadersOf(document.value());
+      known = owned_then_.emplace(digest, std::move(owned)).first;
+    }
+    return known->second ? &*known->second : nullptr;
   }
 
   void decide(policy::AttributeReader::Unknown unknown) {
@@ -107,7 +110,7 @@ class Replayer {
   std::unique_ptr<policy::PolicyEvaluator> evaluator_;
   audit::Reader log_;
   base::Mutex& telling_;
-  std::map<std::string, std::vector<std::string>> owned_then_;  // by digest
+  std::map<std::string, std::optional<std::vector<std::string>>> owned_then_;  // by digest
   RecordedRequest request_;
   policy::AttributeReader reader_;
   policy::Decision decision_;

@@ -18,8 +18,8 @@ enum class Difference : uint8_t {
   kOtherRule,  ///< the same effect by another rule
   kNewlyDenied,
   kNewlyAllowed,
-  kUnknown,   ///< the candidate reads what was not recorded
-  kNotAsked,  ///< no policy decided it, or the record no longer says enough
+  kUnknown,   ///< the answer needs what the log does not know: not recorded, masked or erased
+  kNotAsked,  ///< no policy decided it
 };
 inline constexpr size_t kDifferences = 6;
 
@@ -39,6 +39,7 @@ struct ReplayReport {
   std::map<std::string, int64_t> not_asked;  ///< why -> decisions
   int64_t decisions() const;
   int64_t differing() const;
+  int64_t undecided() const { return counts[static_cast<size_t>(Difference::kUnknown)]; }
 };
 
 struct ReplayPlan {

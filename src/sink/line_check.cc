@@ -22,23 +22,14 @@ constexpr int64_t kTell = 10'000;   // records
 constexpr size_t kHash = sizeof(base::Sha256);
 constexpr size_t kLogId = 16;
 
-// False where it is no hex.
-bool fromHex(std::string_view text, std::string& out) {
-  out.clear();
-  if (text.size() % 2 != 0) return false;
-  for (size_t i = 0; i < text.size(); i += 2) {
-    const int high = base::hexValue(text[i]);
-    const int low = base::hexValue(text[i + 1]);
-    if (high < 0 || low < 0) return false;
-    out += static_cast<char>(high << 4 | low);
-  }
-  return true;
-}
-
 // The bytes of a field in hex; none where it is not there. False where it is something else.
 bool hexOf(const json::Value* value, std::string& out) {
   out.clear();
-  return value == nullptr || (value->type == json::Value::Type::kString && fromHex(value->text, out));
+  if (value == nullptr) return true;
+  auto bytes = value->type == json::Value::Type::kString ? base::unhex(value->text) : Result<std::string>(Error{""});
+  if (!bytes) return false;
+  out = std::move(bytes).value();
+  return true;
 }
 
 bool same(const json::Value& a, const json::Value& b) {

@@ -242,6 +242,17 @@ class Yett:
         finally:
             connection.close()
 
+    def socket_get(self, path):
+        """What the admin socket says."""
+        with socket.socket(socket.AF_UNIX) as s:
+            s.settimeout(10 * SLOW)
+            s.connect(str(self.dir / "admin.sock"))
+            s.sendall(f"GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
+            data = b""
+            while piece := s.recv(65536):
+                data += piece
+            return data.partition(b"\r\n\r\n")[2].decode()
+
 
 def run(*args):
     done = subprocess.run([BINARY, *args], capture_output=True, text=True, env=environment())

@@ -187,7 +187,7 @@ class Reload(unittest.TestCase):
             y.write_config()
             wait_for("the listener to go", lambda: socket.socket().connect_ex(("127.0.0.1", port)) != 0)
             y.process.send_signal(signal.SIGHUP)
-            wait_for("the reload by signal", lambda: y.log().count(" reloaded ") >= 6)
+            wait_for("the reload by signal", lambda: "nothing to reload" in y.log())
             # A directory that is emptied by a copy in progress must not count.
             y.replace("rules/test.lua", "")
             wait_for("the refusal", lambda: "holds no policy" in y.log())

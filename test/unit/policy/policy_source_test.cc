@@ -97,6 +97,36 @@ TEST_CASE("policy source: files that look like rules and that nothing loads are 
   CHECK(says(json->unusedFiles(), "q.lua: nothing loads this file: the engine `lua`"));
 }
 
+TEST_CASE("policy source: a set is the files that it uses; what stands beside them makes no other") {
+  const test::TempDir dir;
+  dir.write("r/lib/used.lua", "return 1");
+  dir.write("r/used.json", "{}");
+  dir.write("r/p.lua", std::string(kRules) + "local there = pcall(require, 'maybe')\n");
+  base::FileTrust trust;
+  std::vector<std::string> problems;
+  const auto read = [&] { return policy::PolicySource::read(dir.path("r"), trust).value(); };
+  const auto load = [&] { return lua::LuaRuleSet::load(read(), problems); };
+  const auto first = load();
+  REQUIRE(first != nullptr);
+  CHECK(first->files().size() == 3);
+  for (const char* name : {"r/README.md", "r/p_test.lua", "r/p.lua~", "r/#p.lua#", "r/p.lua.swp", "r/unused.json",
+                           "r/lib/other.lua", "r/logo.json.png"}) {
+    INFO(name);
+    dir.write(name, "\xff text");
+    CHECK(first->isOf(read()));
+    CHECK(load()->digest() == first->digest());
+    CHECK(load()->files() == first->files());
+  }
+  for (const char* name : {"r/maybe.lua", "r/new.lua", "r/lib/used.lua", "r/used.json"}) {
+    INFO(name);
+    const auto before = load();
+    dir.write(name, name == std::string("r/used.json") ? "{\"a\":1}" : "local a = 1");
+    CHECK_FALSE(before->isOf(read()));
+    CHECK(load()->digest() != before->digest());
+  }
+  CHECK(problems.empty());
+}
+
 TEST_CASE("policy source: linked folders are followed, one above itself is an error") {
   const test::TempDir dir;
   dir.write("volume/one/lib/used.lua", "return 1");
