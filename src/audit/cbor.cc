@@ -53,7 +53,8 @@ uint64_t CborReader::head(unsigned& major) {
   if (rest_.empty()) return ok_ = false, 0;
   const auto first = static_cast<unsigned char>(rest_[0]);
   const unsigned info = first & 31;
-  const size_t bytes = info < 24 ? 0 : info == 24 ? 1 : info == 25 ? 2 : info == 26 ? 4 : info == 27 ? 8 : 99;
+  if (info > 27) return ok_ = false, 0;  // reserved, or of no stated length
+  const size_t bytes = info < 24 ? 0 : size_t{1} << (info - 24);
   if (rest_.size() < 1 + bytes) return ok_ = false, 0;
   uint64_t value = bytes == 0 ? info : 0;
   for (size_t i = 1; i <= bytes; ++i) value = value << 8 | static_cast<unsigned char>(rest_[i]);

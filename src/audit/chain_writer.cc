@@ -1,5 +1,7 @@
 #include "audit/chain_writer.h"
 
+#include <unistd.h>
+
 #include "audit/block_source.h"
 #include "audit/log_files.h"
 #include "audit/open_log.h"
@@ -34,9 +36,14 @@ Result<int64_t> firstAfter(store::Database& db, int64_t seq) {
 
 Result<std::unique_ptr<ChainWriter>> ChainWriter::open(const AuditConfig& config) {
   std::unique_ptr<ChainWriter> out(new ChainWriter(config));
+  (void)RotationLock::alone(config.database);  // makes the file that readers lock
   out->signer_ = TRY(Signer::open(out->config_));
   TRY(out->prepare());
   TRY(out->takeOver());
+  for (const auto& closed : closedFiles(config.database)) {
+    if (::access((closed + "-wal").c_str(), F_OK) == 0) out->untidy_.insert(closed);
+  }
+  out->signer_->soon();  // a young log shall be proved like any other
   return out;
 }
 
@@ -241,12 +248,21 @@ Status ChainWriter::close() {
   return {};
 }
 
+void ChainWriter::tidy() {
+  constexpr int64_t kEvery = 1'000'000'000;
+  const int64_t now = base::steadyNanos();
+  if (untidy_.empty() || now - tidied_at_ < kEvery) return;
+  tidied_at_ = now;
+  std::erase_if(untidy_, [](const std::string& name) {
+    auto db = openClosedLog(name);
+    return db && db.value().truncateWal(false);
+  });
+}
+
 Result<std::string> ChainWriter::rotate() {
   TRY(ready());
-  const auto alone = RotationLock::alone(config_.database);
+  auto alone = RotationLock::alone(config_.database);
   if (!alone) return std::string();
-  // All of it must be in the database itself before the database moves. A reader keeps that from being: later, then.
-  if (!file_.database().truncateWal(false)) return std::string();
   carried_ = TRY(file_.neededPolicies());
   const std::string name = closedName(config_.database, state_.seq + (signs() ? 2 : 1));
   TRY(transaction(2, [&]() -> Status {
@@ -256,11 +272,13 @@ Result<std::string> ChainWriter::rotate() {
     return tail_.close();
   }));
   TRY(file_.putLease(state_.seq));
-  state_.leased = state_.seq;  // should the file stay: a reader may have come
-  if (!file_.database().truncateWal(false)) return std::string();
+  state_.leased = state_.seq;
+  // Where a reader keeps that from being, the write-ahead log moves with the database: see tidy().
+  if (!file_.database().truncateWal(false)) untidy_.insert(name);
   tail_.release();
   may_begin_ = true;
   auto renamed = file_.rename(name);
+  alone.reset();
   TRY(prepare());
   TRY(std::move(renamed));
   return name;

@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -56,8 +57,10 @@ class ChainWriter {
   /// A clean end: what is leased is given back, so that it leaves no gap.
   Status close();
   /// Goes on in a new file: the old one ends with a checkpoint and gets a name of its own, which is returned; "" where
-  /// somebody reads the files of this log, and it must wait.
+  /// somebody opens a file of this log at this moment.
   Result<std::string> rotate();
+  /// Empties the write-ahead logs of closed files that a reader kept from being emptied. Cheap.
+  void tidy();
   /// Numbers that will never be used: a gap that anyone can see.
   void skip(int64_t records) { state_.seq += records; }
 
@@ -108,6 +111,8 @@ class ChainWriter {
   };
   State state_;
   State before_;
+  std::set<std::string> untidy_;  // closed files that still have a write-ahead log
+  int64_t tidied_at_ = 0;         // steady nanoseconds
   bool was_signed_ = false;
   bool may_begin_ = true;   // a file without records: at the start, and after a rotation
   int64_t checkpoint_ = 0;  // in this transaction

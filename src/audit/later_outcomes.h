@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "audit/log_files.h"
 #include "audit/outcome_finder.h"
 #include "audit/reader.h"
 
@@ -13,7 +14,7 @@ namespace yett::audit {
 class LaterOutcomes {
  public:
   /// Of a log in these files, oldest first.
-  explicit LaterOutcomes(std::vector<std::string> files) : files_(std::move(files)), later_(files_.size()) {}
+  explicit LaterOutcomes(std::vector<LogRef> files) : files_(std::move(files)), later_(files_.size()) {}
   /// Adds the outcome to a row of this one of the files, where the row has none and a later file has it.
   Status complete(size_t file, Row& row);
 
@@ -29,7 +30,7 @@ class LaterOutcomes {
   };
   Result<OutcomeFinder*> finder(size_t file);
 
-  std::vector<std::string> files_;
+  std::vector<LogRef> files_;
   std::vector<std::unique_ptr<Later>> later_;
 };
 

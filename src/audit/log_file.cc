@@ -68,9 +68,11 @@ std::string LogFile::begunBefore() const {
 }
 
 Status LogFile::noteBegun(const std::string& log_id) {
-  if (begunBefore() == base::hex(log_id)) return {};
+  struct stat info {};
+  if (::stat(path_.c_str(), &info) != 0) return Error{path_ + ": is not there: " + std::strerror(errno)};
+  const std::string line = base::hex(log_id) + "\ninode " + std::to_string(info.st_ino) + "\n";
+  if (const auto noted = base::readFile(path_ + ".lock"); noted && noted.value() == line) return {};
   const int fd = ::open((path_ + ".lock").c_str(), O_WRONLY | O_TRUNC | O_CLOEXEC);
-  const std::string line = base::hex(log_id) + "\n";
   const bool ok =
       fd >= 0 && ::write(fd, line.data(), line.size()) == static_cast<ssize_t>(line.size()) && ::fdatasync(fd) == 0;
   const int why = errno;

@@ -27,7 +27,7 @@ class LogFile {
   /// The file is still where it was opened, and no shorter: an error says what has become of it. What is written to a
   /// file that nobody can open any more is lost with the process.
   Status checkPlace();
-  /// Notes, beside the database, that there is a log with this id from here on.
+  /// Notes, beside the database, that there is a log with this id from here on, and in which file.
   Status noteBegun(const std::string& log_id);
   /// The id of the log that was noted here, hex; "" where none was.
   std::string begunBefore() const;

@@ -2,12 +2,16 @@
 
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cstdio>
 #include <filesystem>
 #include <string_view>
+
+#include "base/file.h"
+#include "base/text.h"
 
 namespace yett::audit {
 namespace {
@@ -42,6 +46,43 @@ bool isClosedName(const std::string& path) {
          (!ending.empty() && digits(std::string_view(ending).substr(1)));
 }
 
+std::string liveName(const std::string& path) {
+  if (!isClosedName(path)) return path;
+  const auto [stem, ending] = stemAndEnding(path);
+  const std::string_view digits = ending.size() > 1 ? std::string_view(ending).substr(1) : std::string_view();
+  const bool last = digits.size() >= kDigits && digits.find_first_not_of("0123456789") == std::string_view::npos;
+  return last ? stem : stem.substr(0, stem.rfind('.')) + ending;
+}
+
+static uint64_t inodeOf(const std::string& path) {
+  struct stat info {};
+  return ::stat(path.c_str(), &info) == 0 ? info.st_ino : 0;
+}
+
+LogRef refTo(const std::string& path) {
+  LogRef out(path);
+  out.inode = inodeOf(path);
+  return out;
+}
+
+std::vector<LogRef> logFiles(const std::string& database) {
+  const auto lock = RotationLock::shared(database);
+  std::vector<LogRef> out;
+  for (const auto& closed : closedFiles(database)) out.push_back(refTo(closed));
+  // For a moment, or after a stop in that moment, there is no live file.
+  if (out.empty() || ::access(database.c_str(), F_OK) == 0) out.push_back(refTo(database));
+  return out;
+}
+
+bool isInPlace(const std::string& database) {
+  const auto noted = base::readFile(database + ".lock");
+  if (!noted) return false;
+  const auto lines = base::split(noted.value(), '\n');
+  const uint64_t inode = inodeOf(database);
+  // Between two files of a rotation there is none.
+  return lines.size() < 2 || inode == 0 || lines[1] == "inode " + std::to_string(inode);
+}
+
 std::vector<std::string> closedFiles(const std::string& path) {
   const auto [stem, ending] = stemAndEnding(path);
   std::vector<std::string> out;
@@ -64,7 +105,7 @@ std::vector<std::string> closedFiles(const std::string& path) {
 }
 
 RotationLock RotationLock::shared(const std::string& database) {
-  const int fd = ::open((database + ".rotate").c_str(), O_RDONLY | O_CREAT | O_CLOEXEC, 0600);
+  const int fd = ::open((database + ".rotate").c_str(), O_RDONLY | O_CLOEXEC);
   if (fd >= 0) ::flock(fd, LOCK_SH);
   return RotationLock(fd);
 }

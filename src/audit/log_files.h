@@ -1,6 +1,7 @@
 // A log in several files: those that rotation has closed, and the one that goes on from them.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <utility>
@@ -8,15 +9,30 @@
 
 namespace yett::audit {
 
+/// A file of a log: its path, and which file that was. Rotation gives it another name, and its own to another.
+struct LogRef {
+  LogRef(std::string p) : path(std::move(p)) {}  // NOLINT(google-explicit-constructor): a path is one
+  LogRef(const char* p) : path(p) {}             // NOLINT(google-explicit-constructor)
+  std::string path;
+  uint64_t inode = 0;  ///< 0: whichever stands there
+};
+
+/// The file that stands under a name now.
+LogRef refTo(const std::string& path);
+
+/// The files of a log, those that rotation has closed first, as they are at one moment.
+std::vector<LogRef> logFiles(const std::string& database);
+
 /// The name that a file gets once it is closed: "audit/yett.db", 412 -> "audit/yett.000000000412.db".
 std::string closedName(const std::string& path, int64_t seq);
 
-/// Held shared by those who read several files of a log: rotation waits until nobody does. Released by destruction.
+/// Held shared by whoever lists the files of a log, or opens one: they have the names that they had. Never for longer,
+/// since rotation and retention wait for it. Released by destruction.
 class RotationLock {
  public:
-  /// Where there is no such file and none can be made, there is nothing to hold.
+  /// Where there is no such file, there is nothing to hold: nobody writes this log.
   static RotationLock shared(const std::string& database);
-  /// Nothing where somebody holds it.
+  /// Nothing where somebody holds it. Makes the file.
   static std::optional<RotationLock> alone(const std::string& database);
   RotationLock(RotationLock&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
   ~RotationLock();
@@ -25,6 +41,12 @@ class RotationLock {
   explicit RotationLock(int fd) : fd_(fd) {}
   int fd_;
 };
+
+/// The log that a file belongs to: of "audit/yett.000000000412.db" that is "audit/yett.db"; of others, themselves.
+std::string liveName(const std::string& path);
+
+/// Whether a log stands where Yett wrote it, so that Yett may be writing it now. False: it is a copy, or was moved.
+bool isInPlace(const std::string& database);
 
 /// Whether a file's name is one that rotation gives.
 bool isClosedName(const std::string& path);

@@ -1,5 +1,7 @@
 #include "audit/open_log.h"
 
+#include <algorithm>
+
 #include "audit/audit_schema.h"
 #include "audit/block_source.h"
 #include "base/text.h"
@@ -27,6 +29,21 @@ Result<std::string> schemaWrong(store::Database& db) {
   return base::printable(TRY(db.schemaDiffers(kAuditSchema1, kSchemaVersion)));
 }
 
+// Under the name that it has now, which nothing changes meanwhile.
+Result<store::Database> openNow(const LogRef& file) {
+  const std::string live = liveName(file.path);
+  std::string path = file.path;
+  if (file.inode != 0) {
+    const auto files = logFiles(live);
+    const auto found =
+        std::find_if(files.begin(), files.end(), [&](const LogRef& known) { return known.inode == file.inode; });
+    if (found == files.end()) return Error{path + ": was deleted while the log was read"};
+    path = found->path;
+  }
+  const bool copy = !isInPlace(live);
+  return store::Database::open(path, copy ? store::Database::Mode::kCopy : store::Database::Mode::kRead);
+}
+
 }  // namespace
 
 Status checkIsLog(store::Database& db, const std::string& path) {
@@ -35,9 +52,10 @@ Status checkIsLog(store::Database& db, const std::string& path) {
   return wrong.empty() ? Status{} : Error{path + ": its schema was changed: " + wrong};
 }
 
-Result<store::Database> openLog(const std::string& path) {
-  auto db = TRY(store::Database::open(path, store::Database::Mode::kRead));
-  TRY(checkIsLog(db, path));
+Result<store::Database> openLog(const LogRef& file) {
+  const auto lock = RotationLock::shared(liveName(file.path));
+  auto db = TRY(openNow(file));
+  TRY(checkIsLog(db, file.path));
   return db;
 }
 
@@ -47,8 +65,10 @@ Result<store::Database> openClosedLog(const std::string& path) {
   return db;
 }
 
-Result<Judged> openToJudge(const std::string& path) {
-  Judged out{TRY(store::Database::open(path, store::Database::Mode::kRead))};
+Result<Judged> openToJudge(const LogRef& file) {
+  const std::string& path = file.path;
+  const auto lock = RotationLock::shared(liveName(path));
+  Judged out{TRY(openNow(file))};
   TRY(out.db.execute("BEGIN"));
   if (const auto empty = isEmpty(out.db); empty && empty.value()) return out;
   TRY(checkVersion(out.db, path));

@@ -4,13 +4,15 @@
 
 #include <string>
 
+#include "audit/log_files.h"
 #include "base/result.h"
 #include "store/database.h"
 
 namespace yett::audit {
 
-/// To read it. An error where it is no log, one of another version, or has another schema.
-Result<store::Database> openLog(const std::string& path);
+/// To read it, under the name that it has by now. Where no Yett can be writing it, nothing is made beside it. An error
+/// where it is no log, one of another version, or has another schema.
+Result<store::Database> openLog(const LogRef& file);
 /// The same, to change what is personal in a file that rotation has closed.
 Result<store::Database> openClosedLog(const std::string& path);
 /// What openLog() looks at, of an open file.
@@ -23,6 +25,6 @@ struct Judged {
   bool has_rows = false;   ///< in any table. False: nothing was written to it yet
 };
 /// An error where it is no log, or one of another version.
-Result<Judged> openToJudge(const std::string& path);
+Result<Judged> openToJudge(const LogRef& file);
 
 }  // namespace yett::audit

@@ -79,8 +79,8 @@ struct Reader::Moment {
   std::shared_ptr<OpenBlock> open;  // null: there is none
 };
 
-Result<Reader> Reader::open(const std::string& database) {
-  Reader out(TRY(openLog(database)));
+Result<Reader> Reader::open(const LogRef& file) {
+  Reader out(TRY(openLog(file)));
   return out;
 }
 

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "audit/log_files.h"
 #include "audit/query.h"
 #include "audit/record.h"
 #include "base/result.h"
@@ -45,7 +46,7 @@ struct Group {
 
 class Reader {
  public:
-  static Result<Reader> open(const std::string& database);
+  static Result<Reader> open(const LogRef& file);
   Result<std::vector<Row>> decisions(const Query& query);
   /// Each that fits, oldest first, without keeping them; `limit` and `newest` say nothing. False from `take` ends it.
   Status each(const Query& query, const std::function<bool(Row&)>& take);

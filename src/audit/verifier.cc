@@ -1,5 +1,7 @@
 #include "audit/verifier.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <atomic>
 #include <map>
@@ -26,7 +28,7 @@ constexpr size_t kLeastShare = 8;  // blocks that are worth a thread
 
 // A file: what all its stretches have in common.
 struct File {
-  std::string path;
+  LogRef ref;
   std::unique_ptr<store::Database> db;  // one snapshot, also of a log that is being written
   std::string log_id;
   std::string wrong;   // with its schema
@@ -42,7 +44,7 @@ Status checkParallel(File& file, const std::function<void(int64_t)>& progress) {
   std::atomic<int64_t> done{0};
   std::vector<std::thread> workers;
   const auto check = [&](size_t i) -> Status {
-    auto db = TRY(openLog(file.path));
+    auto db = TRY(openLog(file.ref));
     TRY(db.execute("BEGIN"));
     file.stretches[i] = TRY(checkStretch(db, file.parts[i], file.log_id, [&](int64_t more) {
       const int64_t all = done += more;
@@ -185,7 +187,7 @@ std::string checkBeginning(const File& file, const std::vector<File>& all, const
 Result<Verification> join(std::vector<File>& files, const Expected& expected) {
   Verification out;
   for (const auto& file : files) {
-    if (!file.wrong.empty()) return out.broken = file.path + ": its schema was changed: " + file.wrong, out;
+    if (!file.wrong.empty()) return out.broken = file.ref.path + ": its schema was changed: " + file.wrong, out;
   }
   dropUncovered(files, out);
   // A stop may have come between the closing of a file and the first record of the next.
@@ -208,7 +210,7 @@ Result<Verification> join(std::vector<File>& files, const Expected& expected) {
       } else {
         if (out.records == 0) out.first_seq = s.first_seq;
         else if (s.first_seq != out.last_seq + 1) ++out.gaps;
-        if (s.broken.empty() && s.records == 0) broken(file.path + ": the log has no first record");
+        if (s.broken.empty() && s.records == 0) broken(file.ref.path + ": the log has no first record");
         else if (s.records > 0) broken(checkBeginning(file, files, before, out));
       }
       broken(s.broken);
@@ -222,7 +224,7 @@ Result<Verification> join(std::vector<File>& files, const Expected& expected) {
     }
     if (const std::string wrong = TRY(checkSideTables(db, out.last_seq, file.stretches.front().first_prev));
         !wrong.empty())
-      broken(file.path + ": " + wrong);
+      broken(file.ref.path + ": " + wrong);
   }
   out.head = before;
   broken(TRY(checkErased(files, out.erased)));
@@ -248,16 +250,23 @@ Status divide(File& file, unsigned threads) {
   return {};
 }
 
-Result<File> openFile(const std::string& path) {
-  File out;
-  out.path = path;
-  Judged judged = TRY(openToJudge(path));
+Result<File> openFile(const LogRef& ref) {
+  File out{.ref = ref};
+  Judged judged = TRY(openToJudge(ref));
   out.db = std::make_unique<store::Database>(std::move(judged.db));
   out.wrong = std::move(judged.wrong);
   out.begun = judged.has_rows;
   if (!out.begun) return out;
   if (auto id = TRY(metaBytes(*out.db, "log_id"))) out.log_id = *id;
   return out;
+}
+
+// Numbers were leased, which an end in order gives back. Of a log that is being written, or that waits for a start after
+// a crash, the write-ahead log is there.
+Result<bool> wasNotClosed(File& file, int64_t last) {
+  if (!file.begun || !file.wrong.empty()) return false;
+  if (::access((file.ref.path + "-wal").c_str(), F_OK) == 0) return false;
+  return TRY(metaNumber(*file.db, "lease")).value_or(0) > last;
 }
 
 Status checkFile(File& file, unsigned threads, const std::function<void(int64_t)>& progress) {
@@ -272,7 +281,7 @@ Status checkFile(File& file, unsigned threads, const std::function<void(int64_t)
 
 }  // namespace
 
-Result<Verification> verify(const std::vector<std::string>& databases, const Expected& expected, unsigned threads,
+Result<Verification> verify(const std::vector<LogRef>& databases, const Expected& expected, unsigned threads,
                             const std::function<void(int64_t)>& progress) {
   // Several threads see several moments of a log that is being written. Where they find something wrong, one thread
   // looks again in one moment, and names the first thing.
@@ -281,6 +290,7 @@ Result<Verification> verify(const std::vector<std::string>& databases, const Exp
     for (const auto& path : databases) files.push_back(TRY(openFile(path)));
     for (auto& file : files) TRY(checkFile(file, share, progress));
     Verification out = TRY(join(files, expected));
+    out.not_closed = !files.empty() && TRY(wasNotClosed(files.back(), out.last_seq));
     if (out.broken.empty() || share == 1) return out;
   }
   return Error{"not reached"};

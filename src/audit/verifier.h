@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "audit/log_files.h"
 #include "base/result.h"
 
 namespace yett::audit {
@@ -24,6 +25,7 @@ struct Verification {
   int64_t deleted_through = 0;    ///< the records up to here are gone, by the retention that an event names; 0: none
   int64_t signing_begins = 0;     ///< records before this one were never signed by themselves; 0: there are none
   int64_t key_breaks = 0;         ///< here another key took over that the one before did not name; 0: nowhere
+  bool not_closed = false;        ///< the last file ends where nobody closed it, and has no write-ahead log beside it
   std::string writer;             ///< who began the log, as its first record says: instance, SPIFFE ID and key; or ""
   std::string continues;          ///< hash of the record before the first, hex: of another file. "": a log begins here
 };
@@ -40,7 +42,7 @@ struct Expected {
 /// committed to, that the plain tables and what blocks are found by say the same as the records; and what is expected
 /// of it. `threads` share the work; `progress` is called now and then, on one of them, with the number of records so
 /// far.
-Result<Verification> verify(const std::vector<std::string>& databases, const Expected& expected, unsigned threads,
+Result<Verification> verify(const std::vector<LogRef>& databases, const Expected& expected, unsigned threads,
                             const std::function<void(int64_t)>& progress);
 
 }  // namespace yett::audit

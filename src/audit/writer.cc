@@ -39,6 +39,7 @@ struct Frame {
 Writer::Writer(const AuditConfig& config, base::Metrics& metrics, WriterEvents events)
     : config_(config),
       queue_({config.queue_bytes, config.queue_records}),
+      wal_(config.database),
       events_(std::move(events)),
       written_(metrics.counter("yett_audit_records_total", {}, "records written to the audit database")),
       bytes_(
@@ -47,6 +48,8 @@ Writer::Writer(const AuditConfig& config, base::Metrics& metrics, WriterEvents e
     const uint64_t taken = taken_;
     return static_cast<int64_t>(queue_.pushed() - taken);
   });
+  metrics.gauge("yett_audit_wal_bytes", "size of the audit database's write-ahead log",
+                [this] { return wal_.bytes(); });
 }
 
 Result<std::unique_ptr<Writer>> Writer::open(const AuditConfig& config, base::Metrics& metrics, WriterEvents events) {
@@ -232,13 +235,7 @@ void Writer::write(Clock::time_point until) {
   auto ok = gather(until);
   for (int attempt = 0; !ok; ++attempt) {
     if (healthy_.exchange(false)) events_.failed(ok.error().message);
-    if (queue_.closed() && attempt >= 10) {
-      events_.failed(std::to_string(batch_records_) + " records are lost: " + ok.error().message);
-      while (place_ < taken_ + batch_records_) open_decisions_.erase(++place_);
-      taken_ = place_;
-      chain_->skip(static_cast<int64_t>(std::exchange(batch_records_, 0)));
-      return;
-    }
+    if (queue_.closed() && attempt >= 10) return giveUp(ok.error().message);
     std::this_thread::sleep_for(kRetry);
     ok = writeAgain();
   }
@@ -249,6 +246,20 @@ void Writer::write(Clock::time_point until) {
   if (config_.strict && events_.durable) events_.durable(taken_);
   written_.add(static_cast<int64_t>(records));
   written_since_look_ += records;
+}
+
+// At the end, all that is left: told once, with its number.
+void Writer::giveUp(const std::string& why) {
+  size_t lost = std::exchange(batch_records_, 0);
+  for (lost += std::exchange(piece_records_, 0);; lost += piece_records_) {
+    piece_records_ = queue_.take(piece_, Clock::time_point());
+    if (piece_records_ == 0) break;
+  }
+  open_decisions_.clear();
+  place_ = taken_ = taken_ + lost;
+  chain_->skip(static_cast<int64_t>(lost));
+  gave_up_ = true;
+  events_.failed(std::to_string(lost) + (lost == 1 ? " record is lost: " : " records are lost: ") + why);
 }
 
 // The piece at hand and what comes until then. It enters the chain as it comes, so that the writer never keeps a
@@ -289,6 +300,8 @@ Status Writer::writeCheckpoint() {
 void Writer::moveIntoDatabase() {
   if (!chain_->ready()) return;
   if (chain_->database().walPages() >= kWalPages) chain_->database().checkpointPassive();
+  if (const auto told = wal_.look(chain_->database()); !told.empty()) warn("write-ahead log", Error{told});
+  chain_->tidy();
   if (written_since_look_ < kLookEvery) return;
   written_since_look_ = 0;
   if (!retention_->wantsNewFile(*chain_)) return;
@@ -310,7 +323,7 @@ void Writer::tell() {
 
 void Writer::endChain() {
   if (chain_->signs() && chain_->unsignedRecords() > 0) (void)writeCheckpoint();
-  if (auto ok = chain_->close(); !ok) events_.failed(ok.error().message);
+  if (auto ok = chain_->close(); !ok && !gave_up_) events_.failed(ok.error().message);
   refuseTasks();
 }
 

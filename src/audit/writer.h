@@ -17,6 +17,7 @@
 #include "audit/chain_writer.h"
 #include "audit/record.h"
 #include "audit/retention.h"
+#include "audit/wal_watch.h"
 #include "base/batch_queue.h"
 #include "base/metrics.h"
 #include "base/mutex.h"
@@ -86,6 +87,7 @@ class Writer {
   Status gather(base::BatchQueue::Clock::time_point until);
   size_t enough() const;
   Status writeAgain();
+  void giveUp(const std::string& why);
   Status beginBatch();
   Status writeCheckpoint();
   Status addToChain(std::string_view records);
@@ -109,6 +111,7 @@ class Writer {
   policy::Recording recording_;
   base::BatchQueue queue_;
   std::atomic<bool> healthy_{true};
+  WalWatch wal_;
   std::atomic<int64_t> writing_since_{0};  // steady nanoseconds; 0: no batch is on its way to the disk
   const WriterEvents events_;
   base::Counter& written_;
@@ -130,6 +133,7 @@ class Writer {
   std::unique_ptr<ChainWriter> chain_;
   size_t written_since_look_ = 0;  // at the size of the file
   std::unique_ptr<Retention> retention_;
+  bool gave_up_ = false;
   uint64_t place_ = 0;
   std::string batch_;  // since the last commit
   std::string piece_;  // off the queue, and not in the batch yet

@@ -1,6 +1,5 @@
 #include "cli/command.h"
 
-#include <optional>
 #include <set>
 
 #include "audit/log_files.h"
@@ -16,7 +15,7 @@ void addConfig(CLI::App& command, std::string& config) {
 
 void addLogSource(CLI::App& command, LogSource& source) {
   addConfig(command, source.config);
-  command.add_option("--log", source.logs,
+  command.add_option("--log", source.named,
                      "audit database, instead of the configuration's; several go on from each other");
 }
 
@@ -64,20 +63,14 @@ void normalize(audit::Query& q) {
 int withLogs(LogSource& source, audit::Query& query, const Action& then) {
   normalize(query);
   std::set<std::string> once;
-  for (const auto& log : source.logs) {
+  for (const auto& log : source.named) {
     if (!once.insert(log).second) return failed(Error{"--log " + log + " is there twice"});
+    source.logs.push_back(audit::refTo(log));
   }
-  // Rotation waits until all files are read: they are opened one after the other.
-  std::optional<audit::RotationLock> lock;
-  if (source.logs.empty()) {
+  if (source.named.empty()) {
     auto databases = databasesOf(source.config);
     if (!databases) return failed(databases.error());
-    source.logs = databases.value();
-    if (!source.follows) {
-      lock.emplace(audit::RotationLock::shared(source.logs.back()));
-      databases = databasesOf(source.config);  // as they are now that nothing moves
-      if (databases) source.logs = databases.value();
-    }
+    source.logs = std::move(databases).value();
   }
   return then();
 }

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "audit/log_files.h"
 #include "audit/reader.h"
 
 namespace yett::cli {
@@ -30,12 +31,11 @@ void addConfig(CLI::App& command, std::string& config);
 /// Which logs a command reads.
 struct LogSource {
   std::string config;
-  std::vector<std::string> logs;  ///< as given; else those of the configuration, filled in by withLogs()
-  bool follows = false;           ///< the log, for as long as it goes on
+  std::vector<std::string> named;   ///< as given; none: those of the configuration
+  std::vector<audit::LogRef> logs;  ///< filled in by withLogs()
 };
 void addLogSource(CLI::App& command, LogSource& source);
-/// Finds the logs, keeps those of the configuration from being rotated meanwhile, and puts `query` into the form of
-/// records.
+/// Finds the logs, and puts `query` into the form of records.
 int withLogs(LogSource& source, audit::Query& query, const Action& then);
 
 /// The first of `known` is the default.

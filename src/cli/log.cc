@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <functional>
 #include <iostream>
 #include <optional>
 #include <thread>
@@ -54,18 +55,113 @@ Status query(const LogOptions& options) {
   return {};
 }
 
-// Prints what is new and returns the highest sequence number seen.
-template <typename Row>
-Result<int64_t> follow(audit::Reader& reader, const LogOptions& options, bool first) {
-  const auto rows = TRY(rowsOf<Row>(reader, options.query));
-  print(rows, options, first);
-  return rows.empty() ? options.query.after_seq : rows.back().seq;
+// Every row of a file after that one, oldest first, each as it is reached: a terminal that is slow holds nothing open.
+Status eachRow(audit::Reader& reader, const audit::Query& query, const std::function<bool(audit::Row&)>& take) {
+  return reader.each(query, take);
 }
 
-uint64_t inodeOf(const std::string& path) {
-  struct stat info {};
-  return ::stat(path.c_str(), &info) == 0 ? info.st_ino : 0;
+Status eachRow(audit::Reader& reader, audit::Query query, const std::function<bool(audit::EventRow&)>& take) {
+  query.limit = 1000;
+  for (;;) {
+    auto rows = TRY(reader.events(query));
+    for (auto& row : rows) {
+      if (!take(row)) return {};
+    }
+    if (static_cast<int64_t>(rows.size()) < query.limit) return {};
+    query.after_seq = rows.back().seq;
+  }
 }
+
+constexpr size_t kTogether = 256;  // rows that are printed at once
+
+// Follows a log through the files that rotation makes of it.
+template <typename Row>
+class Tail {
+ public:
+  explicit Tail(const LogOptions& options)
+      : options_(options), database_(audit::liveName(options.databases.back().path)) {}
+
+  int run() {
+    audit::Query& query = options_.query;
+    query.limit = 10;  // then all that is new, oldest first
+    auto ok = begin();
+    query.newest = false;
+    query.limit = INT64_MAX;
+    while (ok && std::cout) {
+      ok = more();
+      std::cout.flush();
+      std::this_thread::sleep_for(std::chrono::milliseconds(200));
+    }
+    return ok ? 0 : failed(ok.error());
+  }
+
+ private:
+  Status begin() {
+    const auto files = audit::logFiles(database_);
+    live_ = files.back();
+    reader_.emplace(TRY(audit::Reader::open(live_)));
+    const int64_t end = TRY(audit::BlockSource(reader_->database()).end()).first;
+    const auto rows = TRY(rowsOf<Row>(*reader_, options_.query));
+    print(rows, options_, true);
+    seen_ = rows.empty() ? end : rows.back().seq;
+    return {};
+  }
+
+  Status more() {
+    if (audit::refTo(database_).inode != live_.inode) TRY(move());
+    return show(*reader_);
+  }
+
+  // Rotation has put a new file, or several one after the other, in its place.
+  Status move() {
+    TRY(show(*reader_));
+    bool after = false;
+    for (const auto& file : audit::logFiles(database_)) {
+      const bool known = file.inode == live_.inode;
+      if (!after && !known) continue;
+      after = true;
+      if (!known) TRY(enter(file));
+    }
+    if (after) return {};
+    // Not even the file that was read last is there any more.
+    const auto files = audit::logFiles(database_);
+    reader_.emplace(TRY(audit::Reader::open(files.front())));
+    const int64_t first = TRY(audit::BlockSource(reader_->database()).first());
+    if (first > seen_ + 1)
+      std::cerr << "yett: records " << seen_ + 1 << " to " << first - 1 << " were deleted before they were shown\n";
+    for (const auto& file : files) TRY(enter(file));
+    return {};
+  }
+
+  Status enter(const audit::LogRef& file) {
+    live_ = file;
+    reader_.emplace(TRY(audit::Reader::open(file)));
+    return show(*reader_);
+  }
+
+  Status show(audit::Reader& reader) {
+    options_.query.after_seq = seen_;
+    std::vector<Row> rows;
+    const auto tell = [&] {
+      print(rows, options_, false);
+      rows.clear();
+      return static_cast<bool>(std::cout);
+    };
+    auto done = eachRow(reader, options_.query, [&](Row& row) {
+      seen_ = row.seq;
+      rows.push_back(std::move(row));
+      return rows.size() < kTogether || tell();
+    });
+    tell();
+    return done;
+  }
+
+  LogOptions options_;
+  const std::string database_;
+  audit::LogRef live_{""};
+  std::optional<audit::Reader> reader_;
+  int64_t seen_ = 0;
+};
 
 }  // namespace
 
@@ -84,7 +180,7 @@ Status resolveTimes(const std::string& since, const std::string& until, audit::Q
   return {};
 }
 
-Result<std::vector<std::string>> databasesOf(const std::string& config_file) {
+Result<std::vector<audit::LogRef>> databasesOf(const std::string& config_file) {
   const std::string text = TRY(base::readFile(config_file));
   auto parsed = json::parse(text, true);
   if (!parsed) return Error{config_file + ": " + parsed.error().message};
@@ -92,14 +188,7 @@ Result<std::vector<std::string>> databasesOf(const std::string& config_file) {
   const auto* database = audit != nullptr ? audit->find("database") : nullptr;
   if (database == nullptr || database->text.empty())
     return Error{config_file + ": has no /audit/database: name the log with --log"};
-  return logFiles(base::relativeTo(config_file, database->text));
-}
-
-std::vector<std::string> logFiles(const std::string& database) {
-  std::vector<std::string> out = audit::closedFiles(database);
-  // For a moment, or after a stop in that moment, there is no live file.
-  if (out.empty() || ::access(database.c_str(), F_OK) == 0) out.push_back(database);
-  return out;
+  return audit::logFiles(base::relativeTo(config_file, database->text));
 }
 
 int logQuery(LogOptions options) {
@@ -110,34 +199,7 @@ int logQuery(LogOptions options) {
 
 int logTail(LogOptions options) {
   if (auto ok = resolveTimes(options.since, options.until, options.query); !ok) return failed(ok.error());
-  const std::string& path = options.databases.back();
-  options.query.limit = 10;  // then all that is new, oldest first
-  std::optional<audit::Reader> reader;
-  uint64_t inode = 0;
-  for (bool first = true;; first = false) {
-    // Rotation puts a new file in its place; what the old one got last is read first.
-    const bool moved = inodeOf(path) != inode;
-    while (moved && reader) {
-      auto rest = options.events ? follow<audit::EventRow>(*reader, options, false)
-                                 : follow<audit::Row>(*reader, options, false);
-      if (!rest || rest.value() == options.query.after_seq) break;
-      options.query.after_seq = rest.value();
-    }
-    if (moved) {
-      const auto lock = audit::RotationLock::shared(path);
-      auto opened = audit::Reader::open(path);
-      if (!opened) return failed(opened.error());
-      inode = inodeOf(path);
-      reader.emplace(std::move(opened).value());
-    }
-    auto seen =
-        options.events ? follow<audit::EventRow>(*reader, options, first) : follow<audit::Row>(*reader, options, first);
-    if (!seen) return failed(seen.error());
-    options.query.after_seq = seen.value();
-    options.query.limit = 1000;
-    options.query.newest = false;
-    std::this_thread::sleep_for(std::chrono::milliseconds(200));
-  }
+  return options.events ? Tail<audit::EventRow>(options).run() : Tail<audit::Row>(options).run();
 }
 
 int logExport(LogOptions options) {

@@ -4,12 +4,13 @@
 #include <string>
 #include <vector>
 
+#include "audit/log_files.h"
 #include "audit/reader.h"
 
 namespace yett::cli {
 
 struct LogOptions {
-  std::vector<std::string> databases;  ///< in the order of the chain
+  std::vector<audit::LogRef> databases;  ///< in the order of the chain
   audit::Query query;
   std::string since, until;      ///< as written; see parseTime
   std::string format = "table";  ///< table, json or csv
@@ -19,9 +20,7 @@ struct LogOptions {
 
 /// The audit database of a configuration and the files that rotation has closed beside it, without reading anything
 /// else of the configuration.
-Result<std::vector<std::string>> databasesOf(const std::string& config_file);
-/// A log's files, those that rotation has closed first.
-std::vector<std::string> logFiles(const std::string& database);
+Result<std::vector<audit::LogRef>> databasesOf(const std::string& config_file);
 /// Times as written become those of the query.
 Status resolveTimes(const std::string& since, const std::string& until, audit::Query& query);
 
@@ -37,14 +36,15 @@ int logVerifyExport(const std::string& file, const std::string& key);
 /// Counts: overall, or grouped.
 int logStats(LogOptions options);
 /// The whole story of one decision.
-int logShow(const std::vector<std::string>& databases, const std::string& id, const std::string& format);
+int logShow(const std::vector<audit::LogRef>& databases, const std::string& id, const std::string& format);
 
 struct VerifyOptions {
   std::string key;                      ///< path of the key that must have signed, either half; "": any
+  std::string config;                   ///< whose key it is where `key` is ""; "": nobody's
   std::string checkpoint;               ///< "seq:hash" of one that was saved elsewhere, or ""
   std::vector<std::string> lines = {};  ///< files that a sink wrote: they are proved in place of databases
 };
-int logVerify(const std::vector<std::string>& databases, const VerifyOptions& options, const std::string& format);
+int logVerify(const std::vector<audit::LogRef>& databases, const VerifyOptions& options, const std::string& format);
 
 struct SqlOptions {
   std::string database;

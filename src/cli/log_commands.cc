@@ -104,10 +104,10 @@ void addErase(CLI::App& log, Action& action) {
   erase->add_flag("--yes", e->options.yes, "do it; else only count");
   erase->callback([e, &action] {
     action = [e] {
-      const bool named = !e->source.logs.empty();
+      const bool named = !e->source.named.empty();
       return withLogs(e->source, e->options.query, [&] {
         if (named && e->source.logs.size() > 1) return failed(Error{"one --log at a time is erased from"});
-        e->options.database = e->source.logs.back();
+        e->options.database = e->source.logs.back().path;
         e->options.config = named ? "" : e->source.config;
         return logErase(e->options);
       });
@@ -136,6 +136,7 @@ void addVerify(CLI::App& log, Action& action, const std::vector<std::string>& fo
     action = [v] {
       if (!v->options.lines.empty()) return logVerify({}, v->options, v->format);
       audit::Query none;
+      if (v->source.named.empty()) v->options.config = v->source.config;
       return withLogs(v->source, none, [&] { return logVerify(v->source.logs, v->options, v->format); });
     };
   });
@@ -171,7 +172,7 @@ void addSql(CLI::App& log, Action& action) {
       return withLogs(s->source, none, [&] {
         if (s->source.logs.size() > 1)
           return failed(Error{"a statement is about one file of the log: name it with --log"});
-        s->options.database = s->source.logs.back();
+        s->options.database = s->source.logs.back().path;
         return logSql(s->options);
       });
     };
@@ -194,7 +195,6 @@ void addLog(CLI::App& app, Action& action) {
 
   Reading& tail = commands.add("tail", "decisions as they are made, until interrupted", rows,
                                [](Reading& r) { return logTail(r.options); });
-  tail.source.follows = true;
   commands.filters(tail);
   commands.events(tail);
 

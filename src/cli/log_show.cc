@@ -53,7 +53,7 @@ Status explain(Story& story) {
   return {};
 }
 
-Result<Story> find(const std::vector<std::string>& databases, const std::string& id) {
+Result<Story> find(const std::vector<audit::LogRef>& databases, const std::string& id) {
   Story out{};
   if (id.empty()) return Error{"which decision? Give its id, as `yett log query --format json` shows it"};
   audit::Query query;
@@ -158,7 +158,7 @@ void printText(const Story& story) {
 
 }  // namespace
 
-int logShow(const std::vector<std::string>& databases, const std::string& id, const std::string& format) {
+int logShow(const std::vector<audit::LogRef>& databases, const std::string& id, const std::string& format) {
   auto story = find(databases, id);
   if (!story) return failed(story.error());
   if (format != "json") {

@@ -16,8 +16,29 @@
 namespace yett::cli {
 namespace {
 
+// Of the configuration whose log it is: Yett's own key must have signed it. One that cannot be read proves nothing, and
+// is said so.
+Result<std::string> configuredKey(const std::string& config_file) {
+  const auto text = base::readFile(config_file);
+  const auto parsed = text ? json::parse(text.value(), true) : Result<json::Value>(text.error());
+  const auto* audit = parsed ? parsed.value().find("audit") : nullptr;
+  const auto* file = audit != nullptr ? audit->find("key_file") : nullptr;
+  if (file == nullptr || file->text.empty()) return std::string();
+  const std::string path = base::relativeTo(config_file, file->text);
+  const auto pem = base::readFile(path);
+  if (!pem) {
+    std::cerr << "yett: warning: " << pem.error().message
+              << ": the configured key is not compared; name its public half with --key\n";
+    return std::string();
+  }
+  auto key = audit::publicKeyFromPem(pem.value());
+  if (!key) return Error{path + " " + key.error().message};
+  return std::move(key).value();
+}
+
 Result<audit::Expected> expectedOf(const VerifyOptions& options) {
   audit::Expected out;
+  if (options.key.empty() && !options.config.empty()) out.public_key = TRY(configuredKey(options.config));
   if (!options.key.empty()) {
     auto key = audit::publicKeyFromPem(TRY(base::readFile(options.key)));
     if (!key) return Error{options.key + " " + key.error().message};
@@ -59,6 +80,9 @@ void showText(const audit::Verification& v) {
   if (v.gaps > 0)
     std::cout << v.gaps << (v.gaps == 1 ? " gap" : " gaps")
               << " in the numbers: a stop that was not orderly, what was not on disk then is lost\n";
+  if (v.not_closed)
+    std::cout << "it was not closed: as it stands it ends with record " << v.last_seq
+              << ". If this is a copy, its `-wal` file is missing: later records and checkpoints may be in there\n";
   if (v.deleted_through > 0)
     std::cout << "the records up to " << v.deleted_through
               << " were deleted by retention, as an event in the chain says\n";
@@ -77,7 +101,7 @@ void showText(const audit::Verification& v) {
 
 }  // namespace
 
-int logVerify(const std::vector<std::string>& databases, const VerifyOptions& options, const std::string& format) {
+int logVerify(const std::vector<audit::LogRef>& databases, const VerifyOptions& options, const std::string& format) {
   const bool terminal = ::isatty(STDERR_FILENO) == 1;
   const auto expected = expectedOf(options);
   if (!expected) return failed(expected.error());
@@ -98,6 +122,7 @@ int logVerify(const std::vector<std::string>& databases, const VerifyOptions& op
         .field("first_seq", v.first_seq)
         .field("last_seq", v.last_seq)
         .field("gaps", v.gaps)
+        .flag("not_closed", v.not_closed)
         .field("erased", v.erased)
         .field("deleted_through", v.deleted_through)
         .field("signing_begins", v.signing_begins)

@@ -3,16 +3,17 @@
 
 #include <string>
 
+#include "audit/log_files.h"
 #include "audit/reader.h"
 
 namespace yett::cli {
 
 struct ReplayOptions {
-  std::vector<std::string> logs;  ///< audit databases
-  std::string directory;          ///< the candidate: a policy directory,
-  std::string config;             ///< or all engines of a configuration
-  std::string format = "text";    ///< text or json
-  std::string since, until;       ///< as written; see parseTime
+  std::vector<audit::LogRef> logs;  ///< audit databases
+  std::string directory;            ///< the candidate: a policy directory,
+  std::string config;               ///< or all engines of a configuration
+  std::string format = "text";      ///< text or json
+  std::string since, until;         ///< as written; see parseTime
   audit::Query query;
   int examples = 3;           ///< of each group
   unsigned threads = 0;       ///< 0: one for each core

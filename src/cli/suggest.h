@@ -4,12 +4,13 @@
 #include <string>
 #include <vector>
 
+#include "audit/log_files.h"
 #include "audit/reader.h"
 
 namespace yett::cli {
 
 struct SuggestOptions {
-  std::vector<std::string> logs;
+  std::vector<audit::LogRef> logs;
   std::string out;  ///< folder to make; "": the policy goes to stdout
   std::string name = "suggested";
   std::string since, until;
@@ -20,7 +21,7 @@ struct SuggestOptions {
 int suggest(SuggestOptions options);
 
 struct CoverageOptions {
-  std::vector<std::string> logs;
+  std::vector<audit::LogRef> logs;
   std::string directory;        ///< the policy
   std::string format = "text";  ///< text or json
   std::string since, until;

@@ -146,7 +146,7 @@ void add(ReplayReport& to, const ReplayReport& more, size_t examples) {
   for (const auto& [name, n] : more.not_asked) count(to.not_asked, name, n);
 }
 
-Result<ReplayReport> replay(const std::string& log, const ReplayPlan& plan) {
+Result<ReplayReport> replay(const audit::LogRef& log, const ReplayPlan& plan) {
   audit::Reader whole = TRY(audit::Reader::open(log));
   const auto [first, last] = TRY(whole.range());
   ReplayReport out;

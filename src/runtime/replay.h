@@ -54,7 +54,7 @@ struct ReplayPlan {
   std::function<void(const audit::Row&, const policy::Decision&, Difference)> on_decision = {};
 };
 
-Result<ReplayReport> replay(const std::string& log, const ReplayPlan& plan);
+Result<ReplayReport> replay(const audit::LogRef& log, const ReplayPlan& plan);
 /// Adds the report on another file.
 void add(ReplayReport& to, const ReplayReport& more, size_t examples);
 

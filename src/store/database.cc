@@ -9,6 +9,7 @@
 #include <cstring>
 #include <map>
 
+#include "base/text.h"
 #include "store/sqlite.h"
 
 namespace yett::store {
@@ -38,6 +39,15 @@ Database Database::borrow(sqlite3* db) {
 }
 
 #ifndef YETT_SQLITE_EXTENSION
+static std::string immutableUri(const std::string& path) {
+  std::string out = "file:";
+  for (const char c : path) {
+    if (c == '%' || c == '?' || c == '#') out += "%" + base::hex({&c, 1});
+    else out += c;
+  }
+  return out + "?immutable=1";
+}
+
 Result<Database> Database::open(const std::string& path, Mode mode) {
   Database out;
   out.path_ = path;
@@ -58,7 +68,11 @@ Result<Database> Database::open(const std::string& path, Mode mode) {
   (void)configured;
   sqlite3* db = nullptr;
   const int flags = (mode == Mode::kWrite ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY) | SQLITE_OPEN_NOMUTEX;
-  const int status = sqlite3_open_v2(path.c_str(), &db, flags, nullptr);
+  // Of a copy, a write-ahead log belongs to it; its index is kept in memory, which needs a connection that is alone.
+  const bool copy = mode == Mode::kCopy;
+  const bool wal = copy && ::access((path + "-wal").c_str(), F_OK) == 0;
+  const int status = copy && !wal ? sqlite3_open_v2(immutableUri(path).c_str(), &db, flags | SQLITE_OPEN_URI, nullptr)
+                                  : sqlite3_open_v2(path.c_str(), &db, flags, wal ? "unix-none" : nullptr);
   out.db_.reset(db);
   if (status != SQLITE_OK) return out.failure("cannot open");
   sqlite3_busy_timeout(db, kBusyMillis);
@@ -72,6 +86,7 @@ Result<Database> Database::open(const std::string& path, Mode mode) {
     };
     sqlite3_wal_hook(db, note, out.wal_pages_.get());
   } else {
+    if (wal) TRY(out.execute("PRAGMA locking_mode=EXCLUSIVE;"));
     TRY(out.execute("PRAGMA query_only=ON; PRAGMA trusted_schema=OFF; PRAGMA cell_size_check=ON;"));
     sqlite3_db_config(db, SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
   }

@@ -37,7 +37,7 @@ class Independence(unittest.TestCase):
             y.config["access_log"] = "elsewhere.log"
             y.write_config()
             wait_for("the gauge", lambda: "yett_config_restart_required 1" in y.admin("/metrics")[1])
-            self.assertIn("`access_log` cannot be changed while running", y.log())
+            wait_for("the log to say so", lambda: "`access_log` cannot be changed while running" in y.log())
             self.denied(y)
             self.assertIn("yett_config_restart_required 1", y.admin("/metrics")[1])
             self.assertIn("`access_log` cannot be changed while running", y.socket_get("/policies"))

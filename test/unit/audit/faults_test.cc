@@ -91,6 +91,28 @@ TEST_CASE("audit: whichever write fails, nothing that was taken is lost and the 
   CHECK(failing > 5);
 }
 
+TEST_CASE("audit: a stop on a disk that is full tells once what is lost, all of it") {
+  const test::TempDir dir;
+  auto config = configOf(dir.path("yett.db"), false);
+  config.batch_records = 50;  // many batches
+  config.batch_interval = base::Millis(200);
+  std::vector<std::string> told;
+  size_t taken = 0;
+  {
+    test::FaultyVfs disk;
+    base::Metrics metrics;
+    auto writer =
+        audit::Writer::open(config, metrics, {[&](const std::string& why) { told.push_back(why); }, {}}).value();
+    std::this_thread::sleep_for(std::chrono::milliseconds(300));
+    disk.failAt(1, INT32_MAX);
+    for (int i = 0; i < 500; ++i) taken += writer->append(decision("id-" + std::to_string(i))) != 0 ? 1 : 0;
+    writer->finish();
+    disk.failAt(0);
+  }
+  REQUIRE(told.size() == 2);
+  CHECK(told[1].starts_with(std::to_string(taken) + " records are lost: "));
+}
+
 TEST_CASE(
     "audit: a batch that came in pieces and could not be committed is written again, each outcome to its decision") {
   int failed = 0;
@@ -203,8 +225,7 @@ TEST_CASE("audit: whichever write fails while a file is closed and the next is m
       (void)chain->close();
     }
     INFO("the write that fails: " << n);
-    auto files = audit::closedFiles(path);
-    files.push_back(path);
+    const auto files = audit::logFiles(path);
     const auto v = audit::verify(files, {}, 1, [](int64_t) {}).value();
     CHECK(v.broken == "");
     int64_t found = 0;

@@ -69,7 +69,7 @@ struct Log {
   }
   audit::Verification verify(audit::Expected expected = {}, std::vector<std::string> files = {}) const {
     if (files.empty()) files.push_back(config.database);
-    return audit::verify(files, expected, 2, [](int64_t) {}).value();
+    return audit::verify({files.begin(), files.end()}, expected, 2, [](int64_t) {}).value();
   }
   int64_t count(const audit::Query& query = {}) const {
     auto reader = audit::Reader::open(config.database).value();

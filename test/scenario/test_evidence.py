@@ -1,0 +1,182 @@
+"""What surrounds the chain: young logs and copies say what they are, readers hold nothing up, a stop tells what was lost."""
+import json
+import os
+import re
+import shutil
+import signal
+import sqlite3
+import subprocess
+import threading
+import time
+import unittest
+
+from harness import BINARY, SLOW, Nginx, Yett, environment, hello_times, run, wait_for
+from test_cli import yett
+
+OPEN = 'policy "p" { allow "all" { principal = anyone, path = "/**" } }'
+
+
+def signed(address, **changes):
+    y = Yett(address, rules=OPEN, **changes).plaintext()
+    y.config["audit"]["key_file"] = "audit.key"
+    run("certs", "init", "--dir", str(y.dir / "keys"))
+    shutil.copy(y.dir / "keys/audit.key", y.dir / "audit.key")
+    y.write_config()
+    return y
+
+
+def config(y):
+    return ("-c", str(y.dir / "yett.json"))
+
+
+def fill(y, count):
+    """So many requests, each with a kilobyte that cannot be compressed in its record."""
+    sock = y.raw(60)
+    data = b""
+    for _ in range(count):
+        sock.sendall(b"GET /hello HTTP/1.1\r\nHost: a\r\nx-fill: " + os.urandom(1000).hex().encode() + b"\r\n\r\n")
+        while b"hello\n" not in data:
+            data += sock.recv(65536)
+        data = b""
+    sock.close()
+
+
+class Young(unittest.TestCase):
+    def test_a_log_of_a_moment_is_authenticated_and_the_configuration_names_the_key(self):
+        with signed("127.0.0.1:1") as y:
+            def authenticated(*more):
+                code, out, err = yett("log", "verify", *more, "--format", "json")
+                return code == 0 and json.loads(out)["authenticated"]
+
+            wait_for("the first checkpoint", lambda: authenticated("--log", str(y.dir / "yett.db"), "--key", str(y.dir / "keys/audit.pub")), 2)
+            self.assertTrue(authenticated(*config(y)))
+            run("certs", "init", "--dir", str(y.dir / "others"))
+            shutil.copy(y.dir / "others/audit.key", y.dir / "audit.key")
+            code, out, _ = yett("log", "verify", *config(y))
+            self.assertEqual(code, 1)
+            self.assertIn("by another key", out)
+            (y.dir / "audit.key").unlink()
+            code, out, err = yett("log", "verify", *config(y))
+            self.assertEqual(code, 0)
+            self.assertIn("consistent, not authenticated", out)
+            self.assertIn("the configured key is not compared; name its public half with --key", err)
+
+
+class Copies(unittest.TestCase):
+    def test_reading_a_copy_leaves_nothing_beside_it_and_sees_its_write_ahead_log(self):
+        with Nginx() as up, Yett(up.address, rules=OPEN).plaintext() as y:
+            hello_times(y, 30, 40)
+            wait_for("the records", lambda: len(y.query()) == 40)
+            folder = y.dir / "it's a copy? 100%#1"
+            for parts in ((), ("-wal",), ("-wal", ".lock", ".rotate")):
+                folder.mkdir()
+                for part in ("", *parts):
+                    shutil.copy(str(y.dir / "yett.db") + part, folder)
+                before = sorted(os.listdir(folder))
+                log = ("--log", str(folder / "yett.db"))
+                code, out, err = yett("log", "verify", *log, "--format", "json")
+                told = json.loads(out) if code == 0 else {"not_closed": True, "records": 0}
+                self.assertEqual(told["not_closed"], not parts, out + err)
+                if parts:
+                    self.assertEqual(len(yett("log", "export", *log)[1].splitlines()), 40)
+                    self.assertIn("40", yett("log", "sql", *log, "SELECT count(*) FROM decisions")[1])
+                    for more in (("query",), ("stats",), ("show", "nothing")):
+                        yett("log", *more, *log)
+                    yett("replay", *log, "--policy", str(y.dir / "rules"))
+                self.assertEqual(sorted(os.listdir(folder)), before)
+                shutil.rmtree(folder)
+
+    def test_a_copy_without_its_write_ahead_log_says_where_it_ends(self):
+        with Nginx() as up, Yett(up.address, rules=OPEN).plaintext() as y:
+            hello_times(y, 30, 40)
+            wait_for("the records", lambda: len(y.query()) == 40)
+            y.stop()
+            y.start()
+            hello_times(y, 30, 40)
+            wait_for("the records", lambda: len(y.query()) == 80)
+            sqlite3.connect(y.dir / "yett.db").execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+            hello_times(y, 30, 5)
+            wait_for("the records", lambda: len(y.query()) == 85)
+            (y.dir / "copy").mkdir()
+            shutil.copy(y.dir / "yett.db", y.dir / "copy")
+            code, out, err = yett("log", "verify", "--log", str(y.dir / "copy/yett.db"))
+            self.assertEqual(code, 0, out + err)
+            self.assertRegex(out, r"it was not closed: as it stands it ends with record \d+. If this is a copy, its `-wal` file is missing")
+            self.assertNotIn("not closed", yett("log", "verify", *config(y))[1])
+            y.stop()
+            self.assertNotIn("not closed", yett("log", "verify", *config(y))[1])
+
+
+class Readers(unittest.TestCase):
+    def small(self, up, **audit):
+        y = Yett(up.address, rules=OPEN).plaintext()
+        y.config["audit"].update({"rotate_size": "1MiB", "record": {"headers": ["x-fill"]}, **audit})
+        y.write_config()
+        return y
+
+    def closed(self, y):
+        return sorted(f.name for f in y.dir.glob("yett.0*.db"))
+
+    def test_a_paused_reader_holds_neither_rotation_nor_retention(self):
+        with Nginx() as up, self.small(up, retention={"size": "8MiB"}) as y:
+            fill(y, 3000)
+            reader = subprocess.Popen([BINARY, "log", "export", *config(y)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment())
+            first = reader.stdout.readline()
+            held = sqlite3.connect(y.dir / "yett.db", isolation_level=None)
+            held.execute("BEGIN")
+            held.execute("SELECT count(*) FROM blocks").fetchall()
+            traffic = [threading.Thread(target=fill, args=(y, 6000)) for _ in range(2)]
+            for one in traffic:
+                one.start()
+            wait_for("rotation", lambda: len(self.closed(y)) >= 3, 60)
+            for one in traffic:
+                one.join()
+            self.assertLess((y.dir / "yett.db-wal").stat().st_size, 64 << 20)
+            held.close()
+            wait_for("the write-ahead logs of closed files to be emptied", lambda: not sum(f.stat().st_size for f in y.dir.glob("yett.0*.db-wal")), 10)
+            rest = reader.stdout.read()
+            self.assertEqual(reader.wait(30), 0, reader.stderr.read())
+            ids = [json.loads(line)["id"] for line in (first + rest).splitlines()]
+            self.assertEqual(len(ids), len(set(ids)))
+            print(f"  a paused export went on with {len(ids)} decisions while {len(self.closed(y))} files were closed and others deleted")
+            self.assertTrue(y.verify()["ok"])
+
+    def test_a_write_ahead_log_that_a_reader_kept_is_given_back(self):
+        with Nginx() as up, Yett(up.address, rules=OPEN).plaintext() as y:
+            hello_times(y, 30, 10)
+            held = sqlite3.connect(y.dir / "yett.db", isolation_level=None)
+            held.execute("BEGIN")
+            held.execute("SELECT count(*) FROM blocks").fetchall()
+            wal = y.dir / "yett.db-wal"
+            until = time.monotonic() + 60 * SLOW
+            while wal.stat().st_size < 18 << 20 and time.monotonic() < until:
+                hello_times(y, 10, 4000)
+            self.assertGreater(wal.stat().st_size, 18 << 20)
+            wait_for("the metric", lambda: float(re.search(r"^yett_audit_wal_bytes (\d+)", y.admin("/metrics")[1], re.M)[1]) > 18 << 20, 5)
+            held.close()
+            wait_for("the space to be given back", lambda: wal.stat().st_size < 16 << 20, 10)
+
+
+class Tail(unittest.TestCase):
+    def test_tail_that_is_held_up_shows_every_record_across_rotations(self):
+        with Nginx() as up:
+            y = Readers().small(up)
+            with y:
+                hello_times(y, 30, 1)
+                wait_for("the record", lambda: len(y.query()) == 1)
+                tail = subprocess.Popen([BINARY, "log", "tail", *config(y), "--format", "json"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment())
+                seen = [json.loads(tail.stdout.readline())]
+                tail.send_signal(signal.SIGSTOP)
+                fill(y, 4000)
+                wait_for("all records", lambda: len(yett("log", "export", *config(y))[1].splitlines()) == 4001, 30)
+                self.assertGreater(len(list(y.dir.glob("yett.0*.db"))), 1)
+                tail.send_signal(signal.SIGCONT)
+                began = time.monotonic()
+                while len(seen) < 4001:
+                    seen.append(json.loads(tail.stdout.readline()))
+                took = time.monotonic() - began
+                print(f"  tail showed 4,000 records that it was behind in {took:.2f} s")
+                self.assertEqual(len({row["id"] for row in seen}), 4001)
+                self.assertEqual([row["seq"] for row in seen], sorted(row["seq"] for row in seen))
+                tail.terminate()
+                self.assertEqual(tail.communicate(timeout=10)[1], b"")
