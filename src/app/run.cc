@@ -5,6 +5,7 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <csignal>
@@ -16,6 +17,7 @@
 
 #include "app/reloader.h"
 #include "app/server.h"
+#include "base/clock.h"
 #include "config/object_reader.h"
 #include "runtime/generation.h"
 
@@ -25,21 +27,49 @@ namespace {
 int blockSignals() {
   sigset_t set;
   sigemptyset(&set);
-  for (const int signal : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&set, signal);
+  for (const int signal : {SIGTERM, SIGINT, SIGHUP, SIGQUIT}) sigaddset(&set, signal);
   pthread_sigmask(SIG_BLOCK, &set, nullptr);
   ::signal(SIGPIPE, SIG_IGN);
   ::signal(SIGXFSZ, SIG_IGN);  // a limit on file size is a write that fails, like a full disk
   return ::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
-// True when it is time to end.
-bool takeSignals(int fd, Reloader& reloader) {
+enum class Wanted { kNothing, kEnd, kEndNow };
+
+Wanted takeSignals(int fd, Reloader& reloader) {
   signalfd_siginfo info{};
+  auto out = Wanted::kNothing;
   while (::read(fd, &info, sizeof info) == sizeof info) {
-    if (info.ssi_signo != SIGHUP) return true;
-    reloader.now();
+    if (info.ssi_signo == SIGHUP) reloader.now();
+    else if (info.ssi_signo == SIGQUIT) return Wanted::kEndNow;
+    else out = Wanted::kEnd;
   }
-  return false;
+  return out;
+}
+
+// Follows files and signals until `until` (steady milliseconds; below 0: without end), or until it shall end.
+Wanted follow(int signals, Reloader& reloader, int64_t until) {
+  for (;;) {
+    const int64_t left = until < 0 ? INT64_MAX : until - base::steadyNanos() / 1'000'000;
+    if (left <= 0) return Wanted::kNothing;
+    pollfd ready[] = {{signals, POLLIN, 0}, {reloader.fd(), POLLIN, 0}};
+    ::poll(ready, 2, static_cast<int>(std::min<int64_t>(left, reloader.waitMillis())));
+    if ((ready[0].revents & POLLIN) != 0) {
+      if (const auto wanted = takeSignals(signals, reloader); wanted != Wanted::kNothing) return wanted;
+    }
+    if ((ready[1].revents & POLLIN) != 0) reloader.onEvents();
+    reloader.onTime();
+  }
+}
+
+// Not ready, then draining; policies go on being obeyed. A second SIGTERM ends the wait for balancers, SIGQUIT all of
+// it.
+void end(Server& server, int signals, Reloader& reloader) {
+  server.announceEnd();
+  const int64_t delay = server.generation()->config.shutdown.delay.count();
+  const int64_t until = base::steadyNanos() / 1'000'000 + delay;
+  if (delay > 0 && follow(signals, reloader, until) == Wanted::kEndNow) return;
+  server.drain([&] { return takeSignals(signals, reloader) == Wanted::kEndNow; });
 }
 
 }  // namespace
@@ -88,14 +118,7 @@ int run(const std::string& name, base::Logger::Level level) {
     return 2;
   }
   Reloader reloader(*server.value(), log, config_file);
-  for (;;) {
-    pollfd ready[] = {{signals, POLLIN, 0}, {reloader.fd(), POLLIN, 0}};
-    ::poll(ready, 2, reloader.waitMillis());
-    if ((ready[0].revents & POLLIN) != 0 && takeSignals(signals, reloader)) break;
-    if ((ready[1].revents & POLLIN) != 0) reloader.onEvents();
-    reloader.onTime();
-  }
-  server.value()->drain();
+  if (follow(signals, reloader, -1) == Wanted::kEnd) end(*server.value(), signals, reloader);
   if (!server.value()->stop()) {
     std::cerr.flush();
     std::this_thread::sleep_for(std::chrono::milliseconds(100));  // for the last lines of the log

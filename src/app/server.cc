@@ -98,6 +98,7 @@ bool Server::stop() {
     loop->events.reset();
   }
   audit_.reset();  // its thread posts to the loops
+  if (exporter_) exporter_->finish(generation_->config.shutdown.sink_flush_timeout);
   exporting_ = nullptr;
   stopped_ = true;
   return true;
@@ -253,9 +254,14 @@ Status Server::apply(std::shared_ptr<const runtime::Generation> next) {
   return {};
 }
 
-void Server::drain() {
-  log_.info("draining", {{"connections", std::to_string(gate_.count())}});
+void Server::announceEnd() {
   draining_ = true;
+  audit_->checkpointSoon();
+}
+
+void Server::drain(const std::function<bool()>& now) {
+  log_.info("draining", {{"connections", std::to_string(gate_.count())}});
+  announceEnd();
   const auto left = std::make_shared<std::atomic<size_t>>(loops_.size());
   loops_.onAll(
       [left](Loop& loop) {
@@ -263,8 +269,14 @@ void Server::drain() {
         loop.worker->registry.drain([left] { --*left; });
       },
       kReloadWait);
-  const int64_t until = base::steadyNanos() + generation_->config.drain_timeout.count() * 1'000'000;
-  while (*left > 0 && base::steadyNanos() < until) std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  constexpr int64_t kSignEvery = 1'000'000'000;
+  const int64_t until = base::steadyNanos() + generation_->config.shutdown.drain_timeout.count() * 1'000'000;
+  for (int64_t signed_at = base::steadyNanos(); *left > 0 && base::steadyNanos() < until && !now();) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    if (base::steadyNanos() - signed_at < kSignEvery) continue;
+    signed_at = base::steadyNanos();
+    audit_->checkpointSoon();
+  }
   if (*left > 0)
     log_.warning("drain timeout over, closing what is left", {{"connections", std::to_string(gate_.count())}});
   loops_.onAll([](Loop& loop) { loop.worker->registry.closeAll(); }, kReloadWait);

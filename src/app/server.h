@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -40,8 +41,12 @@ class Server {
   void showRefusal(const std::vector<std::string>& problems, bool restart_required);
   /// Notes a reload that was refused, for people, metrics and audit log.
   void refused(const std::vector<std::string>& problems);
-  /// Stops listening, lets exchanges end, and waits for that up to the configured time.
-  void drain();
+  /// It shall end: it is not ready any more, goes on accepting, and signs what is recorded. Whoever ends it may not wait
+  /// for the rest.
+  void announceEnd();
+  /// Stops listening, lets exchanges end, and waits for that up to the configured time, or until `now` says so. Signs
+  /// meanwhile.
+  void drain(const std::function<bool()>& now);
   /// Stops at once what drain() has not ended. False: a loop does not end, though the log is written; nothing may be
   /// destroyed then, and the process has to end without that.
   bool stop();

@@ -59,6 +59,8 @@ class ChainWriter {
   /// Goes on in a new file: the old one ends with a checkpoint and gets a name of its own, which is returned; "" where
   /// somebody opens a file of this log at this moment.
   Result<std::string> rotate();
+  /// The next transaction makes a checkpoint due.
+  void checkpointSoon() { signer_->soon(); }
   /// Empties the write-ahead logs of closed files that a reader kept from being emptied. Cheap.
   void tidy();
   /// Numbers that will never be used: a gap that anyone can see.

@@ -261,8 +261,8 @@ Result<File> openFile(const LogRef& ref) {
   return out;
 }
 
-// Numbers were leased, which an end in order gives back. Of a log that is being written, or that waits for a start after
-// a crash, the write-ahead log is there.
+// Numbers were leased, which an end in order gives back. The write-ahead log of a log that is being written, or that
+// waits for a start after a crash, is there.
 Result<bool> wasNotClosed(File& file, int64_t last) {
   if (!file.begun || !file.wrong.empty()) return false;
   if (::access((file.ref.path + "-wal").c_str(), F_OK) == 0) return false;

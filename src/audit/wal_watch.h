@@ -1,4 +1,4 @@
-// The write-ahead log of the audit database: how large it is, and that it is cut off again. One thread, but for bytes().
+// The write-ahead log of the audit database: its size, and that it is cut off again. One thread, but for bytes().
 #pragma once
 
 #include <atomic>

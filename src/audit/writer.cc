@@ -143,6 +143,10 @@ Status Writer::runOnChain(std::function<Status(ChainWriter&)> task) {
   return result.get();
 }
 
+void Writer::checkpointSoon() {
+  post({[](ChainWriter& chain) { return chain.checkpointSoon(), Status(); }, nullptr});
+}
+
 void Writer::post(Task task) {
   {
     const base::Lock lock(tasks_mutex_);

@@ -64,6 +64,8 @@ class Writer {
   /// Runs on the writer's thread, between two batches, and waits for it: for the rare things that somebody asks for.
   /// It begins and commits by itself.
   Status runOnChain(std::function<Status(ChainWriter&)> task);
+  /// A checkpoint of what is recorded, whatever its number and age.
+  void checkpointSoon();
   /// From here on runOnChain() fails, and what waits in it fails now.
   void refuseTasks();
   /// Writes succeed, and the disk does not keep what waits for longer than the configuration lets it.

@@ -19,6 +19,13 @@
 
 namespace yett::config {
 
+/// What becomes of a SIGTERM.
+struct ShutdownConfig {
+  base::Millis delay{0};                  ///< not ready and still accepting: until balancers have seen it
+  base::Millis drain_timeout{30'000};     ///< exchanges may take so long to end
+  base::Millis sink_flush_timeout{5000};  ///< and sinks, to take the last records
+};
+
 struct Config {
   std::string file;
   std::string text;  ///< as read
@@ -37,7 +44,7 @@ struct Config {
   int64_t workers = 0;                ///< 0: one per core
   int64_t max_connections = 20'000;
   uint64_t memory_limit = 0;  ///< bytes; 0: what the cgroup or the host has
-  base::Millis drain_timeout{30'000};
+  ShutdownConfig shutdown;
   std::vector<uid_t> trusted_owners;  ///< whose files count like root's and Yett's own
 };
 

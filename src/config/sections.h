@@ -28,6 +28,7 @@ void readAudit(ObjectReader& in, const std::string& file, audit::AuditConfig& ou
 void readSink(ObjectReader& in, const std::string& file, sink::SinkConfig& out);
 void readCache(ObjectReader& in, const std::string& file, memory::CacheConfig& out);
 void readAdmin(ObjectReader& in, const std::string& file, admin::AdminConfig& out);
+void readShutdown(ObjectReader& in, ShutdownConfig& out);
 
 /// "0660", as people write modes of files.
 void readMode(ObjectReader& in, const char* name, mode_t& out);

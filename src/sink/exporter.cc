@@ -19,7 +19,7 @@ constexpr size_t kBatch = 500;
 constexpr base::Millis kPoll{200};
 constexpr base::Millis kFirstRetry{200};
 constexpr base::Millis kLastRetry{10'000};
-constexpr int64_t kLastMomentNanos = 2'000'000'000;  // at the end
+constexpr base::Millis kLastTry{100};  // between two tries at the end
 
 // "412 3f…": the position and the log that it is one of. 0 of another log.
 Result<int64_t> readPosition(const std::string& file, const std::string& log_id) {
@@ -106,6 +106,11 @@ Result<std::unique_ptr<Exporter>> Exporter::start(const std::vector<SinkConfig>&
 }
 
 Exporter::~Exporter() {
+  finish(base::Millis(0));
+}
+
+void Exporter::finish(base::Millis time) {
+  end_at_ = base::steadyNanos() + time.count() * 1'000'000;
   {
     const base::Lock lock(mutex_);
     stopping_ = true;
@@ -132,7 +137,7 @@ void Exporter::run(Carrier& c) {
   base::Millis retry = kFirstRetry;
   size_t batch = kBatch;
   bool failing = false;
-  int64_t end_at = 0;  // steady nanoseconds; 0: not stopping
+  bool ending = false;
   const auto fail = [&](const std::string& why) {
     c.failures->add();
     if (!failing) report_(c.name, why);
@@ -140,13 +145,13 @@ void Exporter::run(Carrier& c) {
   };
   c.position = c.sink->resumeAt(c.position);
   for (;;) {
-    if (end_at != 0 && (failing || base::steadyNanos() > end_at)) return;
+    if (ending && base::steadyNanos() > end_at_) return;
     auto records = c.feed.after(c.position, batch);
     if (auto last = c.feed.last()) c.last = std::max(last.value(), c.position.load());
     c.showLag();
     if (records && records.value().empty()) {
-      if (end_at != 0) return;
-      if (sleep(kPoll)) end_at = base::steadyNanos() + kLastMomentNanos;
+      if (ending) return;
+      ending = sleep(kPoll);
       continue;
     }
     std::span<const Record> some = records ? std::span<const Record>(records.value()) : std::span<const Record>();
@@ -163,7 +168,8 @@ void Exporter::run(Carrier& c) {
     fail(sent.error().message);
     batch = std::max<size_t>(1, batch / 2);  // what is too much at once may go in parts
     c.position = c.sink->resumeAt(c.position);
-    if (sleep(retry)) end_at = base::steadyNanos();
+    if (ending) std::this_thread::sleep_for(kLastTry);
+    else ending = sleep(retry);
     retry = std::min(retry * 2, kLastRetry);
   }
 }

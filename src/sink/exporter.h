@@ -23,8 +23,10 @@ class Exporter {
   /// Begins with the positions that are kept beside the database.
   static Result<std::unique_ptr<Exporter>> start(const std::vector<SinkConfig>& sinks, const std::string& database,
                                                  base::Metrics& metrics, Report report);
-  /// Sends what there is, for a moment, and stops.
+  /// finish(), without any time for those that fail.
   ~Exporter();
+  /// Sends what there is, for so long at the most, and stops. REQUIRES: nothing more is written to the log.
+  void finish(base::Millis time);
   Exporter(const Exporter&) = delete;
 
   /// All sinks have the records up to here. Any thread.
@@ -40,6 +42,7 @@ class Exporter {
   base::Mutex mutex_;
   base::Condition stop_;
   bool stopping_ YETT_GUARDED_BY(mutex_) = false;
+  std::atomic<int64_t> end_at_{0};  // steady nanoseconds, once it is stopping
 };
 
 /// Where a sink's position is kept.

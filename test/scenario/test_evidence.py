@@ -10,7 +10,7 @@ import threading
 import time
 import unittest
 
-from harness import BINARY, SLOW, Nginx, Yett, environment, hello_times, run, wait_for
+from harness import BINARY, SLOW, Nginx, Service, Yett, environment, hello_times, read_head, run, wait_for
 from test_cli import yett
 
 OPEN = 'policy "p" { allow "all" { principal = anyone, path = "/**" } }'
@@ -180,3 +180,90 @@ class Tail(unittest.TestCase):
                 self.assertEqual([row["seq"] for row in seen], sorted(row["seq"] for row in seen))
                 tail.terminate()
                 self.assertEqual(tail.communicate(timeout=10)[1], b"")
+
+
+def streaming(connection):
+    """Answers, and goes on answering for ever."""
+    if read_head(connection) is None:
+        return
+    connection.sendall(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n")
+    while True:
+        connection.sendall(b"5\r\ntick\n\r\n")
+        time.sleep(0.05)
+
+
+class End(unittest.TestCase):
+    def sent(self, y):
+        file = y.dir / "sink.jsonl"
+        return [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
+
+    def checkpoints(self, y):
+        return [line for line in self.sent(y) if line["kind"] == "checkpoint"]
+
+    def first_line(self, y):
+        with y.raw() as sock:
+            sock.sendall(b"GET /x HTTP/1.1\r\nHost: a\r\n\r\n")
+            return sock.recv(1000).split(b"\r\n")[0]
+
+    def make(self, address, **changes):
+        y = signed(address, **changes)
+        y.config["audit"]["sinks"] = [{"name": "file", "type": "file", "path": "sink.jsonl"}]
+        y.write_config()
+        return y
+
+    def test_a_stop_gives_its_last_checkpoint_to_the_sinks(self):
+        with Nginx() as up, self.make(up.address) as y:
+            hello_times(y, 30, 50)
+            y.stop()
+            told = json.loads(yett("log", "verify", *config(y), "--format", "json")[1])
+            last = self.sent(y)[-1]
+            self.assertEqual((last["kind"], last["seq"]), ("checkpoint", told["last_seq"]))
+            self.assertEqual((told["authenticated"], told["signed_seq"]), (True, told["last_seq"]))
+
+    def test_a_pod_that_is_killed_while_it_drains_has_signed_what_it_did(self):
+        with Service(streaming) as service, self.make(service.address) as y:
+            sock = y.raw()
+            sock.sendall(b"GET /stream HTTP/1.1\r\nHost: a\r\n\r\n")
+            self.assertIn(b"tick", sock.recv(65536) + sock.recv(65536))
+            wait_for("the decision in the sink", lambda: any(line["kind"] == "decision" for line in self.sent(y)), 5)
+            decision = [line for line in self.sent(y) if line["kind"] == "decision"][-1]["seq"]
+            y.process.send_signal(signal.SIGTERM)
+            wait_for("a checkpoint that covers it", lambda: any(c["seq"] > decision for c in self.checkpoints(y)), 2)
+            time.sleep(0.3)
+            self.assertIsNone(y.process.poll())
+            y.stop(signal.SIGKILL, None)
+            checkpoint = self.checkpoints(y)[-1]
+            code, out, err = yett("log", "verify", *config(y), "--checkpoint", f"{checkpoint['seq']}:{checkpoint['hash']}")
+            self.assertEqual(code, 0, out + err)
+            self.assertIn("authenticated", out)
+
+    def test_delay_and_signals(self):
+        with Service(streaming) as service, self.make(service.address, shutdown={"delay": "60s", "drain_timeout": "60s"}) as y:
+            sock = y.raw()
+            sock.sendall(b"GET /stream HTTP/1.1\r\nHost: a\r\n\r\n")
+            sock.recv(1000)
+            y.process.send_signal(signal.SIGTERM)
+            wait_for("not ready", lambda: y.admin("/readyz")[0] == 503)
+            self.assertIn("draining", y.admin("/readyz")[1])
+            late = y.raw()
+            late.sendall(b"GET /stream HTTP/1.1\r\nHost: a\r\n\r\n")
+            self.assertIn(b"200 OK", late.recv(1000))
+            y.write_rules('policy "p" { deny "all" {} }')  # policies are obeyed to the end
+            wait_for("the denial", lambda: b" 403 " in self.first_line(y))
+            y.process.send_signal(signal.SIGTERM)
+            wait_for("draining", lambda: " draining " in y.log())
+            y.process.send_signal(signal.SIGQUIT)
+            y.stop()
+            self.assertTrue(y.verify()["ok"])
+
+    def test_a_sink_that_is_down_gets_its_time_and_no_more(self):
+        with Nginx() as up:
+            y = signed(up.address, shutdown={"sink_flush_timeout": "2s"})
+            y.config["audit"]["sinks"] = [{"name": "otlp", "type": "otlp", "url": "http://127.0.0.1:1/v1/logs"}]
+            y.write_config()
+            with y:
+                hello_times(y, 30, 5)
+                began = time.monotonic()
+                y.stop()
+                self.assertGreater(time.monotonic() - began, 1.5)
+                self.assertLess(time.monotonic() - began, 6 * SLOW)

@@ -76,7 +76,7 @@ class Stalls(unittest.TestCase):
 
     def test_a_loop_that_does_not_end_does_not_keep_the_process(self):
         with Service(echo) as service:
-            y = sleepy(service, workers=2, drain_timeout="1s")
+            y = sleepy(service, workers=2, shutdown={"drain_timeout": "1s"})
             with y:
                 for _ in range(5):
                     self.assertEqual(y.get("/x")[0], 200)

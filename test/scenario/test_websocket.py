@@ -101,7 +101,7 @@ class EchoServer:
 
 
 def yett(address, rules=RULES, **changes):
-    y = Yett(address, rules=rules, drain_timeout="1s", **changes)
+    y = Yett(address, rules=rules, shutdown={"drain_timeout": "1s"}, **changes)
     y.listener["routes"] = [{"path": "/ws/**", "cluster": "app", "upgrades": ["websocket"]}, {"path": "/half/**", "cluster": "app", "upgrades": ["websocket"]}, {"path": "/**", "cluster": "app"}]
     y.write_config()
     return y
