@@ -41,8 +41,8 @@ class Server {
   void showRefusal(const std::vector<std::string>& problems, bool restart_required);
   /// Notes a reload that was refused, for people, metrics and audit log.
   void refused(const std::vector<std::string>& problems);
-  /// It shall end: it is not ready any more, goes on accepting, and signs what is recorded. Whoever ends it may not wait
-  /// for the rest.
+  /// It shall end: it is not ready any more, goes on accepting, and signs what is recorded. Whoever ends it may not
+  /// wait for the rest.
   void announceEnd();
   /// Stops listening, lets exchanges end, and waits for that up to the configured time, or until `now` says so. Signs
   /// meanwhile.

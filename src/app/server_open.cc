@@ -73,9 +73,15 @@ Status Server::openAudit() {
   if (const std::string growth = audit::growthWarning(config.audit); !growth.empty())
     log_.warning("audit log", {{"why", growth}});
   exporter_ = TRY(sink::Exporter::start(
-      config.sinks, config.audit.database, metrics_, [this](const std::string& sink, const std::string& why) {
+      config.sinks, config.audit.database, metrics_,
+      [this](const std::string& sink, const std::string& why) {
         if (why.empty()) return log_.info("audit sink takes records again", {{"sink", sink}});
         log_.warning("audit sink takes no records, they wait", {{"sink", sink}, {"why", why}});
+      },
+      [this](const std::string& sink, int64_t seq, const std::string& why) {
+        const std::string detail = "record " + std::to_string(seq) + ": " + why.substr(0, 2048);
+        log_.error("audit sink refused a record for good", {{"sink", sink}, {"why", detail}});
+        record("sink refused", sink, detail);
       }));
   exporting_ = exporter_.get();
   return {};

@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "base/file_trust.h"
+#include "base/text.h"
 #include "cli/command.h"
 #include "cli/policy_dir.h"
 #include "config/object_reader.h"
@@ -12,10 +13,29 @@
 #include "runtime/generation.h"
 #include "runtime/memory_plan.h"
 #include "runtime/path_warnings.h"
+#include "sink/sink.h"
 
 namespace yett::cli {
 
-int check(const std::string& target, bool strict) {
+namespace {
+
+// Whether each could take records: connected to, spoken with, and no record sent. False: one could not.
+bool tryAll(const std::vector<sink::SinkConfig>& sinks) {
+  bool all = true;
+  for (const auto& config : sinks) {
+    auto made = sink::makeSink(config);
+    const Status tried = made ? made.value()->probe() : Status(made.error());
+    if (tried) std::cout << "sink `" << config.name << "`: ok\n";
+    else std::cerr << "yett: sink `" << config.name << "`: " << base::forTerminal(tried.error().message) << "\n";
+    all = all && tried.ok();
+  }
+  return all;
+}
+
+}  // namespace
+
+int check(const std::string& target, bool strict, bool online) {
+  std::vector<sink::SinkConfig> sinks;
   config::Problems problems(target);
   base::FileTrust trust(base::FileTrust::Mode::kWarn);
   std::shared_ptr<const policy::PolicySet> set;
@@ -31,6 +51,7 @@ int check(const std::string& target, bool strict) {
     set = loadPolicyDir(target, problems, trust);
   } else if (auto generation = runtime::readAndBuild(target, nullptr, problems, trust)) {
     set = generation->policy;
+    sinks = generation->config.sinks;
     for (const auto& problem : generation->shadow_problems) problems.add(problem);
     for (const auto& warning : runtime::pathWarnings(*generation)) warn(warning);
     const auto memory = runtime::planMemory(generation->config, runtime::workersOf(generation->config));
@@ -60,7 +81,7 @@ int check(const std::string& target, bool strict) {
   std::cout << target << ": ok: " << what << allows << " allow and " << denies << " deny rules, policy digest "
             << set->digest() << "\n"
             << plan;
-  return 0;
+  return online && !tryAll(sinks) ? 1 : 0;
 }
 
 void addCheck(CLI::App& app, Action& action) {
@@ -68,14 +89,17 @@ void addCheck(CLI::App& app, Action& action) {
     std::string config;
     std::string directory;
     bool strict = false;
+    bool online = false;
   };
   const auto o = std::make_shared<Options>();
   auto* command = app.add_subcommand("check", "every problem of a configuration or a policy directory");
   addConfig(*command, o->config);
   command->add_option("dir", o->directory, "policy directory, instead of a configuration");
   command->add_flag("--strict", o->strict, "warnings count as problems");
-  command->callback(
-      [o, &action] { action = [o] { return check(o->directory.empty() ? o->config : o->directory, o->strict); }; });
+  command->add_flag("--online", o->online, "try each sink too: connect, and send nothing");
+  command->callback([o, &action] {
+    action = [o] { return check(o->directory.empty() ? o->config : o->directory, o->strict, o->online); };
+  });
 }
 
 }  // namespace yett::cli

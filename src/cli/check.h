@@ -5,7 +5,8 @@
 
 namespace yett::cli {
 
-/// `target`: a configuration file or a policy directory. `strict`: warnings count. Returns the exit status.
-int check(const std::string& target, bool strict);
+/// `target`: a configuration file or a policy directory. `strict`: warnings count. `online`: each sink is tried.
+/// Returns the exit status.
+int check(const std::string& target, bool strict, bool online);
 
 }  // namespace yett::cli

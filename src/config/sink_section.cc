@@ -41,6 +41,8 @@ void readSink(ObjectReader& in, const std::string& file, sink::SinkConfig& out) 
   } else if (type == 2) {
     in.requiredText("address", out.address);
     in.flag("plaintext", out.plaintext);
+    in.size("max_message", out.max_message);
+    if (out.max_message < 1024) in.problem("max_message", "must be at least 1KiB");
     if (out.plaintext != out.bundle.empty())
       in.problem("", "has either `bundle`, the CA that the receiver is verified with, or `\"plaintext\": true`");
   } else {

@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/text.h"
+#include "sink/dead_letters.h"
 
 namespace yett::sink {
 namespace {
@@ -19,6 +20,7 @@ constexpr size_t kBatch = 500;
 constexpr base::Millis kPoll{200};
 constexpr base::Millis kFirstRetry{200};
 constexpr base::Millis kLastRetry{10'000};
+constexpr int kMostRefusals = 4;       // of one record, until it is put aside
 constexpr base::Millis kLastTry{100};  // between two tries at the end
 
 // "412 3f…": the position and the log that it is one of. 0 of another log.
@@ -58,10 +60,17 @@ struct Exporter::Carrier {
   base::Counter* sent = nullptr;
   base::Counter* failures = nullptr;
   base::Counter* lag = nullptr;
+  base::Counter* refused = nullptr;
+  DeadLetters dead;
+  std::atomic<int64_t> dead_first{INT64_MAX};
   int64_t shown_lag = 0;
   std::thread thread;
 
-  Carrier(const std::string& database, bool proof) : feed(database, proof) {}
+  Carrier(const std::string& database, const SinkConfig& config)
+      : name(config.name),
+        file(positionFile(database, config.name)),
+        feed(database, config.proof),
+        dead(deadLetterFile(database, config.name)) {}
   void showLag() {
     const int64_t now = std::max<int64_t>(0, last - position);
     lag->add(now - shown_lag);
@@ -80,13 +89,13 @@ std::string positionFile(const std::string& database, const std::string& sink) {
 }
 
 Result<std::unique_ptr<Exporter>> Exporter::start(const std::vector<SinkConfig>& sinks, const std::string& database,
-                                                  base::Metrics& metrics, Report report) {
+                                                  base::Metrics& metrics, Report report, Refused refused) {
   std::unique_ptr<Exporter> out(new Exporter);
+  out->refused_ = std::move(refused);
   out->report_ = std::move(report);
   for (const auto& config : sinks) {
-    auto carrier = std::make_unique<Carrier>(database, config.proof);
-    carrier->name = config.name;
-    carrier->file = positionFile(database, config.name);
+    auto carrier = std::make_unique<Carrier>(database, config);
+    carrier->dead_first = carrier->dead.first();
     auto sink = makeSink(config);
     if (!sink) return std::move(sink).error().within("sink `" + config.name + "`");
     carrier->sink = std::move(sink).value();
@@ -98,6 +107,8 @@ Result<std::unique_ptr<Exporter>> Exporter::start(const std::vector<SinkConfig>&
         &metrics.counter("yett_audit_sink_failures_total", {{"sink", config.name}}, "batches that a sink did not take");
     carrier->lag = &metrics.counter("yett_audit_sink_lag_records", {{"sink", config.name}},
                                     "records that a sink does not have yet", "gauge");
+    carrier->refused = &metrics.counter("yett_audit_sink_refused_total", {{"sink", config.name}},
+                                        "records that a sink refused for good");
     out->carriers_.push_back(std::move(carrier));
   }
   for (auto& carrier : out->carriers_)
@@ -123,7 +134,9 @@ void Exporter::finish(base::Millis time) {
 
 int64_t Exporter::sent() const {
   int64_t out = INT64_MAX;
-  for (const auto& carrier : carriers_) out = std::min<int64_t>(out, carrier->position);
+  for (const auto& carrier : carriers_)
+    out = std::min(
+        {out, carrier->position.load(), carrier->dead_first == INT64_MAX ? INT64_MAX : carrier->dead_first.load() - 1});
   return out;
 }
 
@@ -133,11 +146,22 @@ bool Exporter::sleep(base::Millis time) {
   return stop_.waitFor(lock, time, [this]() YETT_REQUIRES(mutex_) { return stopping_; });
 }
 
+// On disk, then in the chain, then behind us.
+Status Exporter::giveUp(Carrier& c, const Record& record, const std::string& why) {
+  TRY(c.dead.add(record, why));
+  c.dead_first = c.dead.first();
+  c.refused->add();
+  refused_(c.name, record.seq, why + ": it is in " + c.dead.file());
+  return c.moveTo(record.seq);
+}
+
 void Exporter::run(Carrier& c) {
   base::Millis retry = kFirstRetry;
   size_t batch = kBatch;
   bool failing = false;
   bool ending = false;
+  int64_t alone_until = 0;  // records up to here go one by one: one of them was refused
+  int refusals = 0;         // of the record that is next
   const auto fail = [&](const std::string& why) {
     c.failures->add();
     if (!failing) report_(c.name, why);
@@ -146,30 +170,43 @@ void Exporter::run(Carrier& c) {
   c.position = c.sink->resumeAt(c.position);
   for (;;) {
     if (ending && base::steadyNanos() > end_at_) return;
-    auto records = c.feed.after(c.position, batch);
+    auto records = c.feed.after(c.position, c.position < alone_until ? 1 : batch);
     if (auto last = c.feed.last()) c.last = std::max(last.value(), c.position.load());
     c.showLag();
+    c.dead_first = c.dead.first();
     if (records && records.value().empty()) {
       if (ending) return;
       ending = sleep(kPoll);
       continue;
     }
     std::span<const Record> some = records ? std::span<const Record>(records.value()) : std::span<const Record>();
-    some = some.first(c.sink->takes(some));
-    Status sent = records ? c.sink->send(some) : Status(std::move(records).error());
-    if (sent) sent = c.moveTo(some.back().seq);
-    if (sent) {
+    if (records) some = some.first(c.sink->takes(some));
+    Delivery sent = records ? c.sink->send(some) : Delivery{Delivery::How::kLater, records.error().message};
+    const bool refused = sent.how == Delivery::How::kRefused;
+    if (sent.how == Delivery::How::kTaken) {
+      if (auto moved = c.moveTo(some.back().seq); !moved) sent = {Delivery::How::kLater, moved.error().message};
+    } else if (refused && some.size() == 1 && ++refusals >= kMostRefusals) {
+      refusals = 0;
+      if (auto given = giveUp(c, some.front(), sent.why); given) continue;
+      else sent = {Delivery::How::kLater, given.error().message};
+    }
+    if (sent.how == Delivery::How::kTaken) {
       c.sent->add(static_cast<int64_t>(some.size()));
       if (std::exchange(failing, false)) report_(c.name, "");
+      refusals = 0;
       retry = kFirstRetry;
       batch = std::min(kBatch, batch * 2);
       continue;
     }
-    fail(sent.error().message);
+    fail(sent.why);
+    if (refused && some.size() > 1) {
+      alone_until = some.back().seq;
+      continue;
+    }
     batch = std::max<size_t>(1, batch / 2);  // what is too much at once may go in parts
     c.position = c.sink->resumeAt(c.position);
     if (ending) std::this_thread::sleep_for(kLastTry);
-    else ending = sleep(retry);
+    else ending = sleep(std::max(retry, sent.retry_after));
     retry = std::min(retry * 2, kLastRetry);
   }
 }

@@ -19,26 +19,30 @@ class Exporter {
  public:
   /// Told on a sink's thread: it cannot be reached, or ("") it can again.
   using Report = std::function<void(const std::string& sink, const std::string& why)>;
+  /// Told on a sink's thread of a record that it refused for good, once that is in its file of refused records.
+  using Refused = std::function<void(const std::string& sink, int64_t seq, const std::string& why)>;
 
   /// Begins with the positions that are kept beside the database.
   static Result<std::unique_ptr<Exporter>> start(const std::vector<SinkConfig>& sinks, const std::string& database,
-                                                 base::Metrics& metrics, Report report);
+                                                 base::Metrics& metrics, Report report, Refused refused);
   /// finish(), without any time for those that fail.
   ~Exporter();
   /// Sends what there is, for so long at the most, and stops. REQUIRES: nothing more is written to the log.
   void finish(base::Millis time);
   Exporter(const Exporter&) = delete;
 
-  /// All sinks have the records up to here. Any thread.
+  /// All sinks have the records up to here, or nobody has dealt yet with those that they refused. Any thread.
   int64_t sent() const;
 
  private:
   struct Carrier;
   Exporter() = default;
   void run(Carrier& carrier);
+  Status giveUp(Carrier& carrier, const Record& record, const std::string& why);
   bool sleep(base::Millis time);
   std::vector<std::unique_ptr<Carrier>> carriers_;
   Report report_;
+  Refused refused_;
   base::Mutex mutex_;
   base::Condition stop_;
   bool stopping_ YETT_GUARDED_BY(mutex_) = false;

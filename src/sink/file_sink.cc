@@ -29,7 +29,13 @@ class FileSink final : public Sink {
     return taken;
   }
 
-  Status send(std::span<const Record> records) override {
+  Delivery send(std::span<const Record> records) override {
+    auto done = write(records);
+    return done ? Delivery{} : Delivery{Delivery::How::kLater, done.error().message};
+  }
+  Status probe() override { return open(); }
+
+  Status write(std::span<const Record> records) {
     TRY(open());
     if (mustRotate(sizeNow())) {
       TRY(rotate());

@@ -2,6 +2,8 @@
 // order.
 #include <librdkafka/rdkafka.h>
 
+#include <string>
+
 #include "sink/sink.h"
 
 namespace yett::sink {
@@ -18,12 +20,17 @@ struct Destroy {
 struct Batch {
   size_t delivered = 0;
   rd_kafka_resp_err_t error = RD_KAFKA_RESP_ERR_NO_ERROR;
+  std::string last = {};  // what the client said last of its brokers
 };
 
 void onDelivery(rd_kafka_t*, const rd_kafka_message_t* message, void* opaque) {
   auto* batch = static_cast<Batch*>(opaque);
   if (message->err == RD_KAFKA_RESP_ERR_NO_ERROR) ++batch->delivered;
   else batch->error = message->err;
+}
+
+void onError(rd_kafka_t*, int, const char* why, void* opaque) {
+  static_cast<Batch*>(opaque)->last = why;
 }
 
 class KafkaSink final : public Sink {
@@ -41,6 +48,7 @@ class KafkaSink final : public Sink {
               set("log_level", "3") && set("message.timeout.ms", std::to_string(config_.timeout.count()));
     for (const auto& [name, value] : config_.settings) ok = ok && set(name, value);
     rd_kafka_conf_set_dr_msg_cb(conf, onDelivery);
+    rd_kafka_conf_set_error_cb(conf, onError);
     rd_kafka_conf_set_opaque(conf, &batch_);
     rd_kafka_conf_set_log_cb(conf, nullptr);
     if (ok) client_.reset(rd_kafka_new(RD_KAFKA_PRODUCER, conf, why, sizeof why));
@@ -49,8 +57,10 @@ class KafkaSink final : public Sink {
     return Error{config_.brokers + ": " + why};
   }
 
-  Status send(std::span<const Record> records) override {
-    if (!client_) TRY(open());
+  Delivery send(std::span<const Record> records) override {
+    if (!client_) {
+      if (auto opened = open(); !opened) return {Delivery::How::kLater, opened.error().message};
+    }
     batch_ = {};
     for (const auto& record : records) {
       const auto error = rd_kafka_producev(
@@ -65,11 +75,28 @@ class KafkaSink final : public Sink {
     return {};
   }
 
+  Status probe() override {
+    if (!client_) TRY(open());
+    rd_kafka_topic_t* topic = rd_kafka_topic_new(client_.get(), config_.topic.c_str(), nullptr);
+    const struct rd_kafka_metadata* found = nullptr;
+    auto error = rd_kafka_metadata(client_.get(), 0, topic, &found, static_cast<int>(config_.timeout.count()));
+    rd_kafka_poll(client_.get(), 0);  // what it says of brokers
+    if (error == RD_KAFKA_RESP_ERR_NO_ERROR && found->topic_cnt > 0) error = found->topics[0].err;
+    if (found != nullptr) rd_kafka_metadata_destroy(found);
+    rd_kafka_topic_destroy(topic);
+    if (error == RD_KAFKA_RESP_ERR_NO_ERROR) return {};
+    return Error{failure(error).why};
+  }
+
  private:
   // What was not delivered is purged with the client, so that it cannot come after what is sent again.
-  Status failure(rd_kafka_resp_err_t error) {
+  Delivery failure(rd_kafka_resp_err_t error) {
     client_.reset();
-    return Error{config_.brokers + ": " + rd_kafka_err2str(error)};
+    const bool refused = error == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE || error == RD_KAFKA_RESP_ERR_INVALID_RECORD ||
+                         error == RD_KAFKA_RESP_ERR_INVALID_MSG;
+    std::string why = config_.brokers + ": " + rd_kafka_err2str(error);
+    if (!batch_.last.empty()) why += ": " + batch_.last;
+    return {refused ? Delivery::How::kRefused : Delivery::How::kLater, std::move(why)};
   }
   const SinkConfig config_;
   Batch batch_;

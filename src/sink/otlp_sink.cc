@@ -5,8 +5,10 @@
 #include <Poco/Net/HTTPRequest.h>
 #include <Poco/Net/HTTPResponse.h>
 #include <Poco/Net/HTTPSClientSession.h>
-#include <Poco/StreamCopier.h>
 #include <Poco/URI.h>
+
+#include <algorithm>
+#include <istream>
 
 #include "base/json.h"
 #include "base/text.h"
@@ -16,6 +18,8 @@
 namespace yett::sink {
 namespace poco = Poco::Net;
 namespace {
+
+constexpr uint64_t kLongestWait = 3600;  // seconds, that a receiver may ask for
 
 std::string attribute(std::string_view key, std::string_view value) {
   std::string text;
@@ -51,26 +55,10 @@ class OtlpSink final : public Sink {
  public:
   OtlpSink(const SinkConfig& config, Poco::URI uri) : config_(config), uri_(std::move(uri)) {}
 
-  Status send(std::span<const Record> records) override {
-    try {
-      if (!session_) connect();
-      const std::string body = payload(records);
-      poco::HTTPRequest request(poco::HTTPRequest::HTTP_POST, uri_.getPathAndQuery(), poco::HTTPRequest::HTTP_1_1);
-      request.setContentType("application/json");
-      request.setContentLength64(static_cast<Poco::Int64>(body.size()));
-      request.setKeepAlive(true);
-      session_->sendRequest(request) << body;
-      poco::HTTPResponse response;
-      std::string answer;
-      Poco::StreamCopier::copyToString(session_->receiveResponse(response), answer);
-      if (response.getStatus() / 100 == 2) return rejected(answer);
-      session_.reset();
-      return Error{config_.url + " answers " + std::to_string(response.getStatus()) + ": " +
-                   base::printable(answer.substr(0, 200))};
-    } catch (const Poco::Exception& e) {
-      session_.reset();
-      return Error{config_.url + ": " + base::lowered(e.displayText())};
-    }
+  Delivery send(std::span<const Record> records) override { return post(payload(records)); }
+  Status probe() override {
+    const auto said = post(R"({"resourceLogs":[]})");
+    return said.how == Delivery::How::kTaken ? Status() : Error{said.why};
   }
 
  private:
@@ -81,15 +69,63 @@ class OtlpSink final : public Sink {
     session_->setTimeout(Poco::Timespan(config_.timeout.count() * 1000));
     session_->setKeepAlive(true);
   }
-  // A partial success drops records: that is a failure here.
-  static Status rejected(const std::string& answer) {
-    auto parsed = json::parse(answer.empty() ? "{}" : answer, false);
-    const auto* partial = parsed ? parsed.value().find("partialSuccess") : nullptr;
+  Delivery post(const std::string& body) {
+    try {
+      if (!session_) connect();
+      poco::HTTPRequest request(poco::HTTPRequest::HTTP_POST, uri_.getPathAndQuery(), poco::HTTPRequest::HTTP_1_1);
+      request.setContentType("application/json");
+      request.setContentLength64(static_cast<Poco::Int64>(body.size()));
+      request.setKeepAlive(true);
+      session_->sendRequest(request) << body;
+      poco::HTTPResponse response;
+      const std::string answer = read(session_->receiveResponse(response));
+      Delivery out = judge(response, answer);
+      if (out.how != Delivery::How::kTaken) session_.reset();
+      return out;
+    } catch (const Poco::Exception& e) {
+      session_.reset();
+      return {Delivery::How::kLater, config_.url + ": " + base::lowered(e.displayText())};
+    }
+  }
+
+  static std::string read(std::istream& in) {
+    constexpr size_t kMost = 64 << 10;
+    std::string out(kMost, '\0');
+    in.read(out.data(), kMost);
+    out.resize(static_cast<size_t>(in.gcount()));
+    return out;
+  }
+
+  // OTLP 1.x, "OTLP/HTTP Response": what may be tried again, and what never will be taken.
+  Delivery judge(const poco::HTTPResponse& response, const std::string& answer) const {
+    const int status = response.getStatus();
+    if (status == 204 && answer.empty()) return {};
+    if (status == 200) return judgeSuccess(answer);
+    Delivery out{Delivery::How::kLater,
+                 config_.url + " answers " + std::to_string(status) + ": " + base::printable(answer.substr(0, 200))};
+    if (status == 400 || status == 413 || status == 422) out.how = Delivery::How::kRefused;
+    uint64_t seconds = 0;
+    if (base::parseUnsigned(response.get("Retry-After", ""), seconds))
+      out.retry_after = base::Millis(1000 * static_cast<int64_t>(std::min<uint64_t>(seconds, kLongestWait)));
+    return out;
+  }
+
+  // A server that is no receiver may well answer 200. A partial success has dropped records.
+  Delivery judgeSuccess(const std::string& answer) const {
+    const auto parsed = json::parse(answer, false);
+    const bool object = parsed && parsed.value().type == json::Value::Type::kObject;
+    const auto* partial = object ? parsed.value().find("partialSuccess") : nullptr;
+    if (!object || parsed.value().fields.size() > (partial != nullptr ? 1 : 0))
+      return {Delivery::How::kLater,
+              config_.url + " answers 200 with what is no OTLP response: " + base::printable(answer.substr(0, 200))};
     const auto* count = partial != nullptr ? partial->find("rejectedLogRecords") : nullptr;
     if (count == nullptr || (count->text.empty() ? count->integer == 0 : count->text == "0")) return {};
-    return Error{"the receiver rejected " + (count->text.empty() ? std::to_string(count->integer) : count->text) +
-                 " records of a batch"};
+    const auto* why = partial->find("errorMessage");
+    return {Delivery::How::kRefused,
+            config_.url + " rejected " + (count->text.empty() ? std::to_string(count->integer) : count->text) +
+                " records of a batch" + (why != nullptr ? ": " + base::printable(why->text.substr(0, 200)) : "")};
   }
+
   const SinkConfig config_;
   const Poco::URI uri_;
   std::unique_ptr<poco::HTTPClientSession> session_;

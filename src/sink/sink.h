@@ -10,12 +10,26 @@
 
 namespace yett::sink {
 
+/// What became of a batch.
+struct Delivery {
+  enum class How : uint8_t {
+    kTaken,    ///< all of it is in the other's hands
+    kLater,    ///< none counts: it cannot be reached, or has no time; all of it is sent again
+    kRefused,  ///< it will not take one of them, however often it is sent: they are sent again one by one
+  };
+  How how = How::kTaken;
+  std::string why = {};
+  base::Millis retry_after{0};  ///< that the other side asked for
+  bool ok() const { return how == How::kTaken; }
+};
+
 class Sink {
  public:
   virtual ~Sink() = default;
-  /// Gives the records away, in order. Success: they are in the other's hands, all of them. Failure: none counts; they
-  /// will be sent again.
-  virtual Status send(std::span<const Record> records) = 0;
+  /// Gives the records away, in order.
+  virtual Delivery send(std::span<const Record> records) = 0;
+  /// Whether it could take any, tried without a record. May wait as long as send().
+  virtual Status probe() = 0;
   /// How many of these it wants at once, one at the least.
   virtual size_t takes(std::span<const Record> records) { return records.size(); }
   /// The position from which to send again after send() failed or at the start; `position` is that of the last success.

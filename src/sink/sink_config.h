@@ -19,11 +19,12 @@ struct SinkConfig {
   std::string url;                  ///< otlp: http:// or https://, with the path ("/v1/logs")
   std::string address;              ///< syslog: host:port
   bool plaintext = false;           ///< syslog: without TLS
-  std::string bundle;       ///< otlp, syslog: path of the CA certificates (PEM) that the server is verified with
-  std::string certificate;  ///< otlp, syslog: path of the client's certificate, "" for none
-  std::string private_key;  ///< and its key
-  std::string brokers;      ///< kafka: host:port,...
-  std::string topic;        ///< kafka
+  std::string bundle;              ///< otlp, syslog: path of the CA certificates (PEM) that the server is verified with
+  std::string certificate;         ///< otlp, syslog: path of the client's certificate, "" for none
+  std::string private_key;         ///< and its key
+  uint64_t max_message = 8 << 10;  ///< syslog: bytes of a message; of a longer one a short form is sent
+  std::string brokers;             ///< kafka: host:port,...
+  std::string topic;               ///< kafka
   std::map<std::string, std::string> settings = {};  ///< kafka: librdkafka's own settings, as they are
   base::Millis timeout{10'000};                      ///< for one batch to be taken
   bool operator==(const SinkConfig&) const = default;

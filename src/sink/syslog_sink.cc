@@ -12,6 +12,7 @@
 #include <thread>
 
 #include "base/clock.h"
+#include "base/json.h"
 #include "base/resources.h"
 #include "base/text.h"
 #include "sink/sink.h"
@@ -29,7 +30,7 @@ class SyslogSink final : public Sink {
   explicit SyslogSink(const SinkConfig& config)
       : config_(config), host_(base::hostName()), process_(std::to_string(::getpid())) {}
 
-  Status send(std::span<const Record> records) override {
+  Delivery send(std::span<const Record> records) override {
     try {
       if (!socket_) connect();
       std::string bytes;
@@ -48,6 +49,15 @@ class SyslogSink final : public Sink {
       return {};
     } catch (const Poco::Exception& e) {
       socket_.reset();
+      return {Delivery::How::kLater, config_.address + ": " + base::lowered(e.displayText())};
+    }
+  }
+
+  Status probe() override {
+    try {
+      if (!socket_) connect();
+      return {};
+    } catch (const Poco::Exception& e) {
       return Error{config_.address + ": " + base::lowered(e.displayText())};
     }
   }
@@ -85,7 +95,21 @@ class SyslogSink final : public Sink {
     std::string out = "<" + std::to_string(kFacility * 8 + severity) + ">1 " + base::formatTime(record.time) + " " +
                       host_ + " yett " + process_ + " " + record.kind + " [yett@32473 seq=\"" +
                       std::to_string(record.seq) + "\"] \xEF\xBB\xBF";
-    return out + record.line;
+    return out + (out.size() + record.line.size() <= config_.max_message ? record.line : shortForm(record));
+  }
+
+  // Receivers cut off what is too long for them, and what is left is no JSON: this says where to find the whole.
+  static std::string shortForm(const Record& record) {
+    std::string out;
+    json::ObjectWriter w(out);
+    w.field("seq", record.seq).field("kind", record.kind);
+    const auto parsed = json::parse(record.line, false);
+    for (const char* name : {"id", "time", "effect", "hash"}) {
+      const auto* value = parsed ? parsed.value().find(name) : nullptr;
+      if (value != nullptr && value->type == json::Value::Type::kString) w.field(name, value->text);
+    }
+    w.field("bytes", static_cast<int64_t>(record.line.size())).flag("cut", true).end();
+    return out;
   }
 
   // Until the other host's kernel has it all.

@@ -121,7 +121,7 @@ TEST_CASE("a full file that cannot be renamed is a failure, loses no other, and 
   for (int i = 0; i < 5; ++i) {
     const auto status = sink->send(records(28, 28));
     REQUIRE_FALSE(status.ok());
-    CHECK(status.error().message.find("lines is full and cannot be renamed: ") != std::string::npos);
+    CHECK(status.why.find("lines is full and cannot be renamed: ") != std::string::npos);
   }
   CHECK(f.text(".2") == second);
   CHECK(f.text().find("\"seq\":28") == std::string::npos);
