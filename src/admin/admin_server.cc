@@ -1,5 +1,7 @@
 #include "admin/admin_server.h"
 
+#include <sys/socket.h>
+
 #include <deque>
 #include <list>
 #include <thread>
@@ -7,6 +9,7 @@
 #include "admin/admin_session.h"
 #include "base/batch_queue.h"
 #include "base/mutex.h"
+#include "base/resources.h"
 #include "net/listener.h"
 
 namespace yett::admin {
@@ -62,11 +65,18 @@ class AdminServer::Running {
   struct Erasure {
     AdminSession* session;
     std::string body;
+    std::string peer;
   };
 
   void accept(Side& side, Poco::Net::StreamSocket socket) {
     if (side.sessions.size() >= most_sessions_) side.sessions.front()->close();
+    ucred credentials{};
+    socklen_t size = sizeof credentials;
+    const bool known =
+        side.trusted && ::getsockopt(socket.impl()->sockfd(), SOL_SOCKET, SO_PEERCRED, &credentials, &size) == 0;
+    const int64_t peer = known ? static_cast<int64_t>(credentials.uid) : -1;
     side.sessions.push_back(std::make_unique<AdminSession>(loop_, std::move(socket), side.trusted, side.owner));
+    side.sessions.back()->knowPeer(peer);
     side.sessions.back()->start();
   }
 
@@ -89,7 +99,7 @@ class AdminServer::Running {
 
   void later(AdminSession& session, std::string body) {
     const base::Lock lock(mutex_);
-    waiting_.push_back({&session, std::move(body)});
+    waiting_.push_back({&session, std::move(body), base::userName(session.peer())});
     wake_.notifyAll();
   }
 
@@ -102,7 +112,7 @@ class AdminServer::Running {
       waiting_.pop_front();
       at_work_ = erasure.session;
       lock.unlock();
-      const auto done = content_.erase(erasure.body);
+      const auto done = content_.erase(erasure.body, erasure.peer);
       const Page page{done ? 200 : 400, "text/plain", (done ? done.value() : done.error().message) + "\n"};
       loop_.post([this, page] { finish(page); });
       lock.lock();

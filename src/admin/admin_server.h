@@ -27,8 +27,9 @@ struct AdminContent {
   std::function<std::string()> version;
   std::function<std::string()> policies;  ///< JSON
   std::function<std::string()> config;    ///< JSON
-  /// Over the Unix socket: takes a JSON body, gives the answer's. On a thread of its own: it may wait.
-  std::function<Result<std::string>(const std::string& body)> erase;
+  /// Over the Unix socket: takes a JSON body, gives the answer's. On a thread of its own: it may wait. `peer`: who
+  /// asks, as the kernel knows: "uid 1000 (alice)".
+  std::function<Result<std::string>(const std::string& body, const std::string& peer)> erase;
 };
 
 class AdminServer {

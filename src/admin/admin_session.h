@@ -25,6 +25,9 @@ class AdminSession final : public net::ConnectionEvents,
   };
   AdminSession(net::EventLoop& loop, const Poco::Net::StreamSocket& socket, bool trusted, const Owner& owner);
   void start();
+  /// The user of the process at the other end; below 0: not known.
+  void knowPeer(int64_t uid) { peer_ = uid; }
+  int64_t peer() const { return peer_; }
   void answer(const Page& page);
   /// Makes room for another.
   void close() { connection_.abort(); }
@@ -71,6 +74,7 @@ class AdminSession final : public net::ConnectionEvents,
   http::RequestHead request_;
   std::string body_;
   bool erasing_ = false;
+  int64_t peer_ = -1;
   http::Waiting watched_ = http::Waiting::kExchange;
   net::Connection connection_;
   http::H1Server codec_;

@@ -112,7 +112,9 @@ Status Server::checkRestartOnly(const runtime::Generation& next) const {
     return Error{std::string(what) + " cannot be changed while running: restart yett for it, or change it back"};
   };
   if (now.workers != then.workers) return needs("`workers`");
-  if (!(now.audit == then.audit) || !(now.sinks == then.sinks)) return needs("`audit`");
+  audit::AuditConfig audit_now = now.audit;
+  audit_now.hold = then.audit.hold;  // which may change
+  if (!(audit_now == then.audit) || !(now.sinks == then.sinks)) return needs("`audit`");
   if (!(now.cache == then.cache)) return needs("`cache`");
   if (!(now.admin == then.admin)) return needs("`admin`");
   if (now.access_log != then.access_log) return needs("`access_log`");
@@ -232,6 +234,7 @@ Status Server::apply(std::shared_ptr<const runtime::Generation> next) {
   Evaluators evaluators = TRY(makeEvaluators(*next, changes));
   recordPolicies(*next, changes);
   recordReload(*generation_, *next);
+  if (next->config.audit.hold != generation_->config.audit.hold) audit_->hold(next->config.audit.hold);
   warnOfShadow(*next);
   if (changes.policy) warnOfUnused(*next);
   const bool everywhere = distribute(next, sockets, std::move(evaluators), changes);

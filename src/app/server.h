@@ -86,7 +86,7 @@ class Server {
   admin::AdminContent adminContent();
   std::string policiesJson() const;
   bool everywhere() const;
-  Result<std::string> erase(const std::string& body);
+  Result<std::string> erase(const std::string& body, const std::string& peer);
 
   base::Logger& log_;
   base::Metrics metrics_;

@@ -38,7 +38,7 @@ admin::AdminContent Server::adminContent() {
            digest + "\"} 1\n";
   };
   out.version = [] { return std::string("{\"name\":\"yett\",\"version\":\"" YETT_VERSION "\"}\n"); };
-  out.erase = [this](const std::string& body) { return erase(body); };
+  out.erase = [this](const std::string& body, const std::string& peer) { return erase(body, peer); };
   out.policies = [this] { return policiesJson(); };
   out.config = [this] {
     const base::Lock lock(status_mutex_);
@@ -47,7 +47,7 @@ admin::AdminContent Server::adminContent() {
   return out;
 }
 
-Result<std::string> Server::erase(const std::string& body) {
+Result<std::string> Server::erase(const std::string& body, const std::string& peer) {
   const json::Value asked = TRY(json::parse(body, false));
   const auto* file = asked.find("file");
   const auto* why = asked.find("why");
@@ -70,7 +70,8 @@ Result<std::string> Server::erase(const std::string& body) {
   // Step by step: what requests wait for is written in between.
   for (size_t at = 0; at < seqs.size();) {
     TRY(audit_->runOnChain([&](audit::ChainWriter& chain) -> Status {
-      const auto done = TRY(audit::eraseSome(chain, *named, std::span(seqs).subspan(at), why->text));
+      const auto done =
+          TRY(audit::eraseSome(chain, *named, std::span(seqs).subspan(at), audit::eraseReason(why->text, peer)));
       at += done.taken;
       count += done.erased;
       return {};

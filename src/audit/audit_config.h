@@ -32,6 +32,8 @@ struct AuditConfig {
   base::Millis heartbeat{60'000};            ///< how often what goes on for long is recorded
   base::Millis retention_age{0};             ///< records older than this are deleted; 0: none
   uint64_t retention_size = 0;               ///< bytes in the database above which the oldest are deleted; 0: never
+  base::Millis retention_min_age{0};         ///< records younger than this go for no size: then writes are refused
+  bool hold = false;                         ///< nothing is deleted or erased; may change while Yett runs
   uint64_t rotate_size = 0;                  ///< bytes in the database above which a new file goes on; 0: never
   VerifyBlocks verify_blocks = VerifyBlocks::kAll;
   OnMissing on_missing = OnMissing::kRefuse;

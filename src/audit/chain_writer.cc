@@ -71,6 +71,7 @@ Status ChainWriter::openFile() {
     return Error{config_.database + ": log " + before + " was here, and this is another, " + base::hex(log_id_) +
                  ": put it back, or set `audit.on_missing` to \"start_new\""};
   TRY(file_.noteBegun(log_id_));
+  held_ = TRY(file_.held());
   // After a crash the numbers that were leased and not written stay unused: what was lost is a gap that anyone can see.
   state_.leased = state_.seq = std::max(tail_.last(), TRY(file_.lease(tail_.last())));
   return noteGap(tail_.last());
@@ -107,10 +108,12 @@ Status ChainWriter::beginFile() {
                  " was here and is not: put it back, or set `audit.on_missing` to \"start_new\""};
   const auto beginning = TRY(file_.beginning());
   log_id_ = beginning.log_id;
+  held_ = beginning.held;
   tail_.follow(beginning.head);
   state_.seq = state_.leased = beginning.seq;
   auto done = transaction(3 + static_cast<int64_t>(carried_.size()), [&]() -> Status {
     TRY(file_.putBeginning(beginning));
+    if (beginning.held) TRY(file_.putHold(true));
     Encoded encoded;
     encode(LogRecord{base::wallMicros(), log_id_, config_.instance, config_.spiffe_id,
                      signs() ? std::string_view(signer_->key()->publicKey()) : std::string_view()},
@@ -123,6 +126,19 @@ Status ChainWriter::beginFile() {
     return {};
   });
   return done ? file_.noteBegun(log_id_) : std::move(done);
+}
+
+Status ChainWriter::setHold(bool on) {
+  TRY(ready());
+  if (on == held_) return {};
+  auto done = transaction(2, [&]() -> Status {
+    TRY(add(EventRecord{base::wallMicros(), on ? "hold" : "hold ended", config_.database,
+                        on ? "nothing is deleted or erased" : "retention and erasure go on", 1}));
+    TRY(file_.putHold(on));
+    return addCheckpoint();
+  });
+  if (done) held_ = on;
+  return done;
 }
 
 // What stands after the last checkpoint could have been written by anybody who has the file. The next checkpoint will

@@ -68,6 +68,9 @@ class ChainWriter {
 
   /// Whether an event may excuse that something is missing: of a log that was signed, only with a key, for no
   /// checkpoint would cover it.
+  /// Nothing of the log may be deleted or erased. It is kept in the log until it is ended, with an event of each.
+  bool held() const { return held_; }
+  Status setHold(bool on);
   bool mayExcuse() const { return signs() || !was_signed_; }
   bool checkpointDue() const { return signer_->due(state_.unsigned_records); }
   /// The last checkpoint that was committed and not taken yet; 0: none.
@@ -115,6 +118,7 @@ class ChainWriter {
   State before_;
   std::set<std::string> untidy_;  // closed files that still have a write-ahead log
   int64_t tidied_at_ = 0;         // steady nanoseconds
+  bool held_ = false;
   bool was_signed_ = false;
   bool may_begin_ = true;   // a file without records: at the start, and after a rotation
   int64_t checkpoint_ = 0;  // in this transaction

@@ -21,6 +21,10 @@ std::string erasedDigest(std::span<const int64_t> seqs) {
   return base::hex(base::view(hash));
 }
 
+std::string eraseReason(const std::string& why, const std::string& who) {
+  return (why.empty() ? std::string("no reason given") : why) + "; asked by " + who;
+}
+
 namespace {
 
 constexpr size_t kBlocks = 3;     // that one step writes anew
@@ -111,6 +115,7 @@ Result<EraseStep> step(ChainWriter& chain, store::Database* closed, std::span<co
 
 Result<EraseStep> eraseSome(ChainWriter& chain, const std::string& file, std::span<const int64_t> seqs,
                             const std::string& why) {
+  if (chain.held()) return Error{chain.path() + ": is on hold (`audit.hold`): nothing is erased"};
   if (!chain.mayExcuse()) return Error{chain.path() + ": was signed: without its key nothing is erased"};
   if (file == chain.path()) return step(chain, nullptr, seqs, why);
   auto closed = TRY(openClosedLog(file));

@@ -27,6 +27,8 @@ Result<int64_t> erase(ChainWriter& chain, const std::string& file, std::span<con
 /// What was erased leaves the write-ahead logs too, of the chain's own file and of `file`. Fails where somebody reads
 /// them: at once, or, with `wait`, after some seconds.
 Status eraseTraces(ChainWriter& chain, const std::string& file, bool wait = true);
+/// What the event says of why and by whom: "ticket 12; asked by uid 1000 (alice)".
+std::string eraseReason(const std::string& why, const std::string& who);
 /// The digest that the event holds.
 std::string erasedDigest(std::span<const int64_t> seqs);
 

@@ -108,6 +108,7 @@ Result<LogFile::Beginning> LogFile::beginning() {
   // Numbers that were leased there and not written stay unused.
   out.seq = std::max(last, TRY(leaseOf(db, closed.back(), last)));
   std::memcpy(out.head.data(), hash.data(), out.head.size());
+  out.held = TRY(metaNumber(db, "hold")).value_or(0) != 0;
   return out;
 }
 
@@ -115,6 +116,15 @@ Status LogFile::putBeginning(const Beginning& beginning) {
   store::Statement meta = TRY(database_->prepare("INSERT OR REPLACE INTO meta VALUES (?, ?)"));
   TRY(meta.bind(1, std::string_view("log_id")).bindBlob(2, beginning.log_id).run());
   return meta.bind(1, std::string_view("before")).bindBlob(2, base::view(beginning.head)).run();
+}
+
+Result<bool> LogFile::held() {
+  return TRY(metaNumber(*database_, "hold")).value_or(0) != 0;
+}
+
+Status LogFile::putHold(bool on) {
+  return database_->execute(on ? "INSERT OR REPLACE INTO meta VALUES ('hold', 1)"
+                               : "DELETE FROM meta WHERE name = 'hold'");
 }
 
 Result<int64_t> LogFile::lease(int64_t last) {

@@ -41,11 +41,15 @@ class LogFile {
     std::string log_id;
     int64_t seq = 0;      // of the last record of the file before
     base::Sha256 head{};  // and its hash
+    bool held = false;    // it was on hold
   };
   Result<Beginning> beginning();
   /// Written once, with the first record.
   Status putBeginning(const Beginning& beginning);
   Result<std::string> logId();
+  /// Whether the log is on hold.
+  Result<bool> held();
+  Status putHold(bool on);
 
   /// Sequence numbers up to here may be used, and are lost in a crash. `last`: that of the last record.
   Result<int64_t> lease(int64_t last);

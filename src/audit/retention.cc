@@ -47,11 +47,34 @@ Status keepPolicies(ChainWriter& chain, int64_t through) {
 
 }  // namespace
 
+bool Retention::byAge() const {
+  return config_.retention_age.count() > 0 && base::bootMicros() >= age_waits_;
+}
+
+void Retention::onClockSet(int64_t step) {
+  ahead_ += step;
+  constexpr int64_t kNear = 60'000'000;
+  if (ahead_ < kNear) ahead_ = age_waits_ = 0;
+  else if (step > 0) age_waits_ = base::bootMicros() + kDayMillis * 1000;
+}
+
+// The first block, where it is old enough.
+Result<int64_t> Retention::oldestOfSize(store::Database& db, int64_t deletable) {
+  if (config_.retention_min_age.count() > 0) {
+    const int64_t since = base::wallMicros() - config_.retention_min_age.count() * 1000;
+    full_ =
+        TRY(number(db, "SELECT NOT EXISTS (SELECT 1 FROM (SELECT * FROM blocks ORDER BY last LIMIT 1) b WHERE NOT " +
+                           isYoung(since) + ")")) != 0;
+    if (full_) return 0;
+  }
+  return number(db, "SELECT coalesce(min(last), 0) FROM blocks WHERE last <= " + std::to_string(deletable));
+}
+
 // The last link of the blocks that are too old or too many; 0: none.
 Result<int64_t> Retention::through(ChainWriter& chain, int64_t deletable) {
   auto& db = chain.database();
   int64_t out = 0;
-  if (config_.retention_age.count() > 0) {
+  if (byAge()) {
     const int64_t since = base::wallMicros() - config_.retention_age.count() * 1000;
     // Not beyond one that is young: the clock may have gone back.
     out = TRY(number(db,
@@ -60,7 +83,7 @@ Result<int64_t> Retention::through(ChainWriter& chain, int64_t deletable) {
                          isYoung(since) + ") AND last <= " + std::to_string(deletable)));
   }
   if (out == 0 && config_.retention_size > 0 && TRY(db.usedBytes()) > static_cast<int64_t>(config_.retention_size))
-    out = TRY(number(db, "SELECT coalesce(min(last), 0) FROM blocks WHERE last <= " + std::to_string(deletable)));
+    out = TRY(oldestOfSize(db, deletable));
   return out;
 }
 
@@ -82,6 +105,7 @@ Result<bool> Retention::deleteClosed(ChainWriter& chain, const std::string& file
   int64_t last = 0;
   std::string hash;
   bool old = false;
+  bool young = false;
   {
     auto db = TRY(openLog(file));
     std::tie(last, hash) = TRY(BlockSource(db).end());
@@ -90,13 +114,16 @@ Result<bool> Retention::deleteClosed(ChainWriter& chain, const std::string& file
         TRY(number(db,
                    "SELECT max(time) FROM (SELECT max(time_max) time FROM blocks UNION ALL SELECT max(time) FROM "
                    "events UNION ALL SELECT max(time) FROM heartbeats)"));
-    old = config_.retention_age.count() > 0 && youngest < base::wallMicros() - config_.retention_age.count() * 1000;
+    old = byAge() && youngest < base::wallMicros() - config_.retention_age.count() * 1000;
+    young = youngest >= base::wallMicros() - config_.retention_min_age.count() * 1000;
   }
   if (!old && config_.retention_size > 0) {
     uint64_t bytes = static_cast<uint64_t>(TRY(chain.database().usedBytes()));
     std::error_code ignored;
     for (const auto& closed : closedFiles(config_.database)) bytes += std::filesystem::file_size(closed, ignored);
     old = bytes > config_.retention_size;
+    full_ = old && young && config_.retention_min_age.count() > 0;
+    old = old && !full_;
   }
   if (!old || last > deletable) return false;
   const auto alone = RotationLock::alone(config_.database);
@@ -136,6 +163,8 @@ Result<bool> Retention::step(ChainWriter& chain, int64_t deletable) {
   if (config_.retention_age.count() == 0 && config_.retention_size == 0) return false;
   const int64_t now = base::steadyNanos();
   if (looked_at_ != 0 && now - looked_at_ < kLookEveryNanos) return false;
+  full_ = false;
+  if (chain.held()) return false;
   auto more = chain.mayExcuse() ? slice(chain, deletable)
                                 : Result<bool>(Error{"the log was signed: without its key nothing is deleted"});
   if (!more || !more.value()) looked_at_ = now;  // after an error too: it may go by

@@ -4,6 +4,7 @@
 
 #include "audit/audit_config.h"
 #include "audit/chain_writer.h"
+#include "store/database.h"
 
 namespace yett::audit {
 
@@ -16,10 +17,16 @@ class Retention {
   explicit Retention(const AuditConfig& config) : config_(config) {}
   /// One slice, where there is something to delete, of records up to `deletable`. True: there is more.
   Result<bool> step(ChainWriter& chain, int64_t deletable);
+  /// The log has the size at which records go, and none is old enough: no more may be written.
+  bool full() const { return full_; }
+  /// The wall clock was set by so many microseconds. Forward: who knows whether that is right? Nothing goes by its age
+  /// for a day, or until it is set back by as much.
+  void onClockSet(int64_t step);
   /// The database has grown over the size at which a new file goes on.
   bool wantsNewFile(ChainWriter& chain) const;
 
  private:
+  Result<int64_t> oldestOfSize(store::Database& db, int64_t deletable);
   Result<int64_t> through(ChainWriter& chain, int64_t deletable);
   Status announce(ChainWriter& chain, int64_t through, const std::string& hash, bool keep);
   Status closeOld(ChainWriter& chain);
@@ -28,7 +35,11 @@ class Retention {
   Result<bool> deleteClosed(ChainWriter& chain, const std::string& file, int64_t deletable);
 
   const AuditConfig config_;
+  bool byAge() const;
   int64_t looked_at_ = 0;  // steady nanoseconds
+  int64_t age_waits_ = 0;  // until then, microseconds since the machine was started
+  int64_t ahead_ = 0;      // by how much the clock was set forward since it was last believed
+  bool full_ = false;
   int64_t announced_ = 0;  // the last record of a closed file that is to go
   int64_t deleting_ = 0;   // through this record; 0: nothing to do
 };

@@ -27,6 +27,7 @@ Result<std::string> checkPolicies(store::Database& db) {
 
 Result<std::string> checkMeta(store::Database& db, int64_t last, std::string_view before) {
   int found = 0;
+  int held = 0;
   auto rows = TRY(db.prepare("SELECT name, value FROM meta ORDER BY name"));
   while (TRY(rows.step())) {
     const std::string name(rows.text(0));
@@ -36,6 +37,9 @@ Result<std::string> checkMeta(store::Database& db, int64_t last, std::string_vie
       good = good && rows.type(1) == Type::kBlob && rows.text(1).size() == (name == "log_id" ? 16 : 32);
     } else if (name == "lease") {
       good = good && number && rows.integer(1) >= last && rows.integer(1) <= last + kMostLeased;
+    } else if (name == "hold") {
+      good = good && number && rows.integer(1) == 1;
+      held = 1;
     } else {
       good = false;
     }
@@ -43,7 +47,7 @@ Result<std::string> checkMeta(store::Database& db, int64_t last, std::string_vie
     ++found;
     if (!good) return "table `meta`: `" + base::printable(name.substr(0, 80)) + "` is not as yett writes it";
   }
-  return std::string(found == 3 ? "" : "table `meta`: it has not all that yett writes there");
+  return std::string(found == 3 + held ? "" : "table `meta`: it has not all that yett writes there");
 }
 
 }  // namespace

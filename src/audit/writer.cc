@@ -14,8 +14,6 @@
 namespace yett::audit {
 namespace {
 
-constexpr size_t kLookEvery = 1'000;  // records between two looks at the size of the file
-constexpr int64_t kWalPages = 1024;   // in the write-ahead log, 4 MiB: more of them are moved into the database
 // So many records are added to the chain before their batch is whole, or so many for each request under way: with many
 // of them each waits for the others, and not for the writer.
 constexpr size_t kPiece = 192;
@@ -55,6 +53,7 @@ Writer::Writer(const AuditConfig& config, base::Metrics& metrics, WriterEvents e
 Result<std::unique_ptr<Writer>> Writer::open(const AuditConfig& config, base::Metrics& metrics, WriterEvents events) {
   std::unique_ptr<Writer> out(new Writer(config, metrics, std::move(events)));
   TRY(out->prepare());
+  out->hold(config.hold);
   out->thread_ = std::thread([writer = out.get()] { writer->run(); });
   return out;
 }
@@ -143,6 +142,10 @@ Status Writer::runOnChain(std::function<Status(ChainWriter&)> task) {
   return result.get();
 }
 
+void Writer::hold(bool on) {
+  post({[on](ChainWriter& chain) { return chain.setHold(on); }, nullptr});
+}
+
 void Writer::checkpointSoon() {
   post({[](ChainWriter& chain) { return chain.checkpointSoon(), Status(); }, nullptr});
 }
@@ -220,11 +223,8 @@ void Writer::run() {
     if (nothing && last) return endChain();
     if (nothing && chain_->checkpointDue()) (void)writeCheckpoint();  // where it fails, a later one will do
     busy = false;
-    if (last || !chain_->ready()) continue;
-    auto more = retention_->step(*chain_, events_.deletable ? events_.deletable() : INT64_MAX);
-    tell();
-    if (!more) warn("retention", more.error());
-    busy = more && more.value();
+    lookAtClock();
+    if (!last && chain_->ready()) keepHouse(busy);
   }
 }
 
@@ -298,31 +298,6 @@ Status Writer::writeCheckpoint() {
   TRY(chain_->ready());
   TRY(chain_->begin(1));
   return commit(true);
-}
-
-// Out of the write-ahead log; and a new file, where this one is full.
-void Writer::moveIntoDatabase() {
-  if (!chain_->ready()) return;
-  if (chain_->database().walPages() >= kWalPages) chain_->database().checkpointPassive();
-  if (const auto told = wal_.look(chain_->database()); !told.empty()) warn("write-ahead log", Error{told});
-  chain_->tidy();
-  if (written_since_look_ < kLookEvery) return;
-  written_since_look_ = 0;
-  if (!retention_->wantsNewFile(*chain_)) return;
-  auto closed = chain_->rotate();
-  tell();
-  if (!closed) warn("rotation", closed.error());
-  else if (!closed.value().empty() && events_.rotated) events_.rotated(closed.value());
-}
-
-void Writer::warn(const std::string& what, const Error& error) {
-  if (events_.warned) events_.warned(what + ": " + error.message);
-}
-
-// The checkpoint that was committed last leaves the host.
-void Writer::tell() {
-  if (const int64_t seq = chain_->takeCheckpoint(); seq != 0 && events_.checkpoint)
-    events_.checkpoint(seq, chain_->checkpointHash(), chain_->keyName());
 }
 
 void Writer::endChain() {

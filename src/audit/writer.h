@@ -15,6 +15,7 @@
 
 #include "audit/audit_config.h"
 #include "audit/chain_writer.h"
+#include "audit/clock_watch.h"
 #include "audit/record.h"
 #include "audit/retention.h"
 #include "audit/wal_watch.h"
@@ -64,12 +65,16 @@ class Writer {
   /// Runs on the writer's thread, between two batches, and waits for it: for the rare things that somebody asks for.
   /// It begins and commits by itself.
   Status runOnChain(std::function<Status(ChainWriter&)> task);
+  /// From here on nothing is deleted or erased, or again.
+  void hold(bool on);
   /// A checkpoint of what is recorded, whatever its number and age.
   void checkpointSoon();
   /// From here on runOnChain() fails, and what waits in it fails now.
   void refuseTasks();
   /// Writes succeed, and the disk does not keep what waits for longer than the configuration lets it.
-  bool healthy() const { return healthy_.load(std::memory_order_relaxed) && !slow(); }
+  bool healthy() const {
+    return healthy_.load(std::memory_order_relaxed) && !full_.load(std::memory_order_relaxed) && !slow();
+  }
   /// How full the queue is: 0 to 1, and up to 4 by what belongs to decisions that were taken.
   double fullness() const { return queue_.fullness(); }
   /// The disk has kept a batch for longer than `commit_timeout`.
@@ -97,6 +102,8 @@ class Writer {
   Status undo(Status why);
   void moveIntoDatabase();
   void runTasks();
+  void keepHouse(bool& busy);
+  void lookAtClock();
   bool tasksWait();
   void tell();
   void endChain();
@@ -113,6 +120,7 @@ class Writer {
   policy::Recording recording_;
   base::BatchQueue queue_;
   std::atomic<bool> healthy_{true};
+  std::atomic<bool> full_{false};  // of records that are too young to go
   WalWatch wal_;
   std::atomic<int64_t> writing_since_{0};  // steady nanoseconds; 0: no batch is on its way to the disk
   const WriterEvents events_;
@@ -135,6 +143,7 @@ class Writer {
   std::unique_ptr<ChainWriter> chain_;
   size_t written_since_look_ = 0;  // at the size of the file
   std::unique_ptr<Retention> retention_;
+  ClockWatch clock_;
   bool gave_up_ = false;
   uint64_t place_ = 0;
   std::string batch_;  // since the last commit

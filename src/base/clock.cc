@@ -5,6 +5,12 @@
 
 namespace yett::base {
 
+int64_t bootMicros() {
+  timespec now{};
+  ::clock_gettime(CLOCK_BOOTTIME, &now);
+  return now.tv_sec * 1'000'000 + now.tv_nsec / 1000;
+}
+
 std::string formatTime(int64_t wall_micros) {
   const time_t seconds = static_cast<time_t>(wall_micros / 1'000'000);
   tm parts{};

@@ -20,6 +20,9 @@ inline int64_t steadyNanos() {
   return duration_cast<nanoseconds>(steady_clock::now().time_since_epoch()).count();
 }
 
+/// Microseconds since the machine was started, those included in which it slept. Nobody sets it.
+int64_t bootMicros();
+
 /// "2026-11-21T12:00:00.000001Z" (RFC 3339, always six digits, UTC).
 std::string formatTime(int64_t wall_micros);
 

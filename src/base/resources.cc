@@ -1,5 +1,6 @@
 #include "base/resources.h"
 
+#include <pwd.h>
 #include <sched.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -96,6 +97,15 @@ uint64_t descriptorLimit() {
 std::string hostName() {
   char name[256] = {};
   return ::gethostname(name, sizeof name - 1) == 0 && name[0] != '\0' ? name : "-";
+}
+
+std::string userName(int64_t uid) {
+  if (uid < 0) return "an unknown user";
+  std::string buffer(16 << 10, '\0');
+  passwd entry{};
+  passwd* found = nullptr;
+  ::getpwuid_r(static_cast<uid_t>(uid), &entry, buffer.data(), buffer.size(), &found);
+  return "uid " + std::to_string(uid) + (found != nullptr ? std::string(" (") + entry.pw_name + ")" : "");
 }
 
 }  // namespace yett::base

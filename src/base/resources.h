@@ -20,6 +20,9 @@ uint64_t descriptorLimit();
 /// What the host is called; "-" where it has no name.
 std::string hostName();
 
+/// "uid 1000 (alice)"; "an unknown user" below 0.
+std::string userName(int64_t uid);
+
 /// `root`: where the files of /proc/self/cgroup and /sys/fs/cgroup are looked for, for tests. 0: there is no limit.
 double cgroupCpus(const std::string& root);
 uint64_t cgroupMemory(const std::string& root);

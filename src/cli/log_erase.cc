@@ -1,4 +1,6 @@
 // `yett log erase`: takes the personal fields out of records, and leaves the proof.
+#include <unistd.h>
+
 #include <algorithm>
 #include <iostream>
 
@@ -8,6 +10,7 @@
 #include "audit/open_log.h"
 #include "base/file.h"
 #include "base/json.h"
+#include "base/resources.h"
 #include "base/text.h"
 #include "cli/log.h"
 #include "cli/policy_dir.h"
@@ -35,7 +38,7 @@ Result<std::vector<int64_t>> matching(const std::string& file, const audit::Quer
 Result<int64_t> eraseHere(const audit::AuditConfig& config, const std::string& file, const std::vector<int64_t>& seqs,
                           const std::string& why) {
   auto chain = TRY(audit::ChainWriter::open(config));
-  const int64_t count = TRY(audit::erase(*chain, file, seqs, why));
+  const int64_t count = TRY(audit::erase(*chain, file, seqs, audit::eraseReason(why, base::userName(::getuid()))));
   TRY(audit::eraseTraces(*chain, file));
   TRY(chain->close());
   return count;

@@ -67,8 +67,14 @@ void readAudit(ObjectReader& in, const std::string& file, audit::AuditConfig& ou
   in.object("retention", [&](ObjectReader& r) {
     r.duration("age", out.retention_age);
     r.size("size", out.retention_size);
+    r.duration("min_age", out.retention_min_age);
+    if (out.retention_min_age.count() > 0 && out.retention_size == 0)
+      r.problem("min_age", "is for `size`: without it nothing young is deleted");
+    if (out.retention_age.count() > 0 && out.retention_min_age > out.retention_age)
+      r.problem("min_age", "is larger than `age`");
     if (out.retention_size > 0 && out.retention_size < (1 << 20)) r.problem("size", "must be at least 1MiB");
   });
+  in.flag("hold", out.hold);
   in.size("rotate_size", out.rotate_size);
   if (out.rotate_size > 0 && out.rotate_size < (1 << 20)) in.problem("rotate_size", "must be at least 1MiB");
   size_t verify = 0;

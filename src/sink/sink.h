@@ -5,6 +5,7 @@
 #include <span>
 #include <string>
 
+#include "base/units.h"
 #include "sink/feed.h"
 #include "sink/sink_config.h"
 

@@ -9,6 +9,7 @@ import subprocess
 import threading
 import time
 import unittest
+import unittest.mock
 
 from harness import BINARY, SLOW, Nginx, Service, Yett, environment, hello_times, read_head, run, wait_for
 from test_cli import yett
@@ -267,3 +268,104 @@ class End(unittest.TestCase):
                 y.stop()
                 self.assertGreater(time.monotonic() - began, 1.5)
                 self.assertLess(time.monotonic() - began, 6 * SLOW)
+
+
+SHIM = r"""
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+int clock_gettime(clockid_t id, struct timespec* out) {
+  static int (*real)(clockid_t, struct timespec*);
+  if (!real) real = dlsym(RTLD_NEXT, "clock_gettime");
+  int status = real(id, out);
+  if (id == CLOCK_REALTIME) {
+    FILE* file = fopen(getenv("CLOCK_AHEAD"), "r");
+    long ahead = 0;
+    if (file) { if (fscanf(file, "%ld", &ahead) != 1) ahead = 0; fclose(file); }
+    out->tv_sec += ahead;
+  }
+  return status;
+}
+"""
+
+
+@unittest.skipUnless("release" in BINARY, "a library before the sanitizers' own")
+class Clock(unittest.TestCase):
+    def test_a_clock_that_is_set_forward_is_an_event_and_deletes_nothing(self):
+        with Nginx() as up:
+            y = Readers().small(up, retention={"age": "1h"})
+            (y.dir / "shim.c").write_text(SHIM)
+            subprocess.run(["cc", "-shared", "-fPIC", "-O1", "-o", y.dir / "shim.so", y.dir / "shim.c", "-ldl"], check=True)
+            ahead = y.dir / "ahead"
+            ahead.write_text("0")
+            with unittest.mock.patch.dict(os.environ, {"LD_PRELOAD": str(y.dir / "shim.so"), "CLOCK_AHEAD": str(ahead)}):
+                y.start()
+            try:
+                fill(y, 3000)
+                closed = wait_for("rotation", lambda: sorted(y.dir.glob("yett.0*.db")), 10)
+                y.replace("ahead", str(7 * 86400))
+                wait_for("the event", lambda: [e for e in y.query("--events") if e["event"] == "clock set"])
+                event = [e for e in y.query("--events") if e["event"] == "clock set"][0]
+                self.assertRegex(event["detail"], r"^forward by 60480\d s, from ")
+                self.assertIn("for a day nothing is deleted by age", y.log())
+                time.sleep(7)  # retention looks every five seconds
+                self.assertTrue(closed[0].exists())
+                fill(y, 10)
+                y.replace("ahead", "0")
+                wait_for("the way back", lambda: len([e for e in y.query("--events") if e["event"] == "clock set"]) == 2)
+                fill(y, 10)
+                wait_for("all", lambda: len(yett("log", "export", *config(y))[1].splitlines()) == 3020)
+                seqs = [json.loads(line)["seq"] for line in yett("log", "export", *config(y))[1].splitlines()]
+                self.assertEqual(seqs, sorted(seqs))  # by number, whatever the clock said
+            finally:
+                y.stop()
+
+
+class Hold(unittest.TestCase):
+    def test_hold_stops_retention_and_erasure_and_survives_restarts(self):
+        with Nginx() as up:
+            y = Readers().small(up, retention={"size": "1MiB"}, hold=True)
+            with y:
+                fill(y, 4000)
+                files = wait_for("rotation", lambda: sorted(y.dir.glob("yett.0*.db")), 10)
+                time.sleep(6)
+                self.assertTrue(files[0].exists())
+                self.assertEqual([e["event"] for e in y.query("--events") if e["event"].startswith("hold")], [])  # in the first file
+                erase = ("log", "erase", *config(y), "--principal", "anonymous", "--reason", "ticket 12", "--yes")
+                code, _, err = yett(*erase)
+                self.assertEqual((code, "is on hold" in err), (2, True), err)
+                y.stop()
+                code, _, err = yett("log", "erase", "--log", str(y.dir / "yett.db"), "--principal", "anonymous", "--yes")
+                self.assertEqual((code, "is on hold" in err), (2, True), err)
+                y.start()
+                time.sleep(6)
+                self.assertTrue(files[0].exists())
+                y.config["audit"]["hold"] = False
+                y.write_config()
+                wait_for("the end of the hold", lambda: [e for e in y.query("--events") if e["event"] == "hold ended"])
+                wait_for("retention", lambda: not files[0].exists(), 15)
+                code, out, err = yett(*erase)
+                self.assertEqual(code, 0, err)
+                erased = [e for e in y.query("--events") if e["event"] == "erased"]
+                self.assertRegex(erased[-1]["subject"], r"^ticket 12; asked by uid \d+")
+                self.assertTrue(y.verify()["ok"])
+
+    def test_min_age_wins_over_size(self):
+        with Nginx() as up:
+            y = Yett(up.address, rules=OPEN).plaintext()
+            y.config["audit"].update({"record": {"headers": ["x-fill"]}, "retention": {"size": "1MiB", "min_age": "1h"}})
+            y.write_config()
+            with y:
+                def status():
+                    with y.raw() as sock:
+                        sock.sendall(b"GET /hello HTTP/1.1\r\nHost: a\r\n\r\n")
+                        return sock.recv(100)[9:12]
+
+                before = y.verify()["first_seq"]
+                fill(y, 2500)
+                wait_for("a refusal", lambda: status() == b"503", 15)
+                self.assertEqual(y.admin("/readyz")[0], 503)
+                self.assertIn("younger than `retention.min_age`", y.log())
+                self.assertEqual(y.verify()["first_seq"], before)

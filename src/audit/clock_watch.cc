@@ -1,0 +1,15 @@
+#include "audit/clock_watch.h"
+
+#include <utility>
+
+namespace yett::audit {
+
+// A clock that is slewed is right again and again: steps are counted from look to look.
+int64_t ClockWatch::look(int64_t wall, int64_t passed) {
+  const int64_t ahead = wall - passed;
+  const int64_t step = std::exchange(looked_, true) ? ahead - ahead_ : 0;
+  ahead_ = ahead;
+  return step >= kLeast || step <= -kLeast ? step : 0;
+}
+
+}  // namespace yett::audit

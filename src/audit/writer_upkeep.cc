@@ -1,0 +1,61 @@
+// What the audit writer does beside writing: files, their size, their age, the clock.
+#include "audit/writer.h"
+#include "base/clock.h"
+
+namespace yett::audit {
+namespace {
+
+constexpr size_t kLookEvery = 1'000;  // records between two looks at the size of the file
+constexpr int64_t kWalPages = 1024;   // in the write-ahead log, 4 MiB: more of them are moved into the database
+
+}  // namespace
+
+void Writer::keepHouse(bool& busy) {
+  auto more = retention_->step(*chain_, events_.deletable ? events_.deletable() : INT64_MAX);
+  tell();
+  if (!more) warn("retention", more.error());
+  busy = more && more.value();
+  if (full_.exchange(retention_->full()) == retention_->full()) return;
+  if (!retention_->full()) return events_.failed("");
+  events_.failed("the log has `retention.size`, and all of it is younger than `retention.min_age`");
+}
+
+// What goes by age would go too early.
+void Writer::lookAtClock() {
+  const int64_t now = base::wallMicros();
+  const int64_t step = clock_.look(now, base::bootMicros());
+  if (step == 0) return;
+  const std::string detail = std::string(step > 0 ? "forward" : "back") + " by " +
+                             std::to_string((step > 0 ? step : -step) / 1'000'000) + " s, from " +
+                             base::formatTime(now - step) + " to " + base::formatTime(now);
+  append(EventRecord{now, "clock set", config_.database, detail, 1});
+  retention_->onClockSet(step);
+  warn("clock", Error{"it was set " + detail + (step > 0 ? ": for a day nothing is deleted by age" : "")});
+}
+
+// Out of the write-ahead log; and a new file, where this one is full.
+void Writer::moveIntoDatabase() {
+  if (!chain_->ready()) return;
+  if (chain_->database().walPages() >= kWalPages) chain_->database().checkpointPassive();
+  if (const auto told = wal_.look(chain_->database()); !told.empty()) warn("write-ahead log", Error{told});
+  chain_->tidy();
+  if (written_since_look_ < kLookEvery) return;
+  written_since_look_ = 0;
+  if (!retention_->wantsNewFile(*chain_)) return;
+  auto closed = chain_->rotate();
+  tell();
+  if (!closed) warn("rotation", closed.error());
+  else if (!closed.value().empty() && events_.rotated) events_.rotated(closed.value());
+}
+
+void Writer::warn(const std::string& what, const Error& error) {
+  if (events_.warned) events_.warned(what + ": " + error.message);
+}
+
+// The checkpoint that was committed last leaves the host.
+void Writer::tell() {
+  if (const int64_t seq = chain_->takeCheckpoint(); seq != 0 && events_.checkpoint)
+    events_.checkpoint(seq, chain_->checkpointHash(), chain_->keyName());
+}
+
+}  // namespace yett::audit
