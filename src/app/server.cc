@@ -97,7 +97,7 @@ bool Server::stop() {
     loop->authorizer.reset();
     loop->events.reset();
   }
-  audit_->finish();
+  if (audit_) audit_->finish();
   if (exporter_) exporter_->finish(generation_->config.shutdown.sink_flush_timeout);
   exporting_ = nullptr;
   audit_.reset();  // its thread posts to the loops, and sinks tell it what they refuse

@@ -6,6 +6,7 @@
 
 #include "audit/log_files.h"
 #include "audit/reader.h"
+#include "audit/verifier.h"
 
 namespace yett::cli {
 
@@ -44,7 +45,15 @@ struct VerifyOptions {
   std::string checkpoint;               ///< "seq:hash" of one that was saved elsewhere, or ""
   std::vector<std::string> lines = {};  ///< files that a sink wrote: they are proved in place of databases
 };
+/// What is expected of a log by these options.
+Result<audit::Expected> expectedOf(const VerifyOptions& options);
 int logVerify(const std::vector<audit::LogRef>& databases, const VerifyOptions& options, const std::string& format);
+
+/// Of all files, most frequent first.
+Result<std::vector<audit::Group>> groupsOf(const LogOptions& options, const std::vector<std::string>& by,
+                                           int64_t limit);
+/// One HTML file, to `file` or, where that is "", to stdout.
+int logReport(LogOptions options, const VerifyOptions& verify, const std::string& file);
 
 struct SqlOptions {
   std::string database;

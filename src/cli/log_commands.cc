@@ -153,6 +153,30 @@ void addVerifyExport(CLI::App& log, Action& action) {
   verify->callback([e, &action] { action = [e] { return logVerifyExport(e->file, e->key); }; });
 }
 
+void addReport(CLI::App& log, Action& action) {
+  struct Report {
+    LogSource source;
+    LogOptions options;
+    VerifyOptions verify;
+    std::string file;
+  };
+  const auto r = std::make_shared<Report>();
+  auto* report = log.add_subcommand("report", "one HTML file for an auditor: chain, denials, callers, changes, gaps");
+  addLogSource(*report, r->source);
+  addTimes(*report, r->options.since, r->options.until);
+  report->add_option("--key", r->verify.key, "the key that must have signed, itself or one it handed over to (PEM)");
+  report->add_option("--out", r->file, "a new file; else it goes to stdout");
+  report->callback([r, &action] {
+    action = [r] {
+      if (r->source.named.empty()) r->verify.config = r->source.config;
+      return withLogs(r->source, r->options.query, [&] {
+        r->options.databases = r->source.logs;
+        return logReport(r->options, r->verify, r->file);
+      });
+    };
+  });
+}
+
 void addSql(CLI::App& log, Action& action) {
   struct Sql {
     LogSource source;
@@ -223,6 +247,7 @@ void addLog(CLI::App& app, Action& action) {
   addVerifyExport(*log, action);
   addCoverage(*log, action);
   addErase(*log, action);
+  addReport(*log, action);
   addSql(*log, action);
 }
 

@@ -11,9 +11,8 @@
 #include "cli/log_print.h"
 
 namespace yett::cli {
-namespace {
-
-Result<std::vector<audit::Group>> groups(const LogOptions& options, const std::vector<std::string>& by, int64_t limit) {
+Result<std::vector<audit::Group>> groupsOf(const LogOptions& options, const std::vector<std::string>& by,
+                                           int64_t limit) {
   std::map<std::vector<std::string>, audit::Group> all;
   audit::Query query = options.query;
   query.limit = INT64_MAX;
@@ -35,6 +34,8 @@ Result<std::vector<audit::Group>> groups(const LogOptions& options, const std::v
   if (static_cast<int64_t>(out.size()) > limit) out.resize(static_cast<size_t>(limit));
   return out;
 }
+
+namespace {
 
 std::string shown(const std::string& column, const std::string& value) {
   if (column == "principal") return shownPrincipal(value);
@@ -88,7 +89,7 @@ void printGroups(const std::vector<std::string>& by, const std::vector<audit::Gr
 
 // What most people ask first: how many, who, by which rules, and what is denied.
 Status overview(const LogOptions& options) {
-  const auto total = TRY(groups(options, {}, 1));
+  const auto total = TRY(groupsOf(options, {}, 1));
   if (total.empty()) {
     std::cout << "no decisions\n";
     return {};
@@ -99,7 +100,7 @@ Status overview(const LogOptions& options) {
   const auto top = [&](const char* title, const std::vector<std::string>& by, const std::string& effect) -> Status {
     LogOptions part = options;
     if (!effect.empty()) part.query.effect = effect;
-    const auto found = TRY(groups(part, by, options.query.limit));
+    const auto found = TRY(groupsOf(part, by, options.query.limit));
     if (found.empty()) return {};
     std::cout << "\n" << title << "\n";
     printGroups(by, found, "table");
@@ -125,7 +126,7 @@ int logStats(LogOptions options) {
     return failed(
         Error{"--by `" + name + "` is no column" + base::didYouMean(name, names) + ": " + base::joined(known, ", ")});
   }
-  auto found = groups(options, options.by, options.query.limit);
+  auto found = groupsOf(options, options.by, options.query.limit);
   if (!found) return failed(found.error());
   printGroups(options.by, found.value(), options.format);
   return 0;

@@ -36,6 +36,8 @@ Result<std::string> configuredKey(const std::string& config_file) {
   return std::move(key).value();
 }
 
+}  // namespace
+
 Result<audit::Expected> expectedOf(const VerifyOptions& options) {
   audit::Expected out;
   if (options.key.empty() && !options.config.empty()) out.public_key = TRY(configuredKey(options.config));
@@ -56,6 +58,8 @@ Result<audit::Expected> expectedOf(const VerifyOptions& options) {
   out.checkpoint_hash = base::lowered(options.checkpoint.substr(colon + 1));
   return out;
 }
+
+namespace {
 
 void showAuthenticity(const audit::Verification& v) {
   if (v.checkpoints == 0) {
