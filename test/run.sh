@@ -113,7 +113,7 @@ if ! $quick; then
   check python3 test/check_tidy.py build/release
 fi
 properties
-scenarios release 1 test_identity test_certificates test_documents test_trust test_proxy test_life test_reload test_stalls test_cli test_hostile test_holdup test_shares test_policy test_durability test_audit test_evidence test_sink_proof test_hostile_log test_http2 test_http2_found test_grpc test_websocket test_paths test_desync test_sinks test_examples test_cost test_growth
+scenarios release 1 test_identity test_certificates test_documents test_trust test_proxy test_life test_reload test_stalls test_cli test_hostile test_holdup test_shares test_policy test_durability test_audit test_evidence test_sink_proof test_hostile_log test_http2 test_http2_found test_grpc test_websocket test_paths test_desync test_sinks test_chaos test_examples test_cost test_growth
 step "what decisions and records cost (figures; no test fails for them)"
 build/release/test/yett_bench
 build/release/test/yett_micro_bench
@@ -135,7 +135,7 @@ if $interop; then
 fi
 if $full; then
   step "full: a thousand times kill -9, sinks that are 100,000 records behind, ten million decisions"
-  YETT_TEST_TIMEOUT=7200 YETT_TEST_KILLS=1000 YETT_TEST_RECORDS=100000 scenarios release 1 test_durability test_audit
+  YETT_TEST_TIMEOUT=7200 YETT_TEST_KILLS=1000 YETT_TEST_RECORDS=100000 YETT_TEST_CHAOS=60 scenarios release 1 test_durability test_audit test_chaos
   if YETT_TEST_FULL=1 YETT_TEST_POWER=500 build/release/test/yett_unit --use-colour no "audit: whichever*,audit: a loss*" >"$out" 2>&1; then
     pass 3
   else

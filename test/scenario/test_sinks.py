@@ -23,7 +23,10 @@ class Receiver:
             protocol_version = "HTTP/1.1"
 
             def do_POST(self):
-                body = json.loads(self.rfile.read(int(self.headers["content-length"])))
+                data = self.rfile.read(int(self.headers["content-length"]))
+                if len(data) < int(self.headers["content-length"]):
+                    return  # who sent it was killed
+                body = json.loads(data)
                 records = [json.loads(r["body"]["stringValue"]) for part in body["resourceLogs"] for r in part["scopeLogs"][0]["logRecords"]]
                 outer.batches.append((time.monotonic(), [r["seq"] for r in records]))
                 status, headers, text = judge(records)

@@ -1,0 +1,157 @@
+"""Everything that happens to a log, at once and at random: rotation, retention, erasure, sinks that go and come, readers that stop in
+the middle, kill -9. At every stop the chain is whole, nothing that was let through is lost, and the disk holds no more than it may."""
+import contextlib
+import json
+import os
+import pathlib
+import random
+import signal
+import sqlite3
+import subprocess
+import threading
+import time
+import unittest
+
+from harness import BINARY, Service, environment, read_head, wait_for
+from test_cli import yett
+from test_evidence import OPEN, config, signed
+from test_sinks import Receiver
+
+LOAD = pathlib.Path(BINARY).parent / "test/yett_load"
+ROUNDS = int(os.environ.get("YETT_TEST_CHAOS") or 3)
+MIB = 1 << 20
+
+
+class Chaos(unittest.TestCase):
+    def setUp(self):
+        self.rng = random.Random(7)
+        self.forwarded = set()  # ids of requests that the service has seen
+        self.down = threading.Event()
+        self.sent = set()  # records that the receiver has
+        self.twice = 0
+
+    def serve(self, connection):
+        got = read_head(connection)
+        while got:
+            for line in got[0].split("\r\n"):
+                if line.startswith("x-yett-decision-id: "):
+                    self.forwarded.add(line[20:])
+            connection.sendall(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n")
+            got = read_head(connection)
+
+    def judge(self, records):
+        if self.down.is_set():
+            return 503, {}, b""
+        for record in records:
+            self.twice += record["seq"] in self.sent
+            self.sent.add(record["seq"])
+        return 200, {}, b"{}"
+
+    def load(self, y, seconds):
+        return subprocess.Popen([LOAD, f"127.0.0.1:{y.port}", "-c", "2", "-s", str(seconds), "--warmup", "0", "--path", "/o/%/i/%", "-H", "x-fill: %%%%%%%%%%%%%%%%%%%%",
+                                 "--choices", "1000000000"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+    def disturb(self, y, readers):
+        what = self.rng.choice(("reader", "snapshot", "sink", "erase", "reload", "nothing"))
+        if what == "reader":
+            readers.append(subprocess.Popen([BINARY, "log", "export", *config(y)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment()))
+        elif what == "snapshot":
+            held = sqlite3.connect(f"file:{y.dir / 'yett.db'}?mode=ro", uri=True, isolation_level=None, check_same_thread=False)
+            held.execute("BEGIN")
+            held.execute("SELECT count(*) FROM blocks").fetchall()
+            readers.append(held)
+        elif what == "sink":
+            (self.down.clear if self.down.is_set() else self.down.set)()
+        elif what == "erase":
+            yett("log", "erase", *config(y), "--path", f"/o/{self.rng.randrange(10)}*", "--since", "5s", "--reason", "chaos", "--yes")
+        elif what == "reload":
+            y.write_rules(OPEN + f" -- {self.rng.random()}")
+
+    def release(self, readers):
+        for reader in readers:
+            if isinstance(reader, sqlite3.Connection):
+                reader.close()
+            else:
+                reader.kill()
+                reader.communicate()
+        readers.clear()
+
+    def check(self, y):
+        """The log as it is found after a stop."""
+        code, out, err = yett("log", "verify", *config(y), "--format", "json")
+        told = json.loads(out or "{}")
+        self.assertEqual((code, told.get("broken")), (0, ""), err)
+        ids = {json.loads(line)["id"] for line in yett("log", "export", *config(y))[1].splitlines()}
+        return told, ids
+
+    def run_it(self, durability):
+        strict = durability == "strict"
+        with Service(self.serve) as service, Receiver(self.judge) as receiver:
+            y = signed(service.address)
+            y.config["audit"].update({"durability": durability, "rotate_size": "1MiB", "retention": {"size": "6MiB"}, "record": {"headers": ["x-fill"]},
+                                      "sinks": [{"name": "out", "type": "otlp", "url": receiver.url}]})
+            y.write_config()
+            readers, kills, decisions, lost, largest = [], 0, 0, 0, 0
+            for _ in range(ROUNDS):
+                y.start()
+                load = self.load(y, 3)
+                while load.poll() is None:
+                    self.disturb(y, readers)
+                    time.sleep(self.rng.uniform(0.1, 0.8))
+                self.down.clear()
+                killed = self.rng.random() < 0.6
+                if killed:
+                    more = self.load(y, 1)
+                    time.sleep(self.rng.uniform(0.1, 0.9))
+                y.stop(signal.SIGKILL if killed else signal.SIGTERM, None if killed else 0)
+                if killed:
+                    more.wait()
+                    kills += 1
+                self.release(readers)
+                told, ids = self.check(y)
+                seen = set(self.forwarded)
+                self.forwarded.clear()
+                decisions += len(seen)
+                if strict:
+                    # What retention has deleted went in order: of this round nothing is younger than what is left.
+                    gone = seen - ids
+                    self.assertLess(len(gone), len(seen), "every decision of a round is gone")
+                    lost += 0 if told["deleted_through"] else len(gone)
+            y.start()
+            wait_for("the sink to have all", lambda: "yett_audit_sink_lag_records{sink=\"out\"} 0\n" in y.admin("/metrics")[1], 120)
+
+            def size():
+                sizes = []
+                for file in y.dir.glob("yett*.db"):
+                    with contextlib.suppress(FileNotFoundError):  # retention is at work
+                        sizes.append(file.stat().st_size)
+                return sum(sizes)
+
+            wait_for("retention", lambda: size() <= 8 * MIB, 60)
+            largest = size()
+            y.stop()
+            told, _ = self.check(y)
+            # Numbers that a crash leased and did not use are gaps; every other number left the host.
+            missing = set(range(1, told["last_seq"] + 1)) - self.sent
+            print(f"  {durability}: {decisions} requests in {ROUNDS} rounds, {kills} kills, {told['gaps']} gaps, {len(self.sent)} records in the sink, "
+                  f"{self.twice} twice, {largest / MIB:.1f} MiB at the end")
+            self.assertEqual(lost, 0)
+            self.assertLessEqual(self.twice, 500 * (ROUNDS * 8))
+            for first, last in ranges(sorted(missing)):
+                self.assertGreaterEqual(last - first, 1_000, f"records {first} to {last} never left")
+
+    def test_batched(self):
+        self.run_it("batched")
+
+    def test_strict(self):
+        self.run_it("strict")
+
+
+def ranges(numbers):
+    out = []
+    for n in numbers:
+        if out and out[-1][1] == n - 1:
+            out[-1][1] = n
+        else:
+            out.append([n, n])
+    return out
