@@ -74,6 +74,12 @@ std::vector<LogRef> logFiles(const std::string& database) {
   return out;
 }
 
+bool isGone(const LogRef& file) {
+  if (file.inode == 0) return false;
+  const auto files = logFiles(liveName(file.path));
+  return std::none_of(files.begin(), files.end(), [&](const LogRef& known) { return known.inode == file.inode; });
+}
+
 bool isInPlace(const std::string& database) {
   const auto noted = base::readFile(database + ".lock");
   if (!noted) return false;

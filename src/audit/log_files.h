@@ -23,6 +23,9 @@ LogRef refTo(const std::string& path);
 /// The files of a log, those that rotation has closed first, as they are at one moment.
 std::vector<LogRef> logFiles(const std::string& database);
 
+/// A file that was there when its log was listed, and that retention has deleted since.
+bool isGone(const LogRef& file);
+
 /// The name that a file gets once it is closed: "audit/yett.db", 412 -> "audit/yett.000000000412.db".
 std::string closedName(const std::string& path, int64_t seq);
 
