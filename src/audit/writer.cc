@@ -40,6 +40,8 @@ Writer::Writer(const AuditConfig& config, base::Metrics& metrics, WriterEvents e
       wal_(config.database),
       events_(std::move(events)),
       written_(metrics.counter("yett_audit_records_total", {}, "records written to the audit database")),
+      failures_(metrics.counter("yett_audit_write_failures_total", {},
+                                "times that the audit log could not be written: requests got 503 until it could")),
       bytes_(
           metrics.counter("yett_audit_record_bytes_total", {}, "bytes of the records taken, before they are stored")) {
   metrics.gauge("yett_audit_queue_records", "records taken and not committed yet", [this] {
@@ -174,11 +176,11 @@ void Writer::runTasks() {
     auto status = chain_->ready();
     if (status) status = task.run(*chain_);
     tell();
-    if (status && !healthy_.exchange(true)) events_.failed("");
+    if (status) recovered();
     if (task.done) {
       task.done(std::move(status));
     } else if (!status) {
-      if (healthy_.exchange(false)) events_.failed(status.error().message);
+      broke(status.error().message);
       const base::Lock lock(tasks_mutex_);
       tasks_.push_front(std::move(task));
       return;
@@ -238,7 +240,7 @@ size_t Writer::enough() const {
 void Writer::write(Clock::time_point until) {
   auto ok = gather(until);
   for (int attempt = 0; !ok; ++attempt) {
-    if (healthy_.exchange(false)) events_.failed(ok.error().message);
+    broke(ok.error().message);
     if (queue_.closed() && attempt >= 10) return giveUp(ok.error().message);
     std::this_thread::sleep_for(kRetry);
     ok = writeAgain();
@@ -246,7 +248,7 @@ void Writer::write(Clock::time_point until) {
   YETT_CHECK(place_ == taken_ + batch_records_);
   taken_ += batch_records_;
   const size_t records = std::exchange(batch_records_, 0);
-  if (!healthy_.exchange(true)) events_.failed("");
+  recovered();
   if (config_.strict && events_.durable) events_.durable(taken_);
   written_.add(static_cast<int64_t>(records));
   written_since_look_ += records;

@@ -94,6 +94,8 @@ class Writer {
   Status gather(base::BatchQueue::Clock::time_point until);
   size_t enough() const;
   Status writeAgain();
+  void broke(const std::string& why);
+  void recovered();
   void giveUp(const std::string& why);
   Status beginBatch();
   Status writeCheckpoint();
@@ -125,6 +127,7 @@ class Writer {
   std::atomic<int64_t> writing_since_{0};  // steady nanoseconds; 0: no batch is on its way to the disk
   const WriterEvents events_;
   base::Counter& written_;
+  base::Counter& failures_;
   base::Counter& bytes_;
   base::Mutex tasks_mutex_;
   std::deque<Task> tasks_ YETT_GUARDED_BY(tasks_mutex_);
@@ -145,6 +148,8 @@ class Writer {
   std::unique_ptr<Retention> retention_;
   ClockWatch clock_;
   bool gave_up_ = false;
+  std::string broken_by_;     // why writes fail,
+  int64_t broken_since_ = 0;  // and since when, steady nanoseconds
   uint64_t place_ = 0;
   std::string batch_;  // since the last commit
   std::string piece_;  // off the queue, and not in the batch yet

@@ -10,6 +10,23 @@ constexpr int64_t kWalPages = 1024;   // in the write-ahead log, 4 MiB: more of 
 
 }  // namespace
 
+void Writer::broke(const std::string& why) {
+  if (!healthy_.exchange(false)) return;
+  broken_by_ = why;
+  broken_since_ = base::steadyNanos();
+  failures_.add();
+  events_.failed(why);
+}
+
+// The log itself tells of the time in which it could not be written.
+void Writer::recovered() {
+  if (healthy_.exchange(true)) return;
+  const int64_t millis = (base::steadyNanos() - broken_since_) / 1'000'000;
+  append(EventRecord{base::wallMicros(), "writes failed", config_.database,
+                     broken_by_ + "; for " + std::to_string(millis) + " ms requests were answered with 503", 1});
+  events_.failed("");
+}
+
 void Writer::keepHouse(bool& busy) {
   auto more = retention_->step(*chain_, events_.deletable ? events_.deletable() : INT64_MAX);
   tell();

@@ -153,6 +153,8 @@ class Missing(unittest.TestCase):
                     wait_for("the reason in the log", lambda: why in y.log())
                     give_back(y.dir / "yett.db", aside)
                     wait_for("decisions", lambda: self.status(y) == 403)
+                    wait_for("the event", lambda: [e for e in y.query("--events") if e["event"] == "writes failed" and why in e["detail"]])
+                    self.assertIn("yett_audit_write_failures_total 1\n", y.admin("/metrics")[1])
                     y.stop()
                     self.assertTrue(y.verify()["ok"])
 
