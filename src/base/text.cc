@@ -128,6 +128,20 @@ std::string printable(std::string_view bytes) {
   return out;
 }
 
+std::string markup(std::string_view text) {
+  std::string out;
+  for (const char c : printable(text)) {
+    switch (c) {
+      case '&': out += "&amp;"; break;
+      case '<': out += "&lt;"; break;
+      case '>': out += "&gt;"; break;
+      case '"': out += "&quot;"; break;
+      default: out += c;
+    }
+  }
+  return out;
+}
+
 std::string forTerminal(std::string_view text) {
   // As JSON it is one line, and nothing in it moves a cursor: if that changes nothing, it was fine.
   std::string quoted;

@@ -28,6 +28,8 @@ std::vector<std::string_view> split(std::string_view text, char separator);
 std::string joined(const std::vector<std::string>& parts, std::string_view separator);
 
 std::string hex(std::string_view bytes);
+/// Printable text as XML and HTML have it, in content and in attributes.
+std::string markup(std::string_view text);
 /// The bytes of hex digits, in either case.
 Result<std::string> unhex(std::string_view digits);
 /// -1 for a character that is no hex digit.

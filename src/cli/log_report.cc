@@ -39,20 +39,6 @@ constexpr const char* kStyle =
     ".quiet{color:#666}@media print{body{margin:0;max-width:none;font-size:11px}h2{break-after:avoid}"
     "tr,pre{break-inside:avoid}}";
 
-std::string html(std::string_view text) {
-  std::string out;
-  for (const char c : base::printable(text)) {
-    switch (c) {
-      case '&': out += "&amp;"; break;
-      case '<': out += "&lt;"; break;
-      case '>': out += "&gt;"; break;
-      case '"': out += "&quot;"; break;
-      default: out += c;
-    }
-  }
-  return out;
-}
-
 // "principal" -> "Principal".
 std::string titled(std::string name) {
   if (!name.empty() && name[0] >= 'a' && name[0] <= 'z') name[0] = static_cast<char>(name[0] - 'a' + 'A');
@@ -115,19 +101,19 @@ class Report {
     return {};
   }
   void line(const char* name, const std::string& value) {
-    out_ += std::string("<div><b>") + name + ":</b> " + html(value) + "</div>";
+    out_ += std::string("<div><b>") + name + ":</b> " + base::markup(value) + "</div>";
   }
 
   // Of the whole log: a period alone cannot be proved.
   void chain(const audit::Verification& v) {
     out_ += "<h2>The chain</h2><p class=\"state ";
-    if (!v.broken.empty()) out_ += "bad\">BROKEN: " + html(v.broken) + "</p>";
+    if (!v.broken.empty()) out_ += "bad\">BROKEN: " + base::markup(v.broken) + "</p>";
     else if (v.authenticated) out_ += "ok\">Whole, and signed by the key that it must be.</p>";
     else
       out_ += "\">Whole. Not authenticated: say with --key, or by the configuration, which key must have signed.</p>";
     out_ += "<table>";
     const auto row = [&](const char* name, const std::string& value) {
-      out_ += std::string("<tr><th>") + name + "</th><td>" + html(value) + "</td></tr>";
+      out_ += std::string("<tr><th>") + name + "</th><td>" + base::markup(value) + "</td></tr>";
     };
     row("Records",
         std::to_string(v.records) + ", " + std::to_string(v.first_seq) + " to " + std::to_string(v.last_seq));
@@ -158,9 +144,9 @@ class Report {
         out_ += std::string(out_.ends_with("</tr>") ? "<tr>" : "") + "<td class=n>" + std::to_string(n) + "</td>";
       for (size_t k = 0; k < by.size(); ++k)
         out_ += "<td>" +
-                html(by[k] == "principal" && group.key[k].empty() ? "anonymous"
-                     : group.key[k].empty()                       ? "-"
-                                                                  : group.key[k]) +
+                base::markup(by[k] == "principal" && group.key[k].empty() ? "anonymous"
+                             : group.key[k].empty()                       ? "-"
+                                                                          : group.key[k]) +
                 "</td>";
       out_ += "<td>" + base::formatTime(group.last).substr(0, 19) + "Z</td></tr>";
     }
@@ -186,8 +172,8 @@ class Report {
     for (size_t i = found.size() - std::min(found.size(), kMostRows); i < found.size(); ++i) {
       const auto& e = *found[i];
       out_ += "<tr><td class=n>" + std::to_string(e.seq) + "</td><td>" + base::formatTime(e.time).substr(0, 19) +
-              "Z</td><td>" + html(e.what) + "</td><td>" + html(e.subject) + "</td><td>" + html(e.detail) +
-              "</td><td class=n>" + std::to_string(e.count) + "</td></tr>";
+              "Z</td><td>" + base::markup(e.what) + "</td><td>" + base::markup(e.subject) + "</td><td>" +
+              base::markup(e.detail) + "</td><td class=n>" + std::to_string(e.count) + "</td></tr>";
     }
     out_ += "</table>";
     if (found.size() > kMostRows)
@@ -236,8 +222,8 @@ class Report {
     for (const auto& event : events_) {
       if (event.what != "policy" || event.subject == before) continue;
       out_ += "<p><b>" + base::formatTime(event.time).substr(0, 19) + "Z</b>, record " + std::to_string(event.seq) +
-              ": policy " + html(event.subject.substr(0, 12)) +
-              (before.empty() ? ", the first of the period" : ", after " + html(before.substr(0, 12))) + "</p>";
+              ": policy " + base::markup(event.subject.substr(0, 12)) +
+              (before.empty() ? ", the first of the period" : ", after " + base::markup(before.substr(0, 12))) + "</p>";
       if (!before.empty()) difference(before, event.subject);
       before = event.subject;
       ++changes;
@@ -262,9 +248,9 @@ class Report {
       const std::string& from = a == old->end() ? none : a->second;
       const std::string& to = b == now->end() ? none : b->second;
       if (a != old->end() && b != now->end() && from == to) continue;
-      out_ += "<pre>" + html(name) + (a == old->end() ? " (new)" : b == now->end() ? " (removed)" : "") + "\n";
+      out_ += "<pre>" + base::markup(name) + (a == old->end() ? " (new)" : b == now->end() ? " (removed)" : "") + "\n";
       for (const auto& line : diffLines(from, to)) {
-        const std::string text = html(std::string(1, line.sign) + " " + policy::withoutCredentials(line.text));
+        const std::string text = base::markup(std::string(1, line.sign) + " " + policy::withoutCredentials(line.text));
         out_ += line.sign == '+'   ? "<ins>" + text + "</ins>\n"
                 : line.sign == '-' ? "<del>" + text + "</del>\n"
                                    : text + "\n";

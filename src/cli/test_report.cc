@@ -21,20 +21,6 @@ std::string seconds(int64_t nanos) {
   return out;
 }
 
-std::string xml(std::string_view text) {
-  std::string out;
-  for (const char c : base::printable(text)) {
-    switch (c) {
-      case '&': out += "&amp;"; break;
-      case '<': out += "&lt;"; break;
-      case '>': out += "&gt;"; break;
-      case '"': out += "&quot;"; break;
-      default: out += c;
-    }
-  }
-  return out;
-}
-
 std::string list(const std::vector<std::string>& items) {
   std::string out = "[";
   for (const auto& item : items) {
@@ -119,15 +105,16 @@ std::string asJson(const TestReport& report) {
 
 std::string asJunit(const TestReport& report) {
   std::string out = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n<testsuite name=\"" +
-                    xml(report.directory) + "\" tests=\"" + std::to_string(report.tests.size()) + "\" failures=\"" +
-                    std::to_string(report.failed()) + "\" errors=\"0\" time=\"" + seconds(report.nanos) + "\">\n";
+                    base::markup(report.directory) + "\" tests=\"" + std::to_string(report.tests.size()) +
+                    "\" failures=\"" + std::to_string(report.failed()) + "\" errors=\"0\" time=\"" +
+                    seconds(report.nanos) + "\">\n";
   for (const auto& test : report.tests) {
-    out += "  <testcase classname=\"" + xml(test.file) + "\" name=\"" + xml(test.name) + "\" time=\"" +
-           seconds(test.nanos) + "\"";
+    out += "  <testcase classname=\"" + base::markup(test.file) + "\" name=\"" + base::markup(test.name) +
+           "\" time=\"" + seconds(test.nanos) + "\"";
     if (test.passed) out += "/>\n";
     else
-      out += "><failure message=\"" + xml(test.failure) + "\">" + xml(test.file) + ":" + std::to_string(test.line) +
-             "</failure></testcase>\n";
+      out += "><failure message=\"" + base::markup(test.failure) + "\">" + base::markup(test.file) + ":" +
+             std::to_string(test.line) + "</failure></testcase>\n";
   }
   return out + "</testsuite>\n</testsuites>\n";
 }
