@@ -163,8 +163,8 @@ void Reloader::follow(std::vector<std::string> sources, bool refused) {
   const bool same = sources == sources_;
   sources_ = sources;
   watch(std::move(sources));
-  // What was tried counts, not what is there by now: a change in between must be seen. Of other files nobody has a
-  // look of before: they are tried once more.
+  // What was tried counts, not what is there by now: a change in between must be seen. Files that were not watched
+  // before cannot be compared: they are tried once more.
   if (!same) tried_.clear();
 }
 

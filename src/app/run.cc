@@ -62,8 +62,8 @@ Wanted follow(int signals, Reloader& reloader, int64_t until) {
   }
 }
 
-// Not ready, then draining; policies go on being obeyed. A second SIGTERM ends the wait for balancers, SIGQUIT all of
-// it.
+// Not ready, and reloading as ever, until balancers have seen it; then draining. A second SIGTERM ends the first wait,
+// SIGQUIT both.
 void end(Server& server, int signals, Reloader& reloader) {
   server.announceEnd();
   const int64_t delay = server.generation()->config.shutdown.delay.count();

@@ -265,7 +265,6 @@ void Server::announceEnd() {
 
 void Server::drain(const std::function<bool()>& now) {
   log_.info("draining", {{"connections", std::to_string(gate_.count())}});
-  announceEnd();
   const auto left = std::make_shared<std::atomic<size_t>>(loops_.size());
   loops_.onAll(
       [left](Loop& loop) {

@@ -45,7 +45,7 @@ class Server {
   /// wait for the rest.
   void announceEnd();
   /// Stops listening, lets exchanges end, and waits for that up to the configured time, or until `now` says so. Signs
-  /// meanwhile.
+  /// meanwhile. REQUIRES: announceEnd().
   void drain(const std::function<bool()>& now);
   /// Stops at once what drain() has not ended. False: a loop does not end, though the log is written; nothing may be
   /// destroyed then, and the process has to end without that.

@@ -277,7 +277,7 @@ void ChainWriter::tidy() {
 
 Result<std::string> ChainWriter::rotate() {
   TRY(ready());
-  auto alone = RotationLock::alone(config_.database);
+  const auto alone = RotationLock::alone(config_.database);
   if (!alone) return std::string();
   carried_ = TRY(file_.neededPolicies());
   const std::string name = closedName(config_.database, state_.seq + (signs() ? 2 : 1));
@@ -294,7 +294,7 @@ Result<std::string> ChainWriter::rotate() {
   tail_.release();
   may_begin_ = true;
   auto renamed = file_.rename(name);
-  alone.reset();
+  // Until the new file is noted as the one that is written, whoever opened it would take it for a copy.
   TRY(prepare());
   TRY(std::move(renamed));
   return name;

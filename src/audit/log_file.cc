@@ -99,7 +99,7 @@ Result<LogFile::Beginning> LogFile::beginning() {
     out.log_id = TRY(base::randomBytes(kIdSize));
     return out;
   }
-  auto db = TRY(openLog(closed.back()));
+  auto db = TRY(openClosedToRead(closed.back()));
   const auto [last, hash] = TRY(BlockSource(db).end());
   const auto id = TRY(metaBytes(db, "log_id"));
   if (last == 0 || !id || id->size() != kIdSize)

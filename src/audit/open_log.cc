@@ -59,6 +59,12 @@ Result<store::Database> openLog(const LogRef& file) {
   return db;
 }
 
+Result<store::Database> openClosedToRead(const std::string& path) {
+  auto db = TRY(store::Database::open(path, store::Database::Mode::kRead));
+  TRY(checkIsLog(db, path));
+  return db;
+}
+
 Result<store::Database> openClosedLog(const std::string& path) {
   auto db = TRY(store::Database::open(path, store::Database::Mode::kWrite));
   TRY(checkIsLog(db, path));

@@ -13,6 +13,8 @@ namespace yett::audit {
 /// To read it, under the name that it has by now. Where no Yett can be writing it, nothing is made beside it. An error
 /// where it is no log, one of another version, or has another schema.
 Result<store::Database> openLog(const LogRef& file);
+/// A file that rotation has closed, by its writer: nobody else gives it another name, so nothing is waited for.
+Result<store::Database> openClosedToRead(const std::string& path);
 /// The same, to change what is personal in a file that rotation has closed.
 Result<store::Database> openClosedLog(const std::string& path);
 /// What openLog() looks at, of an open file.
