@@ -1,6 +1,7 @@
 // A loadable extension of SQLite: the tables `decisions` and `outcomes` of an audit log, for any program that reads
 // SQLite.
 //   sqlite3 -readonly audit/yett.db '.load ./yett_log' 'SELECT effect, count(*) FROM decisions GROUP BY effect'
+#include "audit/log_schema.h"
 #include "audit/sql_tables.h"
 #include "store/sqlite.h"
 
@@ -11,7 +12,9 @@ __attribute__((visibility("default"))) int sqlite3_yettlog_init(sqlite3* db, cha
                                                                 const sqlite3_api_routines* api) {
   sqlite3_api = api;
   auto borrowed = yett::store::Database::borrow(db);
-  const auto done = yett::audit::addSqlTables(borrowed);
+  // The file may be anybody's: no view or trigger of it stands in for a table of ours.
+  auto done = yett::audit::checkIsLog(borrowed, "this database");
+  if (done) done = yett::audit::addSqlTables(borrowed);
   if (done) return SQLITE_OK;
   *error = sqlite3_mprintf("%s", done.error().message.c_str());
   return SQLITE_ERROR;

@@ -14,12 +14,6 @@ Error of(const std::string& which, const Error& error) {
 
 }  // namespace
 
-std::string otherVersion(int64_t version) {
-  if (version < 1 || version > 99) return ": is no audit log";
-  return ": is an audit log of version " + std::to_string(version) + ", and this yett reads version " +
-         std::to_string(kSchemaVersion) + " alone: read it with the yett that wrote it";
-}
-
 Result<std::vector<BlockHead>> BlockSource::heads(int64_t from) {
   // Neither filter nor body: to name them is to read them.
   auto rows =

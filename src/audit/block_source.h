@@ -14,10 +14,6 @@
 
 namespace yett::audit {
 
-inline constexpr int64_t kSchemaVersion = 4;
-/// ": what is wrong", of a file with another one.
-std::string otherVersion(int64_t version);
-
 /// A row of table `blocks`, without what is long.
 struct BlockHead {
   int64_t first = 0, last = 0;

@@ -11,6 +11,7 @@
 #include "audit/audit_schema.h"
 #include "audit/block_source.h"
 #include "audit/log_files.h"
+#include "audit/log_schema.h"
 #include "audit/open_log.h"
 #include "audit/policies.h"
 #include "audit/record.h"

@@ -61,23 +61,35 @@ static uint64_t inodeOf(const std::string& path) {
 
 LogRef refTo(const std::string& path) {
   LogRef out(path);
-  out.inode = inodeOf(path);
+  // O_PATH: to close any other descriptor of it would drop SQLite's locks.
+  const int fd = ::open(path.c_str(), O_PATH | O_CLOEXEC);
+  if (fd < 0) return out;
+  struct stat info {};
+  if (::fstat(fd, &info) == 0) out.inode = info.st_ino;
+  out.pin = std::shared_ptr<const void>(nullptr, [fd](const void*) { ::close(fd); });
   return out;
 }
 
 std::vector<LogRef> logFiles(const std::string& database) {
   const auto lock = RotationLock::shared(database);
   std::vector<LogRef> out;
-  for (const auto& closed : closedFiles(database)) out.push_back(refTo(closed));
+  // A closed file has a name of its own for good.
+  for (const auto& closed : closedFiles(database)) {
+    out.emplace_back(closed);
+    out.back().inode = inodeOf(closed);
+  }
   // For a moment, or after a stop in that moment, there is no live file.
   if (out.empty() || ::access(database.c_str(), F_OK) == 0) out.push_back(refTo(database));
   return out;
 }
 
-bool isGone(const LogRef& file) {
-  if (file.inode == 0) return false;
-  const auto files = logFiles(liveName(file.path));
-  return std::none_of(files.begin(), files.end(), [&](const LogRef& known) { return known.inode == file.inode; });
+std::optional<std::string> nameNow(const LogRef& file) {
+  if (file.inode == 0 || inodeOf(file.path) == file.inode) return file.path;
+  if (isClosedName(file.path)) return std::nullopt;
+  for (const auto& closed : closedFiles(file.path)) {
+    if (inodeOf(closed) == file.inode) return closed;
+  }
+  return std::nullopt;
 }
 
 bool isInPlace(const std::string& database) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
@@ -15,6 +16,8 @@ struct LogRef {
   LogRef(const char* p) : path(p) {}             // NOLINT(google-explicit-constructor)
   std::string path;
   uint64_t inode = 0;  ///< 0: whichever stands there
+  /// While it is held no other file gets this inode.
+  std::shared_ptr<const void> pin;
 };
 
 /// The file that stands under a name now.
@@ -23,8 +26,8 @@ LogRef refTo(const std::string& path);
 /// The files of a log, those that rotation has closed first, as they are at one moment.
 std::vector<LogRef> logFiles(const std::string& database);
 
-/// A file that was there when its log was listed, and that retention has deleted since.
-bool isGone(const LogRef& file);
+/// The name that a file has by now. Nothing where retention has deleted it since it was listed.
+std::optional<std::string> nameNow(const LogRef& file);
 
 /// The name that a file gets once it is closed: "audit/yett.db", 412 -> "audit/yett.000000000412.db".
 std::string closedName(const std::string& path, int64_t seq);

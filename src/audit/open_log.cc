@@ -1,10 +1,6 @@
 #include "audit/open_log.h"
 
-#include <algorithm>
-
-#include "audit/audit_schema.h"
-#include "audit/block_source.h"
-#include "base/text.h"
+#include "audit/log_schema.h"
 
 namespace yett::audit {
 namespace {
@@ -18,39 +14,16 @@ Result<bool> isEmpty(store::Database& db) {
   return TRY(number(db, "PRAGMA user_version")) == 0 && TRY(number(db, "SELECT count(*) FROM sqlite_master")) == 0;
 }
 
-Status checkVersion(store::Database& db, const std::string& path) {
-  const auto version = number(db, "PRAGMA user_version");
-  if (!version) return Error{path + ": is no audit log: " + version.error().message};
-  if (version.value() != kSchemaVersion) return Error{path + otherVersion(version.value())};
-  return {};
-}
-
-Result<std::string> schemaWrong(store::Database& db) {
-  return base::printable(TRY(db.schemaDiffers(kAuditSchema1, kSchemaVersion)));
-}
-
 // Under the name that it has now, which nothing changes meanwhile.
 Result<store::Database> openNow(const LogRef& file) {
   const std::string live = liveName(file.path);
-  std::string path = file.path;
-  if (file.inode != 0) {
-    const auto files = logFiles(live);
-    const auto found =
-        std::find_if(files.begin(), files.end(), [&](const LogRef& known) { return known.inode == file.inode; });
-    if (found == files.end()) return Error{path + ": was deleted while the log was read"};
-    path = found->path;
-  }
+  const auto path = nameNow(file);
+  if (!path) return Error{file.path + ": was deleted while the log was read"};
   const bool copy = !isInPlace(live);
-  return store::Database::open(path, copy ? store::Database::Mode::kCopy : store::Database::Mode::kRead);
+  return store::Database::open(*path, copy ? store::Database::Mode::kCopy : store::Database::Mode::kRead);
 }
 
 }  // namespace
-
-Status checkIsLog(store::Database& db, const std::string& path) {
-  TRY(checkVersion(db, path));
-  const std::string wrong = TRY(schemaWrong(db));
-  return wrong.empty() ? Status{} : Error{path + ": its schema was changed: " + wrong};
-}
 
 Result<store::Database> openLog(const LogRef& file) {
   const auto lock = RotationLock::shared(liveName(file.path));
@@ -66,7 +39,7 @@ Result<store::Database> openClosedToRead(const std::string& path) {
 }
 
 Result<store::Database> openClosedLog(const std::string& path) {
-  auto db = TRY(store::Database::open(path, store::Database::Mode::kWrite));
+  auto db = TRY(store::Database::open(path, store::Database::Mode::kWriteExisting));
   TRY(checkIsLog(db, path));
   return db;
 }

@@ -17,8 +17,6 @@ Result<store::Database> openLog(const LogRef& file);
 Result<store::Database> openClosedToRead(const std::string& path);
 /// The same, to change what is personal in a file that rotation has closed.
 Result<store::Database> openClosedLog(const std::string& path);
-/// What openLog() looks at, of an open file.
-Status checkIsLog(store::Database& db, const std::string& path);
 
 /// A file that was opened to be judged.
 struct Judged {

@@ -4,8 +4,6 @@
 #include <array>
 #include <charconv>
 
-#include "base/json.h"
-
 namespace yett::base {
 
 bool equalsIgnoreCase(std::string_view a, std::string_view b) {
@@ -140,16 +138,6 @@ std::string markup(std::string_view text) {
     }
   }
   return out;
-}
-
-std::string forTerminal(std::string_view text) {
-  // As JSON it is one line, and nothing in it moves a cursor: if that changes nothing, it was fine.
-  std::string quoted;
-  json::appendQuoted(quoted, text);
-  const bool escaped = quoted.find("\\u") != std::string::npos || quoted.find("\\n") != std::string::npos ||
-                       quoted.find("\\r") != std::string::npos || quoted.find("\\t") != std::string::npos ||
-                       quoted.find("\\b") != std::string::npos || quoted.find("\\f") != std::string::npos;
-  return escaped || !json::isUtf8(text) ? printable(text) : std::string(text);
 }
 
 }  // namespace yett::base

@@ -214,7 +214,7 @@ int logExport(LogOptions options) {
   audit::LaterOutcomes later(options.databases);
   for (size_t file = 0; file < options.databases.size(); ++file) {
     auto reader = audit::Reader::open(options.databases[file]);
-    if (!reader && audit::isGone(options.databases[file])) {
+    if (!reader && !audit::nameNow(options.databases[file])) {
       std::cerr << "yett: warning: " << base::forTerminal(options.databases[file].path)
                 << ": retention has deleted it meanwhile: its records are not in here\n";
       continue;

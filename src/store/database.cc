@@ -51,23 +51,28 @@ static std::string immutableUri(const std::string& path) {
 Result<Database> Database::open(const std::string& path, Mode mode) {
   Database out;
   out.path_ = path;
-  if (mode == Mode::kWrite) {
+  const bool writes = mode == Mode::kWrite || mode == Mode::kWriteExisting;
+  if (mode == Mode::kWriteExisting && ::access(path.c_str(), F_OK) != 0)
+    return Error{path + ": cannot open: " + std::strerror(errno)};
+  if (writes) {
     // A file of its own to lock: SQLite's locks on the database would be dropped by any close() of a second descriptor
     // to it.
     const int fd = ::open((path + ".lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (fd < 0) return Error{path + ".lock: cannot open: " + std::strerror(errno)};
     out.lock_ = Unlock(fd);
     if (::flock(fd, LOCK_EX | LOCK_NB) != 0) return Error{path + ": another process writes this audit database"};
-    const int created = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    if (created < 0) return Error{path + ": cannot open: " + std::strerror(errno)};
-    ::fchmod(created, 0600);
-    ::close(created);
+    // One that is there is not opened: closing it would drop the locks of this process's other connections to it.
+    const int created = mode == Mode::kWrite ? ::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600) : -1;
+    if (created < 0 && mode == Mode::kWrite && errno != EEXIST)
+      return Error{path + ": cannot open: " + std::strerror(errno)};
+    if (created >= 0) ::close(created);
+    ::chmod(path.c_str(), 0600);
   }
   // Once, before anything else of SQLite: its count of memory is a lock on every allocation.
   static const int configured = sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
   (void)configured;
   sqlite3* db = nullptr;
-  const int flags = (mode == Mode::kWrite ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY) | SQLITE_OPEN_NOMUTEX;
+  const int flags = (writes ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY) | SQLITE_OPEN_NOMUTEX;
   // Of a copy, a write-ahead log belongs to it; its index is kept in memory, which needs a connection that is alone.
   const bool copy = mode == Mode::kCopy;
   const bool wal = copy && ::access((path + "-wal").c_str(), F_OK) == 0;
@@ -76,7 +81,7 @@ Result<Database> Database::open(const std::string& path, Mode mode) {
   out.db_.reset(db);
   if (status != SQLITE_OK) return out.failure("cannot open");
   sqlite3_busy_timeout(db, kBusyMillis);
-  if (mode == Mode::kWrite) {
+  if (writes) {
     TRY(
         out.execute("PRAGMA page_size=4096; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA "
                     "wal_autocheckpoint=0; PRAGMA secure_delete=ON;"));

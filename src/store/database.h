@@ -21,8 +21,9 @@ class Database {
   enum class Mode {
     kWrite,  ///< the one writing connection: made if missing (mode 0600), WAL, synchronous=FULL, other processes locked
              ///< out
-    kRead,   ///< any number; sees committed state. The file may be anybody's: nothing in its schema is trusted
-    kCopy,   ///< the same, of a file that nobody writes: makes no file beside it, and needs no right to write there
+    kWriteExisting,  ///< the same, of a file that is there: fails, and makes nothing, where it is not
+    kRead,           ///< any number; sees committed state. The file may be anybody's: nothing in its schema is trusted
+    kCopy,  ///< the same, of a file that nobody writes: makes no file beside it, and needs no right to write there
   };
   static Result<Database> open(const std::string& path, Mode mode);
   /// A connection that somebody else opened and closes. REQUIRES: it stays open longer.

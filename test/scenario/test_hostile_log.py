@@ -1,6 +1,7 @@
 """A log may be anybody's: what was put into the file while nothing ran shows, and no command that reads it hangs."""
 import contextlib
 import json
+import pathlib
 import shutil
 import sqlite3
 import subprocess
@@ -52,6 +53,14 @@ class HostileLog(unittest.TestCase):
             self.assertIn("its schema was changed: view `blocks` is not one that yett makes", done.stderr, command)
         done = self.run_within(10, "replay", "--policy", str(self.y.dir / "rules"), "--log", log)
         self.assertEqual(done.returncode, 2, done.stdout + done.stderr)
+
+    def test_nor_is_it_by_another_program_with_the_extension(self):
+        log = self.changed("DROP TABLE blocks; CREATE VIEW blocks AS SELECT 1 AS last")
+        extension = str(pathlib.Path(BINARY).parent / "yett_log")
+        for path, why in ((log, "its schema was changed: view `blocks` is not one that yett makes"), (":memory:", "is no audit log")):
+            done = subprocess.run(["sqlite3", path, f".load {extension}", "SELECT count(*) FROM decisions"], capture_output=True, text=True, timeout=10 * SLOW)
+            self.assertEqual(done.stdout, "")
+            self.assertIn(f"this database: {why}", done.stderr)
 
     def test_what_stands_in_a_last_file_without_records_counts(self):
         folder = self.y.dir / "several"
