@@ -38,6 +38,7 @@ Result<std::unique_ptr<ChainWriter>> ChainWriter::open(const AuditConfig& config
   std::unique_ptr<ChainWriter> out(new ChainWriter(config));
   (void)RotationLock::alone(config.database);  // makes the file that readers lock
   out->signer_ = TRY(Signer::open(out->config_));
+  out->taken_ = TakenPage::open(config.database + ".taken");
   TRY(out->prepare());
   TRY(out->takeOver());
   for (const auto& closed : closedFiles(config.database)) {
@@ -72,9 +73,22 @@ Status ChainWriter::openFile() {
                  ": put it back, or set `audit.on_missing` to \"start_new\""};
   TRY(file_.noteBegun(log_id_));
   held_ = TRY(file_.held());
-  // After a crash the numbers that were leased and not written stay unused: what was lost is a gap that anyone can see.
-  state_.leased = state_.seq = std::max(tail_.last(), TRY(file_.lease(tail_.last())));
-  return noteGap(tail_.last());
+  const int64_t lease = TRY(file_.lease(tail_.last()));
+  state_.seq = nextNumber(tail_.last(), lease);
+  state_.leased = std::max(state_.seq, lease);
+  const int64_t lost = state_.seq - tail_.last();
+  return lost == 0 ? Status{} : transaction(1, [&] { return addGap(tail_.last(), lost); });
+}
+
+// What a crash lost is a gap that anyone can see: the numbers of the records that were taken and not written, or all
+// that were leased, where nobody knows.
+int64_t ChainWriter::nextNumber(int64_t last, int64_t lease) {
+  if (std::exchange(started_, true)) return std::max(last, state_.seq);  // what is not written is still at hand
+  const auto lost = taken_ != nullptr ? taken_->lost(log_id_, last) : std::nullopt;
+  guessed_ = !lost;
+  if (lost) return last + *lost;
+  if (taken_ != nullptr) taken_->begin(log_id_, last);
+  return std::max(last, lease);
 }
 
 // What this does itself: its numbers are leased with it. Else a start that fails again and again would lease more each
@@ -91,12 +105,10 @@ Status ChainWriter::transaction(int64_t records, Work work) {
   return done;
 }
 
-Status ChainWriter::noteGap(int64_t written) {
-  if (written == state_.seq) return {};
-  const std::string detail = "after " + std::to_string(written) + ": numbers up to " + std::to_string(state_.seq) +
-                             " were leased and not written";
-  const int64_t lost = state_.seq - written;
-  return transaction(1, [&] { return add(EventRecord{base::wallMicros(), "gap", config_.database, detail, lost}); });
+Status ChainWriter::addGap(int64_t after, int64_t lost) {
+  const std::string detail = "after " + std::to_string(after) + ": " + (guessed_ ? "at most " : "") +
+                             std::to_string(lost) + " records were taken and not written";
+  return add(EventRecord{base::wallMicros(), "gap", config_.database, detail, lost});
 }
 
 // Of a new log, or of a file that goes on from another.
@@ -110,8 +122,9 @@ Status ChainWriter::beginFile() {
   log_id_ = beginning.log_id;
   held_ = beginning.held;
   tail_.follow(beginning.head);
-  state_.seq = state_.leased = beginning.seq;
-  auto done = transaction(3 + static_cast<int64_t>(carried_.size()), [&]() -> Status {
+  state_.seq = state_.leased = nextNumber(beginning.seq, beginning.seq);
+  const int64_t lost = state_.seq - beginning.seq;
+  auto done = transaction(4 + static_cast<int64_t>(carried_.size()), [&]() -> Status {
     TRY(file_.putBeginning(beginning));
     if (beginning.held) TRY(file_.putHold(true));
     Encoded encoded;
@@ -119,6 +132,7 @@ Status ChainWriter::beginFile() {
                      signs() ? std::string_view(signer_->key()->publicKey()) : std::string_view()},
            encoded);
     TRY(add({.kind = Kind::kLog, .fields = encoded.fields, .entries = encoded.entries}));
+    if (lost != 0) TRY(addGap(beginning.seq, lost));
     if (!gone.empty())
       TRY(add(EventRecord{base::wallMicros(), "log missing", config_.database,
                           "log " + gone + " was here before, and this one takes its place", 1}));
@@ -248,7 +262,9 @@ Status ChainWriter::addCheckpoint() {
 Status ChainWriter::commit() {
   TRY(tail_.put());
   TRY(file_.checkPlace());
+  if (taken_ != nullptr) taken_->note(state_.seq);
   TRY(file_.database().execute("COMMIT"));
+  if (taken_ != nullptr) taken_->noted();
   if (checkpoint_ == 0) return {};
   committed_checkpoint_ = checkpoint_;
   committed_hash_ = checkpoint_hash_;
@@ -271,7 +287,8 @@ void ChainWriter::tidy() {
   tidied_at_ = now;
   std::erase_if(untidy_, [](const std::string& name) {
     auto db = openClosedLog(name);
-    return db && db.value().truncateWal(false);
+    if (!db) return ::access(name.c_str(), F_OK) != 0;  // retention may have deleted it
+    return static_cast<bool>(db.value().truncateWal(false));
   });
 }
 

@@ -13,6 +13,7 @@
 #include "audit/log_file.h"
 #include "audit/record.h"
 #include "audit/signer.h"
+#include "audit/taken_page.h"
 #include "store/database.h"
 
 namespace yett::audit {
@@ -63,14 +64,16 @@ class ChainWriter {
   void checkpointSoon() { signer_->soon(); }
   /// Empties the write-ahead logs of closed files that a reader kept from being emptied. Cheap.
   void tidy();
+  /// What counts the records that were taken, so that what a crash loses is known. Null where there is none.
+  TakenPage* taken() { return taken_.get(); }
   /// Numbers that will never be used: a gap that anyone can see.
   void skip(int64_t records) { state_.seq += records; }
 
-  /// Whether an event may excuse that something is missing: of a log that was signed, only with a key, for no
-  /// checkpoint would cover it.
   /// Nothing of the log may be deleted or erased. It is kept in the log until it is ended, with an event of each.
   bool held() const { return held_; }
   Status setHold(bool on);
+  /// Whether an event may excuse that something is missing: of a log that was signed, only with a key, for no
+  /// checkpoint would cover it.
   bool mayExcuse() const { return signs() || !was_signed_; }
   bool checkpointDue() const { return signer_->due(state_.unsigned_records); }
   /// The last checkpoint that was committed and not taken yet; 0: none.
@@ -94,7 +97,8 @@ class ChainWriter {
   Status openFile();
   Status beginFile();
   Status lease(int64_t records);
-  Status noteGap(int64_t written);
+  int64_t nextNumber(int64_t last, int64_t lease);
+  Status addGap(int64_t after, int64_t lost);
   Result<std::string> unsignedTail(const std::vector<std::string>& keys);
   Status takeOver();
   Status takeOverIn(const std::string& tail, const std::string& before, const SigningKey* previous);
@@ -106,6 +110,7 @@ class ChainWriter {
   LogFile file_;
   ChainTail tail_;
   std::unique_ptr<Signer> signer_;
+  std::unique_ptr<TakenPage> taken_;
   std::string log_id_;
 
   // What rollback() restores; the rest of it the tail reads again.
@@ -120,6 +125,8 @@ class ChainWriter {
   int64_t tidied_at_ = 0;         // steady nanoseconds
   bool held_ = false;
   bool was_signed_ = false;
+  bool started_ = false;    // by this process
+  bool guessed_ = false;    // what an earlier one lost: it is no more than that
   bool may_begin_ = true;   // a file without records: at the start, and after a rotation
   int64_t checkpoint_ = 0;  // in this transaction
   std::string checkpoint_hash_;

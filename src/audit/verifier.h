@@ -27,7 +27,9 @@ struct Verification {
   int64_t key_breaks = 0;         ///< here another key took over that the one before did not name; 0: nowhere
   bool not_closed = false;        ///< the last file ends where nobody closed it, and has no write-ahead log beside it
   std::string writer;             ///< who began the log, as its first record says: instance, SPIFFE ID and key; or ""
-  std::string continues;          ///< hash of the record before the first, hex: of another file. "": a log begins here
+  /// Numbers in the gaps, at most so many records were lost.
+  int64_t missing() const { return records == 0 ? 0 : last_seq - first_seq + 1 - records; }
+  std::string continues;  ///< hash of the record before the first, hex: of another file. "": a log begins here
 };
 
 /// What a log is compared with, beside itself.

@@ -74,6 +74,7 @@ Status Writer::prepare() {
   if (!config_.mask_key_file.empty()) key = TRY(base::readSecretFile(config_.mask_key_file, config_.trusted_owners));
   recording_ = policy::Recording(config_.recording, std::move(key));
   chain_ = TRY(ChainWriter::open(config_));
+  if (auto* taken = chain_->taken(); taken != nullptr) queue_.countIn(taken->counter());
   retention_ = std::make_unique<Retention>(config_);
   return {};
 }
@@ -263,6 +264,7 @@ void Writer::giveUp(const std::string& why) {
   }
   open_decisions_.clear();
   place_ = taken_ = taken_ + lost;
+  noteWritten();
   chain_->skip(static_cast<int64_t>(lost));
   gave_up_ = true;
   events_.failed(std::to_string(lost) + (lost == 1 ? " record is lost: " : " records are lost: ") + why);
@@ -355,6 +357,7 @@ Status Writer::commit(bool checkpoint) {
   if (checkpoint) {
     if (auto ok = chain_->addCheckpoint(); !ok) return undo(std::move(ok));
   }
+  noteWritten();
   if (auto ok = chain_->commit(); !ok) return undo(std::move(ok));
   for (const uint64_t ticket : closed_) open_decisions_.erase(ticket);
   closed_.clear();
@@ -366,7 +369,12 @@ Status Writer::undo(Status why) {
   chain_->rollback();
   closed_.clear();
   place_ = taken_;
+  noteWritten();
   return why;
+}
+
+void Writer::noteWritten() {
+  if (auto* taken = chain_->taken(); taken != nullptr) taken->setWritten(place_);
 }
 
 }  // namespace yett::audit

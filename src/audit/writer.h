@@ -102,6 +102,7 @@ class Writer {
   Status addToChain(std::string_view records);
   Status commit(bool checkpoint);
   Status undo(Status why);
+  void noteWritten();
   void moveIntoDatabase();
   void runTasks();
   void keepHouse(bool& busy);

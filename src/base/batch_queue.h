@@ -2,6 +2,7 @@
 // may touch: push() and closed state from any thread, take() from the one consumer.
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <string>
@@ -24,6 +25,10 @@ class BatchQueue {
   /// sleeps.
   /// `force`: what belongs to something that was taken goes in above the limits too, four times as much at the most.
   uint64_t push(std::string_view record, bool force = false);
+
+  /// From here on each record that is taken is counted there too. REQUIRES: before the first push, and it outlives the
+  /// queue's use.
+  void countIn(std::atomic<uint64_t>& counter) { counter_ = &counter; }
 
   using Clock = std::chrono::steady_clock;
 
@@ -53,6 +58,7 @@ class BatchQueue {
 
  private:
   const Limits limits_;
+  std::atomic<uint64_t>* counter_ = nullptr;
   mutable Mutex mutex_;
   Condition filled_;
   std::string bytes_ YETT_GUARDED_BY(mutex_);

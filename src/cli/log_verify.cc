@@ -82,8 +82,9 @@ void showText(const audit::Verification& v) {
             << "\n";
   if (!v.writer.empty()) std::cout << "written by " << base::forTerminal(v.writer) << "\n";
   if (v.gaps > 0)
-    std::cout << v.gaps << (v.gaps == 1 ? " gap" : " gaps")
-              << " in the numbers: a stop that was not orderly, what was not on disk then is lost\n";
+    std::cout << v.gaps << (v.gaps == 1 ? " gap" : " gaps") << " in the numbers, " << v.missing()
+              << (v.missing() == 1 ? " record" : " records")
+              << ": a stop that was not orderly, what was not on disk then is lost. See `yett log query --events`\n";
   if (v.not_closed)
     std::cout << "it was not closed: as it stands it ends with record " << v.last_seq
               << ". If this is a copy, its `-wal` file is missing: later records and checkpoints may be in there\n";
@@ -126,6 +127,7 @@ int logVerify(const std::vector<audit::LogRef>& databases, const VerifyOptions& 
         .field("first_seq", v.first_seq)
         .field("last_seq", v.last_seq)
         .field("gaps", v.gaps)
+        .field("missing", v.missing())
         .flag("not_closed", v.not_closed)
         .field("erased", v.erased)
         .field("deleted_through", v.deleted_through)

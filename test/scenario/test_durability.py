@@ -1,5 +1,6 @@
 """What is forwarded is recorded: strict durability, kill -9 under load, disks that are full or locked."""
 import contextlib
+import json
 import os
 import random
 import re
@@ -16,6 +17,7 @@ import unittest
 
 from h2_peer import H2Client
 from harness import SLOW, Nginx, Service, Yett, hello_times, read_head, wait_for
+from test_cli import yett
 
 OPEN = 'policy "p" { allow "all" { principal = anyone, path = "/**" }, deny "admin" { path = "/admin/**" } }'
 
@@ -89,6 +91,46 @@ class Strict(unittest.TestCase):
                 verified = y.verify()
                 self.assertTrue(verified["ok"])
                 print(f"  {rounds} times kill -9 under load: {len(seen)} requests were forwarded, all are recorded; {verified['gaps']} gaps")
+
+
+def gaps(y):
+    return [event for event in y.query("--events") if event["event"] == "gap"]
+
+
+class Lost(unittest.TestCase):
+    def rows(self, y):
+        code, out, err = yett("log", "sql", "SELECT (SELECT count(*) FROM decisions), (SELECT count(*) FROM outcomes)", "--log", str(y.dir / "yett.db"), "--format", "json")
+        self.assertEqual(code, 0, err)
+        return sum(json.loads(out.splitlines()[0]).values())
+
+    def test_the_gap_after_a_kill_says_how_many_records_are_lost(self):
+        with Nginx() as up:
+            y = Yett(up.address, rules=OPEN).plaintext()
+            y.config["audit"].update(batch_interval="3s", commit_timeout="30s")
+            y.write_config()
+            taken, lost = 0, []
+            for requests in (1, 40, 7):
+                with_gap = len(lost)
+                y.start()
+                hello_times(y, 30, 1)
+                wait_for("its records", lambda: self.rows(y) == taken - sum(lost) + 2, 20)
+                hello_times(y, 60, requests)
+                y.stop(signal.SIGKILL, expect=None)
+                taken += 2 + 2 * requests
+                self.assertEqual(len(gaps(y)), with_gap)
+                lost.append(taken - sum(lost) - self.rows(y))
+                self.assertGreater(lost[-1], 0)
+            y.start()
+            told = gaps(y)
+            self.assertEqual([gap["count"] for gap in told], lost)
+            self.assertIn(f": {lost[-1]} records were taken and not written", told[-1]["detail"])
+            self.assertEqual((y.verify()["gaps"], y.verify()["missing"]), (len(lost), sum(lost)))
+            print(f"  killed three times: {lost} records lost, each gap says so")
+            y.stop(signal.SIGKILL, expect=None)
+            (y.dir / "yett.db.taken").unlink()  # as after a reboot, nobody can know it
+            with y:
+                self.assertRegex(gaps(y)[-1]["detail"], r": at most \d{5,6} records were taken and not written")
+                self.assertTrue(y.verify()["ok"])
 
 
 class Failing(unittest.TestCase):

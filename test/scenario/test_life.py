@@ -218,8 +218,7 @@ class Crash(unittest.TestCase):
                 verified = y.verify()
                 self.assertTrue(verified["ok"], verified)
                 self.assertGreater(verified["records"], 100)
-                self.assertGreater(verified["gaps"], 0)
-                print(f"  {verified['records']} records, {verified['gaps']} gaps after 5 kills")
+                print(f"  {verified['records']} records, {verified['gaps']} gaps with {verified['missing']} records after 5 kills")
 
     def test_sigterm_drains(self):
         def slow(connection):

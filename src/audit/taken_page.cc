@@ -1,0 +1,99 @@
+#include "audit/taken_page.h"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cstring>
+#include <fstream>
+
+#include "audit/log_file.h"
+
+namespace yett::audit {
+namespace {
+
+constexpr uint64_t kMagic = 0x3130'6e656b617479;  // "ytaken01"
+constexpr size_t kSize = 4096;
+constexpr size_t kIdSize = 16;
+constexpr size_t kBootSize = 36;
+
+}  // namespace
+
+// Where a kill comes between two stores, the page is either not believed or right: `magic` is stored last, and a slot
+// counts only where its number is the one that the log ends with.
+struct TakenPage::Layout {
+  std::atomic<uint64_t> magic;
+  char log_id[kIdSize];
+  char boot[kBootSize];
+  struct Slot {
+    std::atomic<int64_t> seq;       // of the last record of a commit
+    std::atomic<uint64_t> written;  // records that were taken, up to and with that commit
+  } slots[2];
+  alignas(64) std::atomic<uint64_t> taken;
+};
+
+std::unique_ptr<TakenPage> TakenPage::open(const std::string& path) {
+  static_assert(sizeof(Layout) <= kSize);
+  const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+  if (fd < 0) return nullptr;
+  // All of it is there before it is mapped: a store into a hole of a full disk would end the process.
+  void* page = MAP_FAILED;
+  if (::fchmod(fd, 0600) == 0 && ::posix_fallocate(fd, 0, kSize) == 0)
+    page = ::mmap(nullptr, kSize, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+  ::close(fd);
+  if (page == MAP_FAILED) return nullptr;
+  return std::unique_ptr<TakenPage>(new TakenPage(static_cast<Layout*>(page)));
+}
+
+TakenPage::TakenPage(Layout* page) : page_(page), before_(page->taken.load()), written_(before_) {
+  std::ifstream boot("/proc/sys/kernel/random/boot_id");  // it is not read in pieces
+  std::getline(boot, boot_);
+  if (boot_.size() != kBootSize) boot_.clear();
+}
+
+TakenPage::~TakenPage() {
+  ::munmap(page_, kSize);
+}
+
+std::optional<int64_t> TakenPage::lost(std::string_view log_id, int64_t last) {
+  if (boot_.empty() || page_->magic.load() != kMagic) return std::nullopt;
+  if (log_id != std::string_view(page_->log_id, kIdSize) || boot_ != std::string_view(page_->boot, kBootSize))
+    return std::nullopt;
+  for (const int known : {0, 1}) {
+    const auto& slot = page_->slots[known];
+    const uint64_t written = slot.written.load();
+    if (slot.seq.load() != last || written > before_ || before_ - written > kMostLeased) continue;
+    slot_ = known ^ 1;
+    return static_cast<int64_t>(before_ - written);
+  }
+  return std::nullopt;
+}
+
+void TakenPage::begin(std::string_view log_id, int64_t last) {
+  if (boot_.empty() || log_id.size() != kIdSize) return;
+  page_->magic.store(0);
+  std::memcpy(page_->log_id, log_id.data(), kIdSize);
+  std::memcpy(page_->boot, boot_.data(), kBootSize);
+  page_->taken.store(0);
+  before_ = written_ = 0;
+  for (auto& slot : page_->slots) {
+    slot.seq.store(last);
+    slot.written.store(0);
+  }
+  slot_ = 0;
+  page_->magic.store(kMagic);
+}
+
+std::atomic<uint64_t>& TakenPage::counter() {
+  return page_->taken;
+}
+
+void TakenPage::note(int64_t seq) {
+  auto& slot = page_->slots[slot_];
+  slot.seq.store(-1);
+  slot.written.store(written_);
+  slot.seq.store(seq);
+}
+
+}  // namespace yett::audit

@@ -1,0 +1,69 @@
+// Which file of a log a name means, while rotation and retention move and delete them.
+#include "audit/log_files.h"
+
+#include <catch2/catch.hpp>
+#include <filesystem>
+#include <thread>
+
+#include "audit/chain_writer.h"
+#include "audit/open_log.h"
+#include "store/sqlite.h"
+#include "support/temp_dir.h"
+
+using namespace yett;
+
+TEST_CASE("rotation: a closed file that was deleted before its write-ahead log was emptied does not come back") {
+  test::TempDir dir;
+  audit::AuditConfig config;
+  config.database = dir.path("yett.db");
+  auto chain = audit::ChainWriter::open(config).value();
+  REQUIRE(chain->begin(1).ok());
+  REQUIRE(chain->add(audit::EventRecord{1, "start", "x", "y"}).ok());
+  REQUIRE(chain->commit().ok());
+  auto reader = store::Database::open(config.database, store::Database::Mode::kRead).value();
+  REQUIRE(reader.execute("BEGIN; SELECT count(*) FROM meta").ok());
+  REQUIRE(chain->begin(1).ok());
+  REQUIRE(chain->add(audit::EventRecord{1, "start", "x", "y"}).ok());
+  REQUIRE(chain->commit().ok());
+  const std::string closed = chain->rotate().value();
+  REQUIRE(std::filesystem::exists(closed + "-wal"));
+  for (const char* part : {"", "-wal", "-shm", ".lock"}) std::filesystem::remove(closed + part);
+  chain->tidy();
+  std::this_thread::sleep_for(std::chrono::milliseconds(1100));
+  chain->tidy();
+  CHECK_FALSE(std::filesystem::exists(closed));
+  CHECK_FALSE(std::filesystem::exists(closed + ".lock"));
+}
+
+TEST_CASE("log files: to open a closed file makes none") {
+  test::TempDir dir;
+  const std::string path = dir.path("yett.000000000007.db");
+  CHECK_FALSE(audit::openClosedLog(path).ok());
+  CHECK(std::filesystem::is_empty(dir.path("")));
+}
+
+TEST_CASE("log files: a file that was listed is never taken for another one") {
+  test::TempDir dir;
+  const std::string live = dir.path("yett.db");
+  const std::string closed = dir.path("yett.000000000007.db");
+  dir.write("yett.000000000007.db", "a");
+  dir.write("yett.db", "b");
+  const auto files = audit::logFiles(live);
+  REQUIRE(files.size() == 2);
+  CHECK(audit::nameNow(files[0]) == closed);
+  CHECK(audit::nameNow(files[1]) == live);
+  // Rotation gives the live file another name, and its own to another.
+  const std::string next = dir.path("yett.000000000009.db");
+  std::filesystem::rename(live, next);
+  CHECK(audit::nameNow(files[1]) == next);
+  // Retention deletes both, and whatever is made then may get their inodes.
+  std::filesystem::remove(closed);
+  std::filesystem::remove(next);
+  for (int i = 0; i < 64; ++i) {
+    dir.write("yett.0000000001" + std::to_string(10 + i) + ".db", "c");
+    dir.write("yett.db", "c");
+    CHECK(audit::nameNow(files[0]) == std::nullopt);
+    CHECK(audit::nameNow(files[1]) == std::nullopt);
+    std::filesystem::remove(live);
+  }
+}

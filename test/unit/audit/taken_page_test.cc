@@ -1,0 +1,119 @@
+// What a crash lost: counted in memory that outlives the process.
+#include "audit/taken_page.h"
+
+#include <catch2/catch.hpp>
+#include <filesystem>
+#include <fstream>
+
+#include "audit/block_source.h"
+#include "audit/chain_writer.h"
+#include "audit/log_files.h"
+#include "audit/open_log.h"
+#include "audit/reader.h"
+#include "support/temp_dir.h"
+
+using namespace yett;
+
+namespace {
+
+const std::string kLog(16, 'a');
+
+struct Page {
+  test::TempDir dir;
+  std::string path = dir.path("yett.db.taken");
+  std::unique_ptr<audit::TakenPage> open() const { return audit::TakenPage::open(path); }
+  std::unique_ptr<audit::TakenPage> begun() const {
+    auto out = open();
+    REQUIRE(out->lost(kLog, 10) == std::nullopt);  // nobody knows what was before
+    out->begin(kLog, 10);
+    return out;
+  }
+};
+
+}  // namespace
+
+TEST_CASE("taken: what was counted and not written is lost, whether the last commit came through or not") {
+  Page page;
+  auto first = page.begun();
+  first->counter() += 7;
+  first->setWritten(3);
+  first->note(13);
+  first->noted();
+  first->setWritten(5);
+  first->note(16);  // and a kill
+  first.reset();
+  CHECK(page.open()->lost(kLog, 13) == 4);
+  CHECK(page.open()->lost(kLog, 16) == 2);
+  CHECK(page.open()->lost(kLog, 10) == std::nullopt);
+  CHECK(page.open()->lost(kLog, 17) == std::nullopt);
+  CHECK(page.open()->lost(std::string(16, 'b'), 13) == std::nullopt);
+}
+
+TEST_CASE("taken: a process goes on where the one before it was killed") {
+  Page page;
+  auto first = page.begun();
+  first->counter() += 7;
+  first->setWritten(7);
+  first->note(17);
+  first->noted();
+  first->counter() += 2;
+  first.reset();
+  auto second = page.open();
+  REQUIRE(second->lost(kLog, 17) == 2);
+  second->note(20);  // its first commit: the two numbers, and the event that names them
+  CHECK(page.open()->lost(kLog, 17) == 2);
+  CHECK(page.open()->lost(kLog, 20) == 0);
+  second->noted();
+  second->counter() += 5;
+  second->setWritten(1);
+  second->note(21);
+  second->noted();
+  CHECK(page.open()->lost(kLog, 21) == 4);
+}
+
+TEST_CASE("taken: what is no page, or cannot be one, is not believed") {
+  Page page;
+  page.dir.write("yett.db.taken", std::string(8192, '\xff'));
+  CHECK(page.open()->lost(kLog, -1) == std::nullopt);
+  page.dir.write("yett.db.taken", "");
+  CHECK(page.open()->lost(kLog, 0) == std::nullopt);
+  CHECK(std::filesystem::file_size(page.path) == 4096);
+  auto wrong = page.begun();
+  wrong->counter() += uint64_t{1} << 40;  // more than can have been taken
+  wrong.reset();
+  CHECK(page.open()->lost(kLog, 10) == std::nullopt);
+  std::filesystem::remove(page.path);
+  std::filesystem::create_symlink("elsewhere", page.path);
+  CHECK(page.open() == nullptr);
+}
+
+TEST_CASE("taken: a file that begins after records were lost says so") {
+  test::TempDir dir;
+  audit::AuditConfig config;
+  config.database = dir.path("yett.db");
+  {
+    auto chain = audit::ChainWriter::open(config).value();
+    REQUIRE(chain->begin(1).ok());
+    REQUIRE(chain->add(audit::EventRecord{1, "start", "x", "y"}).ok());
+    REQUIRE(chain->commit().ok());
+    REQUIRE(chain->rotate().value() != "");
+  }
+  // As a kill between the two files leaves it.
+  for (const char* part : {"", "-wal", "-shm"}) std::filesystem::remove(config.database + part);
+  std::filesystem::remove(config.database + ".taken");
+  auto page = audit::TakenPage::open(config.database + ".taken");
+  const auto closed = audit::closedFiles(config.database).front();
+  auto db = audit::openClosedToRead(closed).value();
+  page->begin(std::string(audit::metaBytes(db, "log_id").value().value()), audit::BlockSource(db).end().value().first);
+  page->counter() += 9;
+  page.reset();
+  auto chain = audit::ChainWriter::open(config).value();
+  auto reader = audit::Reader::open(config.database).value();
+  audit::Query query;
+  query.limit = 10;
+  const auto events = reader.events(query).value();
+  REQUIRE(events.size() == 1);
+  CHECK(events[0].what == "gap");
+  CHECK(events[0].count == 9);
+  CHECK(events[0].detail.find("9 records were taken and not written") != std::string::npos);
+}
