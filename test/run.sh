@@ -135,7 +135,7 @@ if $interop; then
 fi
 if $full; then
   step "full: a thousand times kill -9, sinks that are 100,000 records behind, ten million decisions"
-  YETT_TEST_TIMEOUT=7200 YETT_TEST_KILLS=1000 YETT_TEST_RECORDS=100000 YETT_TEST_CHAOS=60 scenarios release 1 test_durability test_audit test_chaos
+  YETT_TEST_TIMEOUT=7200 YETT_TEST_KILLS=1000 YETT_TEST_RECORDS=100000 YETT_TEST_CHAOS=160 scenarios release 1 test_durability test_audit test_chaos
   if YETT_TEST_FULL=1 YETT_TEST_POWER=500 build/release/test/yett_unit --use-colour no "audit: whichever*,audit: a loss*" >"$out" 2>&1; then
     pass 3
   else

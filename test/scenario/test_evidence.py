@@ -10,8 +10,8 @@ import subprocess
 import threading
 import time
 import unittest
-import unittest.mock
 
+from fake_clock import fake_clock
 from harness import BINARY, SLOW, Nginx, Service, Yett, environment, hello_times, read_head, run, wait_for
 from test_cli import yett
 
@@ -271,27 +271,6 @@ class End(unittest.TestCase):
                 self.assertLess(time.monotonic() - began, 6 * SLOW)
 
 
-SHIM = r"""
-#define _GNU_SOURCE
-#include <dlfcn.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <time.h>
-int clock_gettime(clockid_t id, struct timespec* out) {
-  static int (*real)(clockid_t, struct timespec*);
-  if (!real) real = dlsym(RTLD_NEXT, "clock_gettime");
-  int status = real(id, out);
-  if (id == CLOCK_REALTIME) {
-    FILE* file = fopen(getenv("CLOCK_AHEAD"), "r");
-    long ahead = 0;
-    if (file) { if (fscanf(file, "%ld", &ahead) != 1) ahead = 0; fclose(file); }
-    out->tv_sec += ahead;
-  }
-  return status;
-}
-"""
-
-
 def sets(y):
     """The events of clocks that were set, in all files."""
     rows = [json.loads(line) for line in yett("log", "query", *config(y), "--events", "--format", "json", "--limit", "10000")[1].splitlines()]
@@ -303,11 +282,7 @@ class Clock(unittest.TestCase):
     def test_a_clock_that_is_set_forward_is_an_event_and_deletes_nothing(self):
         with Nginx() as up:
             y = Readers().small(up, retention={"age": "1h"})
-            (y.dir / "shim.c").write_text(SHIM)
-            subprocess.run(["cc", "-shared", "-fPIC", "-O1", "-o", y.dir / "shim.so", y.dir / "shim.c", "-ldl"], check=True)
-            ahead = y.dir / "ahead"
-            ahead.write_text("0")
-            with unittest.mock.patch.dict(os.environ, {"LD_PRELOAD": str(y.dir / "shim.so"), "CLOCK_AHEAD": str(ahead)}):
+            with fake_clock(y.dir):
                 y.start()
             try:
                 fill(y, 3000)
