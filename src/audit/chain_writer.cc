@@ -38,7 +38,6 @@ Result<std::unique_ptr<ChainWriter>> ChainWriter::open(const AuditConfig& config
   std::unique_ptr<ChainWriter> out(new ChainWriter(config));
   (void)RotationLock::alone(config.database);  // makes the file that readers lock
   out->signer_ = TRY(Signer::open(out->config_));
-  out->taken_ = TakenPage::open(config.database + ".taken");
   TRY(out->prepare());
   TRY(out->takeOver());
   for (const auto& closed : closedFiles(config.database)) {
@@ -63,6 +62,7 @@ Status ChainWriter::prepare() {
 Status ChainWriter::openFile() {
   signer_->restart();
   TRY(file_.open());
+  if (taken_ == nullptr) taken_ = TakenPage::open(config_.database + ".taken");  // nobody else counts there now
   if (auto resumed = tail_.resume(file_.database()); !resumed)
     return Error{config_.database + ": " + resumed.error().message + ": run `yett log verify`"};
   if (tail_.last() == 0) return beginFile();
@@ -122,7 +122,7 @@ Status ChainWriter::beginFile() {
   log_id_ = beginning.log_id;
   held_ = beginning.held;
   tail_.follow(beginning.head);
-  state_.seq = state_.leased = nextNumber(beginning.seq, beginning.seq);
+  state_.seq = state_.leased = nextNumber(beginning.seq, beginning.lease);
   const int64_t lost = state_.seq - beginning.seq;
   auto done = transaction(4 + static_cast<int64_t>(carried_.size()), [&]() -> Status {
     TRY(file_.putBeginning(beginning));

@@ -33,8 +33,27 @@ Result<int64_t> leaseOf(store::Database& db, const std::string& path, int64_t la
 
 }  // namespace
 
+// A kill, or an error, between the renames of a rotation: the write-ahead log still has the name that another database
+// would get, which would then be taken for its own.
+Status LogFile::finishRename() {
+  const std::string wal = path_ + "-wal";
+  if (::access(path_.c_str(), F_OK) == 0 || ::access(wal.c_str(), F_OK) != 0) return {};
+  const auto closed = closedFiles(path_);
+  if (closed.empty()) return {};
+  const auto noted = base::readFile(path_ + ".lock");
+  struct stat info {};
+  if (!noted || ::stat(closed.back().c_str(), &info) != 0) return {};
+  const auto lines = base::split(noted.value(), '\n');
+  if (lines.size() < 2 || lines[1] != "inode " + std::to_string(info.st_ino)) return {};
+  if (std::rename(wal.c_str(), (closed.back() + "-wal").c_str()) != 0)
+    return Error{wal + ": cannot be renamed, and belongs to " + closed.back() + ": " + std::strerror(errno)};
+  std::remove((path_ + "-shm").c_str());
+  return {};
+}
+
 Status LogFile::open() {
   close();
+  TRY(finishRename());
   database_ = std::make_unique<store::Database>(TRY(store::Database::open(path_, store::Database::Mode::kWrite)));
   TRY(database_->migrate({"", "", "", kAuditSchema1}));
   TRY(checkIsLog(*database_, path_));
@@ -106,8 +125,8 @@ Result<LogFile::Beginning> LogFile::beginning() {
   if (last == 0 || !id || id->size() != kIdSize)
     return Error{closed.back() + ": is no audit log, though its name says that this log goes on from it"};
   out.log_id = *id;
-  // Numbers that were leased there and not written stay unused.
-  out.seq = std::max(last, TRY(leaseOf(db, closed.back(), last)));
+  out.seq = last;
+  out.lease = TRY(leaseOf(db, closed.back(), last));
   std::memcpy(out.head.data(), hash.data(), out.head.size());
   out.held = TRY(metaNumber(db, "hold")).value_or(0) != 0;
   return out;

@@ -40,6 +40,7 @@ class LogFile {
   struct Beginning {
     std::string log_id;
     int64_t seq = 0;      // of the last record of the file before
+    int64_t lease = 0;    // numbers up to here were leased there
     base::Sha256 head{};  // and its hash
     bool held = false;    // it was on hold
   };
@@ -67,6 +68,7 @@ class LogFile {
     int64_t size = 0;                // at the least
   };
   static Status checkPlace(const std::string& path, bool shrinks, Place& place);
+  Status finishRename();
   const std::string path_;
   Place place_, wal_place_;
   std::unique_ptr<store::Database> database_;

@@ -54,6 +54,16 @@ std::string liveName(const std::string& path) {
   return last ? stem : stem.substr(0, stem.rfind('.')) + ending;
 }
 
+int64_t closedNumber(const std::string& path) {
+  const std::string live = liveName(path);
+  const auto stem = stemAndEnding(live).first;
+  int64_t out = 0;
+  for (size_t at = stem.size() + 1; at < path.size() && path[at] >= '0' && path[at] <= '9' && out < INT64_MAX / 100;
+       ++at)
+    out = out * 10 + (path[at] - '0');
+  return out;
+}
+
 static uint64_t inodeOf(const std::string& path) {
   struct stat info {};
   return ::stat(path.c_str(), &info) == 0 ? info.st_ino : 0;

@@ -32,6 +32,9 @@ std::optional<std::string> nameNow(const LogRef& file);
 /// The name that a file gets once it is closed: "audit/yett.db", 412 -> "audit/yett.000000000412.db".
 std::string closedName(const std::string& path, int64_t seq);
 
+/// The number of the last record of a file that rotation has closed, as its name says. REQUIRES: isClosedName().
+int64_t closedNumber(const std::string& path);
+
 /// Held shared by whoever lists the files of a log, or opens one: they have the names that they had. Never for longer,
 /// since rotation and retention wait for it. Released by destruction.
 class RotationLock {

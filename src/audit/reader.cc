@@ -144,16 +144,28 @@ Status Reader::eachBlock(const Search& search,
   for (int64_t number = 1;; ++number) {
     Moment moment = TRY(look(done + 1));
     moment.number = number;
+    // What was read last is gone, and what followed it too.
+    if (number > 1 && !moment.heads.empty() && moment.heads.front().first > done + 1) {
+      const auto at = TRY(source_.heads(done));
+      if (at.empty() || at.front().last != done) noteGone(done + 1, moment.heads.front().first - 1);
+    }
     for (const BlockHead& head : moment.heads) {
       done = head.last;
-      if (!search.mayBeIn(head) || !search.mayBeIn(TRY(source_.filter(head.last)))) continue;
+      if (!search.mayBeIn(head)) continue;
+      const std::string filter = TRY(source_.filter(head.last));
+      if (!filter.empty() && !search.mayBeIn(filter)) continue;
       auto data = TRY(source_.body(head.last));
-      if (data && !TRY(take(*data, moment, head.last))) return {};
+      if (!data) noteGone(head.first, head.last);
+      else if (!TRY(take(*data, moment, head.last))) return {};
     }
     if (!moment.heads.empty() && TRY(source_.end()).first > done && !TRY(source_.heads(done + 1)).empty()) continue;
     if (moment.open) TRY(take(moment.open->data, moment, 0));
     return {};
   }
+}
+
+void Reader::noteGone(int64_t first, int64_t last) {
+  gone_ = {gone_ ? gone_->first : first, last};
 }
 
 Status Reader::each(const Query& asked, const std::function<bool(Row&)>& take) {

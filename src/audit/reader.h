@@ -4,7 +4,9 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "audit/log_files.h"
@@ -61,8 +63,12 @@ class Reader {
   /// The source of a policy set, or "".
   Result<std::string> policySource(const std::string& digest);
   store::Database& database() { return *db_; }
+  /// Records that retention has deleted while they were read, from the first to the last: they are in no answer.
+  /// Told once.
+  std::optional<std::pair<int64_t, int64_t>> takeGone() { return std::exchange(gone_, std::nullopt); }
 
  private:
+  void noteGone(int64_t first, int64_t last);
   explicit Reader(store::Database db) : db_(std::make_unique<store::Database>(std::move(db))), source_(*db_) {}
   struct Moment;
   Result<Moment> look(int64_t from);
@@ -73,6 +79,7 @@ class Reader {
 
   std::unique_ptr<store::Database> db_;
   BlockSource source_;
+  std::optional<std::pair<int64_t, int64_t>> gone_;
 };
 
 /// Columns of `decisions` that statistics may be grouped by.

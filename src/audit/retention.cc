@@ -6,6 +6,7 @@
 #include <cstring>
 #include <filesystem>
 #include <tuple>
+#include <utility>
 
 #include "audit/block_source.h"
 #include "audit/log_files.h"
@@ -58,10 +59,53 @@ void Retention::onClockSet(int64_t step) {
   else if (step > 0) age_waits_ = base::bootMicros() + kDayMillis * 1000;
 }
 
+// As if the clock had not been set, until that is believed.
+int64_t Retention::trustedNow() const {
+  return base::wallMicros() - ahead_;
+}
+
+// A clock that was set while nothing ran shows by records that are all too old, those of the last stop too.
+Result<int64_t> Retention::setWhileStopped(ChainWriter& chain) {
+  auto& db = chain.database();
+  if (config_.retention_age.count() == 0) return 0;
+  const int64_t now = base::wallMicros();
+  // Not what this start has written itself.
+  const int64_t newest = std::max(
+      TRY(number(db,
+                 "SELECT max(t) FROM (SELECT coalesce(max(time_max), 0) t FROM blocks UNION ALL SELECT "
+                 "coalesce(max(time), 0) FROM events WHERE what NOT IN ('gap', 'unsigned tail', 'signing begins', "
+                 "'key changed', 'log missing'))")),
+      chain.openTime().value_or(0));
+  return newest > 0 && newest < now - config_.retention_age.count() * 1000 ? now - newest : 0;
+}
+
+// A restart does not make a clock right.
+Status Retention::keepClock(ChainWriter& chain) {
+  constexpr int64_t kEvery = 600'000'000;  // what is left of the day is noted each ten minutes
+  auto& db = chain.database();
+  const int64_t boot = base::bootMicros();
+  const int64_t noted = TRY(metaNumber(db, "clock_wait")).value_or(0);
+  if (!std::exchange(clock_read_, true)) {
+    ahead_ = TRY(metaNumber(db, "clock_ahead")).value_or(0);
+    if (ahead_ > 0) age_waits_ = boot + noted;
+    else onClockSet(TRY(setWhileStopped(chain)));
+  }
+  if (age_waits_ != 0 && boot >= age_waits_) ahead_ = age_waits_ = 0;
+  const int64_t left = std::max<int64_t>(0, age_waits_ - boot);
+  if ((left == 0) == (noted == 0) && left <= noted && noted - left < kEvery) return {};
+  if (left == 0) return db.execute("DELETE FROM meta WHERE name IN ('clock_ahead', 'clock_wait')");
+  return db.execute("INSERT OR REPLACE INTO meta VALUES ('clock_ahead', " + std::to_string(ahead_) +
+                    "), ('clock_wait', " + std::to_string(left) + ")");
+}
+
 // The first block, where it is old enough.
-Result<int64_t> Retention::oldestOfSize(store::Database& db, int64_t deletable) {
-  if (config_.retention_min_age.count() > 0) {
-    const int64_t since = base::wallMicros() - config_.retention_min_age.count() * 1000;
+Result<int64_t> Retention::oldestOfSize(ChainWriter& chain, int64_t deletable) {
+  auto& db = chain.database();
+  if (TRY(number(db, "SELECT count(*) FROM (SELECT 1 FROM blocks LIMIT 1)")) == 0) {
+    // The open block, or sources of policies, are all there is.
+    TRY(closeOld(chain, trustedNow() - config_.retention_min_age.count() * 1000));
+  } else if (config_.retention_min_age.count() > 0) {
+    const int64_t since = trustedNow() - config_.retention_min_age.count() * 1000;
     full_ =
         TRY(number(db, "SELECT NOT EXISTS (SELECT 1 FROM (SELECT * FROM blocks ORDER BY last LIMIT 1) b WHERE NOT " +
                            isYoung(since) + ")")) != 0;
@@ -83,7 +127,7 @@ Result<int64_t> Retention::through(ChainWriter& chain, int64_t deletable) {
                          isYoung(since) + ") AND last <= " + std::to_string(deletable)));
   }
   if (out == 0 && config_.retention_size > 0 && TRY(db.usedBytes()) > static_cast<int64_t>(config_.retention_size))
-    out = TRY(oldestOfSize(db, deletable));
+    out = TRY(oldestOfSize(chain, deletable));
   return out;
 }
 
@@ -115,7 +159,7 @@ Result<bool> Retention::deleteClosed(ChainWriter& chain, const std::string& file
                    "SELECT max(time) FROM (SELECT max(time_max) time FROM blocks UNION ALL SELECT max(time) FROM "
                    "events UNION ALL SELECT max(time) FROM heartbeats)"));
     old = byAge() && youngest < base::wallMicros() - config_.retention_age.count() * 1000;
-    young = youngest >= base::wallMicros() - config_.retention_min_age.count() * 1000;
+    young = youngest >= trustedNow() - config_.retention_min_age.count() * 1000;
   }
   if (!old && config_.retention_size > 0) {
     uint64_t bytes = static_cast<uint64_t>(TRY(chain.database().usedBytes()));
@@ -164,6 +208,7 @@ Result<bool> Retention::step(ChainWriter& chain, int64_t deletable) {
   const int64_t now = base::steadyNanos();
   if (looked_at_ != 0 && now - looked_at_ < kLookEveryNanos) return false;
   full_ = false;
+  TRY(keepClock(chain));
   if (chain.held()) return false;
   auto more = chain.mayExcuse() ? slice(chain, deletable)
                                 : Result<bool>(Error{"the log was signed: without its key nothing is deleted"});
@@ -172,11 +217,9 @@ Result<bool> Retention::step(ChainWriter& chain, int64_t deletable) {
 }
 
 // Blocks are deleted whole. Where few requests come, the open one must not keep its first for much longer than it may.
-Status Retention::closeOld(ChainWriter& chain) {
+Status Retention::closeOld(ChainWriter& chain, int64_t older_than) {
   const auto since = chain.openTime();
-  if (config_.retention_age.count() == 0 || !since) return {};
-  const int64_t most = std::min<int64_t>(config_.retention_age.count() / 10, kDayMillis) * 1000;
-  if (*since > base::wallMicros() - most) return {};
+  if (!since || *since > older_than) return {};
   TRY(chain.begin(0));
   auto done = chain.closeBlock();
   if (done) done = chain.commit();
@@ -185,7 +228,8 @@ Status Retention::closeOld(ChainWriter& chain) {
 }
 
 Result<bool> Retention::slice(ChainWriter& chain, int64_t deletable) {
-  TRY(closeOld(chain));
+  if (config_.retention_age.count() > 0)
+    TRY(closeOld(chain, base::wallMicros() - std::min<int64_t>(config_.retention_age.count() / 10, kDayMillis) * 1000));
   if (deleting_ == 0) {
     // While there are closed files, the live one keeps its beginning: it proves that it goes on from them.
     if (const auto closed = closedFiles(config_.database); !closed.empty())

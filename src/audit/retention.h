@@ -20,16 +20,20 @@ class Retention {
   /// The log has the size at which records go, and none is old enough: no more may be written.
   bool full() const { return full_; }
   /// The wall clock was set by so many microseconds. Forward: who knows whether that is right? Nothing goes by its age
-  /// for a day, or until it is set back by as much.
+  /// for a day, or until it is set back by as much, restarts or not.
   void onClockSet(int64_t step);
+  /// Notes in the log what is thought of the clock, or reads it there.
+  Status keepClock(ChainWriter& chain);
   /// The database has grown over the size at which a new file goes on.
   bool wantsNewFile(ChainWriter& chain) const;
 
  private:
-  Result<int64_t> oldestOfSize(store::Database& db, int64_t deletable);
+  Result<int64_t> oldestOfSize(ChainWriter& chain, int64_t deletable);
   Result<int64_t> through(ChainWriter& chain, int64_t deletable);
   Status announce(ChainWriter& chain, int64_t through, const std::string& hash, bool keep);
-  Status closeOld(ChainWriter& chain);
+  Status closeOld(ChainWriter& chain, int64_t older_than);
+  Result<int64_t> setWhileStopped(ChainWriter& chain);
+  int64_t trustedNow() const;
   Result<bool> slice(ChainWriter& chain, int64_t deletable);
   Result<bool> deleteSlice(ChainWriter& chain);
   Result<bool> deleteClosed(ChainWriter& chain, const std::string& file, int64_t deletable);
@@ -38,7 +42,8 @@ class Retention {
   bool byAge() const;
   int64_t looked_at_ = 0;  // steady nanoseconds
   int64_t age_waits_ = 0;  // until then, microseconds since the machine was started
-  int64_t ahead_ = 0;      // by how much the clock was set forward since it was last believed
+  int64_t ahead_ = 0;      // by how much the clock was set forward since it was last believed; kept in the log
+  bool clock_read_ = false;
   bool full_ = false;
   int64_t announced_ = 0;  // the last record of a closed file that is to go
   int64_t deleting_ = 0;   // through this record; 0: nothing to do

@@ -27,7 +27,7 @@ Result<std::string> checkPolicies(store::Database& db) {
 
 Result<std::string> checkMeta(store::Database& db, int64_t last, std::string_view before) {
   int found = 0;
-  int held = 0;
+  int optional = 0;
   auto rows = TRY(db.prepare("SELECT name, value FROM meta ORDER BY name"));
   while (TRY(rows.step())) {
     const std::string name(rows.text(0));
@@ -39,7 +39,10 @@ Result<std::string> checkMeta(store::Database& db, int64_t last, std::string_vie
       good = good && number && rows.integer(1) >= last && rows.integer(1) <= last + kMostLeased;
     } else if (name == "hold") {
       good = good && number && rows.integer(1) == 1;
-      held = 1;
+      ++optional;
+    } else if (name == "clock_ahead" || name == "clock_wait") {
+      good = good && number && rows.integer(1) > 0;
+      ++optional;
     } else {
       good = false;
     }
@@ -47,7 +50,7 @@ Result<std::string> checkMeta(store::Database& db, int64_t last, std::string_vie
     ++found;
     if (!good) return "table `meta`: `" + base::printable(name.substr(0, 80)) + "` is not as yett writes it";
   }
-  return std::string(found == 3 + held ? "" : "table `meta`: it has not all that yett writes there");
+  return std::string(found == 3 + optional ? "" : "table `meta`: it has not all that yett writes there");
 }
 
 }  // namespace

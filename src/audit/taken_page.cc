@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <csignal>
 #include <cstring>
 #include <fstream>
 
@@ -17,6 +18,25 @@ constexpr uint64_t kMagic = 0x3130'6e656b617479;  // "ytaken01"
 constexpr size_t kSize = 4096;
 constexpr size_t kIdSize = 16;
 constexpr size_t kBootSize = 36;
+
+std::atomic<char*> mapped{nullptr};  // the page, of the one log that a process writes
+
+// Who cuts the file off takes away memory that is stored to. What is counted from then on is not kept.
+void onBusError(int, siginfo_t* info, void*) {
+  char* const page = mapped.load();
+  char* const at = static_cast<char*>(info->si_addr);
+  if (page != nullptr && at >= page && at < page + kSize &&
+      ::mmap(page, kSize, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) != MAP_FAILED)
+    return;
+  ::signal(SIGBUS, SIG_DFL);  // what is done again on return ends the process
+}
+
+void standBusErrors() {
+  struct sigaction action {};
+  action.sa_sigaction = onBusError;
+  action.sa_flags = SA_SIGINFO;
+  ::sigaction(SIGBUS, &action, nullptr);
+}
 
 }  // namespace
 
@@ -43,6 +63,8 @@ std::unique_ptr<TakenPage> TakenPage::open(const std::string& path) {
     page = ::mmap(nullptr, kSize, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
   ::close(fd);
   if (page == MAP_FAILED) return nullptr;
+  mapped = static_cast<char*>(page);
+  standBusErrors();
   return std::unique_ptr<TakenPage>(new TakenPage(static_cast<Layout*>(page)));
 }
 
@@ -53,6 +75,8 @@ TakenPage::TakenPage(Layout* page) : page_(page), before_(page->taken.load()), w
 }
 
 TakenPage::~TakenPage() {
+  char* own = reinterpret_cast<char*>(page_);
+  mapped.compare_exchange_strong(own, nullptr);
   ::munmap(page_, kSize);
 }
 

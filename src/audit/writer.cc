@@ -76,6 +76,7 @@ Status Writer::prepare() {
   chain_ = TRY(ChainWriter::open(config_));
   if (auto* taken = chain_->taken(); taken != nullptr) queue_.countIn(taken->counter());
   retention_ = std::make_unique<Retention>(config_);
+  TRY(retention_->keepClock(*chain_));
   return {};
 }
 

@@ -47,6 +47,8 @@ void Writer::lookAtClock() {
                              base::formatTime(now - step) + " to " + base::formatTime(now);
   append(EventRecord{now, "clock set", config_.database, detail, 1});
   retention_->onClockSet(step);
+  if (chain_->ready())
+    if (auto kept = retention_->keepClock(*chain_); !kept) warn("clock", kept.error());
   warn("clock", Error{"it was set " + detail + (step > 0 ? ": for a day nothing is deleted by age" : "")});
 }
 

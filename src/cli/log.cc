@@ -72,6 +72,12 @@ Status eachRow(audit::Reader& reader, audit::Query query, const std::function<bo
   }
 }
 
+void warnOfGone(audit::Reader& reader) {
+  if (const auto gone = reader.takeGone())
+    std::cerr << "yett: warning: retention has deleted records " << gone->first << " to " << gone->second
+              << " meanwhile: they are not in here\n";
+}
+
 constexpr size_t kTogether = 256;  // rows that are printed at once
 
 // Follows a log through the files that rotation makes of it.
@@ -153,6 +159,7 @@ class Tail {
       return rows.size() < kTogether || tell();
     });
     tell();
+    warnOfGone(reader);
     return done;
   }
 
@@ -226,6 +233,7 @@ int logExport(LogOptions options) {
       if (completed) std::cout << (options.format == "csv" ? asCsv(row) : asJson(row));
       return completed && std::cout;
     });
+    warnOfGone(reader.value());
     if (done) done = std::move(completed);
     if (!done) return failed(done.error());
   }

@@ -93,6 +93,8 @@ int logErase(EraseOptions options) {
     config = whole.audit;
     socket = whole.admin.socket;
   }
+  if (config.hold && options.yes)
+    return failed(Error{options.config + ": the log is on hold (`audit.hold`): nothing is erased"});
   if (audit::isClosedName(config.database))
     return failed(Error{config.database + ": is a file that rotation has closed: name the log that goes on from it"});
   if (auto ok = checkKey(config); !ok && options.yes) return failed(ok.error());

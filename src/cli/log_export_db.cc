@@ -94,6 +94,9 @@ Status copyRows(const LogOptions& options, store::Database& to) {
       return added.ok();
     }));
     TRY(std::move(added));
+    if (const auto gone = reader.takeGone())
+      return Error{"retention has deleted records " + std::to_string(gone->first) + " to " +
+                   std::to_string(gone->second) + " while they were read: export again"};
   }
   return to.execute("COMMIT");
 }

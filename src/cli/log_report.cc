@@ -214,18 +214,31 @@ class Report {
     return std::nullopt;
   }
 
+  // The policy that a start or a reload put into force; "": it left the one before. Events `policy` say only whose
+  // source the log keeps: shadows have them too, and each file that goes on from another.
+  static std::string inForce(const audit::EventRow& event) {
+    const bool start = event.what == "start";
+    if (!start && event.what != "reload accepted") return {};
+    for (const auto part : base::split(event.detail, ';')) {
+      const auto words = base::split(base::trimmed(part), ' ');
+      if (words.size() == (start ? 2 : 4) && words[0] == "policy") return std::string(words.back());
+    }
+    return {};
+  }
+
   // Each policy that came into force, and how it differs from the one before.
   Status policies() {
     out_ += "<h2>Changes of policy</h2>";
     std::string before;
     size_t changes = 0;
     for (const auto& event : events_) {
-      if (event.what != "policy" || event.subject == before) continue;
+      const std::string policy = inForce(event);
+      if (policy.empty() || policy == before) continue;
       out_ += "<p><b>" + base::formatTime(event.time).substr(0, 19) + "Z</b>, record " + std::to_string(event.seq) +
-              ": policy " + base::markup(event.subject.substr(0, 12)) +
+              ": policy " + base::markup(policy.substr(0, 12)) +
               (before.empty() ? ", the first of the period" : ", after " + base::markup(before.substr(0, 12))) + "</p>";
-      if (!before.empty()) difference(before, event.subject);
-      before = event.subject;
+      if (!before.empty()) difference(before, policy);
+      before = policy;
       ++changes;
     }
     if (changes == 0) out_ += "<p class=\"quiet\">None.</p>";

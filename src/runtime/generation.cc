@@ -28,6 +28,7 @@ std::shared_ptr<const net::TlsContext> makeTls(const proxy::ListenerConfig& list
 
 void buildListeners(Generation& out, const TlsInput& files, const Previous& previous, config::Problems& problems) {
   out.tls_digest = files.digest;
+  out.listeners.clear();  // a copy of the generation before has its own
   auto bundles = identity::TrustBundles::create(files.bundles);
   if (!bundles) return problems.add("identity: " + bundles.error().message);
   const auto shared = std::make_shared<const identity::TrustBundles>(std::move(bundles).value());
@@ -58,6 +59,7 @@ void buildListeners(Generation& out, const TlsInput& files, const Previous& prev
 
 // Without effect as it is, it keeps nothing else from being taken.
 void buildShadow(Generation& out, Inputs& inputs, const Previous& previous) {
+  out.shadow_problems.clear();
   if (out.config.shadow.empty()) return;
   const policy::PolicySet* before = previous ? previous->shadow.get() : nullptr;
   std::vector<std::string> found = std::move(inputs.shadow_problems);

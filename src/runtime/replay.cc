@@ -170,14 +170,18 @@ Result<ReplayReport> replay(const audit::LogRef& log, const ReplayPlan& plan) {
     query.after_seq = std::max(query.after_seq, first + span * i - 1);
     query.up_to_seq = std::min({query.up_to_seq, first + span * (i + 1) - 1, last});
     int64_t taken = 0;
-    return reader.each(query, [&](const audit::Row& row) {
+    TRY(reader.each(query, [&](const audit::Row& row) {
       replayers[i]->take(row);
       if (++taken % kTell == 0) {
         const int64_t all = done += kTell;
         if (i == 0 && plan.progress) plan.progress(all);
       }
       return true;
-    });
+    }));
+    if (const auto gone = reader.takeGone())
+      return Error{"retention has deleted records " + std::to_string(gone->first) + " to " +
+                   std::to_string(gone->second) + " while they were read: replay again"};
+    return {};
   };
   std::vector<std::thread> workers;
   for (unsigned i = 1; i < threads; ++i) workers.emplace_back([&, i] { results[i] = run(i); });

@@ -19,9 +19,12 @@ Status DeadLetters::add(const Record& record, const std::string& why) {
   json::ObjectWriter(line).field("seq", record.seq).field("why", why).raw("record", record.line).end();
   line += '\n';
   const int fd = ::open(file_.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
-  const bool ok =
-      fd >= 0 && ::write(fd, line.data(), line.size()) == static_cast<ssize_t>(line.size()) && ::fdatasync(fd) == 0;
+  struct stat before {};
+  const bool ok = fd >= 0 && ::fstat(fd, &before) == 0 &&
+                  ::write(fd, line.data(), line.size()) == static_cast<ssize_t>(line.size()) && ::fdatasync(fd) == 0;
   const int error = errno;
+  // What was written of it would stand before the next one.
+  if (!ok && fd >= 0 && ::ftruncate(fd, before.st_size) != 0) inode_ = 0;
   if (fd >= 0) ::close(fd);
   return ok ? Status() : Error{file_ + ": cannot be written: " + std::strerror(error)};
 }

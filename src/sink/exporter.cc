@@ -151,7 +151,9 @@ Status Exporter::giveUp(Carrier& c, const Record& record, const std::string& why
   TRY(c.dead.add(record, why));
   c.dead_first = c.dead.first();
   c.refused->add();
-  refused_(c.name, record.seq, why + ": it is in " + c.dead.file());
+  // Of one that tells of another there is no further one: who refuses everything would get events for ever.
+  const bool tells = record.kind == "event" && record.line.find("\"what\":\"sink refused\"") != std::string::npos;
+  if (!tells) refused_(c.name, record.seq, why + ": it is in " + c.dead.file());
   return c.moveTo(record.seq);
 }
 
@@ -185,8 +187,9 @@ void Exporter::run(Carrier& c) {
     const bool refused = sent.how == Delivery::How::kRefused;
     if (sent.how == Delivery::How::kTaken) {
       if (auto moved = c.moveTo(some.back().seq); !moved) sent = {Delivery::How::kLater, moved.error().message};
-    } else if (refused && some.size() == 1 && ++refusals >= kMostRefusals) {
+    } else if (refused && some.size() == 1 && !ending && ++refusals >= kMostRefusals) {
       refusals = 0;
+      retry = kFirstRetry;
       if (auto given = giveUp(c, some.front(), sent.why); given) continue;
       else sent = {Delivery::How::kLater, given.error().message};
     }

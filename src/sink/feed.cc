@@ -23,11 +23,9 @@ Status Feed::reopen(int64_t position) {
   const auto lock = audit::RotationLock::shared(database_);  // so that no file gets another name meanwhile
   std::string file = database_;
   for (const auto& closed : audit::closedFiles(database_)) {
-    auto reader = TRY(audit::Reader::open(closed));
-    if (TRY(audit::BlockSource(reader.database()).end()).first > position) {
-      file = closed;
-      break;
-    }
+    if (audit::closedNumber(closed) <= position) continue;
+    file = closed;
+    break;
   }
   if (reader_ && file == file_ && inodeOf(file) == inode_) return {};
   callers_.reset();

@@ -93,10 +93,10 @@ class FileSink final : public Sink {
     while (!lines.empty()) {
       const ssize_t wrote = ::write(fd_, lines.data(), lines.size());
       if (wrote <= 0) return failure("cannot be written");
-      wrote_ = true;
       lines.remove_prefix(static_cast<size_t>(wrote));
     }
     unsynced_ = ::fdatasync(fd_) != 0;
+    wrote_ = wrote_ || !unsynced_;
     return unsynced_ ? failure("cannot be written") : Status();
   }
   void close() {
@@ -122,7 +122,7 @@ class FileSink final : public Sink {
   }
   const SinkConfig config_;
   int fd_ = -1;
-  bool wrote_ = false;     // its last line is this log's
+  bool wrote_ = false;     // a whole batch: its last whole line is this log's
   bool unsynced_ = false;  // what was written last
 };
 

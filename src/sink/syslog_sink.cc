@@ -46,6 +46,7 @@ class SyslogSink final : public Sink {
       }
       awaitAcknowledged();
       sent_.emplace_back(base::steadyNanos(), records.front().seq - 1);
+      forgetOld();
       return {};
     } catch (const Poco::Exception& e) {
       socket_.reset();
@@ -63,14 +64,18 @@ class SyslogSink final : public Sink {
   }
 
   int64_t resumeAt(int64_t position) override {
-    const int64_t since = base::steadyNanos() - kWindowNanos;
-    while (sent_.size() > 1 && sent_.front().first < since) sent_.pop_front();
+    forgetOld();
     if (!sent_.empty()) position = std::min(position, sent_.front().second);
     sent_.clear();
     return position;
   }
 
  private:
+  void forgetOld() {
+    const int64_t since = base::steadyNanos() - kWindowNanos;
+    while (sent_.size() > 1 && sent_.front().first < since) sent_.pop_front();
+  }
+
   void connect() {
     const Poco::Timespan timeout(config_.timeout.count() * 1000);
     const poco::SocketAddress address(

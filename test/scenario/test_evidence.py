@@ -305,6 +305,24 @@ class Clock(unittest.TestCase):
                 y.stop()
 
 
+    def test_a_restart_makes_no_clock_right(self):
+        with Nginx() as up:
+            for retention in ({"age": "1h"}, {"size": "1MiB", "min_age": "1d"}):
+                y = Readers().small(up, retention=retention)
+                with fake_clock(y.dir):
+                    y.start()
+                    fill(y, 3000)
+                    closed = wait_for("rotation", lambda: sorted(y.dir.glob("yett.0*.db")), 10)
+                    y.replace("ahead", str(7 * 86400))
+                    wait_for("the event", lambda: sets(y), 20)
+                    for _ in range(2):
+                        y.stop()
+                        y.start()
+                        time.sleep(7)
+                        self.assertTrue(closed[0].exists(), retention)
+                    y.stop()
+
+
 class Hold(unittest.TestCase):
     def test_hold_stops_retention_and_erasure_and_survives_restarts(self):
         with Nginx() as up:

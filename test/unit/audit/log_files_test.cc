@@ -7,6 +7,9 @@
 
 #include "audit/chain_writer.h"
 #include "audit/open_log.h"
+#include "audit/reader.h"
+#include "audit/record.h"
+#include "audit/verifier.h"
 #include "store/sqlite.h"
 #include "support/temp_dir.h"
 
@@ -66,4 +69,82 @@ TEST_CASE("log files: a file that was listed is never taken for another one") {
     CHECK(audit::nameNow(files[1]) == std::nullopt);
     std::filesystem::remove(live);
   }
+}
+
+TEST_CASE("rotation: a kill between its renames loses nothing") {
+  test::TempDir dir;
+  audit::AuditConfig config;
+  config.database = dir.path("yett.db");
+  std::optional<store::Database> reader;
+  int64_t last = 0;
+  {
+    auto chain = audit::ChainWriter::open(config).value();
+    reader.emplace(store::Database::open(config.database, store::Database::Mode::kRead).value());
+    REQUIRE(reader->execute("BEGIN; SELECT count(*) FROM meta").ok());  // it keeps the write-ahead log
+    for (int i = 0; i < 5; ++i) {
+      REQUIRE(chain->begin(1).ok());
+      REQUIRE(chain->add(audit::EventRecord{1, "start", "x", "y"}).ok());
+      REQUIRE(chain->commit().ok());
+    }
+    last = chain->seq();
+  }
+  const std::string closed = audit::closedName(config.database, last);
+  REQUIRE(std::filesystem::exists(config.database + "-wal"));
+  std::filesystem::copy(config.database + "-wal", dir.path("kept"));  // its last connection would remove it
+  reader.reset();
+  std::filesystem::rename(dir.path("kept"), config.database + "-wal");
+  std::filesystem::rename(config.database, closed);
+  {
+    auto chain = audit::ChainWriter::open(config);
+    REQUIRE(chain.ok());
+    CHECK(chain.value()->seq() > last);
+  }
+  const auto v = audit::verify({closed, config.database}, {}, 1, [](int64_t) {}).value();
+  CHECK(v.broken == "");
+  CHECK(v.records == v.last_seq);
+}
+
+TEST_CASE("log files: a closed file's name says how far it goes") {
+  CHECK(audit::closedNumber("audit/yett.000000000412.db") == 412);
+  CHECK(audit::closedNumber(audit::closedName("a.b/yett", 7)) == 7);
+  CHECK(audit::closedNumber(audit::closedName("yett.db", 9'999'999'999'999)) == 9'999'999'999'999);
+}
+
+TEST_CASE("readers: what retention deletes while it is read is told") {
+  test::TempDir dir;
+  audit::AuditConfig config;
+  config.database = dir.path("yett.db");
+  auto chain = audit::ChainWriter::open(config).value();
+  for (int block = 0; block < 4; ++block) {
+    REQUIRE(chain->begin(3).ok());
+    audit::Encoded encoded;
+    audit::DecisionRecord decision;
+    decision.id = "x";
+    encode(decision, encoded);
+    REQUIRE(chain
+                ->add({.kind = audit::Kind::kDecision,
+                       .fields = encoded.fields,
+                       .entries = encoded.entries,
+                       .personal = encoded.personal,
+                       .personal_entries = encoded.personal_entries})
+                .ok());
+    REQUIRE(chain->closeBlock().ok());
+    REQUIRE(chain->commit().ok());
+  }
+  auto reader = audit::Reader::open(config.database).value();
+  int64_t rows = 0;
+  const auto take = [&](audit::Row& row) {
+    if (++rows == 1)
+      REQUIRE(chain->database()
+                  .execute("DELETE FROM blocks WHERE last > " + std::to_string(row.seq) +
+                           " AND last < (SELECT max(last) FROM blocks)")
+                  .ok());
+    return true;
+  };
+  REQUIRE(reader.each({}, take).ok());
+  CHECK(rows == 2);
+  const auto gone = reader.takeGone();
+  REQUIRE(gone);
+  CHECK(gone->second - gone->first == 1);
+  CHECK_FALSE(reader.takeGone());
 }

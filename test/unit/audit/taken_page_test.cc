@@ -117,3 +117,16 @@ TEST_CASE("taken: a file that begins after records were lost says so") {
   CHECK(events[0].count == 9);
   CHECK(events[0].detail.find("9 records were taken and not written") != std::string::npos);
 }
+
+TEST_CASE("taken: who cuts the file off ends nobody's process") {
+  Page page;
+  auto open = page.begun();
+  std::filesystem::resize_file(page.path, 0);
+  open->counter() += 3;
+  open->setWritten(1);
+  open->note(11);
+  open->noted();
+  CHECK(open->counter() == 3);
+  open.reset();
+  CHECK(page.open()->lost(kLog, 11) == std::nullopt);
+}

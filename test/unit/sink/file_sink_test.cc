@@ -1,8 +1,10 @@
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include <catch2/catch.hpp>
 #include <cerrno>
+#include <csignal>
 #include <filesystem>
 #include <fstream>
 
@@ -145,4 +147,22 @@ TEST_CASE("0 rotates never; keep 0 keeps none") {
     CHECK(f.text(".0") == "another's");
     CHECK_FALSE(fs::exists(f.config.path + ".1"));
   }
+}
+
+TEST_CASE("a batch of a new log that came in part does not make another log's line its own") {
+  Files f;
+  f.config.rotate_size = 0;
+  f.dir.write("lines", "{\"seq\":912998,\"pad\":\"another log's\"}\n");
+  auto sink = f.open();
+  CHECK(sink->resumeAt(0) == 0);
+  rlimit before{};
+  ::getrlimit(RLIMIT_FSIZE, &before);
+  const auto handler = std::signal(SIGXFSZ, SIG_IGN);
+  rlimit little = before;
+  little.rlim_cur = fs::file_size(f.config.path) + 50;
+  ::setrlimit(RLIMIT_FSIZE, &little);
+  CHECK(f.send(*sink, records(1, 3)) == 0);
+  ::setrlimit(RLIMIT_FSIZE, &before);
+  std::signal(SIGXFSZ, handler);
+  CHECK(sink->resumeAt(0) == 0);
 }

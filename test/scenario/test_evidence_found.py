@@ -1,0 +1,116 @@
+"""What a review of the audit trail found: faults that no other test of it would have shown."""
+import json
+import os
+import ssl
+import time
+import unittest
+
+from harness import DOMAIN, Nginx, Yett, hello_times, run, wait_for
+from test_cli import yett
+from test_evidence import OPEN, Readers, config, fill
+from test_sinks import Receiver
+
+SHADOW = 'policy "next" { deny "all" { principal = anyone, path = "/**" } }'
+
+
+class Reload(unittest.TestCase):
+    def test_a_certificate_is_renewed_while_the_configuration_is_refused(self):
+        with Nginx() as up, Yett(up.address, rules=OPEN) as y:
+            fresh = y.dir / "fresh"
+            run("certs", "init", "--dir", str(fresh))
+            run("certs", "issue", f"{DOMAIN}/server", "--dir", str(fresh), "--dns", "localhost", "--ip", "127.0.0.1")
+            y.replace("yett.json", "{ broken")
+            wait_for("the refusal", lambda: "reload refused" in y.log())
+            for name in ("server.key", "server.pem", "bundle.pem"):
+                y.replace(f"certs/{name}", (fresh / name).read_text())
+            leaf = ssl.PEM_cert_to_DER_cert((fresh / "server.pem").read_text().split("-----END")[0] + "-----END CERTIFICATE-----\n")
+            wait_for("the new certificate", lambda: ssl.PEM_cert_to_DER_cert(ssl.get_server_certificate(("127.0.0.1", y.port))) == leaf)
+
+    def test_a_shadow_that_is_broken_is_told_once_for_each_edit(self):
+        with Nginx() as up, Yett(up.address, rules=OPEN) as y:
+            (y.dir / "next").mkdir()
+            (y.dir / "next/p.lua").write_text(SHADOW)
+            y.config["policy"]["shadow"] = {"engines": [{"name": "next", "type": "lua", "path": "next"}]}
+            y.write_config()
+            wait_for("the shadow", lambda: "reloaded" in y.log())
+            y.replace("next/p.lua", "policy (")
+            wait_for("the shadow's problem", lambda: y.log().count("policy in the shadow refused") == 1)
+            y.replace("yett.json", "{ broken")
+            wait_for("the refusal", lambda: "reload refused" in y.log())
+            before = y.log().count("policy in the shadow refused")
+            for edit in range(3):
+                y.write_rules(OPEN + f" -- {edit}")
+                wait_for("the policy", lambda: len([e for e in y.query("--events") if e["event"] == "policy"]) >= 3 + edit)
+            self.assertLessEqual(y.log().count("policy in the shadow refused") - before, 3)
+
+
+class Log(unittest.TestCase):
+    def test_the_page_of_what_was_taken_may_be_cut_off(self):
+        with Nginx() as up, Yett(up.address, rules=OPEN).plaintext() as y:
+            hello_times(y, 30, 5)
+            os.truncate(y.dir / "yett.db.taken", 0)
+            hello_times(y, 30, 5)
+            wait_for("the records", lambda: len(y.query()) == 10)
+
+    def test_sources_over_the_size_do_not_stop_the_service(self):
+        with Nginx() as up:
+            y = Yett(up.address, rules='local big = data "big.json"\n' + OPEN, audit={"database": "yett.db", "retention": {"size": "1MiB", "min_age": "2s"}}).plaintext()
+            (y.dir / "rules/big.json").write_text(json.dumps({"hosts": ["x" * 50] * 30_000}))
+            y.write_config()
+            with y:
+                hello_times(y, 30, 5)
+                until = time.monotonic() + 12
+                while time.monotonic() < until:
+                    self.assertEqual(y.admin("/readyz")[0], 200, y.admin("/readyz"))
+                    time.sleep(0.5)
+                hello_times(y, 30, 5)
+
+    def test_nothing_is_erased_where_the_configuration_says_hold(self):
+        with Nginx() as up:
+            y = Yett(up.address, rules=OPEN).plaintext()
+            y.start()
+            hello_times(y, 30, 5)
+            wait_for("the records", lambda: len(y.query()) == 5)
+            y.stop()
+            y.config["audit"]["hold"] = True
+            y.write_config()
+            code, _, err = yett("log", "erase", *config(y), "--principal", "anonymous", "--yes")
+            self.assertEqual((code, "is on hold (`audit.hold`)" in err), (2, True), err)
+
+    def test_a_report_names_the_changes_of_policy_that_were(self):
+        with Nginx() as up:
+            y = Readers().small(up)
+            (y.dir / "next").mkdir()
+            (y.dir / "next/p.lua").write_text(SHADOW)
+            y.config["policy"]["shadow"] = {"engines": [{"name": "next", "type": "lua", "path": "next"}]}
+            y.write_config()
+            with y:
+                hello_times(y, 30, 5)
+                y.write_rules(OPEN + " -- changed")
+                wait_for("the policy", lambda: "reloaded" in y.log())
+                fill(y, 6000)
+                wait_for("rotation", lambda: list(y.dir.glob("yett.0*.db")))
+                out = y.dir / "report.html"
+                self.assertEqual(yett("log", "report", *config(y), "--out", str(out))[0], 0)
+                changes = out.read_text().split("Changes of policy")[1].split("<h2>")[0]
+                self.assertEqual(changes.count("<p><b>"), 2, changes)
+                self.assertIn("-- changed</ins>", changes)
+
+
+class Sinks(unittest.TestCase):
+    def test_a_receiver_that_refuses_all_does_not_feed_itself(self):
+        with Nginx() as up, Receiver(lambda records: (400, {}, b"no")) as receiver:
+            y = Yett(up.address, rules=OPEN, audit={"database": "yett.db", "sinks": [{"name": "out", "type": "otlp", "url": receiver.url}]}).plaintext()
+            refused = y.dir / "yett.db.sink-out.refused"
+            with y:
+                hello_times(y, 30, 1)
+                wait_for("the lag to end", lambda: 'yett_audit_sink_lag_records{sink="out"} 0\n' in y.admin("/metrics")[1], 90)
+                before = len(refused.read_text().splitlines())
+                time.sleep(4)
+                self.assertEqual(len(refused.read_text().splitlines()), before)
+                told = [e for e in y.query("--events") if e["event"] == "sink refused"]
+                self.assertEqual(before, 2 * len(told))  # each record that is no such event has one, which is refused too
+
+
+if __name__ == "__main__":
+    unittest.main()
