@@ -32,6 +32,7 @@ AdminSession::AdminSession(net::EventLoop& loop, const Poco::Net::StreamSocket& 
 
 void AdminSession::start() {
   connection_.limitOffered(limits().head_bytes);
+  connection_.limitLinger(base::Millis(1000));
   connection_.start(false);
   connection_.setTimeout(kHead);
 }

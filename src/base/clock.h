@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 namespace yett::base {
 
@@ -25,5 +26,8 @@ int64_t bootMicros();
 
 /// "2026-11-21T12:00:00.000001Z" (RFC 3339, always six digits, UTC).
 std::string formatTime(int64_t wall_micros);
+
+/// "Sat, 21 Nov 2026 12:00:00 GMT" (RFC 9110 5.6.7) of now. Valid until this thread's next call in another second.
+std::string_view httpDate();
 
 }  // namespace yett::base

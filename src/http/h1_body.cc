@@ -8,9 +8,10 @@ namespace yett::http {
 
 // A chunk size of at most 15 hex digits fits 64 bits with room; longer ones are how parsers were overflowed.
 static constexpr size_t kSizeDigits = 15;
+static constexpr size_t kExtensions = 4096;  // bytes of one message: they say nothing to anybody
 
 void H1BodyReader::start(const Head& head) {
-  received_ = trailers_seen_ = 0;
+  received_ = trailers_seen_ = extensions_ = 0;
   error_ = {};
   left_ = head.content_length;
   switch (head.framing) {
@@ -34,13 +35,33 @@ H1BodyReader::State H1BodyReader::readSize(std::string_view& bytes) {
     size = size * 16 + static_cast<uint64_t>(base::hexValue(bytes[digits]));
     if (++digits > kSizeDigits) return fail(400, "a chunk size with too many digits");
   }
-  if (digits < bytes.size() && (digits == 0 || bytes[digits] != '\r'))
-    return fail(400, "a chunk size line that is not a number and CRLF");
-  if (bytes.size() < digits + 2) return State::kMore;
-  if (bytes[digits + 1] != '\n') return fail(400, "a chunk size line that does not end with CRLF");
-  bytes.remove_prefix(digits + 2);
+  if (digits == 0 && !bytes.empty()) return fail(400, "a chunk without a size");
+  size_t end = digits;  // of the line, where its CRLF begins
+  if (digits < bytes.size() && bytes[digits] != '\r') {
+    const State state = readExtensions(bytes, digits, end);
+    if (state != State::kData) return state;
+  }
+  if (bytes.size() < end + 2) return State::kMore;
+  if (bytes[end + 1] != '\n') return fail(400, "a chunk size line that does not end with CRLF");
+  bytes.remove_prefix(end + 2);
   left_ = size;
   phase_ = size > 0 ? Phase::kChunk : Phase::kTrailers;
+  return State::kData;
+}
+
+// chunk-ext = *( BWS ";" ... ) (RFC 9112 7.1.1). What is written anew has none.
+H1BodyReader::State H1BodyReader::readExtensions(std::string_view bytes, size_t digits, size_t& end) {
+  const size_t mark = bytes.find_first_not_of(" \t", digits);
+  if (mark != std::string_view::npos && bytes[mark] != ';')
+    return fail(400, "a chunk size line that is neither a number nor a number and extensions");
+  end = bytes.find('\n', digits);
+  const bool whole = end != std::string_view::npos;
+  if (extensions_ + (whole ? end : bytes.size()) - digits > kExtensions)
+    return fail(400, "chunk extensions over 4 KiB");
+  if (!whole) return State::kMore;
+  if (bytes[--end] != '\r' || !isChunkExtensions(bytes.substr(digits, end - digits)))
+    return fail(400, "a chunk size line that is neither a number nor a number and extensions");
+  extensions_ += end - digits;
   return State::kData;
 }
 
@@ -55,7 +76,8 @@ H1BodyReader::State H1BodyReader::readTrailers(std::string_view& bytes, const Li
     if (bare_lf) return fail(400, "a trailer line that does not end with CRLF");
     if (end == 0 && bytes.size() > limits.head_bytes) return fail(431, "trailers over the limit");
     if (end == 0) return trailers_seen_ = bytes.size(), State::kMore;
-    if (const auto error = parseTrailers(bytes.substr(0, end), limits, head)) return fail(error.status, error.why);
+    if (const auto error = parseTrailers(bytes.substr(0, end), limits, of_response_, head))
+      return fail(error.status, error.why);
   }
   bytes.remove_prefix(end);
   phase_ = Phase::kDone;

@@ -11,6 +11,7 @@ namespace yett::http {
 class H1BodyReader {
  public:
   enum class State { kMore, kData, kDone, kBad };
+  explicit H1BodyReader(bool of_response) : of_response_(of_response) {}
 
   void start(const Head& head);
   /// Takes the next piece off `bytes`: kData with a view in `data`; kMore when it needs more bytes than there are (and
@@ -27,12 +28,15 @@ class H1BodyReader {
   enum class Phase { kDone, kLength, kUntilClose, kSize, kChunk, kChunkEnd, kTrailers };
   State fail(int status, const char* why);
   State readSize(std::string_view& bytes);
+  State readExtensions(std::string_view bytes, size_t digits, size_t& end);
   State readTrailers(std::string_view& bytes, const Limits& limits, Head& head);
 
+  const bool of_response_;
   Phase phase_ = Phase::kDone;
   uint64_t left_ = 0;
   uint64_t received_ = 0;
   size_t trailers_seen_ = 0;  // bytes of them in which there is no end
+  size_t extensions_ = 0;     // bytes of chunk extensions, of the whole message
   ParseError error_;
 };
 

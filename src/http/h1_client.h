@@ -41,7 +41,7 @@ class H1Client final : public ClientCodec, public ClientStream {
   const Limits& limits_;
   ResponseHandler* handler_ = nullptr;
   Phase phase_ = Phase::kIdle;
-  H1BodyReader body_;
+  H1BodyReader body_{true};
   size_t head_seen_ = 0;
   int interims_ = 0;
   Framing sending_ = Framing::kNone;

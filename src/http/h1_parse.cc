@@ -54,26 +54,30 @@ bool takeLine(char*& at, const char* end, std::string_view& line) {
   return true;
 }
 
-// field-line = field-name ":" OWS field-value OWS (RFC 9112 5). No obs-fold, no blank before the colon.
-ParseError parseField(std::string_view line, HeaderMap& out) {
+// field-line = field-name ":" OWS field-value OWS (RFC 9112 5). No obs-fold. A blank before the colon is refused in a
+// request, and taken off a response (5.1).
+ParseError parseField(std::string_view line, bool of_response, HeaderMap& out) {
   size_t colon = 0;
   char* bytes = const_cast<char*>(line.data());  // the head's own copy
   for (; colon < line.size() && kToken[static_cast<unsigned char>(line[colon])]; ++colon)
     bytes[colon] = base::toLower(bytes[colon]);
-  if (colon == 0 || colon == line.size() || line[colon] != ':') return {400, "a header line that is not `name: value`"};
+  const auto name = line.substr(0, colon);
+  while (of_response && colon < line.size() && (line[colon] == ' ' || line[colon] == '\t')) ++colon;
+  if (name.empty() || colon == line.size() || line[colon] != ':')
+    return {400, "a header line that is not `name: value`"};
   const auto value = base::trimmed(line.substr(colon + 1));
   if (hasControl(value)) return {400, "a control character in a header value"};
-  out.add(line.substr(0, colon), value);
+  out.add(name, value);
   return {};
 }
 
-ParseError parseFields(char* at, const char* end, const Limits& limits, HeaderMap& out) {
+ParseError parseFields(char* at, const char* end, const Limits& limits, bool of_response, HeaderMap& out) {
   std::string_view line;
   for (;;) {
     if (!takeLine(at, end, line)) return {400, "a header line that does not end with CRLF"};
     if (line.empty()) return at == end ? ParseError{} : ParseError{400, "bytes after the head"};
     if (out.fields().size() >= limits.header_count) return {431, "too many header fields"};
-    if (const auto error = parseField(line, out)) return error;
+    if (const auto error = parseField(line, of_response, out)) return error;
   }
 }
 
@@ -100,7 +104,10 @@ ParseError readFraming(Head& head) {
     if (lengths > 0) return {400, "both content-length and transfer-encoding"};
     if (head.version == Version::kHttp10) return {400, "transfer-encoding in HTTP/1.0"};
     if (codings > 1) return {400, "more than one transfer-encoding"};
-    if (!base::equalsIgnoreCase(coding, "chunked")) return {501, "a transfer-encoding other than `chunked`"};
+    // RFC 9112 6.3: where `chunked` is not the last coding, nobody can tell where the message ends.
+    const bool chunked_last = base::equalsIgnoreCase(base::trimmed(coding.substr(coding.rfind(',') + 1)), "chunked");
+    if (!chunked_last) return {400, "a transfer-encoding that does not end with `chunked`"};
+    if (coding.find(',') != std::string_view::npos) return {501, "a transfer-encoding other than `chunked`"};
     head.framing = Framing::kChunked;
   } else if (lengths > 0) {
     head.framing = Framing::kLength;
@@ -109,8 +116,9 @@ ParseError readFraming(Head& head) {
 }
 
 ParseError parseVersion(std::string_view text, Version& out) {
-  if (text == "HTTP/1.1") out = Version::kHttp11;
-  else if (text == "HTTP/1.0") out = Version::kHttp10;
+  // RFC 9110 2.5: a minor version that is not known is read as the highest one that is.
+  if (text == "HTTP/1.0") out = Version::kHttp10;
+  else if (text.size() == 8 && text.starts_with("HTTP/1.") && text[7] >= '1' && text[7] <= '9') out = Version::kHttp11;
   else if (text.size() == 8 && text.starts_with("HTTP/")) return {505, "a version other than HTTP/1.0 and HTTP/1.1"};
   else return {400, "a start line without an HTTP version"};
   return {};
@@ -134,8 +142,52 @@ size_t findHeadEnd(std::string_view bytes, size_t from, bool& bare_lf) {
   return 0;
 }
 
+static void skipBlanks(std::string_view& text) {
+  text.remove_prefix(std::min(text.find_first_not_of(" \t"), text.size()));
+}
+
+// False where there is none.
+static bool takeToken(std::string_view& text) {
+  size_t size = 0;
+  while (size < text.size() && kToken[static_cast<unsigned char>(text[size])]) ++size;
+  text.remove_prefix(size);
+  return size > 0;
+}
+
+static bool takeQuoted(std::string_view& text) {
+  for (size_t at = 1; at < text.size(); ++at) {
+    if (text[at] == '\\') {
+      ++at;
+    } else if (text[at] == '"') {
+      text.remove_prefix(at + 1);
+      return true;
+    }
+  }
+  return false;
+}
+
+bool isChunkExtensions(std::string_view text) {
+  if (hasControl(text)) return false;
+  do {
+    skipBlanks(text);
+    if (!text.starts_with(';')) return false;
+    text.remove_prefix(1);
+    skipBlanks(text);
+    if (!takeToken(text)) return false;
+    auto value = text;
+    skipBlanks(value);
+    if (!value.starts_with('=')) continue;
+    value.remove_prefix(1);
+    skipBlanks(value);
+    if (value.starts_with('"') ? !takeQuoted(value) : !takeToken(value)) return false;
+    text = value;
+  } while (!text.empty());
+  return true;
+}
+
 ParseError parseRequest(std::string_view bytes, const Limits& limits, RequestHead& out) {
-  if (bytes.size() > limits.head_bytes) return {431, "a head over the limit"};
+  if (bytes.size() > limits.head_bytes)
+    return {bytes.find('\n') >= limits.head_bytes ? 414 : 431, "a head over the limit"};
   char* at = out.keep(bytes);
   const char* end = at + bytes.size();
   std::string_view line;
@@ -151,7 +203,7 @@ ParseError parseRequest(std::string_view bytes, const Limits& limits, RequestHea
   if (out.raw_target.empty() || out.raw_target.find(' ') != std::string_view::npos)
     return {400, "a request line with more than two blanks"};
   out.keep_alive = out.version == Version::kHttp11;
-  if (const auto error = parseFields(at, end, limits, out.headers)) return error;
+  if (const auto error = parseFields(at, end, limits, false, out.headers)) return error;
   if (const auto error = readFraming(out)) return error;
   if (limits.body_bytes > 0 && out.framing == Framing::kLength && out.content_length > limits.body_bytes)
     return {413, "a body over the limit"};
@@ -177,7 +229,7 @@ ParseError parseResponse(std::string_view bytes, const Limits& limits, bool to_h
   out.reason = line.size() > 13 ? line.substr(13) : std::string_view();
   if (hasControl(out.reason)) return {502, "a control character in the reason phrase"};
   out.keep_alive = out.version == Version::kHttp11;
-  if (parseFields(at, end, limits, out.headers)) return {502, "a response with a malformed header section"};
+  if (const auto error = parseFields(at, end, limits, true, out.headers)) return {502, error.why};
   if (const auto error = readFraming(out)) return {502, error.why};
   const bool bodiless = out.status < 200 || out.status == 204 || out.status == 304;
   if ((out.status < 200 || out.status == 204) &&
@@ -195,9 +247,9 @@ ParseError parseResponse(std::string_view bytes, const Limits& limits, bool to_h
   return {};
 }
 
-ParseError parseTrailers(std::string_view bytes, const Limits& limits, Head& out) {
+ParseError parseTrailers(std::string_view bytes, const Limits& limits, bool of_response, Head& out) {
   char* at = out.keepTrailers(bytes);
-  if (const auto error = parseFields(at, at + bytes.size(), limits, out.trailers)) return error;
+  if (const auto error = parseFields(at, at + bytes.size(), limits, of_response, out.trailers)) return error;
   return checkTrailers(out.trailers);
 }
 

@@ -21,6 +21,9 @@ ParseError parseRequest(std::string_view bytes, const Limits& limits, RequestHea
 ParseError parseResponse(std::string_view bytes, const Limits& limits, bool to_head, ResponseHead& out);
 
 /// The trailer section of a chunked body, its empty line included. Fields that must not be in trailers are refused.
-ParseError parseTrailers(std::string_view bytes, const Limits& limits, Head& out);
+ParseError parseTrailers(std::string_view bytes, const Limits& limits, bool of_response, Head& out);
+
+/// Whether this is what may stand between a chunk's size and its CRLF (RFC 9112 7.1.1).
+bool isChunkExtensions(std::string_view text);
 
 }  // namespace yett::http

@@ -55,13 +55,13 @@ size_t H1Server::readHead(std::string_view bytes) {
   if (end == 0) {
     if (bare_lf) refuse(400, "a line that does not end with CRLF");
     else if (head.size() > limits_.head_bytes)
-      refuse(head.find('\n') == std::string_view::npos ? 414 : 431, "a head over the limit");
+      refuse(head.find('\n') >= limits_.head_bytes ? 414 : 431, "a head over the limit");
     else head_seen_ = head.size();
     return phase_ == Phase::kClosed ? bytes.size() : skipped;
   }
   head_seen_ = 0;
   handler_ = &events_.onStream(*this);
-  response_done_ = head_sent_ = body_paused_ = false;
+  response_done_ = head_sent_ = body_paused_ = continued_ = false;
   RequestHead& request = handler_->requestHead();
   request.clear();
   if (const auto error = parseRequest(head.substr(0, end), limits_, request)) {
@@ -229,6 +229,7 @@ void H1Server::sendInterim(const ResponseHead& head) {
   std::string out;
   writeResponse(head, {}, Framing::kNone, false, Version::kHttp11, out);
   wire_.write(out);
+  continued_ = continued_ || head.status == 100;
 }
 
 void H1Server::sendResponse(const ResponseHead& head, const HeaderMap& added) {
@@ -245,6 +246,9 @@ void H1Server::sendResponse(const ResponseHead& head, const HeaderMap& added) {
     sending_ = request.version == Version::kHttp10 ? Framing::kUntilClose : Framing::kChunked;
   }
   if (sending_ == Framing::kUntilClose) closing_ = true;
+  // A client that waits for leave to send its body may send it all the same, or not: what follows cannot be told apart.
+  if (request.expects_continue && !continued_ && phase_ == Phase::kBody && body_.received() == 0 && !body_.done())
+    closing_ = true;
   head_sent_ = true;
   std::string& out = headScratch();
   writeResponse(head, added, sending_, closing_ || peer_closed_, request.version, out);

@@ -59,11 +59,12 @@ class H1Server final : public ServerCodec, public ServerStream {
   const Limits& limits_;
   Phase phase_ = Phase::kHead;
   RequestHandler* handler_ = nullptr;
-  H1BodyReader body_;
+  H1BodyReader body_{false};
   size_t head_seen_ = 0;  // bytes of the head that were searched for its end
   uint64_t to_send_ = 0;  // of a response with a length
   Framing sending_ = Framing::kNone;
   bool head_sent_ = false;
+  bool continued_ = false;  // the client has leave to send its body
   bool response_done_ = false;
   bool body_paused_ = false;
   bool closing_ = false;

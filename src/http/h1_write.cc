@@ -1,6 +1,8 @@
 #include "http/h1_write.h"
 
+#include "base/clock.h"
 #include "base/text.h"
+#include "http/request_rules.h"
 
 namespace yett::http {
 namespace {
@@ -12,10 +14,15 @@ void writeField(std::string_view name, std::string_view value, std::string& out)
   out += "\r\n";
 }
 
-void writeFields(const HeaderMap& headers, std::string& out) {
+/// True where a date is among them.
+bool writeFields(const HeaderMap& headers, std::string& out) {
+  bool dated = false;
   for (const auto& field : headers.fields()) {
-    if (!field.dropped && !isHopByHop(field.id)) writeField(field.name, field.value, out);
+    if (field.dropped || isHopByHop(field.id)) continue;
+    writeField(field.name, field.value, out);
+    dated = dated || field.id == FieldId::kDate;
   }
+  return dated;
 }
 
 void writeFraming(Framing framing, uint64_t length, std::string& out) {
@@ -49,19 +56,21 @@ void writeRequest(const RequestHead& head, const HeaderMap& added, std::string& 
   out += " HTTP/1.1\r\n";
   writeFields(head.headers, out);
   writeFields(added, out);
+  if (saysLengthZero(head)) out += "content-length: 0\r\n";
   writeFraming(head.wants_websocket ? Framing::kTunnel : head.framing, head.content_length, out);
   out += "\r\n";
 }
 
 void writeResponse(const ResponseHead& head, const HeaderMap& added, Framing framing, bool close, Version client,
                    std::string& out) {
-  out += client == Version::kHttp10 ? "HTTP/1.0 " : "HTTP/1.1 ";
+  out += "HTTP/1.1 ";  // ours, whatever the client's is (RFC 9110 2.5)
   base::appendNumber(out, static_cast<uint64_t>(head.status));
   out += ' ';
   out += head.reason.empty() ? reasonPhrase(head.status) : head.reason;
   out += "\r\n";
-  writeFields(head.headers, out);
+  const bool dated = writeFields(head.headers, out);
   writeFields(added, out);
+  if (!dated && head.status >= 200) writeField("date", base::httpDate(), out);
   if (framing == Framing::kNone && head.status >= 200 && head.status != 204) {
     // An answer to HEAD, or 304: the length that a GET would have had, where the upstream gave one.
     for (const auto& field : head.headers.fields()) {

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "base/clock.h"
 #include "base/text.h"
 #include "http/h1_parse.h"
 #include "target/host.h"
@@ -156,10 +157,14 @@ void H2Fields::add(std::string_view name, std::string_view value) {
   fields_.push_back({bytes(name), bytes(value), name.size(), value.size(), NGHTTP2_NV_FLAG_NONE});
 }
 
-void H2Fields::addAll(const HeaderMap& headers) {
+bool H2Fields::addAll(const HeaderMap& headers) {
+  bool dated = false;
   for (const auto& field : headers.fields()) {
-    if (!field.dropped && !isHopByHop(field.id) && field.id != FieldId::kHost) add(field.name, field.value);
+    if (field.dropped || isHopByHop(field.id) || field.id == FieldId::kHost) continue;
+    add(field.name, field.value);
+    dated = dated || field.id == FieldId::kDate;
   }
+  return dated;
 }
 
 void H2Fields::addLength(uint64_t length) {
@@ -191,8 +196,9 @@ void H2Fields::response(const ResponseHead& head, const HeaderMap& added, bool w
   const int status = head.framing == Framing::kTunnel ? 200 : head.status;  // RFC 8441 5
   std::to_chars(digits_ + 20, digits_ + 23, status);
   add(":status", {digits_ + 20, 3});
-  addAll(head.headers);
+  const bool dated = addAll(head.headers);
   addAll(added);
+  if (!dated && status >= 200) add("date", base::httpDate());
   if (head.framing == Framing::kLength) return addLength(head.content_length);
   if (!with_length) return;
   // An answer to HEAD, or 304: the length that a GET would have had, where the upstream gave one.

@@ -61,7 +61,8 @@ class H2Fields {
 
  private:
   void add(std::string_view name, std::string_view value);
-  void addAll(const HeaderMap& headers);
+  /// True where a date is among them.
+  bool addAll(const HeaderMap& headers);
   void addLength(uint64_t length);
   std::vector<nghttp2_nv> fields_;
   char digits_[24];

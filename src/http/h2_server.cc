@@ -3,13 +3,15 @@
 #include <nghttp2/nghttp2.h>
 
 #include <algorithm>
+#include <utility>
 
+#include "http/request_rules.h"
 #include "http/turn.h"
 
 namespace yett::http {
 
 /// One request and its response.
-class H2Server::Incoming final : public ServerStream, public H2Stream {
+class H2Server::Incoming final : public ServerStream, public H2Stream, private BodyHandler {
  public:
   Incoming(H2Server& server, int32_t id) : H2Stream(server, nullptr), server_(server) {
     id_ = id;
@@ -24,6 +26,13 @@ class H2Server::Incoming final : public ServerStream, public H2Stream {
   void lost(ResetCause cause, std::string_view why) {
     handler_ = nullptr;
     if (done_) return;
+    if (undecided_ && cause == ResetCause::kPeerClosed) {  // nobody has heard of it
+      done_ = true;
+      return;
+    }
+    tell();
+    if (done_) return;
+    handler_ = nullptr;
     done_ = cause == ResetCause::kPeerClosed;  // else the handler may still answer
     request_->onReset(cause, why);
   }
@@ -34,6 +43,15 @@ class H2Server::Incoming final : public ServerStream, public H2Stream {
     if (const auto error = server_.block_.toRequest(ends, server_.limits_, head)) {
       return request_->onBadRequest(error.status, error.why);
     }
+    undecided_ = head.framing == Framing::kChunked && !meansContent(head.method) && !head.wants_websocket;
+    if (undecided_) handler_ = this;
+    else request_->onRequest();
+  }
+  /// Some clients end a GET with an empty DATA frame: it has no body, which is known with the next frame only. Who
+  /// sends none for a second has one that comes later.
+  void tell() {
+    if (!std::exchange(undecided_, false)) return;
+    handler_ = request_;
     request_->onRequest();
   }
 
@@ -65,6 +83,8 @@ class H2Server::Incoming final : public ServerStream, public H2Stream {
     // common clients (curl 7.88) throw an answer away that they read together with it.
     if (!in_ended_ && !reset_ && !tunnel_) linger_until_ = server_.wire_.nowMillis() + kLinger;
   }
+  bool undecided() const { return undecided_; }
+  int64_t since() const { return since_; }
   bool lingered(int64_t now) const { return linger_until_ != 0 && now >= linger_until_; }
 
   void sendInterim(const ResponseHead& head) override {
@@ -126,10 +146,24 @@ class H2Server::Incoming final : public ServerStream, public H2Stream {
   }
 
  private:
+  void onBody(std::string_view data) override {
+    tell();
+    if (handler_ != nullptr) handler_->onBody(data);
+  }
+  void onEnd() override {
+    RequestHead& head = request_->requestHead();
+    if (head.trailers.fields().empty()) head.framing = Framing::kNone;
+    tell();
+    if (handler_ != nullptr) handler_->onEnd();
+  }
+  void onReset(ResetCause, std::string_view) override {}  // lost() tells
+  void onWritable() override {}
+
   static constexpr uint64_t kUnknown = UINT64_MAX;
   H2Server& server_;
   RequestHandler* request_;
   uint64_t to_send_ = kUnknown;
+  bool undecided_ = false;  // whether it has a body
   bool head_sent_ = false;
   bool bodiless_ = false;
   bool tunnel_ = false;
@@ -248,13 +282,16 @@ void H2Server::onClosed() {
 void H2Server::resetStalled(int64_t now) {
   std::vector<H2Stream*> stalled;
   std::vector<H2Stream*> lingered;
+  std::vector<Incoming*> undecided;
   for (const auto& [id, stream] : streams_) {
     auto& incoming = static_cast<Incoming&>(*stream);
+    if (incoming.undecided() && now - incoming.since() >= 1000) undecided.push_back(&incoming);
     if (incoming.lingered(now)) lingered.push_back(stream.get());
     else if (incoming.stalled(now)) stalled.push_back(stream.get());
   }
   for (auto* stream : stalled) resetStream(*stream, NGHTTP2_CANCEL);
   for (auto* stream : lingered) resetStream(*stream, NGHTTP2_NO_ERROR);
+  for (auto* stream : undecided) stream->tell();
 }
 
 // What nothing else watches: by the connection's timer, or by what comes where so much does that the timer never fires.

@@ -7,7 +7,7 @@ namespace yett::http {
 FieldId fieldId(std::string_view name) {
   switch (name.size()) {
     case 2: return name == "te" ? FieldId::kTe : FieldId::kOther;
-    case 4: return name == "host" ? FieldId::kHost : FieldId::kOther;
+    case 4: return name == "host" ? FieldId::kHost : name == "date" ? FieldId::kDate : FieldId::kOther;
     case 6: return name == "expect" ? FieldId::kExpect : FieldId::kOther;
     case 7: return name == "upgrade" ? FieldId::kUpgrade : name == "trailer" ? FieldId::kTrailer : FieldId::kOther;
     case 10:
@@ -25,7 +25,7 @@ FieldId fieldId(std::string_view name) {
 }
 
 bool isHopByHop(FieldId id) {
-  return id != FieldId::kOther && id != FieldId::kHost && id != FieldId::kExpect;
+  return id != FieldId::kOther && id != FieldId::kHost && id != FieldId::kExpect && id != FieldId::kDate;
 }
 
 size_t HeaderMap::find(std::string_view lower_name, std::string_view& first) const {

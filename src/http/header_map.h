@@ -23,6 +23,7 @@ enum class FieldId : uint8_t {
   kProxyAuthorization,
   kHttp2Settings,
   kExpect,
+  kDate,
 };
 
 FieldId fieldId(std::string_view lower_name);

@@ -60,6 +60,15 @@ ParseError checkCharset(std::string_view content_type) {
 
 }  // namespace
 
+bool meansContent(std::string_view method) {
+  return method == "POST" || method == "PUT" || method == "PATCH";
+}
+
+// RFC 9110 8.6. Services answer 411 else.
+bool saysLengthZero(const RequestHead& head) {
+  return head.framing == Framing::kNone && meansContent(head.method);
+}
+
 bool sameAuthority(std::string_view a, std::string_view host_a, std::string_view b, std::string_view host_b,
                    uint16_t port) {
   return host_a == host_b && target::portOf(a, port) == target::portOf(b, port);
@@ -87,6 +96,7 @@ ParseError checkRequest(RequestHead& out) {
   if (hosts != 1) return {400, hosts == 0 ? "no host header" : "more than one host header"};
   if (!target::canonicalHost(host, out.host)) return {400, "a host header that is no host"};
   std::string_view raw = out.raw_target;
+  std::string completed;
   if (raw == "*" && out.method != "OPTIONS") return {400, "the target `*` with a method other than OPTIONS"};
   for (const std::string_view scheme : {"http://", "https://"}) {
     if (raw.size() < scheme.size() || !base::equalsIgnoreCase(raw.substr(0, scheme.size()), scheme)) continue;
@@ -97,19 +107,23 @@ ParseError checkRequest(RequestHead& out) {
     if (!target::canonicalHost(authority, named) || !sameAuthority(authority, named, host, out.host, port))
       return {400, "a target and a host header that differ"};
     raw.remove_prefix(authority.size());
-    if (raw.empty()) raw = "/";
+    if (raw.empty()) raw = out.method == "OPTIONS" ? "*" : "/";        // RFC 9112 3.2.4
+    else if (raw[0] == '?') raw = completed = "/" + std::string(raw);  // RFC 9110 4.2.3: an empty path is `/`
     break;
   }
   if (!target::canonicalize(raw, out.target)) return {400, "a target that is not canonical and cannot be made so"};
-  if (upgrade && out.version == Version::kHttp11 && out.method == "GET" && out.framing == Framing::kNone)
+  const bool no_body = out.framing == Framing::kNone || (out.framing == Framing::kLength && out.content_length == 0);
+  if (upgrade && out.version == Version::kHttp11 && out.method == "GET" && no_body)
     out.wants_websocket = namesWebSocket(out.headers);
+  if (out.wants_websocket) out.framing = Framing::kNone;
+  if (saysLengthZero(out)) out.headers.add("content-length", "0");  // policy reads what the service does
   return {};
 }
 
 ParseError checkTrailers(const HeaderMap& trailers) {
   for (const auto& field : trailers.fields()) {
-    if (field.id != FieldId::kOther || field.name == "authorization" || field.name == "cookie" ||
-        field.name.starts_with("x-yett-")) {
+    if ((field.id != FieldId::kOther && field.id != FieldId::kDate) || field.name == "authorization" ||
+        field.name == "cookie" || field.name.starts_with("x-yett-")) {
       return {400, "a trailer field that must stand in the head"};
     }
   }

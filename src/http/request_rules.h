@@ -17,6 +17,11 @@ struct ParseError {
 /// upper case, since services fold it; no charset that turns ASCII into something else.
 ParseError checkRequest(RequestHead& out);
 
+/// A method whose requests have content (RFC 9110 9.3).
+bool meansContent(std::string_view method);
+/// A request without content whose method means some: `content-length: 0` is said of it in HTTP/1.1.
+bool saysLengthZero(const RequestHead& head);
+
 /// Whether two authorities name the same host and port; `port` is the one that is meant where none is named. REQUIRES:
 /// canonicalHost() takes both, as `host_a` and `host_b`.
 bool sameAuthority(std::string_view a, std::string_view host_a, std::string_view b, std::string_view host_b,

@@ -13,11 +13,10 @@
 namespace yett::net {
 namespace {
 
-constexpr size_t kMark = 64 << 10;         // onDrained() when the buffer goes below it
-constexpr size_t kDirect = 16 << 10;       // pieces of this size go straight to the kernel
-constexpr size_t kKeepCapacity = 4 << 10;  // an empty buffer larger than this is given back
-constexpr size_t kLingerBytes = 4 << 20;   // thrown away at the most before a close
-constexpr base::Millis kLingerTime{1000};
+constexpr size_t kMark = 64 << 10;           // onDrained() when the buffer goes below it
+constexpr size_t kDirect = 16 << 10;         // pieces of this size go straight to the kernel
+constexpr size_t kKeepCapacity = 4 << 10;    // an empty buffer larger than this is given back
+constexpr base::Millis kLingerIdle{5000};    // without progress on what is thrown away before a close
 constexpr base::Millis kFinishTime{10'000};  // without progress on what is left to send
 constexpr int kReadsPerEvent = 4;            // or a turn's time, then others have theirs
 constexpr base::Millis kLongestWait{1600};
@@ -135,8 +134,7 @@ void Connection::doRead() {
     const IoResult result = transport_->read(loop_.scratch(), most);
     if (result.kind == IoResult::Kind::kOk) {
       if (state_ == State::kLingering) {
-        lingered_ += result.bytes;
-        if (lingered_ > kLingerBytes) return close("", false);
+        loop_.schedule(timer_, lingerLeft());
       } else {
         deliver({loop_.scratch(), result.bytes});
       }
@@ -325,8 +323,20 @@ void Connection::linger() {
   endWriting();
   if (eof_) return close("", false);
   state_ = State::kLingering;
-  loop_.schedule(timer_, kLingerTime);
+  linger_until_ = loop_.nowMillis() + longest_linger_.count();
+  loop_.schedule(timer_, lingerLeft());
   updateInterest();
+}
+
+base::Millis Connection::lingerLeft() const {
+  return std::clamp(base::Millis(linger_until_ - loop_.nowMillis()), base::Millis(0), kLingerIdle);
+}
+
+void Connection::limitLinger(base::Millis longest) {
+  longest_linger_ = longest;
+  if (state_ != State::kLingering) return;
+  linger_until_ = std::min(linger_until_, loop_.nowMillis() + longest.count());
+  loop_.schedule(timer_, lingerLeft());
 }
 
 void Connection::onTimer() {

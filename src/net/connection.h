@@ -69,8 +69,10 @@ class Connection final : public EventHandler, public Destroyable {
   void readOnAfterFailedWrite() { reads_on_ = true; }
   /// Sends the rest, then tells the peer that no more comes; reading goes on.
   void finishWriting();
-  /// Sends the rest, then closes in order, waiting a little for the peer to close too.
+  /// Sends the rest, then closes in order: what the peer still sends is read and thrown away while it makes progress,
+  /// for limitLinger() at the most, so that it gets to read the answer.
   void finish();
+  void limitLinger(base::Millis longest);
   /// Closes at once with a reset.
   void abort(std::string_view why = {});
   /// One time limit, at whose end onTimeout() is called. Setting it again moves it.
@@ -108,6 +110,7 @@ class Connection final : public EventHandler, public Destroyable {
   void goOnReading();
   bool mayRead() const;
   void tellEof();
+  base::Millis lingerLeft() const;
   void onWriteError();
   void flush();
   void wantFlush();
@@ -133,7 +136,8 @@ class Connection final : public EventHandler, public Destroyable {
   size_t most_in_ = size_t{2} << 20;
   size_t next_read_ = 0;  // 0: as much as fits the scratch memory
   int64_t last_sent_ = 0;
-  size_t lingered_ = 0;
+  base::Millis longest_linger_{30'000};
+  int64_t linger_until_ = 0;  // the loop's clock
   uint32_t interest_ = 0;
   State state_ = State::kNew;
   bool registered_ = false;

@@ -26,31 +26,16 @@ void Annotations::make(http::RequestHead& request, const authz::Permit& permit, 
   }
   if (sent.find("x-forwarded-proto", before) == 0) added_.add("x-forwarded-proto", from.tls ? "https" : "http");
   if (sent.find("x-request-id", before) == 0) added_.add("x-request-id", base::view(permit.id()));
-  addTrace(sent, permit.id());
   // What was appended to replaces what came.
   for (auto& field : request.headers.fields()) {
     if (field.name == "x-forwarded-client-cert" || field.name == "x-forwarded-for") field.dropped = true;
   }
 }
 
-// The decision's id without its dashes is the trace; its second half the span.
-void Annotations::addTrace(const http::HeaderMap& sent, const base::UuidText& id) {
-  std::string_view before;
-  if (sent.find("traceparent", before) > 0) return;
-  trace_parent_ = "00-";
-  for (const char c : id) {
-    if (c != '-') trace_parent_ += c;
-  }
-  trace_parent_ += '-';
-  trace_parent_.append(trace_parent_, 19, 16).append("-00");
-  added_.add("traceparent", trace_parent_);
-}
-
 void Annotations::clear() {
   added_.clear();
   forwarded_for_.clear();
   forwarded_cert_.clear();
-  trace_parent_.clear();
 }
 
 }  // namespace yett::proxy

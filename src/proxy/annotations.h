@@ -31,11 +31,9 @@ class Annotations {
   void clear();
 
  private:
-  void addTrace(const http::HeaderMap& sent, const base::UuidText& id);
   http::HeaderMap added_;
   std::string forwarded_for_;
   std::string forwarded_cert_;
-  std::string trace_parent_;
 };
 
 }  // namespace yett::proxy

@@ -19,6 +19,9 @@ std::unique_ptr<net::Transport> makeTransport(Worker& worker, const ListenerStat
   return std::make_unique<net::PlainTransport>(fd);
 }
 
+constexpr base::Millis kLingerInDrain{1000};
+constexpr base::Millis kLingerForBroken{200};  // a peer that broke the rules
+
 // RFC 9113 3.4: what a client that knows HTTP/2 is spoken begins with.
 constexpr std::string_view kPreface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
@@ -164,6 +167,7 @@ void Session::onStreamEnd(http::RequestHandler& handler) {
 }
 
 void Session::onConnectionError(std::string_view why) {
+  connection_.limitLinger(kLingerForBroken);
   tell("bad connection", why);
 }
 
@@ -178,6 +182,7 @@ void Session::tell(std::string_view what, std::string_view why) {
 }
 
 void Session::drain() {
+  connection_.limitLinger(kLingerInDrain);
   if (!opened_ || !codec_) return connection_.abort();
   codec_->drain();
   // Over HTTP/2 it waits for the peer's answer, but not for long.

@@ -17,6 +17,7 @@ constexpr size_t kMostCredentials = 20;
 
 bool coversPattern(const target::SegmentPattern& outer, const target::SegmentPattern& inner, bool loose,
                    bool fold = false) {
+  if (outer.asterisk() || inner.asterisk()) return outer.asterisk() && inner.asterisk();
   const auto& a = outer.segments();
   const auto& b = inner.segments();
   if (outer.rest() ? b.size() < a.size() : inner.rest() || b.size() != a.size()) return false;

@@ -20,7 +20,8 @@ class RuleIndex::Builder {
     bool whole = rule.beyondIndex();
     for (const auto& path : m.paths) {
       if (path.regex) addRegex(number, *path.regex, rule);
-      else if (path.pattern.segments().size() > kMostSegments) whole = true, choices[kPath].push_back({});
+      else if (path.pattern.asterisk() || path.pattern.segments().size() > kMostSegments)
+        whole = true, choices[kPath].push_back({});
       else choices[kPath].push_back(segments(path.pattern));
       if (m.paths.size() > 1 && rule.condition >= 0 && !path.pattern.captures().empty()) whole = true;
     }

@@ -116,7 +116,7 @@ Status CheckInput::take(std::string_view message, const Caller& caller, std::spa
   if (end == 0) return Error{"400: the head does not end: it needs an empty line (\\r\\n\\r\\n)"};
   if (auto error = http::parseRequest(message.substr(0, end), limits, head_)) return refused(error);
   std::string_view rest = message.substr(end);
-  http::H1BodyReader reader;
+  http::H1BodyReader reader(false);
   reader.start(head_);
   for (bool more = head_.framing != http::Framing::kNone; more;) {
     std::string_view data;

@@ -32,6 +32,7 @@ std::string joined(const std::vector<std::string>& segments, size_t encoded_befo
 // Requests that the route lets through and that a service may read in another way.
 std::vector<std::string> probes(const target::SegmentPattern& pattern, const proxy::Route& route) {
   constexpr size_t kNone = SIZE_MAX;
+  if (pattern.asterisk()) return {};
   auto segments = sample(pattern);
   std::vector<std::string> out{joined(segments, kNone, kNone)};
   if (route.forward_parameters) {

@@ -119,7 +119,7 @@ Status canonicalize(std::string_view raw, Target& out) {
   if (mark != std::string_view::npos) {
     out.has_query = true;
     for (const unsigned char c : raw.substr(mark + 1)) {
-      if (c <= 0x20 || c >= 0x7f || c == '#' || c == '\\') {
+      if (c <= 0x20 || c >= 0x7f || c == '#') {
         return Error{"a character that must not stand in a query: `" +
                      base::printable({reinterpret_cast<const char*>(&c), 1}) + "`"};
       }

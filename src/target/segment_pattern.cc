@@ -34,6 +34,8 @@ Result<SegmentPattern> SegmentPattern::parseExact(std::string_view text) {
 Result<SegmentPattern> SegmentPattern::parse(std::string_view text, bool canonical) {
   SegmentPattern pattern;
   pattern.text_ = text;
+  pattern.asterisk_ = canonical && text == "*";
+  if (pattern.asterisk_) return pattern;
   if (!text.starts_with('/')) return Error{"must begin with `/`"};
   std::string_view rest = text;
   while (!rest.empty()) {
@@ -73,6 +75,7 @@ bool SegmentPattern::matches(std::string_view path, bool loose, bool fold) const
   const auto same = [fold](std::string_view a, std::string_view b) {
     return a == b || (fold && base::equalsIgnoreCase(a, b));
   };
+  if (asterisk_) return path == "*";
   if (loose && rest_ && segments_.empty()) return true;  // "*" (OPTIONS) too: all is all
   for (const auto& segment : segments_) {
     if (path.empty() || path[0] != '/') return false;

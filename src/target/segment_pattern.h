@@ -1,5 +1,6 @@
 // Patterns over '/'-separated segments, as rules and routes write them for paths and SPIFFE IDs:
 //   literal segments · `*` or `{name}` for exactly one non-empty segment · a last `**` for the rest, the base included.
+// A path that is `*` alone is the target of `OPTIONS *` (RFC 9110 7.1), and nothing else.
 #pragma once
 
 #include <string>
@@ -13,7 +14,7 @@ namespace yett::target {
 
 class SegmentPattern {
  public:
-  /// `text` begins with '/'. Literals are brought to the canonical form of request paths.
+  /// `text` begins with '/', or is `*`. Literals are brought to the canonical form of request paths.
   static Result<SegmentPattern> parsePath(std::string_view text);
   /// As parsePath, but literals stand for themselves, byte by byte.
   static Result<SegmentPattern> parseExact(std::string_view text);
@@ -33,6 +34,7 @@ class SegmentPattern {
   const std::vector<Segment>& segments() const { return segments_; }
   bool rest() const { return rest_; }                     ///< ends with /**
   bool trailingSlash() const { return trailing_slash_; }  ///< ends with /
+  bool asterisk() const { return asterisk_; }             ///< is `*`
 
  private:
   static Result<SegmentPattern> parse(std::string_view text, bool canonical);
@@ -41,6 +43,7 @@ class SegmentPattern {
   std::vector<std::string> names_;
   bool rest_ = false;            // ends with /**
   bool trailing_slash_ = false;  // ends with /
+  bool asterisk_ = false;        // is "*"
 };
 
 }  // namespace yett::target

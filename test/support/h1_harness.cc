@@ -17,7 +17,8 @@ void H1Harness::feed(std::string_view bytes, size_t piece) {
 void H1Harness::onRequest() {
   SeenRequest& request = seen.emplace_back();
   request.method = head_.method;
-  request.target = head_.target.path;
+  request.target = head_.target.path + (head_.target.has_query ? "?" + head_.target.query : "");
+  request.websocket = head_.wants_websocket;
   request.host = head_.host;
   for (const auto& field : head_.headers.fields()) request.headers.emplace_back(field.name, field.value);
   if (answer_early) answer(200);
@@ -44,11 +45,15 @@ void H1Harness::onReset(http::ResetCause cause, std::string_view why) {
 }
 
 void H1Harness::answer(int status) {
+  codec_.discardBody();
+  respond(status);
+}
+
+void H1Harness::respond(int status) {
   http::ResponseHead response;
   response.status = status;
   response.framing = http::Framing::kLength;
   response.content_length = 2;
-  codec_.discardBody();
   codec_.sendResponse(response, {});
   codec_.sendBody("ok");
   codec_.sendEnd({});

@@ -13,6 +13,7 @@ struct SeenRequest {
   std::string method, target, host, body;
   std::vector<std::pair<std::string, std::string>> headers, trailers;
   bool complete = false;
+  bool websocket = false;
   bool reset = false;
 };
 
@@ -24,6 +25,8 @@ class H1Harness final : public http::Wire, public http::ServerEvents, public htt
   /// Feeds in pieces of `piece` bytes (0: all at once), offering again what the codec left.
   void feed(std::string_view bytes, size_t piece = 0);
   void eof() { codec_.onPeerClosed(); }
+  /// An answer as a service gives it, which knows nothing of the request's body.
+  void respond(int status = 200);
   /// Answer as soon as the head is there, instead of at the end.
   bool answer_early = false;
 

@@ -41,11 +41,19 @@ TEST_CASE("http requests: the cases, whole and byte by byte") {
   }
 }
 
-TEST_CASE("http requests: limits answer 414, 431 and 413") {
+TEST_CASE("http requests: limits answer 414, 431 and 413, however the bytes come") {
   http::Limits limits;
   limits.head_bytes = 1024;
   limits.header_count = 5;
   limits.body_bytes = 10;
+  for (const size_t piece : {0, 1, 700}) {
+    test::H1Harness line(limits);
+    line.feed("GET /" + std::string(2000, 'a') + " HTTP/1.1\r\nHost: h\r\n\r\n", piece);
+    CHECK(line.bad_status == 414);
+    test::H1Harness fields(limits);
+    fields.feed("GET / HTTP/1.1\r\nHost: h\r\nX: " + std::string(2000, 'a') + "\r\n\r\n", piece);
+    CHECK(fields.bad_status == 431);
+  }
   {
     test::H1Harness h(limits);
     h.feed("GET /" + std::string(2000, 'a'));
@@ -99,6 +107,37 @@ TEST_CASE("http requests: a refused body is read away when small, else the conne
   }
 }
 
+TEST_CASE("http requests: chunk extensions of a message have 4 KiB together") {
+  const std::string chunk = "1;x=" + std::string(1000, 'a') + "\r\nb\r\n";
+  for (const size_t piece : {0, 1}) {
+    test::H1Harness h;
+    h.feed("POST /a HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n" + chunk + chunk + chunk + chunk +
+               "0\r\n\r\n",
+           piece);
+    REQUIRE(h.seen.size() == 1);
+    CHECK(h.seen[0].body == "bbbb");
+    test::H1Harness more;
+    more.feed(
+        "POST /a HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n" + chunk + chunk + chunk + chunk + chunk,
+        piece);
+    CHECK(more.bad_status == 400);
+  }
+}
+
+TEST_CASE("http requests: a final answer instead of 100 says that the connection closes") {
+  test::H1Harness h;
+  h.feed("POST /a HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\n");
+  h.respond();
+  CHECK(h.out.find("connection: close") != std::string::npos);
+}
+
+TEST_CASE("http requests: a WebSocket handshake may say that it has no body") {
+  test::H1Harness h;
+  h.feed("GET /a HTTP/1.1\r\nHost: h\r\nConnection: upgrade\r\nUpgrade: websocket\r\nContent-Length: 0\r\n\r\n");
+  REQUIRE(h.seen.size() == 1);
+  CHECK(h.seen[0].websocket);
+}
+
 TEST_CASE("http requests: a body cut by the client is a reset, never an end") {
   test::H1Harness h;
   h.feed("POST /a HTTP/1.1\r\nHost: h\r\nContent-Length: 10\r\n\r\nabc");
@@ -112,7 +151,7 @@ TEST_CASE("http requests: HTTP/1.0 keeps alive only when asked") {
   test::H1Harness closing;
   closing.feed("GET /a HTTP/1.0\r\nHost: h\r\n\r\n");
   CHECK(closing.finished);
-  CHECK(closing.out.starts_with("HTTP/1.0 200"));
+  CHECK(closing.out.starts_with("HTTP/1.1 200"));
   test::H1Harness keeping;
   keeping.feed("GET /a HTTP/1.0\r\nHost: h\r\nConnection: keep-alive\r\n\r\n");
   CHECK_FALSE(keeping.finished);

@@ -110,7 +110,8 @@ TEST_CASE("responses: a malformed or ambiguous one is never taken") {
            "ICY 200 OK\r\n\r\n",
            "HTTP/1.1 200 OK\nContent-Length: 0\n\n",
            "HTTP/1.1 200 OK\r\nX: a\r\n b\r\n\r\n",
-           "HTTP/1.1 200 OK\r\nX : a\r\n\r\n",
+           "HTTP/1.1 200 OK\r\n: a\r\n\r\n",
+           "HTTP/1.1 200 OK\r\nX a: a\r\n\r\n",
            "HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\n",
            "HTTP/1.1 204 No Content\r\nContent-Length: 3\r\n\r\nabc",
            "HTTP/1.1 204 No Content\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
@@ -124,6 +125,16 @@ TEST_CASE("responses: a malformed or ambiguous one is never taken") {
     CHECK_FALSE(h.ended);
     CHECK(h.aborted);
   }
+}
+
+TEST_CASE("responses: a blank before the colon is taken off") {  // RFC 9112 5.1: a proxy must
+  ClientHarness h;
+  h.feed("HTTP/1.1 200 OK\r\nContent-Length : 3\r\nX \t: a\r\n\r\nabc", 0);
+  CHECK(h.failure.empty());
+  CHECK(h.ended);
+  std::string_view value;
+  CHECK(h.responseHead().headers.find("x", value) == 1);
+  CHECK(value == "a");
 }
 
 TEST_CASE("responses: a connection with bytes that nobody asked for is not used again") {
