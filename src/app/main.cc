@@ -16,18 +16,17 @@ extern char** environ;
 namespace yett {
 namespace {
 
-// A misspelt setting must not be a setting that is silently not there.
-bool checkEnvironment() {
+// A misspelt setting must not be silently not there. Others may have put one there: Kubernetes does, for a service that
+// is called `yett`.
+void warnOfEnvironment() {
   static constexpr std::string_view kKnown[] = {"YETT_CONFIG", "YETT_LOG_LEVEL"};
-  bool ok = true;
   for (char** entry = environ; *entry != nullptr; ++entry) {
     const std::string_view name(*entry, std::strcspn(*entry, "="));
     if (!name.starts_with("YETT_") || std::find(std::begin(kKnown), std::end(kKnown), name) != std::end(kKnown))
       continue;
-    std::cerr << "yett: environment: unknown variable `" << name << "`" << base::didYouMean(name, kKnown) << "\n";
-    ok = false;
+    std::cerr << "yett: warning: the environment variable `" << base::printable(name) << "` is none of Yett's"
+              << base::didYouMean(name, kKnown) << "\n";
   }
-  return ok;
 }
 
 void addRun(CLI::App& app, cli::Action& action) {
@@ -62,7 +61,7 @@ void addVersion(CLI::App& app, cli::Action& action) {
 
 int runCommand(int argc, char** argv) {
   net::keepRecordBuffers();
-  if (!checkEnvironment()) return 2;
+  warnOfEnvironment();
   cli::Action action;
   CLI::App app("Yett: an authorization sidecar. Stands in front of a service and asks policy about every request.",
                "yett");

@@ -4,6 +4,7 @@
 #include <exception>
 
 #include "base/clock.h"
+#include "base/file.h"
 #include "config/config.h"
 #include "config/object_reader.h"
 #include "runtime/generation.h"
@@ -87,7 +88,7 @@ void Reloader::onTime() {
 
 void Reloader::now() {
   guarded([this] {
-    if (!reload(watcher_.fingerprint(), true)) log_.info("nothing to reload: the files are those in force");
+    if (!reload(watcher_.fingerprint(), true, true)) log_.info("nothing to reload: the files are those in force");
   });
 }
 
@@ -109,13 +110,18 @@ void Reloader::look() {
   quiet_at_ = changing_since_ + kQuietMillis;
 }
 
-bool Reloader::reload(std::string seen, bool may_again) {
+// Names are looked up again where people ask for it, or the configuration changes: an urgent policy does not wait for a
+// resolver.
+bool Reloader::reload(std::string seen, bool may_again, bool look_up) {
   changing_ = false;
   again_at_ = 0;
   tried_ = std::move(seen);
   config::Problems problems(file_);
   base::FileTrust trust;
-  auto inputs = runtime::readInputs(file_, server_.generation()->clusters, problems, trust);
+  const auto& known = *server_.generation();
+  const auto text = base::readFile(file_);
+  look_up = look_up || (text && text.value() != known.config.text);
+  auto inputs = runtime::readInputs(file_, known.clusters, look_up, problems, trust);
   auto sources = inputs.understood ? sourcesOf(inputs.config) : std::vector<std::string>{file_};
   const auto next = runtime::build(std::move(inputs), server_.generation(), problems);
   bool restart = false;

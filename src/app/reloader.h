@@ -27,6 +27,8 @@ class Reloader {
   void onTime();
   /// Reads and tries what stands there now.
   void now();
+  /// The access log is opened anew.
+  void reopenLogs() { server_.reopenLogs(); }
 
  private:
   template <typename Step>
@@ -34,7 +36,7 @@ class Reloader {
   void watch(std::vector<std::string> sources);
   void look();
   /// False: nothing differs from what is in force.
-  bool reload(std::string seen, bool may_again);
+  bool reload(std::string seen, bool may_again, bool look_up = false);
   bool applyRest(config::Problems& problems);
   void follow(std::vector<std::string> sources, bool refused);
   void refuse(const std::vector<std::string>& problems);

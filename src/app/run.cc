@@ -27,7 +27,7 @@ namespace {
 int blockSignals() {
   sigset_t set;
   sigemptyset(&set);
-  for (const int signal : {SIGTERM, SIGINT, SIGHUP, SIGQUIT}) sigaddset(&set, signal);
+  for (const int signal : {SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGUSR1}) sigaddset(&set, signal);
   pthread_sigmask(SIG_BLOCK, &set, nullptr);
   ::signal(SIGPIPE, SIG_IGN);
   ::signal(SIGXFSZ, SIG_IGN);  // a limit on file size is a write that fails, like a full disk
@@ -40,7 +40,9 @@ Wanted takeSignals(int fd, Reloader& reloader) {
   signalfd_siginfo info{};
   auto out = Wanted::kNothing;
   while (::read(fd, &info, sizeof info) == sizeof info) {
+    if (info.ssi_signo == SIGHUP || info.ssi_signo == SIGUSR1) reloader.reopenLogs();
     if (info.ssi_signo == SIGHUP) reloader.now();
+    else if (info.ssi_signo == SIGUSR1) continue;
     else if (info.ssi_signo == SIGQUIT) return Wanted::kEndNow;
     else out = Wanted::kEnd;
   }
@@ -109,7 +111,7 @@ int run(const std::string& name, base::Logger::Level level) {
               << (problems.texts().size() == 1 ? " problem\n" : " problems\n");
     return 2;
   }
-  base::LineSink errors(STDERR_FILENO, false);
+  base::LineSink errors(STDERR_FILENO);
   base::Logger log(errors, level);
   auto server = Server::start(generation, log);
   generation.reset();

@@ -185,7 +185,8 @@ void Server::take(Loop& loop, const runtime::Generation& next, const Sockets& so
     loop.acceptors[name] = std::make_unique<net::Acceptor>(
         loop.loop, sockets.at(name), gate_,
         [&loop, slot](Poco::Net::StreamSocket socket) { loop.worker->accept(slot, socket); },
-        [&loop, slot] { return slot->state->tls == nullptr || loop.worker->registry.handshakes().takesMore(); });
+        [&loop, slot] { return slot->state->tls == nullptr || loop.worker->registry.handshakes().takesMore(); },
+        [this, &name = name](int error) { onAcceptFailed(name, error); });
   }
 }
 
@@ -268,10 +269,13 @@ void Server::drain(const std::function<bool()>& now) {
   const auto left = std::make_shared<std::atomic<size_t>>(loops_.size());
   loops_.onAll(
       [left](Loop& loop) {
+        for (auto& [name, acceptor] : loop.acceptors) acceptor->takeRest();
         loop.acceptors.clear();
+        loop.sockets.clear();
         loop.worker->registry.drain([left] { --*left; });
       },
       kReloadWait);
+  sockets_.clear();  // nobody waits in a backlog, and a successor can listen
   constexpr int64_t kSignEvery = 1'000'000'000;
   const int64_t until = base::steadyNanos() + generation_->config.shutdown.drain_timeout.count() * 1'000'000;
   for (int64_t signed_at = base::steadyNanos(); *left > 0 && base::steadyNanos() < until && !now();) {

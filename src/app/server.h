@@ -51,6 +51,9 @@ class Server {
   /// destroyed then, and the process has to end without that.
   bool stop();
 
+  /// The access log is opened anew.
+  void reopenLogs();
+
   const std::shared_ptr<const runtime::Generation>& generation() const { return generation_; }
   /// A loop failed to take the last generation, and will not by itself: apply() shall be called again.
   bool incomplete() const { return incomplete_; }
@@ -69,6 +72,8 @@ class Server {
   Server(std::shared_ptr<const runtime::Generation> generation, base::Logger& log);
   Status open();
   Status openAccessLog();
+  void showConnections();
+  void onAcceptFailed(const std::string& listener, int error);
   Status openAudit();
   Status makeLoops();
   Result<Sockets> openSockets(const runtime::Generation& next);
@@ -90,6 +95,7 @@ class Server {
 
   base::Logger& log_;
   base::Metrics metrics_;
+  std::atomic<int64_t> accept_told_{0};  // steady nanoseconds
   std::unique_ptr<base::LineSink> access_log_;
   net::Gate descriptors_;                     // of connections, both sides
   net::Gate gate_;                            // of callers' connections

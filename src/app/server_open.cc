@@ -1,5 +1,4 @@
 // What the server opens before it serves: logs, the audit writer, loops.
-#include <fcntl.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -8,6 +7,7 @@
 #include "app/server.h"
 #include "audit/growth.h"
 #include "authz/authorizer.h"
+#include "base/clock.h"
 #include "base/resources.h"
 #include "identity/x509_svid.h"
 #include "proxy/worker.h"
@@ -31,15 +31,53 @@ std::string spiffeIdOf(const runtime::Generation& generation) {
 }  // namespace
 
 Status Server::openAccessLog() {
-  const auto& config = generation_->config;
-  if (config.access_log == "stdout") {
-    access_log_ = std::make_unique<base::LineSink>(STDOUT_FILENO, false);
-  } else if (config.access_log != "off") {
-    const int fd = ::open(config.access_log.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
-    if (fd < 0) return Error{"access log " + config.access_log + ": " + std::strerror(errno)};
-    access_log_ = std::make_unique<base::LineSink>(fd, true);
+  showConnections();
+  const std::string& path = generation_->config.access_log;
+  if (path == "off") return {};
+  const auto told = [this, path](const std::string& why) {
+    if (why.empty()) log_.info("access log is written again", {{"file", path}});
+    else log_.error("access log cannot be written, its lines are lost", {{"file", path}, {"why", why}});
+  };
+  if (path == "stdout") {
+    access_log_ = std::make_unique<base::LineSink>(STDOUT_FILENO, told);
+  } else {
+    auto opened = base::LineSink::open(path, told);
+    if (!opened) return Error{"access log " + opened.error().message};
+    access_log_ = std::move(opened).value();
   }
+  metrics_.gauge("yett_access_log_lost_lines", "lines of the access log that were not written, or not whole",
+                 [log = access_log_.get()] { return static_cast<int64_t>(log->dropped()); });
   return {};
+}
+
+void Server::reopenLogs() {
+  if (access_log_) access_log_->reopen();
+}
+
+void Server::showConnections() {
+  metrics_.gauge("yett_connections_limit", "connections that all listeners may have", [this] { return gate_.limit(); });
+  metrics_.gauge("yett_descriptors", "connections of callers and to services, of those that descriptors allow",
+                 [this] { return descriptors_.count(); });
+  metrics_.gauge("yett_descriptors_limit", "connections that the limit of open files (RLIMIT_NOFILE) allows",
+                 [this] { return descriptors_.limit(); });
+}
+
+// Told by any loop, and in the log once in ten seconds.
+void Server::onAcceptFailed(const std::string& listener, int error) {
+  constexpr int64_t kEvery = 10'000'000'000;
+  const std::string reason = error == 0 ? "limit" : error == EMFILE || error == ENFILE ? "descriptors" : "memory";
+  metrics_
+      .counter("yett_accept_failures_total", {{"listener", listener}, {"reason", reason}},
+               "times that a connection had to wait in the backlog because it could not be accepted")
+      .add();
+  const int64_t now = base::steadyNanos();
+  int64_t told = accept_told_;
+  if ((told != 0 && now - told < kEvery) || !accept_told_.compare_exchange_strong(told, now)) return;
+  log_.warning("connections wait in the backlog",
+               {{"listener", listener},
+                {"why", error == 0 ? "there are as many as there may be" : std::strerror(error)},
+                {"connections", std::to_string(gate_.count())},
+                {"limit", std::to_string(gate_.limit())}});
 }
 
 Status Server::openAudit() {

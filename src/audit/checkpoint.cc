@@ -36,11 +36,18 @@ std::string taken(BIO* bio) {
   return {data, static_cast<size_t>(size)};
 }
 
+// Nobody is asked for one.
+int noPassphrase(char*, int, int, void*) {
+  return -1;
+}
+
 }  // namespace
 
 Result<std::shared_ptr<const SigningKey>> SigningKey::fromPem(std::string_view pem) {
   std::shared_ptr<SigningKey> out(new SigningKey);
-  out->key_ = PEM_read_bio_PrivateKey(reader(pem).get(), nullptr, nullptr, nullptr);
+  out->key_ = PEM_read_bio_PrivateKey(reader(pem).get(), nullptr, noPassphrase, nullptr);
+  if (out->key_ == nullptr && pem.find("ENCRYPTED") != std::string_view::npos)
+    return Error{"has a passphrase, and nobody is there to be asked for it: write it without one"};
   if (out->key_ == nullptr) return Error{"holds no private key in PEM"};
   out->public_key_ = TRY(publicHalf(out->key_));
   return std::shared_ptr<const SigningKey>(std::move(out));
@@ -64,7 +71,7 @@ Result<std::string> SigningKey::sign(std::string_view message) const {
 
 Result<std::string> publicKeyFromPem(std::string_view pem) {
   Key key(PEM_read_bio_PUBKEY(reader(pem).get(), nullptr, nullptr, nullptr), EVP_PKEY_free);
-  if (!key) key.reset(PEM_read_bio_PrivateKey(reader(pem).get(), nullptr, nullptr, nullptr));
+  if (!key) key.reset(PEM_read_bio_PrivateKey(reader(pem).get(), nullptr, noPassphrase, nullptr));
   if (!key) return Error{"holds no key in PEM"};
   return publicHalf(key.get());
 }

@@ -1,9 +1,14 @@
 #include "base/log.h"
 
+#include <fcntl.h>
 #include <poll.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <cstring>
+#include <utility>
 
 #include "base/clock.h"
 #include "base/json.h"
@@ -14,31 +19,92 @@ namespace {
 // A sink must not hold up the end of the process either: it waits this long for a reader, then drops.
 constexpr int kStallMillis = 2000;
 
-bool writeAll(int fd, std::string_view bytes) {
-  while (!bytes.empty()) {
-    const ssize_t n = ::write(fd, bytes.data(), bytes.size());
+// How many bytes were written; fewer than there are: errno says why.
+size_t writeAll(int fd, std::string_view bytes) {
+  size_t done = 0;
+  while (done < bytes.size()) {
+    const ssize_t n = ::write(fd, bytes.data() + done, bytes.size() - done);
     if (n > 0) {
-      bytes.remove_prefix(static_cast<size_t>(n));
+      done += static_cast<size_t>(n);
     } else if (n < 0 && errno == EINTR) {
       continue;
     } else if (n < 0 && errno == EAGAIN) {
       pollfd ready{fd, POLLOUT, 0};
-      if (::poll(&ready, 1, kStallMillis) <= 0) return false;
+      if (::poll(&ready, 1, kStallMillis) > 0) continue;
+      errno = EAGAIN;
+      break;
     } else {
-      return false;
+      break;
     }
   }
-  return true;
+  return done;
+}
+
+// Not blocking: a FIFO that nobody reads would not be opened at all.
+int openToAppend(const std::string& path) {
+  return ::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NONBLOCK, 0640);
+}
+
+std::string reason(int error) {
+  if (error == ENXIO) return "nobody reads this FIFO";
+  if (error == EAGAIN) return "its reader takes nothing";
+  return std::strerror(error);
 }
 
 }  // namespace
 
-LineSink::LineSink(int fd, bool owned) : fd_(fd), owned_(owned), thread_([this] { run(); }) {}
+LineSink::LineSink(int fd, Told told) : LineSink(fd, "", std::move(told)) {}
+
+LineSink::LineSink(int fd, std::string path, Told told)
+    : fd_(fd), path_(std::move(path)), told_(std::move(told)), thread_([this] { run(); }) {}
+
+Result<std::unique_ptr<LineSink>> LineSink::open(const std::string& path, Told told) {
+  const int fd = openToAppend(path);
+  if (fd < 0) return Error{path + ": " + reason(errno)};
+  return std::unique_ptr<LineSink>(new LineSink(fd, path, std::move(told)));
+}
 
 LineSink::~LineSink() {
   queue_.close();
   thread_.join();
-  if (owned_) ::close(fd_);
+  if (!path_.empty() && fd_ >= 0) ::close(fd_);
+}
+
+void LineSink::reopen() {
+  reopen_ = true;
+  queue_.wake();
+}
+
+void LineSink::openAgain() {
+  if (path_.empty()) return;
+  const int fd = openToAppend(path_);
+  if (fd < 0) return failed(reason(errno));
+  struct stat before {};
+  struct stat now {};
+  const bool same = fd_ >= 0 && ::fstat(fd_, &before) == 0 && ::fstat(fd, &now) == 0 && before.st_ino == now.st_ino &&
+                    before.st_dev == now.st_dev;
+  if (fd_ >= 0) ::close(fd_);
+  fd_ = fd;
+  if (!same) torn_ = false;
+}
+
+void LineSink::failed(const std::string& why) {
+  if (!std::exchange(failing_, true) && told_) told_(why);
+}
+
+void LineSink::append(std::string& lines) {
+  if (torn_) lines.insert(0, "\n");  // what is torn stays a line of its own
+  const size_t done = writeAll(fd_, lines);
+  const int error = errno;
+  if (done == lines.size()) {
+    torn_ = false;
+    if (std::exchange(failing_, false) && told_) told_("");
+    return;
+  }
+  if (done > 0) torn_ = lines[done - 1] != '\n';
+  lost_ += static_cast<uint64_t>(std::count(lines.begin() + static_cast<std::ptrdiff_t>(done), lines.end(), '\n'));
+  failed(reason(error));
+  if (error == EPIPE || error == EBADF) openAgain();  // another reader may have come
 }
 
 void LineSink::run() {
@@ -47,10 +113,12 @@ void LineSink::run() {
   for (;;) {
     const bool last = queue_.closed();
     const size_t lines = queue_.take(batch, std::chrono::milliseconds(500), std::chrono::milliseconds(2));
-    if (lines > 0) writeAll(fd_, batch);
-    const uint64_t dropped = queue_.refused();
-    if (dropped != reported && !last) {
-      writeAll(fd_, "{\"dropped_log_lines\":" + std::to_string(dropped - reported) + "}\n");
+    if (lines > 0) append(batch);
+    if (reopen_.exchange(false)) openAgain();  // what was written before that was asked for is where it was
+    const uint64_t dropped = this->dropped();
+    if (dropped != reported && !last && !failing_) {
+      std::string note = "{\"dropped_log_lines\":" + std::to_string(dropped - reported) + "}\n";
+      append(note);
       reported = dropped;
     }
     if (last && lines == 0) return;

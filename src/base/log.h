@@ -3,32 +3,51 @@
 #pragma once
 
 #include <atomic>
+#include <functional>
 #include <initializer_list>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <thread>
 
 #include "base/batch_queue.h"
+#include "base/result.h"
 
 namespace yett::base {
 
-/// Writes lines to a file descriptor from its own thread. write() may be called from any thread.
+/// Writes lines to a file from its own thread. write() may be called from any thread.
 class LineSink {
  public:
-  /// Takes the descriptor; closes it at the end if `owned`.
-  LineSink(int fd, bool owned);
+  /// Told on its thread: of the first line that cannot be written, why; and "" once lines can be again.
+  using Told = std::function<void(const std::string& why)>;
+  /// Does not close the descriptor.
+  explicit LineSink(int fd, Told told = {});
+  /// Appends to a file, which is made (mode 0640), or to a FIFO that somebody reads.
+  static Result<std::unique_ptr<LineSink>> open(const std::string& path, Told told);
   ~LineSink();
   LineSink(const LineSink&) = delete;
 
   /// `line` ends with '\n'. Dropped and counted where the queue is full.
   void write(std::string_view line) { queue_.push(line); }
-  uint64_t dropped() const { return queue_.refused(); }
+  /// The path is opened anew, so that what was renamed or removed is written no more. Any thread.
+  void reopen();
+  /// Lines that were not written, or not whole.
+  uint64_t dropped() const { return queue_.refused() + lost_; }
 
  private:
+  LineSink(int fd, std::string path, Told told);
   void run();
+  void append(std::string& lines);
+  void openAgain();
+  void failed(const std::string& why);
   BatchQueue queue_{{4 << 20, 100'000}};
-  const int fd_;
-  const bool owned_;
+  int fd_;
+  const std::string path_;  // "": the descriptor is somebody else's
+  const Told told_;
+  std::atomic<bool> reopen_{false};
+  std::atomic<uint64_t> lost_{0};
+  bool failing_ = false;
+  bool torn_ = false;  // the last line that stands there is not whole
   std::thread thread_;
 };
 

@@ -15,6 +15,10 @@ void readCluster(ObjectReader& in, upstream::ClusterConfig& out) {
   in.size("max_request_head", out.max_request_head);
   if (out.max_request_head < 1024 || out.max_request_head > (1 << 20))
     in.problem("max_request_head", "must be from 1KiB to 1MiB");
+  in.size("max_response_head", out.max_response_head);
+  if (out.max_response_head < 1024 || out.max_response_head > (4 << 20))
+    in.problem("max_response_head", "must be from 1KiB to 4MiB");
+  in.number("max_response_fields", 10, 10'000, out.max_response_fields);
   size_t profile = 0;
   in.choice("path_profile", {"strict", "nginx", "tomcat", "go"}, profile);
   out.path_profile = static_cast<target::PathProfile>(profile);

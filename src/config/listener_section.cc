@@ -112,6 +112,7 @@ void readListener(ObjectReader& in, const identity::IdentityConfig& identity, pr
   in.objects("routes", 1, [&](ObjectReader& route) { readRoute(route, out.routes.emplace_back()); });
   in.object("timeouts", [&](ObjectReader& t) { readTimeouts(t, out.timeouts); });
   in.object("limits", [&](ObjectReader& l) { readLimits(l, out.limits); });
+  out.limits.unix_socket = out.address.starts_with("unix://");
   out.limits.stall_millis = out.timeouts.body.count();
 }
 

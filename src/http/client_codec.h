@@ -27,6 +27,10 @@ class ClientCodec {
   virtual void close(ClientStream& stream) = 0;
   /// No exchange may begin any more; those under way go on.
   virtual void leave() = 0;
+  /// Something went wrong that a peer which is gone would explain: it is asked whether it is there, where the protocol
+  /// can ask and it has said nothing lately. While probing(), no exchange may begin.
+  virtual void probe() {}
+  virtual bool probing() const { return false; }
   /// No exchange is under way.
   virtual bool idle() const = 0;
   /// No exchange may begin any more: to be closed once it is idle.

@@ -48,7 +48,7 @@ size_t H1Client::onBytes(std::string_view bytes) {
     const auto state = body_.next(rest, limits_, handler_->responseHead(), data);
     if (state == H1BodyReader::State::kMore) break;
     if (state == H1BodyReader::State::kBad) {
-      fail(ResetCause::kProtocolError, body_.error().why);
+      fail(body_.error().status == 431 ? ResetCause::kTooLarge : ResetCause::kProtocolError, body_.error().why);
       return bytes.size();
     }
     if (state == H1BodyReader::State::kData) handler_->onBody(data);
@@ -66,7 +66,7 @@ size_t H1Client::readHead(std::string_view bytes) {
   const size_t end = findHeadEnd(bytes, head_seen_ > 3 ? head_seen_ - 3 : 0, bare_lf);
   if (end == 0) {
     if (bare_lf) fail(ResetCause::kProtocolError, "a line that does not end with CRLF");
-    else if (bytes.size() > limits_.head_bytes) fail(ResetCause::kProtocolError, "a response head over the limit");
+    else if (bytes.size() > limits_.head_bytes) fail(ResetCause::kTooLarge, "a response head over `max_response_head`");
     else head_seen_ = bytes.size();
     return phase_ == Phase::kBroken ? bytes.size() : 0;
   }
@@ -75,7 +75,7 @@ size_t H1Client::readHead(std::string_view bytes) {
   ResponseHead& head = handler_->responseHead();
   head.clear();
   if (const auto error = parseResponse(bytes.substr(0, end), limits_, to_head_, head)) {
-    fail(ResetCause::kProtocolError, error.why);
+    fail(error.status == 431 ? ResetCause::kTooLarge : ResetCause::kProtocolError, error.why);
     return bytes.size();
   }
   if (head.status == 101) {

@@ -212,7 +212,7 @@ ParseError parseRequest(std::string_view bytes, const Limits& limits, RequestHea
 }
 
 ParseError parseResponse(std::string_view bytes, const Limits& limits, bool to_head, ResponseHead& out) {
-  if (bytes.size() > limits.head_bytes) return {502, "a response head over the limit"};
+  if (bytes.size() > limits.head_bytes) return {431, "a response head over `max_response_head`"};
   char* at = out.keep(bytes);
   const char* end = at + bytes.size();
   std::string_view line;
@@ -229,7 +229,9 @@ ParseError parseResponse(std::string_view bytes, const Limits& limits, bool to_h
   out.reason = line.size() > 13 ? line.substr(13) : std::string_view();
   if (hasControl(out.reason)) return {502, "a control character in the reason phrase"};
   out.keep_alive = out.version == Version::kHttp11;
-  if (const auto error = parseFields(at, end, limits, true, out.headers)) return {502, error.why};
+  if (const auto error = parseFields(at, end, limits, true, out.headers))
+    return error.status == 431 ? ParseError{431, "a response with more fields than `max_response_fields`"}
+                               : ParseError{502, error.why};
   if (const auto error = readFraming(out)) return {502, error.why};
   const bool bodiless = out.status < 200 || out.status == 204 || out.status == 304;
   if ((out.status < 200 || out.status == 204) &&

@@ -12,18 +12,24 @@
 
 namespace yett::http {
 
+static constexpr size_t kMostCrumbs = 1000;  // of one head: each costs its peer a byte
+
 void H2Block::clear() {
   text_.clear();
   cookies_.clear();
   spans_.clear();
   pseudos_.clear();
-  decoded_ = count_ = 0;
+  decoded_ = count_ = crumbs_ = 0;
   too_large_ = false;
 }
 
 void H2Block::add(std::string_view name, std::string_view value, const Limits& limits) {
   decoded_ += name.size() + value.size() + 32;  // as SETTINGS_MAX_HEADER_LIST_SIZE counts (RFC 9113 6.5.2)
-  if (++count_ > limits.header_count + 8 || decoded_ > limits.head_bytes) too_large_ = true;
+  // Crumbs are one field (RFC 9113 8.2.3), as large as it would be in HTTP/1.1.
+  const bool crumb = name == "cookie" && !cookies_.empty();
+  if (crumb) decoded_ -= name.size() + 32 - 2;
+  if (crumb ? ++crumbs_ > kMostCrumbs : ++count_ > limits.header_count + 8) too_large_ = true;
+  if (decoded_ > limits.head_bytes) too_large_ = true;
   if (too_large_) return;
   if (name == "cookie") {
     if (!cookies_.empty()) cookies_ += "; ";
@@ -82,7 +88,9 @@ ParseError H2Block::toRequest(bool ends, const Limits& limits, RequestHead& out)
   out.method = pseudo(":method", kept);
   out.raw_target = pseudo(":path", kept);
   const auto scheme = pseudo(":scheme", kept);
-  const auto authority = pseudo(":authority", kept);
+  auto authority = pseudo(":authority", kept);
+  if (limits.unix_socket && authority.size() > 3 && base::equalsIgnoreCase(authority.substr(0, 3), "%2f"))
+    authority = "localhost";
   const auto protocol = pseudo(":protocol", kept);
   if (out.method == "CONNECT" && protocol.empty()) return {501, "the method CONNECT"};
   if (out.method != "CONNECT" && !protocol.empty()) return {400, "a `:protocol` without CONNECT"};
@@ -120,7 +128,7 @@ ParseError H2Block::toRequest(bool ends, const Limits& limits, RequestHead& out)
 
 ParseError H2Block::toResponse(bool ends, bool to_head, ResponseHead& out) {
   out.version = Version::kHttp2;
-  if (too_large_) return {502, "a response head over the limit"};
+  if (too_large_) return {431, "a response head over `max_response_head` or `max_response_fields`"};
   joinCookies();
   const char* kept = out.keep(text_);
   uint64_t status = 0;

@@ -45,6 +45,7 @@ class H2Block {
   std::vector<Span> pseudos_;
   size_t decoded_ = 0;
   size_t count_ = 0;
+  size_t crumbs_ = 0;
   bool too_large_ = false;
 };
 

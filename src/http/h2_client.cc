@@ -38,13 +38,13 @@ class H2Client::Outgoing final : public ClientStream, public H2Stream {
     if (response_ == nullptr) return;
     ResponseHead& head = response_->responseHead();
     if (final_) {
-      if (const auto error = client_.block_.toTrailers(head)) broken(error.why);
+      if (const auto error = client_.block_.toTrailers(head)) broken(error);
       return;
     }
     head.clear();
-    if (const auto error = client_.block_.toResponse(ends, to_head_, head)) return broken(error.why);
+    if (const auto error = client_.block_.toResponse(ends, to_head_, head)) return broken(error);
     if (head.status < 200) {
-      if (++interims_ > kMostInterims) return broken("too many interim responses");
+      if (++interims_ > kMostInterims) return broken({502, "too many interim responses"});
       return response_->onResponse();
     }
     final_ = true;
@@ -131,9 +131,9 @@ class H2Client::Outgoing final : public ClientStream, public H2Stream {
   void resumeBody() override { resume(); }
 
  private:
-  void broken(const char* why) {
+  void broken(const ParseError& error) {
     client_.resetStream(*this, NGHTTP2_PROTOCOL_ERROR);
-    fail(ResetCause::kProtocolError, why);
+    fail(error.status == 431 ? ResetCause::kTooLarge : ResetCause::kProtocolError, error.why);
   }
 
   H2Client& client_;
@@ -156,7 +156,16 @@ H2Client::H2Client(Wire& wire, const Limits& limits) : H2Session(wire, limits, f
 
 H2Client::~H2Client() = default;
 
+void H2Client::probe() {
+  constexpr int64_t kLately = 500;  // milliseconds: callers give up more often than connections die
+  if (probing_ || gone_ || wire_.nowMillis() - heard_at_ < kLately) return;
+  probing_ = true;
+  nghttp2_submit_ping(session_, NGHTTP2_FLAG_NONE, nullptr);
+  sendSoon();
+}
+
 size_t H2Client::onBytes(std::string_view bytes) {
+  heard_at_ = wire_.nowMillis();
   for (size_t used = 0; used < bytes.size();) used += receive(bytes.substr(used));
   if (settings_seen_ && !gone_) sendHeldBack();
   return bytes.size();
@@ -180,7 +189,7 @@ size_t H2Client::largestHead() const {
 }
 
 size_t H2Client::room() const {
-  if (spent()) return 0;
+  if (spent() || probing_) return 0;
   const size_t theirs =
       nghttp2_session_get_remote_settings(session_, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS);  // many, until told
   const size_t most = std::min<size_t>(theirs, limits_.streams);

@@ -20,12 +20,15 @@ class H2Client final : public ClientCodec, private H2Session {
   ClientStream& open(ResponseHandler& handler) override;
   void close(ClientStream& stream) override;
   void leave() override { leaving_ = true; }
+  void probe() override;
+  bool probing() const override { return probing_; }
   bool idle() const override { return streams_.empty() && unsent_.empty(); }
   bool spent() const override { return gone_ || leaving_; }
 
  private:
   class Outgoing;
   void onSettings() override { settings_seen_ = true; }
+  void onPingAnswered() override { probing_ = false; }
   void sendHeldBack();
   bool takesConnect() const;
   size_t largestHead() const;
@@ -38,6 +41,8 @@ class H2Client final : public ClientCodec, private H2Session {
   void onBroken(std::string_view) override { leaving_ = true; }
 
   bool settings_seen_ = false;
+  bool probing_ = false;
+  int64_t heard_at_ = 0;                           // when bytes came last
   std::vector<std::unique_ptr<Outgoing>> unsent_;  // opened, and no request sent yet
 };
 

@@ -14,6 +14,7 @@ struct Limits {
   uint32_t streams = 256;                ///< of one HTTP/2 connection at once
   uint32_t stream_window = 256 << 10;    ///< bytes of one stream that may wait in memory for the other side
   uint32_t connection_window = 1 << 20;  ///< the same for all streams of a caller's connection
+  bool unix_socket = false;              ///< gRPC names the socket's file there as authority: it counts as localhost
   int64_t stall_millis = 60'000;         ///< until an HTTP/2 peer takes some of an answer that is complete
   size_t discard_bytes = 64 << 10;       ///< of an unread body, so that the connection can go on
 };

@@ -111,7 +111,11 @@ ParseError checkRequest(RequestHead& out) {
     else if (raw[0] == '?') raw = completed = "/" + std::string(raw);  // RFC 9110 4.2.3: an empty path is `/`
     break;
   }
-  if (!target::canonicalize(raw, out.target)) return {400, "a target that is not canonical and cannot be made so"};
+  if (auto made = target::canonicalize(raw, out.target); !made) {
+    out.refusal = "a target that is not canonical and cannot be made so: " + made.error().message;
+    out.target.clear();
+    return {400, out.refusal.c_str()};
+  }
   const bool no_body = out.framing == Framing::kNone || (out.framing == Framing::kLength && out.content_length == 0);
   if (upgrade && out.version == Version::kHttp11 && out.method == "GET" && no_body)
     out.wants_websocket = namesWebSocket(out.headers);

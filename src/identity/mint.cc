@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "identity/openssl_error.h"
+#include "identity/pem.h"
 #include "identity/x509_svid.h"
 
 namespace yett::identity {
@@ -77,7 +78,7 @@ Result<KeyAndCertificate> mint(const CertificateSpec& spec, const KeyAndCertific
   Key issuer_key(nullptr, EVP_PKEY_free);
   Cert issuer_cert(nullptr, X509_free);
   if (issuer != nullptr) {
-    issuer_key.reset(PEM_read_bio_PrivateKey(reader(issuer->key_pem).get(), nullptr, nullptr, nullptr));
+    issuer_key.reset(PEM_read_bio_PrivateKey(reader(issuer->key_pem).get(), nullptr, noPassphrase, nullptr));
     issuer_cert.reset(PEM_read_bio_X509(reader(issuer->certificate_pem).get(), nullptr, nullptr, nullptr));
     if (!issuer_key || !issuer_cert) return Error{"the CA's key or certificate cannot be read: " + opensslError()};
   }

@@ -6,6 +6,7 @@
 
 #include "base/sha256.h"
 #include "identity/openssl_error.h"
+#include "identity/pem.h"
 #include "identity/spiffe_id.h"
 
 namespace yett::identity {
@@ -14,20 +15,18 @@ namespace {
 using Certificate = std::unique_ptr<X509, decltype(&X509_free)>;
 
 Result<std::vector<Certificate>> readAll(const std::string& pem) {
-  const std::unique_ptr<BIO, decltype(&BIO_free)> bio(BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())),
-                                                      BIO_free);
   std::vector<Certificate> out;
-  for (;;) {
-    Certificate cert(PEM_read_bio_X509(bio.get(), nullptr, nullptr, nullptr), X509_free);
-    if (!cert) {
-      const unsigned long code = ERR_peek_last_error();
-      ERR_clear_error();
-      if (ERR_GET_REASON(code) == PEM_R_NO_START_LINE) return out;
-      return Error{"certificate " + std::to_string(out.size() + 1) + " cannot be read"};
-    }
-    if (X509_check_ca(cert.get()) != 1) return Error{"certificate " + std::to_string(out.size() + 1) + " is not a CA"};
+  for (const auto& block : TRY(certificateBlocks(pem, false))) {
+    const std::unique_ptr<BIO, decltype(&BIO_free)> bio(
+        BIO_new_mem_buf(block.text.data(), static_cast<int>(block.text.size())), BIO_free);
+    Certificate cert(PEM_read_bio_X509(bio.get(), nullptr, noPassphrase, nullptr), X509_free);
+    ERR_clear_error();
+    const std::string name = "certificate " + std::to_string(out.size() + 1);
+    if (!cert) return Error{name + " (line " + std::to_string(block.line) + ") cannot be read"};
+    if (X509_check_ca(cert.get()) != 1) return Error{name + " is not a CA"};
     out.push_back(std::move(cert));
   }
+  return out;
 }
 
 Result<TrustBundles::Bundle> bundleOf(const std::string& pem) {

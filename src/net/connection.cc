@@ -134,6 +134,8 @@ void Connection::doRead() {
     const IoResult result = transport_->read(loop_.scratch(), most);
     if (result.kind == IoResult::Kind::kOk) {
       if (state_ == State::kLingering) {
+        if (result.bytes > linger_bytes_) return close("", false);
+        linger_bytes_ -= result.bytes;
         loop_.schedule(timer_, lingerLeft());
       } else {
         deliver({loop_.scratch(), result.bytes});
@@ -332,8 +334,9 @@ base::Millis Connection::lingerLeft() const {
   return std::clamp(base::Millis(linger_until_ - loop_.nowMillis()), base::Millis(0), kLingerIdle);
 }
 
-void Connection::limitLinger(base::Millis longest) {
+void Connection::limitLinger(base::Millis longest, uint64_t bytes) {
   longest_linger_ = longest;
+  linger_bytes_ = bytes;
   if (state_ != State::kLingering) return;
   linger_until_ = std::min(linger_until_, loop_.nowMillis() + longest.count());
   loop_.schedule(timer_, lingerLeft());

@@ -70,9 +70,9 @@ class Connection final : public EventHandler, public Destroyable {
   /// Sends the rest, then tells the peer that no more comes; reading goes on.
   void finishWriting();
   /// Sends the rest, then closes in order: what the peer still sends is read and thrown away while it makes progress,
-  /// for limitLinger() at the most, so that it gets to read the answer.
+  /// for 30 s or limitLinger() at the most, so that it gets to read the answer.
   void finish();
-  void limitLinger(base::Millis longest);
+  void limitLinger(base::Millis longest, uint64_t bytes = UINT64_MAX);
   /// Closes at once with a reset.
   void abort(std::string_view why = {});
   /// One time limit, at whose end onTimeout() is called. Setting it again moves it.
@@ -137,7 +137,8 @@ class Connection final : public EventHandler, public Destroyable {
   size_t next_read_ = 0;  // 0: as much as fits the scratch memory
   int64_t last_sent_ = 0;
   base::Millis longest_linger_{30'000};
-  int64_t linger_until_ = 0;  // the loop's clock
+  uint64_t linger_bytes_ = UINT64_MAX;  // that are still thrown away
+  int64_t linger_until_ = 0;            // the loop's clock
   uint32_t interest_ = 0;
   State state_ = State::kNew;
   bool registered_ = false;

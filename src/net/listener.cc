@@ -3,12 +3,17 @@
 #include <Poco/Exception.h>
 #include <Poco/Net/SocketAddress.h>
 #include <Poco/Net/StreamSocketImpl.h>
+#include <fcntl.h>
+#include <netdb.h>
 #include <netinet/tcp.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <cstdlib>
+#include <cstring>
 
 #include "base/text.h"
 #include "base/unix_socket.h"
@@ -47,7 +52,64 @@ Result<Poco::Net::SocketAddress> parseAddress(const std::string& text) {
   }
 }
 
+Result<std::vector<Poco::Net::SocketAddress>> parseAddresses(const std::string& text) {
+  const auto colon = text.rfind(':');
+  if (text.starts_with(kUnixPrefix) || text.starts_with('[') || colon == std::string::npos || colon + 1 == text.size())
+    return std::vector{TRY(parseAddress(text))};
+  addrinfo hints{};
+  hints.ai_socktype = SOCK_STREAM;
+  hints.ai_flags = AI_ADDRCONFIG;
+  addrinfo* found = nullptr;
+  const int status = ::getaddrinfo(text.substr(0, colon).c_str(), text.substr(colon + 1).c_str(), &hints, &found);
+  if (status != 0)
+    return Error{"`" + text + "` is not an address that can be found: " + base::lowered(::gai_strerror(status))};
+  std::vector<Poco::Net::SocketAddress> out;
+  for (const addrinfo* at = found; at != nullptr; at = at->ai_next) {
+    if (at->ai_family != AF_INET && at->ai_family != AF_INET6) continue;
+    const Poco::Net::SocketAddress address(at->ai_addr, at->ai_addrlen);
+    if (std::find(out.begin(), out.end(), address) == out.end()) out.push_back(address);
+  }
+  ::freeaddrinfo(found);
+  if (out.empty()) return Error{"`" + text + "` has no address"};
+  return out;
+}
+
+Result<std::shared_ptr<ListeningSocket>> ListeningSocket::inherit(const std::string& name) {
+  constexpr int kFirst = 3;  // SD_LISTEN_FDS_START
+  const auto text = [](const char* variable) {
+    const char* value = std::getenv(variable);
+    return std::string(value != nullptr ? value : "");
+  };
+  uint64_t count = 0;
+  uint64_t process = 0;
+  const std::string fail = "fd://" + name + ": ";
+  if (!base::parseUnsigned(text("LISTEN_FDS"), count) || !base::parseUnsigned(text("LISTEN_PID"), process) ||
+      process != static_cast<uint64_t>(::getpid()))
+    return Error{fail + "the parent process has passed no sockets (LISTEN_FDS, LISTEN_PID)"};
+  const std::string passed = text("LISTEN_FDNAMES");
+  const auto names = base::split(passed, ':');
+  for (uint64_t i = 0; i < std::min<uint64_t>(count, 1024); ++i) {
+    const int fd = kFirst + static_cast<int>(i);
+    if (!(i < names.size() && names[i] == name) && name != std::to_string(fd)) continue;
+    int listens = 0;
+    socklen_t size = sizeof listens;
+    if (::getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &size) != 0 || listens == 0)
+      return Error{fail + "descriptor " + std::to_string(fd) + " is no socket that listens"};
+    std::shared_ptr<ListeningSocket> out(new ListeningSocket);
+    out->fd_ = ::fcntl(fd, F_DUPFD_CLOEXEC, kFirst);
+    if (out->fd_ < 0) return Error{fail + std::strerror(errno)};
+    out->owned_ = true;
+    ::fcntl(fd, F_SETFD, FD_CLOEXEC);
+    ::fcntl(out->fd_, F_SETFL, ::fcntl(out->fd_, F_GETFL) | O_NONBLOCK);
+    return out;
+  }
+  return Error{fail + "the parent process has passed no socket of this name or number (LISTEN_FDNAMES is `" +
+               base::printable(passed) + "`)"};
+}
+
 Result<std::shared_ptr<ListeningSocket>> ListeningSocket::open(const std::string& address, mode_t mode) {
+  constexpr std::string_view kInherited = "fd://";
+  if (address.starts_with(kInherited)) return inherit(address.substr(kInherited.size()));
   const auto parsed = TRY(parseAddress(address));
   std::shared_ptr<ListeningSocket> out(new ListeningSocket);
   try {
@@ -74,20 +136,29 @@ Result<std::shared_ptr<ListeningSocket>> ListeningSocket::open(const std::string
 }
 
 ListeningSocket::~ListeningSocket() {
+  if (owned_) ::close(fd_);
   if (!unix_path_.empty()) ::unlink(unix_path_.c_str());
 }
 
 std::string ListeningSocket::address() const {
+  if (owned_) {
+    sockaddr_storage bound{};
+    socklen_t size = sizeof bound;
+    if (::getsockname(fd_, reinterpret_cast<sockaddr*>(&bound), &size) != 0 || bound.ss_family == AF_UNIX)
+      return "fd://" + std::to_string(fd_);
+    return Poco::Net::SocketAddress(reinterpret_cast<sockaddr*>(&bound), size).toString();
+  }
   return unix_path_.empty() ? socket_.address().toString() : std::string(kUnixPrefix) + unix_path_;
 }
 
 Acceptor::Acceptor(EventLoop& loop, std::shared_ptr<ListeningSocket> socket, Gate& gate, Handler accepted,
-                   std::function<bool()> ready)
+                   std::function<bool()> ready, std::function<void(int)> failed)
     : loop_(loop),
       socket_(std::move(socket)),
       gate_(gate),
       accepted_(std::move(accepted)),
       ready_(std::move(ready)),
+      failed_(std::move(failed)),
       rested_([this] { listen(); }) {
   listen();
 }
@@ -113,13 +184,29 @@ void Acceptor::rest() {
   loop_.schedule(rested_, kRest);
 }
 
+void Acceptor::takeRest() {
+  if (!socket_->inherited()) take(kBacklog);
+}
+
 void Acceptor::onEvents(uint32_t) {
-  for (int i = 0; i < kAcceptsPerEvent && listening_; ++i) {
-    if ((ready_ && !ready_()) || !gate_.enter()) return rest();
+  take(kAcceptsPerEvent);
+}
+
+void Acceptor::take(int most) {
+  for (int i = 0; i < most && listening_; ++i) {
+    if (ready_ && !ready_()) return rest();
+    if (!gate_.enter()) {
+      if (failed_) failed_(0);
+      return rest();
+    }
     const int fd = ::accept4(socket_->fd(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd < 0) {
+      const int why = errno;
       gate_.leave();
-      if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS) rest();
+      if (why == EAGAIN || why == EINTR) return;
+      if (why == ECONNABORTED) continue;  // whoever was next may still be there
+      if (why == EMFILE || why == ENFILE || why == ENOMEM || why == ENOBUFS) rest();
+      if (failed_) failed_(why);
       return;
     }
     const int on = 1;

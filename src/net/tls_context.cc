@@ -4,6 +4,7 @@
 
 #include "base/sha256.h"
 #include "identity/openssl_error.h"
+#include "identity/pem.h"
 #include "net/tls_transport.h"
 
 namespace yett::net {
@@ -17,18 +18,19 @@ Bio reader(const std::string& pem) {
 }
 
 Status useCertificate(SSL_CTX* context, const std::string& pem) {
-  const Bio bio = reader(pem);
-  const Cert leaf(PEM_read_bio_X509(bio.get(), nullptr, nullptr, nullptr), X509_free);
-  if (!leaf) return Error{"the certificate cannot be read: " + identity::opensslError()};
-  if (SSL_CTX_use_certificate(context, leaf.get()) != 1)
-    return Error{"the certificate cannot be used: " + identity::opensslError()};
-  for (;;) {
-    const Cert next(PEM_read_bio_X509(bio.get(), nullptr, nullptr, nullptr), X509_free);
-    if (!next) break;
-    if (SSL_CTX_add1_chain_cert(context, next.get()) != 1)
-      return Error{"the certificate's chain cannot be used: " + identity::opensslError()};
+  auto blocks = identity::certificateBlocks(pem, true);
+  if (!blocks) return std::move(blocks).error().within("the certificate");
+  if (blocks.value().empty()) return Error{"the certificate: its file holds none"};
+  bool leaf = true;
+  for (const auto& block : blocks.value()) {
+    const std::string name = "the certificate in line " + std::to_string(block.line);
+    const Cert cert(PEM_read_bio_X509(reader(block.text).get(), nullptr, identity::noPassphrase, nullptr), X509_free);
+    if (!cert) return Error{name + " cannot be read: " + identity::opensslError()};
+    const bool used =
+        leaf ? SSL_CTX_use_certificate(context, cert.get()) == 1 : SSL_CTX_add1_chain_cert(context, cert.get()) == 1;
+    if (!used) return Error{name + " cannot be used: " + identity::opensslError()};
+    leaf = false;
   }
-  identity::opensslError();  // the end of the file is left in the queue
   return {};
 }
 
@@ -58,10 +60,17 @@ Result<std::shared_ptr<const TlsContext>> TlsContext::create(const Source& sourc
   SSL_CTX_set_cipher_list(context, "ECDHE+AESGCM:ECDHE+CHACHA20");
   // 128 bits of AES are as safe here as 256, and SHA-256 makes keys in less time than SHA-384.
   SSL_CTX_set_ciphersuites(context, "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256");
-  SSL_CTX_set1_groups_list(context, "X25519:P-256:P-384");
+  SSL_CTX_set1_groups_list(context, "X25519:P-256:P-384:P-521");
   TRY(useCertificate(context, source.certificate_pem));
+  if (auto whole = identity::pemBlocks(source.private_key_pem); !whole)
+    return std::move(whole).error().within("the private key");
   const std::unique_ptr<EVP_PKEY, decltype(&EVP_PKEY_free)> key(
-      PEM_read_bio_PrivateKey(reader(source.private_key_pem).get(), nullptr, nullptr, nullptr), EVP_PKEY_free);
+      PEM_read_bio_PrivateKey(reader(source.private_key_pem).get(), nullptr, identity::noPassphrase, nullptr),
+      EVP_PKEY_free);
+  if (!key && source.private_key_pem.find("ENCRYPTED") != std::string::npos) {
+    identity::opensslError();
+    return Error{"the private key has a passphrase, and nobody is there to be asked for it: write it without one"};
+  }
   if (!key) return Error{"the private key cannot be read: " + identity::opensslError()};
   if (SSL_CTX_use_PrivateKey(context, key.get()) != 1 || SSL_CTX_check_private_key(context) != 1) {
     return Error{"the private key does not fit the certificate: " + identity::opensslError()};

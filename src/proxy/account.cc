@@ -1,7 +1,10 @@
 #include "proxy/account.h"
 
+#include <algorithm>
+
 #include "base/clock.h"
 #include "base/json.h"
+#include "base/text.h"
 #include "proxy/session.h"
 #include "proxy/worker.h"
 #include "request/question.h"
@@ -63,6 +66,10 @@ void Account::logAccess(const Call& call, Worker& worker, std::string_view resul
   out.field("principal", call.principal ? std::string_view(call.principal->id) : "");
   out.field("source", call.session->peerText());
   out.field("method", call.request.method).field("host", call.request.host).field("path", call.request.target.path);
+  // Of one that is refused there is no path. Not its query: what stands there may be a secret.
+  if (cause == Cause::kBadRequest && call.request.target.path.empty() && !call.request.raw_target.empty())
+    out.field("target", base::printable(call.request.raw_target.substr(
+                            0, std::min<size_t>(call.request.raw_target.find('?'), 1024))));
   out.field("protocol", request::protocolName(call.request.version));
   out.field("status", status);
   if (!grpc_status.empty()) out.field("grpc_status", grpc_status);

@@ -46,6 +46,7 @@ constexpr std::array<CauseInfo, kCauses> kTable{{
     {Cause::kClientTimeout, 504, kByStatus, "client timeout", "client_timeout", ""},
     {Cause::kUpstreamTimeout, 504, kByStatus, "upstream timeout", "upstream_timeout", ""},
     {Cause::kMalformedResponse, 502, kByStatus, "malformed response", "malformed_response", ""},
+    {Cause::kResponseTooLarge, 502, kByStatus, "response head too large", "response_too_large", ""},
     {Cause::kHeadTooLarge, 431, kByStatus, "head too large for the service", "head_too_large", ""},
     {Cause::kUpstreamClosed, 502, kByStatus, "upstream closed", "upstream_closed", ""},
 }};

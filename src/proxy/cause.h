@@ -42,10 +42,11 @@ enum class Cause : uint8_t {
   kClientTimeout,
   kUpstreamTimeout,
   kMalformedResponse,
+  kResponseTooLarge,
   kHeadTooLarge,
   kUpstreamClosed,
 };
-inline constexpr size_t kCauses = 30;
+inline constexpr size_t kCauses = 31;
 
 struct CauseInfo {
   Cause cause;

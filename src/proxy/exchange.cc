@@ -157,6 +157,7 @@ void Exchange::onWritable() {
 
 void Exchange::onReset(http::ResetCause reset, std::string_view detail) {
   if (!live()) return;
+  if (forwarding_ && reset == http::ResetCause::kPeerClosed && !answered_) forwarding_->suspect(false);
   release();
   account_.detail = detail;
   if (reset == http::ResetCause::kPeerClosed) {

@@ -39,6 +39,7 @@ void Exchange::onTimer() {
   if (!live()) return;
   if (timeLeft().count() <= 0) {
     const auto* grpc = call_.grpc();
+    if (forwarding_) forwarding_->suspect(false);
     if (grpc != nullptr && grpc->deadline_nanos > 0 && base::steadyNanos() >= grpc->deadline_nanos)
       return fail(Cause::kDeadline, "the deadline that the caller set has passed");
     return fail(Cause::kLifetime, "the exchange has lasted as long as one may");
@@ -54,7 +55,7 @@ void Exchange::onTimer() {
   if (uploading() && !answered_ && call_.grpc() == nullptr && service_waits)
     return onReset(http::ResetCause::kTimeout, "the request body took too long");
   if (answered_ && !down_->writable()) return fail(Cause::kClientTimeout, "the client does not take the response");
-  if (forwarding_) forwarding_->suspect();
+  if (forwarding_) forwarding_->suspect(true);
   fail(Cause::kUpstreamTimeout, answered_ || call_.grpc() != nullptr ? "nothing came within the stream's idle limit"
                                                                      : "no response within its time limit");
 }

@@ -89,8 +89,10 @@ void Forwarding::resumeAnswer(size_t appetite) {
   lease_.limitNextRead(appetite);
   lease_.stream().resumeBody();
 }
-void Forwarding::suspect() {
-  if (lease_) lease_.suspect();
+void Forwarding::suspect(bool leave) {
+  if (!lease_) return;
+  if (leave) lease_.leave();
+  lease_.suspect();
 }
 
 void Forwarding::release() {
@@ -146,6 +148,7 @@ void Forwarding::onReset(http::ResetCause cause, std::string_view detail) {
     retried_ = true;
     return acquire(true);
   }
+  if (cause == http::ResetCause::kTooLarge) return events_.onFailure(Cause::kResponseTooLarge, detail);
   const bool malformed = cause == http::ResetCause::kProtocolError;
   events_.onFailure(malformed ? Cause::kMalformedResponse : Cause::kUpstreamClosed, detail);
 }

@@ -75,8 +75,8 @@ class Forwarding final : public http::ResponseHandler, public upstream::PoolUser
   void limitAnswer(size_t appetite);
   void pauseAnswer();
   void resumeAnswer(size_t appetite);
-  /// The endpoint did not answer: no other exchange shall begin on its connection.
-  void suspect();
+  /// The endpoint did not answer: it is asked whether it is there. `leave`: no other exchange begins on its connection.
+  void suspect(bool leave);
   /// Gives all back, and hears nothing more.
   void release();
   /// Bytes that wait in memory for this exchange.

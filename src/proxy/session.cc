@@ -20,7 +20,9 @@ std::unique_ptr<net::Transport> makeTransport(Worker& worker, const ListenerStat
 }
 
 constexpr base::Millis kLingerInDrain{1000};
-constexpr base::Millis kLingerForBroken{200};  // a peer that broke the rules
+constexpr base::Millis kFirstRequestInDrain{1000};
+constexpr base::Millis kLingerForBroken{1000};  // a peer that broke the rules
+constexpr uint64_t kLingerBytesForBroken = 1 << 20;
 
 // RFC 9113 3.4: what a client that knows HTTP/2 is spoken begins with.
 constexpr std::string_view kPreface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -86,8 +88,12 @@ size_t Session::onData(std::string_view bytes) {
     speak(version);
   }
   asked_ = 0;
+  const bool first = !asked_any_;
   const size_t used = codec_->onBytes(bytes);
+  asked_any_ = asked_any_ || asked_ > 0;
   if (asked_ > 0) brake();
+  // The first request of one that came just before the end: its answer says that the connection closes.
+  if (first && asked_any_ && worker_.registry.draining() && connection_.open()) codec_->drain();
   watch();
   return used;
 }
@@ -143,7 +149,7 @@ void Session::onTimeout() {
     tell("handshake failed", "no complete handshake within its time limit");
     return connection_.abort();
   }
-  if (!codec_) return connection_.abort();
+  if (!codec_) return worker_.registry.draining() ? connection_.finish() : connection_.abort();
   codec_->onTimeout();
   if (watched_ != http::Waiting::kStreams) return;
   watched_ = http::Waiting::kExchange;  // the next second
@@ -167,7 +173,7 @@ void Session::onStreamEnd(http::RequestHandler& handler) {
 }
 
 void Session::onConnectionError(std::string_view why) {
-  connection_.limitLinger(kLingerForBroken);
+  connection_.limitLinger(kLingerForBroken, kLingerBytesForBroken);
   tell("bad connection", why);
 }
 
@@ -183,7 +189,8 @@ void Session::tell(std::string_view what, std::string_view why) {
 
 void Session::drain() {
   connection_.limitLinger(kLingerInDrain);
-  if (!opened_ || !codec_) return connection_.abort();
+  // Who has just come does not know of the end, and has most likely sent a request already.
+  if (!asked_any_) return connection_.setTimeout(kFirstRequestInDrain);
   codec_->drain();
   // Over HTTP/2 it waits for the peer's answer, but not for long.
   if (connection_.open() && codec_->waiting() == http::Waiting::kRequest) connection_.setTimeout(base::Millis(1000));

@@ -92,7 +92,8 @@ class Session final : public serve::Downstream,
   bool distrusted_ = false;       // what is under way gets its answer, and the connection ends
   net::Timer expiry_timer_{[this] { onExpiry(); }};
   bool opened_ = false;
-  int asked_ = 0;  // requests in the bytes at hand
+  int asked_ = 0;           // requests in the bytes at hand
+  bool asked_any_ = false;  // since it was opened
   std::string peer_text_;
   std::string forwarded_certificate_;
   http::Waiting watched_ = http::Waiting::kExchange;

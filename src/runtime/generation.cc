@@ -121,7 +121,7 @@ std::shared_ptr<const Generation> refresh(const Previous& previous, config::Prob
 
 std::shared_ptr<const Generation> readAndBuild(const std::string& config_file, const Previous& previous,
                                                config::Problems& problems, base::FileTrust& trust) {
-  return build(readInputs(config_file, previous ? previous->clusters : Clusters{}, problems, trust), previous,
+  return build(readInputs(config_file, previous ? previous->clusters : Clusters{}, false, problems, trust), previous,
                problems);
 }
 

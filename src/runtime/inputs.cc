@@ -31,16 +31,15 @@ TlsInput readTls(const identity::IdentityConfig& identity, config::Problems& pro
 
 namespace {
 
-Clusters resolve(const std::vector<upstream::ClusterConfig>& configs, const Clusters& before,
+Clusters resolve(const std::vector<upstream::ClusterConfig>& configs, const Clusters& before, bool look_up,
                  config::Problems& problems) {
   Clusters out;
   for (const auto& config : configs) {
     const auto known = before.find(config.name);
-    if (known != before.end() && known->second->config == config) {
-      out.emplace(config.name, known->second);
-      continue;
-    }
-    auto cluster = upstream::Cluster::create(config);
+    const bool same = known != before.end() && known->second->config == config;
+    auto cluster = same && !look_up ? known->second : upstream::Cluster::create(config);
+    // Who cannot be looked up now goes on with what was found before; its connections stay where nothing has moved.
+    if (same && (!cluster || cluster.value()->endpoints == known->second->endpoints)) cluster = known->second;
     if (cluster) out.emplace(config.name, cluster.value());
     else problems.add(cluster.error().message);
   }
@@ -119,7 +118,7 @@ void readAllEngines(const config::Config& config, Inputs& out, config::Problems&
   out.shadow = readEngines(config.shadow, out.shadow_problems, trust);
 }
 
-Inputs readInputs(const std::string& config_file, const Clusters& before, config::Problems& problems,
+Inputs readInputs(const std::string& config_file, const Clusters& before, bool look_up, config::Problems& problems,
                   base::FileTrust& trust) {
   Inputs out;
   out.config = config::readConfig(config_file, problems, trust);
@@ -130,7 +129,7 @@ Inputs readInputs(const std::string& config_file, const Clusters& before, config
   checkAuditKeys(out.config.audit, problems, trust);
   checkSinkFiles(out.config.sinks, problems, trust);
   out.tls = readTls(out.config.identity, problems, trust);
-  out.clusters = resolve(out.config.clusters, before, problems);
+  out.clusters = resolve(out.config.clusters, before, look_up, problems);
   return out;
 }
 

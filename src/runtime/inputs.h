@@ -45,8 +45,9 @@ struct Inputs {
 };
 
 /// Reads the configuration and all it names, and notes every problem. `trust` looks at each file. Names of endpoints
-/// are looked up (so never on a loop), but for clusters that `before` has with the same settings.
-Inputs readInputs(const std::string& config_file, const Clusters& before, config::Problems& problems,
+/// are looked up (so never on a loop): of clusters that `before` has with the same settings only where `look_up` says
+/// so, and what was found before stays where they cannot be.
+Inputs readInputs(const std::string& config_file, const Clusters& before, bool look_up, config::Problems& problems,
                   base::FileTrust& trust);
 
 /// Reads what these engines are made of; those that cannot be read are noted in `problems` and left out.

@@ -61,6 +61,9 @@ uint16_t portOf(std::string_view authority, uint16_t otherwise) {
 
 Result<HostPattern> HostPattern::parse(std::string_view text) {
   HostPattern pattern;
+  const auto colon = text.rfind(':');
+  if (colon != std::string_view::npos && text.find(']', colon) == std::string_view::npos)
+    return Error{"`" + std::string(text) + "` has a port: a host is matched without one"};
   pattern.wildcard_ = text.starts_with("*.");
   TRY(canonicalHost(pattern.wildcard_ ? text.substr(2) : text, pattern.name_));
   if (pattern.wildcard_) pattern.name_.insert(0, 1, '.');

@@ -8,9 +8,9 @@ Result<std::shared_ptr<const Cluster>> Cluster::create(const ClusterConfig& conf
   auto out = std::make_shared<Cluster>();
   out->config = config;
   for (const auto& text : config.endpoints) {
-    auto address = net::parseAddress(text);
-    if (!address) return std::move(address).error().within("cluster `" + config.name + "`");
-    out->endpoints.push_back({text, address.value()});
+    auto addresses = net::parseAddresses(text);
+    if (!addresses) return std::move(addresses).error().within("cluster `" + config.name + "`");
+    for (const auto& address : addresses.value()) out->endpoints.push_back({text, address});
   }
   return std::shared_ptr<const Cluster>(std::move(out));
 }

@@ -22,16 +22,19 @@ struct ClusterConfig {
   std::vector<std::string> endpoints;  ///< host:port, [v6]:port or unix:///path
   Protocol protocol = Protocol::kHttp1;
   target::PathProfile path_profile = target::PathProfile::kStrict;
-  int64_t max_connections = 4096;       ///< of one worker; beyond it 503
-  uint64_t max_request_head = 8 << 10;  ///< bytes; over HTTP/2 a larger one gets a connection of its own
+  int64_t max_connections = 4096;         ///< of one worker; beyond it 503
+  uint64_t max_request_head = 8 << 10;    ///< bytes; over HTTP/2 a larger one gets a connection of its own
+  uint64_t max_response_head = 64 << 10;  ///< bytes, and
+  int64_t max_response_fields = 100;      ///< fields of a response's head or trailers; beyond it 502
   base::Millis connect_timeout{2000};
   base::Millis idle_timeout{30'000};  ///< a pooled connection is closed after this
   bool operator==(const ClusterConfig&) const = default;
 };
 
 struct Endpoint {
-  std::string name;  ///< as configured
-  Poco::Net::SocketAddress address;
+  std::string name;                  ///< as configured
+  Poco::Net::SocketAddress address;  ///< one of those that the name has
+  bool operator==(const Endpoint& other) const { return name == other.name && address == other.address; }
 };
 
 struct Cluster {

@@ -39,6 +39,9 @@ size_t Lease::heldBytes() const {
   return connection_->http2() ? stream_->heldBytes() : connection_->heldBytes();
 }
 void Lease::suspect() const {
+  connection_->suspect();
+}
+void Lease::leave() const {
   connection_->codec().leave();
 }
 bool Lease::http2() const {

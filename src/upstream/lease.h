@@ -37,8 +37,10 @@ class Lease {
   void limitNextRead(size_t bytes) const;
   /// Bytes that are kept for this exchange; 0 without one.
   size_t heldBytes() const;
-  /// The endpoint did not answer: no other exchange shall begin on this connection.
+  /// The endpoint did not answer: it is asked whether it is there.
   void suspect() const;
+  /// No other exchange begins on its connection.
+  void leave() const;
   /// The connection speaks HTTP/2.
   bool http2() const;
   /// The connection was made for this exchange: nobody used it before.

@@ -7,11 +7,17 @@
 
 namespace yett::upstream {
 
+static http::Limits limitsOf(http::Limits limits, const ClusterConfig& config) {
+  limits.head_bytes = config.max_response_head;
+  limits.header_count = static_cast<size_t>(config.max_response_fields);
+  return limits;
+}
+
 Pool::Pool(net::EventLoop& loop, std::shared_ptr<const Cluster> cluster, const http::Limits& limits,
            net::Gate& descriptors)
     : loop_(loop),
       cluster_(std::move(cluster)),
-      limits_(limits),
+      limits_(limitsOf(limits, cluster_->config)),
       descriptors_(descriptors),
       idle_(cluster_->endpoints.size()),
       balancer_(cluster_->endpoints.size()) {}

@@ -1,5 +1,7 @@
 #include "upstream/upstream_connection.h"
 
+#include <utility>
+
 #include "base/units.h"
 #include "http/h1_client.h"
 #include "http/h2_client.h"
@@ -64,7 +66,21 @@ void UpstreamConnection::onOpen() {
   }
 }
 
+void UpstreamConnection::suspect() {
+  constexpr base::Millis kAnswer{5000};
+  if (!connection_ || !connection_->open() || codec_->probing()) return;
+  codec_->probe();
+  if (!codec_->probing()) return;
+  probe_timed_ = true;
+  connection_->setTimeout(kAnswer);
+}
+
 void UpstreamConnection::onTimeout() {
+  if (std::exchange(probe_timed_, false)) {
+    if (codec_->probing()) return connection_->abort("the service does not answer a PING");
+    if (resting_) connection_->setTimeout(pool_.cluster().config.idle_timeout);
+    return;
+  }
   connection_->abort(opened_ ? "" : "no connection within the connect timeout");
 }
 
@@ -80,11 +96,11 @@ void UpstreamConnection::settle() {
 
 void UpstreamConnection::rest(base::Millis limit) {
   resting_ = true;
-  connection_->setTimeout(limit);
+  if (!probe_timed_) connection_->setTimeout(limit);
 }
 
 void UpstreamConnection::wake() {
-  resting_ = false;
+  resting_ = probe_timed_ = false;
   connection_->clearTimeout();
 }
 

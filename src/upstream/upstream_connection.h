@@ -34,6 +34,8 @@ class UpstreamConnection final : public net::ConnectionEvents, public http::Wire
   const std::string& endpoint() const { return where().name; }
   size_t endpointIndex() const { return endpoint_; }
   bool http2() const { return http2_; }
+  /// Its service may be gone: it is asked, and where it does not answer in five seconds all that is under way ends.
+  void suspect();
   void rest(base::Millis limit);
   void wake();
   /// An answer is to come over HTTP/1.1: little of it is read before its caller takes some.
@@ -76,6 +78,7 @@ class UpstreamConnection final : public net::ConnectionEvents, public http::Wire
   std::vector<Pool::Waiter> waiting_;
   bool opened_ = false;
   bool resting_ = false;
+  bool probe_timed_ = false;  // the timer is for the answer to a probe
 };
 
 }  // namespace yett::upstream

@@ -1,6 +1,7 @@
 """gRPC through the real program, with Debian's grpcio on both ends: all kinds of calls, refusals, deadlines, open streams."""
 import concurrent.futures
 import contextlib
+import socket
 import os
 import queue
 import threading
@@ -190,6 +191,84 @@ class Grpc(unittest.TestCase):
                 self.assertEqual(next(chats[i]), b"re:b")
                 q.put(None)
                 self.assertEqual(list(chats[i]), [])
+
+
+
+class Relay:
+    """Between Yett and a service: the connections that are there can be made silent, as by a host that is gone."""
+
+    def __init__(self, address):
+        host, port = address.rsplit(":", 1)
+        self.service = (host, int(port))
+        self.listening = socket.create_server(("127.0.0.1", 0))
+        self.address = f"127.0.0.1:{self.listening.getsockname()[1]}"
+        self.made, self.silent = 0, 0  # connections, and how many of the first are
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def accept(self):
+        with contextlib.suppress(OSError):
+            while True:
+                near, _ = self.listening.accept()
+                far = socket.create_connection(self.service)
+                for ends in ((near, far), (far, near)):
+                    threading.Thread(target=self.pump, args=(self.made, *ends), daemon=True).start()
+                self.made += 1
+
+    def pump(self, number, source, target):
+        with contextlib.suppress(OSError):
+            while data := source.recv(65536):
+                if number >= self.silent:
+                    target.sendall(data)
+            target.close()
+
+
+class Silent(unittest.TestCase):
+    def test_a_service_that_goes_silent_costs_one_call(self):
+        with service() as (_, address):
+            relay = Relay(address)
+            with yett(relay.address) as y, channel(y) as c:
+                get = c.unary_unary("/shop.Orders/Get")
+                self.assertEqual(get(b"ab", timeout=5 * SLOW), b"ba")
+                waiting = c.unary_stream("/shop.Orders/Watch")(b"")
+                self.assertEqual(next(waiting), b"first")
+                for give_up in ("deadline", "cancel"):
+                    relay.silent = relay.made
+                    failed, began = 0, time.monotonic()
+                    while True:
+                        try:
+                            if give_up == "cancel" and failed == 0:
+                                call = get.future(b"ab", timeout=30)
+                                time.sleep(1)
+                                call.cancel()
+                                failed += 1
+                                time.sleep(0.1)
+                            self.assertEqual(get(b"ab", timeout=1), b"ba")
+                            break
+                        except grpc.RpcError as error:
+                            self.assertEqual(error.code(), grpc.StatusCode.DEADLINE_EXCEEDED)
+                            failed += 1
+                    took = time.monotonic() - began
+                    print(f"  a silent service, {give_up}: {failed} calls failed in {took:.1f} s")
+                    self.assertLessEqual(failed, 2)
+                with self.assertRaises(grpc.RpcError) as found:  # what was open on the dead connection ends too
+                    next(waiting)
+                self.assertEqual(found.exception.code(), grpc.StatusCode.UNAVAILABLE)
+                self.assertLess(time.monotonic() - began, 10 * SLOW)
+
+    def test_a_unix_socket_is_called_as_grpc_calls_it(self):
+        with service() as (_, address):
+            y = yett(address).plaintext()
+            y.listener["address"] = f"unix://{y.dir}/in.sock"
+            y.write_config()
+            y.start()
+            with grpc.insecure_channel(f"unix:{y.dir}/in.sock") as c:
+                with self.assertRaises(grpc.RpcError) as found:  # nobody is known there: the rule wants a caller
+                    c.unary_unary("/shop.Orders/Get")(b"ab", timeout=5 * SLOW)
+                self.assertEqual(found.exception.code(), grpc.StatusCode.PERMISSION_DENIED)
+                y.write_rules('policy "p" { allow "all" { principal = anyone, host = "localhost" } }')
+                wait_for("the reload", lambda: "reloaded" in y.log())
+                self.assertEqual(c.unary_unary("/shop.Orders/Get")(b"ab", timeout=5 * SLOW), b"ba")
+            y.stop()
 
 
 if __name__ == "__main__":

@@ -1,0 +1,460 @@
+"""What real clients and services expect of what stands between them: found in public reports about other proxies."""
+import contextlib
+import json
+import os
+import pathlib
+import re
+import resource
+import signal
+import socket
+import ssl
+import subprocess
+import threading
+import time
+import unittest
+import unittest.mock
+
+from h2_peer import H2Client
+from harness import BINARY, DOMAIN, SLOW, Nginx, Service, Yett, environment, hello_times, read_head, run, wait_for
+
+OPEN = 'policy "p" { allow "all" { principal = anyone, path = "/**" }, deny "admin" { path = "/admin/**" } }'
+
+
+def heads(seen):
+    """A service that keeps the heads that it gets and reads their bodies away."""
+    def serve(connection):
+        got = read_head(connection)
+        while got:
+            seen.append(got[0])
+            connection.sendall(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok")
+            got = read_head(connection)
+    return serve
+
+
+class Uploads(unittest.TestCase):
+    def upload(self, y, size, pause=0.0):
+        with y.raw(60) as sock:
+            sock.sendall(f"POST /admin/x HTTP/1.1\r\nHost: a\r\nContent-Length: {size}\r\n\r\n".encode())
+            sent, piece = 0, b"x" * 65536
+            while sent < size:
+                sock.sendall(piece[:size - sent])
+                sent += len(piece)
+                time.sleep(pause)
+            answer = b""
+            while data := sock.recv(65536):
+                answer += data
+            return answer
+
+    def test_a_refused_upload_reads_its_answer(self):
+        with Nginx() as up, Yett(up.address, rules=OPEN).plaintext() as y:
+            for size, pause in ((20 << 20, 0), (3 << 20, 0.0625)):
+                answer = self.upload(y, size, pause)
+                self.assertTrue(answer.startswith(b"HTTP/1.1 403 "), answer[:200])
+                self.assertIn(b"connection: close", answer)
+                self.assertIn(b"decision_id", answer)
+            big = y.dir / "big"
+            big.write_bytes(b"x" * (20 << 20))
+            done = subprocess.run(["curl", "-sS", "-m", "60", "-T", str(big), "-H", "Expect:", "-w", "%{http_code}", "-o", "/dev/null", f"http://127.0.0.1:{y.port}/admin/x"], capture_output=True, text=True)
+            self.assertEqual((done.returncode, done.stdout), (0, "403"), done.stderr)
+
+    def test_who_says_nothing_more_is_let_go_of(self):
+        with Nginx() as up, Yett(up.address, rules=OPEN).plaintext() as y:
+            with y.raw(60) as sock:
+                sock.sendall(b"POST /admin/x HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000\r\n\r\nx")
+                began = time.monotonic()
+                while sock.recv(65536):
+                    pass
+                wait_for("the end of the connection", lambda: 'yett_connections{listener="inbound"} 0\n' in y.admin("/metrics")[1], 8 * SLOW)
+                self.assertLess(time.monotonic() - began, 8 * SLOW)
+
+
+class Messages(unittest.TestCase):
+    def test_what_has_no_body_reaches_the_service_as_it_expects(self):
+        seen = []
+        with Service(heads(seen)) as s, Yett(s.address, rules=OPEN).plaintext() as y, H2Client(y, plain=True) as c:
+            self.assertEqual(c.wait(c.request("/a", method="POST")).status, 200)
+            self.assertIn("content-length: 0", seen[-1])
+            stream = c.request("/b", end=False)
+            c.h2.end_stream(stream)  # an empty DATA frame
+            c.flush()
+            self.assertEqual(c.wait(stream).status, 200)
+            self.assertNotIn("transfer-encoding", seen[-1].lower())
+            began = time.monotonic()
+            stream = c.request("/c", end=False)  # a GET whose body comes late, or never
+            wait_for("the request", lambda: "/c " in seen[-1], 5)
+            self.assertLess(time.monotonic() - began, 4 * SLOW)
+            self.assertIn("transfer-encoding: chunked", seen[-1].lower())
+            answer = c.wait(c.request("/d"))
+            self.assertRegex(answer.headers["date"], r"^\w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d GMT$")
+            self.assertNotIn("traceparent", "".join(seen))
+
+    def test_crumbs_are_one_field(self):
+        seen = []
+        with Service(heads(seen)) as s, Yett(s.address, rules=OPEN).plaintext() as y, H2Client(y, plain=True) as c:
+            crumbs = [("cookie", f"c{i}=v{i}") for i in range(105)]
+            self.assertEqual(c.wait(c.request("/a", headers=crumbs)).status, 200)
+            self.assertIn("cookie: " + "; ".join(f"{n}" for _, n in crumbs), seen[-1])
+            self.assertEqual(c.wait(c.request("/a", headers=[("cookie", "")] * 1100)).status, 431)
+
+    def test_the_asterisk_is_routed_and_decided(self):
+        seen = []
+        with Service(heads(seen)) as s:
+            y = Yett(s.address, rules='policy "p" { allow "ask" { principal = anyone, path = "*", method = "OPTIONS" }, allow "a" { principal = anyone, path = "/a" } }').plaintext()
+            y.listener["routes"] = [{"path": "*", "cluster": "app"}, {"path": "/a", "cluster": "app"}]
+            y.write_config()
+            with y:
+                for target, host, expect in (("*", "a", b"200"), ("http://a", "a", b"200"), ("/a", "a", b"200"), ("/b", "a", b"403")):
+                    with y.raw() as sock:
+                        sock.sendall(f"OPTIONS {target} HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
+                        self.assertEqual(sock.recv(1000)[9:12], expect, target)
+                self.assertEqual([head.split("\r\n")[0] for head in seen], ["OPTIONS * HTTP/1.1", "OPTIONS * HTTP/1.1", "OPTIONS /a HTTP/1.1"])
+
+    def test_refusals_say_what(self):
+        def many(connection):
+            got = read_head(connection)
+            if got:
+                connection.sendall(b"HTTP/1.1 200 OK\r\n" + b"".join(b"x-%d: y\r\n" % i for i in range(150)) + b"content-length: 2\r\n\r\nok")
+        with Service(many) as s:
+            y = Yett(s.address, rules=OPEN).plaintext()
+            y.start()
+            with y.raw() as sock:
+                sock.sendall(b"GET /a/b\x1b[2J\xff?token=secret HTTP/1.1\r\nHost: a\r\n\r\n")
+                answer = sock.recv(4000)
+                self.assertIn(b"400", answer[:20])
+                self.assertIn(b"must not stand in a path", answer)
+            line = wait_for("the line", lambda: y.access_log())[-1]
+            self.assertEqual((line["status"], line["target"]), (400, "/a/b\\x1b[2J\\xff"))
+            self.assertNotIn("secret", json.dumps(line))
+            self.assertEqual(y.get_plain("/x"), 502)
+            line = wait_for("the line", lambda: y.access_log()[1:])[-1]
+            self.assertEqual((line["cause"], line["detail"]), ("response head too large", "a response with more fields than `max_response_fields`"))
+            y.config["clusters"][0]["max_response_fields"] = 200
+            y.write_config()
+            wait_for("the reload", lambda: "reloaded" in y.log())
+            with y.raw() as sock:
+                sock.sendall(b"GET /x HTTP/1.1\r\nHost: a\r\n\r\n")
+                self.assertEqual(sock.recv(1000)[9:12], b"200")
+            y.stop()
+
+
+class AccessLog(unittest.TestCase):
+    def lines(self, path):
+        return [json.loads(line) for line in path.read_text().splitlines()]
+
+    def test_it_is_opened_anew_by_both_signals(self):
+        with Nginx() as up, Yett(up.address, rules=OPEN).plaintext() as y:
+            for n, name in ((1, signal.SIGUSR1), (2, signal.SIGHUP)):
+                hello_times(y, 30, 3)
+                wait_for("the lines", lambda: len(y.access_log()) == 3)
+                (y.dir / "access.log").rename(y.dir / f"access.log.{n}")
+                hello_times(y, 30, 2)
+                y.process.send_signal(name)
+                wait_for("the new file", lambda: (y.dir / "access.log").exists())
+                hello_times(y, 30, 1)
+                wait_for("its line", lambda: len(y.access_log()) == 1)
+                self.assertEqual(len(self.lines(y.dir / f"access.log.{n}")), 5)
+                os.truncate(y.dir / "access.log", 0)  # copytruncate
+            hello_times(y, 30, 4)
+            wait_for("the lines", lambda: len(y.access_log()) == 4)
+
+    def test_a_torn_line_joins_no_other_and_losses_are_counted(self):
+        with Nginx() as up:
+            y = Yett(up.address, rules=OPEN).plaintext()
+            log = y.dir / "access.log"
+            before = 64 << 20  # more than any other file has, which the limit is for too
+            log.touch()
+            os.truncate(log, before)
+            y.start()
+            hello_times(y, 30, 3)
+
+            def added():
+                with open(log, "rb") as file:
+                    file.seek(before)
+                    return file.read().decode()
+
+            wait_for("the lines", lambda: added().count("\n") == 3)
+            size = log.stat().st_size
+            old = resource.prlimit(y.process.pid, resource.RLIMIT_FSIZE, (size + 50, resource.RLIM_INFINITY))
+            y.get_plain("/hello")
+            wait_for("the error", lambda: "access log cannot be written, its lines are lost" in y.log())
+            resource.prlimit(y.process.pid, resource.RLIMIT_FSIZE, old)
+            hello_times(y, 30, 2)
+            wait_for("the recovery", lambda: "access log is written again" in y.log())
+            wait_for("the note", lambda: '{"dropped_log_lines":1}' in added())
+            whole = []
+            for line in added().splitlines():
+                with contextlib.suppress(json.JSONDecodeError):
+                    whole.append(json.loads(line))
+            self.assertEqual(len(whole), 6)
+            self.assertIn("yett_access_log_lost_lines 1\n", y.admin("/metrics")[1])
+            y.stop()
+
+    def test_a_dead_reader_is_told_and_a_new_one_is_served(self):
+        with Nginx() as up:
+            y = Yett(up.address, rules=OPEN).plaintext()
+            os.mkfifo(y.dir / "access.log")
+            reader = os.open(y.dir / "access.log", os.O_RDONLY | os.O_NONBLOCK)
+            y.start()
+            try:
+                hello_times(y, 30, 1)
+                wait_for("the line", lambda: self.some(reader))
+                os.close(reader)
+                y.get_plain("/hello")
+                wait_for("the error", lambda: "access log cannot be written" in y.log() and "broken pipe" in y.log().lower())
+                reader = os.open(y.dir / "access.log", os.O_RDONLY | os.O_NONBLOCK)
+                y.get_plain("/hello")
+                y.process.send_signal(signal.SIGUSR1)
+                time.sleep(0.6 * SLOW)
+                y.get_plain("/hello")
+                wait_for("a line", lambda: self.some(reader))
+            finally:
+                os.close(reader)
+                y.stop()
+
+    def some(self, fd):
+        with contextlib.suppress(BlockingIOError):
+            return os.read(fd, 65536)
+
+
+class Configuration(unittest.TestCase):
+    def check(self, y):
+        done = subprocess.run([BINARY, "check", "-c", str(y.dir / "yett.json")], capture_output=True, text=True, env=environment(), timeout=20 * SLOW)
+        return done.returncode, done.stdout + done.stderr
+
+    def test_foreign_variables_are_a_warning(self):
+        done = subprocess.run([BINARY, "version"], capture_output=True, text=True, env={**environment(), "YETT_PORT_8080_TCP": "tcp://10.0.0.1:8080", "YETT_CONFIGG": "x"})
+        self.assertEqual(done.returncode, 0)
+        self.assertIn("warning: the environment variable `YETT_PORT_8080_TCP` is none of Yett's", done.stderr)
+        self.assertIn("did you mean `YETT_CONFIG`?", done.stderr)
+
+    def test_a_host_with_a_port_is_an_error(self):
+        y = Yett()
+        y.listener["routes"][0]["hosts"] = ["a.example:8080"]
+        y.write_config()
+        code, out = self.check(y)
+        self.assertEqual((code, "`a.example:8080` has a port: a host is matched without one" in out), (2, True), out)
+
+    def test_pem_that_would_be_skipped_is_an_error(self):
+        y = Yett()
+        bundle = (y.certs / "bundle.pem").read_text()
+        server = (y.certs / "server.pem").read_text()
+        indented = "".join("  " + line + "\n" for line in bundle.splitlines())
+        for name, text, why in (
+                ("bundle.pem", bundle + indented, "does not begin a block"),
+                ("bundle.pem", bundle + bundle.replace("-----BEGIN", "---BEGIN"), "does not begin a block"),
+                ("bundle.pem", bundle + bundle.replace("-----BEGIN CERTIFICATE-----\n", ""), "that does not begin"),
+                ("bundle.pem", bundle + bundle.replace("CERTIFICATE", "TRUSTED CERTIFICATE"), "`TRUSTED CERTIFICATE` is no certificate"),
+                ("bundle.pem", bundle + bundle[:200], "the file is cut off"),
+                ("server.pem", server + bundle[:len(bundle) // 2], "the file is cut off"),
+                ("server.pem", server + bundle.replace("MII", "!!!", 1), "is no line of a block in PEM")):
+            before = (y.certs / name).read_text()
+            y.replace(f"certs/{name}", text)
+            code, out = self.check(y)
+            self.assertEqual((code, why in out), (2, True), (why, out))
+            y.replace(f"certs/{name}", before)
+        self.assertEqual(self.check(y)[0], 0, self.check(y))
+        y.replace("certs/server.pem", "Subject: some text\n\n" + server + "\n# its issuer\n" + bundle)
+        self.assertEqual(self.check(y)[0], 0, self.check(y))
+
+    def test_a_key_with_a_passphrase_is_an_error_and_holds_nothing_up(self):
+        with Nginx() as up, Yett(up.address, rules=OPEN) as y:
+            plain = (y.certs / "server.key").read_text()
+            subprocess.run(["openssl", "pkey", "-in", str(y.certs / "server.key"), "-aes256", "-passout", "pass:x", "-out", str(y.dir / "locked")], check=True, capture_output=True)
+            y.replace("certs/server.key", (y.dir / "locked").read_text())
+            wait_for("the refusal", lambda: "has a passphrase" in y.log())
+            y.write_rules('policy "p" { deny "all" { path = "/**" } }')
+            wait_for("the denial", lambda: y.get("/hello")[0] == 403)
+            y.replace("certs/server.key", plain)
+
+
+class Connections(unittest.TestCase):
+    def test_a_p521_client_certificate_in_both_versions(self):
+        with Nginx() as up, Yett(up.address, rules=OPEN) as y:
+            folder = y.dir
+            key, csr, pem, ext = (str(folder / name) for name in ("c.key", "c.csr", "c.pem", "c.ext"))
+            subprocess.run(["openssl", "ecparam", "-name", "secp521r1", "-genkey", "-noout", "-out", key], check=True, capture_output=True)
+            subprocess.run(["openssl", "req", "-new", "-key", key, "-subj", "/", "-out", csr], check=True, capture_output=True)
+            pathlib.Path(ext).write_text(f"subjectAltName=critical,URI:{DOMAIN}/p521\nkeyUsage=critical,digitalSignature\nbasicConstraints=CA:false\n")
+            subprocess.run(["openssl", "x509", "-req", "-in", csr, "-CA", str(y.certs / "bundle.pem"), "-CAkey", str(y.certs / "ca.key"), "-days", "2", "-extfile", ext, "-out", pem], check=True, capture_output=True)
+            for version in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3):
+                context = ssl.create_default_context(cafile=str(y.certs / "bundle.pem"))
+                context.load_cert_chain(pem, key)
+                context.minimum_version = context.maximum_version = version
+                with context.wrap_socket(y.raw(), server_hostname="localhost") as sock:
+                    sock.sendall(b"GET /hello HTTP/1.1\r\nHost: a\r\n\r\n")
+                    self.assertEqual(sock.recv(1000)[9:12], b"200", version)
+
+    def test_all_addresses_of_a_name_are_tried(self):
+        with Nginx() as up:  # on 127.0.0.1; `localhost` is ::1 too
+            port = up.address.rsplit(":", 1)[1]
+            with Yett(f"localhost:{port}", rules=OPEN).plaintext() as y:
+                self.assertEqual([y.get_plain("/hello") for _ in range(6)], [200] * 6)
+
+    def test_the_end_is_orderly_and_a_successor_can_begin(self):
+        slow = threading.Event()
+
+        def serve(connection):
+            if read_head(connection):
+                slow.wait(20)
+                connection.sendall(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok")
+
+        with Service(serve) as s:
+            y = Yett(s.address, rules=OPEN, shutdown={"delay": "300ms", "drain_timeout": "20s"}).plaintext()
+            y.start()
+            idle, busy = y.raw(), y.raw(30)
+            busy.sendall(b"GET /hello HTTP/1.1\r\nHost: a\r\n\r\n")
+            wait_for("the request", lambda: 'yett_connections{listener="inbound"} 2\n' in y.admin("/metrics")[1])
+            y.process.send_signal(signal.SIGTERM)
+            self.assertEqual(idle.recv(10), b"")  # an end, no reset
+            wait_for("the listening socket to close", lambda: socket.socket().connect_ex(("127.0.0.1", y.port)) != 0, 3)
+            with socket.socket() as next_one:
+                next_one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                next_one.bind(("127.0.0.1", y.port))
+                next_one.listen()
+            slow.set()
+            self.assertEqual(busy.recv(1000)[9:12], b"200")
+            y.stop()
+
+    def test_one_socket_goes_from_one_process_to_the_next_without_a_refusal(self):
+        with Nginx() as up:
+            listening = socket.socket()
+            listening.bind(("127.0.0.1", 0))
+            listening.listen(1024)
+            port = listening.getsockname()[1]
+            folders = []
+
+            def start():
+                y = Yett(up.address, rules=OPEN).plaintext()
+                y.listener["address"] = "fd://http"
+                y.write_config()
+                folders.append(y)
+
+                def pass_socket():
+                    os.dup2(listening.fileno(), 3)
+                    os.environ.update(LISTEN_FDS="1", LISTEN_PID=str(os.getpid()), LISTEN_FDNAMES="http")
+
+                # The environment of a process that is not there yet cannot have its id.
+                wrapper = ["sh", "-c", f'LISTEN_PID=$$ exec "{BINARY}" run -c "{y.dir / "yett.json"}"']
+                y.stderr = open(y.dir / "stderr.log", "ab")
+                env = {**environment(), "LISTEN_FDS": "1", "LISTEN_FDNAMES": "http"}
+                os.set_inheritable(listening.fileno(), True)
+                y.process = subprocess.Popen(wrapper, stderr=y.stderr, stdout=y.stderr, env=env, pass_fds=(3,), preexec_fn=lambda: os.dup2(listening.fileno(), 3))
+                wait_for("yett to listen", lambda: " serving " in y.log() or y.process.poll() is not None, 20)
+                self.assertIsNone(y.process.poll(), y.log())
+                return y
+
+            over, done, failures = threading.Event(), [], []
+
+            def ask():
+                while not over.is_set():
+                    try:
+                        with socket.create_connection(("127.0.0.1", port), 10) as sock:
+                            sock.sendall(b"GET /hello HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+                            done.append(sock.recv(1000)[9:12])
+                    except OSError as error:
+                        failures.append(error)
+
+            now = start()
+            threads = [threading.Thread(target=ask) for _ in range(4)]
+            for thread in threads:
+                thread.start()
+            for _ in range(3):
+                following = start()
+                now.stop()
+                now = following
+            over.set()
+            for thread in threads:
+                thread.join()
+            now.stop()
+            self.assertEqual((failures, {status for status in done}), ([], {b"200"}))
+            print(f"  three hand-overs under load: {len(done)} requests, none refused")
+
+    def test_descriptors_and_waiting_connections_show(self):
+        with Nginx() as up:
+            y = Yett(up.address, rules=OPEN, max_connections=3).plaintext()
+            y.start()
+            held = [y.raw() for _ in range(6)]
+            wait_for("the warning", lambda: "connections wait in the backlog" in y.log())
+            text = y.admin("/metrics")[1]
+            self.assertIn("yett_connections_limit 3\n", text)
+            self.assertRegex(text, r'yett_accept_failures_total\{listener="inbound",reason="limit"\} [1-9]')
+            self.assertGreaterEqual(int(re.search(r"^yett_descriptors (\d+)$", text, re.M)[1]), 3)
+            self.assertGreater(int(re.search(r"^yett_descriptors_limit (\d+)$", text, re.M)[1]), 100)
+            for sock in held:
+                sock.close()
+            y.stop()
+
+
+RESOLVER = r"""
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <netdb.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+int getaddrinfo(const char* node, const char* service, const struct addrinfo* hints, struct addrinfo** out) {
+  static int (*real)(const char*, const char*, const struct addrinfo*, struct addrinfo**);
+  if (!real) real = dlsym(RTLD_NEXT, "getaddrinfo");
+  char address[64] = "";
+  if (node && strcmp(node, "moves.test") == 0) {
+    FILE* file = fopen(getenv("MOVES"), "r");
+    if (!file || fscanf(file, "%63s", address) != 1) return EAI_NONAME;
+    fclose(file);
+    node = address;
+  }
+  return real(node, service, hints, out);
+}
+"""
+
+
+@unittest.skipUnless("release" in BINARY, "a library before the sanitizers' own")
+class Names(unittest.TestCase):
+    def test_a_name_that_moves_is_looked_up_again_at_reload(self):
+        who = []
+
+        def named(name):
+            def serve(connection):
+                got = read_head(connection)
+                while got:
+                    who.append(name)
+                    connection.sendall(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n")
+                    got = read_head(connection)
+            return serve
+
+        with Service(named("one")) as one:
+            port = one.address.rsplit(":", 1)[1]
+            y = Yett(f"moves.test:{port}", rules=OPEN).plaintext()
+            (y.dir / "resolver.c").write_text(RESOLVER)
+            subprocess.run(["cc", "-shared", "-fPIC", "-o", y.dir / "resolver.so", y.dir / "resolver.c", "-ldl"], check=True)
+            (y.dir / "moves").write_text("127.0.0.1")
+            with unittest.mock.patch.dict(os.environ, {"LD_PRELOAD": str(y.dir / "resolver.so"), "MOVES": str(y.dir / "moves")}):
+                y.start()
+            self.assertEqual(y.get_plain("/a"), 200)
+            other = socket.socket()
+            other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            other.bind(("127.0.0.2", int(port)))
+            other.listen()
+
+            def accept():
+                with contextlib.suppress(OSError):
+                    while True:
+                        connection, _ = other.accept()
+                        threading.Thread(target=named("two"), args=(connection,), daemon=True).start()
+
+            threading.Thread(target=accept, daemon=True).start()
+            y.replace("moves", "127.0.0.2")
+            y.process.send_signal(signal.SIGHUP)
+            wait_for("the reload", lambda: "reloaded" in y.log())
+            self.assertEqual(y.get_plain("/a"), 200)
+            self.assertEqual(who, ["one", "two"])
+            (y.dir / "moves").unlink()  # nobody can look it up: what was found goes on
+            y.process.send_signal(signal.SIGHUP)
+            y.write_rules(OPEN.replace("/admin/**", "/b"))
+            wait_for("the policy", lambda: y.get_plain("/b") == 403)
+            self.assertEqual(y.get_plain("/a"), 200)
+            y.stop()
+            other.close()
+
+
+if __name__ == "__main__":
+    unittest.main()
