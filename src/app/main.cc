@@ -66,6 +66,7 @@ int runCommand(int argc, char** argv) {
   CLI::App app("Yett: an authorization sidecar. Stands in front of a service and asks policy about every request.",
                "yett");
   app.require_subcommand(1);
+  app.set_version_flag("--version", "yett " YETT_VERSION, "print the version");
   addRun(app, action);
   cli::addCheck(app, action);
   cli::addTest(app, action);

@@ -121,10 +121,10 @@ int run(const std::string& name, base::Logger::Level level) {
   }
   Reloader reloader(*server.value(), log, config_file);
   if (follow(signals, reloader, -1) == Wanted::kEnd) end(*server.value(), signals, reloader);
-  if (!server.value()->stop()) {
+  if (const auto stopped = server.value()->stop(); stopped != Server::Stopped::kWhole) {
     std::cerr.flush();
     std::this_thread::sleep_for(std::chrono::milliseconds(100));  // for the last lines of the log
-    std::_Exit(1);
+    std::_Exit(stopped == Server::Stopped::kWithoutSink ? 0 : 1);
   }
   server.value().reset();
   log.info("stopped");

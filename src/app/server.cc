@@ -73,8 +73,8 @@ Server::~Server() {
   stop();
 }
 
-bool Server::stop() {
-  if (stopped_) return true;
+Server::Stopped Server::stop() {
+  if (stopped_) return Stopped::kWhole;
   if (audit_) audit_->refuseTasks();  // the admin's threads may wait for one
   admin_.reset();
   draining_ = true;
@@ -90,7 +90,7 @@ bool Server::stop() {
   if (!ended) {
     log_.error("a loop does not end: the process ends without it", {{"why", stuck}});
     audit_->finish();  // all that was taken is written; what the loop still says is refused
-    return false;
+    return Stopped::kWithoutLoop;
   }
   for (auto& loop : loops_.all()) {
     loop->worker.reset();
@@ -98,11 +98,14 @@ bool Server::stop() {
     loop->events.reset();
   }
   if (audit_) audit_->finish();
-  if (exporter_) exporter_->finish(generation_->config.shutdown.sink_flush_timeout);
+  if (exporter_ && !exporter_->finish(generation_->config.shutdown.sink_flush_timeout)) {
+    log_.warning("a sink waits for its receiver longer than `sink_flush_timeout`: the process ends without it");
+    return Stopped::kWithoutSink;
+  }
   exporting_ = nullptr;
   audit_.reset();  // its thread posts to the loops, and sinks tell it what they refuse
   stopped_ = true;
-  return true;
+  return Stopped::kWhole;
 }
 
 Status Server::checkRestartOnly(const runtime::Generation& next) const {
@@ -186,7 +189,7 @@ void Server::take(Loop& loop, const runtime::Generation& next, const Sockets& so
         loop.loop, sockets.at(name), gate_,
         [&loop, slot](Poco::Net::StreamSocket socket) { loop.worker->accept(slot, socket); },
         [&loop, slot] { return slot->state->tls == nullptr || loop.worker->registry.handshakes().takesMore(); },
-        [this, &name = name](int error) { onAcceptFailed(name, error); });
+        [this, name = std::string(name)](int error) { onAcceptFailed(name, error); });
   }
 }
 

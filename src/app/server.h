@@ -47,9 +47,11 @@ class Server {
   /// Stops listening, lets exchanges end, and waits for that up to the configured time, or until `now` says so. Signs
   /// meanwhile. REQUIRES: announceEnd().
   void drain(const std::function<bool()>& now);
-  /// Stops at once what drain() has not ended. False: a loop does not end, though the log is written; nothing may be
-  /// destroyed then, and the process has to end without that.
-  bool stop();
+  /// How it stopped. Other than kWhole, nothing may be destroyed, and the process has to end without that: the log is
+  /// written, but a sink waits for its receiver, or a loop does not end.
+  enum class Stopped { kWhole, kWithoutSink, kWithoutLoop };
+  /// Stops at once what drain() has not ended.
+  Stopped stop();
 
   /// The access log is opened anew.
   void reopenLogs();

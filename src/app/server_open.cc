@@ -36,7 +36,7 @@ Status Server::openAccessLog() {
   if (path == "off") return {};
   const auto told = [this, path](const std::string& why) {
     if (why.empty()) log_.info("access log is written again", {{"file", path}});
-    else log_.error("access log cannot be written, its lines are lost", {{"file", path}, {"why", why}});
+    else log_.error("access log cannot be written as it should be", {{"file", path}, {"why", why}});
   };
   if (path == "stdout") {
     access_log_ = std::make_unique<base::LineSink>(STDOUT_FILENO, told);

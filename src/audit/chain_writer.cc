@@ -77,7 +77,9 @@ Status ChainWriter::openFile() {
   state_.seq = nextNumber(tail_.last(), lease);
   state_.leased = std::max(state_.seq, lease);
   const int64_t lost = state_.seq - tail_.last();
-  return lost == 0 ? Status{} : transaction(1, [&] { return addGap(tail_.last(), lost); });
+  if (lost != 0) TRY(transaction(1, [&] { return addGap(tail_.last(), lost); }));
+  beginCounting();
+  return {};
 }
 
 // What a crash lost is a gap that anyone can see: the numbers of the records that were taken and not written, or all
@@ -87,8 +89,13 @@ int64_t ChainWriter::nextNumber(int64_t last, int64_t lease) {
   const auto lost = taken_ != nullptr ? taken_->lost(log_id_, last) : std::nullopt;
   guessed_ = !lost;
   if (lost) return last + *lost;
-  if (taken_ != nullptr) taken_->begin(log_id_, last);
+  if (taken_ != nullptr) taken_->distrust();
   return std::max(last, lease);
+}
+
+// Only once what was lost is written down: a start that fails before that leaves the next one as wise as it was.
+void ChainWriter::beginCounting() {
+  if (std::exchange(guessed_, false) && taken_ != nullptr) taken_->begin(log_id_, state_.seq);
 }
 
 // What this does itself: its numbers are leased with it. Else a start that fails again and again would lease more each
@@ -139,6 +146,7 @@ Status ChainWriter::beginFile() {
     for (const auto& [digest, document] : carried_) TRY(putPolicy(*this, digest, document));
     return {};
   });
+  if (done) beginCounting();
   return done ? file_.noteBegun(log_id_) : std::move(done);
 }
 

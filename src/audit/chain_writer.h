@@ -98,6 +98,7 @@ class ChainWriter {
   Status beginFile();
   Status lease(int64_t records);
   int64_t nextNumber(int64_t last, int64_t lease);
+  void beginCounting();
   Status addGap(int64_t after, int64_t lost);
   Result<std::string> unsignedTail(const std::vector<std::string>& keys);
   Status takeOver();

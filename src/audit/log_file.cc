@@ -37,7 +37,7 @@ Result<int64_t> leaseOf(store::Database& db, const std::string& path, int64_t la
 // would get, which would then be taken for its own.
 Status LogFile::finishRename() {
   const std::string wal = path_ + "-wal";
-  if (::access(path_.c_str(), F_OK) == 0 || ::access(wal.c_str(), F_OK) != 0) return {};
+  if (::access(path_.c_str(), F_OK) == 0) return {};
   const auto closed = closedFiles(path_);
   if (closed.empty()) return {};
   const auto noted = base::readFile(path_ + ".lock");
@@ -45,9 +45,9 @@ Status LogFile::finishRename() {
   if (!noted || ::stat(closed.back().c_str(), &info) != 0) return {};
   const auto lines = base::split(noted.value(), '\n');
   if (lines.size() < 2 || lines[1] != "inode " + std::to_string(info.st_ino)) return {};
-  if (std::rename(wal.c_str(), (closed.back() + "-wal").c_str()) != 0)
+  if (std::rename(wal.c_str(), (closed.back() + "-wal").c_str()) != 0 && errno != ENOENT)
     return Error{wal + ": cannot be renamed, and belongs to " + closed.back() + ": " + std::strerror(errno)};
-  std::remove((path_ + "-shm").c_str());
+  std::remove((path_ + "-shm").c_str());  // else the next database would take over an index that readers hold
   return {};
 }
 
@@ -129,12 +129,18 @@ Result<LogFile::Beginning> LogFile::beginning() {
   out.lease = TRY(leaseOf(db, closed.back(), last));
   std::memcpy(out.head.data(), hash.data(), out.head.size());
   out.held = TRY(metaNumber(db, "hold")).value_or(0) != 0;
+  out.clock_ahead = TRY(metaNumber(db, "clock_ahead")).value_or(0);
+  out.clock_wait = TRY(metaNumber(db, "clock_wait")).value_or(0);
   return out;
 }
 
 Status LogFile::putBeginning(const Beginning& beginning) {
   store::Statement meta = TRY(database_->prepare("INSERT OR REPLACE INTO meta VALUES (?, ?)"));
   TRY(meta.bind(1, std::string_view("log_id")).bindBlob(2, beginning.log_id).run());
+  if (beginning.clock_ahead > 0 && beginning.clock_wait > 0) {
+    TRY(meta.bind(1, std::string_view("clock_ahead")).bind(2, beginning.clock_ahead).run());
+    TRY(meta.bind(1, std::string_view("clock_wait")).bind(2, beginning.clock_wait).run());
+  }
   return meta.bind(1, std::string_view("before")).bindBlob(2, base::view(beginning.head)).run();
 }
 

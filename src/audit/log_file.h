@@ -39,10 +39,11 @@ class LogFile {
   /// that goes on from another, what it follows.
   struct Beginning {
     std::string log_id;
-    int64_t seq = 0;      // of the last record of the file before
-    int64_t lease = 0;    // numbers up to here were leased there
-    base::Sha256 head{};  // and its hash
-    bool held = false;    // it was on hold
+    int64_t seq = 0;                          // of the last record of the file before
+    int64_t lease = 0;                        // numbers up to here were leased there
+    base::Sha256 head{};                      // and its hash
+    bool held = false;                        // it was on hold
+    int64_t clock_ahead = 0, clock_wait = 0;  // what it says of the clock
   };
   Result<Beginning> beginning();
   /// Written once, with the first record.

@@ -21,21 +21,29 @@ namespace {
 
 constexpr int64_t kLookEveryNanos = 5'000'000'000;
 constexpr int64_t kDayMillis = 86'400'000;
-constexpr int64_t kSlice = 8;  // blocks in one transaction
+constexpr int64_t kNear = 60'000'000;  // microseconds: clocks differ by less
+constexpr int64_t kSlice = 8;          // blocks in one transaction
 
 Result<int64_t> number(store::Database& db, const std::string& sql) {
   auto row = TRY(db.prepare(sql));
   return TRY(row.step()) ? row.integer(0) : 0;
 }
 
-// Of a row `b` of table `blocks`. One without decisions is as young as its events and heartbeats.
-std::string isYoung(int64_t since) {
+// Of a row `b` of table `blocks`: younger than `since`. One without decisions is as young as its events and heartbeats.
+// No record is younger than what follows it: of times that have not come yet the next block's are believed, for a clock
+// may have been wrong for a moment.
+std::string isYoung(int64_t since, int64_t now) {
   const std::string time = std::to_string(since);
+  const std::string latest = std::to_string(now + kNear);
   const auto any = [&](const std::string& table) {
-    return "EXISTS (SELECT 1 FROM " + table + " r WHERE r.seq BETWEEN b.first AND b.last AND r.time >= " + time + ")";
+    return "EXISTS (SELECT 1 FROM " + table + " r WHERE r.seq BETWEEN b.first AND b.last AND r.time BETWEEN " + time +
+           " AND " + latest + ")";
   };
-  return "(CASE WHEN decisions > 0 THEN time_max >= " + time + " ELSE " + any("events") + " OR " + any("heartbeats") +
-         " END)";
+  const std::string next =
+      "(SELECT n.time_min FROM blocks n WHERE n.last > b.last AND n.decisions > 0 AND n.time_min <= " + latest +
+      " ORDER BY n.last LIMIT 1)";
+  return "(CASE WHEN decisions > 0 THEN CASE WHEN time_max <= " + latest + " THEN time_max ELSE coalesce(" + next +
+         ", " + latest + ") END >= " + time + " ELSE " + any("events") + " OR " + any("heartbeats") + " END)";
 }
 
 // The policy that decided what stays first is still needed, though its event goes.
@@ -48,20 +56,28 @@ Status keepPolicies(ChainWriter& chain, int64_t through) {
 
 }  // namespace
 
-bool Retention::byAge() const {
-  return config_.retention_age.count() > 0 && base::bootMicros() >= age_waits_;
+// Each step is believed after a day of running, by itself.
+void Retention::onClockSet(int64_t step) {
+  constexpr int64_t kNear = 60'000'000;
+  if (step > 0) steps_.push_back({step, base::bootMicros() + kDayMillis * 1000});
+  // Back: the last steps were wrong, or as much of them.
+  for (int64_t back = step < 0 ? -step : 0; back > 0 && !steps_.empty();) {
+    const int64_t taken = std::min(back, steps_.back().size);
+    steps_.back().size -= taken;
+    back -= taken;
+    if (steps_.back().size < kNear) steps_.pop_back();
+  }
 }
 
-void Retention::onClockSet(int64_t step) {
-  ahead_ += step;
-  constexpr int64_t kNear = 60'000'000;
-  if (ahead_ < kNear) ahead_ = age_waits_ = 0;
-  else if (step > 0) age_waits_ = base::bootMicros() + kDayMillis * 1000;
+int64_t Retention::ahead() const {
+  int64_t out = 0;
+  for (const auto& step : steps_) out += step.size;
+  return out;
 }
 
 // As if the clock had not been set, until that is believed.
 int64_t Retention::trustedNow() const {
-  return base::wallMicros() - ahead_;
+  return base::wallMicros() - ahead();
 }
 
 // A clock that was set while nothing ran shows by records that are all too old, those of the last stop too.
@@ -80,22 +96,25 @@ Result<int64_t> Retention::setWhileStopped(ChainWriter& chain) {
 }
 
 // A restart does not make a clock right.
-Status Retention::keepClock(ChainWriter& chain) {
-  constexpr int64_t kEvery = 600'000'000;  // what is left of the day is noted each ten minutes
+Status Retention::keepClock(ChainWriter& chain, bool now) {
+  constexpr int64_t kEvery = 60'000'000;  // what is left of the day is noted each minute, and at the end
   auto& db = chain.database();
   const int64_t boot = base::bootMicros();
-  const int64_t noted = TRY(metaNumber(db, "clock_wait")).value_or(0);
   if (!std::exchange(clock_read_, true)) {
-    ahead_ = TRY(metaNumber(db, "clock_ahead")).value_or(0);
-    if (ahead_ > 0) age_waits_ = boot + noted;
+    const int64_t ahead = TRY(metaNumber(db, "clock_ahead")).value_or(0);
+    const int64_t wait = TRY(metaNumber(db, "clock_wait")).value_or(0);
+    if (ahead > 0 && wait > 0) steps_.insert(steps_.begin(), {ahead, boot + std::min(wait, kDayMillis * 1000)});
     else onClockSet(TRY(setWhileStopped(chain)));
   }
-  if (age_waits_ != 0 && boot >= age_waits_) ahead_ = age_waits_ = 0;
-  const int64_t left = std::max<int64_t>(0, age_waits_ - boot);
-  if ((left == 0) == (noted == 0) && left <= noted && noted - left < kEvery) return {};
-  if (left == 0) return db.execute("DELETE FROM meta WHERE name IN ('clock_ahead', 'clock_wait')");
-  return db.execute("INSERT OR REPLACE INTO meta VALUES ('clock_ahead', " + std::to_string(ahead_) +
-                    "), ('clock_wait', " + std::to_string(left) + ")");
+  std::erase_if(steps_, [boot](const Step& step) { return boot >= step.until; });
+  const int64_t ahead = this->ahead();
+  const int64_t left = steps_.empty() ? 0 : steps_.back().until - boot;
+  const int64_t noted = TRY(metaNumber(db, "clock_wait")).value_or(0);
+  const int64_t noted_ahead = TRY(metaNumber(db, "clock_ahead")).value_or(0);
+  if (ahead == noted_ahead && (left == noted || (!now && left < noted && noted - left < kEvery))) return {};
+  if (ahead == 0) return db.execute("DELETE FROM meta WHERE name IN ('clock_ahead', 'clock_wait')");
+  return db.execute("INSERT OR REPLACE INTO meta VALUES ('clock_ahead', " + std::to_string(ahead) +
+                    "), ('clock_wait', " + std::to_string(std::max<int64_t>(left, 1)) + ")");
 }
 
 // The first block, where it is old enough.
@@ -108,7 +127,7 @@ Result<int64_t> Retention::oldestOfSize(ChainWriter& chain, int64_t deletable) {
     const int64_t since = trustedNow() - config_.retention_min_age.count() * 1000;
     full_ =
         TRY(number(db, "SELECT NOT EXISTS (SELECT 1 FROM (SELECT * FROM blocks ORDER BY last LIMIT 1) b WHERE NOT " +
-                           isYoung(since) + ")")) != 0;
+                           isYoung(since, trustedNow()) + ")")) != 0;
     if (full_) return 0;
   }
   return number(db, "SELECT coalesce(min(last), 0) FROM blocks WHERE last <= " + std::to_string(deletable));
@@ -118,13 +137,13 @@ Result<int64_t> Retention::oldestOfSize(ChainWriter& chain, int64_t deletable) {
 Result<int64_t> Retention::through(ChainWriter& chain, int64_t deletable) {
   auto& db = chain.database();
   int64_t out = 0;
-  if (byAge()) {
-    const int64_t since = base::wallMicros() - config_.retention_age.count() * 1000;
+  if (config_.retention_age.count() > 0) {
+    const int64_t since = trustedNow() - config_.retention_age.count() * 1000;
     // Not beyond one that is young: the clock may have gone back.
     out = TRY(number(db,
                      "SELECT coalesce(max(last), 0) FROM blocks WHERE last < (SELECT coalesce(min(last), 9e18) FROM "
                      "blocks b WHERE " +
-                         isYoung(since) + ") AND last <= " + std::to_string(deletable)));
+                         isYoung(since, trustedNow()) + ") AND last <= " + std::to_string(deletable)));
   }
   if (out == 0 && config_.retention_size > 0 && TRY(db.usedBytes()) > static_cast<int64_t>(config_.retention_size))
     out = TRY(oldestOfSize(chain, deletable));
@@ -156,9 +175,10 @@ Result<bool> Retention::deleteClosed(ChainWriter& chain, const std::string& file
     if (last == 0) return false;
     const int64_t youngest =
         TRY(number(db,
-                   "SELECT max(time) FROM (SELECT max(time_max) time FROM blocks UNION ALL SELECT max(time) FROM "
-                   "events UNION ALL SELECT max(time) FROM heartbeats)"));
-    old = byAge() && youngest < base::wallMicros() - config_.retention_age.count() * 1000;
+                   "SELECT coalesce(max(time), 0) FROM (SELECT time_max time FROM blocks UNION ALL SELECT time FROM "
+                   "events UNION ALL SELECT time FROM heartbeats) WHERE time <= " +
+                       std::to_string(trustedNow() + kNear)));
+    old = config_.retention_age.count() > 0 && youngest < trustedNow() - config_.retention_age.count() * 1000;
     young = youngest >= trustedNow() - config_.retention_min_age.count() * 1000;
   }
   if (!old && config_.retention_size > 0) {
@@ -229,7 +249,7 @@ Status Retention::closeOld(ChainWriter& chain, int64_t older_than) {
 
 Result<bool> Retention::slice(ChainWriter& chain, int64_t deletable) {
   if (config_.retention_age.count() > 0)
-    TRY(closeOld(chain, base::wallMicros() - std::min<int64_t>(config_.retention_age.count() / 10, kDayMillis) * 1000));
+    TRY(closeOld(chain, trustedNow() - std::min<int64_t>(config_.retention_age.count() / 10, kDayMillis) * 1000));
   if (deleting_ == 0) {
     // While there are closed files, the live one keeps its beginning: it proves that it goes on from them.
     if (const auto closed = closedFiles(config_.database); !closed.empty())

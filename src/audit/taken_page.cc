@@ -8,6 +8,7 @@
 #include <csignal>
 #include <cstring>
 #include <fstream>
+#include <utility>
 
 #include "audit/log_file.h"
 
@@ -20,14 +21,17 @@ constexpr size_t kIdSize = 16;
 constexpr size_t kBootSize = 36;
 
 std::atomic<char*> mapped{nullptr};  // the page, of the one log that a process writes
+std::atomic<bool> gone{false};       // from under it
 
 // Who cuts the file off takes away memory that is stored to. What is counted from then on is not kept.
 void onBusError(int, siginfo_t* info, void*) {
   char* const page = mapped.load();
   char* const at = static_cast<char*>(info->si_addr);
-  if (page != nullptr && at >= page && at < page + kSize &&
-      ::mmap(page, kSize, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) != MAP_FAILED)
+  if (info->si_code > 0 && page != nullptr && at >= page && at < page + kSize &&
+      ::mmap(page, kSize, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) != MAP_FAILED) {
+    gone = true;
     return;
+  }
   ::signal(SIGBUS, SIG_DFL);  // what is done again on return ends the process
 }
 
@@ -46,6 +50,7 @@ struct TakenPage::Layout {
   std::atomic<uint64_t> magic;
   char log_id[kIdSize];
   char boot[kBootSize];
+  std::atomic<uint64_t> inode;  // of this file: a copy has another one
   struct Slot {
     std::atomic<int64_t> seq;       // of the last record of a commit
     std::atomic<uint64_t> written;  // records that were taken, up to and with that commit
@@ -59,16 +64,18 @@ std::unique_ptr<TakenPage> TakenPage::open(const std::string& path) {
   if (fd < 0) return nullptr;
   // All of it is there before it is mapped: a store into a hole of a full disk would end the process.
   void* page = MAP_FAILED;
-  if (::fchmod(fd, 0600) == 0 && ::posix_fallocate(fd, 0, kSize) == 0)
+  struct stat info {};
+  if (::fchmod(fd, 0600) == 0 && ::fstat(fd, &info) == 0 && ::posix_fallocate(fd, 0, kSize) == 0)
     page = ::mmap(nullptr, kSize, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
   ::close(fd);
   if (page == MAP_FAILED) return nullptr;
   mapped = static_cast<char*>(page);
   standBusErrors();
-  return std::unique_ptr<TakenPage>(new TakenPage(static_cast<Layout*>(page)));
+  return std::unique_ptr<TakenPage>(new TakenPage(static_cast<Layout*>(page), path, info.st_ino));
 }
 
-TakenPage::TakenPage(Layout* page) : page_(page), before_(page->taken.load()), written_(before_) {
+TakenPage::TakenPage(Layout* page, std::string path, uint64_t inode)
+    : page_(page), path_(std::move(path)), inode_(inode), before_(page->taken.load()), written_(before_) {
   std::ifstream boot("/proc/sys/kernel/random/boot_id");  // it is not read in pieces
   std::getline(boot, boot_);
   if (boot_.size() != kBootSize) boot_.clear();
@@ -82,6 +89,7 @@ TakenPage::~TakenPage() {
 
 std::optional<int64_t> TakenPage::lost(std::string_view log_id, int64_t last) {
   if (boot_.empty() || page_->magic.load() != kMagic) return std::nullopt;
+  if (page_->inode.load() != inode_) return std::nullopt;
   if (log_id != std::string_view(page_->log_id, kIdSize) || boot_ != std::string_view(page_->boot, kBootSize))
     return std::nullopt;
   for (const int known : {0, 1}) {
@@ -94,9 +102,14 @@ std::optional<int64_t> TakenPage::lost(std::string_view log_id, int64_t last) {
   return std::nullopt;
 }
 
+void TakenPage::distrust() {
+  page_->magic.store(0);
+}
+
 void TakenPage::begin(std::string_view log_id, int64_t last) {
   if (boot_.empty() || log_id.size() != kIdSize) return;
-  page_->magic.store(0);
+  distrust();
+  page_->inode.store(inode_);
   std::memcpy(page_->log_id, log_id.data(), kIdSize);
   std::memcpy(page_->boot, boot_.data(), kBootSize);
   page_->taken.store(0);
@@ -114,6 +127,7 @@ std::atomic<uint64_t>& TakenPage::counter() {
 }
 
 void TakenPage::note(int64_t seq) {
+  if (gone.exchange(false)) ::unlink(path_.c_str());  // what is left there knows too little
   auto& slot = page_->slots[slot_];
   slot.seq.store(-1);
   slot.written.store(written_);

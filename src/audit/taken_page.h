@@ -19,8 +19,10 @@ class TakenPage {
   TakenPage(const TakenPage&) = delete;
 
   /// Of the page as an earlier process left it: how many records were taken and are not among those up to `last`, which
-  /// the log ends with. Nothing: the page is another log's, of another boot, or does not know this end.
+  /// the log ends with. Nothing: the page is another log's, of another boot, a copy, or does not know this end.
   std::optional<int64_t> lost(std::string_view log_id, int64_t last);
+  /// From here on it is believed by nobody, until it begins anew.
+  void distrust();
   /// Begins anew: the log ends with `last`, and nothing is taken that is not written.
   void begin(std::string_view log_id, int64_t last);
 
@@ -34,8 +36,10 @@ class TakenPage {
 
  private:
   struct Layout;
-  explicit TakenPage(Layout* page);
+  TakenPage(Layout* page, std::string path, uint64_t inode);
   Layout* page_;
+  const std::string path_;
+  const uint64_t inode_;
   std::string boot_;
   uint64_t before_ = 0;   // that earlier processes counted
   uint64_t written_ = 0;  // of all that was counted

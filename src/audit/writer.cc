@@ -306,6 +306,7 @@ Status Writer::writeCheckpoint() {
 }
 
 void Writer::endChain() {
+  if (chain_->ready()) (void)retention_->keepClock(*chain_, true);
   if (chain_->signs() && chain_->unsignedRecords() > 0) (void)writeCheckpoint();
   if (auto ok = chain_->close(); !ok && !gave_up_) events_.failed(ok.error().message);
   refuseTasks();

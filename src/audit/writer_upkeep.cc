@@ -49,7 +49,8 @@ void Writer::lookAtClock() {
   retention_->onClockSet(step);
   if (chain_->ready())
     if (auto kept = retention_->keepClock(*chain_); !kept) warn("clock", kept.error());
-  warn("clock", Error{"it was set " + detail + (step > 0 ? ": for a day nothing is deleted by age" : "")});
+  warn("clock",
+       Error{"it was set " + detail + (step > 0 ? ": for a day that does not count for the age of records" : "")});
 }
 
 // Out of the write-ahead log; and a new file, where this one is full.

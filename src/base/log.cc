@@ -60,7 +60,7 @@ LineSink::LineSink(int fd, std::string path, Told told)
 
 Result<std::unique_ptr<LineSink>> LineSink::open(const std::string& path, Told told) {
   const int fd = openToAppend(path);
-  if (fd < 0) return Error{path + ": " + reason(errno)};
+  if (fd < 0 && errno != ENXIO) return Error{path + ": " + reason(errno)};
   return std::unique_ptr<LineSink>(new LineSink(fd, path, std::move(told)));
 }
 
@@ -78,7 +78,11 @@ void LineSink::reopen() {
 void LineSink::openAgain() {
   if (path_.empty()) return;
   const int fd = openToAppend(path_);
-  if (fd < 0) return failed(reason(errno));
+  const int error = errno;
+  stale_ = fd < 0;
+  if (stale_)
+    return tell(fd_ < 0 ? "its lines are lost: " + reason(error)
+                        : "it cannot be opened anew, the file that was open before is written: " + reason(error));
   struct stat before {};
   struct stat now {};
   const bool same = fd_ >= 0 && ::fstat(fd_, &before) == 0 && ::fstat(fd, &now) == 0 && before.st_ino == now.st_ino &&
@@ -88,8 +92,8 @@ void LineSink::openAgain() {
   if (!same) torn_ = false;
 }
 
-void LineSink::failed(const std::string& why) {
-  if (!std::exchange(failing_, true) && told_) told_(why);
+void LineSink::tell(const std::string& why) {
+  if (std::exchange(failing_, !why.empty()) != !why.empty() && told_) told_(why);
 }
 
 void LineSink::append(std::string& lines) {
@@ -98,12 +102,12 @@ void LineSink::append(std::string& lines) {
   const int error = errno;
   if (done == lines.size()) {
     torn_ = false;
-    if (std::exchange(failing_, false) && told_) told_("");
+    if (!stale_) tell("");
     return;
   }
   if (done > 0) torn_ = lines[done - 1] != '\n';
   lost_ += static_cast<uint64_t>(std::count(lines.begin() + static_cast<std::ptrdiff_t>(done), lines.end(), '\n'));
-  failed(reason(error));
+  tell("its lines are lost: " + reason(error));
   if (error == EPIPE || error == EBADF) openAgain();  // another reader may have come
 }
 
@@ -113,6 +117,8 @@ void LineSink::run() {
   for (;;) {
     const bool last = queue_.closed();
     const size_t lines = queue_.take(batch, std::chrono::milliseconds(500), std::chrono::milliseconds(2));
+    // A FIFO may have got a reader, a folder may be back.
+    if ((stale_ || fd_ < 0) && lines > 0) openAgain();
     if (lines > 0) append(batch);
     if (reopen_.exchange(false)) openAgain();  // what was written before that was asked for is where it was
     const uint64_t dropped = this->dropped();

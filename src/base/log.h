@@ -18,11 +18,11 @@ namespace yett::base {
 /// Writes lines to a file from its own thread. write() may be called from any thread.
 class LineSink {
  public:
-  /// Told on its thread: of the first line that cannot be written, why; and "" once lines can be again.
+  /// Told on its thread: what is wrong with the file, once; and "" when all is well again.
   using Told = std::function<void(const std::string& why)>;
   /// Does not close the descriptor.
   explicit LineSink(int fd, Told told = {});
-  /// Appends to a file, which is made (mode 0640), or to a FIFO that somebody reads.
+  /// Appends to a file, which is made (mode 0640), or to a FIFO, whose reader may come later.
   static Result<std::unique_ptr<LineSink>> open(const std::string& path, Told told);
   ~LineSink();
   LineSink(const LineSink&) = delete;
@@ -38,8 +38,8 @@ class LineSink {
   LineSink(int fd, std::string path, Told told);
   void run();
   void append(std::string& lines);
+  void tell(const std::string& why);
   void openAgain();
-  void failed(const std::string& why);
   BatchQueue queue_{{4 << 20, 100'000}};
   int fd_;
   const std::string path_;  // "": the descriptor is somebody else's
@@ -47,7 +47,8 @@ class LineSink {
   std::atomic<bool> reopen_{false};
   std::atomic<uint64_t> lost_{0};
   bool failing_ = false;
-  bool torn_ = false;  // the last line that stands there is not whole
+  bool stale_ = false;  // the path could not be opened: what was open before is written
+  bool torn_ = false;   // the last line that stands there is not whole
   std::thread thread_;
 };
 

@@ -50,6 +50,29 @@ Status writeFile(const std::string& path, const std::string& content, mode_t mod
   return {};
 }
 
+// Whoever may write there could put another key in the place of ours.
+Status checkFolder(const std::string& directory) {
+  struct stat info {};
+  if (::stat(directory.c_str(), &info) != 0) return Error{directory + ": " + std::strerror(errno)};
+  if (info.st_uid != ::geteuid() && info.st_uid != 0)
+    return Error{directory + ": belongs to user " + std::to_string(info.st_uid) +
+                 ", who could replace what is written there: use a folder of your own"};
+  if ((info.st_mode & 022) != 0) return Error{directory + ": others can write there: chmod go-w " + directory};
+  return {};
+}
+
+// A file of this name may be another workload's.
+Status checkFree(const std::string& base_name, const std::string& id) {
+  const bool certificate = ::access((base_name + ".pem").c_str(), F_OK) == 0;
+  if (!certificate && ::access((base_name + ".key").c_str(), F_OK) != 0) return {};
+  const auto pem = certificate ? base::readFile(base_name + ".pem") : Result<std::string>(Error{"none"});
+  const auto names = pem ? identity::uriNames(pem.value()) : Result<std::vector<std::string>>(Error{"none"});
+  if (names && names.value().size() == 1 && names.value().front() == id) return {};
+  const std::string whose = names && !names.value().empty() ? "of " + base::printable(names.value().front())
+                                                            : std::string("that are not of this identity");
+  return Error{base_name + ".pem, .key: files " + whose + " are there: give another name with --name, or remove them"};
+}
+
 Status makeCa(const std::string& directory, const std::string& trust_domain) {
   const int64_t now = base::wallMicros() / 1'000'000;
   identity::CertificateSpec spec;
@@ -60,8 +83,10 @@ Status makeCa(const std::string& directory, const std::string& trust_domain) {
   spec.not_after = now + 3650LL * 86'400;
   const auto ca = TRY(identity::mint(spec, nullptr));
   std::error_code error;
-  std::filesystem::create_directories(directory, error);
+  const bool made = std::filesystem::create_directories(directory, error);
   if (error) return Error{directory + ": " + error.message()};
+  if (made && ::chmod(directory.c_str(), 0755) != 0) return Error{directory + ": " + std::strerror(errno)};
+  TRY(checkFolder(directory));
   for (const char* name : {"/cache.key", "/mask.key"}) {
     std::array<unsigned char, 32> secret{};
     if (::getrandom(secret.data(), secret.size(), 0) != static_cast<ssize_t>(secret.size()))
@@ -95,6 +120,15 @@ Status issue(const IssueOptions& options, std::string& base_name) {
   identity::KeyAndCertificate ca{TRY(trust.readSecret(options.directory + "/ca.key")),
                                  TRY(trust.read(options.directory + "/bundle.pem"))};
   reportDoubts(trust);
+  TRY(checkFolder(options.directory));
+  auto domain = identity::uriNames(ca.certificate_pem);
+  if (!domain) return std::move(domain).error().within(options.directory + "/bundle.pem");
+  const std::string own_domain = "spiffe://" + std::string(id.trustDomain());
+  if (domain.value().size() == 1 && domain.value().front() != own_domain)
+    return Error{"`" + id.text() + "` is not in the trust domain of this CA, " +
+                 base::printable(domain.value().front()) + ": nobody would believe it"};
+  base_name = options.directory + "/" + name;
+  TRY(checkFree(base_name, id.text()));
   const int64_t now = base::wallMicros() / 1'000'000;
   identity::CertificateSpec spec;
   spec.common_name = id.path().substr(id.path().rfind('/') + 1);
@@ -104,7 +138,6 @@ Status issue(const IssueOptions& options, std::string& base_name) {
   spec.not_before = now - 300;
   spec.not_after = now + ttl.count() / 1000;
   const auto svid = TRY(identity::mint(spec, &ca));
-  base_name = options.directory + "/" + name;
   TRY(writeFile(base_name + ".key", svid.key_pem, 0600));
   return writeFile(base_name + ".pem", svid.certificate_pem, 0644);
 }

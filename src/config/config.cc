@@ -57,6 +57,8 @@ Config readConfig(const std::string& file, Problems& problems, base::FileTrust& 
     return out;
   }
   ObjectReader root(parsed.value(), "", problems);
+  std::string schema;  // for editors
+  root.text("$schema", schema);
   root.object("identity", [&](ObjectReader& in) { readIdentity(in, file, out.identity); });
   root.objects("listeners", 1, [&](ObjectReader& in) { readListener(in, out.identity, out.listeners.emplace_back()); });
   root.objects("clusters", 1, [&](ObjectReader& in) { readCluster(in, out.clusters.emplace_back()); });

@@ -18,6 +18,7 @@ class H2Client::Outgoing final : public ClientStream, public H2Stream {
   }
 
   bool responseBegun() const override { return begun_; }
+  void beforeData() override { client_.onMessage(); }
   /// All of it has come, and its handler knows.
   bool ended() const { return end_told_; }
 
@@ -158,7 +159,10 @@ H2Client::~H2Client() = default;
 
 void H2Client::probe() {
   constexpr int64_t kLately = 500;  // milliseconds: callers give up more often than connections die
+  constexpr int kMostProbes = 2;    // gRPC servers end a connection for the third (too_many_pings)
   if (probing_ || gone_ || wire_.nowMillis() - heard_at_ < kLately) return;
+  if (probes_ == kMostProbes) return leave();
+  ++probes_;
   probing_ = true;
   nghttp2_submit_ping(session_, NGHTTP2_FLAG_NONE, nullptr);
   sendSoon();
@@ -249,6 +253,7 @@ void H2Client::onBatchEnd() {
 }
 
 void H2Client::onBlock(int32_t id, int, bool ends) {
+  onMessage();
   if (auto* stream = static_cast<Outgoing*>(find(id))) stream->block(ends);
 }
 

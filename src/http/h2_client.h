@@ -29,6 +29,7 @@ class H2Client final : public ClientCodec, private H2Session {
   class Outgoing;
   void onSettings() override { settings_seen_ = true; }
   void onPingAnswered() override { probing_ = false; }
+  void onMessage() { probes_ = 0; }
   void sendHeldBack();
   bool takesConnect() const;
   size_t largestHead() const;
@@ -42,6 +43,7 @@ class H2Client final : public ClientCodec, private H2Session {
 
   bool settings_seen_ = false;
   bool probing_ = false;
+  int probes_ = 0;                                 // since the service has sent HEADERS or DATA
   int64_t heard_at_ = 0;                           // when bytes came last
   std::vector<std::unique_ptr<Outgoing>> unsent_;  // opened, and no request sent yet
 };

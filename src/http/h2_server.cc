@@ -11,7 +11,7 @@
 namespace yett::http {
 
 /// One request and its response.
-class H2Server::Incoming final : public ServerStream, public H2Stream, private BodyHandler {
+class H2Server::Incoming final : public ServerStream, public H2Stream {
  public:
   Incoming(H2Server& server, int32_t id) : H2Stream(server, nullptr), server_(server) {
     id_ = id;
@@ -24,15 +24,9 @@ class H2Server::Incoming final : public ServerStream, public H2Stream, private B
   RequestHandler& request() { return *request_; }
   /// The handler learns of the end once, and not after it has answered or reset.
   void lost(ResetCause cause, std::string_view why) {
+    if (!done_) tell();  // it is decided and recorded like any other
     handler_ = nullptr;
     if (done_) return;
-    if (undecided_ && cause == ResetCause::kPeerClosed) {  // nobody has heard of it
-      done_ = true;
-      return;
-    }
-    tell();
-    if (done_) return;
-    handler_ = nullptr;
     done_ = cause == ResetCause::kPeerClosed;  // else the handler may still answer
     request_->onReset(cause, why);
   }
@@ -44,15 +38,18 @@ class H2Server::Incoming final : public ServerStream, public H2Stream, private B
       return request_->onBadRequest(error.status, error.why);
     }
     undecided_ = head.framing == Framing::kChunked && !meansContent(head.method) && !head.wants_websocket;
-    if (undecided_) handler_ = this;
-    else request_->onRequest();
+    if (!undecided_) request_->onRequest();
   }
   /// Some clients end a GET with an empty DATA frame: it has no body, which is known with the next frame only. Who
   /// sends none for a second has one that comes later.
   void tell() {
-    if (!std::exchange(undecided_, false)) return;
-    handler_ = request_;
-    request_->onRequest();
+    if (std::exchange(undecided_, false) && !done_) request_->onRequest();
+  }
+  void beforeData() override { tell(); }
+  void beforeEnd() override {
+    RequestHead& head = request_->requestHead();
+    if (undecided_ && head.trailers.fields().empty()) head.framing = Framing::kNone;
+    tell();
   }
 
   /// `room`: false where all heads of the connection have what they may have; then nothing is kept.
@@ -146,19 +143,6 @@ class H2Server::Incoming final : public ServerStream, public H2Stream, private B
   }
 
  private:
-  void onBody(std::string_view data) override {
-    tell();
-    if (handler_ != nullptr) handler_->onBody(data);
-  }
-  void onEnd() override {
-    RequestHead& head = request_->requestHead();
-    if (head.trailers.fields().empty()) head.framing = Framing::kNone;
-    tell();
-    if (handler_ != nullptr) handler_->onEnd();
-  }
-  void onReset(ResetCause, std::string_view) override {}  // lost() tells
-  void onWritable() override {}
-
   static constexpr uint64_t kUnknown = UINT64_MAX;
   H2Server& server_;
   RequestHandler* request_;

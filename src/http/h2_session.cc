@@ -170,6 +170,7 @@ void H2Session::charge(H2Flood::Kind kind) {
 }
 
 void H2Session::deliver(H2Stream& stream, std::string_view data) {
+  stream.beforeData();
   if (stream.reset_ || stream.handler_ == nullptr) {
     nghttp2_session_consume_connection(session_, data.size());  // and no more of the stream's own
     return;
@@ -217,6 +218,7 @@ std::unique_ptr<H2Stream> H2Session::unlink(std::map<int32_t, std::unique_ptr<H2
 }
 
 void H2Session::endOfInput(H2Stream& stream) {
+  if (!stream.in_ended_) stream.beforeEnd();
   stream.in_ended_ = true;
   // The end of an answer takes no memory, and may go out with bytes that wait already.
   const bool paused = stream.paused_ && server_;

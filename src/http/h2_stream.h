@@ -21,6 +21,9 @@ class H2Stream {
  protected:
   friend class H2Session;
   friend struct H2Callbacks;
+  /// Some of the body, or the end of the message, is here.
+  virtual void beforeData() {}
+  virtual void beforeEnd() {}
   /// More of a body came than `body_limit_` allows; the rest is thrown away.
   virtual void onTooLarge() {}
   void queueBody(std::string_view data);

@@ -106,8 +106,28 @@ Result<KeyAndCertificate> mint(const CertificateSpec& spec, const KeyAndCertific
   return KeyAndCertificate{keyPem(key.get()), textOf(bio.get())};
 }
 
+static std::unique_ptr<GENERAL_NAMES, decltype(&GENERAL_NAMES_free)> namesOf(X509* cert) {
+  return {static_cast<GENERAL_NAMES*>(X509_get_ext_d2i(cert, NID_subject_alt_name, nullptr, nullptr)),
+          GENERAL_NAMES_free};
+}
+
+Result<std::vector<std::string>> uriNames(const std::string& pem) {
+  const Cert cert(PEM_read_bio_X509(reader(pem).get(), nullptr, noPassphrase, nullptr), X509_free);
+  if (!cert) return Error{"no certificate in it: " + opensslError()};
+  std::vector<std::string> out;
+  const auto names = namesOf(cert.get());
+  for (int i = 0; i < sk_GENERAL_NAME_num(names.get()); ++i) {
+    const GENERAL_NAME* name = sk_GENERAL_NAME_value(names.get(), i);
+    if (name->type != GEN_URI) continue;
+    const ASN1_IA5STRING* uri = name->d.uniformResourceIdentifier;
+    out.emplace_back(reinterpret_cast<const char*>(ASN1_STRING_get0_data(uri)),
+                     static_cast<size_t>(ASN1_STRING_length(uri)));
+  }
+  return out;
+}
+
 Result<std::string> describeCertificate(const std::string& pem) {
-  const Cert cert(PEM_read_bio_X509(reader(pem).get(), nullptr, nullptr, nullptr), X509_free);
+  const Cert cert(PEM_read_bio_X509(reader(pem).get(), nullptr, noPassphrase, nullptr), X509_free);
   if (!cert) return Error{"no certificate in it: " + opensslError()};
   const Bio bio(BIO_new(BIO_s_mem()), BIO_free);
   auto id = leafId(cert.get());
@@ -116,13 +136,23 @@ Result<std::string> describeCertificate(const std::string& pem) {
   X509_NAME_print_ex(bio.get(), X509_get_subject_name(cert.get()), 0, XN_FLAG_RFC2253);
   BIO_printf(bio.get(), "\nissuer      ");
   X509_NAME_print_ex(bio.get(), X509_get_issuer_name(cert.get()), 0, XN_FLAG_RFC2253);
+  const auto names = namesOf(cert.get());
+  for (int i = 0; i < sk_GENERAL_NAME_num(names.get()); ++i) {
+    BIO_printf(bio.get(), "%s", i == 0 ? "\nnames       " : ", ");
+    GENERAL_NAME_print(bio.get(), sk_GENERAL_NAME_value(names.get(), i));
+  }
   BIO_printf(bio.get(), "\nvalid from  ");
   ASN1_TIME_print(bio.get(), X509_get0_notBefore(cert.get()));
   BIO_printf(bio.get(), "\nvalid to    ");
   ASN1_TIME_print(bio.get(), X509_get0_notAfter(cert.get()));
   const bool expired = X509_cmp_current_time(X509_get0_notAfter(cert.get())) < 0;
-  BIO_printf(bio.get(), "%s\nca          %s\n", expired ? " (expired)" : "",
-             X509_check_ca(cert.get()) == 1 ? "yes" : "no");
+  int days = 0;
+  int seconds = 0;
+  ASN1_TIME_diff(&days, &seconds, nullptr, X509_get0_notAfter(cert.get()));
+  const std::string left = expired    ? " (expired)"
+                           : days > 0 ? " (" + std::to_string(days) + (days == 1 ? " day left)" : " days left)")
+                                      : " (" + std::to_string(seconds / 3600) + " hours left)";
+  BIO_printf(bio.get(), "%s\nca          %s\n", left.c_str(), X509_check_ca(cert.get()) == 1 ? "yes" : "no");
   return textOf(bio.get());
 }
 

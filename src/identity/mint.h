@@ -30,6 +30,9 @@ struct CertificateSpec {
 /// A P-256 key and its certificate, signed by `issuer`, or by itself when `issuer` is null.
 Result<KeyAndCertificate> mint(const CertificateSpec& spec, const KeyAndCertificate* issuer);
 
+/// The URI names (SAN) of a certificate, the first in `pem`: a CA's is its trust domain (X509-SVID 2).
+Result<std::vector<std::string>> uriNames(const std::string& pem);
+
 /// What a person wants to know of a certificate (the first in `pem`), as lines of text.
 Result<std::string> describeCertificate(const std::string& pem);
 

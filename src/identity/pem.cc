@@ -2,8 +2,6 @@
 
 #include <algorithm>
 
-#include "base/text.h"
-
 namespace yett::identity {
 namespace {
 
@@ -15,11 +13,14 @@ Error at(int line, const std::string& what) {
   return Error{"line " + std::to_string(line) + ": " + what};
 }
 
-// The label of a whole BEGIN or END line.
+// The label of a whole BEGIN or END line. Nothing else of a file is ever quoted: it may be a key.
 bool labelOf(std::string_view line, std::string_view begin, std::string& label) {
+  constexpr size_t kLongest = 64;
   if (!line.starts_with(begin) || !line.ends_with(kDashes) || line.size() < begin.size() + kDashes.size()) return false;
   label = line.substr(begin.size(), line.size() - begin.size() - kDashes.size());
-  return true;
+  return label.size() <= kLongest && std::all_of(label.begin(), label.end(), [](char c) {
+           return (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == ' ';
+         });
 }
 
 bool isBase64(std::string_view line) {
@@ -53,15 +54,19 @@ Result<std::vector<PemBlock>> pemBlocks(std::string_view file) {
       inside = true;
     } else if (labelOf(line, kEnd, label)) {
       if (!inside || label != out.back().label)
-        return at(number, "the end of a block `" + base::printable(label) + "` that does not begin");
+        return at(number, "the end of a block `" + label + "` that does not begin");
       out.back().text.append(line).append("\n");
       inside = false;
       continue;
+    } else if (line.starts_with('#')) {
+      continue;
+    } else if (line.find("BEGIN ") != std::string_view::npos && line.find("END ") != std::string_view::npos) {
+      return at(number, "BEGIN and END of a block on one line: the newlines are missing");
     } else if (line.find("BEGIN ") != std::string_view::npos && line.find("---") != std::string_view::npos) {
-      return at(number, "`" + base::printable(line.substr(0, 60)) +
-                            "` does not begin a block: write it whole, at the beginning of its line");
+      return at(number,
+                "a line that does not begin a block as it should: write it whole, at the beginning of its line");
     } else if (inside && !isBase64(line) && !isHeader(line)) {
-      return at(number, "`" + base::printable(line.substr(0, 60)) + "` is no line of a block in PEM");
+      return at(number, "no line of a block in PEM");
     }
     if (inside) out.back().text.append(line).append("\n");
   }
@@ -73,8 +78,8 @@ Result<std::vector<PemBlock>> certificateBlocks(std::string_view file, bool with
   auto blocks = TRY(pemBlocks(file));
   for (const auto& block : blocks) {
     if (block.label == "CERTIFICATE" || block.label == "X509 CERTIFICATE") continue;
-    if (with_keys && (block.label.ends_with("PRIVATE KEY") || block.label == "EC PARAMETERS")) continue;
-    return at(block.line, "`" + base::printable(block.label) + "` is no certificate" +
+    if (with_keys && (block.label.ends_with("PRIVATE KEY") || block.label.ends_with(" PARAMETERS"))) continue;
+    return at(block.line, "`" + block.label + "` is no certificate" +
                               (block.label == "TRUSTED CERTIFICATE"
                                    ? ": write it without its settings (openssl x509 -in FILE -out FILE)"
                                    : ""));

@@ -56,6 +56,11 @@ Result<std::vector<Poco::Net::SocketAddress>> parseAddresses(const std::string& 
   const auto colon = text.rfind(':');
   if (text.starts_with(kUnixPrefix) || text.starts_with('[') || colon == std::string::npos || colon + 1 == text.size())
     return std::vector{TRY(parseAddress(text))};
+  // The resolver would take a number modulo 65536.
+  uint64_t port = 0;
+  if (!base::parseUnsigned(text.substr(colon + 1), port) || port == 0 || port > 65535)
+    return Error{"`" + text + "` has no port from 1 to 65535"};
+  if (text.find(':') != colon) return Error{"`" + text + "` is no host and port: write an IPv6 address in brackets"};
   addrinfo hints{};
   hints.ai_socktype = SOCK_STREAM;
   hints.ai_flags = AI_ADDRCONFIG;

@@ -11,6 +11,16 @@
 
 namespace yett::proxy {
 
+// Of a target that is refused: not its query or fragment, nor who a URI names, since these may be secrets.
+static std::string shownTarget(std::string_view raw) {
+  constexpr size_t kMost = 1024;
+  raw = raw.substr(0, std::min(raw.find_first_of("?#"), kMost));
+  const size_t scheme = raw.find("://");
+  const size_t at = raw.rfind('@');
+  if (scheme == std::string_view::npos || at == std::string_view::npos || at < scheme) return base::printable(raw);
+  return base::printable(raw.substr(0, scheme + 3)) + "***" + base::printable(raw.substr(at));
+}
+
 authz::Outcome Account::outcome(std::string_view shadow) const {
   return {.status = status,
           .upstream = upstream,
@@ -66,10 +76,8 @@ void Account::logAccess(const Call& call, Worker& worker, std::string_view resul
   out.field("principal", call.principal ? std::string_view(call.principal->id) : "");
   out.field("source", call.session->peerText());
   out.field("method", call.request.method).field("host", call.request.host).field("path", call.request.target.path);
-  // Of one that is refused there is no path. Not its query: what stands there may be a secret.
   if (cause == Cause::kBadRequest && call.request.target.path.empty() && !call.request.raw_target.empty())
-    out.field("target", base::printable(call.request.raw_target.substr(
-                            0, std::min<size_t>(call.request.raw_target.find('?'), 1024))));
+    out.field("target", shownTarget(call.request.raw_target));
   out.field("protocol", request::protocolName(call.request.version));
   out.field("status", status);
   if (!grpc_status.empty()) out.field("grpc_status", grpc_status);

@@ -157,7 +157,11 @@ void Exchange::onWritable() {
 
 void Exchange::onReset(http::ResetCause reset, std::string_view detail) {
   if (!live()) return;
-  if (forwarding_ && reset == http::ResetCause::kPeerClosed && !answered_) forwarding_->suspect(false);
+  // Who gives up after a moment says nothing of the service.
+  constexpr int64_t kMoment = 500;
+  if (forwarding_ && reset == http::ResetCause::kPeerClosed && !answered_ &&
+      worker_.loop.nowMillis() - last_progress_ >= kMoment)
+    forwarding_->suspect(false);
   release();
   account_.detail = detail;
   if (reset == http::ResetCause::kPeerClosed) {

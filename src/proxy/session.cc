@@ -62,7 +62,14 @@ void Session::onOpen() {
   if (protocol == Protocol::kHttp2 || connection_.transport().protocol() == "h2") speak(Version::kHttp2);
   else if (protocol == Protocol::kHttp1 || tls_) speak(Version::kHttp1);
   watched_ = http::Waiting::kRequest;
-  connection_.setTimeout(limits_owner_->config.timeouts.idle);
+  limitWait(limits_owner_->config.timeouts.idle);
+}
+
+// Who has asked nothing when the end is announced has until then, whatever it sends.
+void Session::limitWait(base::Millis limit) {
+  if (first_request_until_ != 0 && !asked_any_)
+    limit = std::clamp(base::Millis(first_request_until_ - worker_.loop.nowMillis()), base::Millis(1), limit);
+  connection_.setTimeout(limit);
 }
 
 void Session::speak(Version version) {
@@ -136,8 +143,8 @@ void Session::watch() {
   watched_ = now;
   const auto& timeouts = limits_owner_->config.timeouts;
   switch (now) {
-    case http::Waiting::kRequest: return connection_.setTimeout(timeouts.idle);
-    case http::Waiting::kHead: return connection_.setTimeout(timeouts.request_head);
+    case http::Waiting::kRequest: return limitWait(timeouts.idle);
+    case http::Waiting::kHead: return limitWait(timeouts.request_head);
     case http::Waiting::kDiscard: return connection_.setTimeout(timeouts.body);
     case http::Waiting::kStreams: return connection_.setTimeout(base::Millis(1000));
     case http::Waiting::kExchange: return connection_.clearTimeout();
@@ -145,6 +152,7 @@ void Session::watch() {
 }
 
 void Session::onTimeout() {
+  if (!opened_ && first_request_until_ != 0) return connection_.abort();  // the drain ends it
   if (!opened_) {
     tell("handshake failed", "no complete handshake within its time limit");
     return connection_.abort();
@@ -190,7 +198,10 @@ void Session::tell(std::string_view what, std::string_view why) {
 void Session::drain() {
   connection_.limitLinger(kLingerInDrain);
   // Who has just come does not know of the end, and has most likely sent a request already.
-  if (!asked_any_) return connection_.setTimeout(kFirstRequestInDrain);
+  if (!asked_any_) {
+    first_request_until_ = worker_.loop.nowMillis() + kFirstRequestInDrain.count();
+    return connection_.setTimeout(kFirstRequestInDrain);
+  }
   codec_->drain();
   // Over HTTP/2 it waits for the peer's answer, but not for long.
   if (connection_.open() && codec_->waiting() == http::Waiting::kRequest) connection_.setTimeout(base::Millis(1000));

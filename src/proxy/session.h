@@ -3,6 +3,7 @@
 
 #include <memory>
 
+#include "base/units.h"
 #include "http/server_codec.h"
 #include "http/wire.h"
 #include "identity/trust_bundle.h"
@@ -76,6 +77,7 @@ class Session final : public serve::Downstream,
   void brake();
   /// Sets the limit of time for what the connection waits for now.
   void watch();
+  void limitWait(base::Millis limit);
   /// The listener that the caller came in by is there no more, or treats callers otherwise.
   bool outlived() const;
   void beginTrust();
@@ -92,8 +94,9 @@ class Session final : public serve::Downstream,
   bool distrusted_ = false;       // what is under way gets its answer, and the connection ends
   net::Timer expiry_timer_{[this] { onExpiry(); }};
   bool opened_ = false;
-  int asked_ = 0;           // requests in the bytes at hand
-  bool asked_any_ = false;  // since it was opened
+  int asked_ = 0;                    // requests in the bytes at hand
+  bool asked_any_ = false;           // since it was opened
+  int64_t first_request_until_ = 0;  // in a drain: the loop's clock; 0: there is none
   std::string peer_text_;
   std::string forwarded_certificate_;
   http::Waiting watched_ = http::Waiting::kExchange;

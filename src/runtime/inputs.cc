@@ -1,5 +1,7 @@
 #include "runtime/inputs.h"
 
+#include <algorithm>
+
 #include "audit/checkpoint.h"
 #include "base/sha256.h"
 #include "identity/identity_config.h"
@@ -31,6 +33,11 @@ TlsInput readTls(const identity::IdentityConfig& identity, config::Problems& pro
 
 namespace {
 
+// Resolvers shuffle what they find.
+bool sameAddresses(const upstream::Cluster& a, const upstream::Cluster& b) {
+  return std::is_permutation(a.endpoints.begin(), a.endpoints.end(), b.endpoints.begin(), b.endpoints.end());
+}
+
 Clusters resolve(const std::vector<upstream::ClusterConfig>& configs, const Clusters& before, bool look_up,
                  config::Problems& problems) {
   Clusters out;
@@ -39,7 +46,7 @@ Clusters resolve(const std::vector<upstream::ClusterConfig>& configs, const Clus
     const bool same = known != before.end() && known->second->config == config;
     auto cluster = same && !look_up ? known->second : upstream::Cluster::create(config);
     // Who cannot be looked up now goes on with what was found before; its connections stay where nothing has moved.
-    if (same && (!cluster || cluster.value()->endpoints == known->second->endpoints)) cluster = known->second;
+    if (same && (!cluster || sameAddresses(*cluster.value(), *known->second))) cluster = known->second;
     if (cluster) out.emplace(config.name, cluster.value());
     else problems.add(cluster.error().message);
   }

@@ -64,6 +64,7 @@ struct Exporter::Carrier {
   DeadLetters dead;
   std::atomic<int64_t> dead_first{INT64_MAX};
   int64_t shown_lag = 0;
+  std::atomic<bool> ended{false};
   std::thread thread;
 
   Carrier(const std::string& database, const SinkConfig& config)
@@ -112,24 +113,37 @@ Result<std::unique_ptr<Exporter>> Exporter::start(const std::vector<SinkConfig>&
     out->carriers_.push_back(std::move(carrier));
   }
   for (auto& carrier : out->carriers_)
-    carrier->thread = std::thread([e = out.get(), c = carrier.get()] { e->run(*c); });
+    carrier->thread = std::thread([e = out.get(), c = carrier.get()] {
+      e->run(*c);
+      c->ended = true;
+    });
   return out;
 }
 
 Exporter::~Exporter() {
   finish(base::Millis(0));
+  for (auto& carrier : carriers_) {
+    if (carrier->thread.joinable()) carrier->thread.join();
+  }
 }
 
-void Exporter::finish(base::Millis time) {
+bool Exporter::finish(base::Millis time) {
+  constexpr int64_t kLonger = 1'000'000'000;
   end_at_ = base::steadyNanos() + time.count() * 1'000'000;
   {
     const base::Lock lock(mutex_);
     stopping_ = true;
   }
   stop_.notifyAll();
-  for (auto& carrier : carriers_) {
-    if (carrier->thread.joinable()) carrier->thread.join();
+  // One that waits for its receiver ends when that answers, or its timeout is over: nobody waits for that.
+  const auto all = [&] {
+    return std::all_of(carriers_.begin(), carriers_.end(), [](auto& c) { return c->ended.load(); });
+  };
+  while (!all()) {
+    if (base::steadyNanos() > end_at_ + kLonger) return false;
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
   }
+  return true;
 }
 
 int64_t Exporter::sent() const {

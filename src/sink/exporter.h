@@ -25,10 +25,11 @@ class Exporter {
   /// Begins with the positions that are kept beside the database.
   static Result<std::unique_ptr<Exporter>> start(const std::vector<SinkConfig>& sinks, const std::string& database,
                                                  base::Metrics& metrics, Report report, Refused refused);
-  /// finish(), without any time for those that fail.
+  /// finish(), without any time for those that fail, and waits for all.
   ~Exporter();
-  /// Sends what there is, for so long at the most, and stops. REQUIRES: nothing more is written to the log.
-  void finish(base::Millis time);
+  /// Sends what there is, for so long at the most, and stops. False: a sink still waits for its receiver a second
+  /// later; the process should end without it. REQUIRES: nothing more is written to the log.
+  bool finish(base::Millis time);
   Exporter(const Exporter&) = delete;
 
   /// All sinks have the records up to here, or nobody has dealt yet with those that they refused. Any thread.

@@ -25,8 +25,9 @@ class CommandLine(unittest.TestCase):
         for args in ((), ("rum",), ("run", "--confg", "x"), ("log",), ("log", "query", "--effect", "maybe"), ("certs", "issue")):
             self.assertEqual(yett(*args)[0], 2, args)
         code, _, err = yett("version", env={"YETT_CONFG": "x"})
-        self.assertEqual(code, 2)
-        self.assertIn("unknown variable `YETT_CONFG`, did you mean `YETT_CONFIG`?", err)
+        self.assertEqual(code, 0)
+        self.assertIn("the environment variable `YETT_CONFG` is none of Yett's, did you mean `YETT_CONFIG`?", err)
+        self.assertEqual(yett("--version")[:2], yett("version")[:2])
         code, _, err = yett("run", "-c", "/nonexistent.json")
         self.assertEqual(code, 2)
         self.assertIn("/nonexistent.json: cannot open: No such file or directory", err)
@@ -80,6 +81,20 @@ class CommandLine(unittest.TestCase):
             self.assertEqual(open(f"{d}/certs/dev/ca.key").read(), before)
             code, out, _ = yett("certs", "inspect", "certs/dev/a.pem", cwd=d)
             self.assertIn(f"spiffe id   {DOMAIN}/ns/a", out)
+            self.assertRegex(out, rf"names +URI:{DOMAIN}/ns/a\n")
+            self.assertRegex(out, r"\(\d+ (hours|days?) left\)")
+            issued = open(f"{d}/certs/dev/a.pem").read()
+            code, _, err = yett("certs", "issue", f"{DOMAIN}/other/a", cwd=d)  # another workload of the same last name
+            self.assertEqual((code, f"files of {DOMAIN}/ns/a are there" in err), (2, True), err)
+            self.assertEqual(open(f"{d}/certs/dev/a.pem").read(), issued)
+            self.assertEqual(yett("certs", "issue", f"{DOMAIN}/ns/a", cwd=d)[0], 0)  # its own is renewed
+            code, _, err = yett("certs", "issue", "spiffe://elsewhere.org/ns/b", cwd=d)
+            self.assertEqual((code, "is not in the trust domain of this CA" in err), (2, True), err)
+            os.chmod(f"{d}/certs/dev", 0o777)
+            for words in (("issue", f"{DOMAIN}/ns/c"), ("init", "--force")):
+                code, _, err = yett("certs", *words, cwd=d)
+                self.assertEqual((code, "others can write there" in err), (2, True), err)
+            os.chmod(f"{d}/certs/dev", 0o755)
             self.assertEqual(yett("certs", "issue", "spiffe://Example.org/a", cwd=d)[0], 2)
             self.assertEqual(yett("certs", "issue", DOMAIN, cwd=d)[0], 2)
             self.assertIn("cannot open", yett("certs", "inspect", "none.pem", cwd=d)[2])

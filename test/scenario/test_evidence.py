@@ -291,7 +291,7 @@ class Clock(unittest.TestCase):
                 wait_for("the event", lambda: sets(y), 20)
                 event = sets(y)[0]
                 self.assertRegex(event["detail"], r"^forward by 604(799|80\d) s, from ")
-                self.assertIn("for a day nothing is deleted by age", y.log())
+                self.assertIn("for a day that does not count for the age of records", y.log())
                 time.sleep(7)  # retention looks every five seconds
                 self.assertTrue(closed[0].exists())
                 fill(y, 10)

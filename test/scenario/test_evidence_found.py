@@ -1,11 +1,13 @@
 """What a review of the audit trail found: faults that no other test of it would have shown."""
 import json
 import os
+import socket
 import ssl
 import time
 import unittest
 
-from harness import DOMAIN, Nginx, Yett, hello_times, run, wait_for
+from fake_clock import fake_clock
+from harness import BINARY, DOMAIN, SLOW, Nginx, Yett, hello_times, run, wait_for
 from test_cli import yett
 from test_evidence import OPEN, Readers, config, fill
 from test_sinks import Receiver
@@ -65,6 +67,24 @@ class Log(unittest.TestCase):
                     time.sleep(0.5)
                 hello_times(y, 30, 5)
 
+    @unittest.skipUnless("release" in BINARY, "a library before the sanitizers' own")
+    def test_a_clock_that_was_wrong_for_a_moment_stops_nothing(self):
+        with Nginx() as up:
+            y = Readers().small(up, rotate_size="0B", retention={"size": "1MiB", "min_age": "3s"})
+            with fake_clock(y.dir):
+                y.start()
+            y.replace("ahead", str(10 * 365 * 86400))
+            hello_times(y, 30, 3)
+            time.sleep(2)
+            y.replace("ahead", "0")
+            until = time.monotonic() + 40
+            while time.monotonic() < until and not [e for e in y.query("--events") if e["event"] == "retention"]:
+                fill(y, 500)
+                time.sleep(0.5)
+            self.assertTrue([e for e in y.query("--events") if e["event"] == "retention"])
+            self.assertEqual(y.admin("/readyz")[0], 200)
+            y.stop()
+
     def test_nothing_is_erased_where_the_configuration_says_hold(self):
         with Nginx() as up:
             y = Yett(up.address, rules=OPEN).plaintext()
@@ -98,6 +118,22 @@ class Log(unittest.TestCase):
 
 
 class Sinks(unittest.TestCase):
+    def test_a_receiver_that_says_nothing_holds_up_no_stop(self):
+        silent = socket.create_server(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}/v1/logs"
+        with Nginx() as up:
+            y = Yett(up.address, rules=OPEN, shutdown={"sink_flush_timeout": "500ms"},
+                     audit={"database": "yett.db", "sinks": [{"name": "out", "type": "otlp", "url": url, "timeout": "60s"}]}).plaintext()
+            y.start()
+            hello_times(y, 30, 5)
+            connection, _ = silent.accept()
+            began = time.monotonic()
+            y.stop()
+            self.assertLess(time.monotonic() - began, 5 * SLOW)
+            self.assertTrue(y.verify()["ok"])
+            connection.close()
+            silent.close()
+
     def test_a_receiver_that_refuses_all_does_not_feed_itself(self):
         with Nginx() as up, Receiver(lambda records: (400, {}, b"no")) as receiver:
             y = Yett(up.address, rules=OPEN, audit={"database": "yett.db", "sinks": [{"name": "out", "type": "otlp", "url": receiver.url}]}).plaintext()

@@ -140,11 +140,11 @@ class Reload(unittest.TestCase):
             # A new SVID: the certificate arrives before its key, which must not break anything.
             fresh = y.dir / "fresh"
             shutil.copytree(y.certs, fresh)
-            run("certs", "issue", f"{DOMAIN}/server2", "--dir", str(fresh), "--name", "server", "--dns", "localhost")
-            y.replace("certs/server.pem", (fresh / "server.pem").read_text())
+            run("certs", "issue", f"{DOMAIN}/server2", "--dir", str(fresh), "--dns", "localhost")
+            y.replace("certs/server.pem", (fresh / "server2.pem").read_text())
             wait_for("the refusal", lambda: "does not fit" in y.log())
             self.assertEqual(y.get("/hello")[0], 200)
-            y.replace("certs/server.key", (fresh / "server.key").read_text())
+            y.replace("certs/server.key", (fresh / "server2.key").read_text())
 
             def shown():
                 pem = subprocess.run(["openssl", "s_client", "-connect", f"127.0.0.1:{y.port}", "-showcerts"], input=b"", capture_output=True).stdout

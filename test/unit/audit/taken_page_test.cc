@@ -10,6 +10,8 @@
 #include "audit/log_files.h"
 #include "audit/open_log.h"
 #include "audit/reader.h"
+#include "audit/retention.h"
+#include "store/sqlite.h"
 #include "support/temp_dir.h"
 
 using namespace yett;
@@ -116,6 +118,56 @@ TEST_CASE("taken: a file that begins after records were lost says so") {
   CHECK(events[0].what == "gap");
   CHECK(events[0].count == 9);
   CHECK(events[0].detail.find("9 records were taken and not written") != std::string::npos);
+}
+
+TEST_CASE("taken: a copy is not believed") {
+  Page page;
+  auto open = page.begun();
+  open.reset();
+  std::filesystem::copy(page.path, page.dir.path("copy"));
+  std::filesystem::remove(page.path);
+  std::filesystem::rename(page.dir.path("copy"), page.path);
+  CHECK(page.open()->lost(kLog, 10) == std::nullopt);
+}
+
+TEST_CASE("taken: a start that fails before the gap is written down leaves the next one as wise as it was") {
+  test::TempDir dir;
+  audit::AuditConfig config;
+  config.database = dir.path("yett.db");
+  {
+    auto chain = audit::ChainWriter::open(config).value();
+    REQUIRE(chain->begin(1).ok());  // leases numbers
+    REQUIRE(chain->add(audit::EventRecord{1, "start", "x", "y"}).ok());
+    REQUIRE(chain->commit().ok());
+  }
+  std::filesystem::remove(config.database + ".taken");  // as a reboot does
+  {
+    auto other = store::Database::open(config.database, store::Database::Mode::kRead).value();
+    sqlite3* locker = nullptr;
+    REQUIRE(sqlite3_open(config.database.c_str(), &locker) == SQLITE_OK);
+    REQUIRE(sqlite3_exec(locker, "BEGIN IMMEDIATE", nullptr, nullptr, nullptr) == SQLITE_OK);
+    CHECK_FALSE(audit::ChainWriter::open(config).ok());
+    sqlite3_close(locker);
+  }
+  auto chain = audit::ChainWriter::open(config);
+  REQUIRE(chain.ok());
+  CHECK(chain.value()->seq() > 100'000);
+}
+
+TEST_CASE("retention: what is thought of the clock goes on in the next file") {
+  test::TempDir dir;
+  audit::AuditConfig config;
+  config.database = dir.path("yett.db");
+  auto chain = audit::ChainWriter::open(config).value();
+  audit::Retention retention(config);
+  retention.onClockSet(7 * int64_t{86'400'000'000});
+  REQUIRE(retention.keepClock(*chain).ok());
+  REQUIRE(chain->rotate().value() != "");
+  CHECK(audit::metaNumber(chain->database(), "clock_ahead").value() == 7 * int64_t{86'400'000'000});
+  CHECK(audit::metaNumber(chain->database(), "clock_wait").value().value() > 0);
+  retention.onClockSet(-7 * int64_t{86'400'000'000});
+  REQUIRE(retention.keepClock(*chain).ok());
+  CHECK_FALSE(audit::metaNumber(chain->database(), "clock_ahead").value());
 }
 
 TEST_CASE("taken: who cuts the file off ends nobody's process") {
