@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <cstring>
 #include <filesystem>
+#include <optional>
 #include <tuple>
 #include <utility>
 
@@ -32,7 +33,7 @@ Result<int64_t> number(store::Database& db, const std::string& sql) {
 // Of a row `b` of table `blocks`: younger than `since`. One without decisions is as young as its events and heartbeats.
 // No record is younger than what follows it: of times that have not come yet the next block's are believed, for a clock
 // may have been wrong for a moment.
-std::string isYoung(int64_t since, int64_t now) {
+std::string isYoung(int64_t since, int64_t now, std::optional<int64_t> open) {
   const std::string time = std::to_string(since);
   const std::string latest = std::to_string(now + kNear);
   const auto any = [&](const std::string& table) {
@@ -42,8 +43,10 @@ std::string isYoung(int64_t since, int64_t now) {
   const std::string next =
       "(SELECT n.time_min FROM blocks n WHERE n.last > b.last AND n.decisions > 0 AND n.time_min <= " + latest +
       " ORDER BY n.last LIMIT 1)";
+  // Behind the last one there is the open block.
+  const std::string last = open && *open <= now + kNear ? std::to_string(*open) : "time_min";
   return "(CASE WHEN decisions > 0 THEN CASE WHEN time_max <= " + latest + " THEN time_max ELSE coalesce(" + next +
-         ", " + latest + ") END >= " + time + " ELSE " + any("events") + " OR " + any("heartbeats") + " END)";
+         ", " + last + ") END >= " + time + " ELSE " + any("events") + " OR " + any("heartbeats") + " END)";
 }
 
 // The policy that decided what stays first is still needed, though its event goes.
@@ -127,7 +130,7 @@ Result<int64_t> Retention::oldestOfSize(ChainWriter& chain, int64_t deletable) {
     const int64_t since = trustedNow() - config_.retention_min_age.count() * 1000;
     full_ =
         TRY(number(db, "SELECT NOT EXISTS (SELECT 1 FROM (SELECT * FROM blocks ORDER BY last LIMIT 1) b WHERE NOT " +
-                           isYoung(since, trustedNow()) + ")")) != 0;
+                           isYoung(since, trustedNow(), chain.openTime()) + ")")) != 0;
     if (full_) return 0;
   }
   return number(db, "SELECT coalesce(min(last), 0) FROM blocks WHERE last <= " + std::to_string(deletable));
@@ -140,10 +143,11 @@ Result<int64_t> Retention::through(ChainWriter& chain, int64_t deletable) {
   if (config_.retention_age.count() > 0) {
     const int64_t since = trustedNow() - config_.retention_age.count() * 1000;
     // Not beyond one that is young: the clock may have gone back.
-    out = TRY(number(db,
-                     "SELECT coalesce(max(last), 0) FROM blocks WHERE last < (SELECT coalesce(min(last), 9e18) FROM "
-                     "blocks b WHERE " +
-                         isYoung(since, trustedNow()) + ") AND last <= " + std::to_string(deletable)));
+    out =
+        TRY(number(db,
+                   "SELECT coalesce(max(last), 0) FROM blocks WHERE last < (SELECT coalesce(min(last), 9e18) FROM "
+                   "blocks b WHERE " +
+                       isYoung(since, trustedNow(), chain.openTime()) + ") AND last <= " + std::to_string(deletable)));
   }
   if (out == 0 && config_.retention_size > 0 && TRY(db.usedBytes()) > static_cast<int64_t>(config_.retention_size))
     out = TRY(oldestOfSize(chain, deletable));

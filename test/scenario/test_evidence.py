@@ -38,7 +38,9 @@ def fill(y, count):
     for _ in range(count):
         sock.sendall(b"GET /hello HTTP/1.1\r\nHost: a\r\nx-fill: " + os.urandom(1000).hex().encode() + b"\r\n\r\n")
         while b"hello\n" not in data:
-            data += sock.recv(65536)
+            more = sock.recv(65536)
+            assert more, data
+            data += more
         data = b""
     sock.close()
 
