@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -15,19 +16,20 @@ class LaterOutcomes {
  public:
   /// Of a log in these files, oldest first.
   explicit LaterOutcomes(std::vector<LogRef> files) : files_(std::move(files)), later_(files_.size()) {}
-  /// Adds the outcome to a row of this one of the files, where the row has none and a later file has it.
+  /// Adds the outcome to a row of this one of the files, where the row has none and a later file has it. One that
+  /// retention has deleted meanwhile has none.
   Status complete(size_t file, Row& row);
 
  private:
   // As the file was when it was first asked.
   struct Later {
-    explicit Later(Reader r) : reader(std::move(r)) {}
-    Reader reader;
+    std::optional<Reader> reader;  // nothing: the file is gone
     std::vector<BlockHead> heads;
     std::unique_ptr<OpenBlock> open;
     std::unique_ptr<BlockSource> source;
     std::unique_ptr<OutcomeFinder> finder;
   };
+  /// Null where the file is gone.
   Result<OutcomeFinder*> finder(size_t file);
 
   std::vector<LogRef> files_;

@@ -43,8 +43,9 @@ Status query(const LogOptions& options) {
   audit::LaterOutcomes later(options.databases);
   audit::Query left = options.query;
   for (size_t file = options.databases.size(); file-- > 0 && left.limit > 0;) {
-    auto reader = TRY(audit::Reader::open(options.databases[file]));
-    auto rows = TRY(rowsOf<Row>(reader, left));
+    auto reader = TRY(openListed(options.databases[file]));
+    if (!reader) continue;
+    auto rows = TRY(rowsOf<Row>(*reader, left));
     if constexpr (std::is_same_v<Row, audit::Row>) {
       for (auto& row : rows) TRY(later.complete(file, row));
     }
@@ -172,6 +173,15 @@ class Tail {
 
 }  // namespace
 
+Result<std::optional<audit::Reader>> openListed(const audit::LogRef& file) {
+  auto reader = audit::Reader::open(file);
+  if (reader) return std::optional<audit::Reader>(std::move(reader).value());
+  if (audit::nameNow(file)) return std::move(reader).error();
+  std::cerr << "yett: warning: " << base::forTerminal(file.path)
+            << ": retention has deleted it meanwhile: its records are not in here\n";
+  return std::optional<audit::Reader>();
+}
+
 int failed(const Error& error) {
   const std::string text = "yett: " + error.message;
   for (const auto line : base::split(text, '\n')) std::cerr << base::forTerminal(line) << "\n";
@@ -220,20 +230,17 @@ int logExport(LogOptions options) {
   if (options.format == "csv") std::cout << csvHeader();
   audit::LaterOutcomes later(options.databases);
   for (size_t file = 0; file < options.databases.size(); ++file) {
-    auto reader = audit::Reader::open(options.databases[file]);
-    if (!reader && !audit::nameNow(options.databases[file])) {
-      std::cerr << "yett: warning: " << base::forTerminal(options.databases[file].path)
-                << ": retention has deleted it meanwhile: its records are not in here\n";
-      continue;
-    }
-    if (!reader) return failed(reader.error());
+    auto opened = openListed(options.databases[file]);
+    if (!opened) return failed(opened.error());
+    if (!opened.value()) continue;
+    audit::Reader& reader = *opened.value();
     Status completed;
-    auto done = reader.value().each(options.query, [&](audit::Row& row) {
+    auto done = reader.each(options.query, [&](audit::Row& row) {
       completed = later.complete(file, row);
       if (completed) std::cout << (options.format == "csv" ? asCsv(row) : asJson(row));
       return completed && std::cout;
     });
-    warnOfGone(reader.value());
+    warnOfGone(reader);
     if (done) done = std::move(completed);
     if (!done) return failed(done.error());
   }

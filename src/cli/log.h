@@ -1,6 +1,7 @@
 // `yett log`: reading the audit log, live or copied, in one file or in those that rotation has made.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -24,6 +25,9 @@ struct LogOptions {
 Result<std::vector<audit::LogRef>> databasesOf(const std::string& config_file);
 /// Times as written become those of the query.
 Status resolveTimes(const std::string& since, const std::string& until, audit::Query& query);
+
+/// Opens a file of a log that was listed; nothing, and a warning, where retention has deleted it since.
+Result<std::optional<audit::Reader>> openListed(const audit::LogRef& file);
 
 int logQuery(LogOptions options);
 /// Follows the log until interrupted.

@@ -86,7 +86,9 @@ Status copyRows(const LogOptions& options, store::Database& to) {
   TRY(to.execute("BEGIN"));
   audit::LaterOutcomes later(options.databases);
   for (size_t file = 0; file < options.databases.size(); ++file) {
-    auto reader = TRY(audit::Reader::open(options.databases[file]));
+    auto opened = TRY(openListed(options.databases[file]));
+    if (!opened) continue;
+    audit::Reader& reader = *opened;
     Status added;
     TRY(reader.each(options.query, [&](audit::Row& row) {
       added = later.complete(file, row);

@@ -79,8 +79,9 @@ class Report {
     query.newest = true;
     query.limit = kMostEvents;
     for (const auto& file : options_.databases) {
-      auto reader = TRY(audit::Reader::open(file));
-      auto rows = TRY(reader.events(query));
+      auto reader = TRY(openListed(file));
+      if (!reader) continue;
+      auto rows = TRY(reader->events(query));
       events_.insert(events_.end(), std::make_move_iterator(rows.begin()), std::make_move_iterator(rows.end()));
     }
     return {};

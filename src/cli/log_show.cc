@@ -60,7 +60,9 @@ Result<Story> find(const std::vector<audit::LogRef>& databases, const std::strin
   query.id = id;
   query.limit = 1;
   for (size_t file = 0; file < databases.size(); ++file) {
-    auto reader = TRY(audit::Reader::open(databases[file]));
+    auto opened = TRY(openListed(databases[file]));
+    if (!opened) continue;
+    audit::Reader& reader = *opened;
     auto rows = TRY(reader.decisions(query));
     if (rows.empty()) continue;
     out.row = std::move(rows.front());

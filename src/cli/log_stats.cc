@@ -17,8 +17,9 @@ Result<std::vector<audit::Group>> groupsOf(const LogOptions& options, const std:
   audit::Query query = options.query;
   query.limit = INT64_MAX;
   for (const auto& file : options.databases) {
-    auto reader = TRY(audit::Reader::open(file));
-    for (auto& group : TRY(reader.groups(query, by))) {
+    auto reader = TRY(openListed(file));
+    if (!reader) continue;
+    for (auto& group : TRY(reader->groups(query, by))) {
       const auto [it, fresh] = all.try_emplace(group.key, group);
       if (fresh) continue;
       it->second.count += group.count;

@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "audit/chain_writer.h"
+#include "audit/later_outcomes.h"
 #include "audit/open_log.h"
 #include "audit/reader.h"
 #include "audit/record.h"
@@ -147,4 +148,19 @@ TEST_CASE("readers: what retention deletes while it is read is told") {
   REQUIRE(gone);
   CHECK(gone->second - gone->first == 1);
   CHECK_FALSE(reader.takeGone());
+}
+
+TEST_CASE("readers: a later file that retention has deleted has no outcomes, and is no error") {
+  test::TempDir dir;
+  dir.write("yett.db", "live");
+  dir.write("yett.000000000007.db", "closed");
+  dir.write("yett.000000000009.db", "closed");
+  const auto files = audit::logFiles(dir.path("yett.db"));
+  REQUIRE(files.size() == 3);
+  std::filesystem::remove(files[1].path);
+  std::filesystem::remove(files[2].path);
+  audit::LaterOutcomes later(files);
+  audit::Row row{};
+  CHECK(later.complete(0, row).ok());
+  CHECK_FALSE(row.ended);
 }
