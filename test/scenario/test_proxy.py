@@ -229,7 +229,7 @@ class Failures(unittest.TestCase):
             y.write_config()
             with y:
                 for path, status, cause in (("/absent", 503, "no upstream"), ("/slow", 504, "upstream timeout"), ("/garbage", 502, "malformed response"), ("/both", 502, "malformed response"),
-                                            ("/huge", 502, "malformed response"), ("/closed", 502, "upstream closed")):
+                                            ("/huge", 502, "response head too large"), ("/closed", 502, "upstream closed")):
                     got, headers, body = y.get(path)
                     self.assertEqual(got, status, path)
                     self.assertEqual(headers["content-type"], "application/problem+json")
