@@ -13,10 +13,12 @@
 namespace yett::net {
 namespace {
 
-constexpr size_t kMark = 64 << 10;           // onDrained() when the buffer goes below it
-constexpr size_t kDirect = 16 << 10;         // pieces of this size go straight to the kernel
-constexpr size_t kKeepCapacity = 4 << 10;    // an empty buffer larger than this is given back
-constexpr base::Millis kLingerIdle{5000};    // without progress on what is thrown away before a close
+constexpr size_t kMark = 64 << 10;         // onDrained() when the buffer goes below it
+constexpr size_t kDirect = 16 << 10;       // pieces of this size go straight to the kernel
+constexpr size_t kKeepCapacity = 4 << 10;  // an empty buffer larger than this is given back
+// What is thrown away before a close: so many milliseconds, and more for each byte, at so many a second.
+constexpr int64_t kLingerAtLeast = 1000;
+constexpr int64_t kLingerRate = 8 << 10;
 constexpr base::Millis kFinishTime{10'000};  // without progress on what is left to send
 constexpr int kReadsPerEvent = 4;            // or a turn's time, then others have theirs
 constexpr base::Millis kLongestWait{1600};
@@ -134,8 +136,8 @@ void Connection::doRead() {
     const IoResult result = transport_->read(loop_.scratch(), most);
     if (result.kind == IoResult::Kind::kOk) {
       if (state_ == State::kLingering) {
-        if (result.bytes > linger_bytes_) return close("", false);
-        linger_bytes_ -= result.bytes;
+        lingered_ += result.bytes;
+        if (lingered_ > linger_bytes_) return close("", false);
         loop_.schedule(timer_, lingerLeft());
       } else {
         deliver({loop_.scratch(), result.bytes});
@@ -325,20 +327,22 @@ void Connection::linger() {
   endWriting();
   if (eof_) return close("", false);
   state_ = State::kLingering;
-  linger_until_ = loop_.nowMillis() + longest_linger_.count();
+  linger_since_ = loop_.nowMillis();
   loop_.schedule(timer_, lingerLeft());
   updateInterest();
 }
 
 base::Millis Connection::lingerLeft() const {
-  return std::clamp(base::Millis(linger_until_ - loop_.nowMillis()), base::Millis(0), kLingerIdle);
+  const int64_t earned = kLingerAtLeast + static_cast<int64_t>(lingered_) * 1000 / kLingerRate;
+  const int64_t until = linger_since_ + std::min<int64_t>(earned, longest_linger_.count());
+  return base::Millis(std::max<int64_t>(until - loop_.nowMillis(), 0));
 }
 
 void Connection::limitLinger(base::Millis longest, uint64_t bytes) {
   longest_linger_ = longest;
   linger_bytes_ = bytes;
   if (state_ != State::kLingering) return;
-  linger_until_ = std::min(linger_until_, loop_.nowMillis() + longest.count());
+  longest_linger_ += base::Millis(loop_.nowMillis() - linger_since_);  // from now on
   loop_.schedule(timer_, lingerLeft());
 }
 

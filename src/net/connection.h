@@ -137,8 +137,9 @@ class Connection final : public EventHandler, public Destroyable {
   size_t next_read_ = 0;  // 0: as much as fits the scratch memory
   int64_t last_sent_ = 0;
   base::Millis longest_linger_{30'000};
-  uint64_t linger_bytes_ = UINT64_MAX;  // that are still thrown away
-  int64_t linger_until_ = 0;            // the loop's clock
+  uint64_t linger_bytes_ = UINT64_MAX;  // that are thrown away at the most
+  uint64_t lingered_ = 0;               // that were
+  int64_t linger_since_ = 0;            // the loop's clock
   uint32_t interest_ = 0;
   State state_ = State::kNew;
   bool registered_ = false;
