@@ -12,7 +12,7 @@
 
 namespace yett::http {
 
-static constexpr size_t kMostCrumbs = 1000;  // of one head: each costs its peer a byte
+static constexpr size_t kCrumbsForEach = 10;  // field that a head may have: each costs its peer a byte
 
 void H2Block::clear() {
   text_.clear();
@@ -28,7 +28,7 @@ void H2Block::add(std::string_view name, std::string_view value, const Limits& l
   // Crumbs are one field (RFC 9113 8.2.3), as large as it would be in HTTP/1.1.
   const bool crumb = name == "cookie" && !cookies_.empty();
   if (crumb) decoded_ -= name.size() + 32 - 2;
-  if (crumb ? ++crumbs_ > kMostCrumbs : ++count_ > limits.header_count + 8) too_large_ = true;
+  if (crumb ? ++crumbs_ > kCrumbsForEach * limits.header_count : ++count_ > limits.header_count + 8) too_large_ = true;
   if (decoded_ > limits.head_bytes) too_large_ = true;
   if (too_large_) return;
   if (name == "cookie") {
