@@ -25,28 +25,40 @@ constexpr int64_t kDayMillis = 86'400'000;
 constexpr int64_t kNear = 60'000'000;  // microseconds: clocks differ by less
 constexpr int64_t kSlice = 8;          // blocks in one transaction
 
+// What the clock says, and by how much of that is doubted.
+struct Clock {
+  int64_t wall, ahead;
+  /// A time as it would be without what is doubted: what is later than that came after the clock was set.
+  std::string trusted(const std::string& time) const {
+    return "(CASE WHEN " + time + " <= " + std::to_string(wall - ahead + kNear) + " THEN " + time + " ELSE " + time +
+           " - " + std::to_string(ahead) + " END)";
+  }
+};
+
 Result<int64_t> number(store::Database& db, const std::string& sql) {
   auto row = TRY(db.prepare(sql));
   return TRY(row.step()) ? row.integer(0) : 0;
 }
 
-// Of a row `b` of table `blocks`: younger than `since`. One without decisions is as young as its events and heartbeats.
-// No record is younger than what follows it: of times that have not come yet the next block's are believed, for a clock
-// may have been wrong for a moment.
-std::string isYoung(int64_t since, int64_t now, std::optional<int64_t> open) {
+// Of a row `b` of table `blocks`: younger than `since`. A block without decisions is as young as its events and
+// heartbeats. No record is younger than what follows it, so a time that has not come yet (the clock was wrong for a
+// moment) counts as the next block's.
+std::string isYoung(int64_t since, const Clock& clock, std::optional<int64_t> open) {
   const std::string time = std::to_string(since);
-  const std::string latest = std::to_string(now + kNear);
+  const std::string come = std::to_string(clock.wall + kNear);
   const auto any = [&](const std::string& table) {
-    return "EXISTS (SELECT 1 FROM " + table + " r WHERE r.seq BETWEEN b.first AND b.last AND r.time BETWEEN " + time +
-           " AND " + latest + ")";
+    return "EXISTS (SELECT 1 FROM " + table + " r WHERE r.seq BETWEEN b.first AND b.last AND r.time <= " + come +
+           " AND " + clock.trusted("r.time") + " >= " + time + ")";
   };
-  const std::string next =
-      "(SELECT n.time_min FROM blocks n WHERE n.last > b.last AND n.decisions > 0 AND n.time_min <= " + latest +
-      " ORDER BY n.last LIMIT 1)";
+  const std::string next = "(SELECT " + clock.trusted("n.time_min") +
+                           " FROM blocks n WHERE n.last > b.last AND n.decisions > 0 AND n.time_min <= " + come +
+                           " ORDER BY n.last LIMIT 1)";
   // Behind the last one there is the open block.
-  const std::string last = open && *open <= now + kNear ? std::to_string(*open) : "time_min";
-  return "(CASE WHEN decisions > 0 THEN CASE WHEN time_max <= " + latest + " THEN time_max ELSE coalesce(" + next +
-         ", " + last + ") END >= " + time + " ELSE " + any("events") + " OR " + any("heartbeats") + " END)";
+  const std::string last =
+      clock.trusted(open && *open <= clock.wall + kNear ? std::to_string(*open) : std::string("time_min"));
+  return "(CASE WHEN decisions > 0 THEN CASE WHEN time_max <= " + come + " THEN " + clock.trusted("time_max") +
+         " ELSE coalesce(" + next + ", " + last + ") END >= " + time + " ELSE " + any("events") + " OR " +
+         any("heartbeats") + " END)";
 }
 
 // The policy that decided what stays first is still needed, though its event goes.
@@ -130,7 +142,7 @@ Result<int64_t> Retention::oldestOfSize(ChainWriter& chain, int64_t deletable) {
     const int64_t since = trustedNow() - config_.retention_min_age.count() * 1000;
     full_ =
         TRY(number(db, "SELECT NOT EXISTS (SELECT 1 FROM (SELECT * FROM blocks ORDER BY last LIMIT 1) b WHERE NOT " +
-                           isYoung(since, trustedNow(), chain.openTime()) + ")")) != 0;
+                           isYoung(since, Clock{base::wallMicros(), ahead()}, chain.openTime()) + ")")) != 0;
     if (full_) return 0;
   }
   return number(db, "SELECT coalesce(min(last), 0) FROM blocks WHERE last <= " + std::to_string(deletable));
@@ -143,11 +155,11 @@ Result<int64_t> Retention::through(ChainWriter& chain, int64_t deletable) {
   if (config_.retention_age.count() > 0) {
     const int64_t since = trustedNow() - config_.retention_age.count() * 1000;
     // Not beyond one that is young: the clock may have gone back.
-    out =
-        TRY(number(db,
-                   "SELECT coalesce(max(last), 0) FROM blocks WHERE last < (SELECT coalesce(min(last), 9e18) FROM "
-                   "blocks b WHERE " +
-                       isYoung(since, trustedNow(), chain.openTime()) + ") AND last <= " + std::to_string(deletable)));
+    out = TRY(number(db,
+                     "SELECT coalesce(max(last), 0) FROM blocks WHERE last < (SELECT coalesce(min(last), 9e18) FROM "
+                     "blocks b WHERE " +
+                         isYoung(since, Clock{base::wallMicros(), ahead()}, chain.openTime()) +
+                         ") AND last <= " + std::to_string(deletable)));
   }
   if (out == 0 && config_.retention_size > 0 && TRY(db.usedBytes()) > static_cast<int64_t>(config_.retention_size))
     out = TRY(oldestOfSize(chain, deletable));
@@ -177,11 +189,17 @@ Result<bool> Retention::deleteClosed(ChainWriter& chain, const std::string& file
     auto db = TRY(openLog(file));
     std::tie(last, hash) = TRY(BlockSource(db).end());
     if (last == 0) return false;
-    const int64_t youngest =
-        TRY(number(db,
-                   "SELECT coalesce(max(time), 0) FROM (SELECT time_max time FROM blocks UNION ALL SELECT time FROM "
-                   "events UNION ALL SELECT time FROM heartbeats) WHERE time <= " +
-                       std::to_string(trustedNow() + kNear)));
+    const Clock clock{base::wallMicros(), ahead()};
+    const std::string come = std::to_string(clock.wall + kNear);
+    int64_t youngest = TRY(number(db, "SELECT coalesce(max(" + clock.trusted("time") +
+                                          "), 0) FROM (SELECT time_max time FROM blocks UNION ALL SELECT time FROM "
+                                          "events UNION ALL SELECT time FROM heartbeats) WHERE time <= " +
+                                          come));
+    // All of its times are still to come: it is no younger than what the live file begins with.
+    if (youngest == 0)
+      youngest = TRY(number(chain.database(), "SELECT coalesce(min(" + clock.trusted("time_min") + "), " +
+                                                  std::to_string(trustedNow()) +
+                                                  ") FROM blocks WHERE decisions > 0 AND time_min <= " + come));
     old = config_.retention_age.count() > 0 && youngest < trustedNow() - config_.retention_age.count() * 1000;
     young = youngest >= trustedNow() - config_.retention_min_age.count() * 1000;
   }

@@ -317,11 +317,19 @@ class Clock(unittest.TestCase):
                     closed = wait_for("rotation", lambda: sorted(y.dir.glob("yett.0*.db")), 10)
                     y.replace("ahead", str(7 * 86400))
                     wait_for("the event", lambda: sets(y), 20)
+                    if "age" in retention:  # else the log is full, and all of it too young
+                        fill(y, 3000)  # whole files from after the step
                     for _ in range(2):
                         y.stop()
                         y.start()
                         time.sleep(7)
                         self.assertTrue(closed[0].exists(), retention)
+                    for file in closed:  # those from before it
+                        file.unlink()
+                    later = sorted(y.dir.glob("yett.0*.db"))
+                    time.sleep(7)
+                    self.assertTrue(all(file.exists() for file in later), retention)  # young too
+                    self.assertTrue(later or "size" in retention)
                     y.stop()
 
 
