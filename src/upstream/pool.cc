@@ -172,7 +172,7 @@ void Pool::retire() {
   for (auto* connection : shared_) {
     if (connection->usable() && connection->codec().idle()) resting.push_back(connection);
   }
-  for (auto* connection : resting) connection->close();
+  for (auto* connection : resting) connection->end();
 }
 
 }  // namespace yett::upstream

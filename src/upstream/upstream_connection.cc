@@ -81,6 +81,7 @@ void UpstreamConnection::onTimeout() {
     if (resting_) connection_->setTimeout(pool_.cluster().config.idle_timeout);
     return;
   }
+  if (resting_) return end();
   connection_->abort(opened_ ? "" : "no connection within the connect timeout");
 }
 
@@ -102,6 +103,13 @@ void UpstreamConnection::rest(base::Millis limit) {
 void UpstreamConnection::wake() {
   resting_ = probe_timed_ = false;
   connection_->clearTimeout();
+}
+
+// Services complain of a reset.
+void UpstreamConnection::end() {
+  if (!connection_ || !connection_->open()) return;
+  connection_->limitLinger(base::Millis(1000));
+  connection_->finish();
 }
 
 void UpstreamConnection::close() {

@@ -45,7 +45,10 @@ class UpstreamConnection final : public net::ConnectionEvents, public http::Wire
   }
   size_t heldBytes() const { return connection_ ? connection_->heldBytes() : 0; }
   bool usable() const { return connection_ && connection_->open() && codec_->room() > 0; }
+  /// At once.
   void close();
+  /// In order; it still counts until the service has closed too, a second at most. REQUIRES: no exchange is under way.
+  void end();
 
   void onOpen() override;
   size_t onData(std::string_view bytes) override { return codec_->onBytes(bytes); }

@@ -335,6 +335,26 @@ class Connections(unittest.TestCase):
             with Yett(f"localhost:{port}", rules=OPEN).plaintext() as y:
                 self.assertEqual([y.get_plain("/hello") for _ in range(6)], [200] * 6)
 
+    def test_a_service_sees_an_idle_connection_end_in_order(self):
+        ends = []
+
+        def serve(connection):
+            if read_head(connection):
+                connection.sendall(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok")
+                try:
+                    ends.append(connection.recv(10))
+                except OSError as error:
+                    ends.append(error)
+
+        with Service(serve) as s:
+            y = Yett(s.address, rules=OPEN).plaintext()
+            y.config["clusters"][0]["idle_timeout"] = "300ms"
+            y.write_config()
+            with y:
+                self.assertEqual(y.get_plain("/a"), 200)
+                wait_for("the end", lambda: ends)
+                self.assertEqual(ends, [b""])
+
     def test_the_end_is_orderly_and_a_successor_can_begin(self):
         slow = threading.Event()
 
