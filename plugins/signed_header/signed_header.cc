@@ -22,7 +22,7 @@
 
 namespace {
 
-constexpr size_t kLeastSecret = 32;
+constexpr size_t kMinSecret = 32;
 
 struct Keys {
   std::map<std::string, std::string> secrets;
@@ -45,9 +45,9 @@ int create(yett_text settings, void** instance, char* error, size_t error_size) 
       std::snprintf(error, error_size, "line %d: max_age goes from 1 to 86400 seconds", number);
       return 1;
     }
-    if (!two || id.find(':') != std::string::npos || secret.size() < kLeastSecret) {
+    if (!two || id.find(':') != std::string::npos || secret.size() < kMinSecret) {
       std::snprintf(error, error_size, "line %d: write a key id without `:` and a secret of %zu bytes or more", number,
-                    kLeastSecret);
+                    kMinSecret);
       return 1;
     }
     if (!keys->secrets.emplace(id, secret).second) {

@@ -5,7 +5,7 @@
 
 namespace yett::app {
 
-static constexpr size_t kMostKinds = 256;
+static constexpr size_t kMaxKinds = 256;
 static constexpr base::Millis kInterval{10'000};
 
 EventRecorder::EventRecorder(net::EventLoop& loop, audit::Writer& writer)
@@ -13,7 +13,7 @@ EventRecorder::EventRecorder(net::EventLoop& loop, audit::Writer& writer)
 
 void EventRecorder::record(std::string_view what, std::string_view subject, std::string_view about,
                            std::string_view caller) {
-  const bool room = counts_.size() < kMostKinds;
+  const bool room = counts_.size() < kMaxKinds;
   const std::string shown = room ? base::printable(about.substr(0, 512)) : "other";
   const std::string who(room ? caller : std::string_view());
   const auto [it, fresh] = counts_.try_emplace({std::string(what), std::string(subject), shown, who}, 0);

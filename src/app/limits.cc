@@ -22,11 +22,11 @@ int64_t descriptorsForConnections() {
   return std::max<int64_t>(descriptorLimit() - reservedDescriptors(), 16);
 }
 
-size_t mostAdminSessions() {
+size_t maxAdminSessions() {
   return static_cast<size_t>(std::min<int64_t>(reservedDescriptors() / 4, 256));
 }
 
-int64_t mostConnections(const config::Config& config, int64_t descriptors) {
+int64_t maxConnections(const config::Config& config, int64_t descriptors) {
   const int64_t by_memory = runtime::planMemory(config, 1).most_connections;
   return std::max<int64_t>(std::min(by_memory, descriptors - descriptors / 4), 1);
 }

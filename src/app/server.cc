@@ -25,7 +25,7 @@ constexpr base::Millis kEndWait{5000};     // for every loop to end
 Server::Server(std::shared_ptr<const runtime::Generation> generation, base::Logger& log)
     : log_(log),
       descriptors_(descriptorsForConnections()),
-      gate_(mostConnections(generation->config, descriptors_.limit()), &descriptors_),
+      gate_(maxConnections(generation->config, descriptors_.limit()), &descriptors_),
       loops_(log, metrics_),
       generation_(std::move(generation)),
       shown_(generation_) {}
@@ -52,7 +52,7 @@ Status Server::open() {
   Evaluators evaluators = TRY(makeEvaluators(*generation_, all));
   recordPolicies(*generation_, all);
   showRefusal({}, false);
-  admin_ = TRY(admin::AdminServer::start(config.admin, adminContent(), mostAdminSessions()));
+  admin_ = TRY(admin::AdminServer::start(config.admin, adminContent(), maxAdminSessions()));
   loops_.run();
   record("start", config.file,
          "version " YETT_VERSION "; policy " + generation_->policy->digest() + "; configuration " +

@@ -37,7 +37,7 @@ bool hidden(const fs::path& path) {
 // each once, and so many entries that a link to all of the disk ends.
 template <typename Visit>
 void walk(const std::string& directory, Visit visit) {
-  constexpr size_t kMost = 20'000;
+  constexpr size_t kMax = 20'000;
   std::error_code error;
   std::set<std::pair<dev_t, ino_t>> seen;
   const auto first = [&](const std::string& folder) {
@@ -49,7 +49,7 @@ void walk(const std::string& directory, Visit visit) {
   fs::recursive_directory_iterator it(
       directory, fs::directory_options::skip_permission_denied | fs::directory_options::follow_directory_symlink,
       error);
-  for (const fs::recursive_directory_iterator end; !error && it != end && ++count < kMost; it.increment(error)) {
+  for (const fs::recursive_directory_iterator end; !error && it != end && ++count < kMax; it.increment(error)) {
     std::error_code ignored;
     const bool folder = it->is_directory(ignored);
     if (hidden(it->path()) || (folder && !first(it->path().string()))) {

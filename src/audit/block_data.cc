@@ -59,7 +59,7 @@ Status BlockData::take(std::string bytes) {
   if (!block::takeVarint(from, records) || !block::takeVarint(from, decisions) || !block::takeVarint(from, first) ||
       !block::takeVarint(from, count))
     return Error{"a block that ends too soon"};
-  if (records == 0 || records_.size() + records > block::kMostRows || decisions > records || first == 0 ||
+  if (records == 0 || records_.size() + records > block::kMaxRows || decisions > records || first == 0 ||
       first > INT64_MAX || count != Section::kCount)
     return Error{"a block with a head that cannot be"};
   std::array<uint64_t, Section::kCount> sizes{};
@@ -82,11 +82,11 @@ Status BlockData::take(std::string bytes) {
 // Kinds, numbers, marks and commitments.
 Status BlockData::readRecords(Part& part) {
   std::array<std::string, 4> kept;
-  const std::string_view kinds = TRY(block::takeStream(part.sections[Section::kKinds], block::kMostRows, kept[0]));
-  std::string_view jumps = TRY(block::takeStream(part.sections[Section::kJumps], 20 * block::kMostRows, kept[1]));
-  const std::string_view marks = TRY(block::takeStream(part.sections[Section::kMarks], block::kMostRows, kept[2]));
+  const std::string_view kinds = TRY(block::takeStream(part.sections[Section::kKinds], block::kMaxRows, kept[0]));
+  std::string_view jumps = TRY(block::takeStream(part.sections[Section::kJumps], 20 * block::kMaxRows, kept[1]));
+  const std::string_view marks = TRY(block::takeStream(part.sections[Section::kMarks], block::kMaxRows, kept[2]));
   const std::string_view commitments =
-      TRY(block::takeStream(part.sections[Section::kCommitments], kHashSize * block::kMostRows, kept[3]));
+      TRY(block::takeStream(part.sections[Section::kCommitments], kHashSize * block::kMaxRows, kept[3]));
   if (kinds.size() != part.records || marks.size() != part.records)
     return Error{"another number of records than is said"};
   uint64_t jump_at = UINT64_MAX;
@@ -193,7 +193,7 @@ Status BlockData::loadAll(Kind kind) {
     if (l.columns[i].text) bytes += TRY(texts(kind, i))->bytes();
     else TRY(numbers(kind, i));
   }
-  if (bytes > block::kMostTexts) return Error{"more text than a block has"};
+  if (bytes > block::kMaxTexts) return Error{"more text than a block has"};
   loaded = parts_.size();
   return {};
 }

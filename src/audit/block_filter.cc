@@ -12,9 +12,9 @@ namespace {
 constexpr char kVersion = 1;  // another one is read as "anything"
 constexpr uint64_t kSeed = 0x79657474;
 constexpr size_t kWords = 1024;  // 64 Kibit, folded when a block is done
-constexpr size_t kLeastWords = 8;
+constexpr size_t kMinWords = 8;
 constexpr int kProbes = 4;
-constexpr size_t kMostPrefixes = 8;
+constexpr size_t kMaxPrefixes = 8;
 
 size_t bitOf(Token token, int probe, size_t words) {
   const uint64_t step = (token >> 32) | 1;
@@ -50,7 +50,7 @@ namespace {
 template <typename Take>
 void eachPrefix(Term term, std::string_view value, Take take) {
   size_t count = 0;
-  for (size_t i = 0; i < value.size() && count < kMostPrefixes; ++i) {
+  for (size_t i = 0; i < value.size() && count < kMaxPrefixes; ++i) {
     if (value[i] != '/') continue;
     take(prefixToken(term, value.substr(0, i + 1)));
     ++count;
@@ -113,7 +113,7 @@ std::string BlockFilter::encode() const {
     for (const uint64_t word : folded) set += static_cast<size_t>(std::popcount(word));
     return set * 8 / folded.size();  // of 512
   };
-  while (folded.size() > kLeastWords && density() <= 64) {
+  while (folded.size() > kMinWords && density() <= 64) {
     const size_t half = folded.size() / 2;
     for (size_t i = 0; i < half; ++i) folded[i] |= folded[half + i];
     folded.resize(half);

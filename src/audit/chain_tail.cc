@@ -32,7 +32,7 @@ Status ChainTail::resume(store::Database& db) {
       TRY(prepared(db, "INSERT INTO heartbeats (seq, decision_seq, time, bytes_in, bytes_out) VALUES (?,?,?,?,?)"));
   db_ = &db;
   const auto [last, hash] = TRY(BlockSource(db).end());
-  if (last < 0 || last > kMostSeq) return Error{"its last record has a number that cannot be"};
+  if (last < 0 || last > kMaxSeq) return Error{"its last record has a number that cannot be"};
   last_ = last;
   head_ = {};
   if (last == 0) return {};

@@ -12,7 +12,7 @@ class ClockWatch {
   int64_t look(int64_t wall, int64_t passed);
 
  private:
-  static constexpr int64_t kLeast = 60'000'000;
+  static constexpr int64_t kMin = 60'000'000;
   bool looked_ = false;
   int64_t ahead_ = 0;  // of the wall clock, when it was last looked at or set
 };

@@ -27,7 +27,7 @@ constexpr size_t kIdSize = 16;
 
 Result<int64_t> leaseOf(store::Database& db, const std::string& path, int64_t last) {
   const int64_t out = TRY(metaNumber(db, "lease")).value_or(0);
-  if (out < 0 || out > last + kMostLeased) return Error{path + ": the numbers that it says were leased cannot be"};
+  if (out < 0 || out > last + kMaxLeased) return Error{path + ": the numbers that it says were leased cannot be"};
   return out;
 }
 

@@ -15,7 +15,7 @@ namespace yett::audit {
 /// Numbers are taken durably so many at once,
 inline constexpr int64_t kLease = 100'000;
 /// and never so many more than the last record has: with the largest batch, and with what was given up.
-inline constexpr int64_t kMostLeased = 20'000'000;
+inline constexpr int64_t kMaxLeased = 20'000'000;
 
 class LogFile {
  public:

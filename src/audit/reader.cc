@@ -12,7 +12,7 @@
 namespace yett::audit {
 namespace {
 
-constexpr uint64_t kMostBytes = uint64_t{1} << 30;  // of an answer
+constexpr uint64_t kMaxBytes = uint64_t{1} << 30;  // of an answer
 
 Row rowOf(const BlockData::Record& record, const Fields& f) {
   Row row{};
@@ -110,7 +110,7 @@ Result<std::vector<Row>> Reader::decisions(const Query& asked) {
       if (static_cast<int64_t>(out.size()) >= query.limit) break;
       out.push_back(TRY(read(data, row, outcomes)));
       bytes += bytesOf(out.back());
-      if (bytes > kMostBytes) return Error{"the answer is too large to be kept: ask for fewer, or use `export`"};
+      if (bytes > kMaxBytes) return Error{"the answer is too large to be kept: ask for fewer, or use `export`"};
     }
     return {};
   };

@@ -231,7 +231,7 @@ static bool decodePairs(CborReader& cbor, uint64_t entries, Fields& out) {
   int64_t before = -1;
   for (uint64_t i = 0; i < entries && cbor.ok(); ++i) {
     const int64_t key = cbor.integer();
-    if (key <= before || key >= static_cast<int64_t>(kMostFields)) return false;
+    if (key <= before || key >= static_cast<int64_t>(kMaxFields)) return false;
     before = key;
     if (cbor.nextIsText()) out.text[static_cast<size_t>(key)] = cbor.text();
     else out.number[static_cast<size_t>(key)] = cbor.integer();

@@ -14,9 +14,9 @@ namespace yett::audit {
 enum class Kind : uint8_t { kLog = 0, kDecision = 1, kOutcome = 2, kEvent = 3, kCheckpoint = 4, kHeartbeat = 5 };
 
 /// Keys are below this.
-inline constexpr size_t kMostFields = 26;
+inline constexpr size_t kMaxFields = 26;
 /// No record has a larger number: none comes so far in a thousand years.
-inline constexpr int64_t kMostSeq = int64_t{1} << 62;
+inline constexpr int64_t kMaxSeq = int64_t{1} << 62;
 inline constexpr size_t kSaltSize = 16;
 
 /// Where a file of a log begins: whose it is.
@@ -123,8 +123,8 @@ void personalBytes(std::string_view personal, uint8_t entries, std::string& out)
 
 /// A link's fields by key, as views into its bytes.
 struct Fields {
-  std::array<std::string_view, kMostFields> text{};
-  std::array<int64_t, kMostFields> number{};
+  std::array<std::string_view, kMaxFields> text{};
+  std::array<int64_t, kMaxFields> number{};
 };
 /// False where the bytes are not in canonical form.
 bool decode(std::string_view bytes, Fields& out);

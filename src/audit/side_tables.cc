@@ -36,7 +36,7 @@ Result<std::string> checkMeta(store::Database& db, int64_t last, std::string_vie
     if (name == "log_id" || name == "before") {
       good = good && rows.type(1) == Type::kBlob && rows.text(1).size() == (name == "log_id" ? 16 : 32);
     } else if (name == "lease") {
-      good = good && number && rows.integer(1) >= last && rows.integer(1) <= last + kMostLeased;
+      good = good && number && rows.integer(1) >= last && rows.integer(1) <= last + kMaxLeased;
     } else if (name == "hold") {
       good = good && number && rows.integer(1) == 1;
       ++optional;

@@ -95,7 +95,7 @@ std::optional<int64_t> TakenPage::lost(std::string_view log_id, int64_t last) {
   for (const int known : {0, 1}) {
     const auto& slot = page_->slots[known];
     const uint64_t written = slot.written.load();
-    if (slot.seq.load() != last || written > before_ || before_ - written > kMostLeased) continue;
+    if (slot.seq.load() != last || written > before_ || before_ - written > kMaxLeased) continue;
     slot_ = known ^ 1;
     return static_cast<int64_t>(before_ - written);
   }

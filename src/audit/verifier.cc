@@ -24,7 +24,7 @@
 namespace yett::audit {
 namespace {
 
-constexpr size_t kLeastShare = 8;  // blocks that are worth a thread
+constexpr size_t kMinShare = 8;  // blocks that are worth a thread
 
 // A file: what all its stretches have in common.
 struct File {
@@ -239,7 +239,7 @@ Status divide(File& file, unsigned threads) {
   std::vector<int64_t> ends;
   auto rows = TRY(file.db->prepare("SELECT last FROM blocks ORDER BY last"));
   while (TRY(rows.step())) ends.push_back(rows.integer(0));
-  const size_t shares = std::clamp<size_t>(ends.size() / kLeastShare, 1, threads);
+  const size_t shares = std::clamp<size_t>(ends.size() / kMinShare, 1, threads);
   int64_t from = INT64_MIN;
   for (size_t i = 1; i < shares; ++i) {
     const int64_t to = ends[ends.size() * i / shares];

@@ -7,7 +7,7 @@
 namespace yett::authz {
 
 // So many (policy, rule) pairs get a series of their own; the rest share one.
-static constexpr size_t kMostSeries = 1000;
+static constexpr size_t kMaxSeries = 1000;
 static Refusal notRecorded(const base::UuidText& id) {
   return {.recorded = false, .status = 0, .id = id};
 }
@@ -65,7 +65,7 @@ void Authorizer::count() {
   // The names stand in the policy set: while it does not change, their addresses say which they are.
   const auto it = counters.find({decision_.policy.data(), decision_.rule.data()});
   if (it != counters.end()) return it->second->add();
-  const bool room = counters.size() < kMostSeries;
+  const bool room = counters.size() < kMaxSeries;
   if (!room && others_[kind] != nullptr) return others_[kind]->add();
   base::Counter& counter = metrics_.counter("yett_decisions_total",
                                             {{"effect", decision_.allow ? "allow" : "deny"},

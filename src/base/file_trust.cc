@@ -21,7 +21,7 @@
 namespace yett::base {
 namespace {
 
-constexpr int kMostLinks = 40;  // as the kernel
+constexpr int kMaxLinks = 40;  // as the kernel
 
 class Descriptor {
  public:
@@ -142,7 +142,7 @@ class FileTrust::Walk {
     char target[PATH_MAX];
     const ssize_t size = ::readlinkat(link, "", target, sizeof target - 1);
     if (size <= 0) return failed("cannot read a link");
-    if (++links_ > kMostLinks) return Error{path_ + ": too many links"};
+    if (++links_ > kMaxLinks) return Error{path_ + ": too many links"};
     target[size] = '\0';
     push(target);
     return target[0] == '/' ? toRoot() : Status();

@@ -12,7 +12,7 @@ constexpr char kOtherTime = 1;
 constexpr char kOther = 2;
 constexpr size_t kRandom = 10;  // bytes
 constexpr size_t kUuid = 36;    // characters
-constexpr int64_t kMostMillis = int64_t{1} << 48;
+constexpr int64_t kMaxMillis = int64_t{1} << 48;
 
 // The value of a digit in lower case; 0xff: it is none.
 constexpr std::array<unsigned char, 256> kDigitValues = [] {
@@ -48,7 +48,7 @@ bool parse(std::string_view id, int64_t& millis, std::array<char, kRandom>& rand
 
 // parse(), backwards; appends. False where the bits are none that it gives.
 bool print(int64_t millis, std::string_view random, std::string& out) {
-  if (millis < 0 || millis >= kMostMillis || (random[0] & 0xf0) != 0 || (random[2] & 0xc0) != 0) return false;
+  if (millis < 0 || millis >= kMaxMillis || (random[0] & 0xf0) != 0 || (random[2] & 0xc0) != 0) return false;
   std::array<unsigned char, 16> bytes{};
   for (size_t i = 0; i < 6; ++i) bytes[i] = static_cast<unsigned char>(millis >> (40 - 8 * i));
   for (size_t i = 0; i < kRandom; ++i) bytes[6 + i] = static_cast<unsigned char>(random[i]);
@@ -104,13 +104,13 @@ void IdColumn::clear() {
 
 Status IdValues::take(std::string_view section, const int64_t* micros, size_t rows) {
   std::array<std::string, 4> kept;
-  const std::string_view kinds = TRY(takeStream(section, kMostRows, kept[0]));
-  std::string_view later = TRY(takeStream(section, 10 * kMostRows, kept[1]));
-  std::string_view random = TRY(takeStream(section, kRandom * kMostRows, kept[2]));
-  std::string_view others = TRY(takeStream(section, kMostTexts, kept[3]));
-  if (kinds.size() != rows || rows_.size() + rows > kMostRows) return Error{"another number of ids than of times"};
+  const std::string_view kinds = TRY(takeStream(section, kMaxRows, kept[0]));
+  std::string_view later = TRY(takeStream(section, 10 * kMaxRows, kept[1]));
+  std::string_view random = TRY(takeStream(section, kRandom * kMaxRows, kept[2]));
+  std::string_view others = TRY(takeStream(section, kMaxTexts, kept[3]));
+  if (kinds.size() != rows || rows_.size() + rows > kMaxRows) return Error{"another number of ids than of times"};
   bytes_ += others.size();
-  if (bytes_ > kMostTexts) return Error{"more ids than a block has"};
+  if (bytes_ > kMaxTexts) return Error{"more ids than a block has"};
   rows_.reserve(rows_.size() + rows);
   std::string& ids = pieces_.emplace_back();
   ids.reserve(kUuid * rows + others.size());

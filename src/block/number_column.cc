@@ -37,12 +37,12 @@ void NumberColumn::clear() {
 
 Status NumberValues::take(std::string_view section) {
   std::string kept;
-  std::string_view bytes = TRY(takeStream(section, 10 * kMostRows, kept));
+  std::string_view bytes = TRY(takeStream(section, 10 * kMaxRows, kept));
   if (!section.empty()) return Error{"more than one stream of numbers"};
   rows_.reserve(rows_.size() + bytes.size() / 2);
   while (!bytes.empty()) {
     uint64_t value = 0;
-    if (rows_.size() >= kMostRows) return Error{"too many rows"};
+    if (rows_.size() >= kMaxRows) return Error{"too many rows"};
     if (!takeVarint(bytes, value)) return Error{"a number that does not end"};
     if (how_ == Numbers::kDistances) before_ = plus(before_, unfolded(value));
     rows_.push_back(how_ == Numbers::kDistances ? before_ : unfolded(value));

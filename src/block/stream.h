@@ -14,8 +14,8 @@ namespace yett::block {
 
 /// Whatever a block says of itself: it has no more rows than this, and no more bytes of text in all rows and columns
 /// together, each as often as it stands there. What is written is at most half of both.
-inline constexpr uint64_t kMostRows = 1 << 14;
-inline constexpr uint64_t kMostTexts = 8 << 20;
+inline constexpr uint64_t kMaxRows = 1 << 14;
+inline constexpr uint64_t kMaxTexts = 8 << 20;
 
 /// Packs streams. Keeps the compressor's memory from one to the next. One thread.
 class Packer {

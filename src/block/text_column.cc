@@ -60,7 +60,7 @@ size_t TextColumn::add(std::string_view text) {
     places_.push_back(static_cast<uint16_t>(last_ + 1));
     return last_;
   }
-  YETT_CHECK(ends_.size() < kMostEntries);
+  YETT_CHECK(ends_.size() < kMaxEntries);
   last_ = ends_.size();
   slots_[slot] = tagOf(hash) | static_cast<uint32_t>(last_ + 1);
   texts_ += text;
@@ -121,25 +121,25 @@ std::string_view TextValues::entry(size_t number) const {
 
 Status TextValues::take(std::string_view section) {
   std::string kept;
-  std::string_view lengths = TRY(takeStream(section, 10 * kMostRows, kept));
+  std::string_view lengths = TRY(takeStream(section, 10 * kMaxRows, kept));
   std::vector<uint64_t> sizes;
   uint64_t all = 0;
   while (!lengths.empty()) {
     uint64_t size = 0;
-    if (!takeVarint(lengths, size) || size > kMostTexts) return Error{"a length that cannot be"};
+    if (!takeVarint(lengths, size) || size > kMaxTexts) return Error{"a length that cannot be"};
     sizes.push_back(size);
     all += size;
-    if (texts_.size() + all > kMostTexts || ends_.size() + sizes.size() > kMostRows) return Error{"too many texts"};
+    if (texts_.size() + all > kMaxTexts || ends_.size() + sizes.size() > kMaxRows) return Error{"too many texts"};
   }
-  const std::string_view texts = TRY(takeStream(section, kMostTexts, kept));
+  const std::string_view texts = TRY(takeStream(section, kMaxTexts, kept));
   if (texts.size() != all) return Error{"texts of another length than is said"};
   texts_ += texts;
   for (const uint64_t size : sizes) ends_.push_back((ends_.empty() ? 0 : ends_.back()) + size);
   std::string high_kept;
-  const std::string_view low = TRY(takeStream(section, kMostRows, kept));
-  const std::string_view high = TRY(takeStream(section, kMostRows, high_kept));
+  const std::string_view low = TRY(takeStream(section, kMaxRows, kept));
+  const std::string_view high = TRY(takeStream(section, kMaxRows, high_kept));
   if (!section.empty() || (!high.empty() && high.size() != low.size())) return Error{"places that do not fit"};
-  if (rows_.size() + low.size() > kMostRows) return Error{"too many rows"};
+  if (rows_.size() + low.size() > kMaxRows) return Error{"too many rows"};
   rows_.reserve(rows_.size() + low.size());
   for (size_t i = 0; i < low.size(); ++i) {
     const uint32_t place =
@@ -149,7 +149,7 @@ Status TextValues::take(std::string_view section) {
     rows_.push_back(number);
     bytes_ += ends_[number] - (number == 0 ? 0 : ends_[number - 1]);
   }
-  if (bytes_ > kMostTexts) return Error{"more text than a block has"};
+  if (bytes_ > kMaxTexts) return Error{"more text than a block has"};
   if (come_ != ends_.size()) return Error{"a text that no row has"};
   return {};
 }

@@ -17,9 +17,9 @@ namespace yett::block {
 class TextColumn {
  public:
   /// A column takes so many different texts; who adds looks at entries().
-  static constexpr size_t kMostEntries = 65'534;
+  static constexpr size_t kMaxEntries = 65'534;
 
-  /// The number of the text, counted from 0. REQUIRES: it is there already, or entries() < kMostEntries.
+  /// The number of the text, counted from 0. REQUIRES: it is there already, or entries() < kMaxEntries.
   size_t add(std::string_view text);
   size_t entries() const { return ends_.size(); }
   size_t rows() const { return places_.size(); }

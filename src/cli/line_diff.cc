@@ -8,7 +8,7 @@
 namespace yett::cli {
 namespace {
 
-constexpr size_t kMostCells = 16'000'000;  // of the table below
+constexpr size_t kMaxCells = 16'000'000;  // of the table below
 
 using Lines = std::vector<std::string_view>;
 
@@ -18,7 +18,7 @@ std::vector<DiffLine> whole(const Lines& a, const Lines& b) {
   const auto all = [&](char sign, const Lines& lines) {
     for (const auto line : lines) out.push_back({sign, std::string(line)});
   };
-  if ((a.size() + 1) * (b.size() + 1) > kMostCells) return all('-', a), all('+', b), out;
+  if ((a.size() + 1) * (b.size() + 1) > kMaxCells) return all('-', a), all('+', b), out;
   const size_t width = b.size() + 1;
   std::vector<uint16_t> common((a.size() + 1) * width);
   for (size_t i = a.size(); i-- > 0;) {

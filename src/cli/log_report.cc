@@ -23,9 +23,9 @@
 namespace yett::cli {
 namespace {
 
-constexpr int64_t kMostGroups = 25;
-constexpr int64_t kMostEvents = 100'000;
-constexpr size_t kMostRows = 500;
+constexpr int64_t kMaxGroups = 25;
+constexpr int64_t kMaxEvents = 100'000;
+constexpr size_t kMaxRows = 500;
 
 constexpr const char* kStyle =
     "body{font:14px/1.45 system-ui,sans-serif;margin:2em auto;max-width:62em;padding:0 1em;color:#1a1a1a}"
@@ -77,7 +77,7 @@ class Report {
   Status readEvents() {
     audit::Query query = options_.query;
     query.newest = true;
-    query.limit = kMostEvents;
+    query.limit = kMaxEvents;
     for (const auto& file : options_.databases) {
       auto reader = TRY(openListed(file));
       if (!reader) continue;
@@ -133,13 +133,13 @@ class Report {
   Status counts(const char* title, const std::vector<std::string>& by, const std::string& effect) {
     LogOptions part = options_;
     if (!effect.empty()) part.query.effect = effect;
-    const auto found = TRY(groupsOf(part, by, kMostGroups + 1));
+    const auto found = TRY(groupsOf(part, by, kMaxGroups + 1));
     out_ += std::string("<h2>") + title + "</h2>";
     if (found.empty()) return out_ += "<p class=\"quiet\">None.</p>", Status();
     out_ += "<table><tr><th class=n>Decisions</th><th class=n>Denied</th><th class=n>Errors</th>";
     for (const auto& name : by) out_ += "<th>" + titled(name) + "</th>";
     out_ += "<th>Last</th></tr>";
-    for (size_t i = 0; i < std::min<size_t>(found.size(), kMostGroups); ++i) {
+    for (size_t i = 0; i < std::min<size_t>(found.size(), kMaxGroups); ++i) {
       const auto& group = found[i];
       for (const int64_t n : {group.count, group.denied, group.errors})
         out_ += std::string(out_.ends_with("</tr>") ? "<tr>" : "") + "<td class=n>" + std::to_string(n) + "</td>";
@@ -152,8 +152,8 @@ class Report {
       out_ += "<td>" + base::formatTime(group.last).substr(0, 19) + "Z</td></tr>";
     }
     out_ += "</table>";
-    if (found.size() > kMostGroups)
-      out_ += "<p class=\"quiet\">The " + std::to_string(kMostGroups) + " most frequent are shown.</p>";
+    if (found.size() > kMaxGroups)
+      out_ += "<p class=\"quiet\">The " + std::to_string(kMaxGroups) + " most frequent are shown.</p>";
     return {};
   }
 
@@ -170,15 +170,15 @@ class Report {
     out_ +=
         "<table><tr><th class=n>Record</th><th>Time</th><th>Event</th><th>About</th><th>Detail</th><th "
         "class=n>Count</th></tr>";
-    for (size_t i = found.size() - std::min(found.size(), kMostRows); i < found.size(); ++i) {
+    for (size_t i = found.size() - std::min(found.size(), kMaxRows); i < found.size(); ++i) {
       const auto& e = *found[i];
       out_ += "<tr><td class=n>" + std::to_string(e.seq) + "</td><td>" + base::formatTime(e.time).substr(0, 19) +
               "Z</td><td>" + base::markup(e.what) + "</td><td>" + base::markup(e.subject) + "</td><td>" +
               base::markup(e.detail) + "</td><td class=n>" + std::to_string(e.count) + "</td></tr>";
     }
     out_ += "</table>";
-    if (found.size() > kMostRows)
-      out_ += "<p class=\"quiet\">The last " + std::to_string(kMostRows) + " of " + std::to_string(found.size()) +
+    if (found.size() > kMaxRows)
+      out_ += "<p class=\"quiet\">The last " + std::to_string(kMaxRows) + " of " + std::to_string(found.size()) +
               " are shown.</p>";
   }
 

@@ -18,7 +18,7 @@ namespace {
 
 using Type = store::Statement::Type;
 
-constexpr size_t kMostBytes = 256 << 20;  // of a table: it is kept, to align its columns
+constexpr size_t kMaxBytes = 256 << 20;  // of a table: it is kept, to align its columns
 
 Cell cellOf(const store::Statement& row, int column) {
   if (row.isNull(column)) return Cell::none();
@@ -97,7 +97,7 @@ Status run(const SqlOptions& options) {
       std::cout << csvLine(cells);
     } else {
       for (const auto& cell : cells) bytes += sizeof cell + cell.text.size();
-      if (bytes > kMostBytes) return Error{"a table of more than 256 MiB: say --format csv or json"};
+      if (bytes > kMaxBytes) return Error{"a table of more than 256 MiB: say --format csv or json"};
       auto& line = lines.emplace_back();
       for (const auto& cell : cells) line.push_back(base::forTerminal(cell.text));
     }

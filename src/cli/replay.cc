@@ -58,7 +58,7 @@ std::string top(const std::map<std::string, int64_t>& map, size_t most) {
 }
 
 void printGroups(const ReplayReport& report, Difference what, const char* title) {
-  constexpr size_t kMostGroups = 20;
+  constexpr size_t kMaxGroups = 20;
   std::vector<std::pair<const std::tuple<Difference, std::string, std::string>*, const runtime::DifferenceGroup*>>
       found;
   for (const auto& [key, group] : report.groups) {
@@ -68,7 +68,7 @@ void printGroups(const ReplayReport& report, Difference what, const char* title)
   std::stable_sort(found.begin(), found.end(),
                    [](const auto& a, const auto& b) { return a.second->count > b.second->count; });
   std::cout << "\n" << title << "\n";
-  for (size_t i = 0; i < std::min(found.size(), kMostGroups); ++i) {
+  for (size_t i = 0; i < std::min(found.size(), kMaxGroups); ++i) {
     const auto& group = *found[i].second;
     std::cout << "  " << group.count << "  " << base::printable(std::get<1>(*found[i].first)) << "  ->  "
               << base::printable(std::get<2>(*found[i].first)) << "\n";
@@ -76,7 +76,7 @@ void printGroups(const ReplayReport& report, Difference what, const char* title)
     std::cout << "      routes   " << top(group.routes, 3) << "\n";
     for (const auto& example : group.examples) std::cout << "      e.g.     " << base::printable(example) << "\n";
   }
-  if (found.size() > kMostGroups) std::cout << "  and " << found.size() - kMostGroups << " other pairs of rules\n";
+  if (found.size() > kMaxGroups) std::cout << "  and " << found.size() - kMaxGroups << " other pairs of rules\n";
 }
 
 void printText(const ReplayReport& report, const policy::PolicySet& candidate, double seconds) {

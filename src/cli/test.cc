@@ -133,10 +133,9 @@ int runAll(const TestOptions& options, const std::shared_ptr<const policy::Polic
   if (options.format == "json") std::cout << asJson(report);
   else if (options.format == "junit") std::cout << asJunit(report);
   else std::cout << asText(report, ::isatty(STDOUT_FILENO) != 0);
-  const bool covered = !options.coverage || report.coverage.percent() >= options.least_coverage;
+  const bool covered = !options.coverage || report.coverage.percent() >= options.min_coverage;
   if (!covered)
-    std::cerr << "yett: coverage is " << report.coverage.percent() << " %, must be " << options.least_coverage
-              << " %\n";
+    std::cerr << "yett: coverage is " << report.coverage.percent() << " %, must be " << options.min_coverage << " %\n";
   return report.failed() == 0 && covered ? 0 : 1;
 }
 
@@ -176,10 +175,10 @@ void addTest(CLI::App& app, Action& action) {
   command->add_option("dir", o->directory, "policy directory")->required();
   addFormat(*command, o->format, {"text", "json", "junit"});
   command->add_flag("--coverage", o->coverage, "which rules decided and which lines of conditions ran");
-  command->add_option("--least-coverage", o->least_coverage, "fail under so many percent; implies --coverage")
+  command->add_option("--min-coverage", o->min_coverage, "fail under so many percent; implies --coverage")
       ->check(CLI::Range(0, 100));
   command->callback([o, &action] {
-    if (o->least_coverage > 0) o->coverage = true;
+    if (o->min_coverage > 0) o->coverage = true;
     action = [o] { return test(*o); };
   });
 }

@@ -13,7 +13,7 @@ struct TestOptions {
   std::string directory;
   std::string format = "text";  ///< text, json or junit
   bool coverage = false;
-  int least_coverage = 0;  ///< percent of rules and of lines of conditions; less is a failure
+  int min_coverage = 0;  ///< percent of rules and of lines of conditions; less is a failure
 };
 
 /// Exit status: 0 all passed, 1 one failed or the coverage is too low, 2 a problem in policy or tests.

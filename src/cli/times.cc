@@ -13,7 +13,7 @@ namespace yett::cli {
 namespace {
 
 constexpr int64_t kDay = 86'400;
-constexpr uint64_t kMostSeconds = 1'000'000'000'000;
+constexpr uint64_t kMaxSeconds = 1'000'000'000'000;
 
 tm brokenDown(int64_t seconds) {
   const time_t t = seconds;
@@ -36,7 +36,7 @@ std::optional<int64_t> ago(const std::string& text) {
       {"second", 1}, {"minute", 60}, {"hour", 3600}, {"day", kDay}, {"week", 7 * kDay}};
   for (const auto& [unit, seconds] : kUnits) {
     if (words[1] != unit && words[1] != std::string(unit) + "s") continue;
-    if (count > kMostSeconds / static_cast<uint64_t>(seconds)) return std::nullopt;
+    if (count > kMaxSeconds / static_cast<uint64_t>(seconds)) return std::nullopt;
     return static_cast<int64_t>(count) * seconds;
   }
   return std::nullopt;

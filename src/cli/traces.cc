@@ -9,7 +9,7 @@
 namespace yett::cli {
 namespace {
 
-constexpr size_t kMostShown = 40;
+constexpr size_t kMaxShown = 40;
 
 void print(const policy::RuleTrace& t, std::string_view indent) {
   if (!t.undecided.empty()) {
@@ -33,7 +33,7 @@ void print(const policy::RuleTrace& t, std::string_view indent) {
 }  // namespace
 
 void printTraces(const std::vector<policy::RuleTrace>& traces, std::string_view indent) {
-  const bool all = traces.size() <= kMostShown;
+  const bool all = traces.size() <= kMaxShown;
   std::map<std::string, size_t> others;
   for (const auto& trace : traces) {
     if (all || trace.applies || trace.evaluated || !trace.undecided.empty()) print(trace, indent);

@@ -36,7 +36,7 @@ void readPolicy(ObjectReader& in, const std::string& file, Config& out) {
   }
   in.object("budget", [&](ObjectReader& b) {
     int64_t instructions = static_cast<int64_t>(out.budget.instructions);
-    b.number("instructions", 1000, static_cast<int64_t>(policy::kMostInstructions), instructions);
+    b.number("instructions", 1000, static_cast<int64_t>(policy::kMaxInstructions), instructions);
     out.budget.instructions = static_cast<uint64_t>(instructions);
     b.size("memory", out.budget.memory_bytes);
     if (out.budget.memory_bytes < (16 << 10)) b.problem("memory", "must be at least 16KiB");

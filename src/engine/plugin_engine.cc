@@ -25,7 +25,7 @@ namespace {
 using policy::Attr;
 using policy::AttrValue;
 
-constexpr size_t kMostRules = 64;  // words that a plugin may use for what decided
+constexpr size_t kMaxRules = 64;  // words that a plugin may use for what decided
 
 bool attributeOf(const char* name, bool keyed, Attr& out) {
   for (size_t i = 0; i <= static_cast<size_t>(policy::kLastAttr); ++i) {
@@ -207,7 +207,7 @@ class PluginEvaluator final : public policy::Evaluator {
   std::string_view word(std::string_view rule) {
     const auto known = words_.find(rule);
     if (known != words_.end()) return *known;
-    if (words_.size() >= kMostRules) return "other";
+    if (words_.size() >= kMaxRules) return "other";
     return *words_.insert(base::printable(rule)).first;
   }
 

@@ -5,7 +5,7 @@
 namespace yett::http {
 
 // More interim responses than any server has reason to send.
-static constexpr int kMostInterims = 16;
+static constexpr int kMaxInterims = 16;
 
 ClientStream& H1Client::open(ResponseHandler& handler) {
   handler_ = &handler;
@@ -90,7 +90,7 @@ size_t H1Client::readHead(std::string_view bytes) {
     handler_->onResponse();
     return end;
   }
-  if (head.status < 200 && ++interims_ > kMostInterims) {
+  if (head.status < 200 && ++interims_ > kMaxInterims) {
     fail(ResetCause::kProtocolError, "too many interim responses");
     return bytes.size();
   }

@@ -7,7 +7,7 @@
 namespace yett::http {
 
 // More interim responses than any server has reason to send.
-static constexpr int kMostInterims = 16;
+static constexpr int kMaxInterims = 16;
 static constexpr size_t kSureToFit = 4 << 10;  // smaller heads are sent without waiting for the settings
 
 class H2Client::Outgoing final : public ClientStream, public H2Stream {
@@ -45,7 +45,7 @@ class H2Client::Outgoing final : public ClientStream, public H2Stream {
     head.clear();
     if (const auto error = client_.block_.toResponse(ends, to_head_, head)) return broken(error);
     if (head.status < 200) {
-      if (++interims_ > kMostInterims) return broken({502, "too many interim responses"});
+      if (++interims_ > kMaxInterims) return broken({502, "too many interim responses"});
       return response_->onResponse();
     }
     final_ = true;
@@ -159,9 +159,9 @@ H2Client::~H2Client() = default;
 
 void H2Client::probe() {
   constexpr int64_t kLately = 500;  // milliseconds: callers give up more often than connections die
-  constexpr int kMostProbes = 2;    // gRPC servers end a connection for the third (too_many_pings)
+  constexpr int kMaxProbes = 2;     // gRPC servers end a connection for the third (too_many_pings)
   if (probing_ || gone_ || wire_.nowMillis() - heard_at_ < kLately) return;
-  if (probes_ == kMostProbes) return leave();
+  if (probes_ == kMaxProbes) return leave();
   ++probes_;
   probing_ = true;
   nghttp2_submit_ping(session_, NGHTTP2_FLAG_NONE, nullptr);

@@ -25,7 +25,7 @@ class H2Flood {
 
   /// `streams`: how many a peer may have at once, and so cancel at once, twice over.
   explicit H2Flood(int64_t now_millis, int64_t streams)
-      : burst_(kLeastBurst + 40 * streams), points_(burst_), last_(now_millis) {}
+      : burst_(kMinBurst + 40 * streams), points_(burst_), last_(now_millis) {}
   /// False once the budget is used up.
   bool charge(Kind kind, int64_t now_millis) {
     points_ = std::min(burst_, points_ + (now_millis - last_) * kPerSecond / 1000);
@@ -52,7 +52,7 @@ class H2Flood {
   }
 
  private:
-  static constexpr int64_t kLeastBurst = 4000;
+  static constexpr int64_t kMinBurst = 4000;
   static constexpr int64_t kPerSecond = 400;
   static constexpr std::array<int64_t, 10> kCost{20, 20, 5, 4, 2, 1, 4, 10, 2, 2};
   const int64_t burst_;

@@ -238,9 +238,9 @@ void H2Server::onConnectionLost(H2Stream& stream, std::string_view why) {
 
 // RFC 9113 5.1.1: an id that was passed over is closed for ever. nghttp2 only ignores who uses one.
 void H2Server::onHeadersFrame(int32_t id) {
-  constexpr size_t kMostGaps = 64;
+  constexpr size_t kMaxGaps = 64;
   if (id > last_id_) {
-    if (id > last_id_ + 2 && skipped_.size() < kMostGaps) skipped_.emplace_back(last_id_ + 2, id - 2);
+    if (id > last_id_ + 2 && skipped_.size() < kMaxGaps) skipped_.emplace_back(last_id_ + 2, id - 2);
     last_id_ = id;
     return;
   }

@@ -346,8 +346,8 @@ void H2Session::refused() {
 
 // What the peer sent before it knew of the end is no flood: as many small frames as its window holds.
 void H2Session::letComeLate() {
-  constexpr int64_t kMostLate = 1 << 18;  // frames
-  late_ = std::min<int64_t>(late_ + limits_.stream_window / 10, kMostLate);
+  constexpr int64_t kMaxLate = 1 << 18;  // frames
+  late_ = std::min<int64_t>(late_ + limits_.stream_window / 10, kMaxLate);
 }
 
 void H2Session::closeStreams(std::string_view why) {

@@ -8,7 +8,7 @@ namespace yett::identity {
 namespace {
 
 constexpr std::string_view kScheme = "spiffe://";
-constexpr size_t kMostBytes = 2048;
+constexpr size_t kMaxBytes = 2048;
 
 bool isDomainChar(char c) {
   return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.' || c == '-' || c == '_';
@@ -27,7 +27,7 @@ Result<SpiffeId> SpiffeId::parse(std::string_view text) {
   const auto bad = [&](const char* why) {
     return Error{"`" + base::printable(text.substr(0, 128)) + "` is not a SPIFFE ID: " + why};
   };
-  if (text.size() > kMostBytes) return bad("it is longer than 2048 bytes");
+  if (text.size() > kMaxBytes) return bad("it is longer than 2048 bytes");
   if (!text.starts_with(kScheme)) return bad("it does not begin with `spiffe://`");
   const auto rest = text.substr(kScheme.size());
   const auto slash = std::min(rest.find('/'), rest.size());

@@ -18,7 +18,7 @@ namespace {
 const char kLoader = 0;     // registry key: the loader at work
 const char kBase = 0;       // registry key: the sandbox's names
 const char kLibraries = 0;  // registry key: what `require` has loaded
-constexpr size_t kMostProblems = 100;
+constexpr size_t kMaxProblems = 100;
 constexpr const char* kRuleType = "yett.rule";
 
 // A name: some text, without what would cut it short.
@@ -45,7 +45,7 @@ std::string LuaLoader::at(lua_State* L, int level) const {
 }
 
 void LuaLoader::problem(const rule::Rule& rule, const std::string& what) {
-  if (problems_.size() >= kMostProblems) return;
+  if (problems_.size() >= kMaxProblems) return;
   problems_.push_back(rule.position() + ": rule `" + base::printable(rule.name) + "`: " + what);
 }
 
@@ -234,7 +234,7 @@ void LuaLoader::learnMethods(lua_State* L, const std::string& name, const std::s
 
 void LuaLoader::checkTables(const std::string& name, const std::string& text) {
   for (const auto& twice : duplicateFields(text)) {
-    if (problems_.size() >= kMostProblems) return;
+    if (problems_.size() >= kMaxProblems) return;
     problems_.push_back(name + ":" + std::to_string(twice.line) + ": the field `" + base::printable(twice.name) +
                         "` is written twice in one table, first in line " + std::to_string(twice.first) +
                         ": only the last one would count");

@@ -9,7 +9,7 @@
 
 namespace yett::lua {
 
-inline constexpr int kMostCaptures = 32;
+inline constexpr int kMaxCaptures = 32;
 inline constexpr int kDeepest = 150;
 inline constexpr ptrdiff_t kOpen = -1;      // a capture that is not closed yet
 inline constexpr ptrdiff_t kPosition = -2;  // a capture of a position
@@ -210,7 +210,7 @@ class PatternMatcher {
   }
 
   const char* open(const char* s, const char* p, ptrdiff_t kind) {
-    if (level_ >= kMostCaptures) luaL_error(L_, "too many captures");
+    if (level_ >= kMaxCaptures) luaL_error(L_, "too many captures");
     captures_[level_++] = {s, kind};
     const char* out = match(s, p);
     if (out == nullptr) --level_;
@@ -259,7 +259,7 @@ class PatternMatcher {
   int level_ = 0;
   int depth_ = 0;
   uint32_t steps_ = 0;
-  Capture captures_[kMostCaptures];
+  Capture captures_[kMaxCaptures];
 };
 
 }  // namespace yett::lua

@@ -46,7 +46,7 @@ int withNumbers(lua_State* L) {
 
 // Thousands of values at once would make each instruction that passes them on take long.
 int stringByte(lua_State* L) {
-  constexpr lua_Integer kMostBytes = 4000;
+  constexpr lua_Integer kMaxBytes = 4000;
   luaL_checktype(L, 1, LUA_TSTRING);
   const lua_Integer from = luaL_optinteger(L, 2, 1);
   const lua_Integer to = luaL_optinteger(L, 3, from);
@@ -54,8 +54,8 @@ int stringByte(lua_State* L) {
   const auto place = [&](lua_Integer i) {
     return i < 0 ? std::max<lua_Integer>(size + i + 1, 1) : std::min(i, size + 1);
   };
-  if (place(to) - place(from) >= kMostBytes)
-    luaL_error(L, "string.byte: more than %d values", static_cast<int>(kMostBytes));
+  if (place(to) - place(from) >= kMaxBytes)
+    luaL_error(L, "string.byte: more than %d values", static_cast<int>(kMaxBytes));
   return withNumbers(L);
 }
 

@@ -19,7 +19,7 @@ constexpr int64_t kSlowness = 1;
 #endif
 // The backstop, for what no count sees (comparing long strings): far above what the instruction budget takes, since on
 // a machine that is shared a thread is charged for time in which it did not run, and nobody shall be denied for that.
-constexpr int64_t kLeastCpuNanos = 20'000'000 * kSlowness;
+constexpr int64_t kMinCpuNanos = 20'000'000 * kSlowness;
 constexpr int64_t kCpuNanosPerInstruction = 200 * kSlowness;
 constexpr uint64_t kClockUnits = 2000;  // charged by C functions between two looks at the clock
 constexpr uint64_t kHardCapFactor = 4;
@@ -33,7 +33,7 @@ int64_t cpuNanos() {
 }
 
 constexpr size_t kShortString = 40 + 64;  // LUAI_MAXSHORTLEN and a generous header: interned, so maybe there already
-constexpr uint64_t kMostRaw = 16 << 20;
+constexpr uint64_t kMaxRaw = 16 << 20;
 
 }  // namespace
 
@@ -79,7 +79,7 @@ void* LuaState::allocate(void* self, void* block, size_t old_size, size_t new_si
   if (state.running_ && grown > 0) {
     state.raw_ += grown;
     if (counts(block, old_size, new_size)) state.allocated_ += grown;
-    const uint64_t most_raw = state.budget_.memory_bytes * kHardCapFactor + kMostRaw;
+    const uint64_t most_raw = state.budget_.memory_bytes * kHardCapFactor + kMaxRaw;
     if (state.allocated_ > state.budget_.memory_bytes || state.raw_ > most_raw) {
       state.over_memory_ = true;
       state.arm();
@@ -140,7 +140,7 @@ void LuaState::checkBudget() {
     const int64_t now = cpuNanos();
     if (deadline_ == 0) {
       const int64_t whole =
-          std::max(kLeastCpuNanos, static_cast<int64_t>(budget_.instructions) * kCpuNanosPerInstruction);
+          std::max(kMinCpuNanos, static_cast<int64_t>(budget_.instructions) * kCpuNanosPerInstruction);
       deadline_ = now + (shortened_ ? whole / 10 : whole);
     }
     if (now < deadline_) return;

@@ -11,7 +11,7 @@
 namespace yett::lua {
 namespace {
 
-constexpr lua_Integer kMostUnpacked = 4000;
+constexpr lua_Integer kMaxUnpacked = 4000;
 
 int nextPair(lua_State* L) {
   if (lua_tointeger(L, lua_upvalueindex(4)) != LuaState::of(L).serial())
@@ -119,8 +119,8 @@ int unpack(lua_State* L) {
   const lua_Integer last = lua_isnoneornil(L, 3) ? luaL_len(L, 1) : luaL_checkinteger(L, 3);
   const uint64_t more =
       static_cast<uint64_t>(last) - static_cast<uint64_t>(first);  // of a range that may span everything
-  if (last >= first && more >= static_cast<uint64_t>(kMostUnpacked))
-    luaL_error(L, "table.unpack: more than %d values", static_cast<int>(kMostUnpacked));
+  if (last >= first && more >= static_cast<uint64_t>(kMaxUnpacked))
+    luaL_error(L, "table.unpack: more than %d values", static_cast<int>(kMaxUnpacked));
   LuaState::of(L).charge(1 + (last >= first ? more : 0));
   lua_pushvalue(L, lua_upvalueindex(1));
   lua_insert(L, 1);

@@ -14,11 +14,11 @@ namespace {
 using policy::Attr;
 using policy::AttrValue;
 
-constexpr size_t kMostShapes = 8;
+constexpr size_t kMaxShapes = 8;
 constexpr size_t kLongestKey = 4096;
 constexpr size_t kItemOverhead = 160;
-constexpr uint32_t kTrial = 1024;    // results kept before a rule's hits are judged
-constexpr uint32_t kLeastHits = 16;  // one hit for so many kept, or it stops keeping but one in as many
+constexpr uint32_t kTrial = 1024;  // results kept before a rule's hits are judged
+constexpr uint32_t kMinHits = 16;  // one hit for so many kept, or it stops keeping but one in as many
 
 // Whether a value may be written to disk.
 bool lasts(Attr attr, std::string_view key) {
@@ -189,7 +189,7 @@ ExactMemory::Shape* ExactMemory::shapeOf(uint32_t rule, std::vector<Attribute> a
   for (auto& shape : state.shapes) {
     if (shape.attributes == attributes) return &shape;
   }
-  if (state.shapes.size() >= kMostShapes) return nullptr;
+  if (state.shapes.size() >= kMaxShapes) return nullptr;
   Shape shape{next_shape_++, std::move(attributes)};
   for (const auto& [attr, key] : shape.attributes) {
     const bool masked = recording_ != nullptr && recording_->masks(attr, key);
@@ -211,7 +211,7 @@ void ExactMemory::keep(uint32_t rule, policy::AttributeReader& reader, const Rem
   Shape* shape = time && result.expires == 0 ? nullptr : shapeOf(rule, std::move(attributes));
   const std::string_view key = shape == nullptr ? std::string_view() : encode(rule, *shape, reader);
   if (key.empty()) return counters_[state.counters].uncacheable->add();
-  if (state.kept >= kTrial && state.hits < state.kept / kLeastHits && ++state.skipped % kLeastHits != 0) return;
+  if (state.kept >= kTrial && state.hits < state.kept / kMinHits && ++state.skipped % kMinHits != 0) return;
   if (state.kept++ == kTrial * 16) state.kept /= 2, state.hits /= 2;  // old times count less
   if (const uint32_t* old = lookup(base::hashBytes(key, seed_), key)) erase(*old - 1);
   insert(rule, key, result);

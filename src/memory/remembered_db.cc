@@ -13,7 +13,7 @@ namespace {
 constexpr int64_t kApplicationId = 0x59657474;  // "Yett"
 constexpr size_t kQueueRecords = 20'000;
 constexpr size_t kQueueBytes = 32 << 20;
-constexpr size_t kLeastKey = 32;  // bytes of a secret
+constexpr size_t kMinKey = 32;  // bytes of a secret
 constexpr base::Millis kWait{1000};
 constexpr base::Millis kGather{200};
 
@@ -47,8 +47,8 @@ RememberedDb::RememberedDb(const CacheConfig& config, std::string key, base::Met
 
 Result<std::string> usableCacheKey(std::string key, const std::string& path) {
   while (!key.empty() && (key.back() == '\n' || key.back() == '\r')) key.pop_back();
-  if (key.size() >= kLeastKey) return key;
-  return Error{path + ": a key has at least " + std::to_string(kLeastKey) +
+  if (key.size() >= kMinKey) return key;
+  return Error{path + ": a key has at least " + std::to_string(kMinKey) +
                " bytes: make one with `yett certs init` or `openssl rand -hex 32`"};
 }
 

@@ -68,7 +68,7 @@ std::string RememberedRow::value() const {
 bool RememberedRow::parse(std::string_view key, std::string_view value, RememberedRow& out) {
   Bytes k(key);
   uint32_t count = 0;
-  if (!k.take(out.rule) || !k.take(count) || count > policy::AttributeReader::kMostReads) return false;
+  if (!k.take(out.rule) || !k.take(count) || count > policy::AttributeReader::kMaxReads) return false;
   for (uint32_t i = 0; i < count; ++i) {
     auto& [attr, name] = out.attributes.emplace_back();
     if (!k.take(attr) || !k.take(name)) return false;

@@ -81,9 +81,9 @@ void EventLoop::fault(const char* what) {
 }
 
 void EventLoop::keepBuffer(std::string buffer) {
-  constexpr size_t kMost = 16;
+  constexpr size_t kMax = 16;
   constexpr size_t kLargest = 256 << 10;
-  if (kept_.size() < kMost && buffer.capacity() <= kLargest) kept_.push_back(std::move(buffer));
+  if (kept_.size() < kMax && buffer.capacity() <= kLargest) kept_.push_back(std::move(buffer));
 }
 
 void EventLoop::takeBuffer(std::string& buffer) {
@@ -216,10 +216,10 @@ void EventLoop::runSlow() {
 }
 
 int64_t EventLoop::turnNanos() const {
-  constexpr int64_t kLeast = 30'000;
-  constexpr int64_t kMost = 250'000;
+  constexpr int64_t kMin = 30'000;
+  constexpr int64_t kMax = 250'000;
   constexpr int64_t kForAll = 2'500'000;  // until each of them has had its turn
-  return std::clamp<int64_t>(kForAll / static_cast<int64_t>(event_count_ + turns_wanted_ + 1), kLeast, kMost);
+  return std::clamp<int64_t>(kForAll / static_cast<int64_t>(event_count_ + turns_wanted_ + 1), kMin, kMax);
 }
 
 void EventLoop::runTurns() {

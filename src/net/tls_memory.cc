@@ -11,9 +11,9 @@ namespace {
 
 // Blocks of one size that wait for their next use. Without a destructor: OpenSSL frees when a thread's objects are
 // gone.
-template <size_t kSize, size_t kMost>
+template <size_t kSize, size_t kMax>
 struct Shelf {
-  std::array<void*, kMost> blocks;
+  std::array<void*, kMax> blocks;
   size_t count = 0;
   bool ended = false;  // the thread is
   void end() {
@@ -22,7 +22,7 @@ struct Shelf {
   }
   void* take() { return count > 0 ? blocks[--count] : std::malloc(kSize); }
   bool give(void* block) {
-    if (count == kMost || ended) return false;
+    if (count == kMax || ended) return false;
     blocks[count++] = block;
     return true;
   }

@@ -52,7 +52,7 @@ void AttributeReader::reset(const CheckRequest& request) {
   window_.clear();
   window_number_ = 0;
   refused_reads_ = 0;
-  steps_left_ = kMostSteps;
+  steps_left_ = kMaxSteps;
   if (body_parsed_) body_.clear();
   query_parsed_ = query_bad_ = query_anyhow_parsed_ = body_parsed_ = query_indexed_ = query_anyhow_indexed_ = false;
   params_.clear();
@@ -102,7 +102,7 @@ bool AttributeReader::note(Attr attr, std::string_view key, const AttrValue& val
 }
 
 bool AttributeReader::add(Attr attr, std::string_view key, const AttrValue& value) {
-  if (reads_.size() >= kMostReads) return false;
+  if (reads_.size() >= kMaxReads) return false;
   window_.push_back(static_cast<uint32_t>(reads_.size()));
   reads_.push_back(
       {attr, static_cast<uint32_t>(keys_.size()), static_cast<uint32_t>(key.size()), window_number_, value});

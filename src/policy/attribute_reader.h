@@ -26,9 +26,9 @@ class AttributeReader {
  public:
   /// Names longer than this, and more reads than that, are refused.
   static constexpr size_t kLongestKey = 256;
-  static constexpr size_t kMostReads = 256;
+  static constexpr size_t kMaxReads = 256;
   /// Steps of native `re` (some 5 ns each at worst) in one decision.
-  static constexpr uint64_t kMostSteps = 8'000'000;
+  static constexpr uint64_t kMaxSteps = 8'000'000;
 
   /// Begins with another request; keeps the memory. REQUIRES: `request` outlives the reads.
   void reset(const CheckRequest& request);

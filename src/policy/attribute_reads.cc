@@ -26,8 +26,8 @@ std::string AttributeReader::listJson(const std::vector<std::string_view>& value
                                       bool masked) const {
   size_t bytes = 0;
   for (const auto value : values) bytes += value.size();
-  constexpr size_t kMostValues = 64;
-  if (values.size() > kMostValues ||
+  constexpr size_t kMaxValues = 64;
+  if (values.size() > kMaxValues ||
       bytes > Recording::kLongest) {  // as one: its digest is of each with its size before it
     std::string all;
     for (const auto value : values) all.append(std::to_string(value.size())).append(":").append(value);
@@ -105,13 +105,13 @@ class Redaction {
   explicit Redaction(std::string& text) : text_(text), hidden_(text.size()) {}
 
   void hide(std::string_view value) {
-    constexpr size_t kLeast = 3;   // shorter ones stand anywhere
-    constexpr size_t kMost = 512;  // who sends so many wants something else than to be quoted
-    constexpr size_t kMostFound = 64;
-    if (value.size() < kLeast || value.size() > text_.size() || !seen_.insert(value).second) return;
-    if (seen_.size() > kMost) return hideAll();
+    constexpr size_t kMin = 3;    // shorter ones stand anywhere
+    constexpr size_t kMax = 512;  // who sends so many wants something else than to be quoted
+    constexpr size_t kMaxFound = 64;
+    if (value.size() < kMin || value.size() > text_.size() || !seen_.insert(value).second) return;
+    if (seen_.size() > kMax) return hideAll();
     if (::memmem(text_.data(), text_.size(), value.data(), value.size()) == nullptr) return;
-    if (++found_ > kMostFound) return hideAll();
+    if (++found_ > kMaxFound) return hideAll();
     mark(value);
   }
 

@@ -15,8 +15,8 @@ namespace yett::policy {
 namespace fs = std::filesystem;
 namespace {
 
-constexpr size_t kMostFiles = 10'000;
-constexpr uint64_t kMostBytes = uint64_t{256} << 20;  // of all files
+constexpr size_t kMaxFiles = 10'000;
+constexpr uint64_t kMaxBytes = uint64_t{256} << 20;  // of all files
 
 // The folder's listing, made flat: name -> what tells that the file has not changed meanwhile.
 class Lister {
@@ -48,8 +48,8 @@ class Lister {
  private:
   Status entry(const std::string& path, const std::string& name) {
     struct stat info {};
-    if (++entries_ > 2 * kMostFiles)
-      return Error{path + ": one of more than " + std::to_string(2 * kMostFiles) +
+    if (++entries_ > 2 * kMaxFiles)
+      return Error{path + ": one of more than " + std::to_string(2 * kMaxFiles) +
                    " entries below the policy directory"};
     const bool loadable = PolicySource::isLoadable(name);
     if (::stat(path.c_str(), &info) != 0) {
@@ -64,11 +64,11 @@ class Lister {
     }
     if (!S_ISREG(info.st_mode)) return Error{path + ": is no file"};
     bytes_ += static_cast<uint64_t>(info.st_size);
-    if (bytes_ > kMostBytes)
-      return Error{path + ": with it the policy files are larger than " + std::to_string(kMostBytes >> 20) + "MiB"};
+    if (bytes_ > kMaxBytes)
+      return Error{path + ": with it the policy files are larger than " + std::to_string(kMaxBytes >> 20) + "MiB"};
     files_[name] = std::to_string(info.st_ino) + ":" + std::to_string(info.st_size) + ":" +
                    std::to_string(info.st_mtim.tv_sec) + "." + std::to_string(info.st_mtim.tv_nsec);
-    if (files_.size() > kMostFiles) return Error{path + ": one of more than " + std::to_string(kMostFiles) + " files"};
+    if (files_.size() > kMaxFiles) return Error{path + ": one of more than " + std::to_string(kMaxFiles) + " files"};
     return {};
   }
 

@@ -20,7 +20,7 @@ class Recording;
 struct PolicySource;
 
 /// What one decision may cost.
-inline constexpr uint64_t kMostInstructions = 100'000'000;  ///< that a configuration may allow
+inline constexpr uint64_t kMaxInstructions = 100'000'000;  ///< that a configuration may allow
 struct Budget {
   uint64_t instructions = 100'000;
   uint64_t memory_bytes = 1 << 20;

@@ -37,7 +37,7 @@ namespace {
 
 // Letters and digits mixed, as nobody writes a word.
 bool looksRandom(std::string_view text) {
-  constexpr size_t kLeast = 20;
+  constexpr size_t kMin = 20;
   bool letter = false, digit = false;
   for (const char c : text) {
     const bool l = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
@@ -46,7 +46,7 @@ bool looksRandom(std::string_view text) {
     letter = letter || l;
     digit = digit || d;
   }
-  return text.size() >= kLeast && letter && digit;
+  return text.size() >= kMin && letter && digit;
 }
 
 bool looksLikeCredential(std::string_view text) {

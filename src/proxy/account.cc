@@ -13,8 +13,8 @@ namespace yett::proxy {
 
 // Of a target that is refused: not its query or fragment, nor who a URI names, since these may be secrets.
 static std::string shownTarget(std::string_view raw) {
-  constexpr size_t kMost = 1024;
-  raw = raw.substr(0, std::min(raw.find_first_of("?#"), kMost));
+  constexpr size_t kMax = 1024;
+  raw = raw.substr(0, std::min(raw.find_first_of("?#"), kMax));
   const size_t scheme = raw.find("://");
   const size_t at = raw.rfind('@');
   if (scheme == std::string_view::npos || at == std::string_view::npos || at < scheme) return base::printable(raw);

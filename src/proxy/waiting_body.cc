@@ -2,7 +2,7 @@
 
 namespace yett::proxy {
 
-static constexpr size_t kMostKept = 64 << 10;  // of a buffer, for the next request
+static constexpr size_t kMaxKept = 64 << 10;  // of a buffer, for the next request
 
 void WaitingBody::begin(const std::string& owner, size_t* connection, int64_t now_millis) {
   owner_ = &owner;
@@ -31,7 +31,7 @@ base::Millis WaitingBody::timeLeft(int64_t now_millis, base::Millis limit, uint6
 void WaitingBody::release() {
   if (held_ > 0) shares_.give(*owner_, connection_, held_);
   held_ = 0;
-  if (text_.capacity() > kMostKept) text_ = std::string();
+  if (text_.capacity() > kMaxKept) text_ = std::string();
   text_.clear();
   growing_ = false;
 }

@@ -8,7 +8,7 @@
 
 namespace yett::proxy {
 
-static constexpr size_t kMostSpare = 64;
+static constexpr size_t kMaxSpare = 64;
 
 Worker::Worker(net::EventLoop& l, authz::Authorizer& stage, const Shared& shared, const MemoryBudget& memory,
                EventSink sink)
@@ -92,7 +92,7 @@ void Worker::clear(Exchange& exchange) {
   }
   busy_.pop_back();
   // Who waits for a record or for a newer policy's word is named by its address: none is destroyed meanwhile.
-  if (!subjects.named() && spare_.size() > kMostSpare) spare_.resize(kMostSpare);
+  if (!subjects.named() && spare_.size() > kMaxSpare) spare_.resize(kMaxSpare);
 }
 
 }  // namespace yett::proxy

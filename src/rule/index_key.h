@@ -11,7 +11,7 @@
 
 namespace yett::rule {
 
-inline constexpr size_t kMostSegments = 32;
+inline constexpr size_t kMaxSegments = 32;
 inline constexpr uint64_t kSeed = 0x8ebc6af09c88c6e3;
 /// What is used of a RuleIndex::Record; literals begin in its cache line.
 inline constexpr size_t kRecordSize = 48;

@@ -10,10 +10,10 @@
 namespace yett::rule {
 namespace {
 
-constexpr size_t kMostCompared = 2000;  // rules: every pair is looked at
-constexpr size_t kMostPairs = 10'000;   // of two lists
-constexpr size_t kMostShapes = 64;
-constexpr size_t kMostCredentials = 20;
+constexpr size_t kMaxCompared = 2000;  // rules: every pair is looked at
+constexpr size_t kMaxPairs = 10'000;   // of two lists
+constexpr size_t kMaxShapes = 64;
+constexpr size_t kMaxCredentials = 20;
 
 bool coversPattern(const target::SegmentPattern& outer, const target::SegmentPattern& inner, bool loose,
                    bool fold = false) {
@@ -60,7 +60,7 @@ bool coversPath(const PathMatcher& outer, const PathMatcher& inner, bool loose, 
 template <typename List, typename Covers>
 bool coversList(const List& outer, const List& inner, Covers each) {
   if (outer.empty()) return true;
-  if (inner.empty() || outer.size() * inner.size() > kMostPairs) return false;
+  if (inner.empty() || outer.size() * inner.size() > kMaxPairs) return false;
   return std::all_of(inner.begin(), inner.end(), [&](const auto& in) {
     return std::any_of(outer.begin(), outer.end(), [&](const auto& out) { return each(out, in); });
   });
@@ -116,7 +116,7 @@ std::vector<std::string> lint(const RuleBook& book) {
   const auto& rules = book.rules();
   for (size_t i = 0; i < rules.size(); ++i) {
     if (rules[i].allow() && everyone(rules[i])) found.emplace_back(&rules[i], "allows everyone everything");
-    if (rules.size() <= kMostCompared && !rules[i].audit_only) compare(rules, i, found);
+    if (rules.size() <= kMaxCompared && !rules[i].audit_only) compare(rules, i, found);
   }
   std::sort(found.begin(), found.end(), [](const auto& a, const auto& b) {
     return std::tie(a.first->file, a.first->line, a.second) < std::tie(b.first->file, b.first->line, b.second);
@@ -125,7 +125,7 @@ std::vector<std::string> lint(const RuleBook& book) {
   for (const auto& [rule, what] : found)
     out.push_back(rule->position() + ": rule `" + base::printable(rule->name) + "` " + what);
   const size_t shapes = book.index().shapes();
-  if (shapes > kMostShapes)
+  if (shapes > kMaxShapes)
     out.push_back("the rules have " + std::to_string(shapes) +
                   " different shapes of matchers: each costs a decision some 20 ns; write them more alike");
   return out;
@@ -143,7 +143,7 @@ std::vector<std::string> credentialWarnings(const std::map<std::string, std::str
           name + ":" + std::to_string(number) +
           ": holds what looks like a credential: the audit log keeps the sources of policies; let the service "
           "check it, or compare a digest");
-      if (out.size() == kMostCredentials) return out;
+      if (out.size() == kMaxCredentials) return out;
     }
   }
   return out;

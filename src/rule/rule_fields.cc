@@ -16,7 +16,7 @@
 namespace yett::rule {
 namespace {
 
-constexpr size_t kMostListed = 10'000;
+constexpr size_t kMaxListed = 10'000;
 
 bool isToken(std::string_view text) {
   return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) {
@@ -177,7 +177,7 @@ bool isKeyedField(std::string_view field) {
 Status setMatcher(Rule& rule, std::string_view field, const std::vector<FieldValue>& values) {
   Matchers& to = side(rule, takeTwin(field));
   if (values.empty()) return Error{"is an empty list, which could match nothing"};
-  if (values.size() > kMostListed) return Error{"has over " + std::to_string(kMostListed) + " entries: use `data`"};
+  if (values.size() > kMaxListed) return Error{"has over " + std::to_string(kMaxListed) + " entries: use `data`"};
   for (const auto& value : values) {
     if (field == "method") TRY(addMethod(to, value));
     else if (field == "principal") TRY(addPrincipal(to, value));
@@ -199,8 +199,8 @@ Status addKeyedMatcher(Rule& rule, std::string_view field, std::string_view key,
     return Error{quoted(key) + ": a key has 1 to 256 bytes"};
   if (values.empty()) return Error{quoted(key) + " has an empty list, which could match nothing"};
   KeyedMatcher matcher{std::string(key), {}};
-  if (values.size() > kMostListed)
-    return Error{quoted(key) + " has over " + std::to_string(kMostListed) + " values: use `data`"};
+  if (values.size() > kMaxListed)
+    return Error{quoted(key) + " has over " + std::to_string(kMaxListed) + " values: use `data`"};
   for (auto& value : values) {
     if (header && !value.regex && !isFieldValue(value.text))
       return Error{quoted(key) + ": " + quoted(value.text) +

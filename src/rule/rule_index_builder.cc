@@ -20,7 +20,7 @@ class RuleIndex::Builder {
     bool whole = rule.beyondIndex();
     for (const auto& path : m.paths) {
       if (path.regex) addRegex(number, *path.regex, rule);
-      else if (path.pattern.asterisk() || path.pattern.segments().size() > kMostSegments)
+      else if (path.pattern.asterisk() || path.pattern.segments().size() > kMaxSegments)
         whole = true, choices[kPath].push_back({});
       else choices[kPath].push_back(segments(path.pattern));
       if (m.paths.size() > 1 && rule.condition >= 0 && !path.pattern.captures().empty()) whole = true;
@@ -87,7 +87,7 @@ class RuleIndex::Builder {
       case PrincipalMatcher::Kind::kRegex: whole = true; return {{Look::Kind::kAuthenticated}, {}};
       case PrincipalMatcher::Kind::kPattern: break;
     }
-    if (matcher.path.segments().size() >= kMostSegments) return whole = true, Choice{};
+    if (matcher.path.segments().size() >= kMaxSegments) return whole = true, Choice{};
     Choice out = segments(matcher.path);
     out.look.mask = out.look.mask << 1 | 1;  // the trust domain stands before the segments
     ++out.look.count;
@@ -104,7 +104,7 @@ class RuleIndex::Builder {
 
   // Too many combinations: the longest list is left to the matchers.
   static void limit(std::array<std::vector<Choice>, 5>& choices, bool& whole) {
-    constexpr size_t kMostEntries = 256;
+    constexpr size_t kMaxEntries = 256;
     for (;;) {
       size_t product = 1;
       auto* longest = &choices[0];
@@ -112,7 +112,7 @@ class RuleIndex::Builder {
         product *= std::max<size_t>(list.size(), 1);
         if (list.size() > longest->size()) longest = &list;
       }
-      if (product <= kMostEntries) break;
+      if (product <= kMaxEntries) break;
       longest->clear();
       whole = true;
     }

@@ -9,7 +9,7 @@
 namespace yett::runtime {
 namespace {
 
-constexpr size_t kMostWarnings = 50;
+constexpr size_t kMaxWarnings = 50;
 
 // A path that the pattern covers, in pieces: one for each segment.
 std::vector<std::string> sample(const target::SegmentPattern& pattern) {
@@ -78,7 +78,7 @@ std::vector<std::string> pathWarnings(const Generation& generation) {
               out.push_back(rule.position + ": path `" + pattern.text() + "` of rule `" + rule.rule +
                             "` and the service of cluster `" + cluster.name + "` (path_profile " +
                             target::name(cluster.path_profile) + ") disagree on route `" + route.name + "`: " + how);
-              if (out.size() == kMostWarnings) return out;
+              if (out.size() == kMaxWarnings) return out;
             }
           }
         }

@@ -8,7 +8,7 @@
 
 namespace yett::runtime {
 
-static constexpr size_t kMostEngines = 1000;  // each costs some tens of KiB
+static constexpr size_t kMaxEngines = 1000;  // each costs some tens of KiB
 
 std::string documentOf(const policy::PolicySet& set) {
   std::string engines = "[";
@@ -62,7 +62,7 @@ static const json::Value& at(const json::Value& value, std::string_view name) {
 Result<std::shared_ptr<const policy::PolicySet>> policyFromDocument(const std::string& document) {
   const json::Value parsed = TRY(json::parse(document, false));
   std::vector<policy::LoadedEngine> engines;
-  if (at(parsed, "engines").items.size() > kMostEngines) return Error{"it has more engines than yett writes down"};
+  if (at(parsed, "engines").items.size() > kMaxEngines) return Error{"it has more engines than yett writes down"};
   for (const auto& item : at(parsed, "engines").items) {
     policy::PolicySource source;
     source.directory = "the audit log";
@@ -82,7 +82,7 @@ Result<std::shared_ptr<const policy::PolicySet>> policyFromDocument(const std::s
   policy::Budget budget;
   budget.instructions = static_cast<uint64_t>(at(at(parsed, "budget"), "instructions").integer);
   budget.memory_bytes = static_cast<uint64_t>(at(at(parsed, "budget"), "memory").integer);
-  if (budget.instructions > policy::kMostInstructions)
+  if (budget.instructions > policy::kMaxInstructions)
     return Error{"its budget is larger than any that a configuration allows"};
   auto out = std::make_shared<const policy::PolicySet>(std::move(engines), budget);
   if (out->digest() != at(parsed, "digest").text)

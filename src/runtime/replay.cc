@@ -12,10 +12,10 @@
 namespace yett::runtime {
 namespace {
 
-constexpr size_t kMostGroups = 10'000;  // what groups beyond are called "other"
-constexpr size_t kMostNames = 1'000;
+constexpr size_t kMaxGroups = 10'000;  // what groups beyond are called "other"
+constexpr size_t kMaxNames = 1'000;
 constexpr int64_t kTell = 10'000;
-constexpr int64_t kLeastShare = 5'000;  // decisions that are worth a thread
+constexpr int64_t kMinShare = 5'000;  // decisions that are worth a thread
 
 std::string ruleName(std::string_view policy, std::string_view rule) {
   return policy.empty() ? std::string(rule) : std::string(policy) + "/" + std::string(rule);
@@ -24,7 +24,7 @@ std::string ruleName(std::string_view policy, std::string_view rule) {
 void count(std::map<std::string, int64_t>& map, const std::string& name, int64_t by = 1) {
   const auto it = map.find(name);
   if (it != map.end()) it->second += by;
-  else map[map.size() < kMostNames ? name : "other"] += by;
+  else map[map.size() < kMaxNames ? name : "other"] += by;
 }
 
 // One thread's share.
@@ -54,7 +54,7 @@ class Replayer {
     }
     if (what == Difference::kSame || what == Difference::kUnknown || what == Difference::kNotAsked) return;
     auto key = std::tuple(what, ruleName(row.policy, row.rule), ruleName(decision_.policy, decision_.rule));
-    if (report_.groups.size() >= kMostGroups && !report_.groups.contains(key)) key = {what, "other", "other"};
+    if (report_.groups.size() >= kMaxGroups && !report_.groups.contains(key)) key = {what, "other", "other"};
     DifferenceGroup& group = report_.groups[key];
     ++group.count;
     count(group.principals, row.principal.empty() ? "anonymous" : row.principal);
@@ -151,7 +151,7 @@ Result<ReplayReport> replay(const audit::LogRef& log, const ReplayPlan& plan) {
   const auto [first, last] = TRY(whole.range());
   ReplayReport out;
   if (last == 0) return out;
-  const auto shares = std::max<int64_t>(1, (last - first + 1) / kLeastShare);
+  const auto shares = std::max<int64_t>(1, (last - first + 1) / kMinShare);
   const auto threads = static_cast<unsigned>(std::min<int64_t>(plan.threads, shares));
   const int64_t span = (last - first) / threads + 1;
   base::Mutex telling;

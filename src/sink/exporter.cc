@@ -20,7 +20,7 @@ constexpr size_t kBatch = 500;
 constexpr base::Millis kPoll{200};
 constexpr base::Millis kFirstRetry{200};
 constexpr base::Millis kLastRetry{10'000};
-constexpr int kMostRefusals = 4;       // of one record, until it is put aside
+constexpr int kMaxRefusals = 4;        // of one record, until it is put aside
 constexpr base::Millis kLastTry{100};  // between two tries at the end
 
 // "412 3f…": the position and the log that it is one of. 0 of another log.
@@ -201,7 +201,7 @@ void Exporter::run(Carrier& c) {
     const bool refused = sent.how == Delivery::How::kRefused;
     if (sent.how == Delivery::How::kTaken) {
       if (auto moved = c.moveTo(some.back().seq); !moved) sent = {Delivery::How::kLater, moved.error().message};
-    } else if (refused && some.size() == 1 && !ending && ++refusals >= kMostRefusals) {
+    } else if (refused && some.size() == 1 && !ending && ++refusals >= kMaxRefusals) {
       refusals = 0;
       retry = kFirstRetry;
       if (auto given = giveUp(c, some.front(), sent.why); given) continue;

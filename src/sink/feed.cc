@@ -79,13 +79,13 @@ Result<Record> Feed::lineOf(const audit::ChainWalk::Step& step) {
 }
 
 Result<std::vector<Record>> Feed::read(int64_t position, size_t most) {
-  constexpr size_t kMostBytes = 2 << 20;  // receivers have limits of their own
+  constexpr size_t kMaxBytes = 2 << 20;  // receivers have limits of their own
   std::vector<Record> out;
   size_t bytes = 0;
   if (!records_ || position_ != position) records_.emplace(reader_->database(), position);
   position_ = -1;  // not known, should it fail
   int64_t last = position;
-  while (out.size() < most && bytes <= kMostBytes) {
+  while (out.size() < most && bytes <= kMaxBytes) {
     auto next = records_->next();
     if (!next) return Error{file_ + ": " + next.error().message};
     if (!next.value()) break;

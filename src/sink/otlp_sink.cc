@@ -89,9 +89,9 @@ class OtlpSink final : public Sink {
   }
 
   static std::string read(std::istream& in) {
-    constexpr size_t kMost = 64 << 10;
-    std::string out(kMost, '\0');
-    in.read(out.data(), kMost);
+    constexpr size_t kMax = 64 << 10;
+    std::string out(kMax, '\0');
+    in.read(out.data(), kMax);
     out.resize(static_cast<size_t>(in.gcount()));
     return out;
   }

@@ -122,9 +122,9 @@ int overdue(void* until) {
 
 void Database::onlyRead(std::chrono::milliseconds time) {
   constexpr int kSteps = 1000;  // of SQLite's machine between two looks at the clock
-  constexpr int kMostBytes = 16 << 20;
+  constexpr int kMaxBytes = 16 << 20;
   *until_ = std::chrono::steady_clock::now() + time;
-  sqlite3_limit(db_.get(), SQLITE_LIMIT_LENGTH, kMostBytes);
+  sqlite3_limit(db_.get(), SQLITE_LIMIT_LENGTH, kMaxBytes);
   sqlite3_limit(db_.get(), SQLITE_LIMIT_ATTACHED, 0);
   sqlite3_db_config(db_.get(), SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
   sqlite3_db_config(db_.get(), SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, nullptr);

@@ -14,7 +14,7 @@ namespace {
 constexpr int64_t kMemory = 1 << 20;      // of one expression, its automaton included
 constexpr int64_t kSetMemory = 64 << 20;  // of a set
 constexpr int kLongestProgram = 1000;
-constexpr uint64_t kMostSetSteps = 20'000'000;
+constexpr uint64_t kMaxSetSteps = 20'000'000;
 constexpr size_t kLongestText = 4096;
 
 re2::RE2::Options options(int64_t memory) {
@@ -78,7 +78,7 @@ void RegexSet::match(std::string_view text, std::vector<int>& out) const {
   out.clear();
   if (all_.empty()) return;
   re2::RE2::Set::ErrorInfo error{re2::RE2::Set::kNoError};
-  const bool bearable = automaton_->ok && steps_ * text.size() <= kMostSetSteps;
+  const bool bearable = automaton_->ok && steps_ * text.size() <= kMaxSetSteps;
   const bool matched = bearable && automaton_->set.Match({text.data(), text.size()}, &out, &error);
   if (bearable && (matched || error.kind == re2::RE2::Set::kNoError)) return std::sort(out.begin(), out.end());
   out.resize(all_.size());

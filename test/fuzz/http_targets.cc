@@ -12,7 +12,7 @@
 namespace yett::fuzz {
 namespace {
 
-constexpr size_t kMost = 4096;  // byte by byte takes its square
+constexpr size_t kMax = 4096;  // byte by byte takes its square
 
 std::string told(const test::H1Harness& h) {
   std::string out = std::to_string(h.bad_status) + " " + std::to_string(h.finished) + "\n";
@@ -26,7 +26,7 @@ std::string told(const test::H1Harness& h) {
 }
 
 std::string h1Request(std::string_view bytes) {
-  bytes = bytes.substr(0, kMost);
+  bytes = bytes.substr(0, kMax);
   test::H1Harness whole, pieces;
   whole.feed(bytes);
   pieces.feed(bytes, 1 + bytes.size() % 7);
@@ -71,7 +71,7 @@ struct Response final : test::TestWire, http::ResponseHandler {
 };
 
 std::string h1Response(std::string_view bytes) {
-  bytes = bytes.substr(0, kMost);
+  bytes = bytes.substr(0, kMax);
   Response whole, pieces;
   whole.feed(bytes, std::string_view::npos);
   pieces.feed(bytes, 1 + bytes.size() % 7);

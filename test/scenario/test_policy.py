@@ -386,7 +386,7 @@ class Tools(unittest.TestCase):
         path.chmod(0o600)
 
     def test_the_library_of_rules_passes_its_tests_and_every_rule_decides_one(self):
-        code, out, err = yett("test", str(ROOT / "rules"), "--least-coverage", "100")
+        code, out, err = yett("test", str(ROOT / "rules"), "--min-coverage", "100")
         self.assertEqual(code, 0, out + err)
         self.assertIn("0 failed", out)
 

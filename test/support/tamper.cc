@@ -33,7 +33,7 @@ std::vector<OpenRecord> recordsOf(audit::BlockData& data) {
     if (record.kind != Kind::kDecision && record.kind != Kind::kOutcome) continue;
     audit::Fields fields;
     must(data.fields(record, fields));
-    for (size_t key = 0; key < audit::kMostFields; ++key) open.text[key] = fields.text[key];
+    for (size_t key = 0; key < audit::kMaxFields; ++key) open.text[key] = fields.text[key];
     open.number = fields.number;
     if (record.kind == Kind::kOutcome) std::swap(open.decision_seq, open.number[audit::OutcomeKey::kDecisionSeq]);
     open.commitment = must(data.commitment(record));
@@ -49,7 +49,7 @@ void write(store::Database& db, int64_t last, const std::vector<OpenRecord>& rec
     linked.commitment = r.commitment;
     if (r.kind == Kind::kDecision || r.kind == Kind::kOutcome) {
       audit::Fields fields;
-      for (size_t key = 0; key < audit::kMostFields; ++key) fields.text[key] = r.text[key];
+      for (size_t key = 0; key < audit::kMaxFields; ++key) fields.text[key] = r.text[key];
       fields.number = r.number;
       audit::encodeRow(audit::layout(r.kind), fields, encoded);
       linked.fields = encoded.fields;
@@ -113,7 +113,7 @@ void blank(std::vector<OpenRecord>& records, audit::Salts& salts, const std::vec
     if (r.kind != Kind::kDecision) continue;
     if (std::find(seqs.begin(), seqs.end(), r.seq) != seqs.end()) {
       audit::Fields fields;
-      for (size_t key = 0; key < audit::kMostFields; ++key) fields.text[key] = r.text[key];
+      for (size_t key = 0; key < audit::kMaxFields; ++key) fields.text[key] = r.text[key];
       audit::Encoded encoded;
       audit::encodePersonal(audit::layout(Kind::kDecision), fields, encoded);
       std::string bytes;

@@ -18,8 +18,8 @@ struct OpenRecord {
   int64_t seq;
   char mark;
   int64_t decision_seq = 0;
-  std::array<std::string, audit::kMostFields> text;
-  std::array<int64_t, audit::kMostFields> number{};
+  std::array<std::string, audit::kMaxFields> text;
+  std::array<int64_t, audit::kMaxFields> number{};
   std::string commitment;  ///< of a decision whose personal fields are gone
 };
 

@@ -187,6 +187,6 @@ TEST_CASE("block: a stream that says it is huge is refused before memory is take
   stream += 'x';
   std::string kept;
   std::string_view from(stream);
-  CHECK_FALSE(block::takeStream(from, block::kMostTexts, kept).ok());
+  CHECK_FALSE(block::takeStream(from, block::kMaxTexts, kept).ok());
   CHECK(kept.capacity() < 100);
 }
