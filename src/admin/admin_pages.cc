@@ -22,8 +22,8 @@ Page probe(const std::vector<Condition>& conditions, const char* fine, bool verb
 
 }  // namespace
 
-bool isErase(bool trusted, std::string_view method, std::string_view target) {
-  return trusted && method == "POST" && target == "/audit/erase";
+bool isCommand(std::string_view target) {
+  return target == "/audit/erase" || target == "/reload" || target == "/drain" || target == "/log-level";
 }
 
 Page pageFor(const AdminContent& content, bool trusted, std::string_view method, std::string_view target) {
@@ -38,11 +38,12 @@ Page pageFor(const AdminContent& content, bool trusted, std::string_view method,
     return content.started() ? Page{200, "text/plain", "started\n"} : Page{503, "text/plain", "starting\n"};
   if (path == "/metrics") return {200, "text/plain; version=0.0.4; charset=utf-8", content.metrics()};
   if (path == "/version") return {200, "application/json", content.version()};
+  if (trusted && path == "/status") return {200, "application/json", content.status()};
   if (trusted && path == "/policies") return {200, "application/json", content.policies()};
   if (trusted && path == "/config") return {200, "application/json", content.config()};
   return {404, "text/plain",
           "no such page: /healthz /readyz /startupz /metrics /version" +
-              std::string(trusted ? " /policies /config\n" : "\n")};
+              std::string(trusted ? " /status /policies /config\n" : "\n")};
 }
 
 }  // namespace yett::admin

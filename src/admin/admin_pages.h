@@ -17,7 +17,7 @@ struct Page {
 /// `target`: path and query. `trusted`: over the Unix socket.
 Page pageFor(const AdminContent& content, bool trusted, std::string_view method, std::string_view target);
 
-/// The one request that changes something.
-bool isErase(bool trusted, std::string_view method, std::string_view target);
+/// Whether a POST to it changes something.
+bool isCommand(std::string_view target);
 
 }  // namespace yett::admin

@@ -41,7 +41,9 @@ class AdminServer::Running {
     if (!trusted) bound = socket->address();
     Side& side = *sides_.emplace_back(std::make_unique<Side>(content_));
     side.trusted = trusted;
-    side.owner.erase = [this](AdminSession& session, std::string body) { later(session, std::move(body)); };
+    side.owner.command = [this](AdminSession& session, std::string path, std::string body) {
+      later(session, std::move(path), std::move(body));
+    };
     side.owner.closed = [this, &side](AdminSession& session) { remove(side, session); };
     side.acceptor = std::make_unique<net::Acceptor>(
         loop_, std::move(socket), gate_,
@@ -62,8 +64,9 @@ class AdminServer::Running {
     std::list<std::unique_ptr<AdminSession>> sessions;  // the oldest first
     std::unique_ptr<net::Acceptor> acceptor;
   };
-  struct Erasure {
+  struct Command {
     AdminSession* session;
+    std::string path;
     std::string body;
     std::string peer;
   };
@@ -97,9 +100,9 @@ class AdminServer::Running {
     }
   }
 
-  void later(AdminSession& session, std::string body) {
+  void later(AdminSession& session, std::string path, std::string body) {
     const base::Lock lock(mutex_);
-    waiting_.push_back({&session, std::move(body), base::userName(session.peer())});
+    waiting_.push_back({&session, std::move(path), std::move(body), base::userName(session.peer())});
     wake_.notifyAll();
   }
 
@@ -108,11 +111,11 @@ class AdminServer::Running {
     for (;;) {
       wake_.wait(lock, [this]() YETT_REQUIRES(mutex_) { return ends_ || !waiting_.empty(); });
       if (waiting_.empty()) return;
-      Erasure erasure = std::move(waiting_.front());
+      Command command = std::move(waiting_.front());
       waiting_.pop_front();
-      at_work_ = erasure.session;
+      at_work_ = command.session;
       lock.unlock();
-      const auto done = content_.erase(erasure.body, erasure.peer);
+      const auto done = content_.command(command.path, command.body, command.peer);
       const Page page{done ? 200 : 400, "text/plain", (done ? done.value() : done.error().message) + "\n"};
       loop_.post([this, page] { finish(page); });
       lock.lock();
@@ -143,8 +146,8 @@ class AdminServer::Running {
 
   base::Mutex mutex_;
   base::Condition wake_;
-  std::deque<Erasure> waiting_ YETT_GUARDED_BY(mutex_);
-  AdminSession* at_work_ YETT_GUARDED_BY(mutex_) = nullptr;  // whose erasure is under way
+  std::deque<Command> waiting_ YETT_GUARDED_BY(mutex_);
+  AdminSession* at_work_ YETT_GUARDED_BY(mutex_) = nullptr;  // whose command is running
   bool finished_ YETT_GUARDED_BY(mutex_) = false;
   bool ends_ YETT_GUARDED_BY(mutex_) = false;
   std::thread worker_;

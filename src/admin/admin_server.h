@@ -1,6 +1,6 @@
 // The admin side: a loop of its own, so that nothing that callers do can keep it busy, and on it nothing that waits.
-// TCP serves probes, metrics and version; the Unix socket (mode 0600 unless configured) also policies, configuration
-// and erasing. Content comes by callbacks, which must be thread-safe.
+// TCP serves probes, metrics and version; the Unix socket (mode 0600 unless configured) also status, policies,
+// configuration and commands. Content comes by callbacks, which must be thread-safe.
 #pragma once
 
 #include <functional>
@@ -25,11 +25,12 @@ struct AdminContent {
   std::function<bool()> started;                  ///< /startupz
   std::function<std::string()> metrics;
   std::function<std::string()> version;
+  std::function<std::string()> status;    ///< JSON
   std::function<std::string()> policies;  ///< JSON
   std::function<std::string()> config;    ///< JSON
-  /// Over the Unix socket: takes a JSON body, gives the answer's. On a thread of its own: it may wait. `peer`: who
-  /// asks, as the kernel knows: "uid 1000 (alice)".
-  std::function<Result<std::string>(const std::string& body, const std::string& peer)> erase;
+  /// A POST over the Unix socket, by root or by the user that runs Yett: takes its body, gives the answer's. On a
+  /// thread of its own, so it may wait. `peer`: who sent it, as the kernel knows: "uid 1000 (alice)".
+  std::function<Result<std::string>(const std::string& path, const std::string& body, const std::string& peer)> command;
 };
 
 class AdminServer {
@@ -38,7 +39,7 @@ class AdminServer {
   /// closes the oldest, so that slow clients cannot keep probes out.
   static Result<std::unique_ptr<AdminServer>> start(const AdminConfig& config, AdminContent content,
                                                     size_t most_sessions);
-  /// Waits for an erase() that is under way.
+  /// Waits for a command that is running.
   ~AdminServer();
   /// The TCP address really bound, or "".
   const std::string& address() const { return address_; }

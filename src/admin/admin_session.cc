@@ -1,5 +1,7 @@
 #include "admin/admin_session.h"
 
+#include <unistd.h>
+
 #include "base/units.h"
 
 namespace yett::admin {
@@ -18,6 +20,11 @@ const http::Limits& limits() {
     return out;
   }();
   return all;
+}
+
+// Whoever may open the socket may read; what changes something takes more.
+bool mayCommand(int64_t uid) {
+  return uid == 0 || uid == static_cast<int64_t>(::geteuid());
 }
 
 }  // namespace
@@ -51,7 +58,7 @@ void AdminSession::watch() {
     case http::Waiting::kRequest: return connection_.setTimeout(kIdle);
     case http::Waiting::kHead:
     case http::Waiting::kDiscard: return connection_.setTimeout(kHead);
-    default: return erasing_ ? connection_.clearTimeout() : connection_.setTimeout(kAnswer);
+    default: return busy_ ? connection_.clearTimeout() : connection_.setTimeout(kAnswer);
   }
 }
 
@@ -77,8 +84,12 @@ void AdminSession::onStreamEnd(http::RequestHandler&) {
   watch();
 }
 
+bool AdminSession::isCommand() const {
+  return trusted_ && request_.method == "POST" && admin::isCommand(request_.raw_target);
+}
+
 void AdminSession::onRequest() {
-  if (isErase(trusted_, request_.method, request_.raw_target)) {  // its body comes first
+  if (isCommand()) {  // its body comes first
     if (!request_.expects_continue) return;
     http::ResponseHead leave;
     leave.status = 100;
@@ -88,10 +99,11 @@ void AdminSession::onRequest() {
 }
 
 void AdminSession::onEnd() {
-  if (stream_ == nullptr || !isErase(trusted_, request_.method, request_.raw_target)) return;
-  erasing_ = true;
+  if (stream_ == nullptr || !isCommand()) return;
+  if (!mayCommand(peer_)) return answer({403, "text/plain", "only root and the user that runs Yett may do that\n"});
+  busy_ = true;
   connection_.clearTimeout();
-  owner_.erase(*this, std::move(body_));
+  owner_.command(*this, std::string(request_.raw_target), std::move(body_));
 }
 
 void AdminSession::onBadRequest(int status, std::string_view why) {
@@ -103,7 +115,7 @@ void AdminSession::onReset(http::ResetCause cause, std::string_view detail) {
 }
 
 void AdminSession::answer(const Page& page) {
-  erasing_ = false;
+  busy_ = false;
   http::ServerStream* stream = stream_;
   if (stream == nullptr) return;
   http::ResponseHead head;

@@ -19,8 +19,8 @@ class AdminSession final : public net::ConnectionEvents,
  public:
   struct Owner {
     const AdminContent& content;
-    /// Has `body` dealt with elsewhere; answer() is called later.
-    std::function<void(AdminSession& session, std::string body)> erase;
+    /// Has a command run on another thread; answer() is called later.
+    std::function<void(AdminSession& session, std::string path, std::string body)> command;
     std::function<void(AdminSession& session)> closed;
   };
   AdminSession(net::EventLoop& loop, const Poco::Net::StreamSocket& socket, bool trusted, const Owner& owner);
@@ -67,13 +67,14 @@ class AdminSession final : public net::ConnectionEvents,
 
  private:
   void watch();
+  bool isCommand() const;
   net::EventLoop& loop_;
   const bool trusted_;
   const Owner& owner_;
   http::ServerStream* stream_ = nullptr;
   http::RequestHead request_;
   std::string body_;
-  bool erasing_ = false;
+  bool busy_ = false;  // with a command
   int64_t peer_ = -1;
   http::Waiting watched_ = http::Waiting::kExchange;
   net::Connection connection_;

@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "cli/command.h"
+#include "cli/usage.h"
 #include "net/tls_memory.h"
 
 extern char** environ;
@@ -75,11 +76,15 @@ int runCommand(int argc, char** argv) {
   cli::addReplay(app, action);
   cli::addSuggest(app, action);
   cli::addCerts(app, action);
+  cli::addAdmin(app, action);
+  cli::addInit(app, action);
   addVersion(app, action);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& e) {
-    return app.exit(e) == 0 ? 0 : 2;
+    if (e.get_exit_code() == 0) return app.exit(e);  // help or version
+    std::cerr << cli::explainUsage(app, e, argc, argv);
+    return 2;
   }
   return action();
 }

@@ -86,10 +86,13 @@ void Reloader::onTime() {
   });
 }
 
-void Reloader::now() {
-  guarded([this] {
-    if (!reload(watcher_.fingerprint(), true, true)) log_.info("nothing to reload: the files are those in force");
+bool Reloader::now() {
+  bool changed = false;
+  guarded([&] {
+    changed = reload(watcher_.fingerprint(), true, true);
+    if (!changed) log_.info("nothing to reload: the files are those in force");
   });
+  return changed;
 }
 
 void Reloader::watch(std::vector<std::string> sources) {

@@ -25,8 +25,10 @@ class Reloader {
   /// fd() is readable.
   void onEvents();
   void onTime();
-  /// Reads and tries what stands there now.
-  void now();
+  /// Reads the files and applies what they hold now. False: nothing differs from what is in force.
+  bool now();
+  /// Why what the files hold is not in force, each problem once; empty if all of it is.
+  const std::vector<std::string>& refusal() const { return refusal_; }
   /// The access log is opened anew.
   void reopenLogs() { server_.reopenLogs(); }
 

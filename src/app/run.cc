@@ -15,9 +15,12 @@
 #include <iostream>
 #include <thread>
 
+#include "app/main_tasks.h"
 #include "app/reloader.h"
 #include "app/server.h"
 #include "base/clock.h"
+#include "base/json.h"
+#include "base/text.h"
 #include "config/object_reader.h"
 #include "runtime/generation.h"
 
@@ -36,6 +39,33 @@ int blockSignals() {
 
 enum class Wanted { kNothing, kEnd, kEndNow };
 
+// What main waits for beside the files.
+struct Control {
+  int signals;
+  MainTasks& tasks;
+  Server& server;
+};
+
+Result<std::string> reload(Reloader& reloader, const Server& server) {
+  const bool changed = reloader.now();
+  if (!reloader.refusal().empty()) return Error{base::joined(reloader.refusal(), "\n")};
+  std::string out;
+  json::ObjectWriter(out).flag("changed", changed).field("policy", server.generation()->policy->digest()).end();
+  return out;
+}
+
+// A command of the admin side. `draining`: nothing is reloaded any more.
+Wanted takeTask(Control& control, Reloader& reloader, bool draining) {
+  auto wanted = Wanted::kNothing;
+  control.tasks.serve([&](const std::string& command) -> Result<std::string> {
+    if (command == "reload" && !draining) return reload(reloader, control.server);
+    if (command == "reload") return Error{"yett is draining: nothing is reloaded any more"};
+    wanted = Wanted::kEnd;
+    return std::string(R"({"draining":true})");
+  });
+  return wanted;
+}
+
 Wanted takeSignals(int fd, Reloader& reloader) {
   signalfd_siginfo info{};
   auto out = Wanted::kNothing;
@@ -50,14 +80,17 @@ Wanted takeSignals(int fd, Reloader& reloader) {
 }
 
 // Follows files and signals until `until` (steady milliseconds; below 0: without end), or until it shall end.
-Wanted follow(int signals, Reloader& reloader, int64_t until) {
+Wanted follow(Control& control, Reloader& reloader, int64_t until) {
   for (;;) {
     const int64_t left = until < 0 ? INT64_MAX : until - base::steadyNanos() / 1'000'000;
     if (left <= 0) return Wanted::kNothing;
-    pollfd ready[] = {{signals, POLLIN, 0}, {reloader.fd(), POLLIN, 0}};
-    ::poll(ready, 2, static_cast<int>(std::min<int64_t>(left, reloader.waitMillis())));
+    pollfd ready[] = {{control.signals, POLLIN, 0}, {reloader.fd(), POLLIN, 0}, {control.tasks.fd(), POLLIN, 0}};
+    ::poll(ready, 3, static_cast<int>(std::min<int64_t>(left, reloader.waitMillis())));
     if ((ready[0].revents & POLLIN) != 0) {
-      if (const auto wanted = takeSignals(signals, reloader); wanted != Wanted::kNothing) return wanted;
+      if (const auto wanted = takeSignals(control.signals, reloader); wanted != Wanted::kNothing) return wanted;
+    }
+    if ((ready[2].revents & POLLIN) != 0) {
+      if (const auto wanted = takeTask(control, reloader, false); wanted != Wanted::kNothing) return wanted;
     }
     if ((ready[1].revents & POLLIN) != 0) reloader.onEvents();
     reloader.onTime();
@@ -66,12 +99,16 @@ Wanted follow(int signals, Reloader& reloader, int64_t until) {
 
 // Not ready, and reloading as ever, until balancers have seen it; then draining. A second SIGTERM ends the first wait,
 // SIGQUIT both.
-void end(Server& server, int signals, Reloader& reloader) {
+void end(Control& control, Reloader& reloader) {
+  Server& server = control.server;
   server.announceEnd();
   const int64_t delay = server.generation()->config.shutdown.delay.count();
   const int64_t until = base::steadyNanos() / 1'000'000 + delay;
-  if (delay > 0 && follow(signals, reloader, until) == Wanted::kEndNow) return;
-  server.drain([&] { return takeSignals(signals, reloader) == Wanted::kEndNow; });
+  if (delay > 0 && follow(control, reloader, until) == Wanted::kEndNow) return;
+  server.drain([&] {
+    takeTask(control, reloader, true);
+    return takeSignals(control.signals, reloader) == Wanted::kEndNow;
+  });
 }
 
 }  // namespace
@@ -113,14 +150,16 @@ int run(const std::string& name, base::Logger::Level level) {
   }
   base::LineSink errors(STDERR_FILENO);
   base::Logger log(errors, level);
-  auto server = Server::start(generation, log);
+  MainTasks tasks;
+  auto server = Server::start(generation, log, tasks);
   generation.reset();
   if (!server) {
     std::cerr << "yett: not started: " << server.error().message << "\n";
     return 2;
   }
   Reloader reloader(*server.value(), log, config_file);
-  if (follow(signals, reloader, -1) == Wanted::kEnd) end(*server.value(), signals, reloader);
+  Control control{signals, tasks, *server.value()};
+  if (follow(control, reloader, -1) == Wanted::kEnd) end(control, reloader);
   if (const auto stopped = server.value()->stop(); stopped != Server::Stopped::kWhole) {
     std::cerr.flush();
     std::this_thread::sleep_for(std::chrono::milliseconds(100));  // for the last lines of the log

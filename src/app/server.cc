@@ -22,23 +22,25 @@ constexpr base::Millis kEndWait{5000};     // for every loop to end
 
 }  // namespace
 
-Server::Server(std::shared_ptr<const runtime::Generation> generation, base::Logger& log)
+Server::Server(std::shared_ptr<const runtime::Generation> generation, base::Logger& log, MainTasks& tasks)
     : log_(log),
+      tasks_(tasks),
       descriptors_(descriptorsForConnections()),
       gate_(maxConnections(generation->config, descriptors_.limit()), &descriptors_),
       loops_(log, metrics_),
       generation_(std::move(generation)),
       shown_(generation_) {}
 
-Result<std::unique_ptr<Server>> Server::start(std::shared_ptr<const runtime::Generation> generation,
-                                              base::Logger& log) {
-  std::unique_ptr<Server> out(new Server(std::move(generation), log));
+Result<std::unique_ptr<Server>> Server::start(std::shared_ptr<const runtime::Generation> generation, base::Logger& log,
+                                              MainTasks& tasks) {
+  std::unique_ptr<Server> out(new Server(std::move(generation), log, tasks));
   TRY(out->open());
   return out;
 }
 
 Status Server::open() {
   const auto& config = generation_->config;
+  started_at_ = base::wallMicros();
   TRY(openAccessLog());
   sockets_ = TRY(openSockets(*generation_));
   TRY(openAudit());
@@ -75,7 +77,8 @@ Server::~Server() {
 
 Server::Stopped Server::stop() {
   if (stopped_) return Stopped::kWhole;
-  if (audit_) audit_->refuseTasks();  // the admin's threads may wait for one
+  tasks_.close();                     // the admin's threads may wait for one,
+  if (audit_) audit_->refuseTasks();  // or for the audit writer
   admin_.reset();
   draining_ = true;
   const bool ended = loops_.stop(

@@ -9,6 +9,7 @@
 
 #include "admin/admin_server.h"
 #include "app/loops.h"
+#include "app/main_tasks.h"
 #include "audit/writer.h"
 #include "base/log.h"
 #include "base/metrics.h"
@@ -23,9 +24,10 @@ namespace yett::app {
 
 class Server {
  public:
-  /// Opens everything that the generation names and begins to serve. `log` outlives the server.
-  static Result<std::unique_ptr<Server>> start(std::shared_ptr<const runtime::Generation> generation,
-                                               base::Logger& log);
+  /// Opens everything that the generation names and begins to serve. `log` and `tasks` outlive the server; what only
+  /// the main thread can do for the admin side is handed to `tasks`.
+  static Result<std::unique_ptr<Server>> start(std::shared_ptr<const runtime::Generation> generation, base::Logger& log,
+                                               MainTasks& tasks);
   /// stop(), where it was not called.
   ~Server();
   Server(const Server&) = delete;
@@ -71,7 +73,7 @@ class Server {
     bool policy, shadow;
   };
 
-  Server(std::shared_ptr<const runtime::Generation> generation, base::Logger& log);
+  Server(std::shared_ptr<const runtime::Generation> generation, base::Logger& log, MainTasks& tasks);
   Status open();
   Status openAccessLog();
   void showConnections();
@@ -93,9 +95,13 @@ class Server {
   admin::AdminContent adminContent();
   std::string policiesJson() const;
   bool everywhere() const;
+  std::string statusJson() const;
+  std::vector<admin::Condition> readiness() const;
+  Result<std::string> command(const std::string& path, const std::string& body, const std::string& peer);
   Result<std::string> erase(const std::string& body, const std::string& peer);
 
   base::Logger& log_;
+  MainTasks& tasks_;
   base::Metrics metrics_;
   std::atomic<int64_t> accept_told_{0};  // steady nanoseconds
   std::unique_ptr<base::LineSink> access_log_;
@@ -110,6 +116,7 @@ class Server {
   std::unique_ptr<admin::AdminServer> admin_;
   std::atomic<bool> draining_{false};
   std::atomic<bool> started_{false};
+  int64_t started_at_ = 0;                // microseconds since 1970
   std::atomic<uint64_t> generations_{0};  // how many were given to the loops
   bool incomplete_ = false;
   bool stopped_ = false;

@@ -19,13 +19,7 @@ admin::AdminContent Server::adminContent() {
   out.live = [this, limit = generation_->config.admin.liveness_stall] {
     return std::vector<admin::Condition>{{"loops", loops_.stalled(limit)}};
   };
-  out.ready = [this] {
-    return std::vector<admin::Condition>{
-        {"serving", draining_ ? "draining" : ""},
-        {"audit", audit_->healthy() ? "" : "the audit log cannot be written"},
-        {"loops", loops_.stalled(base::Millis(1000))},
-        {"policy", everywhere() ? "" : "the newest policy has not reached every loop"}};
-  };
+  out.ready = [this] { return readiness(); };
   out.started = [this] { return started_.load(); };
   out.metrics = [this] {
     std::string digest;
@@ -38,13 +32,23 @@ admin::AdminContent Server::adminContent() {
            digest + "\"} 1\n";
   };
   out.version = [] { return std::string("{\"name\":\"yett\",\"version\":\"" YETT_VERSION "\"}\n"); };
-  out.erase = [this](const std::string& body, const std::string& peer) { return erase(body, peer); };
+  out.command = [this](const std::string& path, const std::string& body, const std::string& peer) {
+    return command(path, body, peer);
+  };
+  out.status = [this] { return statusJson(); };
   out.policies = [this] { return policiesJson(); };
   out.config = [this] {
     const base::Lock lock(status_mutex_);
     return shown_->config.text;
   };
   return out;
+}
+
+std::vector<admin::Condition> Server::readiness() const {
+  return {{"serving", draining_ ? "draining" : ""},
+          {"audit", audit_->healthy() ? "" : "the audit log cannot be written"},
+          {"loops", loops_.stalled(base::Millis(1000))},
+          {"policy", everywhere() ? "" : "the newest policy has not reached every loop"}};
 }
 
 Result<std::string> Server::erase(const std::string& body, const std::string& peer) {

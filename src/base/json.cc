@@ -3,8 +3,10 @@
 #include <json/json.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <cstring>
 
+#include "base/json_hint.h"
 #include "base/text.h"
 
 namespace yett::json {
@@ -121,19 +123,21 @@ Result<Value> parse(std::string_view text, bool comments, int depth) {
   try {
     if (reader->parse(text.data(), text.data() + text.size(), &root, &errors)) return convert(root, Lines(text));
   } catch (const Json::Exception& e) {
-    return Error{std::string("line 1: ") + e.what()};
+    return Error{"line 1: " + explainSyntax(text, 0, e.what(), comments)};
   }
   // jsoncpp says "* Line 3, Column 5\n  Missing ...\n".
-  int line = 1;
-  const auto at = errors.find("Line ");
-  if (at != std::string::npos) line = std::atoi(errors.c_str() + at + 5);
-  const auto eol = errors.find('\n', at);
-  std::string what = eol == std::string::npos ? errors : errors.substr(eol + 1);
-  what = what.substr(0, what.find('\n'));
-  what.erase(0, what.find_first_not_of(' '));
-  if (!what.empty()) what[0] = base::toLower(what[0]);
-  if (what.ends_with('.')) what.pop_back();
-  return Error{"line " + std::to_string(line) + ": " + what};
+  size_t line = 1;
+  size_t column = 1;
+  if (const auto at = errors.find("Line "); at != std::string::npos) {
+    line = std::strtoul(errors.c_str() + at + 5, nullptr, 10);
+    column = std::strtoul(errors.c_str() + errors.find("Column ", at) + 7, nullptr, 10);
+  }
+  const auto eol = errors.find('\n');
+  std::string_view raw = eol == std::string::npos ? std::string_view(errors) : std::string_view(errors).substr(eol + 1);
+  raw = base::trimmed(raw.substr(0, raw.find('\n')));
+  size_t offset = 0;
+  for (size_t l = 1; l < line && offset != std::string_view::npos; ++l) offset = text.find('\n', offset) + 1;
+  return Error{"line " + std::to_string(line) + ": " + explainSyntax(text, offset + column - 1, raw, comments)};
 }
 
 bool isUtf8(std::string_view text) {

@@ -140,12 +140,16 @@ bool Logger::parseLevel(std::string_view text, Level& out) {
   return true;
 }
 
-void Logger::log(Level level, std::string_view message, std::initializer_list<Field> fields) {
-  if (level < level_) return;
+std::string_view Logger::nameOf(Level level) {
   static constexpr std::string_view kNames[] = {"debug", "info", "warning", "error"};
+  return kNames[static_cast<int>(level)];
+}
+
+void Logger::log(Level level, std::string_view message, std::initializer_list<Field> fields) {
+  if (level < this->level()) return;
   std::string line = formatTime(wallMicros());
   line += ' ';
-  line += kNames[static_cast<int>(level)];
+  line += nameOf(level);
   line += ' ';
   for (const char c : message) line += c == '\n' ? ' ' : c;
   for (const auto& field : fields) {

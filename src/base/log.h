@@ -63,6 +63,8 @@ class Logger {
  public:
   enum class Level { kDebug, kInfo, kWarning, kError };
   Logger(LineSink& sink, Level level) : sink_(sink), level_(level) {}
+  Level level() const { return level_.load(std::memory_order_relaxed); }
+  void setLevel(Level level) { level_.store(level, std::memory_order_relaxed); }
 
   void debug(std::string_view message, std::initializer_list<Field> fields = {}) {
     log(Level::kDebug, message, fields);
@@ -77,11 +79,12 @@ class Logger {
 
   /// "debug", "info", "warning", "error"; false for any other.
   static bool parseLevel(std::string_view text, Level& out);
+  static std::string_view nameOf(Level level);
 
  private:
   void log(Level level, std::string_view message, std::initializer_list<Field> fields);
   LineSink& sink_;
-  const Level level_;
+  std::atomic<Level> level_;
 };
 
 }  // namespace yett::base

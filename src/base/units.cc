@@ -43,4 +43,10 @@ Result<uint64_t> parseSize(std::string_view text) {
   return bytes;
 }
 
+std::string formatSize(uint64_t bytes) {
+  constexpr uint64_t kMiB = 1 << 20;
+  return bytes < kMiB * 1024 * 10 ? std::to_string((bytes + kMiB / 2) / kMiB) + "MiB"
+                                  : std::to_string(bytes / (1024 * kMiB)) + "GiB";
+}
+
 }  // namespace yett::base

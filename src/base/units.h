@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <string>
 #include <string_view>
 
 #include "base/result.h"
@@ -15,5 +16,8 @@ using Millis = std::chrono::milliseconds;
 Result<Millis> parseDuration(std::string_view text);
 /// Units: B, KiB, MiB, GiB.
 Result<uint64_t> parseSize(std::string_view text);
+
+/// For people: "48MiB", "12GiB"; rounded.
+std::string formatSize(uint64_t bytes);
 
 }  // namespace yett::base

@@ -5,8 +5,14 @@
 
 namespace yett::cli {
 
-/// `target`: a configuration file or a policy directory. `strict`: warnings count. `online`: each sink is tried.
+struct CheckOptions {
+  std::string target;           ///< a configuration file or a policy directory
+  bool strict = false;          ///< warnings count
+  bool online = false;          ///< each sink is tried
+  std::string format = "text";  ///< or json
+};
+
 /// Returns the exit status.
-int check(const std::string& target, bool strict, bool online);
+int check(const CheckOptions& options);
 
 }  // namespace yett::cli

@@ -22,6 +22,8 @@ void addLog(CLI::App& app, Action& action);
 void addReplay(CLI::App& app, Action& action);
 void addSuggest(CLI::App& app, Action& action);
 void addCerts(CLI::App& app, Action& action);
+void addAdmin(CLI::App& app, Action& action);
+void addInit(CLI::App& app, Action& action);
 
 // Options that several commands have.
 

@@ -1,6 +1,8 @@
 #include "config/config.h"
 
 #include <algorithm>
+#include <filesystem>
+#include <regex>
 
 #include "base/file.h"
 #include "config/sections.h"
@@ -31,6 +33,16 @@ void checkClusters(ObjectReader& root, const Config& config) {
   }
 }
 
+// What other tools replace is taken by Yett as it is written: nobody means that.
+void findVariables(const json::Value& value, const std::string& pointer, Problems& problems) {
+  static const std::regex variable(R"(\$\{[A-Za-z_][A-Za-z0-9_]*)");
+  if (std::regex_search(value.text, variable))
+    problems.add(value.line, pointer, "holds `${`: variables are not replaced in this file, write the value itself");
+  for (const auto& [name, field] : value.fields) findVariables(field, pointer + "/" + name, problems);
+  for (size_t i = 0; i < value.items.size(); ++i)
+    findVariables(value.items[i], pointer + "/" + std::to_string(i), problems);
+}
+
 void readOwners(ObjectReader& root, Config& out) {
   std::vector<int64_t> owners;
   root.numbers("trusted_owners", 0, UINT32_MAX - 1, owners);
@@ -45,7 +57,11 @@ Config readConfig(const std::string& file, Problems& problems, base::FileTrust& 
   out.file = file;
   auto text = trust.read(file, 16 << 20);
   if (!text) {
-    problems.add(text.error().message);
+    std::error_code error;
+    const bool missing = !std::filesystem::exists(std::filesystem::symlink_status(file, error));
+    problems.add(missing
+                     ? file + ": there is no such file: `yett init` writes one, `-c FILE` or YETT_CONFIG names another"
+                     : text.error().message);
     return out;
   }
   out.text = text.value();
@@ -56,6 +72,7 @@ Config readConfig(const std::string& file, Problems& problems, base::FileTrust& 
     problems.add(std::atoi(what.c_str() + 5), "", what.substr(colon + 2));
     return out;
   }
+  findVariables(parsed.value(), "", problems);
   ObjectReader root(parsed.value(), "", problems);
   std::string schema;  // for editors
   root.text("$schema", schema);

@@ -45,10 +45,17 @@ Result<Poco::Net::SocketAddress> parseAddress(const std::string& text) {
     if (text.starts_with(kUnixPrefix))
       return Poco::Net::SocketAddress(Poco::Net::AddressFamily::UNIX_LOCAL, text.substr(kUnixPrefix.size()));
     const auto colon = text.rfind(':');
-    if (colon == std::string::npos || colon + 1 == text.size()) return Error{"`" + text + "` has no port"};
+    if (colon == std::string::npos || colon + 1 == text.size())
+      return Error{"`" + text + "` has no port: write host:port"};
+    uint64_t port = 0;
+    if (!base::parseUnsigned(text.substr(colon + 1), port) || port > 65535)
+      return Error{"`" + text + "` has no port from 0 to 65535"};
     return Poco::Net::SocketAddress(text);
-  } catch (const Poco::Exception& e) {
-    return Error{"`" + text + "` is not an address that can be found: " + base::lowered(e.displayText())};
+  } catch (const Poco::Exception&) {
+    if (text.starts_with(kUnixPrefix))
+      return Error{"`" + text + "`: the path of a socket has at most 107 bytes, and is not empty"};
+    const std::string host = text.substr(0, text.rfind(':'));
+    return Error{"`" + text + "`: the host `" + host + "` is neither an IP address nor a name that can be looked up"};
   }
 }
 
@@ -60,14 +67,13 @@ Result<std::vector<Poco::Net::SocketAddress>> parseAddresses(const std::string& 
   uint64_t port = 0;
   if (!base::parseUnsigned(text.substr(colon + 1), port) || port == 0 || port > 65535)
     return Error{"`" + text + "` has no port from 1 to 65535"};
-  if (text.find(':') != colon) return Error{"`" + text + "` is no host and port: write an IPv6 address in brackets"};
+  if (text.find(':') != colon) return Error{"`" + text + "` is not host:port: write an IPv6 address in brackets"};
   addrinfo hints{};
   hints.ai_socktype = SOCK_STREAM;
   hints.ai_flags = AI_ADDRCONFIG;
   addrinfo* found = nullptr;
   const int status = ::getaddrinfo(text.substr(0, colon).c_str(), text.substr(colon + 1).c_str(), &hints, &found);
-  if (status != 0)
-    return Error{"`" + text + "` is not an address that can be found: " + base::lowered(::gai_strerror(status))};
+  if (status != 0) return Error{"`" + text + "` cannot be looked up: " + base::lowered(::gai_strerror(status))};
   std::vector<Poco::Net::SocketAddress> out;
   for (const addrinfo* at = found; at != nullptr; at = at->ai_next) {
     if (at->ai_family != AF_INET && at->ai_family != AF_INET6) continue;

@@ -4,6 +4,7 @@
 
 #include "base/resources.h"
 #include "base/text.h"
+#include "base/units.h"
 
 namespace yett::runtime {
 namespace {
@@ -15,11 +16,6 @@ constexpr uint64_t kState = 4 * kMiB;           // of a Lua engine before it dec
 
 uint64_t within(uint64_t value, uint64_t least, uint64_t most) {
   return std::clamp(value, least, std::max(least, most));
-}
-
-std::string shown(uint64_t bytes) {
-  return bytes < kMiB * 1024 * 10 ? std::to_string((bytes + kMiB / 2) / kMiB) + "MiB"
-                                  : std::to_string(bytes / (1024 * kMiB)) + "GiB";
 }
 
 }  // namespace
@@ -52,10 +48,11 @@ MemoryPlan planMemory(const config::Config& config, size_t workers) {
 }
 
 std::string MemoryPlan::text() const {
-  return "at most " + shown(sum()) + " of " + shown(limit) + ": connections " + shown(connections) + ", handshakes " +
-         shown(handshakes) + ", bodies that policy waits for " + shown(bodies) + ", responses that nobody takes " +
-         shown(responses) + ", audit queue " + shown(audit_queue) + ", policy engines " + shown(policies) +
-         ", remembered results " + shown(remembered);
+  return "at most " + base::formatSize(sum()) + " of " + base::formatSize(limit) + ": connections " +
+         base::formatSize(connections) + ", handshakes " + base::formatSize(handshakes) +
+         ", bodies that policy waits for " + base::formatSize(bodies) + ", responses that nobody takes " +
+         base::formatSize(responses) + ", audit queue " + base::formatSize(audit_queue) + ", policy engines " +
+         base::formatSize(policies) + ", remembered results " + base::formatSize(remembered);
 }
 
 }  // namespace yett::runtime

@@ -1,0 +1,146 @@
+// `yett admin status|reload|drain|log-level`: asks the running Yett over its admin socket.
+#include <iostream>
+#include <memory>
+
+#include "admin/admin_client.h"
+#include "base/file_trust.h"
+#include "base/json.h"
+#include "base/text.h"
+#include "cli/command.h"
+#include "cli/log.h"
+#include "config/config.h"
+
+namespace yett::cli {
+namespace {
+
+struct Options {
+  std::string config;
+  std::string socket;
+  std::string format;
+  std::string level;
+};
+
+// Of a configuration with problems too: the running Yett may have an earlier one.
+Result<std::string> socketOf(const Options& options) {
+  if (!options.socket.empty()) return options.socket;
+  config::Problems problems(options.config);
+  base::FileTrust trust(base::FileTrust::Mode::kWarn);
+  const auto config = config::readConfig(options.config, problems, trust);
+  if (!config.admin.socket.empty()) return config.admin.socket;
+  if (problems.any()) return Error{problems.texts().front()};
+  return Error{options.config + ": `admin.socket` is not set: set it and restart yett, or name one with --socket"};
+}
+
+std::string duration(int64_t seconds) {
+  if (seconds < 120) return std::to_string(seconds) + " s";
+  if (seconds < 7200) return std::to_string(seconds / 60) + " min";
+  if (seconds < 172'800) return std::to_string(seconds / 3600) + " h";
+  return std::to_string(seconds / 86'400) + " days";
+}
+
+std::string textOf(const json::Value& status) {
+  const auto text = [&](const char* key) {
+    const auto* value = status.find(key);
+    return value == nullptr                         ? std::string()
+           : value->type == json::Value::Type::kInt ? std::to_string(value->integer)
+                                                    : base::forTerminal(value->text);
+  };
+  const auto* uptime = status.find("uptime_seconds");
+  std::string out = "yett " + text("version") + ", pid " + text("pid") + ", " + text("state") + " for " +
+                    duration(uptime != nullptr ? uptime->integer : 0) + ", log level " + text("log_level") + "\n" +
+                    "config       " + text("config") + "\n" + "policy       " + text("policy") + ", " + text("rules") +
+                    " rules\n" + "connections  " + text("connections") + "\n";
+  if (const auto* listeners = status.find("listeners")) {
+    for (const auto& item : listeners->items) {
+      const auto* name = item.find("name");
+      const auto* address = item.find("address");
+      if (name != nullptr && address != nullptr)
+        out += "listener     " + base::forTerminal(name->text) + " on " + base::forTerminal(address->text) + "\n";
+    }
+  }
+  if (const auto* ready = status.find("ready")) {
+    for (const auto& item : ready->items) {
+      const auto* name = item.find("name");
+      const auto* why = item.find("why");
+      if (name == nullptr || why == nullptr) continue;
+      out += (why->text.empty() ? "ready        " : "NOT READY    ") + base::forTerminal(name->text) +
+             (why->text.empty() ? "" : ": " + base::forTerminal(why->text)) + "\n";
+    }
+  }
+  if (const std::string refused = text("last_reload_refused"); !refused.empty())
+    out += "REFUSED      the files on disk: " + refused + "\n";
+  return out;
+}
+
+int status(const Options& options) {
+  const auto socket = socketOf(options);
+  if (!socket) return failed(socket.error());
+  const auto answer = admin::get(socket.value(), "/status");
+  if (!answer) return failed(answer.error());
+  const auto parsed = json::parse(answer.value(), false);
+  if (!parsed) return failed(Error{"the answer of " + socket.value() + " cannot be read"});
+  std::cout << (options.format == "json" ? answer.value() + "\n" : textOf(parsed.value()));
+  const auto* ready = parsed.value().find("ready");
+  if (ready == nullptr) return 0;
+  for (const auto& item : ready->items) {
+    const auto* ok = item.find("ok");
+    if (ok != nullptr && !ok->boolean) return 1;
+  }
+  return 0;
+}
+
+// What a command's answer means, in words.
+std::string told(const std::string& path, const std::string& answer) {
+  const auto parsed = json::parse(answer, false);
+  if (!parsed) return answer;
+  const auto text = [&](const char* key) {
+    const auto* value = parsed.value().find(key);
+    return value != nullptr ? base::forTerminal(value->text) : std::string();
+  };
+  if (path == "/log-level") return "log level " + text("before") + " -> " + text("level");
+  if (path == "/drain") return "draining: yett ends when what is in flight has ended";
+  const auto* changed = parsed.value().find("changed");
+  return (changed != nullptr && changed->boolean ? "reloaded: policy " : "nothing has changed: policy ") +
+         text("policy");
+}
+
+int command(const Options& options, const std::string& path, const std::string& body) {
+  const auto socket = socketOf(options);
+  if (!socket) return failed(socket.error());
+  const auto answer = admin::post(socket.value(), path, body);
+  if (!answer) return failed(answer.error());
+  std::cout << told(path, answer.value()) << "\n";
+  return 0;
+}
+
+}  // namespace
+
+void addAdmin(CLI::App& app, Action& action) {
+  const auto o = std::make_shared<Options>();
+  auto* admin = app.add_subcommand("admin", "ask the running Yett over its admin socket");
+  admin->require_subcommand(1);
+  const auto add = [&](const char* name, const char* help, std::function<int()> then) {
+    auto* sub = admin->add_subcommand(name, help);
+    addConfig(*sub, o->config);
+    sub->add_option("--socket", o->socket, "admin socket, instead of the configuration's");
+    sub->callback([then = std::move(then), &action] { action = then; });
+    return sub;
+  };
+  auto* shown =
+      add("status", "what is running, and whether it is ready (exit status 1 if not)", [o] { return status(*o); });
+  addFormat(*shown, o->format, {"text", "json"});
+  add("reload", "read the files now; exit status 2 with every problem if they are refused",
+      [o] { return command(*o, "/reload", "{}"); });
+  add("drain", "stop as after SIGTERM: finish what is in flight, then exit",
+      [o] { return command(*o, "/drain", "{}"); });
+  auto* level = add("log-level", "set the log level until the next start; no level shows masked values", [o] {
+    std::string body;
+    json::ObjectWriter(body).field("level", o->level).end();
+    return command(*o, "/log-level", body);
+  });
+  level->add_option("level", o->level, "debug, info, warning or error")
+      ->required()
+      ->check(CLI::IsMember({"debug", "info", "warning", "error"}));
+}
+
+}  // namespace yett::cli

@@ -1,0 +1,30 @@
+// How `yett check` tells what it found: lines for people, JSON for programs, and a tree of what would be served.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "runtime/generation.h"
+#include "runtime/preflight.h"
+
+namespace yett::cli {
+
+/// "rules/a.lua:3: ..." taken apart. `line` 0: it names no line; `file` "": no file either.
+struct Finding {
+  std::string file;
+  int line = 0;
+  std::string text;
+};
+Finding findingOf(const std::string& message);
+
+/// `path` from the working directory where that is shorter, for editors and CI annotations.
+std::string fromHere(const std::string& path);
+
+/// Listeners with their routes, clusters with their endpoints, policies, audit log and admin side.
+std::string treeOf(const runtime::Generation& generation, const runtime::Preflight& preflight);
+
+/// {"ok", "problems", "warnings", ...}: each with `file`, `line` and `message`.
+std::string findingsJson(bool ok, const std::vector<std::string>& problems, const std::vector<std::string>& warnings,
+                         const std::string& digest);
+
+}  // namespace yett::cli
