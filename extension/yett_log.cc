@@ -1,4 +1,4 @@
-// A loadable extension of SQLite: the tables `decisions` and `outcomes` of an audit log, for any program that reads
+// A loadable SQLite extension: provides the tables `decisions` and `outcomes` of an audit log to any program that uses
 // SQLite.
 //   sqlite3 -readonly audit/yett.db '.load ./yett_log' 'SELECT effect, count(*) FROM decisions GROUP BY effect'
 #include "audit/log_schema.h"
@@ -12,7 +12,7 @@ __attribute__((visibility("default"))) int sqlite3_yettlog_init(sqlite3* db, cha
                                                                 const sqlite3_api_routines* api) {
   sqlite3_api = api;
   auto borrowed = yett::store::Database::borrow(db);
-  // The file may be anybody's: no view or trigger of it stands in for a table of ours.
+  // The file is untrusted: none of its views or triggers may replace a table of ours.
   auto done = yett::audit::checkIsLog(borrowed, "this database");
   if (done) done = yett::audit::addSqlTables(borrowed);
   if (done) return SQLITE_OK;

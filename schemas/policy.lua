@@ -1,5 +1,5 @@
 ---@meta
--- What policies of Yett see, for editors with a Lua language server: add this file to its workspace library
+-- The names that Yett policies can use, for editors with a Lua language server: add this file to its workspace library
 -- (Lua.workspace.library). It is never run. test/check_schema.py compares it with the engine.
 
 ---@class yett.principal
@@ -22,11 +22,11 @@
 ---@field method string
 
 ---@class yett.body
----@field complete boolean whether policy has all of it: where the route says buffer_body
+---@field complete boolean whether policy sees the whole body: if the route sets buffer_body
 ---@field size integer
 ---@field json any
 
----The request. Reading what is absent is an error: ask with has() or optional().
+---The request. Reading an absent field is an error: check with has() or use optional().
 ---@class yett.request
 ---@field method string
 ---@field scheme "http"|"https"
@@ -90,16 +90,16 @@ function range:contains(ip) end
 
 ---@class yett.allow: yett.rule
 ---@field principal yett.texts SPIFFE ID pattern, `authenticated` or `anyone`
----@field set_header? table<string, string> sent upstream; nobody else may send these
+---@field set_header? table<string, string> sent upstream; clients may not send these headers
 ---@field remove_header? string|string[]
 
 ---@class yett.deny: yett.rule
----@field public_reason? string told to the caller
+---@field public_reason? string shown to the caller
 ---@field status? 401|403|404|429
----@field audit_only? boolean recorded as would-deny, changes nothing
----@field case? "exact" case of paths, query keys and gRPC methods counts, which a deny ignores
+---@field audit_only? boolean recorded as would-deny, does not change the decision
+---@field case? "exact" match the case of paths, query keys and gRPC methods, which a deny otherwise ignores
 
----"object" or "list" for parts of documents (bodies and data), else what type() says
+---"object" or "list" for parts of documents (bodies and data), else type(value)
 ---@param value any
 ---@return string
 function kind(value) end
@@ -113,7 +113,7 @@ function allow(name) end
 ---@param name string
 ---@return fun(fields: yett.deny): table
 function deny(name) end
----A program in place of rules: returns permit(...), refuse(...) or nil.
+---A program instead of rules: returns permit(...), refuse(...) or nil.
 ---@overload fun(program: fun(r: yett.request): any): table
 ---@param name string
 ---@param program fun(r: yett.request): any
@@ -125,7 +125,7 @@ function permit(reason) end
 ---@param public_reason? string for the caller
 function refuse(reason, public_reason) end
 
----A JSON document beside the policy, read-only.
+---A JSON document next to the policy, read-only.
 ---@param file string
 ---@return any
 function data(file) end
@@ -135,12 +135,12 @@ function re(pattern) end
 ---@param text string
 ---@return yett.cidr
 function cidr(text) end
----Whether the key is there.
+---Whether the key exists.
 ---@param t table
 ---@param key any
 ---@return boolean
 function has(t, key) end
----The value, or what to take where it is absent.
+---The value, or `default` if it is absent.
 ---@param t table
 ---@param key any
 ---@param default any
@@ -160,7 +160,7 @@ authenticated = "authenticated"
 ---@field body? string
 
 ---@class yett.test
----@field principal? string left out: anonymous
+---@field principal? string anonymous if omitted
 ---@field http? string a whole HTTP/1.1 request
 ---@field request? yett.check
 ---@field source? string

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Verifies audit logs of Yett, written from docs/audit.md alone: it shares no code with Yett.
+"""Verifies audit logs of Yett. Written from docs/audit.md only: it shares no code with Yett.
 
     yett_verify.py [--key audit.pub] [--checkpoint SEQ:HASH] FILE...     the files of a log, oldest first
 
-Every record is made again from its block and hashed; the chain, checkpoints, erasures and the plain tables have to fit.
-Exit status 1: something is wrong, and the first thing is named. Needs python3-zstandard and python3-cryptography."""
+Rebuilds every record from its block and hashes it; checks the chain, checkpoints, erasures and the plain tables.
+Exit status 1: something is wrong; the first problem is named. Needs python3-zstandard and python3-cryptography."""
 import argparse
 import hashlib
 import sqlite3
@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
 LOG, DECISION, OUTCOME, EVENT, CHECKPOINT, HEARTBEAT = range(6)
-# The keys of a decision (sections 5 to 26) and of an outcome (27 to 34), in order; which are numbers, which are personal.
+# The keys of a decision (sections 5 to 26) and of an outcome (27 to 34), in order; which are numbers or personal.
 DECISION_KEYS, DECISION_NUMBERS, PERSONAL = range(2, 24), {3, 18, 19}, {6, 8, 9, 10, 14, 15, 20, 23}
 OUTCOME_KEYS, OUTCOME_NUMBERS = range(2, 10), {2, 3, 5, 6, 7}
 TABLES = {EVENT: ("events", (("time", 2), ("what", 3), ("subject", 4), ("detail", 5), ("count", 6))),
@@ -35,14 +35,14 @@ def need(true, seq, what):
 
 
 class Bytes:
-    """Takes things off the front."""
+    """Reads items from the front."""
 
     def __init__(self, data):
         self.data, self.at = data, 0
 
     def take(self, size):
         if size > len(self.data) - self.at:
-            raise ValueError("it ends too soon")
+            raise ValueError("it is cut off")
         self.at += size
         return self.data[self.at - size:self.at]
 
@@ -91,7 +91,7 @@ def cbor_head(major, value):
 
 
 def cbor(fields, first=b"", count=0):
-    """A map of `count` pairs that are encoded already, then these: keys ascending, empty and zero left out."""
+    """A map of `count` pairs already encoded in `first`, then these: keys ascending, empty and zero values left out."""
     kept = [(key, value) for key, value in sorted(fields.items()) if value not in (b"", 0)]
     out = cbor_head(5, count + len(kept)) + first
     for key, value in kept:
@@ -207,7 +207,7 @@ class Log:
         if self.begins is None:
             self.begins = (block.records[0][3], block.records[0][0] == LOG, prev)
         for kind, erased, mark, seq, row in block.records:
-            need(seq > self.last, seq, "its number has been there")
+            need(seq > self.last, seq, "its number is not higher than the previous one")
             if kind in (DECISION, OUTCOME):
                 fields, commitment = block.fields(kind, row), b""
                 if kind == OUTCOME:
@@ -218,7 +218,7 @@ class Log:
                     fields = {key: value for key, value in fields.items() if key not in PERSONAL}
                     salt = block.salt(row) if not erased or block.seed is None else b"x"
                     if erased:
-                        need(not any(personal.values()) and not salt, seq, "it says that its personal fields were erased, and has some")
+                        need(not any(personal.values()) and not salt, seq, "it says that its personal fields were erased, but has some")
                         commitment, gone = block.commitments[gone * 32:gone * 32 + 32], gone + 1
                         self.erased.append(seq)
                     else:
@@ -259,7 +259,7 @@ class Log:
         if kind == CHECKPOINT:
             text = b"yett audit key change v1\0" if 5 in fields else b"yett audit checkpoint v1\0"
             message = text + log_id + seq.to_bytes(8, "big") + self.head + fields.get(5, b"")
-            need(is_signed(fields[3], fields[4], message), seq, "its signature is not good")
+            need(is_signed(fields[3], fields[4], message), seq, "its signature is invalid")
             self.checkpoints.append((seq, fields[3], fields.get(5)))
 
     def read(self, first, *parts):
@@ -286,7 +286,7 @@ class Log:
         self.named += db.execute("SELECT event_seq, seq FROM erased ORDER BY event_seq, seq").fetchall()
 
     def finish(self, checkpoint):
-        tails = [f[5].split() for f in self.events.values() if f.get(3) == b"unsigned tail"]  # nobody knows who wrote those
+        tails = [f[5].split() for f in self.events.values() if f.get(3) == b"unsigned tail"]  # it is unknown who wrote those
         counts = [seq for seq in self.events if not self.checkpoints or seq <= self.checkpoints[-1][0]]
         excuses = {seq: self.events[seq] for seq in counts if not any(int(a) <= seq <= int(b) for a, b in tails)}
         by_event = {}
@@ -295,15 +295,15 @@ class Log:
         for event, seqs in by_event.items():
             digest = hashlib.sha256("".join(f"{seq}\n" for seq in seqs).encode()).hexdigest().encode()
             f = excuses.get(event, {})
-            need(f.get(3) == b"erased" and f.get(5) == digest, seqs[0], "table `erased` names other records than were erased")
+            need(f.get(3) == b"erased" and f.get(5) == digest, seqs[0], "table `erased` names other records than those that were erased")
         missing = set(self.erased) - {seq for _, seq in self.named}
-        need(not missing, min(missing, default=0), "its personal fields are gone, and no event that a checkpoint covers says that they were erased")
+        need(not missing, min(missing, default=0), "its personal fields are gone, but no event that a checkpoint covers says that they were erased")
         if self.begins is None:
             raise Broken("the log has no first record")
         first, begins, prev = self.begins
         gone = [f[5].split() for f in excuses.values() if f.get(3) == b"retention"]  # b"through", a number, a hash
         told = any(words[2] == prev.hex().encode() or first <= int(words[1]) for words in gone)
-        need(begins or told, first, "the log does not begin with its first record")  # of a file alone `prev` is another's
+        need(begins or told, first, "the log does not begin with its first record")  # for a single file of several, `prev` is in another file
         if self.key:
             trusted = {self.key}
             for _, key, following, _ in self.checkpoints:
@@ -311,9 +311,9 @@ class Log:
                 if good and following:
                     trusted = trusted - {key} | {following}
             if not self.checkpoints or not good:
-                raise Broken("the last checkpoint is not by the key that it is compared with")
+                raise Broken("the last checkpoint is not signed by the expected key")
         if checkpoint and not any(f"{c[0]}:{c[3].hex()}" == checkpoint for c in self.checkpoints):
-            raise Broken(f"the checkpoint that was saved, {checkpoint}, is not in the log")
+            raise Broken(f"the saved checkpoint {checkpoint} is not in the log")
 
 
 def is_signed(key, signature, message):
@@ -331,8 +331,8 @@ def public_key(path):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--key", type=public_key, help="either half of the key that must have signed, in PEM")
-    parser.add_argument("--checkpoint", default="", help="SEQ:HASH of one that was saved elsewhere")
+    parser.add_argument("--key", type=public_key, help="the public or private key that must have signed, in PEM format")
+    parser.add_argument("--checkpoint", default="", help="SEQ:HASH of a checkpoint that was saved elsewhere")
     parser.add_argument("files", nargs="+")
     log = Log((options := parser.parse_args()).key)
     try:
@@ -342,7 +342,7 @@ def main():
     except Broken as broken:
         return print(f"BROKEN: {broken}") or 1
     except (sqlite3.Error, TypeError, ValueError, OverflowError, IndexError, KeyError) as error:
-        return print(f"{path}: is no audit log that can be read: {error}", file=sys.stderr) or 2
+        return print(f"{path}: is not a readable audit log: {error}", file=sys.stderr) or 2
     return print(f"ok: {log.count} records, head {log.head.hex() if log.head else ''}")
 
 

@@ -1,5 +1,5 @@
 // Denies callers whose address is on a list: a block list, a threat feed, the ranges of an AS. Settings: one address or
-// CIDR per line, `#` begins a comment, what follows the range is its label:
+// CIDR per line, `#` begins a comment, text after the range is its label:
 //
 //     203.0.113.0/24   botnet feed 2026-11
 //     2001:db8::/32    documentation
@@ -66,11 +66,11 @@ bool addLine(std::string line, List& list, std::string& why) {
     char* rest = nullptr;
     const long given = std::strtol(range.c_str() + slash + 1, &rest, 10);
     if (rest == range.c_str() + slash + 1 || *rest != '\0' || given < 0 || given > bits)
-      return why = "`" + range + "`: the prefix goes from 0 to " + std::to_string(bits), false;
+      return why = "`" + range + "`: the prefix must be from 0 to " + std::to_string(bits), false;
     bits = static_cast<int>(given);
   }
   Address address{};
-  if (!parseAddress(range.substr(0, slash), address)) return why = "`" + range + "` is no address range", false;
+  if (!parseAddress(range.substr(0, slash), address)) return why = "`" + range + "` is not an address range", false;
   bits += v6 ? 0 : 96;
   std::string text = label == std::string::npos ? range : line.substr(label);
   while (!text.empty() && (text.back() == ' ' || text.back() == '\r' || text.back() == '\t')) text.pop_back();

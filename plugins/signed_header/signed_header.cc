@@ -1,9 +1,9 @@
-// Denies requests without a fresh signature by somebody who knows a key: for callers that pass a proxy which ends their
+// Denies requests without a fresh signature made with a known key: for callers behind a proxy that terminates their
 // TLS. The header
 //
 //     x-signature: <key id>:<seconds since 1970>:<hex HMAC-SHA256>
 //
-// signs "<method>\n<host>\n<raw path>\n<seconds>". Settings: a key per line, "<key id> <secret of 32 bytes or more>",
+// signs "<method>\n<host>\n<raw path>\n<seconds>". Settings: one key per line, "<key id> <secret of 32 bytes or more>",
 // and optionally "max_age <seconds>" (default 60). It denies or abstains, never allows: give it the role "veto". It
 // does not stop replays within max_age.
 #include <openssl/crypto.h>
@@ -42,7 +42,7 @@ int create(yett_text settings, void** instance, char* error, size_t error_size) 
     if (two && id == "max_age") {
       keys->max_age = std::atol(secret.c_str());
       if (keys->max_age > 0 && keys->max_age <= 86'400) continue;
-      std::snprintf(error, error_size, "line %d: max_age goes from 1 to 86400 seconds", number);
+      std::snprintf(error, error_size, "line %d: max_age must be from 1 to 86400 seconds", number);
       return 1;
     }
     if (!two || id.find(':') != std::string::npos || secret.size() < kMinSecret) {
@@ -51,12 +51,12 @@ int create(yett_text settings, void** instance, char* error, size_t error_size) 
       return 1;
     }
     if (!keys->secrets.emplace(id, secret).second) {
-      std::snprintf(error, error_size, "line %d: the key id `%s` is there twice", number, id.c_str());
+      std::snprintf(error, error_size, "line %d: the key id `%s` appears twice", number, id.c_str());
       return 1;
     }
   }
   if (keys->secrets.empty()) {
-    std::snprintf(error, error_size, "no key: `settings` must name a file with a key on a line");
+    std::snprintf(error, error_size, "no key: `settings` must name a file with one key per line");
     return 1;
   }
   *instance = keys.release();
@@ -110,7 +110,7 @@ int evaluate(void* instance, const yett_accessors_v1* read, yett_request* reques
   const std::string wanted = hexOf(mac, size);
   const std::string given = text.substr(second + 1);
   if (given.size() != wanted.size() || CRYPTO_memcmp(given.data(), wanted.data(), wanted.size()) != 0)
-    return refuse(answer, "forged", "x-signature does not fit the request");
+    return refuse(answer, "forged", "x-signature does not match the request");
 
   int64_t now = 0;
   if (read->number(request, "time", &now) != YETT_PRESENT) return YETT_FAIL;

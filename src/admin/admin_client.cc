@@ -39,7 +39,7 @@ Result<std::string> ask(const std::string& socket, const std::string& method, co
     const std::string why = code == ENOENT || code == ECONNREFUSED ? "no running yett listens there"
                             : code == EACCES                       ? "permission denied (see `admin.socket_mode`)"
                             : code != 0                            ? std::strerror(code)
-                                                                   : "it ended the connection";
+                                                                   : "it closed the connection";
     return Error{"admin socket " + socket + ": " + why};
   }
 }

@@ -1,4 +1,4 @@
-// Settings of the admin side.
+// Settings of the admin interface.
 #pragma once
 
 #include <sys/types.h>
@@ -10,10 +10,10 @@
 namespace yett::admin {
 
 struct AdminConfig {
-  std::string address;  ///< host:port of the TCP side; "" for none
+  std::string address;  ///< host:port of the TCP listener; "" for none
   std::string socket;   ///< path of the Unix socket; "" for none
   mode_t socket_mode = 0600;
-  base::Millis liveness_stall{30'000};  ///< /healthz fails once a loop has not turned for so long
+  base::Millis liveness_stall{30'000};  ///< /healthz fails once an event loop has been blocked this long
   bool operator==(const AdminConfig&) const = default;
 };
 

@@ -3,7 +3,7 @@
 namespace yett::admin {
 namespace {
 
-// "ok" or what is wrong; with `?verbose` each condition on a line.
+// "ok" or what is wrong; with `?verbose`, one line per condition.
 Page probe(const std::vector<Condition>& conditions, const char* fine, bool verbose) {
   Page out;
   std::string lines;

@@ -1,4 +1,4 @@
-// What each path of the admin side answers.
+// The response for each path of the admin interface.
 #pragma once
 
 #include <string>
@@ -14,10 +14,10 @@ struct Page {
   std::string body;
 };
 
-/// `target`: path and query. `trusted`: over the Unix socket.
+/// `target`: path and query. `trusted`: the request came over the Unix socket.
 Page pageFor(const AdminContent& content, bool trusted, std::string_view method, std::string_view target);
 
-/// Whether a POST to it changes something.
+/// Whether a POST to `target` is a command that changes something.
 bool isCommand(std::string_view target);
 
 }  // namespace yett::admin

@@ -13,7 +13,7 @@
 #include "net/listener.h"
 
 namespace yett::admin {
-/// The loop, its thread, and the thread for what may wait.
+/// The loop, its thread, and the thread for work that may block.
 class AdminServer::Running {
  public:
   Running(AdminContent content, size_t most_sessions) : content_(std::move(content)), most_sessions_(most_sessions) {}
@@ -120,12 +120,12 @@ class AdminServer::Running {
       loop_.post([this, page] { finish(page); });
       lock.lock();
       wake_.wait(lock,
-                 [this]() YETT_REQUIRES(mutex_) { return finished_; });  // the loop turns until this thread has ended
+                 [this]() YETT_REQUIRES(mutex_) { return finished_; });  // the loop runs until this thread has ended
       finished_ = false;
     }
   }
 
-  // On the loop: who asked may have gone meanwhile.
+  // On the loop: the requester may be gone by now.
   void finish(const Page& page) {
     AdminSession* session = nullptr;
     {

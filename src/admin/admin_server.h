@@ -1,6 +1,6 @@
-// The admin side: a loop of its own, so that nothing that callers do can keep it busy, and on it nothing that waits.
+// The admin interface. It has its own event loop, so that callers cannot keep it busy, and nothing on that loop blocks.
 // TCP serves probes, metrics and version; the Unix socket (mode 0600 unless configured) also status, policies,
-// configuration and commands. Content comes by callbacks, which must be thread-safe.
+// configuration and commands. Content comes from callbacks, which must be thread-safe.
 #pragma once
 
 #include <functional>
@@ -13,7 +13,7 @@
 
 namespace yett::admin {
 
-/// One thing that must be so; `wrong` says why it is not, "" where it is.
+/// One health condition; `wrong` says why it fails, "" if it holds.
 struct Condition {
   std::string name;
   std::string wrong;
@@ -28,20 +28,20 @@ struct AdminContent {
   std::function<std::string()> status;    ///< JSON
   std::function<std::string()> policies;  ///< JSON
   std::function<std::string()> config;    ///< JSON
-  /// A POST over the Unix socket, by root or by the user that runs Yett: takes its body, gives the answer's. On a
-  /// thread of its own, so it may wait. `peer`: who sent it, as the kernel knows: "uid 1000 (alice)".
+  /// A POST over the Unix socket, by root or the user that runs Yett: takes its body, returns the response body. Runs
+  /// on a separate thread, so it may block. `peer`: the sender according to the kernel: "uid 1000 (alice)".
   std::function<Result<std::string>(const std::string& path, const std::string& body, const std::string& peer)> command;
 };
 
 class AdminServer {
  public:
-  /// Listens on what the configuration names. `most_sessions`: at once, of TCP and of the Unix socket each; one more
-  /// closes the oldest, so that slow clients cannot keep probes out.
+  /// Listens where the configuration says. `most_sessions`: limit for TCP and for the Unix socket, each; one more
+  /// closes the oldest session, so that slow clients cannot lock out probes.
   static Result<std::unique_ptr<AdminServer>> start(const AdminConfig& config, AdminContent content,
                                                     size_t most_sessions);
-  /// Waits for a command that is running.
+  /// Waits for a running command.
   ~AdminServer();
-  /// The TCP address really bound, or "".
+  /// The actual TCP address, or "".
   const std::string& address() const { return address_; }
 
  private:

@@ -7,9 +7,9 @@
 namespace yett::admin {
 namespace {
 
-constexpr base::Millis kHead{5000};      // a whole head, and a whole body
-constexpr base::Millis kAnswer{10'000};  // for the asker to take the answer
-constexpr base::Millis kIdle{60'000};    // scrapers keep their connection
+constexpr base::Millis kHead{5000};      // for a whole head, and for a whole body
+constexpr base::Millis kAnswer{10'000};  // for the client to read the response
+constexpr base::Millis kIdle{60'000};    // scrapers keep their connection open
 
 const http::Limits& limits() {
   static const http::Limits all = [] {
@@ -22,7 +22,7 @@ const http::Limits& limits() {
   return all;
 }
 
-// Whoever may open the socket may read; what changes something takes more.
+// Anyone who can open the socket may read; changes need more rights.
 bool mayCommand(int64_t uid) {
   return uid == 0 || uid == static_cast<int64_t>(::geteuid());
 }
@@ -50,7 +50,7 @@ size_t AdminSession::onData(std::string_view bytes) {
   return used;
 }
 
-// From the first byte of a head to its last there is one limit, however the bytes come.
+// One time limit covers a head from its first byte to its last, however the bytes arrive.
 void AdminSession::watch() {
   if (!connection_.open() || codec_.waiting() == watched_) return;
   watched_ = codec_.waiting();

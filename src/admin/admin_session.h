@@ -1,4 +1,4 @@
-// One connection to the admin side. On the admin loop.
+// One connection to the admin interface. Runs on the admin loop.
 #pragma once
 
 #include <functional>
@@ -19,13 +19,13 @@ class AdminSession final : public net::ConnectionEvents,
  public:
   struct Owner {
     const AdminContent& content;
-    /// Has a command run on another thread; answer() is called later.
+    /// Runs a command on another thread; answer() is called later.
     std::function<void(AdminSession& session, std::string path, std::string body)> command;
     std::function<void(AdminSession& session)> closed;
   };
   AdminSession(net::EventLoop& loop, const Poco::Net::StreamSocket& socket, bool trusted, const Owner& owner);
   void start();
-  /// The user of the process at the other end; below 0: not known.
+  /// The user of the peer process; below 0: unknown.
   void knowPeer(int64_t uid) { peer_ = uid; }
   int64_t peer() const { return peer_; }
   void answer(const Page& page);

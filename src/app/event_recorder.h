@@ -1,5 +1,6 @@
-// Puts what has no exchange (failed handshakes, requests that are no HTTP) into the audit log without letting an
-// attacker fill it: the first of a kind at once, the rest as one count each ten seconds. One per loop, on its thread.
+// Records events without an exchange (failed handshakes, requests that are not HTTP) in the audit log, but does not let
+// an attacker fill it: the first of each kind immediately, the rest as a count every ten seconds. One per loop, on its
+// thread.
 #pragma once
 
 #include <map>
@@ -15,9 +16,9 @@ namespace yett::app {
 class EventRecorder {
  public:
   EventRecorder(net::EventLoop& loop, audit::Writer& writer);
-  /// `about` and `caller` are personal: they enter the chain as a commitment.
+  /// `about` and `caller` are personal data: the chain holds only a commitment to them.
   void record(std::string_view what, std::string_view subject, std::string_view about, std::string_view caller);
-  /// Writes what has been counted.
+  /// Writes the counts.
   void flush();
 
  private:

@@ -1,4 +1,4 @@
-// What the process may have at once: descriptors by RLIMIT_NOFILE, connections by memory.
+// Limits of the process: descriptors by RLIMIT_NOFILE, connections by memory.
 #pragma once
 
 #include <cstddef>
@@ -8,11 +8,11 @@
 
 namespace yett::app {
 
-/// Of connections, on both sides. What is left is for reload, the log and the admin side.
+/// Descriptors for connections, on both sides. The rest is reserved for reload, the log and the admin interface.
 int64_t descriptorsForConnections();
-/// Of each of the admin side's two listeners: half of what is left is for the rest.
+/// Limit for each of the two admin listeners. Together they take at most half of the reserved descriptors.
 size_t maxAdminSessions();
-/// Of callers. Many are idle, and those who are not need connections to services: a quarter is for these alone.
+/// Connections of callers. A quarter of the descriptors is kept for connections to services.
 int64_t maxConnections(const config::Config& config, int64_t descriptors);
 
 }  // namespace yett::app

@@ -8,7 +8,7 @@
 namespace yett::app {
 namespace {
 
-constexpr base::Millis kStalled{1000};  // a loop that has not turned for so long is reported
+constexpr base::Millis kStalled{1000};  // a loop that is blocked for this long is reported
 constexpr base::Millis kLook{100};
 
 std::string seconds(int64_t nanos) {
@@ -16,14 +16,14 @@ std::string seconds(int64_t nanos) {
   return std::to_string(tenths / 10) + "." + std::to_string(tenths % 10) + " s";
 }
 
-// One task on its way to every loop.
+// One task that is being run on every loop.
 struct Spread {
   explicit Spread(size_t loops) : left(loops) {}
   base::Mutex mutex;
   base::Condition done;
   size_t left YETT_GUARDED_BY(mutex);
-  bool given_up YETT_GUARDED_BY(mutex) = false;  // the main thread waits no more
-  bool failed YETT_GUARDED_BY(mutex) = false;    // on one of them
+  bool given_up YETT_GUARDED_BY(mutex) = false;  // the main thread no longer waits
+  bool failed YETT_GUARDED_BY(mutex) = false;    // the task threw on a loop
   Loops::Task task;
   std::function<void()> late;
 
@@ -34,7 +34,7 @@ struct Spread {
       failed = failed || !well;
       if (--left > 0) return;
       if (given_up && !failed) tell = std::move(late);
-      task = nullptr;  // what it holds goes with the last of the loops, or with the main thread that still holds it
+      task = nullptr;  // destroys what it owns here, unless the main thread still holds a copy
       done.notifyAll();
     }
     if (tell) tell();
@@ -61,13 +61,13 @@ Status Loops::create(size_t count, const std::function<void(Loop&)>& fill) {
     if (!loop.loop.failure().empty()) return Error{loop.loop.failure()};
     loop.loop.onFault([this, i](const char* what) {
       metrics_.counter("yett_loop_faults_total", {}, "connections and tasks given up because of an exception").add();
-      log_.error("given up on a loop", {{"loop", std::to_string(i)}, {"why", what}});
+      log_.error("exception on an event loop", {{"loop", std::to_string(i)}, {"why", what}});
     });
     fill(loop);
   }
   metrics_.counter("yett_loop_faults_total", {}, "connections and tasks given up because of an exception");
-  metrics_.counter("yett_loop_stalls_total", {}, "how often a loop has not turned for a second");
-  metrics_.gauge("yett_loop_stalled_milliseconds", "how long the loop that stands longest has not turned; 0 under 1 s",
+  metrics_.counter("yett_loop_stalls_total", {}, "times that an event loop was blocked for a second");
+  metrics_.gauge("yett_loop_stalled_milliseconds", "how long the longest-blocked loop has been blocked; 0 if under 1 s",
                  [this] {
                    int64_t longest = 0;
                    for (const auto& loop : loops_)
@@ -92,7 +92,8 @@ bool Loops::onAll(Task task, base::Millis limit, std::function<void()> late) {
   const auto spread = std::make_shared<Spread>(loops_.size());
   spread->task = std::move(task);
   spread->late = std::move(late);
-  const Task held = spread->task;  // what it owns (a large Lua state, maybe) dies on this thread where all went well
+  const Task held = spread->task;  // so that what it owns (maybe a large Lua state) is destroyed on this thread, if all
+                                   // went well
   for (auto& loop : loops_) {
     loop->loop.post([spread, l = loop.get()] {
       try {
@@ -125,13 +126,13 @@ std::string Loops::stalled(base::Millis limit) const {
     found = pulse;
   }
   if (longest == nullptr) return "";
-  return "loop " + std::to_string(longest->index) + " has not turned for " + seconds(found.busy_nanos) +
+  return "loop " + std::to_string(longest->index) + " has been blocked for " + seconds(found.busy_nanos) +
          ", doing: " + found.doing;
 }
 
 void Loops::watch() {
-  std::vector<int64_t> stalled(loops_.size(), 0);  // for how long, once that was told
-  auto& stalls = metrics_.counter("yett_loop_stalls_total", {}, "how often a loop has not turned for a second");
+  std::vector<int64_t> stalled(loops_.size(), 0);  // for how long, once it was reported
+  auto& stalls = metrics_.counter("yett_loop_stalls_total", {}, "times that an event loop was blocked for a second");
   base::Lock lock(watch_mutex_);
   while (!watch_wakes_.waitFor(lock, kLook, [this]() YETT_REQUIRES(watch_mutex_) { return watch_ends_; })) {
     for (const auto& loop : loops_) {
@@ -140,11 +141,11 @@ void Loops::watch() {
       const bool stands = pulse.busy_nanos >= kStalled.count() * 1'000'000;
       if (stands && known == 0) {
         stalls.add();
-        log_.error("a loop stands still",
+        log_.error("an event loop is blocked",
                    {{"loop", std::to_string(loop->index)}, {"for", seconds(pulse.busy_nanos)}, {"doing", pulse.doing}});
       }
       if (!stands && known != 0)
-        log_.warning("the loop turns again", {{"loop", std::to_string(loop->index)}, {"after", seconds(known)}});
+        log_.warning("the event loop runs again", {{"loop", std::to_string(loop->index)}, {"after", seconds(known)}});
       known = stands ? pulse.busy_nanos : 0;
     }
   }

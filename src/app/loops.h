@@ -1,5 +1,5 @@
-// The loops that serve, their threads, and an eye on both. Nothing here waits for a loop without limit: one may be
-// stuck in a native plugin or a page fault, and reload, drain and shutdown must go on without it.
+// The serving event loops, their threads, and a watchdog. Nothing here waits for a loop without a time limit: a loop
+// may be stuck in a native plugin or a page fault, and reload, drain and shutdown must continue without it.
 #pragma once
 
 #include <atomic>
@@ -35,10 +35,10 @@ struct Loop {
   Sockets sockets;  // of the acceptors
   std::thread thread;
   std::atomic<bool> ended{false};
-  std::atomic<uint64_t> generation{0};  // the number of the one that it serves
+  std::atomic<uint64_t> generation{0};  // number of the generation that it serves
 };
 
-/// For the main thread, except where a comment says otherwise.
+/// Main thread only, unless a comment says otherwise.
 class Loops {
  public:
   using Task = std::function<void(Loop&)>;
@@ -46,20 +46,20 @@ class Loops {
   ~Loops();
   Loops(const Loops&) = delete;
 
-  /// Makes so many loops, without threads. `fill` gives each what it needs.
+  /// Creates `count` loops without threads. `fill` sets up each one.
   Status create(size_t count, const std::function<void(Loop&)>& fill);
-  /// Starts the threads, and one that watches them.
+  /// Starts the threads and the watchdog thread.
   void run();
-  /// Runs `task` on every loop. True: all have run it. False: it threw on one, or `limit` is over: then some have not
-  /// run it, and will when they turn again; `late` is called by the last of them, where none threw. What `task` needs
-  /// must belong to it.
+  /// Runs `task` on every loop. True: all have run it. False: it threw on one, or `limit` has passed. In that case,
+  /// blocked loops run it once they continue; the last of them calls `late` unless the task threw. `task` must own
+  /// what it needs.
   bool onAll(Task task, base::Millis limit, std::function<void()> late = {});
-  /// Any thread, once run() was called (before, nothing happens): runs `task` on every loop, and waits for none.
+  /// Any thread: runs `task` on every loop without waiting. Does nothing before run().
   void post(const Task& task);
-  /// Any thread: which loop has not turned for so long, and what it does; "" where all turn.
+  /// Any thread: which loop has been blocked for `limit` or longer, and what it is doing; "" if none is.
   std::string stalled(base::Millis limit) const;
-  /// Ends the loops after `last` has run on each. False: some did not end within `limit`; then nothing that a loop uses
-  /// may be destroyed, and the process has to end without that.
+  /// Stops the loops after `last` has run on each. False: some did not stop within `limit`; then nothing that a loop
+  /// uses may be destroyed, so the process must exit without cleanup.
   bool stop(Task last, base::Millis limit);
 
   size_t size() const { return loops_.size(); }

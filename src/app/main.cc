@@ -1,4 +1,4 @@
-// The command line: which words there are, and which function each one means.
+// The command line: registers the commands and runs the chosen one.
 #include <cstdio>
 #include <cstring>
 #include <exception>
@@ -17,15 +17,15 @@ extern char** environ;
 namespace yett {
 namespace {
 
-// A misspelt setting must not be silently not there. Others may have put one there: Kubernetes does, for a service that
-// is called `yett`.
+// A misspelled setting must not be ignored silently. Kubernetes also sets such variables, for a service that is named
+// `yett`.
 void warnOfEnvironment() {
   static constexpr std::string_view kKnown[] = {"YETT_CONFIG", "YETT_LOG_LEVEL"};
   for (char** entry = environ; *entry != nullptr; ++entry) {
     const std::string_view name(*entry, std::strcspn(*entry, "="));
     if (!name.starts_with("YETT_") || std::find(std::begin(kKnown), std::end(kKnown), name) != std::end(kKnown))
       continue;
-    std::cerr << "yett: warning: the environment variable `" << base::printable(name) << "` is none of Yett's"
+    std::cerr << "yett: warning: the environment variable `" << base::printable(name) << "` is not a Yett setting"
               << base::didYouMean(name, kKnown) << "\n";
   }
 }
@@ -64,7 +64,7 @@ int runCommand(int argc, char** argv) {
   net::keepRecordBuffers();
   warnOfEnvironment();
   cli::Action action;
-  CLI::App app("Yett: an authorization sidecar. Stands in front of a service and asks policy about every request.",
+  CLI::App app("Yett: an authorization sidecar. Runs in front of a service and checks every request against policy.",
                "yett");
   app.require_subcommand(1);
   app.set_version_flag("--version", "yett " YETT_VERSION, "print the version");

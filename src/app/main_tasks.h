@@ -11,7 +11,7 @@ namespace yett::app {
 
 class MainTasks {
  public:
-  /// Does what a command says and returns the answer.
+  /// Executes a command and returns the answer.
   using Handler = std::function<Result<std::string>(const std::string& command)>;
 
   MainTasks();
@@ -23,9 +23,9 @@ class MainTasks {
 
   /// Main thread: readable while a command waits.
   int fd() const { return fd_; }
-  /// Main thread: does the command that waits, if there is one.
+  /// Main thread: executes the waiting command, if there is one.
   void serve(const Handler& handler);
-  /// Main thread: every command from now on fails, and so does the one that waits.
+  /// Main thread: makes the waiting command and all later ones fail.
   void close();
 
  private:

@@ -12,11 +12,11 @@
 namespace yett::app {
 namespace {
 
-constexpr int64_t kQuietMillis = 60;  // a change is taken when nothing more has changed for so long
+constexpr int64_t kQuietMillis = 60;  // a change is applied once nothing more has changed for this long
 constexpr int64_t kLongestMillis =
-    2000;  // or when it has gone on for so long: one busy file must not hold back all others
-constexpr int64_t kLookMillis = 2000;   // a look without being told
-constexpr int64_t kAgainMillis = 1000;  // a refused change is tried once more: a key may arrive after its certificate
+    2000;                               // or once it has lasted this long: one busy file must not hold back all others
+constexpr int64_t kLookMillis = 2000;   // interval of checks that need no event
+constexpr int64_t kAgainMillis = 1000;  // a refused change is retried once: a key may arrive after its certificate
 
 int64_t nowMillis() {
   return base::steadyNanos() / 1'000'000;
@@ -37,8 +37,8 @@ int Reloader::waitMillis() const {
   return static_cast<int>(std::clamp<int64_t>(next - nowMillis(), 0, kLookMillis));
 }
 
-// Memory may be short, or a library may throw what it does not say: the generation in force goes on, and people are
-// told.
+// Memory may run out, or a library may throw undocumented exceptions: keeps the current generation and reports the
+// problem.
 template <typename Step>
 void Reloader::guarded(Step step) {
   std::string why;
@@ -54,7 +54,7 @@ void Reloader::guarded(Step step) {
   look_at_ = nowMillis() + kLookMillis;
   try {
     refuse({file_ + ": cannot be reloaded: " + why});
-  } catch (...) {  // not even memory to say so
+  } catch (...) {  // not enough memory to report it
   }
 }
 
@@ -72,7 +72,7 @@ void Reloader::onTime() {
       std::string seen = watcher_.fingerprint();
       if (seen == seen_) return void(reload(std::move(seen), true));
       if (now - changing_since_ >= kLongestMillis) {
-        log_.warning("files behind the configuration do not stop changing: what stands there now is tried");
+        log_.warning("files of the configuration keep changing: trying their current contents");
         return void(reload(std::move(seen), true));
       }
       seen_ = std::move(seen);
@@ -90,7 +90,7 @@ bool Reloader::now() {
   bool changed = false;
   guarded([&] {
     changed = reload(watcher_.fingerprint(), true, true);
-    if (!changed) log_.info("nothing to reload: the files are those in force");
+    if (!changed) log_.info("nothing to reload: the files have not changed");
   });
   return changed;
 }
@@ -98,7 +98,7 @@ bool Reloader::now() {
 void Reloader::watch(std::vector<std::string> sources) {
   watcher_.watch(std::move(sources));
   if (watcher_.missing() != told_missing_ && !watcher_.missing().empty())
-    log_.warning("changes of files are seen only every two seconds", {{"why", watcher_.missing()}});
+    log_.warning("file changes are detected only every two seconds", {{"why", watcher_.missing()}});
   told_missing_ = watcher_.missing();
   look_at_ = nowMillis() + kLookMillis;
 }
@@ -113,7 +113,7 @@ void Reloader::look() {
   quiet_at_ = changing_since_ + kQuietMillis;
 }
 
-// Names are looked up again where people ask for it, or the configuration changes: an urgent policy does not wait for a
+// Resolves names again only on request or if the configuration has changed: an urgent policy must not wait for a
 // resolver.
 bool Reloader::reload(std::string seen, bool may_again, bool look_up) {
   changing_ = false;
@@ -145,7 +145,7 @@ bool Reloader::reload(std::string seen, bool may_again, bool look_up) {
   return changed || problems.any();
 }
 
-// A refused configuration, or one that needs a restart, holds back no policy and no certificate.
+// A configuration that is refused or needs a restart must not hold back policies or certificates.
 bool Reloader::applyRest(config::Problems& problems) {
   config::Problems found(file_);
   base::FileTrust trust;
@@ -162,7 +162,7 @@ bool Reloader::applyRest(config::Problems& problems) {
   return changed;
 }
 
-// Watches what is in force, and what was refused: whoever mends it must not have to touch the configuration again.
+// Watches the files in force and the refused ones: fixing a file must be enough, without touching the configuration.
 void Reloader::follow(std::vector<std::string> sources, bool refused) {
   if (refused) {
     for (auto& path : sourcesOf(server_.generation()->config)) {
@@ -172,12 +172,12 @@ void Reloader::follow(std::vector<std::string> sources, bool refused) {
   const bool same = sources == sources_;
   sources_ = sources;
   watch(std::move(sources));
-  // What was tried counts, not what is there by now: a change in between must be seen. Files that were not watched
-  // before cannot be compared: they are tried once more.
+  // Keeps the fingerprint of what was tried, so that a change since then is noticed. Newly watched files cannot be
+  // compared: they are tried once more.
   if (!same) tried_.clear();
 }
 
-// Each once, though it is tried again and again.
+// Reports each problem once, even if it is retried.
 void Reloader::refuse(const std::vector<std::string>& problems) {
   if (!problems.empty() && problems != refusal_) server_.refused(problems);
   refusal_ = problems;

@@ -1,5 +1,5 @@
-// Follows the files behind the generation in force: knows what was tried, what is changing, and when to try. Nothing
-// that is thrown in reading, building, applying or watching leaves it. Main thread only.
+// Watches the files of the current generation: knows what was tried, what is changing, and when to try. No exception
+// from reading, building, applying or watching leaves it. Main thread only.
 #pragma once
 
 #include <string>
@@ -18,18 +18,18 @@ class Reloader {
   /// `file`: absolute. Both outlive it.
   Reloader(Server& server, base::Logger& log, const std::string& file);
 
-  /// To poll; below 0 where there is none.
+  /// For poll(); negative if there is none.
   int fd() const { return watcher_.fd(); }
-  /// Until onTime() is due.
+  /// Time until onTime() is due.
   int waitMillis() const;
   /// fd() is readable.
   void onEvents();
   void onTime();
   /// Reads the files and applies what they hold now. False: nothing differs from what is in force.
   bool now();
-  /// Why what the files hold is not in force, each problem once; empty if all of it is.
+  /// Why the current files are not in force, each problem once; empty if all of them are.
   const std::vector<std::string>& refusal() const { return refusal_; }
-  /// The access log is opened anew.
+  /// Reopens the access log.
   void reopenLogs() { server_.reopenLogs(); }
 
  private:
@@ -49,7 +49,7 @@ class Reloader {
   std::vector<std::string> sources_;
   Watcher watcher_;
   std::string tried_;  // fingerprint of what the last reload was built from
-  std::string seen_;   // fingerprint of a change that may go on
+  std::string seen_;   // fingerprint of a change that may not be finished
   std::vector<std::string> refusal_;
   std::string told_missing_;
   bool changing_ = false;

@@ -33,13 +33,13 @@ int blockSignals() {
   for (const int signal : {SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGUSR1}) sigaddset(&set, signal);
   pthread_sigmask(SIG_BLOCK, &set, nullptr);
   ::signal(SIGPIPE, SIG_IGN);
-  ::signal(SIGXFSZ, SIG_IGN);  // a limit on file size is a write that fails, like a full disk
+  ::signal(SIGXFSZ, SIG_IGN);  // a write over the file size limit then fails, as on a full disk
   return ::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
 enum class Wanted { kNothing, kEnd, kEndNow };
 
-// What main waits for beside the files.
+// What the main thread waits for, besides the files.
 struct Control {
   int signals;
   MainTasks& tasks;
@@ -54,12 +54,12 @@ Result<std::string> reload(Reloader& reloader, const Server& server) {
   return out;
 }
 
-// A command of the admin side. `draining`: nothing is reloaded any more.
+// Runs a command from the admin interface. `draining`: reloads are refused.
 Wanted takeTask(Control& control, Reloader& reloader, bool draining) {
   auto wanted = Wanted::kNothing;
   control.tasks.serve([&](const std::string& command) -> Result<std::string> {
     if (command == "reload" && !draining) return reload(reloader, control.server);
-    if (command == "reload") return Error{"yett is draining: nothing is reloaded any more"};
+    if (command == "reload") return Error{"yett is draining and does not reload any more"};
     wanted = Wanted::kEnd;
     return std::string(R"({"draining":true})");
   });
@@ -79,7 +79,7 @@ Wanted takeSignals(int fd, Reloader& reloader) {
   return out;
 }
 
-// Follows files and signals until `until` (steady milliseconds; below 0: without end), or until it shall end.
+// Handles file changes and signals until `until` (steady milliseconds; negative: forever), or until told to stop.
 Wanted follow(Control& control, Reloader& reloader, int64_t until) {
   for (;;) {
     const int64_t left = until < 0 ? INT64_MAX : until - base::steadyNanos() / 1'000'000;
@@ -97,8 +97,8 @@ Wanted follow(Control& control, Reloader& reloader, int64_t until) {
   }
 }
 
-// Not ready, and reloading as ever, until balancers have seen it; then draining. A second SIGTERM ends the first wait,
-// SIGQUIT both.
+// First not ready but still reloading, until load balancers notice; then draining. A second SIGTERM ends the first
+// wait, SIGQUIT ends both.
 void end(Control& control, Reloader& reloader) {
   Server& server = control.server;
   server.announceEnd();
@@ -115,7 +115,7 @@ void end(Control& control, Reloader& reloader) {
 
 namespace {
 
-// Shells give a process 1024 descriptors and let it ask for more; each proxied connection takes two.
+// Shells limit a process to 1024 descriptors but let it raise the limit; each proxied connection takes two.
 void raiseDescriptorLimit() {
   rlimit limit{};
   if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
@@ -129,14 +129,14 @@ int run(const std::string& name, base::Logger::Level level) {
   raiseDescriptorLimit();
   const int signals = blockSignals();  // before any thread starts, so that all inherit it
   if (signals < 0) {
-    std::cerr << "yett: not started: signals cannot be waited for: " << std::strerror(errno) << "\n";
+    std::cerr << "yett: not started: cannot wait for signals: " << std::strerror(errno) << "\n";
     return 2;
   }
   // Absolute from here on: a deploy may replace the working directory.
   std::error_code error;
   const std::string config_file = std::filesystem::absolute(name, error).lexically_normal().string();
   if (error) {
-    std::cerr << "yett: not started: the working directory cannot be found: " << error.message() << "\n";
+    std::cerr << "yett: not started: cannot find the working directory: " << error.message() << "\n";
     return 2;
   }
   config::Problems problems(config_file);

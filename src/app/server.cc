@@ -91,8 +91,8 @@ Server::Stopped Server::stop() {
   const std::string stuck = ended ? "" : loops_.stalled(base::Millis(0));
   if (audit_) record("stop", generation_->config.file, stuck);
   if (!ended) {
-    log_.error("a loop does not end: the process ends without it", {{"why", stuck}});
-    audit_->finish();  // all that was taken is written; what the loop still says is refused
+    log_.error("an event loop does not stop: the process exits without it", {{"why", stuck}});
+    audit_->finish();  // writes all accepted records and refuses new ones from the loop
     return Stopped::kWithoutLoop;
   }
   for (auto& loop : loops_.all()) {
@@ -102,11 +102,11 @@ Server::Stopped Server::stop() {
   }
   if (audit_) audit_->finish();
   if (exporter_ && !exporter_->finish(generation_->config.shutdown.sink_flush_timeout)) {
-    log_.warning("a sink waits for its receiver longer than `sink_flush_timeout`: the process ends without it");
+    log_.warning("a sink is not done within `sink_flush_timeout`: the process exits without it");
     return Stopped::kWithoutSink;
   }
   exporting_ = nullptr;
-  audit_.reset();  // its thread posts to the loops, and sinks tell it what they refuse
+  audit_.reset();  // last: its thread posts to the loops, and sinks report refused records to it
   stopped_ = true;
   return Stopped::kWhole;
 }
@@ -115,7 +115,7 @@ Status Server::checkRestartOnly(const runtime::Generation& next) const {
   const auto& now = generation_->config;
   const auto& then = next.config;
   const auto needs = [](const char* what) {
-    return Error{std::string(what) + " cannot be changed while running: restart yett for it, or change it back"};
+    return Error{std::string(what) + " cannot be changed while running: restart yett, or undo the change"};
   };
   if (now.workers != then.workers) return needs("`workers`");
   audit::AuditConfig audit_now = now.audit;
@@ -142,7 +142,7 @@ Result<Sockets> Server::openSockets(const runtime::Generation& next) {
   return out;
 }
 
-// What results on disk rest on, beside their reads: with other masks other values may stand there.
+// What cached results on disk depend on besides their reads: with other masks, other values may be stored.
 std::string Server::rememberedBy(const runtime::Generation& generation) const {
   return generation.policy->digest() + "\n" + audit_->recording().maskedNames();
 }
@@ -184,7 +184,7 @@ void Server::take(Loop& loop, const runtime::Generation& next, const Sockets& so
     slot->connections = &metrics_.counter("yett_connections", {{"listener", name}}, "open connections", "gauge");
     const auto handshakes = [this, &name = name](const char* result) {
       return &metrics_.counter("yett_handshakes_total", {{"listener", name}, {"result", result}},
-                               "TLS handshakes by their end");
+                               "TLS handshakes by result");
     };
     if (state->tls) slot->handshakes_done = handshakes("done"), slot->handshakes_failed = handshakes("failed");
     if (loop.acceptors.contains(name)) continue;
@@ -199,8 +199,8 @@ void Server::take(Loop& loop, const runtime::Generation& next, const Sockets& so
 bool Server::distribute(std::shared_ptr<const runtime::Generation> next, const Sockets& sockets, Evaluators evaluators,
                         Changes changes) {
   if (remembered_ && changes.policy) remembered_->dropOthers(rememberedBy(*next));
-  // Each loop swaps policy, routes and clusters between two events, so no request sees a mix. What it gives back (a
-  // large Lua state, maybe) dies with the task, on this thread where no loop is late.
+  // Each loop swaps policy, routes and clusters between two events, so no request sees a mix. What it replaces (maybe
+  // a large Lua state) is destroyed with the task, on this thread if no loop is late.
   const auto given = std::make_shared<Evaluators>(std::move(evaluators));
   const uint64_t number = ++generations_;
   const auto swap = [this, next, sockets, given, changes, number](Loop& loop) {
@@ -215,13 +215,13 @@ bool Server::distribute(std::shared_ptr<const runtime::Generation> next, const S
   };
   const std::string digest = next->policy->digest().substr(0, 12);
   const auto caughtUp = [this, digest] {
-    log_.warning("every loop has taken the new generation now", {{"policy", digest}});
+    log_.warning("every loop now uses the new generation", {{"policy", digest}});
   };
   incomplete_ = false;
   if (loops_.onAll(swap, kReloadWait, caughtUp)) return true;
   const std::string stalled = loops_.stalled(base::Millis(0));
-  incomplete_ = stalled.empty();  // else those that are late take it when they turn again
-  const std::string why = incomplete_ ? "it failed there" : stalled;
+  incomplete_ = stalled.empty();  // otherwise blocked loops take it once they continue
+  const std::string why = incomplete_ ? "it failed on a loop" : stalled;
   log_.error("the new generation is not in force on every loop", {{"policy", digest}, {"why", why}});
   record("reload incomplete", next->config.file, "policy " + next->policy->digest() + ": " + why);
   return false;
@@ -234,7 +234,7 @@ bool Server::differs(const runtime::Generation& next) const {
 }
 
 Status Server::apply(std::shared_ptr<const runtime::Generation> next) {
-  // Where a loop could not take the last one, it gets all of this.
+  // If a loop could not take the last generation, all parts of this one are sent.
   const Changes changes{incomplete_ || next->policy != generation_->policy,
                         incomplete_ || next->shadow != generation_->shadow};
   Sockets sockets = TRY(openSockets(*next));
@@ -257,7 +257,7 @@ Status Server::apply(std::shared_ptr<const runtime::Generation> next) {
   }
   metrics_
       .counter("yett_reloads_total", {{"what", changes.policy ? "policy" : "configuration"}, {"result", "accepted"}},
-               "reloads by their result")
+               "reloads by result")
       .add();
   if (!everywhere) return {};
   log_.info("reloaded", {{"policy", next->policy->digest().substr(0, 12)},
@@ -281,7 +281,7 @@ void Server::drain(const std::function<bool()>& now) {
         loop.worker->registry.drain([left] { --*left; });
       },
       kReloadWait);
-  sockets_.clear();  // nobody waits in a backlog, and a successor can listen
+  sockets_.clear();  // so that no client waits in a backlog and a successor can listen
   constexpr int64_t kSignEvery = 1'000'000'000;
   const int64_t until = base::steadyNanos() + generation_->config.shutdown.drain_timeout.count() * 1'000'000;
   for (int64_t signed_at = base::steadyNanos(); *left > 0 && base::steadyNanos() < until && !now();) {
@@ -291,7 +291,7 @@ void Server::drain(const std::function<bool()>& now) {
     audit_->checkpointSoon();
   }
   if (*left > 0)
-    log_.warning("drain timeout over, closing what is left", {{"connections", std::to_string(gate_.count())}});
+    log_.warning("drain timeout reached, closing the rest", {{"connections", std::to_string(gate_.count())}});
   loops_.onAll([](Loop& loop) { loop.worker->registry.closeAll(); }, kReloadWait);
 }
 

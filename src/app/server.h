@@ -1,4 +1,4 @@
-// The running program: loops, listening sockets, audit writer, admin side. Made and driven by the main thread.
+// The running program: loops, listening sockets, audit writer, admin interface. Created and driven by the main thread.
 #pragma once
 
 #include <atomic>
@@ -24,46 +24,46 @@ namespace yett::app {
 
 class Server {
  public:
-  /// Opens everything that the generation names and begins to serve. `log` and `tasks` outlive the server; what only
-  /// the main thread can do for the admin side is handed to `tasks`.
+  /// Opens everything that the generation names and starts to serve. `log` and `tasks` must outlive the server; `tasks`
+  /// gets the admin commands that only the main thread can run.
   static Result<std::unique_ptr<Server>> start(std::shared_ptr<const runtime::Generation> generation, base::Logger& log,
                                                MainTasks& tasks);
-  /// stop(), where it was not called.
+  /// Calls stop() if it was not called.
   ~Server();
   Server(const Server&) = delete;
 
-  /// Swaps in a new generation; returns when every loop has taken it, or after two seconds: then people are told, and
-  /// the loops that are late take it when they turn again. On failure nothing has changed.
+  /// Swaps in a new generation. Returns when every loop has taken it, or after two seconds: then logs an error, and
+  /// blocked loops take it once they continue. On failure nothing has changed.
   Status apply(std::shared_ptr<const runtime::Generation> generation);
-  /// Whether apply() of it would change anything.
+  /// Whether apply(next) would change anything.
   bool differs(const runtime::Generation& next) const;
-  /// An error that names what of it a restart alone can change.
+  /// An error that names a change that needs a restart, if there is one.
   Status checkRestartOnly(const runtime::Generation& next) const;
-  /// What the admin page and the metrics say of the files as they are now: why they are refused, or nothing.
+  /// Sets what the admin page and the metrics report about the current files: why they are refused, or nothing.
   void showRefusal(const std::vector<std::string>& problems, bool restart_required);
-  /// Notes a reload that was refused, for people, metrics and audit log.
+  /// Reports a refused reload in the log, the metrics and the audit log.
   void refused(const std::vector<std::string>& problems);
-  /// It shall end: it is not ready any more, goes on accepting, and signs what is recorded. Whoever ends it may not
-  /// wait for the rest.
+  /// Announces the shutdown: reports not ready, still accepts, and signs what is recorded, in case the process is
+  /// killed before it has drained.
   void announceEnd();
-  /// Stops listening, lets exchanges end, and waits for that up to the configured time, or until `now` says so. Signs
+  /// Stops listening and waits for exchanges to end, up to the configured time or until `now` returns true. Signs
   /// meanwhile. REQUIRES: announceEnd().
   void drain(const std::function<bool()>& now);
-  /// How it stopped. Other than kWhole, nothing may be destroyed, and the process has to end without that: the log is
-  /// written, but a sink waits for its receiver, or a loop does not end.
+  /// How it stopped. Unless kWhole, nothing may be destroyed and the process must exit without cleanup: the log is
+  /// written, but a sink still waits for its receiver, or a loop does not stop.
   enum class Stopped { kWhole, kWithoutSink, kWithoutLoop };
-  /// Stops at once what drain() has not ended.
+  /// Immediately stops what drain() has not ended.
   Stopped stop();
 
-  /// The access log is opened anew.
+  /// Reopens the access log.
   void reopenLogs();
 
   const std::shared_ptr<const runtime::Generation>& generation() const { return generation_; }
-  /// A loop failed to take the last generation, and will not by itself: apply() shall be called again.
+  /// A loop failed to take the last generation and will not retry: call apply() again.
   bool incomplete() const { return incomplete_; }
 
  private:
-  /// What each loop gets; null where it keeps its own.
+  /// The new evaluator of each loop; null: it keeps its own.
   struct Evaluators {
     std::vector<std::unique_ptr<policy::PolicyEvaluator>> policy;
     std::vector<std::unique_ptr<policy::PolicyEvaluator>> shadow;
@@ -107,7 +107,7 @@ class Server {
   std::unique_ptr<base::LineSink> access_log_;
   net::Gate descriptors_;                     // of connections, both sides
   net::Gate gate_;                            // of callers' connections
-  std::unique_ptr<sink::Exporter> exporter_;  // outlives the writer: what it wrote last leaves too
+  std::unique_ptr<sink::Exporter> exporter_;  // outlives the writer, to export its last records
   std::atomic<sink::Exporter*> exporting_{nullptr};
   std::unique_ptr<audit::Writer> audit_;
   std::unique_ptr<memory::RememberedDb> remembered_;  // outlives the evaluators
@@ -117,13 +117,13 @@ class Server {
   std::atomic<bool> draining_{false};
   std::atomic<bool> started_{false};
   int64_t started_at_ = 0;                // microseconds since 1970
-  std::atomic<uint64_t> generations_{0};  // how many were given to the loops
+  std::atomic<uint64_t> generations_{0};  // number of generations given to the loops
   bool incomplete_ = false;
   bool stopped_ = false;
 
   std::shared_ptr<const runtime::Generation> generation_;
   mutable base::Mutex status_mutex_;
-  /// What generation_ is, for the admin's threads.
+  /// A copy of generation_, for the admin threads.
   std::shared_ptr<const runtime::Generation> shown_ YETT_GUARDED_BY(status_mutex_);
   std::string last_refusal_ YETT_GUARDED_BY(status_mutex_);
 };

@@ -1,4 +1,4 @@
-// Commands of the admin side, and what they say about the running server. On the admin's threads.
+// Commands of the admin interface, and the status of the running server. On the admin threads.
 #include <unistd.h>
 
 #include "admin/admin_server.h"

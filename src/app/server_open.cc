@@ -17,7 +17,7 @@
 namespace yett::app {
 namespace {
 
-// What this Yett is called itself: as its listeners' certificate says; "" where they have none with a SPIFFE ID.
+// Yett's own SPIFFE ID, from its listeners' certificate; "" if there is none.
 std::string spiffeIdOf(const runtime::Generation& generation) {
   for (const auto& [name, listener] : generation.listeners) {
     if (!listener->tls) continue;
@@ -35,8 +35,8 @@ Status Server::openAccessLog() {
   const std::string& path = generation_->config.access_log;
   if (path == "off") return {};
   const auto told = [this, path](const std::string& why) {
-    if (why.empty()) log_.info("access log is written again", {{"file", path}});
-    else log_.error("access log cannot be written as it should be", {{"file", path}, {"why", why}});
+    if (why.empty()) log_.info("access log can be written again", {{"file", path}});
+    else log_.error("access log cannot be written correctly", {{"file", path}, {"why", why}});
   };
   if (path == "stdout") {
     access_log_ = std::make_unique<base::LineSink>(STDOUT_FILENO, told);
@@ -45,7 +45,7 @@ Status Server::openAccessLog() {
     if (!opened) return Error{"access log " + opened.error().message};
     access_log_ = std::move(opened).value();
   }
-  metrics_.gauge("yett_access_log_lost_lines", "lines of the access log that were not written, or not whole",
+  metrics_.gauge("yett_access_log_lost_lines", "access log lines that were lost or only partly written",
                  [log = access_log_.get()] { return static_cast<int64_t>(log->dropped()); });
   return {};
 }
@@ -55,14 +55,14 @@ void Server::reopenLogs() {
 }
 
 void Server::showConnections() {
-  metrics_.gauge("yett_connections_limit", "connections that all listeners may have", [this] { return gate_.limit(); });
-  metrics_.gauge("yett_descriptors", "connections of callers and to services, of those that descriptors allow",
+  metrics_.gauge("yett_connections_limit", "connection limit of all listeners", [this] { return gate_.limit(); });
+  metrics_.gauge("yett_descriptors", "open connections from callers and to services, which use descriptors",
                  [this] { return descriptors_.count(); });
-  metrics_.gauge("yett_descriptors_limit", "connections that the limit of open files (RLIMIT_NOFILE) allows",
+  metrics_.gauge("yett_descriptors_limit", "connections that the open file limit (RLIMIT_NOFILE) allows",
                  [this] { return descriptors_.limit(); });
 }
 
-// Told by any loop, and in the log once in ten seconds.
+// Called by any loop; logs at most once in ten seconds.
 void Server::onAcceptFailed(const std::string& listener, int error) {
   constexpr int64_t kEvery = 10'000'000'000;
   const std::string reason = error == 0 ? "limit" : error == EMFILE || error == ENFILE ? "descriptors" : "memory";
@@ -75,7 +75,7 @@ void Server::onAcceptFailed(const std::string& listener, int error) {
   if ((told != 0 && now - told < kEvery) || !accept_told_.compare_exchange_strong(told, now)) return;
   log_.warning("connections wait in the backlog",
                {{"listener", listener},
-                {"why", error == 0 ? "there are as many as there may be" : std::strerror(error)},
+                {"why", error == 0 ? "the connection limit is reached" : std::strerror(error)},
                 {"connections", std::to_string(gate_.count())},
                 {"limit", std::to_string(gate_.limit())}});
 }
@@ -84,7 +84,7 @@ Status Server::openAudit() {
   const auto& config = generation_->config;
   audit::WriterEvents events;
   events.failed = [this](const std::string& why) {
-    if (why.empty()) return log_.info("audit log writes again");
+    if (why.empty()) return log_.info("audit log can be written again");
     log_.error("audit log cannot be written, requests are answered with 503", {{"why", why}});
     loops_.post([](Loop& loop) { loop.worker->subjects.onAuditFailed(); });
   };
@@ -98,9 +98,9 @@ Status Server::openAudit() {
       return exporter != nullptr ? exporter->sent() : 0;
     };
   }
-  events.warned = [this](const std::string& why) { log_.warning("audit log upkeep failed", {{"why", why}}); };
+  events.warned = [this](const std::string& why) { log_.warning("audit log maintenance failed", {{"why", why}}); };
   events.rotated = [this](const std::string& name) {
-    log_.info("audit file closed, a new one goes on", {{"file", name}});
+    log_.info("audit file closed, continuing in a new one", {{"file", name}});
   };
   audit::AuditConfig settings = config.audit;
   if (settings.instance.empty()) settings.instance = base::hostName();
@@ -113,12 +113,12 @@ Status Server::openAudit() {
   exporter_ = TRY(sink::Exporter::start(
       config.sinks, config.audit.database, metrics_,
       [this](const std::string& sink, const std::string& why) {
-        if (why.empty()) return log_.info("audit sink takes records again", {{"sink", sink}});
-        log_.warning("audit sink takes no records, they wait", {{"sink", sink}, {"why", why}});
+        if (why.empty()) return log_.info("audit sink accepts records again", {{"sink", sink}});
+        log_.warning("audit sink accepts no records, they wait", {{"sink", sink}, {"why", why}});
       },
       [this](const std::string& sink, int64_t seq, const std::string& why) {
         const std::string detail = "record " + std::to_string(seq) + ": " + why.substr(0, 2048);
-        log_.error("audit sink refused a record for good", {{"sink", sink}, {"why", detail}});
+        log_.error("audit sink refused a record permanently", {{"sink", sink}, {"why", detail}});
         record("sink refused", sink, detail);
       }));
   exporting_ = exporter_.get();
@@ -148,7 +148,7 @@ Status Server::makeLoops() {
                  {{"connections", std::to_string(gate_.limit())},
                   {"descriptors", std::to_string(base::descriptorLimit())},
                   {"memory", std::to_string(memory.limit >> 20) + "MiB"}});
-  if (memory.sum() > memory.limit) log_.warning("more memory may be needed than there is", {{"memory", memory.text()}});
+  if (memory.sum() > memory.limit) log_.warning("may need more memory than is available", {{"memory", memory.text()}});
   return {};
 }
 

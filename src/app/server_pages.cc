@@ -1,4 +1,4 @@
-// What the admin side shows and does. Called on its thread.
+// What the admin interface shows and does. Called on its threads.
 #include <algorithm>
 #include <chrono>
 #include <filesystem>
@@ -65,13 +65,13 @@ Result<std::string> Server::erase(const std::string& body, const std::string& pe
     return path == file->text || std::filesystem::equivalent(path, file->text, ignored);
   };
   const auto named = std::find_if(known.begin(), known.end(), same);
-  if (named == known.end()) return Error{"`" + base::printable(file->text) + "` is no file of this audit log"};
+  if (named == known.end()) return Error{"`" + base::printable(file->text) + "` is not a file of this audit log"};
   std::vector<int64_t> seqs;
   for (const auto& item : records->items) seqs.push_back(item.integer);
   std::sort(seqs.begin(), seqs.end());
   seqs.erase(std::unique(seqs.begin(), seqs.end()), seqs.end());
   int64_t count = 0;
-  // Step by step: what requests wait for is written in between.
+  // In steps, so that records that requests wait for are written in between.
   for (size_t at = 0; at < seqs.size();) {
     TRY(audit_->runOnChain([&](audit::ChainWriter& chain) -> Status {
       const auto done =
@@ -81,7 +81,7 @@ Result<std::string> Server::erase(const std::string& body, const std::string& pe
       return {};
     }));
   }
-  // Readers are waited for here, not on the writer's thread.
+  // Wait for readers here, not on the writer's thread.
   for (int tries = 100;; --tries) {
     auto done = audit_->runOnChain([&](audit::ChainWriter& chain) { return audit::eraseTraces(chain, *named, false); });
     if (done) return std::to_string(count);

@@ -1,4 +1,4 @@
-// What the server tells the audit log, metrics and people of its own life.
+// What the server reports about itself in the audit log, metrics and log.
 #include "app/server.h"
 #include "audit/record.h"
 #include "base/clock.h"
@@ -8,13 +8,13 @@
 
 namespace yett::app {
 
-// Before the first decision by it.
+// Called before the first decision of a new policy.
 void Server::recordPolicies(const runtime::Generation& next, Changes changes) {
   if (changes.policy) audit_->appendPolicy(next.policy->digest(), runtime::documentOf(*next.policy));
   if (changes.shadow && next.shadow) audit_->appendPolicy(next.shadow->digest(), runtime::documentOf(*next.shadow));
 }
 
-// A file that looks like a rule and is none must not go unseen.
+// A file that looks like a rule but is not one must not go unnoticed.
 void Server::warnOfUnused(const runtime::Generation& generation) {
   for (const auto& engine : generation.policy->engines()) {
     for (const auto& file : engine.rules->unusedFiles())
@@ -24,11 +24,11 @@ void Server::warnOfUnused(const runtime::Generation& generation) {
 
 void Server::warnOfShadow(const runtime::Generation& generation) {
   for (const auto& problem : generation.shadow_problems) {
-    log_.error("policy in the shadow refused, the one before goes on", {{"problem", problem}});
+    log_.error("shadow policy refused, keeping the previous one", {{"problem", problem}});
     record("reload refused", generation.config.file, problem.substr(0, 4096));
   }
   if (generation.shadow_problems.empty()) return;
-  metrics_.counter("yett_reloads_total", {{"what", "shadow"}, {"result", "refused"}}, "reloads by their result").add();
+  metrics_.counter("yett_reloads_total", {{"what", "shadow"}, {"result", "refused"}}, "reloads by result").add();
 }
 
 void Server::recordReload(const runtime::Generation& before, const runtime::Generation& next) {
@@ -52,9 +52,8 @@ void Server::recordReload(const runtime::Generation& before, const runtime::Gene
 }
 
 void Server::showRefusal(const std::vector<std::string>& problems, bool restart_required) {
-  auto& gauge =
-      metrics_.counter("yett_config_restart_required", {},
-                       "whether the configuration changed in what a restart alone can take (1) or not (0)", "gauge");
+  auto& gauge = metrics_.counter("yett_config_restart_required", {},
+                                 "1 if the configuration has changed in a way that needs a restart, else 0", "gauge");
   gauge.add((restart_required ? 1 : 0) - gauge.value());
   const base::Lock lock(status_mutex_);
   last_refusal_ = base::joined(problems, "; ");
@@ -62,10 +61,9 @@ void Server::showRefusal(const std::vector<std::string>& problems, bool restart_
 
 void Server::refused(const std::vector<std::string>& problems) {
   const std::string all = base::joined(problems, "; ");
-  metrics_.counter("yett_reloads_total", {{"what", "any"}, {"result", "refused"}}, "reloads by their result").add();
+  metrics_.counter("yett_reloads_total", {{"what", "any"}, {"result", "refused"}}, "reloads by result").add();
   record("reload refused", generation_->config.file, all.substr(0, 4096));
-  for (const auto& problem : problems)
-    log_.error("reload refused, what it would change stays as it was", {{"problem", problem}});
+  for (const auto& problem : problems) log_.error("reload refused, keeping what is in force", {{"problem", problem}});
 }
 
 void Server::record(std::string_view what, std::string_view subject, const std::string& detail) {

@@ -33,8 +33,8 @@ bool hidden(const fs::path& path) {
   return path.filename().string().starts_with('.');
 }
 
-// Calls `visit` for the directory and all below it, dot-names left out: linked folders too, as policies are read, but
-// each once, and so many entries that a link to all of the disk ends.
+// Calls `visit` for all entries below the directory except dot-names. Follows linked folders, as reading policies does,
+// but visits each once, and stops after kMax entries, in case a link leads to the whole disk.
 template <typename Visit>
 void walk(const std::string& directory, Visit visit) {
   constexpr size_t kMax = 20'000;
@@ -60,7 +60,7 @@ void walk(const std::string& directory, Visit visit) {
   }
 }
 
-// Tests and what an editor keeps beside a file make no other policy.
+// Tests and editor backup files do not change the policy.
 bool isPolicy(const std::string& name) {
   return policy::PolicySource::isLoadable(name) && !policy::PolicySource::isTest(name);
 }
@@ -84,7 +84,7 @@ void Watcher::add(const std::string& folder) {
     missing_ = std::string("no inotify watch: ") + std::strerror(errno) + " (fs.inotify.max_user_watches)";
 }
 
-// The folder of the path, and of every place that links on the way lead to: a Kubernetes volume swaps such a link.
+// Adds the folder of the path and of every link on the way to its target: a Kubernetes volume swaps such a link.
 void Watcher::addFolders(const std::string& path) {
   std::error_code failed;
   fs::path current = fs::absolute(path, failed).lexically_normal();

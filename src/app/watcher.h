@@ -1,6 +1,5 @@
-// Sees that the files behind a generation have changed: inotify on the folders that hold them (and, through links, on
-// the folders where they really are), with a look every two seconds for file systems that tell nothing. Main thread
-// only.
+// Detects changes of a generation's files: inotify on their folders (and on the real folders behind links), and a check
+// every two seconds for file systems without events. Main thread only.
 #pragma once
 
 #include <string>
@@ -17,15 +16,15 @@ class Watcher {
   ~Watcher();
   Watcher(const Watcher&) = delete;
 
-  /// Watches these files and directories (directories with all below) from now on.
+  /// Watches these files and directories (recursively) from now on.
   void watch(std::vector<std::string> paths);
-  /// To poll; below 0 where there is none.
+  /// For poll(); negative if there is none.
   int fd() const { return fd_; }
-  /// Why some changes are seen only by the look every two seconds; "" where all are told at once.
+  /// Why some changes are found only by the check every two seconds; "" if all are reported immediately.
   const std::string& missing() const { return missing_; }
-  /// Takes what inotify has to say; what it says is only a hint to look.
+  /// Discards the inotify events: they are only a hint to check.
   void drainEvents();
-  /// What the watched paths look like now: equal texts mean nothing has changed.
+  /// The state of the watched paths as text: if it is equal, nothing has changed.
   std::string fingerprint() const;
 
  private:
@@ -37,7 +36,7 @@ class Watcher {
   std::vector<std::string> paths_;
 };
 
-/// All files and directories that a configuration is made of.
+/// All files and directories that a configuration uses.
 std::vector<std::string> sourcesOf(const config::Config& config);
 
 }  // namespace yett::app

@@ -10,9 +10,9 @@
 namespace yett::audit {
 namespace {
 
-constexpr size_t kAtOnce = 256;  // records that go into the columns together, one column after the other
+constexpr size_t kAtOnce = 256;  // how many records go into the columns at once, column by column
 
-// The columns that a query may ask for, and what in the filter stands for their values.
+// The columns that a query may filter by, and the filter's term for each.
 struct Filtered {
   size_t column;
   Term term;
@@ -78,8 +78,8 @@ struct BlockBuilder::Columns {
   std::array<block::TextColumn, kOutcomeColumnCount> outcome_texts;
   std::vector<block::NumberColumn> outcome_numbers;
 
-  std::vector<Fields> decisions, outcomes;           // that go into the columns next
-  std::array<std::vector<uint32_t>, kTerms> places;  // of their texts that are in the filter
+  std::vector<Fields> decisions, outcomes;           // to go into the columns next
+  std::array<std::vector<uint32_t>, kTerms> places;  // of the texts that go into the filter
 
   BlockFilter filter;
   std::array<std::vector<Token>, kTerms> tokens_of;  // by the numbers of the texts
@@ -104,7 +104,7 @@ void BlockBuilder::add(const Linked& r) {
   size_ += r.fields.size() + r.personal.size();
 }
 
-// What was added and is not in the columns yet.
+// Moves what is new into the columns.
 void BlockBuilder::fill() {
   auto& decisions = columns_->decisions;
   auto& outcomes = columns_->outcomes;
@@ -167,7 +167,7 @@ void BlockBuilder::fillDecisions(const std::vector<Fields>& rows) {
       for (const Fields& row : rows) places.push_back(static_cast<uint32_t>(c.decision_texts[i].add(row.text[key])));
     }
   }
-  // The filter is asked once for each different value, and once for each pair of a row.
+  // The filter gets each distinct value once, and the pairs of each row.
   for (size_t t = 0; t < kTerms; ++t) {
     const auto& texts = c.decision_texts[kFiltered[t].column];
     auto& tokens = c.tokens_of[t];
@@ -197,7 +197,7 @@ void BlockBuilder::fillOutcomes(const std::vector<Fields>& rows) {
   }
 }
 
-// The records from `from` on. As a whole it is packed.
+// Writes the records from `from` on; `whole`: packed.
 std::string BlockBuilder::write(size_t from, std::string_view salts, bool whole) {
   Columns& c = *columns_;
   size_t decisions = 0;

@@ -35,34 +35,34 @@ class BlockBuilder {
   BlockBuilder();
   ~BlockBuilder();
 
-  /// A record more. Of kinds other than decision and outcome only that they are there. REQUIRES: seq is greater than
-  /// the last one.
+  /// Adds a record; of kinds other than decision and outcome only its presence. REQUIRES: seq is greater than the last
+  /// one.
   void add(const Linked& record);
   bool empty() const { return kept_.empty(); }
-  /// It shall be closed now.
+  /// The block must be closed now.
   bool full() const;
 
   size_t records() const { return kept_.size(); }
   size_t decisions() const { return decisions_; }
   int64_t firstSeq() const { return kept_.front().seq; }
   int64_t lastSeq() const { return kept_.back().seq; }
-  /// Of its decisions: microseconds; 0 where there is none.
+  /// Times of its decisions in microseconds; 0 if it has none.
   int64_t timeMin() const { return time_min_; }
   int64_t timeMax() const { return time_max_; }
-  /// The least number of a decision, of an earlier block, that an outcome here belongs to; 0: none.
+  /// The smallest number of a decision in an earlier block whose outcome is in this one; 0: none.
   int64_t late() const { return late_; }
 
-  /// Whatever was added goes into the columns now: piece() and body() have less to do then.
+  /// Moves what was added into the columns now, so that piece() and body() have less to do.
   void fill();
-  /// Something came since the last piece().
+  /// Records were added since the last piece().
   bool hasNew() const { return written_ < kept_.size(); }
-  /// What came since the last call, as a piece.
+  /// The records added since the last call, as a piece.
   std::string piece();
   /// The whole block. `salts`: as Salts::write() gives them.
   std::string body(std::string_view salts);
-  /// What its decisions can be found by.
+  /// The filter by which queries find its decisions.
   std::string filter();
-  /// "" where a body holds exactly what was added, with these salts; else what differs.
+  /// "" if a body holds exactly what was added, with these salts; else what differs.
   std::string differs(std::string_view body, std::string_view salts) const;
 
   void clear();
@@ -82,8 +82,8 @@ class BlockBuilder {
   std::string write(size_t from, std::string_view salts, bool whole);
 
   std::vector<Kept> kept_;
-  size_t filled_ = 0;   // of them, in the columns
-  size_t written_ = 0;  // of them, in pieces
+  size_t filled_ = 0;   // how many are in the columns
+  size_t written_ = 0;  // how many are in pieces
   base::Arena bytes_;
   size_t size_ = 0;
   size_t decisions_ = 0;

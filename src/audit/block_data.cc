@@ -33,8 +33,8 @@ struct BlockData::Columns {
   std::array<std::vector<block::TextValues>, 2> texts;  // of decisions, of outcomes
   std::array<std::vector<block::NumberValues>, 2> numbers;
   block::IdValues ids;
-  std::array<size_t, 2> loaded{};                  // so many parts are in all columns of decisions, of outcomes
-  std::array<size_t, Section::kCount> parts_in{};  // so many parts are unpacked
+  std::array<size_t, 2> loaded{};                  // how many parts are in all columns of decisions, of outcomes
+  std::array<size_t, Section::kCount> parts_in{};  // how many parts are unpacked
 };
 
 BlockData::BlockData() : columns_(std::make_unique<Columns>()) {}
@@ -58,28 +58,28 @@ Status BlockData::take(std::string bytes) {
   if (!block::takeBytes(from, 1, version) || version[0] != kBlockVersion) return Error{"a block of an unknown version"};
   if (!block::takeVarint(from, records) || !block::takeVarint(from, decisions) || !block::takeVarint(from, first) ||
       !block::takeVarint(from, count))
-    return Error{"a block that ends too soon"};
+    return Error{"a block that is cut off"};
   if (records == 0 || records_.size() + records > block::kMaxRows || decisions > records || first == 0 ||
       first > INT64_MAX || count != Section::kCount)
-    return Error{"a block with a head that cannot be"};
+    return Error{"a block with an invalid header"};
   std::array<uint64_t, Section::kCount> sizes{};
   for (auto& size : sizes) {
-    if (!block::takeVarint(from, size)) return Error{"a block that ends too soon"};
+    if (!block::takeVarint(from, size)) return Error{"a block that is cut off"};
   }
   for (size_t i = 0; i < sizes.size(); ++i) {
-    if (!block::takeBytes(from, sizes[i], part.sections[i])) return Error{"a block that ends too soon"};
+    if (!block::takeBytes(from, sizes[i], part.sections[i])) return Error{"a block that is cut off"};
   }
-  if (!from.empty()) return Error{"a block with more than its sections"};
+  if (!from.empty()) return Error{"a block with data after its sections"};
   part.records = records;
   part.decisions = decisions;
   const size_t before = records_.size();
   if (before == 0) last_seq_ = first - 1;
   TRY(readRecords(part));
-  if (records_[before].seq != static_cast<int64_t>(first)) return Error{"a block that begins with another record"};
+  if (records_[before].seq != static_cast<int64_t>(first)) return Error{"a block with a wrong first record number"};
   return {};
 }
 
-// Kinds, numbers, marks and commitments.
+// Reads kinds, numbers, marks and commitments.
 Status BlockData::readRecords(Part& part) {
   std::array<std::string, 4> kept;
   const std::string_view kinds = TRY(block::takeStream(part.sections[Section::kKinds], block::kMaxRows, kept[0]));
@@ -88,14 +88,14 @@ Status BlockData::readRecords(Part& part) {
   const std::string_view commitments =
       TRY(block::takeStream(part.sections[Section::kCommitments], kHashSize * block::kMaxRows, kept[3]));
   if (kinds.size() != part.records || marks.size() != part.records)
-    return Error{"another number of records than is said"};
+    return Error{"another number of records than in the header"};
   uint64_t jump_at = UINT64_MAX;
   uint64_t jump = 0;
   const auto nextJump = [&] {
     return jumps.empty() ? (jump_at = UINT64_MAX, true)
                          : block::takeVarint(jumps, jump_at) && block::takeVarint(jumps, jump);
   };
-  if (!nextJump()) return Error{"a jump that ends too soon"};
+  if (!nextJump()) return Error{"a jump that is cut off"};
   const size_t base = records_.size();
   size_t erased = 0;
   for (size_t i = 0; i < part.records; ++i) {
@@ -106,10 +106,10 @@ Status BlockData::readRecords(Part& part) {
     uint64_t step = 1;
     if (jump_at == base + i) {
       step = jump;
-      if (step < 2 || !nextJump()) return Error{"a jump that cannot be"};
+      if (step < 2 || !nextJump()) return Error{"an invalid jump of the record number"};
     }
     last_seq_ += step;
-    if (step > INT64_MAX || last_seq_ > INT64_MAX) return Error{"a record with a number that cannot be"};
+    if (step > INT64_MAX || last_seq_ > INT64_MAX) return Error{"a record with a number out of range"};
     size_t row = 0;
     if (kind == Kind::kDecision) {
       row = places_[0].size();
@@ -125,8 +125,8 @@ Status BlockData::readRecords(Part& part) {
   }
   size_t all = 0;
   for (const Part& any : parts_) all += any.decisions;
-  if (all != places_[0].size() || jump_at != UINT64_MAX) return Error{"another number of decisions than is said"};
-  if (commitments.size() != erased * kHashSize) return Error{"another number of commitments than of erased decisions"};
+  if (all != places_[0].size() || jump_at != UINT64_MAX) return Error{"another number of decisions than in the header"};
+  if (commitments.size() != erased * kHashSize) return Error{"more or fewer commitments than erased decisions"};
   commitment_bytes_ += commitments;
   return {};
 }
@@ -145,7 +145,7 @@ Status BlockData::unpack(Kind kind, size_t section, Values& values) {
     if (rows == 0 && bytes.empty()) continue;
     const size_t before = values.rows().size();
     TRY(values.take(bytes));
-    if (values.rows().size() != before + rows) return Error{"a column with another number of rows"};
+    if (values.rows().size() != before + rows) return Error{"a column with the wrong number of rows"};
   }
   return {};
 }
@@ -193,7 +193,7 @@ Status BlockData::loadAll(Kind kind) {
     if (l.columns[i].text) bytes += TRY(texts(kind, i))->bytes();
     else TRY(numbers(kind, i));
   }
-  if (bytes > block::kMaxTexts) return Error{"more text than a block has"};
+  if (bytes > block::kMaxTexts) return Error{"more text than a block may have"};
   loaded = parts_.size();
   return {};
 }
@@ -212,7 +212,7 @@ Status BlockData::fields(const Record& record, Fields& out) {
   }
   if (record.kind == Kind::kOutcome) {
     const int64_t back = out.number[OutcomeKey::kDecisionSeq];
-    if (back < 0 || back >= record.seq) return Error{"an outcome of a decision that cannot be"};
+    if (back < 0 || back >= record.seq) return Error{"an outcome with an invalid decision number"};
     out.number[OutcomeKey::kDecisionSeq] = back == 0 ? 0 : record.seq - back;
     return {};
   }

@@ -1,4 +1,4 @@
-// A block to be read, or the pieces of the open one together. Columns are unpacked when they are asked for. One thread.
+// A block for reading, or the pieces of the open block combined. Columns are unpacked on demand. One thread.
 #pragma once
 
 #include <array>
@@ -24,7 +24,7 @@ class BlockData {
     bool erased;  ///< its personal fields are gone
     char mark;    ///< the first byte of its hash
     int64_t seq;
-    uint32_t row;  ///< its place among those of its kind
+    uint32_t row;  ///< its index among the records of its kind
   };
 
   BlockData();
@@ -32,28 +32,28 @@ class BlockData {
   BlockData(BlockData&&) noexcept;
   BlockData& operator=(BlockData&&) noexcept;
 
-  /// Adds a body, or the next piece. The bytes may be anybody's: an error says what is wrong with them.
+  /// Adds a body, or the next piece. The bytes are untrusted: an error says what is wrong with them.
   Status take(std::string bytes);
 
   const std::vector<Record>& records() const { return records_; }
   size_t rows(Kind kind) const { return places(kind).size(); }
-  /// Of a decision or outcome by its row.
+  /// The record of a decision or outcome, by row.
   const Record& record(Kind kind, size_t row) const { return records_[places(kind)[row]]; }
-  /// Of the one body; a piece has none.
+  /// The salts of a body; pieces have none.
   std::string_view salts() const;
-  /// Of an erased decision; "" of another.
+  /// The commitment of an erased decision; "" for other records.
   Result<std::string_view> commitment(const Record& record);
 
-  // A column of layout(kind). REQUIRES: the layout says that it has texts, or numbers; ids() is for the first one of
-  // decisions. The pointer is good until the next take().
+  // A column of layout(kind). REQUIRES: the layout says that it has texts or numbers, respectively; ids() is the first
+  // column of decisions. The pointer is valid until the next take().
   Result<const block::TextValues*> texts(Kind kind, size_t column);
   Result<const block::NumberValues*> numbers(Kind kind, size_t column);
   Result<const block::IdValues*> ids();
 
-  /// A text of any text column, the raw target too. Good until the next take().
+  /// A text of any text column, including the raw target. Valid until the next take().
   Result<std::string_view> text(Kind kind, size_t column, size_t row);
 
-  /// All fields of a decision or outcome, by key. Views into this object, good until the next call of anything here.
+  /// All fields of a decision or outcome, by key. Views into this object, valid until the next call on it.
   Status fields(const Record& record, Fields& out);
 
  private:
@@ -68,9 +68,9 @@ class BlockData {
   std::deque<Part> parts_;
   std::vector<Record> records_;
   uint64_t last_seq_ = 0;
-  std::array<std::vector<uint32_t>, 2> places_;  // in records_, of decisions and of outcomes
+  std::array<std::vector<uint32_t>, 2> places_;  // indexes in records_: of decisions, of outcomes
   size_t erased_ = 0;
-  std::vector<uint32_t> commitments_;  // by row of decision: the place of its commitment + 1, 0: none
+  std::vector<uint32_t> commitments_;  // by decision row: the index of its commitment + 1; 0: none
   std::string commitment_bytes_;
   std::unique_ptr<Columns> columns_;
 };

@@ -36,7 +36,7 @@ Result<ErasedBlock> eraseIn(store::Database& db, BlockData& data, const std::str
   out.body = builder.body(left);
   out.filter = builder.filter();
   if (const std::string why = builder.differs(out.body, left); !why.empty())
-    return Error{"a block that would not hold what was hashed is not written: " + why};
+    return Error{"a block that differs from what was hashed is not written: " + why};
   return out;
 }
 

@@ -1,4 +1,4 @@
-// A block without the personal fields of some of its decisions: the same chain, with their commitments in their place.
+// Removes the personal fields of some decisions from a block. Commitments replace them, so the chain stays the same.
 #pragma once
 
 #include <cstdint>
@@ -12,7 +12,7 @@
 namespace yett::audit {
 
 struct ErasedBlock {
-  std::vector<int64_t> gone;  ///< the decisions that it was done to: those that are there, and were not erased before
+  std::vector<int64_t> gone;  ///< the decisions that were erased: those in the block that were not erased before
   std::string body, filter;
 };
 

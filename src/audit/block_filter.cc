@@ -9,9 +9,9 @@
 namespace yett::audit {
 namespace {
 
-constexpr char kVersion = 1;  // another one is read as "anything"
+constexpr char kVersion = 1;  // filters of other versions match anything
 constexpr uint64_t kSeed = 0x79657474;
-constexpr size_t kWords = 1024;  // 64 Kibit, folded when a block is done
+constexpr size_t kWords = 1024;  // 64 Kibit, folded when the block is closed
 constexpr size_t kMinWords = 8;
 constexpr int kProbes = 4;
 constexpr size_t kMaxPrefixes = 8;
@@ -107,7 +107,7 @@ void BlockFilter::clear() {
 
 std::string BlockFilter::encode() const {
   std::vector<uint64_t> folded = bits_;
-  // A quarter of the bits set: one value in 256 is looked for in vain.
+  // With a quarter of the bits set, one absent value in 256 is a false positive.
   const auto density = [&] {
     size_t set = 0;
     for (const uint64_t word : folded) set += static_cast<size_t>(std::popcount(word));

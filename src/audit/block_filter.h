@@ -1,5 +1,5 @@
-// What a stretch of decisions may hold: a Bloom filter over their values, so that a query knows where not to look
-// without an index that each record would have to pay for. It says "not here" or "maybe".
+// A Bloom filter over the values of a range of decisions: a query can skip blocks, and no record has to pay for an
+// index. The filter answers "not here" or "maybe".
 #pragma once
 
 #include <cstdint>
@@ -9,17 +9,17 @@
 
 namespace yett::audit {
 
-/// A value that queries ask for, hashed.
+/// The hash of a value that queries search for.
 using Token = uint64_t;
 
 enum class Term : uint8_t { kEffect, kPrincipal, kMethod, kPath, kPolicy, kRule };
 Token tokenOf(Term term, std::string_view value);
-/// Of all values that begin with `prefix`, which ends with '/'.
+/// The token of all values that begin with `prefix`, which ends with '/'.
 Token prefixToken(Term term, std::string_view prefix);
-/// Of two values in one record.
+/// The token of two values in one record.
 Token both(Token a, Token b);
 
-/// What of one decision is in the filter.
+/// The fields of a decision that go into the filter.
 struct FilteredFields {
   std::string_view effect, principal, method, path, policy, rule;
 };
@@ -27,16 +27,16 @@ struct FilteredFields {
 /// False: a query for one of these values, or for two of them, would not find the decision.
 bool mayHold(std::string_view filter, const FilteredFields& fields);
 
-/// Collects one block. One thread. A bit set in vain (of a batch that was not committed) does no harm.
+/// Builds the filter of one block. One thread. Extra bits (from a batch that was not committed) are harmless.
 class BlockFilter {
  public:
   BlockFilter();
   void add(const FilteredFields& fields);
-  /// The same in parts: each different value, and the pairs of each record.
+  /// The same in two parts: add() for each distinct value, addPairs() for each record.
   Token add(Term term, std::string_view value);
   void addPairs(Token effect, Token principal, Token path);
   void clear();
-  /// The smallest form that still says "not here" of nearly all values that are not.
+  /// The smallest form that still says "not here" for nearly all absent values.
   std::string encode() const;
 
  private:

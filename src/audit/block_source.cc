@@ -7,7 +7,7 @@ using Type = store::Statement::Type;
 
 constexpr size_t kHashSize = sizeof(base::Sha256);
 
-// What is wrong with a block, with its place.
+// An error about a block, with its place.
 Error of(const std::string& which, const Error& error) {
   return Error{which + ": " + error.message};
 }
@@ -15,7 +15,7 @@ Error of(const std::string& which, const Error& error) {
 }  // namespace
 
 Result<std::vector<BlockHead>> BlockSource::heads(int64_t from) {
-  // Neither filter nor body: to name them is to read them.
+  // Without filter and body: selecting them would read them.
   auto rows =
       TRY(db_->prepare("SELECT first, last, decisions, time_min, time_max, late FROM blocks WHERE last >= ? "
                        "ORDER BY last"));

@@ -1,5 +1,5 @@
-// The blocks of a log file, as they are read: through one connection, which sees one moment where it is in a
-// transaction. What stands in them may be anybody's.
+// Reads the blocks of a log file through one connection, which sees one snapshot while it is in a transaction. Their
+// contents are untrusted.
 #pragma once
 
 #include <memory>
@@ -14,7 +14,7 @@
 
 namespace yett::audit {
 
-/// A row of table `blocks`, without what is long.
+/// A row of table `blocks`, without the large columns.
 struct BlockHead {
   int64_t first = 0, last = 0;
   int64_t decisions = 0;
@@ -27,7 +27,7 @@ struct OpenBlock {
   BlockData data;
   std::string hash;  ///< of its last record, 32 bytes
   std::string seed;  ///< of its salts, 16 bytes
-  /// Where each of its pieces ends, as their rows say: the number of a record, which is the right one, and its hash.
+  /// Where each piece ends: the number of its last record, which was checked, and the hash that its row gives.
   std::vector<std::pair<int64_t, std::string>> ends;
 };
 
@@ -37,17 +37,17 @@ class BlockSource {
 
   /// Blocks that end at `from` or later, oldest first.
   Result<std::vector<BlockHead>> heads(int64_t from);
-  /// What the decisions of the block that ends with `last` can be found by; "" where it is gone.
+  /// The filter of the block that ends with `last`; "" if the block is gone.
   Result<std::string> filter(int64_t last);
-  /// The block that ends with `last`; nothing where it is gone.
+  /// The block that ends with `last`; nothing if it is gone.
   Result<std::optional<BlockData>> body(int64_t last);
-  /// Nothing where no block is open.
+  /// The open block; nothing if there is none.
   Result<std::optional<OpenBlock>> tail();
-  /// Of the last record of all: its number, 0 where there is none, and its hash.
+  /// The number and the hash of the last record; the number is 0 if there is none.
   Result<std::pair<int64_t, std::string>> end();
-  /// The number of the first record; 0 where there is none.
+  /// The number of the first record; 0 if there is none.
   Result<int64_t> first();
-  /// The hash that was before the first record of the block that ends with `last`, or of the open one where that is 0.
+  /// The hash that precedes the block that ends with `last`, or the open block if `last` is 0.
   Result<std::string> before(int64_t last);
   store::Database& database() { return *db_; }
 
@@ -55,7 +55,7 @@ class BlockSource {
   store::Database* db_;
 };
 
-/// A value of table `meta`, of any type, as bytes or number; nothing where it is not there.
+/// A value of table `meta`, of any type, as bytes or as a number; nothing if it is missing.
 Result<std::optional<std::string>> metaBytes(store::Database& db, std::string_view name);
 Result<std::optional<int64_t>> metaNumber(store::Database& db, std::string_view name);
 

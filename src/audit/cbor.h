@@ -14,15 +14,14 @@ class CborWriter {
   explicit CborWriter(std::string& out) : out_(out) {}
   void map(uint64_t entries) { head(5, entries); }
   void integer(int64_t value);
-  void text(std::string_view
-                value);  ///< bytes as they are: a record keeps what was sent, UTF-8 or not, as a byte string then
+  void text(std::string_view value);  ///< any bytes, unchanged: a text string if they are ASCII, else a byte string
 
  private:
   void head(unsigned major, uint64_t value);
   std::string& out_;
 };
 
-/// Reads one item after the other; any deviation from the deterministic form makes ok() false for good.
+/// Reads item by item. After any deviation from the deterministic form ok() stays false.
 class CborReader {
  public:
   explicit CborReader(std::string_view bytes) : rest_(bytes) {}

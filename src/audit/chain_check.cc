@@ -21,7 +21,7 @@ std::string at(int64_t seq, const std::string& what) {
   return "record " + std::to_string(seq) + ": " + what;
 }
 
-// What a block's decisions can be found by, as its rows say.
+// The filter of a block, computed from its rows.
 Result<std::string> filterOf(BlockData& data) {
   BlockFilter filter;
   std::array<std::vector<Token>, 6> tokens;
@@ -40,7 +40,7 @@ Result<std::string> filterOf(BlockData& data) {
   return filter.encode();
 }
 
-// What table `blocks` says of a block beside its body.
+// What table `blocks` says about a block, apart from its body.
 struct Claims {
   BlockHead head;
   std::string filter;
@@ -63,7 +63,7 @@ Result<std::string> compare(BlockData& data, const Claims& claims) {
       found.late = found.late == 0 ? decision : std::min(found.late, decision);
   }
   if (found.first != head.first || found.last != head.last || found.decisions != head.decisions)
-    return std::string("table `blocks` says that its block has other records than it has");
+    return std::string("table `blocks` says that its block has different records than it has");
   if (found.time_min != head.time_min || found.time_max != head.time_max || found.late != head.late ||
       TRY(filterOf(data)) != claims.filter)
     return std::string("table `blocks` hides records of its block from queries");
@@ -81,7 +81,7 @@ class Stretch {
     return {};
   }
 
-  /// A closed block; its row. False: something is wrong, and `out` says it.
+  /// Checks a closed block, given its row. False: something is wrong, and `out` says what.
   Result<bool> take(store::Statement& row) {
     Claims claims;
     claims.head = {.first = row.integer(0),
@@ -92,7 +92,7 @@ class Stretch {
                    .late = row.integer(5)};
     for (int i = 0; i < 10; ++i) {
       if (row.type(i) != (i < 6 ? store::Statement::Type::kInteger : store::Statement::Type::kBlob))
-        return broken(claims.head.last, "a column of its row in table `blocks` is of another type");
+        return broken(claims.head.last, "a column of its row in table `blocks` is of the wrong type");
     }
     claims.filter = row.text(8);
     BlockData data;
@@ -130,7 +130,7 @@ class Stretch {
     return false;
   }
 
-  // `ends`: records, in order, with the hash that each must have; the last one is the last of the block.
+  // `ends`: records, in order, with the hash that each must have. The last one is the block's last record.
   Result<bool> walk(BlockData& data, Salts salts, const std::string& prev,
                     const std::vector<std::pair<int64_t, std::string>>& ends) {
     const int64_t first = data.records().front().seq;
@@ -143,7 +143,7 @@ class Stretch {
       return broken(first, "it does not follow the record before it: one was removed, inserted or moved");
     }
     if (first < from_ || (out.records > 0 && first <= out.last_seq))
-      return broken(first, "it stands in two blocks, or in the wrong one");
+      return broken(first, "it is in two blocks, or in the wrong one");
     ChainWalk walk = TRY(ChainWalk::open(db_, data, std::move(salts), prev));
     auto end = ends.begin();
     for (;;) {

@@ -1,4 +1,4 @@
-// Checks a stretch of a log: the chain, made again from the blocks, and that all that queries read says the same.
+// Checks a stretch of a log: rebuilds the chain from the blocks, and checks that all data that queries read agrees.
 #pragma once
 
 #include <functional>
@@ -11,14 +11,14 @@
 
 namespace yett::audit {
 
-/// What a stretch leaves to those who see the whole.
+/// What a stretch reports to the check of the whole log.
 struct StretchResult {
   int64_t records = 0;
   int64_t first_seq = 0, last_seq = 0;
   int64_t gaps = 0;
   std::string first_prev;   ///< the hash that the first record follows, as its block says
   bool begins_log = false;  ///< the first record is of kind 0
-  std::string writer;       ///< where it begins the log or a file of it: who
+  std::string writer;       ///< who began the log or file, if it begins here
   std::string head;         ///< hash of the last record, hex
   std::string broken;       ///< "" or what is wrong, and where
   std::vector<Signed> checkpoints;
@@ -27,11 +27,11 @@ struct StretchResult {
     std::string subject, detail;
     int64_t count;
   };
-  std::vector<Named> events;    ///< that speak about other records; of policies those without a source
+  std::vector<Named> events;    ///< events about other records, and policy events whose source is missing
   std::vector<int64_t> erased;  ///< records without personal fields
 };
 
-/// The records with from <= number <= to, in whole blocks; with the open block where `open` says so.
+/// The records with from <= number <= to, in whole blocks, and the open block if `open`.
 struct StretchOf {
   int64_t from = 0, to = INT64_MAX;
   bool open = true;

@@ -10,7 +10,7 @@
 namespace yett::audit {
 namespace {
 
-constexpr uint64_t kSampled = 64;  // of so many blocks one is proved, where they are sampled
+constexpr uint64_t kSampled = 64;  // if blocks are sampled, one of this many is verified
 
 Result<std::unique_ptr<store::Statement>> prepared(store::Database& db, const char* sql) {
   return std::make_unique<store::Statement>(TRY(db.prepare(sql)));
@@ -32,7 +32,7 @@ Status ChainTail::resume(store::Database& db) {
       TRY(prepared(db, "INSERT INTO heartbeats (seq, decision_seq, time, bytes_in, bytes_out) VALUES (?,?,?,?,?)"));
   db_ = &db;
   const auto [last, hash] = TRY(BlockSource(db).end());
-  if (last < 0 || last > kMaxSeq) return Error{"its last record has a number that cannot be"};
+  if (last < 0 || last > kMaxSeq) return Error{"its last record has a number out of range"};
   last_ = last;
   head_ = {};
   if (last == 0) return {};
@@ -45,7 +45,7 @@ void ChainTail::release() {
   db_ = nullptr;
 }
 
-// The open block comes from its pieces. It has to be what was hashed: a block is made of it.
+// Restores the open block from its pieces. It must be what was hashed, since it will become a block.
 Status ChainTail::readOpen(store::Database& db) {
   BlockSource source(db);
   auto open = TRY(source.tail());
@@ -59,14 +59,14 @@ Status ChainTail::readOpen(store::Database& db) {
     if (!step.value()) break;
     builder_.add(step.value()->linked);
   }
-  if (base::view(walk.head()) != open->hash) return Error{"the open block is not what its hash says"};
+  if (base::view(walk.head()) != open->hash) return Error{"the open block does not match its hash"};
   seed_ = open->seed;
   salts_ = std::make_unique<Salts>(seed_);
-  (void)builder_.piece();  // it is there already
+  (void)builder_.piece();  // it is stored already
   return {};
 }
 
-// A block more, with salts of its own.
+// Begins a new block with its own salts.
 Status ChainTail::begin() {
   seed_ = TRY(base::randomBytes(kSaltSize));
   salts_ = std::make_unique<Salts>(seed_);
@@ -108,7 +108,7 @@ Status ChainTail::add(int64_t seq, const Entry& entry) {
   return {};
 }
 
-// Its bytes, and a row of its own for who reads.
+// Stores its bytes, and a separate row for readers.
 Status ChainTail::addRare(int64_t seq, const Entry& entry, std::string_view bytes, std::string_view salt) {
   TRY(rare_->bind(1, seq).bind(2, static_cast<int64_t>(entry.kind)).bindBlob(3, bytes).run());
   if (entry.kind != Kind::kEvent && entry.kind != Kind::kHeartbeat) return {};
@@ -152,7 +152,7 @@ Status ChainTail::close() {
   const std::string body = encode_(builder_, salts);
   if (verify_ == VerifyBlocks::kAll || closed_ % kSampled == 0) {
     const std::string why = builder_.differs(body, salts);
-    if (!why.empty()) return Error{"a block that would not hold what was hashed is not written: " + why};
+    if (!why.empty()) return Error{"a block that differs from what was hashed is not written: " + why};
   }
   const std::string filter = builder_.filter();
   TRY(block_->bind(1, builder_.lastSeq())

@@ -1,5 +1,5 @@
-// The end of the chain: its head, the open block in memory and in table `tail`, and blocks that are done. One thread.
-// All it does to the database is part of the transaction that is open there.
+// The end of the chain: keeps its head and the open block (in memory and in table `tail`), and closes blocks. One
+// thread. All its writes are part of the database's current transaction.
 #pragma once
 
 #include <memory>
@@ -15,7 +15,7 @@
 
 namespace yett::audit {
 
-/// A record to be. Views: valid during the call that takes it.
+/// A record to be added. Views: valid during the call that takes it.
 struct Entry {
   Kind kind;
   int64_t decision_seq = 0;  ///< of an outcome or heartbeat; 0: its decision was lost
@@ -27,31 +27,31 @@ struct Entry {
 
 class ChainTail {
  public:
-  /// What makes the body of a block. Tests have one that errs, and see that its block is not written.
+  /// Encodes the body of a block. Tests use a faulty one to check that its block is not written.
   using Encode = std::string (*)(BlockBuilder& builder, std::string_view salts);
   static std::string encode(BlockBuilder& builder, std::string_view salts) { return builder.body(salts); }
 
   explicit ChainTail(VerifyBlocks verify, Encode how = encode) : verify_(verify), encode_(how) {}
 
-  /// Goes on from what this file has, after it was opened and after a transaction failed. The database must outlive
-  /// what is done here until the next resume(). An error: what is damaged.
+  /// Reloads the state from this file, after it was opened or a transaction failed. The database must stay open until
+  /// release() or the next resume(). An error says what is damaged.
   Status resume(store::Database& db);
-  /// Of a file that has no record yet: what comes follows this hash.
+  /// For a file without records: the first one follows this hash.
   void follow(const base::Sha256& head) { head_ = head; }
 
-  /// Hashes a record into the chain and puts it into the open block, which is closed first where it is full.
+  /// Hashes a record into the chain and adds it to the open block. If that is full, it is closed first.
   Status add(int64_t seq, const Entry& entry);
-  /// Some of what put() has to do is done now.
+  /// Does part of the work of put() in advance.
   void workAhead() { builder_.fill(); }
-  /// The time of the first decision of the block that is open; nothing: it has none.
+  /// The earliest time of a decision in the open block; nothing: it has none.
   std::optional<int64_t> openTime() const {
     return builder_.empty() || builder_.decisions() == 0 ? std::nullopt : std::optional(builder_.timeMin());
   }
-  /// Lets go of the database, so that it can be closed. resume() comes next.
+  /// Releases the database, so that it can be closed. Call resume() next.
   void release();
-  /// What came since the last call goes into table `tail`.
+  /// Writes the records since the last call to table `tail`.
   Status put();
-  /// The open block becomes one of table `blocks`, where there is one.
+  /// Moves the open block, if any, to table `blocks`.
   Status close();
 
   const base::Sha256& head() const { return head_; }
@@ -72,10 +72,10 @@ class ChainTail {
   BlockBuilder builder_;
   std::string seed_;  // of the open block's salts
   std::unique_ptr<Salts> salts_;
-  base::Sha256 before_{};  // the open block
+  base::Sha256 before_{};  // the hash before the open block
   base::Sha256 head_{};
   int64_t last_ = 0;
-  uint64_t closed_ = 0;  // blocks, since the start
+  uint64_t closed_ = 0;  // blocks closed since the start
   base::Sha256Hasher hasher_;
   std::string bytes_, personal_;
 };

@@ -14,12 +14,12 @@ Result<ChainWalk> ChainWalk::open(store::Database& db, BlockData& data, Salts sa
   return out;
 }
 
-// The salted hash of a decision's personal fields, which encoded_ has; where they are gone, what was left instead.
+// The salted hash of a decision's personal fields, which encoded_ has; if they were erased, the stored commitment.
 Result<std::string_view> ChainWalk::commitmentOf(const BlockData::Record& record, Step& step) {
   const std::string_view salt = TRY(salts_.at(record.row));
   if (record.erased) {
     if (encoded_.personal_entries > 0 || !salt.empty())
-      return Error{"it says that its personal fields were erased, and has some, or their salt"};
+      return Error{"it says that its personal fields were erased, but has some, or their salt"};
     return data_->commitment(record);
   }
   if (salt.empty()) return Error{"its personal fields have lost their salt"};
@@ -31,7 +31,7 @@ Result<std::string_view> ChainWalk::commitmentOf(const BlockData::Record& record
   return base::view(commitment_);
 }
 
-// Of a decision and an outcome from the columns, of the others as they were written.
+// The bytes of a decision or outcome from the columns, of other records as they were written.
 Result<std::string_view> ChainWalk::bytesOf(const BlockData::Record& record, Step& step) {
   if (record.kind != Kind::kDecision && record.kind != Kind::kOutcome) {
     if (!TRY(rare_.bind(1, record.seq).step())) return Error{"its row is missing from table `rare`"};
@@ -39,8 +39,8 @@ Result<std::string_view> ChainWalk::bytesOf(const BlockData::Record& record, Ste
     const bool typed =
         rare_.type(0) == store::Statement::Type::kInteger && rare_.type(1) == store::Statement::Type::kBlob;
     bytes_ = rare_.text(1);
-    rare_.reset();  // else it would hold on to the moment that it has seen
-    if (!typed) return Error{"its row in table `rare` has a column of another type"};
+    rare_.reset();  // else it would keep its snapshot open
+    if (!typed) return Error{"its row in table `rare` has a column of the wrong type"};
     if (!decode(bytes_, fields_) || fields_.number[LinkKey::kKind] != kind ||
         fields_.number[LinkKey::kKind] != static_cast<int64_t>(record.kind) ||
         fields_.number[LinkKey::kSeq] != record.seq)

@@ -1,4 +1,4 @@
-// The chain made again from a block: each record's canonical bytes and hash. One thread.
+// Rebuilds the chain from a block: each record's canonical bytes and hash. One thread.
 #pragma once
 
 #include <optional>
@@ -15,26 +15,26 @@ namespace yett::audit {
 
 class ChainWalk {
  public:
-  /// Of the records of `data`, which follow the hash `prev`. The bytes of those that are neither decision nor outcome
-  /// come from table `rare`. All must outlive it. REQUIRES: `prev` has 32 bytes.
+  /// Walks the records of `data`, which follow the hash `prev`. The bytes of records other than decisions and outcomes
+  /// come from table `rare`. `db` and `data` must outlive it. REQUIRES: `prev` has 32 bytes.
   static Result<ChainWalk> open(store::Database& db, BlockData& data, Salts salts, std::string_view prev);
 
   struct Step {
     const BlockData::Record* record;
     std::string_view bytes;       ///< canonical
     std::string_view commitment;  ///< of a decision
-    std::string_view salt;        ///< of its commitment, and
-    std::string_view personal;    ///< what that covers after it; "" where they were erased
+    std::string_view salt;        ///< the salt of the commitment
+    std::string_view personal;    ///< what the commitment covers after the salt; "" if erased
     Linked linked;                ///< the record as it went into its block
-    const Fields* fields;         ///< of all kinds, by key; personal ones too where they are there
+    const Fields* fields;         ///< all fields by key, with the personal ones that are present
     const base::Sha256* before;
     const base::Sha256* hash;
   };
-  /// Nothing at the end. An error: what is wrong with the record that would be next, without its number.
+  /// Nothing at the end. An error says what is wrong with the next record, without its number.
   Result<std::optional<Step>> next();
-  /// The number of the record that next() gave, or that it failed at.
+  /// The number of the record that next() returned or failed at.
   int64_t at() const { return at_; }
-  /// After the last one that next() gave.
+  /// The hash of the last record that next() returned.
   const base::Sha256& head() const { return head_; }
 
  private:

@@ -13,7 +13,7 @@
 namespace yett::audit {
 namespace {
 
-// The first record after this one that is not the beginning of a log; 0: none.
+// The first record after this one that is not of kind kLog; 0: none.
 Result<int64_t> firstAfter(store::Database& db, int64_t seq) {
   const auto look = [seq](const BlockData& data) -> int64_t {
     for (const auto& record : data.records()) {
@@ -36,14 +36,14 @@ Result<int64_t> firstAfter(store::Database& db, int64_t seq) {
 
 Result<std::unique_ptr<ChainWriter>> ChainWriter::open(const AuditConfig& config) {
   std::unique_ptr<ChainWriter> out(new ChainWriter(config));
-  (void)RotationLock::alone(config.database);  // makes the file that readers lock
+  (void)RotationLock::alone(config.database);  // creates the file that readers lock
   out->signer_ = TRY(Signer::open(out->config_));
   TRY(out->prepare());
   TRY(out->takeOver());
   for (const auto& closed : closedFiles(config.database)) {
     if (::access((closed + "-wal").c_str(), F_OK) == 0) out->untidy_.insert(closed);
   }
-  out->signer_->soon();  // a young log shall be proved like any other
+  out->signer_->soon();  // so that a new log can be verified, too
   return out;
 }
 
@@ -51,7 +51,7 @@ Status ChainWriter::ready() {
   return file_.isOpen() ? Status() : prepare();
 }
 
-// The object is whole afterwards, or says that it is not open.
+// Afterwards the object is either complete or marked as not open.
 Status ChainWriter::prepare() {
   auto opened = openFile();
   if (!opened) file_.close();
@@ -62,14 +62,14 @@ Status ChainWriter::prepare() {
 Status ChainWriter::openFile() {
   signer_->restart();
   TRY(file_.open());
-  if (taken_ == nullptr) taken_ = TakenPage::open(config_.database + ".taken");  // nobody else counts there now
+  if (taken_ == nullptr) taken_ = TakenPage::open(config_.database + ".taken");  // locked: nobody else counts there
   if (auto resumed = tail_.resume(file_.database()); !resumed)
     return Error{config_.database + ": " + resumed.error().message + ": run `yett log verify`"};
   if (tail_.last() == 0) return beginFile();
   log_id_ = TRY(file_.logId());
   const std::string before = file_.begunBefore();
   if (!before.empty() && before != base::hex(log_id_) && (!may_begin_ || config_.on_missing == OnMissing::kRefuse))
-    return Error{config_.database + ": log " + before + " was here, and this is another, " + base::hex(log_id_) +
+    return Error{config_.database + ": log " + before + " was here, but this is log " + base::hex(log_id_) +
                  ": put it back, or set `audit.on_missing` to \"start_new\""};
   TRY(file_.noteBegun(log_id_));
   held_ = TRY(file_.held());
@@ -82,10 +82,10 @@ Status ChainWriter::openFile() {
   return {};
 }
 
-// What a crash lost is a gap that anyone can see: the numbers of the records that were taken and not written, or all
-// that were leased, where nobody knows.
+// Records lost in a crash leave a visible gap: the numbers of the records that were accepted but not written, or all
+// leased numbers if that is unknown.
 int64_t ChainWriter::nextNumber(int64_t last, int64_t lease) {
-  if (std::exchange(started_, true)) return std::max(last, state_.seq);  // what is not written is still at hand
+  if (std::exchange(started_, true)) return std::max(last, state_.seq);  // unwritten records are still in memory
   const auto lost = taken_ != nullptr ? taken_->lost(log_id_, last) : std::nullopt;
   guessed_ = !lost;
   if (lost) return last + *lost;
@@ -93,13 +93,13 @@ int64_t ChainWriter::nextNumber(int64_t last, int64_t lease) {
   return std::max(last, lease);
 }
 
-// Only once what was lost is written down: a start that fails before that leaves the next one as wise as it was.
+// Only after the loss is recorded: if a start fails before that, the next one still has the same information.
 void ChainWriter::beginCounting() {
   if (std::exchange(guessed_, false) && taken_ != nullptr) taken_->begin(log_id_, state_.seq);
 }
 
-// What this does itself: its numbers are leased with it. Else a start that fails again and again would lease more each
-// time.
+// For the writer's own records: leases their numbers in the same transaction. Otherwise a start that fails repeatedly
+// would lease more each time.
 template <typename Work>
 Status ChainWriter::transaction(int64_t records, Work work) {
   before_ = state_;
@@ -114,17 +114,17 @@ Status ChainWriter::transaction(int64_t records, Work work) {
 
 Status ChainWriter::addGap(int64_t after, int64_t lost) {
   const std::string detail = "after " + std::to_string(after) + ": " + (guessed_ ? "at most " : "") +
-                             std::to_string(lost) + " records were taken and not written";
+                             std::to_string(lost) + " records were accepted but not written";
   return add(EventRecord{base::wallMicros(), "gap", config_.database, detail, lost});
 }
 
-// Of a new log, or of a file that goes on from another.
+// Begins a new log, or a file that continues another.
 Status ChainWriter::beginFile() {
-  if (!may_begin_) return Error{config_.database + ": has lost its records, while yett writes it"};
+  if (!may_begin_) return Error{config_.database + ": has lost its records while yett was writing to it"};
   const std::string gone = closedFiles(config_.database).empty() ? file_.begunBefore() : "";
   if (!gone.empty() && config_.on_missing == OnMissing::kRefuse)
     return Error{config_.database + ": log " + gone +
-                 " was here and is not: put it back, or set `audit.on_missing` to \"start_new\""};
+                 " was here but is missing: put it back, or set `audit.on_missing` to \"start_new\""};
   const auto beginning = TRY(file_.beginning());
   log_id_ = beginning.log_id;
   held_ = beginning.held;
@@ -142,7 +142,7 @@ Status ChainWriter::beginFile() {
     if (lost != 0) TRY(addGap(beginning.seq, lost));
     if (!gone.empty())
       TRY(add(EventRecord{base::wallMicros(), "log missing", config_.database,
-                          "log " + gone + " was here before, and this one takes its place", 1}));
+                          "log " + gone + " was here before; this log replaces it", 1}));
     for (const auto& [digest, document] : carried_) TRY(putPolicy(*this, digest, document));
     return {};
   });
@@ -155,7 +155,7 @@ Status ChainWriter::setHold(bool on) {
   if (on == held_) return {};
   auto done = transaction(2, [&]() -> Status {
     TRY(add(EventRecord{base::wallMicros(), on ? "hold" : "hold ended", config_.database,
-                        on ? "nothing is deleted or erased" : "retention and erasure go on", 1}));
+                        on ? "nothing is deleted or erased" : "retention and erasure resume", 1}));
     TRY(file_.putHold(on));
     return addCheckpoint();
   });
@@ -163,8 +163,8 @@ Status ChainWriter::setHold(bool on) {
   return done;
 }
 
-// What stands after the last checkpoint could have been written by anybody who has the file. The next checkpoint will
-// sign it, so that has to be said first. "" where there is nothing.
+// Records after the last checkpoint could have been written by anybody who can write the file. The next checkpoint will
+// sign them, so an event must name them first. "" if there are none.
 Result<std::string> ChainWriter::unsignedTail(const std::vector<std::string>& keys) {
   const auto signed_last = TRY(lastSignedBy(file_.database(), keys));
   const int64_t signed_seq = signed_last ? signed_last->seq : 0;
@@ -174,7 +174,7 @@ Result<std::string> ChainWriter::unsignedTail(const std::vector<std::string>& ke
   return std::to_string(first) + " " + std::to_string(state_.seq);
 }
 
-// Of a start: what is not signed yet, another key, and the first checkpoint by it.
+// At a start: records what is not signed yet and a change of keys, and adds a checkpoint.
 Status ChainWriter::takeOver() {
   auto last = TRY(lastCheckpoint(file_.database()));
   if (const auto closed = closedFiles(config_.database); !last && !closed.empty()) {
@@ -198,7 +198,7 @@ Status ChainWriter::takeOverIn(const std::string& tail, const std::string& befor
     TRY(sign(*previous, signer_->key()->publicKey()));
   } else if (!before.empty()) {
     TRY(add(EventRecord{base::wallMicros(), kKeyEvent, config_.database,
-                        keyId(before) + " -> " + (signs() ? keyName() : "none") + ", not signed by the key before",
+                        keyId(before) + " -> " + (signs() ? keyName() : "none") + ", not signed by the previous key",
                         1}));
   }
   return addCheckpoint();
@@ -207,7 +207,7 @@ Status ChainWriter::takeOverIn(const std::string& tail, const std::string& befor
 Status ChainWriter::begin(int64_t records) {
   if (!file_.isOpen()) return Error{config_.database + ": is not open"};
   checkpoint_ = 0;
-  TRY(lease(records));  // before the transaction: what a crash loses of it is a gap then
+  TRY(lease(records));  // before the transaction, so that a crash leaves a visible gap
   before_ = state_;
   return file_.database().execute("BEGIN IMMEDIATE");
 }
@@ -220,7 +220,7 @@ Status ChainWriter::lease(int64_t records) {
   return {};
 }
 
-// The tail in memory comes again from what is on disk. Where even that cannot be read, the file is opened anew.
+// Reloads the tail in memory from disk. If even that fails, closes the file, so that it is opened again later.
 void ChainWriter::rollback() {
   state_ = before_;
   if (!file_.isOpen()) return;
@@ -251,7 +251,7 @@ Status ChainWriter::add(const EventRecord& event) {
   return {};
 }
 
-// The next record: what the chain is up to here, signed.
+// Adds a record that signs the chain so far.
 Status ChainWriter::sign(const SigningKey& key, std::string_view next_key) {
   const std::string signature =
       TRY(key.sign(checkpointMessage(log_id_, state_.seq + 1, base::view(tail_.head()), next_key)));
@@ -308,18 +308,18 @@ Result<std::string> ChainWriter::rotate() {
   const std::string name = closedName(config_.database, state_.seq + (signs() ? 2 : 1));
   TRY(transaction(2, [&]() -> Status {
     TRY(add(EventRecord{base::wallMicros(), "rotated", config_.database,
-                        "the file is full: the log goes on in a new one", 1}));
+                        "the file is full: the log continues in a new one", 1}));
     TRY(addCheckpoint());
     return tail_.close();
   }));
   TRY(file_.putLease(state_.seq));
   state_.leased = state_.seq;
-  // Where a reader keeps that from being, the write-ahead log moves with the database: see tidy().
+  // If a reader prevents that, the write-ahead log is renamed with the database: see tidy().
   if (!file_.database().truncateWal(false)) untidy_.insert(name);
   tail_.release();
   may_begin_ = true;
   auto renamed = file_.rename(name);
-  // Until the new file is noted as the one that is written, whoever opened it would take it for a copy.
+  // Until the new file is noted as the one that is written, anybody who opens it would take it for a copy.
   TRY(prepare());
   TRY(std::move(renamed));
   return name;

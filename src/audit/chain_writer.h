@@ -1,4 +1,4 @@
-// The chain as it is written: records are added in transactions that hold or leave no trace. One thread.
+// Writes the chain: records are added in transactions that either commit or leave no trace. One thread.
 #pragma once
 
 #include <memory>
@@ -18,65 +18,66 @@
 
 namespace yett::audit {
 
-/// The event of a start that found records after the last checkpoint: its detail is "FROM TO". Nobody can tell whether
-/// they are those that were written, so nothing in them excuses what is missing.
+/// The event of a start that found records after the last checkpoint: its detail is "FROM TO". They may be forged, so
+/// nothing in them excuses missing records.
 inline constexpr std::string_view kUnsignedEvent = "unsigned tail";
-/// The event of a start with a key on a log that never had one: what is before it is consistent, not authenticated.
+/// The event of the first start with a key: earlier records are consistent, but not authenticated.
 inline constexpr std::string_view kSigningEvent = "signing begins";
 
-/// The event of a start with another key than the one that signed last, which did not sign the change. Its detail is
+/// The event of a start with a key other than the last one, if the last one did not sign the change. Its detail is
 /// "ID -> ID, ..." or "ID -> none, ...".
 inline constexpr std::string_view kKeyEvent = "key changed";
 
 class ChainWriter {
  public:
-  /// Opens (or makes) the database and goes on from its last record. Where the key is another than the one that signed
-  /// last, the key before it (config.previous_key_file) signs the change.
+  /// Opens (or creates) the database and continues from its last record. If another key signed last, that key
+  /// (config.previous_key_file) signs the change.
   static Result<std::unique_ptr<ChainWriter>> open(const AuditConfig& config);
 
-  /// True once the database is open; tries again where it could not be opened anew.
+  /// Succeeds if the database is open. If it is not, tries to open it again.
   Status ready();
-  /// The time of the first decision of the block that is open, microseconds since 1970; nothing: it has none.
+  /// The earliest time of a decision in the open block, in microseconds since 1970; nothing: it has none.
   std::optional<int64_t> openTime() const { return tail_.openTime(); }
-  /// Begins a transaction of so many records; of more, as long as fits().
+  /// Begins a transaction of this many records, or more as long as fits() is true.
   Status begin(int64_t records);
-  /// Its sequence number. After an error: rollback().
+  /// Returns the record's sequence number. After an error, call rollback().
   Result<int64_t> add(const Entry& entry);
   Status add(const EventRecord& event);
-  /// Some of what commit() has to do is done now.
+  /// Does part of the work of commit() in advance.
   void workAhead() { tail_.workAhead(); }
-  /// Whether the transaction may go on with so many records; if not, commit and begin again.
+  /// Whether the transaction may take this many more records; if not, commit and begin again.
   bool fits(int64_t records) const { return state_.seq + records + 2 <= state_.leased; }
-  /// The chain's head, signed; where there is no key, nothing.
+  /// Adds a checkpoint, the signed head of the chain; without a key, nothing.
   Status addCheckpoint();
-  /// The open block becomes one that is done.
+  /// Closes the open block.
   Status closeBlock() { return tail_.close(); }
   Status commit();
-  /// Everything is as it was, so that the same can be tried again.
+  /// Restores the state before begin(), so that the same can be retried.
   void rollback();
 
-  /// A clean end: what is leased is given back, so that it leaves no gap.
+  /// A clean end: returns unused leased numbers, so that they leave no gap.
   Status close();
-  /// Goes on in a new file: the old one ends with a checkpoint and gets a name of its own, which is returned; "" where
-  /// somebody opens a file of this log at this moment.
+  /// Continues in a new file: the old one ends with a checkpoint and is renamed. Returns its new name, or "" if a file
+  /// of this log is being opened right now.
   Result<std::string> rotate();
-  /// The next transaction makes a checkpoint due.
+  /// Makes a checkpoint due once a record is unsigned.
   void checkpointSoon() { signer_->soon(); }
-  /// Empties the write-ahead logs of closed files that a reader kept from being emptied. Cheap.
+  /// Empties write-ahead logs of closed files that could not be emptied because of a reader. Cheap.
   void tidy();
-  /// What counts the records that were taken, so that what a crash loses is known. Null where there is none.
+  /// Counts the accepted records, so that the number lost in a crash is known. Null if unavailable.
   TakenPage* taken() { return taken_.get(); }
-  /// Numbers that will never be used: a gap that anyone can see.
+  /// Skips numbers that will never be used: a visible gap.
   void skip(int64_t records) { state_.seq += records; }
 
-  /// Nothing of the log may be deleted or erased. It is kept in the log until it is ended, with an event of each.
+  /// While the log is on hold, nothing in it may be deleted or erased. The hold is stored in the log; an event records
+  /// its start and its end.
   bool held() const { return held_; }
   Status setHold(bool on);
-  /// Whether an event may excuse that something is missing: of a log that was signed, only with a key, for no
-  /// checkpoint would cover it.
+  /// Whether an event may excuse missing records. In a signed log this needs a key, since without one no checkpoint
+  /// would cover the event.
   bool mayExcuse() const { return signs() || !was_signed_; }
   bool checkpointDue() const { return signer_->due(state_.unsigned_records); }
-  /// The last checkpoint that was committed and not taken yet; 0: none.
+  /// The last committed checkpoint that this has not returned yet; 0: none.
   int64_t takeCheckpoint() { return std::exchange(committed_checkpoint_, 0); }
   /// The hash of the last checkpoint that was committed, hex.
   const std::string& checkpointHash() const { return committed_hash_; }
@@ -114,10 +115,10 @@ class ChainWriter {
   std::unique_ptr<TakenPage> taken_;
   std::string log_id_;
 
-  // What rollback() restores; the rest of it the tail reads again.
+  // What rollback() restores; the tail reloads the rest from the database.
   struct State {
-    int64_t seq = 0;               // of the last record, or of the last that may not be used
-    int64_t leased = 0;            // numbers up to here are taken durably
+    int64_t seq = 0;               // of the last record, or the last number that must not be used
+    int64_t leased = 0;            // numbers up to here are durably leased
     int64_t unsigned_records = 0;  // since the last checkpoint
   };
   State state_;
@@ -126,9 +127,9 @@ class ChainWriter {
   int64_t tidied_at_ = 0;         // steady nanoseconds
   bool held_ = false;
   bool was_signed_ = false;
-  bool started_ = false;    // by this process
-  bool guessed_ = false;    // what an earlier one lost: it is no more than that
-  bool may_begin_ = true;   // a file without records: at the start, and after a rotation
+  bool started_ = false;    // this process has opened the log before
+  bool guessed_ = false;    // the number of records that an earlier process lost is an upper bound
+  bool may_begin_ = true;   // a file may have no records: at the start, and after a rotation
   int64_t checkpoint_ = 0;  // in this transaction
   std::string checkpoint_hash_;
   int64_t committed_checkpoint_ = 0;

@@ -22,11 +22,11 @@ const unsigned char* bytes(std::string_view text) {
 }
 
 Result<std::string> publicHalf(EVP_PKEY* key) {
-  if (EVP_PKEY_id(key) != EVP_PKEY_ED25519) return Error{"is no Ed25519 key: `yett certs init` makes one"};
+  if (EVP_PKEY_id(key) != EVP_PKEY_ED25519) return Error{"is not an Ed25519 key: create one with `yett certs init`"};
   std::string out(32, '\0');
   size_t size = out.size();
   if (EVP_PKEY_get_raw_public_key(key, reinterpret_cast<unsigned char*>(out.data()), &size) != 1 || size != out.size())
-    return Error{"has no public half"};
+    return Error{"has no public key"};
   return out;
 }
 
@@ -36,7 +36,7 @@ std::string taken(BIO* bio) {
   return {data, static_cast<size_t>(size)};
 }
 
-// Nobody is asked for one.
+// Never prompts for a passphrase.
 int noPassphrase(char*, int, int, void*) {
   return -1;
 }
@@ -47,8 +47,8 @@ Result<std::shared_ptr<const SigningKey>> SigningKey::fromPem(std::string_view p
   std::shared_ptr<SigningKey> out(new SigningKey);
   out->key_ = PEM_read_bio_PrivateKey(reader(pem).get(), nullptr, noPassphrase, nullptr);
   if (out->key_ == nullptr && pem.find("ENCRYPTED") != std::string_view::npos)
-    return Error{"has a passphrase, and nobody is there to be asked for it: write it without one"};
-  if (out->key_ == nullptr) return Error{"holds no private key in PEM"};
+    return Error{"has a passphrase, and yett cannot ask for it: store the key without one"};
+  if (out->key_ == nullptr) return Error{"does not contain a private key in PEM format"};
   out->public_key_ = TRY(publicHalf(out->key_));
   return std::shared_ptr<const SigningKey>(std::move(out));
 }
@@ -72,7 +72,7 @@ Result<std::string> SigningKey::sign(std::string_view message) const {
 Result<std::string> publicKeyFromPem(std::string_view pem) {
   Key key(PEM_read_bio_PUBKEY(reader(pem).get(), nullptr, nullptr, nullptr), EVP_PKEY_free);
   if (!key) key.reset(PEM_read_bio_PrivateKey(reader(pem).get(), nullptr, noPassphrase, nullptr));
-  if (!key) return Error{"holds no key in PEM"};
+  if (!key) return Error{"does not contain a key in PEM format"};
   return publicHalf(key.get());
 }
 
@@ -104,7 +104,7 @@ Result<KeyPair> generateSigningKey() {
   const Bio pub(BIO_new(BIO_s_mem()), BIO_free);
   if (!key || PEM_write_bio_PKCS8PrivateKey(priv.get(), key.get(), nullptr, nullptr, 0, nullptr, nullptr) != 1 ||
       PEM_write_bio_PUBKEY(pub.get(), key.get()) != 1)
-    return Error{"an Ed25519 key cannot be made"};
+    return Error{"an Ed25519 key cannot be generated"};
   return KeyPair{taken(priv.get()), taken(pub.get())};
 }
 

@@ -1,5 +1,5 @@
-// Checkpoints: the head of the chain, signed with Ed25519 (RFC 8032), so that who can write the file cannot write a new
-// chain. What a signature covers is in docs/audit.md, byte for byte.
+// Checkpoints: the head of the chain, signed with Ed25519 (RFC 8032), so that somebody who can write the file cannot
+// forge a new chain. docs/audit.md specifies what a signature covers, byte by byte.
 #pragma once
 
 #include <memory>
@@ -20,7 +20,7 @@ class SigningKey {
   ~SigningKey();
   SigningKey(const SigningKey&) = delete;
 
-  /// 64 bytes; fails only where OpenSSL does.
+  /// 64 bytes; fails only if OpenSSL does.
   Result<std::string> sign(std::string_view message) const;
   /// 32 bytes.
   const std::string& publicKey() const { return public_key_; }
@@ -31,14 +31,14 @@ class SigningKey {
   std::string public_key_;
 };
 
-/// The 32 bytes of the public key in a PEM file of either half.
+/// The 32-byte public key, from the PEM file of a public or private key.
 Result<std::string> publicKeyFromPem(std::string_view pem);
-/// How people call a key: the first 16 hex digits of the SHA-256 of its public half.
+/// The short name of a key: the first 16 hex digits of the SHA-256 of its public key.
 std::string keyId(std::string_view public_key);
 bool verifySignature(std::string_view public_key, std::string_view message, std::string_view signature);
 
-/// What a checkpoint signs: the log's id, its own sequence number, and the hash of the link before it; and the key that
-/// signs from here on, where that changes.
+/// What a checkpoint signs: the log's id, its own sequence number, the hash of the previous link and, if the key
+/// changes, the next key.
 std::string checkpointMessage(std::string_view log_id, int64_t seq, std::string_view prev,
                               std::string_view next_key = {});
 

@@ -4,7 +4,7 @@
 
 namespace yett::audit {
 
-// A clock that is slewed is right again and again: steps are counted from look to look.
+// A slewed clock drifts slowly: only steps between two calls count.
 int64_t ClockWatch::look(int64_t wall, int64_t passed) {
   const int64_t ahead = wall - passed;
   const int64_t step = std::exchange(looked_, true) ? ahead - ahead_ : 0;

@@ -27,8 +27,8 @@ std::string eraseReason(const std::string& why, const std::string& who) {
 
 namespace {
 
-constexpr size_t kBlocks = 3;     // that one step writes anew
-constexpr size_t kEvents = 1000;  // of callers, that one step blanks
+constexpr size_t kBlocks = 3;     // blocks rewritten in one step
+constexpr size_t kEvents = 1000;  // events of callers blanked in one step
 
 // What one step does to a file.
 struct Work {
@@ -44,7 +44,7 @@ struct Work {
   }
 };
 
-// The first numbers that fit into a step, and what they mean: whole blocks of them.
+// Plans a step: the first numbers that fit into it, in whole blocks, and the changes for them.
 Result<Work> plan(store::Database& db, std::span<const int64_t> seqs) {
   Work out;
   BlockSource source(db);
@@ -80,7 +80,7 @@ Status write(store::Database& db, const Work& work, int64_t event_seq) {
   return {};
 }
 
-// The event stands in the chain's own file; where the records are in another, it is on disk before they are touched.
+// The event is in the chain's own file. If the records are in another, the event is on disk before they change.
 Result<EraseStep> step(ChainWriter& chain, store::Database* closed, std::span<const int64_t> seqs,
                        const std::string& why) {
   if (closed == nullptr && chain.openSince() <= seqs.back()) {  // the open block may have some of them
@@ -116,7 +116,7 @@ Result<EraseStep> step(ChainWriter& chain, store::Database* closed, std::span<co
 Result<EraseStep> eraseSome(ChainWriter& chain, const std::string& file, std::span<const int64_t> seqs,
                             const std::string& why) {
   if (chain.held()) return Error{chain.path() + ": is on hold (`audit.hold`): nothing is erased"};
-  if (!chain.mayExcuse()) return Error{chain.path() + ": was signed: without its key nothing is erased"};
+  if (!chain.mayExcuse()) return Error{chain.path() + ": was signed: erasing needs its key (`audit.key_file`)"};
   if (file == chain.path()) return step(chain, nullptr, seqs, why);
   auto closed = TRY(openClosedLog(file));
   return step(chain, &closed, seqs, why);

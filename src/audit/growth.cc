@@ -17,7 +17,7 @@ std::string shown(uint64_t bytes) {
   return bytes < (uint64_t{10} << 30) ? std::to_string(bytes >> 20) + "MiB" : std::to_string(bytes >> 30) + "GiB";
 }
 
-// From the first block to the last; 0 where there are none.
+// The time from the first block to the last; 0 if there are none.
 int64_t spanOf(store::Database& db) {
   int64_t times[2] = {0, 0};
   const char* orders[2] = {"ASC", "DESC"};
@@ -39,7 +39,7 @@ std::string growthWarning(int64_t bytes, int64_t micros, uint64_t free) {
   if (micros < kHour || bytes <= 0) return out;
   const double per_day = static_cast<double>(bytes) / (static_cast<double>(micros) / (24.0 * kHour));
   const auto days = static_cast<int64_t>(static_cast<double>(free) / per_day);
-  return out + ": as the log has grown so far (" + shown(static_cast<uint64_t>(per_day)) +
+  return out + ": at the log's growth so far (" + shown(static_cast<uint64_t>(per_day)) +
          " a day), the disk is full in " + std::to_string(days) + (days == 1 ? " day" : " days");
 }
 

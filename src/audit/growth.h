@@ -1,4 +1,4 @@
-// How soon the log will have filled its disk, as it has grown so far.
+// Estimates when the log will fill its disk, from its growth so far.
 #pragma once
 
 #include <string>
@@ -7,10 +7,10 @@
 
 namespace yett::audit {
 
-/// What to say at a start where nothing is ever deleted; "" where retention is configured. Reads the database.
+/// The warning at startup if nothing is ever deleted; "" if retention is configured. Reads the database.
 std::string growthWarning(const AuditConfig& config);
 
-/// The same from figures: bytes that records take, microseconds that they are about, bytes that are free.
+/// The same from numbers: bytes of the records, the time that they span in microseconds, free bytes.
 std::string growthWarning(int64_t bytes, int64_t micros, uint64_t free);
 
 }  // namespace yett::audit

@@ -22,7 +22,7 @@ bool isSigned(const Fields& fields, std::string_view log_id, int64_t seq, std::s
          verifySignature(key, checkpointMessage(log_id, seq, before, next), fields.text[CheckpointKey::kSignature]);
 }
 
-// Expected is the key itself, or one that it handed over to.
+// The expected key is trusted, and each key that a trusted key handed over to.
 std::string checkKeys(const std::vector<Signed>& checkpoints, const Expected& expected, Verification& out) {
   std::vector<std::string> trusted;
   if (!expected.public_key.empty()) trusted.push_back(expected.public_key);
@@ -36,17 +36,17 @@ std::string checkKeys(const std::vector<Signed>& checkpoints, const Expected& ex
     last = isTrusted(c.key);
     if (last && !c.next_key.empty()) {
       trusted.push_back(c.next_key);
-      std::erase(trusted, c.key);  // what it signs after its end counts no more
+      std::erase(trusted, c.key);  // what it signs after handing over does not count
     }
     ++out.checkpoints;
     out.signed_seq = c.seq;
   }
   if (!expected.public_key.empty() && checkpoints.empty())
     return "no checkpoint: nothing in this log is signed by " + keyId(expected.public_key);
-  // A later checkpoint stands for all before it, whoever signed those.
+  // The last checkpoint covers all earlier ones, whoever signed those.
   if (!expected.public_key.empty() && !checkpoints.empty() && !last)
     return "record " + std::to_string(checkpoints.back().seq) + ": it is a checkpoint by another key, " +
-           keyId(checkpoints.back().key) + ", than the one it is compared with, " + keyId(expected.public_key);
+           keyId(checkpoints.back().key) + ", not by the expected key, " + keyId(expected.public_key);
   out.authenticated = last;
   return {};
 }
@@ -58,12 +58,12 @@ std::string checkSaved(const std::vector<Signed>& checkpoints, const Expected& e
     return "the log ends with record " + std::to_string(out.last_seq) + ", before the saved checkpoint " + saved +
            ": its tail was cut off";
   if (expected.checkpoint_seq < out.first_seq)
-    return "the saved checkpoint " + saved + " cannot be compared: the log begins after it, with record " +
+    return "the saved checkpoint " + saved + " cannot be checked: the log begins after it, with record " +
            std::to_string(out.first_seq);
   const bool found = std::any_of(checkpoints.begin(), checkpoints.end(), [&](const Signed& c) {
     return c.seq == expected.checkpoint_seq && c.hash == expected.checkpoint_hash;
   });
-  return found ? "" : "record " + saved + ": it is not the checkpoint that was saved: the log was written anew";
+  return found ? "" : "record " + saved + ": it is not the saved checkpoint: the log was written anew";
 }
 
 }  // namespace yett::audit

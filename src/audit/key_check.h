@@ -1,4 +1,4 @@
-// Who signed a chain, and whether it is who was expected.
+// Checks which keys signed a chain, and whether they are the expected ones.
 #pragma once
 
 #include <string>
@@ -10,25 +10,25 @@
 
 namespace yett::audit {
 
-/// A checkpoint whose signature is good.
+/// A checkpoint with a valid signature.
 struct Signed {
   int64_t seq;
-  std::string key, next_key;  ///< 32 bytes; the next one where it hands over, or ""
+  std::string key, next_key;  ///< 32 bytes; `next_key`: the key it hands over to, or ""
   std::string hash;           ///< of the checkpoint, hex
 };
 
-/// Who began a log, for people: instance, SPIFFE ID and key, of the fields of its first record.
+/// Who began a log, as readable text: instance, SPIFFE ID and key, from the fields of its first record.
 std::string writerOf(const Fields& fields);
 
-/// The signature of a checkpoint, of the record after the hash `before`, is by the key that it names. `fields` are its
-/// own.
+/// Whether the key that a checkpoint names has signed it. `fields` are the checkpoint's; `before` is the hash that it
+/// follows.
 bool isSigned(const Fields& fields, std::string_view log_id, int64_t seq, std::string_view before);
 
-/// The checkpoints of a whole log, in order. Fills what is known of keys and signatures; "" or what is wrong.
+/// Checks the checkpoints of a whole log, in order. Sets what `out` says of keys and signatures; "" or what is wrong.
 std::string checkKeys(const std::vector<Signed>& checkpoints, const Expected& expected, Verification& out);
 
-/// The checkpoint that was saved elsewhere is one of these, of a log with the records from `out.first_seq` to
-/// `out.last_seq`. "" or what is wrong; "" where none is expected.
+/// Checks that the checkpoint that was saved elsewhere is one of these. The log has the records from `out.first_seq` to
+/// `out.last_seq`. "" or what is wrong; "" if none is expected.
 std::string checkSaved(const std::vector<Signed>& checkpoints, const Expected& expected, const Verification& out);
 
 }  // namespace yett::audit

@@ -1,4 +1,4 @@
-// The outcomes of decisions whose file was closed before they came: they stand in a later file of the log. One thread.
+// Finds outcomes that came after the file of their decision was closed: they are in a later file. One thread.
 #pragma once
 
 #include <memory>
@@ -14,14 +14,14 @@ namespace yett::audit {
 
 class LaterOutcomes {
  public:
-  /// Of a log in these files, oldest first.
+  /// For a log in these files, oldest first.
   explicit LaterOutcomes(std::vector<LogRef> files) : files_(std::move(files)), later_(files_.size()) {}
-  /// Adds the outcome to a row of this one of the files, where the row has none and a later file has it. One that
-  /// retention has deleted meanwhile has none.
+  /// Adds the outcome to a row of file number `file`, if the row has none and a later file has it. A file that was
+  /// deleted by retention meanwhile has none.
   Status complete(size_t file, Row& row);
 
  private:
-  // As the file was when it was first asked.
+  // The file as it was when it was first read.
   struct Later {
     std::optional<Reader> reader;  // nothing: the file is gone
     std::vector<BlockHead> heads;
@@ -29,7 +29,7 @@ class LaterOutcomes {
     std::unique_ptr<BlockSource> source;
     std::unique_ptr<OutcomeFinder> finder;
   };
-  /// Null where the file is gone.
+  /// Null if the file is gone.
   Result<OutcomeFinder*> finder(size_t file);
 
   std::vector<LogRef> files_;

@@ -27,14 +27,14 @@ constexpr size_t kIdSize = 16;
 
 Result<int64_t> leaseOf(store::Database& db, const std::string& path, int64_t last) {
   const int64_t out = TRY(metaNumber(db, "lease")).value_or(0);
-  if (out < 0 || out > last + kMaxLeased) return Error{path + ": the numbers that it says were leased cannot be"};
+  if (out < 0 || out > last + kMaxLeased) return Error{path + ": the numbers that it says were leased are invalid"};
   return out;
 }
 
 }  // namespace
 
-// A kill, or an error, between the renames of a rotation: the write-ahead log still has the name that another database
-// would get, which would then be taken for its own.
+// Completes a rotation that was interrupted between its renames: otherwise the next database would take over the old
+// write-ahead log, which still has the matching name.
 Status LogFile::finishRename() {
   const std::string wal = path_ + "-wal";
   if (::access(path_.c_str(), F_OK) == 0) return {};
@@ -46,8 +46,8 @@ Status LogFile::finishRename() {
   const auto lines = base::split(noted.value(), '\n');
   if (lines.size() < 2 || lines[1] != "inode " + std::to_string(info.st_ino)) return {};
   if (std::rename(wal.c_str(), (closed.back() + "-wal").c_str()) != 0 && errno != ENOENT)
-    return Error{wal + ": cannot be renamed, and belongs to " + closed.back() + ": " + std::strerror(errno)};
-  std::remove((path_ + "-shm").c_str());  // else the next database would take over an index that readers hold
+    return Error{wal + ": cannot be renamed, although it belongs to " + closed.back() + ": " + std::strerror(errno)};
+  std::remove((path_ + "-shm").c_str());  // otherwise the next database would use an index that readers hold
   return {};
 }
 
@@ -63,16 +63,16 @@ Status LogFile::open() {
   return {};
 }
 
-// SQLite shortens its write-ahead log, and never the database.
+// SQLite may shrink its write-ahead log, but never the database.
 Status LogFile::checkPlace(const std::string& path, bool shrinks, Place& place) {
   struct stat info {};
   if (::stat(path.c_str(), &info) != 0) {
     if (place.inode == 0) return {};
-    return Error{path + ": is gone, while yett writes it (" + std::strerror(errno) + ")"};
+    return Error{path + ": is gone while yett is writing to it (" + std::strerror(errno) + ")"};
   }
   if (place.inode != 0 && (info.st_ino != place.inode || info.st_dev != place.device))
-    return Error{path + ": is another file than the one that yett writes"};
-  if (!shrinks && info.st_size < place.size) return Error{path + ": was cut off, while yett writes it"};
+    return Error{path + ": is another file: the one that yett was writing to was replaced"};
+  if (!shrinks && info.st_size < place.size) return Error{path + ": was cut off while yett was writing to it"};
   place = {info.st_dev, info.st_ino, info.st_size};
   return {};
 }
@@ -123,7 +123,7 @@ Result<LogFile::Beginning> LogFile::beginning() {
   const auto [last, hash] = TRY(BlockSource(db).end());
   const auto id = TRY(metaBytes(db, "log_id"));
   if (last == 0 || !id || id->size() != kIdSize)
-    return Error{closed.back() + ": is no audit log, though its name says that this log goes on from it"};
+    return Error{closed.back() + ": is not an audit log, although its name says that this log continues it"};
   out.log_id = *id;
   out.seq = last;
   out.lease = TRY(leaseOf(db, closed.back(), last));
@@ -167,7 +167,7 @@ Result<std::vector<std::pair<std::string, std::string>>> LogFile::neededPolicies
 
 Status LogFile::rename(const std::string& name) {
   close();
-  // Who reads it goes on reading it under its new name: what belongs to it goes with it.
+  // Readers continue under its new name, so the files that belong to it are renamed too.
   for (const char* part : {"", "-wal", "-shm"}) {
     if (std::rename((path_ + part).c_str(), (name + part).c_str()) == 0 || errno == ENOENT) continue;
     return Error{path_ + part + " cannot be renamed: " + std::strerror(errno)};

@@ -16,7 +16,7 @@
 namespace yett::audit {
 namespace {
 
-constexpr size_t kDigits = 12;  // at the least
+constexpr size_t kDigits = 12;  // at least
 
 // "audit/yett.db" -> "audit/yett" and ".db"
 std::pair<std::string, std::string> stemAndEnding(const std::string& path) {
@@ -71,7 +71,7 @@ static uint64_t inodeOf(const std::string& path) {
 
 LogRef refTo(const std::string& path) {
   LogRef out(path);
-  // O_PATH: to close any other descriptor of it would drop SQLite's locks.
+  // O_PATH: closing any other descriptor of the file would drop SQLite's locks.
   const int fd = ::open(path.c_str(), O_PATH | O_CLOEXEC);
   if (fd < 0) return out;
   struct stat info {};
@@ -83,12 +83,12 @@ LogRef refTo(const std::string& path) {
 std::vector<LogRef> logFiles(const std::string& database) {
   const auto lock = RotationLock::shared(database);
   std::vector<LogRef> out;
-  // A closed file has a name of its own for good.
+  // A closed file never changes its name.
   for (const auto& closed : closedFiles(database)) {
     out.emplace_back(closed);
     out.back().inode = inodeOf(closed);
   }
-  // For a moment, or after a stop in that moment, there is no live file.
+  // During a rotation, or after one was interrupted, there is no live file.
   if (out.empty() || ::access(database.c_str(), F_OK) == 0) out.push_back(refTo(database));
   return out;
 }
@@ -107,7 +107,7 @@ bool isInPlace(const std::string& database) {
   if (!noted) return false;
   const auto lines = base::split(noted.value(), '\n');
   const uint64_t inode = inodeOf(database);
-  // Between two files of a rotation there is none.
+  // During a rotation there is no live file.
   return lines.size() < 2 || inode == 0 || lines[1] == "inode " + std::to_string(inode);
 }
 
@@ -125,7 +125,7 @@ std::vector<std::string> closedFiles(const std::string& path) {
         std::string_view(name).substr(stem.size() + 1, name.size() - stem.size() - 1 - ending.size());
     if (number.find_first_not_of("0123456789") == std::string_view::npos) out.push_back(name);
   }
-  // By their numbers, which have more digits one day.
+  // By their numbers, which may have more digits one day.
   std::sort(out.begin(), out.end(), [](const std::string& a, const std::string& b) {
     return std::pair(a.size(), std::string_view(a)) < std::pair(b.size(), std::string_view(b));
   });

@@ -6,11 +6,11 @@
 namespace yett::audit {
 namespace {
 
-// ": what is wrong", of a file with another version.
+// ": ..." saying what is wrong with a file of another version.
 std::string otherVersion(int64_t version) {
-  if (version < 1 || version > 99) return ": is no audit log";
-  return ": is an audit log of version " + std::to_string(version) + ", and this yett reads version " +
-         std::to_string(kSchemaVersion) + " alone: read it with the yett that wrote it";
+  if (version < 1 || version > 99) return ": is not an audit log";
+  return ": is an audit log of version " + std::to_string(version) + ", but this yett reads only version " +
+         std::to_string(kSchemaVersion) + ": read it with the yett that wrote it";
 }
 
 Result<int64_t> versionOf(store::Database& db) {
@@ -22,7 +22,7 @@ Result<int64_t> versionOf(store::Database& db) {
 
 Status checkVersion(store::Database& db, const std::string& name) {
   const auto version = versionOf(db);
-  if (!version) return Error{name + ": is no audit log: " + version.error().message};
+  if (!version) return Error{name + ": is not an audit log: " + version.error().message};
   if (version.value() != kSchemaVersion) return Error{name + otherVersion(version.value())};
   return {};
 }

@@ -1,4 +1,4 @@
-// What makes a database an audit log that this Yett reads: its version, and its schema as Yett makes it.
+// Checks that a database is an audit log that this Yett can read: its version and its schema.
 #pragma once
 
 #include <cstdint>
@@ -11,11 +11,11 @@ namespace yett::audit {
 
 inline constexpr int64_t kSchemaVersion = 4;
 
-/// An error that begins with `name`, where it is no log, or one of another version.
+/// An error that begins with `name` if it is not a log, or has another version.
 Status checkVersion(store::Database& db, const std::string& name);
-/// What in the schema is not as Yett makes it; "" where nothing is. It is printable.
+/// How the schema differs from Yett's, in printable form; "" if it does not.
 Result<std::string> schemaWrong(store::Database& db);
-/// Both of them.
+/// Both checks.
 Status checkIsLog(store::Database& db, const std::string& name);
 
 }  // namespace yett::audit

@@ -14,11 +14,11 @@ Result<bool> isEmpty(store::Database& db) {
   return TRY(number(db, "PRAGMA user_version")) == 0 && TRY(number(db, "SELECT count(*) FROM sqlite_master")) == 0;
 }
 
-// Under the name that it has now, which nothing changes meanwhile.
+// Opens it under its current name. REQUIRES: the caller holds the rotation lock.
 Result<store::Database> openNow(const LogRef& file) {
   const std::string live = liveName(file.path);
   const auto path = nameNow(file);
-  if (!path) return Error{file.path + ": was deleted while the log was read"};
+  if (!path) return Error{file.path + ": was deleted while the log was being read"};
   const bool copy = !isInPlace(live);
   return store::Database::open(*path, copy ? store::Database::Mode::kCopy : store::Database::Mode::kRead);
 }

@@ -1,5 +1,5 @@
-// The one way to open a log file. It may be anybody's: its schema is compared before anything of it is read, so that no
-// view, trigger or table of another form stands in for ours.
+// The only way to open a log file. The file is untrusted: its schema is checked before anything else is read, so that
+// no view, trigger or altered table can replace ours.
 #pragma once
 
 #include <string>
@@ -10,21 +10,21 @@
 
 namespace yett::audit {
 
-/// To read it, under the name that it has by now. Where no Yett can be writing it, nothing is made beside it. An error
-/// where it is no log, one of another version, or has another schema.
+/// Opens it for reading, under its current name. If no Yett can be writing it, creates no file next to it. An error if
+/// it is not a log, or has another version or schema.
 Result<store::Database> openLog(const LogRef& file);
-/// A file that rotation has closed, by its writer: nobody else gives it another name, so nothing is waited for.
+/// Opens a closed file for its writer. Nobody else renames it, so this does not wait for a lock.
 Result<store::Database> openClosedToRead(const std::string& path);
-/// The same, to change what is personal in a file that rotation has closed.
+/// The same for writing, to erase personal fields.
 Result<store::Database> openClosedLog(const std::string& path);
 
-/// A file that was opened to be judged.
+/// A file that was opened for verification.
 struct Judged {
   store::Database db;
-  std::string wrong = {};  ///< with its schema; nothing else of it may be read then
-  bool has_rows = false;   ///< in any table. False: nothing was written to it yet
+  std::string wrong = {};  ///< what is wrong with its schema; if set, do not read the file
+  bool has_rows = false;   ///< some table has rows. False: nothing was written yet
 };
-/// An error where it is no log, or one of another version.
+/// An error if it is not a log, or has another version.
 Result<Judged> openToJudge(const LogRef& file);
 
 }  // namespace yett::audit

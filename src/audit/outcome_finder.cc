@@ -9,7 +9,7 @@ namespace {
 
 constexpr size_t kKept = 4;  // blocks in memory
 
-// The rows of a block's outcomes, by decision.
+// The rows of a block's outcomes, by decision (below `before`).
 Status read(BlockData& data, std::unordered_map<int64_t, uint32_t>& to, int64_t before) {
   const auto& distances = TRY(data.numbers(Kind::kOutcome, Place::kDecisionSeq))->rows();
   for (uint32_t row = 0; row < distances.size(); ++row) {

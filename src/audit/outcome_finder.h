@@ -14,18 +14,18 @@ namespace yett::audit {
 
 class OutcomeFinder {
  public:
-  /// `heads`: the blocks after those that will be asked for, too. Both must outlive it.
+  /// `heads`: the blocks that will be searched, and all later ones. Both must outlive it.
   OutcomeFinder(BlockSource& source, const std::vector<BlockHead>& heads) : source_(&source), heads_(&heads) {}
 
-  /// A block whose decisions will be asked for: its own outcomes are known then. Valid until the next call.
+  /// Selects the block whose decisions are searched next, and indexes its outcomes. Valid until the next call.
   Status enter(BlockData& data, int64_t last);
-  /// The decisions that will be asked for stand in an earlier file.
+  /// The decisions that are searched next are in an earlier file.
   void enterBefore();
-  /// The open block comes last; decisions before it may have their outcomes there. Null: there is none.
+  /// Sets the open block, which comes last; it may have outcomes of earlier decisions. Null: there is none.
   void setOpen(BlockData* open) { open_ = open; }
-  /// The outcome's fields by key, where there is one. Views, good until the next call.
+  /// The outcome's fields by key; false if there is none. Views, valid until the next call.
   Result<bool> find(int64_t decision_seq, Fields& out);
-  /// Where it stands; `data` is null where there is none. Good until the next call.
+  /// Where the outcome is; `data` is null if there is none. Valid until the next call.
   struct Found {
     BlockData* data = nullptr;
     uint32_t row = 0;

@@ -1,4 +1,4 @@
-// The sources of the policy sets that decided, each kept once and bound to the chain by an event with its hash.
+// The sources of the policy sets that were used, each stored once and bound to the chain by an event with its hash.
 #pragma once
 
 #include <string>
@@ -13,17 +13,17 @@ namespace yett::audit {
 /// The event that binds a source: subject is the digest of the set, detail the SHA-256 (hex) of the document.
 inline constexpr std::string_view kPolicyEvent = "policy";
 
-/// In a transaction of its own.
+/// Adds a source in its own transaction.
 Status addPolicy(ChainWriter& chain, const std::string& digest, const std::string& document);
 /// The same within a transaction.
 Status putPolicy(ChainWriter& chain, const std::string& digest, const std::string& document);
-/// "" where the log has none.
+/// "" if the log does not have it.
 Result<std::string> readPolicy(store::Database& db, const std::string& digest);
 
 using Policies = std::vector<std::pair<std::string, std::string>>;  ///< digests and documents
-/// Those that the last decisions of a file were made by, and the newest two: the next file begins with them.
+/// The policies of the last decisions in a file, and the newest two: the next file begins with them.
 Result<Policies> policiesToCarry(store::Database& db);
-/// Those last named at or before this record that are still needed once it is gone: by the decisions after it, or as
+/// The policies last named at or before this record that are still needed once it is deleted: by later decisions, or as
 /// the newest.
 Result<Policies> policiesToKeep(store::Database& db, int64_t through);
 

@@ -16,7 +16,7 @@ size_t decisionColumn(std::string_view name) {
 }
 
 Search::Search(const Query& query) : query_(query) {
-  // A UUIDv7 says when it was made: a search for one looks there only.
+  // A UUIDv7 contains its creation time, so a search for one looks only there.
   if (const auto millis = base::uuid7Millis(query.id)) {
     constexpr int64_t kMargin = 1'000'000;
     query_.since = std::max(query.since.value_or(INT64_MIN), *millis * 1000 - kMargin);
@@ -37,13 +37,13 @@ Search::Search(const Query& query) : query_(query) {
   }
 }
 
-// With a last `*` what begins so.
+// With a trailing `*`, by prefix.
 void Search::want(Term term, const char* column, const std::string& wanted) {
   if (wanted.empty()) return;
   if (wanted.back() != '*') return wantExactly(decisionColumn(column), wanted);
   wanted_.push_back({decisionColumn(column), wanted.substr(0, wanted.size() - 1), true});
   const auto slash = wanted.rfind('/');
-  const bool few = std::count(wanted.begin(), wanted.end(), '/') <= 8;  // prefixes that are in a filter
+  const bool few = std::count(wanted.begin(), wanted.end(), '/') <= 8;  // more prefixes are not in a filter
   if (slash != std::string::npos && few && (term == Term::kPath || term == Term::kPrincipal))
     tokens_.push_back(prefixToken(term, std::string_view(wanted).substr(0, slash + 1)));
 }
@@ -72,7 +72,7 @@ bool Search::mayBeIn(std::string_view filter) const {
   return std::all_of(tokens_.begin(), tokens_.end(), [&](Token token) { return mayContain(filter, token); });
 }
 
-// Each different text is looked at once, and then each row's number.
+// Compares each distinct text once, then looks up the result for each row.
 Status Search::keepText(BlockData& data, const Wanted& wanted, std::vector<uint32_t>& rows) const {
   const auto fits = [&](std::string_view text) {
     return wanted.prefix ? text.starts_with(wanted.text) : text == wanted.text;
@@ -82,7 +82,7 @@ Status Search::keepText(BlockData& data, const Wanted& wanted, std::vector<uint3
     std::erase_if(rows, [&](uint32_t row) { return !fits(ids->text(row)); });
     return {};
   }
-  if (wanted.column == Place::kRawTarget) {  // which may be the path
+  if (wanted.column == Place::kRawTarget) {  // may be stored as "=", the path
     Status read;
     std::erase_if(rows, [&](uint32_t row) {
       auto text = data.text(Kind::kDecision, wanted.column, row);

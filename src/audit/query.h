@@ -1,4 +1,4 @@
-// What is asked of the log, and how a block is searched for it.
+// Queries on the log, and how a block is searched for one.
 #pragma once
 
 #include <cstdint>
@@ -14,7 +14,7 @@
 
 namespace yett::audit {
 
-/// Which decisions. Empty: all. Texts match exactly; with a last `*` they match what begins so.
+/// Selects decisions. Empty: all. Texts match exactly or, with a trailing `*`, by prefix.
 struct Query {
   std::optional<int64_t> since;  ///< microseconds, included
   std::optional<int64_t> until;  ///< not included
@@ -24,20 +24,20 @@ struct Query {
   int64_t after_seq = 0;
   int64_t up_to_seq = INT64_MAX;
   int64_t limit = 100;
-  bool newest = true;  ///< the newest `limit`, told oldest first; else the oldest ones
+  bool newest = true;  ///< the newest `limit`, returned oldest first; else the oldest ones
 };
 
-/// A query as blocks are searched for it. One thread.
+/// Searches blocks for the results of a query. One thread.
 class Search {
  public:
   explicit Search(const Query& query);
   const Query& query() const { return query_; }
 
-  /// By its numbers and times: false where no decision of the block can fit.
+  /// By the block's numbers and times: false if none of its decisions can match.
   bool mayBeIn(const BlockHead& head) const;
-  /// By its filter.
+  /// By the block's filter.
   bool mayBeIn(std::string_view filter) const;
-  /// The rows of the decisions that fit, ascending.
+  /// The rows of the matching decisions, ascending.
   Result<std::vector<uint32_t>> rows(BlockData& data) const;
 
  private:

@@ -44,7 +44,7 @@ Row rowOf(const BlockData::Record& record, const Fields& f) {
   return row;
 }
 
-// The long ones are among these.
+// Roughly: these are the long fields.
 uint64_t bytesOf(const Row& row) {
   return sizeof row + row.reads.size() + row.path.size() + row.raw_target.size() + row.reason.size() +
          row.errors.size() + row.host.size() + row.principal.size() + row.id.size();
@@ -72,11 +72,11 @@ void addOutcome(const Fields& f, Row& row) {
   row.shadow = f.text[OutcomeKey::kShadow];
 }
 
-// What the file has at one moment.
+// A snapshot of the file.
 struct Reader::Moment {
   int64_t number = 0;  // of this call of eachBlock()
   std::vector<BlockHead> heads;
-  std::shared_ptr<OpenBlock> open;  // null: there is none
+  std::shared_ptr<OpenBlock> open;  // null: no block is open
 };
 
 Result<Reader> Reader::open(const LogRef& file) {
@@ -110,7 +110,7 @@ Result<std::vector<Row>> Reader::decisions(const Query& asked) {
       if (static_cast<int64_t>(out.size()) >= query.limit) break;
       out.push_back(TRY(read(data, row, outcomes)));
       bytes += bytesOf(out.back());
-      if (bytes > kMaxBytes) return Error{"the answer is too large to be kept: ask for fewer, or use `export`"};
+      if (bytes > kMaxBytes) return Error{"the result is too large for memory: lower the limit, or use `export`"};
     }
     return {};
   };
@@ -136,15 +136,15 @@ Result<std::vector<Row>> Reader::decisions(const Query& asked) {
   return out;
 }
 
-// Each block in a transaction of its own: the writer can empty its write-ahead log in between. What was open may be
-// done by the time that it is reached.
+// Reads each block in its own transaction, so that the writer can empty its write-ahead log in between. The open block
+// may have been closed by the time it is reached.
 Status Reader::eachBlock(const Search& search,
                          const std::function<Result<bool>(BlockData&, const Moment&, int64_t)>& take) {
   int64_t done = search.query().after_seq;
   for (int64_t number = 1;; ++number) {
     Moment moment = TRY(look(done + 1));
     moment.number = number;
-    // What was read last is gone, and what followed it too.
+    // The block that was read last is gone, and so is what followed it.
     if (number > 1 && !moment.heads.empty() && moment.heads.front().first > done + 1) {
       const auto at = TRY(source_.heads(done));
       if (at.empty() || at.front().last != done) noteGone(done + 1, moment.heads.front().first - 1);

@@ -1,4 +1,4 @@
-// Reading the audit log, live or copied: never in the way of the writer. One thread.
+// Reads the audit log, live or copied, without blocking the writer. One thread.
 #pragma once
 
 #include <cstdint>
@@ -24,18 +24,18 @@ struct Row {
   int64_t eval_ns;
   bool cached;
   bool erased;  ///< its personal fields are gone
-  bool ended;   ///< the outcome is there
+  bool ended;   ///< it has an outcome
   int64_t status, bytes_in, bytes_out, duration_us;
   std::string upstream, result, shadow;
 };
 
-/// Of an outcome's fields by key.
+/// Adds an outcome, from its fields by key.
 void addOutcome(const Fields& outcome, Row& row);
 
 struct EventRow {
   int64_t seq, time, count;
   std::string what, subject, detail;
-  std::string caller, about;  ///< of one that a caller brought about
+  std::string caller, about;  ///< of an event caused by a caller
   bool erased;                ///< these two are gone
 };
 
@@ -50,21 +50,22 @@ class Reader {
  public:
   static Result<Reader> open(const LogRef& file);
   Result<std::vector<Row>> decisions(const Query& query);
-  /// Each that fits, oldest first, without keeping them; `limit` and `newest` say nothing. False from `take` ends it.
+  /// Passes each match to `take`, oldest first, and keeps none; ignores `limit` and `newest`. Ends if `take` returns
+  /// false.
   Status each(const Query& query, const std::function<bool(Row&)>& take);
-  /// By names of columns of `decisions` (groupable()), most frequent first.
+  /// Groups by columns of `decisions` (see groupable()), most frequent first.
   Result<std::vector<Group>> groups(const Query& query, const std::vector<std::string>& by);
   Result<std::vector<EventRow>> events(const Query& query);
-  /// The numbers of the events that a caller brought about, and that are not erased: by time and principal; none where
-  /// something else is asked for.
+  /// The numbers of the events caused by a caller that are not erased, by time and principal; none if the query has
+  /// other conditions.
   Result<std::vector<int64_t>> callerEvents(const Query& query);
-  /// The number of the first and last decision; 0 where there is none.
+  /// The numbers of the first and last decision; 0 if there is none.
   Result<std::pair<int64_t, int64_t>> range();
   /// The source of a policy set, or "".
   Result<std::string> policySource(const std::string& digest);
   store::Database& database() { return *db_; }
-  /// Records that retention has deleted while they were read, from the first to the last: they are in no answer.
-  /// Told once.
+  /// The first and last record that retention deleted during reading, so that they are missing from the results.
+  /// Returned once.
   std::optional<std::pair<int64_t, int64_t>> takeGone() { return std::exchange(gone_, std::nullopt); }
 
  private:
@@ -72,8 +73,8 @@ class Reader {
   explicit Reader(store::Database db) : db_(std::make_unique<store::Database>(std::move(db))), source_(*db_) {}
   struct Moment;
   Result<Moment> look(int64_t from);
-  /// Each block that may have what is searched for, oldest first, the open one last; also what comes meanwhile. False
-  /// from `take` ends it.
+  /// Passes each block that may have a match to `take`, oldest first, the open one last, with blocks written meanwhile.
+  /// Ends if `take` returns false.
   Status eachBlock(const Search& search,
                    const std::function<Result<bool>(BlockData&, const Moment&, int64_t last)>& take);
 

@@ -22,7 +22,7 @@ class Conditions {
   void exactly(const std::string& column, const std::string& wanted) { add(column + " = ?", wanted); }
   std::string sql() const { return sql_; }
   int size() const { return static_cast<int>(values_.size()); }
-  /// Binds from this place on.
+  /// Binds the values from this index on.
   void bindTo(store::Statement& statement, int index = 1) const {
     for (const auto& value : values_) {
       if (const auto* number = std::get_if<int64_t>(&value)) statement.bind(index, *number);

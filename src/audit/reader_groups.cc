@@ -1,4 +1,4 @@
-// Statistics: from the numbers of the texts, not from rows.
+// Statistics: computed from text numbers, not from whole rows.
 #include <algorithm>
 #include <array>
 #include <map>

@@ -49,7 +49,7 @@ constexpr Column kHeartbeatColumns[] = {{"decision_seq", HeartbeatKey::kDecision
                                         {"bytes_in", HeartbeatKey::kBytesIn, false},
                                         {"bytes_out", HeartbeatKey::kBytesOut, false}};
 
-// Writes the fields that are there, and counts them.
+// Writes the fields that are not empty, and counts them.
 class FieldWriter {
  public:
   FieldWriter(std::string& out, uint8_t& entries) : cbor_(out), entries_(entries) { entries_ = 0; }
@@ -226,7 +226,7 @@ void personalBytes(std::string_view personal, uint8_t entries, std::string& out)
   out += personal;
 }
 
-// Reads `entries` pairs; false where they are not in canonical form.
+// Reads `entries` pairs; false if they are not in canonical form.
 static bool decodePairs(CborReader& cbor, uint64_t entries, Fields& out) {
   int64_t before = -1;
   for (uint64_t i = 0; i < entries && cbor.ok(); ++i) {
@@ -248,7 +248,7 @@ bool decode(std::string_view bytes, Fields& out) {
 
 namespace {
 
-// An item's head, of bytes that CborWriter wrote: nothing of its form is checked.
+// The head of an item that CborWriter wrote: its form is not checked.
 struct Head {
   unsigned major;
   uint64_t value;

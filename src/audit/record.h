@@ -15,17 +15,17 @@ enum class Kind : uint8_t { kLog = 0, kDecision = 1, kOutcome = 2, kEvent = 3, k
 
 /// Keys are below this.
 inline constexpr size_t kMaxFields = 26;
-/// No record has a larger number: none comes so far in a thousand years.
+/// No record has a larger number: no log gets this far in a thousand years.
 inline constexpr int64_t kMaxSeq = int64_t{1} << 62;
 inline constexpr size_t kSaltSize = 16;
 
-/// Where a file of a log begins: whose it is.
+/// The first record of a log file: who writes it.
 struct LogRecord {
   int64_t time_micros = 0;
   std::string_view log_id;      ///< 16 bytes
-  std::string_view instance;    ///< what the Yett that writes it is called
-  std::string_view spiffe_id;   ///< its own, "" where it has none
-  std::string_view public_key;  ///< 32 bytes: of the key that signs the log's checkpoints; "": nothing is signed
+  std::string_view instance;    ///< the name of the Yett that writes it
+  std::string_view spiffe_id;   ///< its SPIFFE ID, "" if it has none
+  std::string_view public_key;  ///< 32 bytes, of the key that signs the log's checkpoints; "": nothing is signed
 };
 
 /// One decision, as the exchange knows it. Views: valid during the call that takes it.
@@ -50,10 +50,10 @@ struct OutcomeRecord {
   int64_t bytes_out = 0;
   int64_t duration_micros = 0;
   std::string_view result;  ///< "complete", or why not
-  std::string_view shadow;  ///< "allow" or "deny", and "policy/rule", where the policy in the shadow decides otherwise
+  std::string_view shadow;  ///< "allow" or "deny", and "policy/rule", if the shadow policy decides differently
 };
 
-/// A stream that goes on: how far it has come.
+/// The progress of a stream that is still open.
 struct HeartbeatRecord {
   int64_t time_micros = 0;
   int64_t bytes_in = 0;
@@ -66,8 +66,8 @@ struct EventRecord {
   std::string_view subject;  ///< listener, file or configuration
   std::string_view detail;
   int64_t count = 1;
-  // Of an event that a caller brought about, in place of `detail`; personal.
-  std::string_view caller = {};  ///< its SPIFFE ID, where it named one
+  // For an event caused by a caller, instead of `detail`; personal.
+  std::string_view caller = {};  ///< its SPIFFE ID, if it had one
   std::string_view about = {};   ///< what was wrong, and the address it came from
 };
 
@@ -93,18 +93,18 @@ struct Layout {
   size_t count;
 };
 const Layout& layout(Kind kind);
-/// What stands apart from the rows of events, since it is personal.
+/// The personal columns of events, which are in a separate table.
 const Layout& callerLayout();
 
-/// A record's fields without kind and seq, as CBOR key-value pairs. Empty and zero fields are left out. Personal ones
-/// stand apart: they enter the chain only as a commitment, so that they can be erased and leave the proof.
+/// A record's fields without kind and seq, as CBOR key-value pairs. Empty and zero fields are left out. Personal fields
+/// are separate: they enter the chain only as a commitment, so that erasing them does not break the chain.
 struct Encoded {
   std::string fields;
   std::string personal;
   uint8_t entries = 0;
   uint8_t personal_entries = 0;
 };
-/// Each fills `out`, whatever it held.
+/// Each overwrites `out`.
 void encode(const LogRecord& record, Encoded& out);
 void encode(const DecisionRecord& record, Encoded& out);
 void encode(const OutcomeRecord& record, Encoded& out);
@@ -113,8 +113,8 @@ void encode(const EventRecord& record, Encoded& out);
 void encode(const CheckpointRecord& record, Encoded& out);
 
 /// The canonical bytes of a link: {0: kind, 1: seq, (2: decision_seq,) fields..., (25: commitment)}. `decision_seq`
-/// only for outcomes and heartbeats, `commitment` only where there is something personal: in decisions, and in events
-/// that a caller brought about.
+/// only for outcomes and heartbeats, `commitment` only if there are personal fields: in decisions, and in events caused
+/// by a caller.
 void canonicalBytes(Kind kind, int64_t seq, int64_t decision_seq, std::string_view fields, uint8_t entries,
                     std::string_view commitment, std::string& out);
 
@@ -126,13 +126,13 @@ struct Fields {
   std::array<std::string_view, kMaxFields> text{};
   std::array<int64_t, kMaxFields> number{};
 };
-/// False where the bytes are not in canonical form.
+/// False if the bytes are not in canonical form.
 bool decode(std::string_view bytes, Fields& out);
-/// Adds fields as encode() gives them. They are of our own making.
+/// Adds fields that encode() wrote. They are trusted.
 void decodeFields(std::string_view fields, uint8_t entries, Fields& out);
-/// Encodes a whole row again, as encode() did: of columns that decode() and decodeFields() filled.
+/// Re-encodes a whole row as encode() did, from fields that decode() and decodeFields() filled.
 void encodeRow(const Layout& layout, const Fields& fields, Encoded& out);
-/// Encodes the personal columns of `fields` again, as encode() did.
+/// Re-encodes the personal columns of `fields` as encode() did.
 void encodePersonal(const Layout& layout, const Fields& fields, Encoded& out);
 
 }  // namespace yett::audit

@@ -24,7 +24,7 @@ Result<RecordCheck> RecordCheck::open(store::Database& db, int64_t first, int64_
 
 Result<std::string> RecordCheck::checkRare(int64_t seq) {
   if (!rare_row_ || rare_.integer(0) != seq)
-    return "a row in table `rare` that no record stands for, " + std::to_string(rare_row_ ? rare_.integer(0) : 0);
+    return "a row in table `rare` that matches no record, " + std::to_string(rare_row_ ? rare_.integer(0) : 0);
   rare_row_ = TRY(rare_.step());
   return std::string();
 }
@@ -71,12 +71,12 @@ Result<std::string> RecordCheck::checkEvent(int64_t seq, Fields& fields) {
   return fields.text[LinkKey::kCommitment].empty() ? std::string() : TRY(checkCaller(seq, fields));
 }
 
-// What an event says of a caller, and the commitment to it.
+// Checks what an event says about a caller against its commitment.
 Result<std::string> RecordCheck::checkCaller(int64_t seq, Fields& fields) {
   std::string wrong = callers_.compare(seq, fields);
   if (!wrong.empty()) return wrong;
   encodePersonal(callers_.columns(), fields, personal_);
-  if (!callers_.saltIsWhole()) return std::string("its salt is of another form");
+  if (!callers_.saltIsWhole()) return std::string("its salt has the wrong type or length");
   if (callers_.salt().empty()) {
     if (personal_.personal_entries > 0) return std::string("its personal fields have lost their salt");
     out_->erased.push_back(seq);
@@ -93,7 +93,7 @@ Result<std::string> RecordCheck::checkCaller(int64_t seq, Fields& fields) {
 
 std::string RecordCheck::checkCheckpoint(const ChainWalk::Step& step) {
   const Fields& f = *step.fields;
-  if (!isSigned(f, *log_id_, step.record->seq, base::view(*step.before))) return "its signature is not good";
+  if (!isSigned(f, *log_id_, step.record->seq, base::view(*step.before))) return "its signature is invalid";
   out_->checkpoints.push_back({step.record->seq, std::string(f.text[CheckpointKey::kPublicKey]),
                                std::string(f.text[CheckpointKey::kNextKey]), base::hex(base::view(*step.hash))});
   return {};
@@ -103,10 +103,9 @@ std::string RecordCheck::leftover() const {
   for (const TableWalk* table : {&events_, &callers_, &heartbeats_}) {
     if (table->leftover() != 0)
       return "record " + std::to_string(table->leftover()) + ": a row in table `" + table->table() +
-             "` that no record stands for";
+             "` that matches no record";
   }
-  if (rare_row_)
-    return "record " + std::to_string(rare_.integer(0)) + ": a row in table `rare` that no record stands for";
+  if (rare_row_) return "record " + std::to_string(rare_.integer(0)) + ": a row in table `rare` that matches no record";
   return {};
 }
 

@@ -1,4 +1,4 @@
-// Checks records other than decisions and outcomes: what their own tables say, signatures, sources of policies.
+// Checks records other than decisions and outcomes: their plain tables, signatures, policy sources.
 #pragma once
 
 #include <string>
@@ -13,12 +13,12 @@ namespace yett::audit {
 
 class RecordCheck {
  public:
-  /// Of the records from this number on to that one. `out` gets what others must know.
+  /// For the records from `first` to `last`. `out` gets what later checks need.
   static Result<RecordCheck> open(store::Database& db, int64_t first, int64_t last, const std::string& log_id,
                                   StretchResult& out);
   /// "" or what is wrong with it.
   Result<std::string> check(const ChainWalk::Step& step);
-  /// A row that no record stands for: what is wrong, with its number; or "".
+  /// The error for a row that has no record, with its number; or "".
   std::string leftover() const;
 
  private:

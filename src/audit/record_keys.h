@@ -1,14 +1,14 @@
-// The CBOR keys of the fields of a link, by kind. They are persistent: a chain is checked by them for years. None is
-// ever changed, and none used again for something else. docs/audit.md says what the fields mean.
+// The CBOR keys of the fields of a link, by kind. They are persistent: chains are verified with them for years. Never
+// change one or reuse it for something else. docs/audit.md says what the fields mean.
 #pragma once
 
 namespace yett::audit {
 
-/// Of every link.
+/// In every link.
 struct LinkKey {
   enum : int { kKind = 0, kSeq = 1, kCommitment = 25 };
 };
-/// Where a file of a log begins (kind 0).
+/// The first record of a log file (kind 0).
 struct LogKey {
   enum : int { kTime = 2, kLogId = 5, kInstance = 6, kSpiffeId = 7, kPublicKey = 8 };
 };

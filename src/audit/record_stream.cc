@@ -24,7 +24,7 @@ Result<bool> RecordStream::more() {
   return load();
 }
 
-// What has come to the open block since. False: nothing, or it is closed by now.
+// Appends what was added to the open block since. False: nothing was, or the block is closed by now.
 Result<bool> RecordStream::appendPieces() {
   const int64_t have = data_->records().back().seq;
   auto block = TRY(db_->prepare("SELECT 1 FROM blocks WHERE last >= ? LIMIT 1"));
@@ -39,7 +39,7 @@ Result<bool> RecordStream::appendPieces() {
   return some;
 }
 
-// The block that has the next record.
+// Loads the block that has the next record.
 Result<bool> RecordStream::load() {
   auto row = TRY(db_->prepare("SELECT last FROM blocks WHERE last > ? ORDER BY last LIMIT 1"));
   if (TRY(row.bind(1, position_).step())) {

@@ -1,4 +1,4 @@
-// The records of one file in order, with their hashes, also those that are written meanwhile. One thread.
+// Reads the records of one file in order, with their hashes, including records written meanwhile. One thread.
 #pragma once
 
 #include <memory>
@@ -12,7 +12,7 @@ namespace yett::audit {
 
 class RecordStream {
  public:
-  /// Those after this number. The database must outlive it.
+  /// Reads the records after this number. The database must outlive it.
   RecordStream(store::Database& db, int64_t after) : db_(&db), source_(db), position_(after) {}
   /// Nothing: there are no more yet. Views, valid until the next call.
   Result<std::optional<ChainWalk::Step>> next();

@@ -25,10 +25,10 @@ constexpr int64_t kDayMillis = 86'400'000;
 constexpr int64_t kNear = 60'000'000;  // microseconds: clocks differ by less
 constexpr int64_t kSlice = 8;          // blocks in one transaction
 
-// What the clock says, and by how much of that is doubted.
+// The time on the clock, and how much of it is doubted.
 struct Clock {
   int64_t wall, ahead;
-  /// A time as it would be without what is doubted: what is later than that came after the clock was set.
+  /// SQL for a time without the doubted part, which only times after the clock was set contain.
   std::string trusted(const std::string& time) const {
     return "(CASE WHEN " + time + " <= " + std::to_string(wall - ahead + kNear) + " THEN " + time + " ELSE " + time +
            " - " + std::to_string(ahead) + " END)";
@@ -40,9 +40,9 @@ Result<int64_t> number(store::Database& db, const std::string& sql) {
   return TRY(row.step()) ? row.integer(0) : 0;
 }
 
-// Of a row `b` of table `blocks`: younger than `since`. A block without decisions is as young as its events and
-// heartbeats. No record is younger than what follows it, so a time that has not come yet (the clock was wrong for a
-// moment) counts as the next block's.
+// SQL: whether row `b` of table `blocks` is younger than `since`. A block without decisions is as young as its events
+// and heartbeats. No record is younger than the next, so a time in the future (the clock was wrong for a moment) is
+// replaced by that of the next block.
 std::string isYoung(int64_t since, const Clock& clock, std::optional<int64_t> open) {
   const std::string time = std::to_string(since);
   const std::string come = std::to_string(clock.wall + kNear);
@@ -53,7 +53,7 @@ std::string isYoung(int64_t since, const Clock& clock, std::optional<int64_t> op
   const std::string next = "(SELECT " + clock.trusted("n.time_min") +
                            " FROM blocks n WHERE n.last > b.last AND n.decisions > 0 AND n.time_min <= " + come +
                            " ORDER BY n.last LIMIT 1)";
-  // Behind the last one there is the open block.
+  // After the last block comes the open one.
   const std::string last =
       clock.trusted(open && *open <= clock.wall + kNear ? std::to_string(*open) : std::string("time_min"));
   return "(CASE WHEN decisions > 0 THEN CASE WHEN time_max <= " + come + " THEN " + clock.trusted("time_max") +
@@ -61,7 +61,7 @@ std::string isYoung(int64_t since, const Clock& clock, std::optional<int64_t> op
          any("heartbeats") + " END)";
 }
 
-// The policy that decided what stays first is still needed, though its event goes.
+// The policies of the first remaining decisions are still needed, although their events are deleted.
 Status keepPolicies(ChainWriter& chain, int64_t through) {
   for (const auto& [digest, document] : TRY(policiesToKeep(chain.database(), through)))
     TRY(putPolicy(chain, digest, document));
@@ -71,11 +71,11 @@ Status keepPolicies(ChainWriter& chain, int64_t through) {
 
 }  // namespace
 
-// Each step is believed after a day of running, by itself.
+// Each step is trusted after a day of running, independently of the others.
 void Retention::onClockSet(int64_t step) {
   constexpr int64_t kNear = 60'000'000;
   if (step > 0) steps_.push_back({step, base::bootMicros() + kDayMillis * 1000});
-  // Back: the last steps were wrong, or as much of them.
+  // Set back: the last steps forward were wrong, by this much.
   for (int64_t back = step < 0 ? -step : 0; back > 0 && !steps_.empty();) {
     const int64_t taken = std::min(back, steps_.back().size);
     steps_.back().size -= taken;
@@ -90,17 +90,17 @@ int64_t Retention::ahead() const {
   return out;
 }
 
-// As if the clock had not been set, until that is believed.
+// The time without clock steps that are not trusted yet.
 int64_t Retention::trustedNow() const {
   return base::wallMicros() - ahead();
 }
 
-// A clock that was set while nothing ran shows by records that are all too old, those of the last stop too.
+// If all records are too old, even those of the last stop, the clock was probably set while Yett was stopped.
 Result<int64_t> Retention::setWhileStopped(ChainWriter& chain) {
   auto& db = chain.database();
   if (config_.retention_age.count() == 0) return 0;
   const int64_t now = base::wallMicros();
-  // Not what this start has written itself.
+  // Ignores events that this start has written.
   const int64_t newest = std::max(
       TRY(number(db,
                  "SELECT max(t) FROM (SELECT coalesce(max(time_max), 0) t FROM blocks UNION ALL SELECT "
@@ -110,9 +110,9 @@ Result<int64_t> Retention::setWhileStopped(ChainWriter& chain) {
   return newest > 0 && newest < now - config_.retention_age.count() * 1000 ? now - newest : 0;
 }
 
-// A restart does not make a clock right.
+// Clock steps stay doubted across restarts.
 Status Retention::keepClock(ChainWriter& chain, bool now) {
-  constexpr int64_t kEvery = 60'000'000;  // what is left of the day is noted each minute, and at the end
+  constexpr int64_t kEvery = 60'000'000;  // the rest of the day is saved each minute, and at the end
   auto& db = chain.database();
   const int64_t boot = base::bootMicros();
   if (!std::exchange(clock_read_, true)) {
@@ -132,11 +132,11 @@ Status Retention::keepClock(ChainWriter& chain, bool now) {
                     "), ('clock_wait', " + std::to_string(std::max<int64_t>(left, 1)) + ")");
 }
 
-// The first block, where it is old enough.
+// The end of the first block, if it is old enough; else 0.
 Result<int64_t> Retention::oldestOfSize(ChainWriter& chain, int64_t deletable) {
   auto& db = chain.database();
   if (TRY(number(db, "SELECT count(*) FROM (SELECT 1 FROM blocks LIMIT 1)")) == 0) {
-    // The open block, or sources of policies, are all there is.
+    // There is only the open block, or policy sources.
     TRY(closeOld(chain, trustedNow() - config_.retention_min_age.count() * 1000));
   } else if (config_.retention_min_age.count() > 0) {
     const int64_t since = trustedNow() - config_.retention_min_age.count() * 1000;
@@ -154,7 +154,7 @@ Result<int64_t> Retention::through(ChainWriter& chain, int64_t deletable) {
   int64_t out = 0;
   if (config_.retention_age.count() > 0) {
     const int64_t since = trustedNow() - config_.retention_age.count() * 1000;
-    // Not beyond one that is young: the clock may have gone back.
+    // Not beyond a block that is young: the clock may have been set back.
     out = TRY(number(db,
                      "SELECT coalesce(max(last), 0) FROM blocks WHERE last < (SELECT coalesce(min(last), 9e18) FROM "
                      "blocks b WHERE " +
@@ -166,7 +166,7 @@ Result<int64_t> Retention::through(ChainWriter& chain, int64_t deletable) {
   return out;
 }
 
-// In a transaction of its own, with a checkpoint: nothing else excuses what is missing.
+// In its own transaction, with a checkpoint: nothing else excuses missing records.
 Status Retention::announce(ChainWriter& chain, int64_t through, const std::string& hash, bool keep) {
   const std::string detail = "through " + std::to_string(through) + " " + base::hex(hash);
   TRY(chain.begin(80));
@@ -178,8 +178,8 @@ Status Retention::announce(ChainWriter& chain, int64_t through, const std::strin
   return done;
 }
 
-// The oldest file that rotation has closed goes as a whole, once its youngest record is too old, or all files together
-// are too large. True: there may be more.
+// Deletes the oldest closed file as a whole, once its youngest record is too old or all files together are too large.
+// True: there may be more.
 Result<bool> Retention::deleteClosed(ChainWriter& chain, const std::string& file, int64_t deletable) {
   int64_t last = 0;
   std::string hash;
@@ -195,7 +195,7 @@ Result<bool> Retention::deleteClosed(ChainWriter& chain, const std::string& file
                                           "), 0) FROM (SELECT time_max time FROM blocks UNION ALL SELECT time FROM "
                                           "events UNION ALL SELECT time FROM heartbeats) WHERE time <= " +
                                           come));
-    // All of its times are still to come: it is no younger than what the live file begins with.
+    // All its times are in the future: it is not younger than the beginning of the live file.
     if (youngest == 0)
       youngest = TRY(number(chain.database(), "SELECT coalesce(min(" + clock.trusted("time_min") + "), " +
                                                   std::to_string(trustedNow()) +
@@ -213,7 +213,7 @@ Result<bool> Retention::deleteClosed(ChainWriter& chain, const std::string& file
   }
   if (!old || last > deletable) return false;
   const auto alone = RotationLock::alone(config_.database);
-  if (!alone) return false;  // somebody reads the files of this log
+  if (!alone) return false;  // somebody is opening the files of this log
   if (announced_ != last) TRY(announce(chain, last, hash, false));
   announced_ = last;
   if (std::remove(file.c_str()) != 0 && errno != ENOENT)
@@ -222,7 +222,7 @@ Result<bool> Retention::deleteClosed(ChainWriter& chain, const std::string& file
   return true;
 }
 
-// False: all of it is gone.
+// False: everything is deleted.
 Result<bool> Retention::deleteSlice(ChainWriter& chain) {
   auto& db = chain.database();
   const int64_t end =
@@ -231,7 +231,7 @@ Result<bool> Retention::deleteSlice(ChainWriter& chain) {
   if (end == 0) return false;
   TRY(db.execute("BEGIN IMMEDIATE"));
   const std::string upto = " <= " + std::to_string(end) + ";";
-  // What is first then still says what it follows.
+  // So `before` is what the first remaining record follows.
   auto done =
       db.execute("UPDATE meta SET value = (SELECT hash FROM blocks WHERE last = " + std::to_string(end) +
                  ") WHERE name = 'before'; DELETE FROM blocks WHERE last" + upto + "DELETE FROM rare WHERE seq" + upto +
@@ -253,12 +253,12 @@ Result<bool> Retention::step(ChainWriter& chain, int64_t deletable) {
   TRY(keepClock(chain));
   if (chain.held()) return false;
   auto more = chain.mayExcuse() ? slice(chain, deletable)
-                                : Result<bool>(Error{"the log was signed: without its key nothing is deleted"});
-  if (!more || !more.value()) looked_at_ = now;  // after an error too: it may go by
+                                : Result<bool>(Error{"the log was signed: deleting needs its key (`audit.key_file`)"});
+  if (!more || !more.value()) looked_at_ = now;  // after an error too: it may be temporary
   return more;
 }
 
-// Blocks are deleted whole. Where few requests come, the open one must not keep its first for much longer than it may.
+// Blocks are deleted whole. With few requests, the open block must not keep its first record much longer than allowed.
 Status Retention::closeOld(ChainWriter& chain, int64_t older_than) {
   const auto since = chain.openTime();
   if (!since || *since > older_than) return {};
@@ -273,7 +273,7 @@ Result<bool> Retention::slice(ChainWriter& chain, int64_t deletable) {
   if (config_.retention_age.count() > 0)
     TRY(closeOld(chain, trustedNow() - std::min<int64_t>(config_.retention_age.count() / 10, kDayMillis) * 1000));
   if (deleting_ == 0) {
-    // While there are closed files, the live one keeps its beginning: it proves that it goes on from them.
+    // While there are closed files, the live one keeps its beginning, which proves that it continues them.
     if (const auto closed = closedFiles(config_.database); !closed.empty())
       return deleteClosed(chain, closed.front(), deletable);
     const int64_t through = TRY(this->through(chain, deletable));

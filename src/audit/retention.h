@@ -1,5 +1,5 @@
-// Deletes the oldest records, by age and by size, in slices between batches. What goes is covered first by an event and
-// a checkpoint, so that what stays can still be proved.
+// Deletes the oldest records, by age and by size, in slices between batches. First, an event and a checkpoint name what
+// is deleted, so that the remaining records can still be verified.
 #pragma once
 
 #include <vector>
@@ -10,23 +10,23 @@
 
 namespace yett::audit {
 
-/// The event: its detail is "through SEQ HASH", the last link that may be gone.
+/// The event of a deletion: its detail is "through SEQ HASH", the last link that may be gone.
 inline constexpr std::string_view kRetentionEvent = "retention";
 
-/// The writer's thread.
+/// Used on the writer's thread.
 class Retention {
  public:
   explicit Retention(const AuditConfig& config) : config_(config) {}
-  /// One slice, where there is something to delete, of records up to `deletable`. True: there is more.
+  /// Deletes one slice of records up to `deletable`, if any are due. True: there is more to delete.
   Result<bool> step(ChainWriter& chain, int64_t deletable);
-  /// The log has the size at which records go, and none is old enough: no more may be written.
+  /// The log has reached its size limit, but no record is old enough to delete: no more may be written.
   bool full() const { return full_; }
-  /// The wall clock was set by so many microseconds. Forward: who knows whether that is right? It does not count for
-  /// the age of records for a day of running, or until it is set back by as much, restarts or not.
+  /// The wall clock was set by this many microseconds. A step forward may be wrong: the age of records ignores it for a
+  /// day of running, or until the clock is set back by as much, even across restarts.
   void onClockSet(int64_t step);
-  /// Notes in the log what is thought of the clock, or reads it there.
+  /// Saves the doubted clock steps in the log; the first call loads them.
   Status keepClock(ChainWriter& chain, bool now = false);
-  /// The database has grown over the size at which a new file goes on.
+  /// The database is larger than `rotate_size`.
   bool wantsNewFile(ChainWriter& chain) const;
 
  private:
@@ -43,15 +43,15 @@ class Retention {
 
   const AuditConfig config_;
   int64_t looked_at_ = 0;  // steady nanoseconds
-  /// By how much the clock was set forward, and when that is believed: microseconds since the machine was started.
+  /// By how much the clock was set forward, and when that is trusted: in microseconds since boot.
   struct Step {
     int64_t size, until;
   };
   std::vector<Step> steps_;  // oldest first; kept in the log
   bool clock_read_ = false;
   bool full_ = false;
-  int64_t announced_ = 0;  // the last record of a closed file that is to go
-  int64_t deleting_ = 0;   // through this record; 0: nothing to do
+  int64_t announced_ = 0;  // the last record of a closed file that will be deleted
+  int64_t deleting_ = 0;   // delete through this record; 0: nothing to do
 };
 
 }  // namespace yett::audit

@@ -36,16 +36,16 @@ Result<std::string> Salts::groupSeed(size_t group) {
   if (seed_.empty()) return groups_[group].seed;
   std::string out(kAesBlock, '\0');
   aes_.setKey(seed_);
-  if (!aes_.numbers(group, 1, out.data())) return Error{"AES is not to be had"};
+  if (!aes_.numbers(group, 1, out.data())) return Error{"AES is not available"};
   return out;
 }
 
-// All salts of a group.
+// Computes all salts of a group.
 Status Salts::fill(size_t group) {
   if (filled_ == group) return {};
   filled_ = SIZE_MAX;
   aes_.setKey(TRY(groupSeed(group)));
-  if (!aes_.numbers(0, kSaltGroup, salts_.data())) return Error{"AES is not to be had"};
+  if (!aes_.numbers(0, kSaltGroup, salts_.data())) return Error{"AES is not available"};
   filled_ = group;
   return {};
 }
@@ -54,14 +54,14 @@ Result<std::string_view> Salts::at(size_t decision) {
   const size_t group = decision / kSaltGroup;
   const size_t place = decision % kSaltGroup;
   if (seed_.empty()) {
-    if (group >= groups_.size()) return Error{"a decision beyond its block"};
+    if (group >= groups_.size()) return Error{"a decision number outside the block"};
     if (!groups_[group].derived) return std::string_view(groups_[group].salts[place]);
   }
   TRY(fill(group));
   return std::string_view(salts_.data() + place * kAesBlock, kAesBlock);
 }
 
-// Groups with seeds of their own, in place of the one they come from.
+// Replaces the block's seed with the seeds of the groups.
 Status Salts::splitSeed(size_t decisions) {
   if (seed_.empty()) return {};
   std::vector<Group> groups(groupsOf(decisions));
@@ -75,7 +75,7 @@ Status Salts::remove(const std::vector<size_t>& gone, size_t decisions) {
   TRY(splitSeed(decisions));
   for (const size_t decision : gone) {
     const size_t at_group = decision / kSaltGroup;
-    if (decision >= decisions || at_group >= groups_.size()) return Error{"a decision beyond its block"};
+    if (decision >= decisions || at_group >= groups_.size()) return Error{"a decision number outside the block"};
     Group& group = groups_[at_group];
     if (group.derived) {
       TRY(fill(at_group));

@@ -1,13 +1,13 @@
-// The salts of a block's decisions. They are not stored: a seed makes a seed for each group of 32 decisions, and that
-// one the salts of its group. So few bytes keep all of them, and where one has to go, only its group is written out.
+// The salts of a block's decisions. They are not stored but derived: from the block's seed a seed for each group of 32
+// decisions, and from that the salts of the group. If a salt must be erased, only its group is written out.
 //
 //   seed of group g  = AES-128(seed of the block, g as 16 bytes, big-endian)
 //   salt n of it     = AES-128(seed of the group, n)
 //
 // As bytes:
 //   0, the block's seed (16)
-//   1, then for each group: 0 none is left; 1, its seed (16); 2, which are left (4 bytes, the lowest bit of the first
-//      is the first decision), 16 bytes of each
+//   1, then for each group: 0: no salt is left; 1: its seed (16); 2: which are left (4 bytes; the lowest bit of the
+//      first byte is the first decision), then 16 bytes for each
 #pragma once
 
 #include <array>
@@ -25,15 +25,15 @@ inline constexpr size_t kSaltGroup = 32;
 
 class Salts {
  public:
-  /// All of them, of any number of decisions. REQUIRES: 16 bytes.
+  /// All salts, for any number of decisions. REQUIRES: 16 bytes.
   explicit Salts(std::string_view seed);
-  /// As write() wrote them, of so many decisions.
+  /// Reads what write() wrote, for this many decisions.
   static Result<Salts> read(std::string_view bytes, size_t decisions);
 
-  /// The salt of the decision with this number in its block; "" where it is gone. Valid until the next call. An error
-  /// where the library fails.
+  /// The salt of the decision with this number in its block; "" if it is gone. Valid until the next call. An error if
+  /// the library fails.
   Result<std::string_view> at(size_t decision);
-  /// Takes these away, in ascending order, of a block of so many decisions; what is left stays as it was.
+  /// Removes these salts (ascending) from a block of this many decisions; the others stay the same.
   Status remove(const std::vector<size_t>& gone, size_t decisions);
   void write(std::string& out) const;
 

@@ -17,9 +17,9 @@ Result<std::string> checkPolicies(store::Database& db) {
   while (TRY(rows.step())) {
     const std::string name = "table `policies`: the row of policy " + base::printable(rows.text(0).substr(0, 80));
     if (rows.type(0) != Type::kText || rows.type(1) != Type::kInteger || rows.type(2) != Type::kText)
-      return name + " has a column of another type";
+      return name + " has a column of the wrong type";
     if (rows.text(3) != kPolicyEvent || rows.text(4) != rows.text(0))
-      return name + " is named by no event in the chain";
+      return name + " is not named by any event in the chain";
     if (base::sha256Hex(rows.text(2)) != rows.text(5)) return name + " was changed";
   }
   return std::string();
@@ -48,9 +48,9 @@ Result<std::string> checkMeta(store::Database& db, int64_t last, std::string_vie
     }
     if (name == "before") good = good && rows.text(1) == before;
     ++found;
-    if (!good) return "table `meta`: `" + base::printable(name.substr(0, 80)) + "` is not as yett writes it";
+    if (!good) return "table `meta`: `" + base::printable(name.substr(0, 80)) + "` is not what yett writes there";
   }
-  return std::string(found == 3 + optional ? "" : "table `meta`: it has not all that yett writes there");
+  return std::string(found == 3 + optional ? "" : "table `meta`: rows are missing");
 }
 
 }  // namespace

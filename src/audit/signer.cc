@@ -31,7 +31,7 @@ Result<std::shared_ptr<const SigningKey>> Signer::previous(const std::string& pu
   if (!key_ || config_.previous_key_file.empty()) return std::shared_ptr<const SigningKey>();
   auto out = TRY(readKey(config_.previous_key_file, config_.trusted_owners));
   if (out->publicKey() != public_key)
-    return Error{config_.previous_key_file + " is not the key that signed last, " + keyId(public_key)};
+    return Error{config_.previous_key_file + " is not the key that signed last: expected " + keyId(public_key)};
   return out;
 }
 
@@ -55,7 +55,7 @@ void Signer::restart() {
 
 namespace {
 
-// That a checkpoint stands in the chain with these bytes, and is signed by the key that it names.
+// Checks that a checkpoint is in the chain with these bytes, and is signed by the key that it names.
 Status checkInChain(store::Database& db, int64_t seq, std::string_view bytes) {
   const std::string record = "record " + std::to_string(seq);
   RecordStream records(db, seq - 1);
@@ -63,11 +63,11 @@ Status checkInChain(store::Database& db, int64_t seq, std::string_view bytes) {
   if (!step || step->record->seq != seq || step->bytes != bytes)
     return Error{record + " of table `rare` is not in the chain: the log was changed, run `yett log verify`"};
   if (!isSigned(*step->fields, TRY(metaBytes(db, "log_id")).value_or(""), seq, base::view(*step->before)))
-    return Error{record + " is a checkpoint whose signature is not good: the log was changed, run `yett log verify`"};
+    return Error{record + " is a checkpoint whose signature is invalid: the log was changed, run `yett log verify`"};
   return {};
 }
 
-// What columns say of a row is anybody's word: its bytes count, and that they are in the chain.
+// The other columns of a row are not trusted: only its bytes count, and only if they are in the chain.
 Result<std::optional<LastCheckpoint>> find(store::Database& db, const std::vector<std::string>* keys) {
   store::Statement rows = TRY(db.prepare("SELECT seq, bytes FROM rare ORDER BY seq DESC"));
   Fields fields;

@@ -4,7 +4,7 @@
 
 namespace yett::audit {
 
-// Once for a statement: what it sees does not change.
+// Once per statement, which sees one snapshot.
 Status SqlCursor::load() {
   if (loaded_) return {};
   heads_ = TRY(source_.heads(0));
@@ -24,9 +24,9 @@ Status SqlCursor::begin(const Query& query, bool descending, std::optional<int64
   return decision ? beginAt(*decision) : nextBlock();
 }
 
-// The outcome of one decision.
+// Begins with the outcome of one decision.
 Status SqlCursor::beginAt(int64_t decision) {
-  block_ = heads_.size() + 1;  // no other comes after it
+  block_ = heads_.size() + 1;  // no other block follows
   rows_.clear();
   at_ = 0;
   const auto head = std::lower_bound(heads_.begin(), heads_.end(), decision,
@@ -65,7 +65,7 @@ Status SqlCursor::enter(BlockData& data) {
   return {};
 }
 
-// The next one that has a row for us.
+// Moves to the next block with a matching row.
 Status SqlCursor::nextBlock() {
   data_ = nullptr;
   const size_t count = heads_.size() + 1;

@@ -1,4 +1,4 @@
-// The rows of `decisions` or `outcomes`, one after the other. One thread; good while its statement sees one moment.
+// The rows of `decisions` or `outcomes`, one by one. One thread; valid while its statement sees one snapshot.
 #pragma once
 
 #include <memory>
@@ -16,7 +16,7 @@ class SqlCursor {
  public:
   SqlCursor(store::Database& db, Kind kind) : source_(db), kind_(kind) {}
 
-  /// The decisions that fit, or the outcomes with a number that does; of a decision alone where `decision` is given.
+  /// Begins with the matching decisions, or outcomes with a matching number; with `decision`, only those of it.
   Status begin(const Query& query, bool descending, std::optional<int64_t> decision);
   bool atEnd() const { return data_ == nullptr; }
   Status next();
@@ -40,12 +40,12 @@ class SqlCursor {
   std::vector<BlockHead> heads_;
   std::optional<OpenBlock> open_;
   std::optional<OutcomeFinder> finder_;
-  std::optional<BlockData> kept_;  // the block that data_ is, where it is no other's
+  std::optional<BlockData> kept_;  // the block that data_ points to, if it is ours
   int64_t kept_last_ = -1;         // 0: the open one
 
   std::optional<Search> search_;
   bool descending_ = false;
-  size_t block_ = 0;  // the next one, in the order of reading; the open one counts as the last of all
+  size_t block_ = 0;  // the next one in reading order; the open one counts as the last
   BlockData* data_ = nullptr;
   std::vector<uint32_t> rows_;
   size_t at_ = 0;

@@ -9,7 +9,7 @@
 namespace yett::audit {
 namespace {
 
-constexpr double kRows = 1e7;  // that a table may have: what the planner reckons with
+constexpr double kRows = 1e7;  // assumed size of a table, for the query planner
 
 struct Table {
   sqlite3_vtab base;
@@ -29,8 +29,8 @@ Cursor& cursorOf(sqlite3_vtab_cursor* cursor) {
   return *reinterpret_cast<Cursor*>(cursor);
 }
 
-// The columns of SQL: of decisions `seq`, those of the layout, `erased`; of outcomes those of the layout, with `seq`
-// after the first.
+// The SQL columns. Decisions: `seq`, those of the layout, `erased`. Outcomes: those of the layout, with `seq` after the
+// first.
 struct Columns {
   explicit Columns(Kind kind) : l(layout(kind)), decisions(kind == Kind::kDecision) {}
   int seq() const { return decisions ? 0 : 1; }
@@ -58,7 +58,7 @@ int fail(sqlite3_vtab* table, const std::string& why) {
   return SQLITE_ERROR;
 }
 
-// Nothing may be thrown into SQLite.
+// No exception may reach SQLite.
 template <typename Step>
 int guarded(sqlite3_vtab* table, Step step) {
   try {
@@ -82,7 +82,7 @@ int disconnect(sqlite3_vtab* table) {
   return SQLITE_OK;
 }
 
-// What can be used of a constraint: 0 where nothing can.
+// How a constraint can be used; 0 if it cannot.
 char usable(const Columns& columns, const sqlite3_index_info::sqlite3_index_constraint& c) {
   const bool equal = c.op == SQLITE_INDEX_CONSTRAINT_EQ;
   const bool range = c.op == SQLITE_INDEX_CONSTRAINT_GT || c.op == SQLITE_INDEX_CONSTRAINT_GE ||
@@ -96,7 +96,7 @@ char usable(const Columns& columns, const sqlite3_index_info::sqlite3_index_cons
   return columns.l.columns[place].text && equal ? 'x' : 0;
 }
 
-// What filter() gets is one part for each argument: what it is about, the operator, the column.
+// filter() gets three characters for each argument: how it is used, the operator, the column.
 int bestIndex(sqlite3_vtab* table, sqlite3_index_info* info) {
   const Columns columns(tableOf(table).kind);
   std::string plan;
@@ -105,7 +105,7 @@ int bestIndex(sqlite3_vtab* table, sqlite3_index_info* info) {
     const auto& c = info->aConstraint[i];
     const char what = usable(columns, c);
     if (what == 0) continue;
-    // Texts are compared byte for byte here: not where the statement says NOCASE.
+    // Texts are compared byte by byte here, which is wrong if the statement says NOCASE.
     if (what == 'x' && std::string_view(sqlite3_vtab_collation(info, i)) != "BINARY") continue;
     info->aConstraintUsage[i].argvIndex = static_cast<int>(plan.size() / 3) + 1;
     const int column = c.iColumn < 0 ? columns.seq() : c.iColumn;
@@ -158,7 +158,7 @@ int filter(sqlite3_vtab_cursor* cursor, int descending, const char* plan, int co
       const char what = plan[0];
       const int op = static_cast<unsigned char>(plan[1]);
       sqlite3_value* value = values[i];
-      // SQLite compares again by its own rules; what is of another type is left to it.
+      // SQLite compares again by its own rules; values of other types are left to it.
       if (what == 'x') {
         if (sqlite3_value_type(value) != SQLITE_TEXT) continue;
         query.exactly.emplace_back(columns.place(plan[2] - 1),
@@ -210,7 +210,7 @@ int rowid(sqlite3_vtab_cursor* cursor, sqlite3_int64* out) {
 const sqlite3_module& module() {
   static const sqlite3_module kModule = [] {
     sqlite3_module m{};
-    m.xConnect = connect;  // without xCreate: they are there without being made, and cannot be made again
+    m.xConnect = connect;  // no xCreate: the tables exist without CREATE, and cannot be created again
     m.xBestIndex = bestIndex;
     m.xDisconnect = disconnect;
     m.xOpen = open;
@@ -231,8 +231,8 @@ Status addSqlTables(store::Database& db) {
   for (const Kind kind : {Kind::kDecision, Kind::kOutcome}) {
     void* which = reinterpret_cast<void*>(static_cast<intptr_t>(kind));
     if (sqlite3_create_module_v2(db.handle(), layout(kind).table, &module(), which, nullptr) != SQLITE_OK)
-      return Error{std::string("table `") + layout(kind).table + "` cannot be made"};
-    // It is made with the first statement that names it: now, as long as everything is allowed.
+      return Error{std::string("table `") + layout(kind).table + "` cannot be created"};
+    // The first statement that names a table creates it: do that now, while everything is still allowed.
     TRY(db.prepare(std::string("SELECT seq FROM ") + layout(kind).table + " LIMIT 0"));
   }
   return {};

@@ -1,6 +1,5 @@
-// Decisions and outcomes as tables of SQL: `decisions` and `outcomes`, with the columns of docs/audit.md. They are made
-// from the blocks as they are asked for; equality of texts, ranges of `seq` and `time`, and the order by `seq` are used
-// to read only what is needed.
+// The SQL tables `decisions` and `outcomes`, with the columns in docs/audit.md. Their rows are built from the blocks on
+// demand; equality of texts, ranges of `seq` and `time`, and the order by `seq` are used to read only what is needed.
 #pragma once
 
 #include "base/result.h"
@@ -8,7 +7,7 @@
 
 namespace yett::audit {
 
-/// From here on statements of this connection can name them.
+/// Makes them available to statements of this connection.
 Status addSqlTables(store::Database& db);
 
 }  // namespace yett::audit

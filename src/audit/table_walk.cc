@@ -3,12 +3,13 @@
 namespace yett::audit {
 namespace {
 
-// Text as bytes, or a number as text, is the same here and another thing for a query: columns begin at 1.
+// Bytes instead of text, or text instead of a number, look equal here but not to a query. Columns begin at 1.
 std::string wrongType(const store::Statement& row, const Layout& layout) {
   for (size_t i = 0; i < layout.count; ++i) {
     const auto wanted = layout.columns[i].text ? store::Statement::Type::kText : store::Statement::Type::kInteger;
     if (row.type(static_cast<int>(i) + 1) != wanted)
-      return std::string("column `") + layout.columns[i].name + "` of table `" + layout.table + "` is of another type";
+      return std::string("column `") + layout.columns[i].name + "` of table `" + layout.table +
+             "` is of the wrong type";
   }
   return {};
 }
@@ -28,7 +29,7 @@ Result<TableWalk> TableWalk::open(store::Database& db, const Layout& l, bool sal
 
 std::string TableWalk::compare(int64_t seq, Fields& fields) {
   if (row_ && rows_.integer(0) < seq)
-    return std::string("a row in table `") + layout_->table + "` that no record stands for, " +
+    return std::string("a row in table `") + layout_->table + "` that matches no record, " +
            std::to_string(rows_.integer(0));
   if (!row_ || rows_.integer(0) != seq) return std::string("its row is missing from table `") + layout_->table + "`";
   if (std::string wrong = wrongType(rows_, *layout_); !wrong.empty()) return wrong;

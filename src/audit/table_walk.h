@@ -1,4 +1,4 @@
-// Rows of a plain table, walked beside the chain in the same order.
+// Walks the rows of a plain table in parallel with the chain, in the same order.
 #pragma once
 
 #include <string>
@@ -11,16 +11,16 @@ namespace yett::audit {
 
 class TableWalk {
  public:
-  /// The rows of a kind's table, or of callerLayout(), from this number on to that one, both included.
+  /// The rows of a kind's table, or of callerLayout(), from number `first` to `last`, both included.
   static Result<TableWalk> open(store::Database& db, const Layout& layout, bool salted, int64_t first, int64_t last);
 
-  /// Compares the current row with a record's fields. "" where they agree. Personal columns are put into `fields`.
+  /// Compares the current row with a record's fields. "" if they agree. Copies personal columns into `fields`.
   std::string compare(int64_t seq, Fields& fields);
   Status advance();
   std::string_view salt() const { return rows_.text(static_cast<int>(layout_->count) + 1); }
-  /// It is empty, or as long as a salt is.
+  /// The salt is empty, or has the right length.
   bool saltIsWhole() const;
-  /// A row that no record stands for, where all records have had theirs; or 0.
+  /// The number of a row without a record, once all records were compared; or 0.
   int64_t leftover() const { return row_ ? rows_.integer(0) : 0; }
   const char* table() const { return layout_->table; }
   const Layout& columns() const { return *layout_; }

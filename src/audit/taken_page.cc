@@ -20,10 +20,10 @@ constexpr size_t kSize = 4096;
 constexpr size_t kIdSize = 16;
 constexpr size_t kBootSize = 36;
 
-std::atomic<char*> mapped{nullptr};  // the page, of the one log that a process writes
-std::atomic<bool> gone{false};       // from under it
+std::atomic<char*> mapped{nullptr};  // the page of the one log that this process writes
+std::atomic<bool> gone{false};       // its file was truncated
 
-// Who cuts the file off takes away memory that is stored to. What is counted from then on is not kept.
+// If somebody truncates the file, stores to the page fault. Counts from then on go to anonymous memory and are lost.
 void onBusError(int, siginfo_t* info, void*) {
   char* const page = mapped.load();
   char* const at = static_cast<char*>(info->si_addr);
@@ -32,7 +32,7 @@ void onBusError(int, siginfo_t* info, void*) {
     gone = true;
     return;
   }
-  ::signal(SIGBUS, SIG_DFL);  // what is done again on return ends the process
+  ::signal(SIGBUS, SIG_DFL);  // the fault repeats on return and ends the process
 }
 
 void standBusErrors() {
@@ -44,16 +44,16 @@ void standBusErrors() {
 
 }  // namespace
 
-// Where a kill comes between two stores, the page is either not believed or right: `magic` is stored last, and a slot
-// counts only where its number is the one that the log ends with.
+// After a kill between two stores, the page is either untrusted or right: `magic` is stored last, and a slot is valid
+// only if its number is that of the last record in the log.
 struct TakenPage::Layout {
   std::atomic<uint64_t> magic;
   char log_id[kIdSize];
   char boot[kBootSize];
-  std::atomic<uint64_t> inode;  // of this file: a copy has another one
+  std::atomic<uint64_t> inode;  // of this file: a copy has a different one
   struct Slot {
     std::atomic<int64_t> seq;       // of the last record of a commit
-    std::atomic<uint64_t> written;  // records that were taken, up to and with that commit
+    std::atomic<uint64_t> written;  // accepted records that are written, including that commit
   } slots[2];
   alignas(64) std::atomic<uint64_t> taken;
 };
@@ -62,7 +62,7 @@ std::unique_ptr<TakenPage> TakenPage::open(const std::string& path) {
   static_assert(sizeof(Layout) <= kSize);
   const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
   if (fd < 0) return nullptr;
-  // All of it is there before it is mapped: a store into a hole of a full disk would end the process.
+  // Allocates the file before mapping it: a store into a hole on a full disk would end the process.
   void* page = MAP_FAILED;
   struct stat info {};
   if (::fchmod(fd, 0600) == 0 && ::fstat(fd, &info) == 0 && ::posix_fallocate(fd, 0, kSize) == 0)
@@ -76,7 +76,7 @@ std::unique_ptr<TakenPage> TakenPage::open(const std::string& path) {
 
 TakenPage::TakenPage(Layout* page, std::string path, uint64_t inode)
     : page_(page), path_(std::move(path)), inode_(inode), before_(page->taken.load()), written_(before_) {
-  std::ifstream boot("/proc/sys/kernel/random/boot_id");  // it is not read in pieces
+  std::ifstream boot("/proc/sys/kernel/random/boot_id");  // procfs: read it in one go
   std::getline(boot, boot_);
   if (boot_.size() != kBootSize) boot_.clear();
 }
@@ -127,7 +127,7 @@ std::atomic<uint64_t>& TakenPage::counter() {
 }
 
 void TakenPage::note(int64_t seq) {
-  if (gone.exchange(false)) ::unlink(path_.c_str());  // what is left there knows too little
+  if (gone.exchange(false)) ::unlink(path_.c_str());  // what is left there is out of date
   auto& slot = page_->slots[slot_];
   slot.seq.store(-1);
   slot.written.store(written_);

@@ -1,5 +1,5 @@
-// How many records were taken, in a page of memory that outlives a kill: what a crash lost is then known exactly. The
-// kernel keeps the page while the machine runs; after a reboot nothing in it is believed.
+// Counts the accepted records in a memory page that survives a kill, so that the number lost in a crash is known. The
+// kernel keeps the page while the machine runs; after a reboot it is not trusted.
 #pragma once
 
 #include <atomic>
@@ -13,22 +13,22 @@ namespace yett::audit {
 
 class TakenPage {
  public:
-  /// Maps `path`, and makes it (mode 0600) where it is missing. Null where that cannot be done.
+  /// Maps `path`; creates it (mode 0600) if it is missing. Null if that fails.
   static std::unique_ptr<TakenPage> open(const std::string& path);
   ~TakenPage();
   TakenPage(const TakenPage&) = delete;
 
-  /// Of the page as an earlier process left it: how many records were taken and are not among those up to `last`, which
-  /// the log ends with. Nothing: the page is another log's, of another boot, a copy, or does not know this end.
+  /// From the page that an earlier process left: how many accepted records are missing in a log that ends with `last`.
+  /// Nothing: the page is from another log or another boot, is a copy, or does not know this end.
   std::optional<int64_t> lost(std::string_view log_id, int64_t last);
-  /// From here on it is believed by nobody, until it begins anew.
+  /// Marks the page as untrusted until the next begin().
   void distrust();
-  /// Begins anew: the log ends with `last`, and nothing is taken that is not written.
+  /// Restarts the count: the log ends with `last`, and all accepted records are written.
   void begin(std::string_view log_id, int64_t last);
 
-  /// Counts what is taken: one more with each record. Any thread, one at a time.
+  /// Counts accepted records: incremented for each. Any thread, one at a time.
   std::atomic<uint64_t>& counter();
-  /// So many records that were taken are written with the commit that follows. At the beginning: all.
+  /// How many accepted records will be written after the next commit. Initially all.
   void setWritten(uint64_t written) { written_ = before_ + written; }
   /// Before a commit, with the number of its last record; noted() once it has succeeded.
   void note(int64_t seq);
@@ -41,9 +41,9 @@ class TakenPage {
   const std::string path_;
   const uint64_t inode_;
   std::string boot_;
-  uint64_t before_ = 0;   // that earlier processes counted
-  uint64_t written_ = 0;  // of all that was counted
-  int slot_ = 0;          // the one that the next commit is noted in: the other one holds the last that succeeded
+  uint64_t before_ = 0;   // counted by earlier processes
+  uint64_t written_ = 0;  // how many of all counted records are written
+  int slot_ = 0;          // for the next commit; the other one holds the last commit that succeeded
 };
 
 }  // namespace yett::audit

@@ -24,20 +24,20 @@
 namespace yett::audit {
 namespace {
 
-constexpr size_t kMinShare = 8;  // blocks that are worth a thread
+constexpr size_t kMinShare = 8;  // minimum of blocks per thread
 
-// A file: what all its stretches have in common.
+// A file, and what all its stretches share.
 struct File {
   LogRef ref;
   std::unique_ptr<store::Database> db;  // one snapshot, also of a log that is being written
   std::string log_id;
-  std::string wrong;   // with its schema
-  bool begun = false;  // there is anything in it
+  std::string wrong;   // what is wrong with its schema
+  bool begun = false;  // it has rows
   std::vector<StretchOf> parts;
   std::vector<StretchResult> stretches;
 };
 
-// The stretches of one file, each on a thread with a connection of its own.
+// Checks the stretches of one file, each on its own thread with its own connection.
 Status checkParallel(File& file, const std::function<void(int64_t)>& progress) {
   file.stretches.resize(file.parts.size());
   std::vector<Status> results(file.parts.size());
@@ -58,7 +58,7 @@ Status checkParallel(File& file, const std::function<void(int64_t)>& progress) {
   return {};
 }
 
-// That an event in the chain, of this file or a later one, names each decision that was erased.
+// Checks that an event in the chain, in the same file or a later one, names each decision that was erased.
 Result<std::string> checkErased(const std::vector<File>& files, int64_t& count) {
   std::map<int64_t, StretchResult::Named> events;
   for (const auto& file : files) {
@@ -68,15 +68,16 @@ Result<std::string> checkErased(const std::vector<File>& files, int64_t& count) 
       }
     }
   }
-  // Exactly those that an event names: its rows may be in one file only, and all of them or none (a crash came
-  // between).
+  // The rows must be exactly those that the event names. They may be in one file only; after a crash all or none are
+  // there.
   std::map<int64_t, std::vector<int64_t>> by_event;
   std::vector<int64_t> named;
   for (const auto& file : files) {
     auto rows = TRY(file.db->prepare("SELECT event_seq, seq FROM erased ORDER BY event_seq, seq"));
     while (TRY(rows.step())) {
       if (rows.type(0) != store::Statement::Type::kInteger)
-        return "record " + std::to_string(rows.integer(1)) + ": its row in table `erased` has a column of another type";
+        return "record " + std::to_string(rows.integer(1)) +
+               ": its row in table `erased` has a column of the wrong type";
       by_event[rows.integer(0)].push_back(rows.integer(1));
       named.push_back(rows.integer(1));
     }
@@ -87,10 +88,10 @@ Result<std::string> checkErased(const std::vector<File>& files, int64_t& count) 
     if (event == events.end())
       return "record " + std::to_string(seqs.front()) +
              ": table `erased` names an event that is not in the chain, or "
-             "that no checkpoint covers (of a file alone: give all files of the log)";
+             "that no checkpoint covers (if this file is one of several: give all files of the log)";
     if (seqs.back() >= seq || static_cast<int64_t>(seqs.size()) != event->second.count ||
         erasedDigest(seqs) != event->second.detail)
-      return "record " + std::to_string(seq) + ": table `erased` names other records than were erased";
+      return "record " + std::to_string(seq) + ": table `erased` names other records than those that were erased";
   }
   std::sort(named.begin(), named.end());
   for (const auto& file : files) {
@@ -99,15 +100,15 @@ Result<std::string> checkErased(const std::vector<File>& files, int64_t& count) 
       for (const int64_t seq : s.erased) {
         if (!std::binary_search(named.begin(), named.end(), seq))
           return "record " + std::to_string(seq) +
-                 ": its personal fields are gone, and no event that a checkpoint covers says that they were erased";
+                 ": its personal fields are gone, but no event that a checkpoint covers says that they were erased";
       }
     }
   }
   return std::string();
 }
 
-// What excuses something that is missing counts only where a later checkpoint covers it, and where it does not stand in
-// a stretch that a start found unsigned. A log without any checkpoint is consistent at best.
+// An event that excuses missing data counts only if a later checkpoint covers it, and if it is not in a range that a
+// start found unsigned. A log without any checkpoint is consistent at best.
 void dropUncovered(std::vector<File>& files, Verification& out) {
   int64_t signed_seq = 0;
   std::vector<std::pair<int64_t, int64_t>> unsigned_tails;
@@ -141,12 +142,12 @@ void dropUncovered(std::vector<File>& files, Verification& out) {
   }
 }
 
-// What retention deleted: the first link then follows one that an event names.
+// Checks a file's beginning: if retention deleted records, its first link must follow one that an event names.
 std::string checkBeginning(const File& file, const std::vector<File>& all, const std::string& before,
                            Verification& out) {
   const StretchResult& first = file.stretches.front();
   const std::string prev = base::hex(first.first_prev);
-  std::string named;  // by the event whose last deleted link stands right before the first that is here
+  std::string named;  // the hash before the first link, if an event names it as the last deleted one
   int64_t through = 0;
   for (const auto& any : all) {
     for (const auto& s : any.stretches) {
@@ -168,18 +169,18 @@ std::string checkBeginning(const File& file, const std::vector<File>& all, const
   }
   if (!before.empty()) {
     if (before != prev)
-      return "record " + std::to_string(first.first_seq) + ": it does not follow the last record of the file before";
+      return "record " + std::to_string(first.first_seq) + ": it does not follow the last record of the previous file";
     return {};
   }
   if (first.begins_log && prev == std::string(64, '0')) return {};
-  // In the middle of its work, retention has deleted less than it said.
+  // If retention was interrupted, it has deleted less than it announced.
   if (!named.empty() || first.first_seq <= through) {
     out.deleted_through = first.first_seq - 1;
     return {};
   }
   if (!first.begins_log)
     return "record " + std::to_string(first.first_seq) +
-           ": the log does not begin with its first record, and no event that a checkpoint covers says why";
+           ": the log does not begin with its first record, but no event that a checkpoint covers says why";
   out.continues = prev;
   return {};
 }
@@ -190,7 +191,7 @@ Result<Verification> join(std::vector<File>& files, const Expected& expected) {
     if (!file.wrong.empty()) return out.broken = file.ref.path + ": its schema was changed: " + file.wrong, out;
   }
   dropUncovered(files, out);
-  // A stop may have come between the closing of a file and the first record of the next.
+  // Yett may have stopped between closing a file and writing the first record of the next.
   if (files.size() > 1 && !files.back().begun) files.pop_back();
   std::vector<Signed> checkpoints;
   std::string before;
@@ -234,7 +235,7 @@ Result<Verification> join(std::vector<File>& files, const Expected& expected) {
   return out;
 }
 
-// The blocks of a file, shared out to threads. The last one takes the open block.
+// Divides the blocks of a file among threads. The last one also gets the open block.
 Status divide(File& file, unsigned threads) {
   std::vector<int64_t> ends;
   auto rows = TRY(file.db->prepare("SELECT last FROM blocks ORDER BY last"));
@@ -261,8 +262,8 @@ Result<File> openFile(const LogRef& ref) {
   return out;
 }
 
-// Numbers were leased, which an end in order gives back. The write-ahead log of a log that is being written, or that
-// waits for a start after a crash, is there.
+// A clean end returns leased numbers. While the log is being written, and after a crash, there is a write-ahead log. If
+// numbers are leased but it is missing, the file was not closed.
 Result<bool> wasNotClosed(File& file, int64_t last) {
   if (!file.begun || !file.wrong.empty()) return false;
   if (::access((file.ref.path + "-wal").c_str(), F_OK) == 0) return false;
@@ -283,8 +284,8 @@ Status checkFile(File& file, unsigned threads, const std::function<void(int64_t)
 
 Result<Verification> verify(const std::vector<LogRef>& databases, const Expected& expected, unsigned threads,
                             const std::function<void(int64_t)>& progress) {
-  // Several threads see several moments of a log that is being written. Where they find something wrong, one thread
-  // looks again in one moment, and names the first thing.
+  // If the log is being written, each thread sees a different snapshot. If they find something wrong, one thread checks
+  // again in a single snapshot, and names the first problem.
   for (const unsigned share : {std::max(1u, threads), 1u}) {
     std::vector<File> files;
     for (const auto& path : databases) files.push_back(TRY(openFile(path)));

@@ -7,8 +7,8 @@
 namespace yett::audit {
 namespace {
 
-constexpr int64_t kLarge = 16 << 20;  // a file of this size is cut off as soon as nobody reads it
-constexpr int64_t kHuge = 64 << 20;   // and of this one people are told
+constexpr int64_t kLarge = 16 << 20;  // a file of this size is truncated as soon as nobody reads it
+constexpr int64_t kHuge = 64 << 20;   // and at this size there is a warning
 constexpr int64_t kLookEvery = 1'000'000'000;
 constexpr int64_t kTellEvery = 600'000'000'000;
 
@@ -25,7 +25,7 @@ std::string WalWatch::look(store::Database& db) {
   if (bytes < kHuge || now - told_at_ < kTellEvery) return "";
   told_at_ = now;
   return path_ + ": has " + std::to_string(bytes >> 20) +
-         " MiB, because another program keeps a read transaction open: they are given back when it ends";
+         " MiB, because another program keeps a read transaction open: the space is freed when that ends";
 }
 
 }  // namespace yett::audit

@@ -1,4 +1,4 @@
-// The write-ahead log of the audit database: its size, and that it is cut off again. One thread, but for bytes().
+// Watches the size of the audit database's write-ahead log, and truncates it. One thread, except bytes().
 #pragma once
 
 #include <atomic>
@@ -12,17 +12,17 @@ namespace yett::audit {
 class WalWatch {
  public:
   explicit WalWatch(const std::string& database) : path_(database + "-wal") {}
-  /// Looks once a second at the most. A reader that stays in one moment of the log keeps the write-ahead log from being
-  /// used again; once it has left, what that took of the disk is given back. Says what people shall be told, or "".
+  /// Checks at most once a second. A reader that keeps a snapshot open prevents reuse of the write-ahead log; once that
+  /// reader is gone, the file is truncated. Returns a warning for the operator, or "".
   std::string look(store::Database& db);
-  /// Of the file, when it was last looked at. Any thread.
+  /// The size of the file at the last check. Any thread.
   int64_t bytes() const { return bytes_.load(std::memory_order_relaxed); }
 
  private:
   const std::string path_;
   std::atomic<int64_t> bytes_{0};
   int64_t looked_at_ = 0;            // steady nanoseconds
-  int64_t told_at_ = INT64_MIN / 2;  // likewise
+  int64_t told_at_ = INT64_MIN / 2;  // the same
 };
 
 }  // namespace yett::audit

@@ -14,15 +14,15 @@
 namespace yett::audit {
 namespace {
 
-// So many records are added to the chain before their batch is whole, or so many for each request under way: with many
-// of them each waits for the others, and not for the writer.
+// This many records are added to the chain before their batch is complete, or this many for each in-flight request: if
+// there are many, they wait for each other, not for the writer.
 constexpr size_t kPiece = 192;
 constexpr size_t kPieceForEach = 6;
 constexpr base::Millis kRetry{100};
 constexpr base::Millis kIdleWait{1000};
 using Clock = base::BatchQueue::Clock;
 
-// What stands before each record in the queue.
+// The header of each record in the queue.
 struct Frame {
   uint64_t ticket;  // of an outcome: its decision's. A decision's own is its place in the queue.
   uint32_t size;
@@ -41,10 +41,10 @@ Writer::Writer(const AuditConfig& config, base::Metrics& metrics, WriterEvents e
       events_(std::move(events)),
       written_(metrics.counter("yett_audit_records_total", {}, "records written to the audit database")),
       failures_(metrics.counter("yett_audit_write_failures_total", {},
-                                "times that the audit log could not be written: requests got 503 until it could")),
+                                "how often writes to the audit log failed: requests got 503 until it recovered")),
       bytes_(
-          metrics.counter("yett_audit_record_bytes_total", {}, "bytes of the records taken, before they are stored")) {
-  metrics.gauge("yett_audit_queue_records", "records taken and not committed yet", [this] {
+          metrics.counter("yett_audit_record_bytes_total", {}, "bytes of accepted records, before they are stored")) {
+  metrics.gauge("yett_audit_queue_records", "records accepted but not committed yet", [this] {
     const uint64_t taken = taken_;
     return static_cast<int64_t>(queue_.pushed() - taken);
   });
@@ -80,7 +80,7 @@ Status Writer::prepare() {
   return {};
 }
 
-// A few milliseconds late, which does not matter here, at a fifth of the cost.
+// Up to a few milliseconds late, which does not matter here, but at a fifth of the cost.
 static int64_t coarseNanos() {
   timespec now{};
   ::clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
@@ -200,12 +200,12 @@ void Writer::run() {
   for (;;) {
     const bool last = queue_.closed();
     if (piece_records_ == 0 && !busy) (void)queue_.await(kIdleWait);
-    // In strict mode requests wait for it; what comes during one commit makes the next batch.
+    // In strict mode requests wait for the commit; records that arrive during it form the next batch.
     const auto until = Clock::now() + (config_.strict || busy ? base::Millis(0) : config_.batch_interval);
     if (piece_records_ == 0) piece_records_ = queue_.take(piece_, until, enough());
     writing_since_ = coarseNanos();
     moveIntoDatabase();
-    writing_since_ = 0;  // tasks are not counted: somebody asked for them, and an erasure may take long
+    writing_since_ = 0;  // tasks do not count: operators requested them, and an erasure may take long
     runTasks();
     const bool nothing = piece_records_ == 0;
     if (!nothing) {
@@ -216,8 +216,8 @@ void Writer::run() {
       const int64_t took = (coarseNanos() - began) / 1'000'000;
       if (took > config_.commit_timeout.count())
         warn("disk",
-             Error{"it took " + std::to_string(took) + " ms for one batch: requests were answered with 503 meanwhile"});
-      if (config_.strict) {  // while what waited for it is on its way
+             Error{"one batch took " + std::to_string(took) + " ms: requests were answered with 503 meanwhile"});
+      if (config_.strict) {  // meanwhile the waiting requests proceed
         writing_since_ = coarseNanos();
         moveIntoDatabase();
         writing_since_ = 0;
@@ -225,20 +225,20 @@ void Writer::run() {
       runTasks();
     }
     if (nothing && last) return endChain();
-    if (nothing && chain_->checkpointDue()) (void)writeCheckpoint();  // where it fails, a later one will do
+    if (nothing && chain_->checkpointDue()) (void)writeCheckpoint();  // if it fails, a later one will do
     busy = false;
     lookAtClock();
     if (!last && chain_->ready()) keepHouse(busy);
   }
 }
 
-// Records that are worth a piece of the batch at hand.
+// How many records are enough for one piece of the current batch.
 size_t Writer::enough() const {
   const size_t under_way = open_decisions_.size() - std::min(open_decisions_.size(), closed_.size());
   return std::min(std::max(kPiece, kPieceForEach * under_way), config_.batch_records - batch_records_);
 }
 
-// What is queued is written; at the end, what cannot be written is given up, so that the program ends.
+// Writes what is queued. At shutdown, records that cannot be written are dropped, so that the program ends.
 void Writer::write(Clock::time_point until) {
   auto ok = gather(until);
   for (int attempt = 0; !ok; ++attempt) {
@@ -256,7 +256,7 @@ void Writer::write(Clock::time_point until) {
   written_since_look_ += records;
 }
 
-// At the end, all that is left: told once, with its number.
+// Drops all remaining records at shutdown, and reports their number once.
 void Writer::giveUp(const std::string& why) {
   size_t lost = std::exchange(batch_records_, 0);
   for (lost += std::exchange(piece_records_, 0);; lost += piece_records_) {
@@ -271,8 +271,8 @@ void Writer::giveUp(const std::string& why) {
   events_.failed(std::to_string(lost) + (lost == 1 ? " record is lost: " : " records are lost: ") + why);
 }
 
-// The piece at hand and what comes until then. It enters the chain as it comes, so that the writer never keeps a
-// processor for long, and is committed together. In the end a piece may be at hand that begins the next batch.
+// Commits the current piece and what arrives until then. Records are added to the chain as they arrive, so that the
+// writer never occupies a CPU for long. At the end, a piece may be left over, which begins the next batch.
 Status Writer::gather(Clock::time_point until) {
   batch_.assign(piece_);
   batch_records_ = std::exchange(piece_records_, 0);
@@ -318,7 +318,7 @@ void Writer::refuseTasks() {
     const base::Lock lock(tasks_mutex_);
     ended_ = true;
     for (auto task = tasks_.begin(); task != tasks_.end();) {
-      if (!task->done) {  // a policy's source: it is still written
+      if (!task->done) {  // e.g. a policy's source: still written
         ++task;
         continue;
       }
@@ -345,7 +345,7 @@ Status Writer::addToChain(std::string_view records) {
     if (frame.kind == Kind::kOutcome || frame.kind == Kind::kHeartbeat) {
       const auto open = open_decisions_.find(frame.ticket);
       entry.decision_seq = open == open_decisions_.end() ? 0 : open->second;
-      // Forgotten once the batch is committed: it may have to be written again.
+      // Removed once the batch is committed, since the batch may have to be written again.
       if (frame.kind == Kind::kOutcome) closed_.push_back(frame.ticket);
     }
     const int64_t seq = TRY(chain_->add(entry));

@@ -1,12 +1,12 @@
-// What the audit writer does beside writing: files, their size, their age, the clock.
+// What the audit writer does besides writing: files, their size, their age, the clock.
 #include "audit/writer.h"
 #include "base/clock.h"
 
 namespace yett::audit {
 namespace {
 
-constexpr size_t kLookEvery = 1'000;  // records between two looks at the size of the file
-constexpr int64_t kWalPages = 1024;   // in the write-ahead log, 4 MiB: more of them are moved into the database
+constexpr size_t kLookEvery = 1'000;  // records between two checks of the file size
+constexpr int64_t kWalPages = 1024;   // in the write-ahead log, 4 MiB: beyond that they are moved into the database
 
 }  // namespace
 
@@ -18,7 +18,7 @@ void Writer::broke(const std::string& why) {
   events_.failed(why);
 }
 
-// The log itself tells of the time in which it could not be written.
+// An event in the log itself says how long it could not be written.
 void Writer::recovered() {
   if (healthy_.exchange(true)) return;
   const int64_t millis = (base::steadyNanos() - broken_since_) / 1'000'000;
@@ -34,10 +34,10 @@ void Writer::keepHouse(bool& busy) {
   busy = more && more.value();
   if (full_.exchange(retention_->full()) == retention_->full()) return;
   if (!retention_->full()) return events_.failed("");
-  events_.failed("the log has `retention.size`, and all of it is younger than `retention.min_age`");
+  events_.failed("the log has reached `retention.size`, but all of it is younger than `retention.min_age`");
 }
 
-// What goes by age would go too early.
+// A step forward would delete records too early.
 void Writer::lookAtClock() {
   const int64_t now = base::wallMicros();
   const int64_t step = clock_.look(now, base::bootMicros());
@@ -50,10 +50,10 @@ void Writer::lookAtClock() {
   if (chain_->ready())
     if (auto kept = retention_->keepClock(*chain_); !kept) warn("clock", kept.error());
   warn("clock",
-       Error{"it was set " + detail + (step > 0 ? ": for a day that does not count for the age of records" : "")});
+       Error{"it was set " + detail + (step > 0 ? ": for a day, this step is ignored for the age of records" : "")});
 }
 
-// Out of the write-ahead log; and a new file, where this one is full.
+// Moves pages out of the write-ahead log, and starts a new file if this one is full.
 void Writer::moveIntoDatabase() {
   if (!chain_->ready()) return;
   if (chain_->database().walPages() >= kWalPages) chain_->database().checkpointPassive();
@@ -72,7 +72,7 @@ void Writer::warn(const std::string& what, const Error& error) {
   if (events_.warned) events_.warned(what + ": " + error.message);
 }
 
-// The checkpoint that was committed last leaves the host.
+// Reports the last committed checkpoint, so that it leaves the host.
 void Writer::tell() {
   if (const int64_t seq = chain_->takeCheckpoint(); seq != 0 && events_.checkpoint)
     events_.checkpoint(seq, chain_->checkpointHash(), chain_->keyName());

@@ -6,13 +6,13 @@
 
 namespace yett::authz {
 
-// So many (policy, rule) pairs get a series of their own; the rest share one.
+// This many (policy, rule) pairs get a separate series; the rest share one.
 static constexpr size_t kMaxSeries = 1000;
 static Refusal notRecorded(const base::UuidText& id) {
   return {.recorded = false, .status = 0, .id = id};
 }
 
-static constexpr const char* kRechecks = "exchanges under way that were decided again after a change of policy";
+static constexpr const char* kRechecks = "in-flight exchanges that were decided again after a policy change";
 
 Authorizer::Authorizer(audit::Writer& writer, base::Metrics& metrics)
     : writer_(writer),
@@ -36,8 +36,8 @@ std::unique_ptr<policy::PolicyEvaluator> Authorizer::swapShadow(std::unique_ptr<
 }
 
 std::string Authorizer::askShadow(const policy::CheckRequest& request, bool allowed) {
-  static constexpr const char* kHelp = "decisions of the policy in the shadow, beside those of the policy in force";
-  const auto count = [&](const char* result) {  // a literal: its address says which
+  static constexpr const char* kHelp = "decisions of the shadow policy, compared with the policy in force";
+  const auto count = [&](const char* result) {  // a literal: the map keeps a view of it
     base::Counter*& counter = shadow_counters_[result];
     if (counter == nullptr) counter = &metrics_.counter("yett_shadow_decisions_total", {{"result", result}}, kHelp);
     counter->add();
@@ -50,7 +50,7 @@ std::string Authorizer::askShadow(const policy::CheckRequest& request, bool allo
     return "error";
   }
   if (shadow_decision_.allow == allowed) return count("same"), std::string();
-  // It may have been denied before its body was here: what this policy would have made of that nobody knows.
+  // It may have been denied before its body arrived, so what this policy would have decided is unknown.
   if (request.body != nullptr && request.body->awaited && shadow_reader_.unknownReads() > 0)
     return count("undecided"), std::string();
   count(allowed ? "newly_denied" : "newly_allowed");
@@ -62,7 +62,7 @@ std::string Authorizer::askShadow(const policy::CheckRequest& request, bool allo
 void Authorizer::count() {
   const size_t kind = (decision_.allow ? 1 : 0) + (decision_.cached ? 2 : 0);
   auto& counters = counters_[kind];
-  // The names stand in the policy set: while it does not change, their addresses say which they are.
+  // The names are stored in the policy set: while it does not change, their addresses identify them.
   const auto it = counters.find({decision_.policy.data(), decision_.rule.data()});
   if (it != counters.end()) return it->second->add();
   const bool room = counters.size() < kMaxSeries;
@@ -72,7 +72,7 @@ void Authorizer::count() {
                                              {"policy", room ? decision_.policy : "other"},
                                              {"rule", room ? decision_.rule : "other"},
                                              {"cached", decision_.cached ? "true" : "false"}},
-                                            "decisions by what decided them");
+                                            "decisions by policy and rule");
   if (room) counters.emplace(Names{decision_.policy.data(), decision_.rule.data()}, &counter);
   else others_[kind] = &counter;
   counter.add();

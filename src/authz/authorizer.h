@@ -1,4 +1,4 @@
-// The authorization stage: one question, one recorded answer. What asks sees neither engines nor the audit log.
+// The authorization stage: one question, one recorded answer. Its callers see neither engines nor the audit log.
 #pragma once
 
 #include <array>
@@ -21,11 +21,11 @@ class Writer;
 
 namespace yett::authz {
 
-/// What was decided, for those who log it. Used again, it keeps its memory.
+/// What was decided, for logging. Keeps its memory when reused.
 struct Decided {
   base::UuidText id{};
   bool allow = false;
-  std::string policy;  ///< "" by default deny
+  std::string policy;  ///< "" for the default deny
   std::string rule;
 };
 
@@ -34,14 +34,14 @@ class Authorizer {
  public:
   Authorizer(audit::Writer& writer, base::Metrics& metrics);
 
-  /// Takes the policy that decides in the shadow, or null; hands back the old one.
+  /// Sets the shadow policy, or none if null; returns the old one.
   std::unique_ptr<policy::PolicyEvaluator> swapShadow(std::unique_ptr<policy::PolicyEvaluator> evaluator);
   const std::vector<std::string>& shadowOwnedHeaders() const { return shadow_->set().ownedHeaders(); }
   bool hasShadow() const { return shadow_ != nullptr; }
-  /// What the policy in the shadow would have done: "" where the same, else "allow policy/rule" or "deny policy/rule".
+  /// What the shadow policy would have done: "" if the same, else "allow policy/rule" or "deny policy/rule".
   std::string askShadow(const policy::CheckRequest& request, bool allowed);
 
-  /// Takes a new policy; hands back the old one, which must be destroyed off the loop.
+  /// Sets a new policy; returns the old one, which must be destroyed off the loop.
   std::unique_ptr<policy::PolicyEvaluator> swap(std::unique_ptr<policy::PolicyEvaluator> evaluator);
 
   struct Question {
@@ -50,40 +50,39 @@ class Authorizer {
     std::string_view source;  ///< the peer's address as text
     int64_t now_micros;
     std::string_view refuse =
-        {};  ///< not empty: denied for this reason, whatever policy says (an identity that has ended)
+        {};  ///< not empty: denied for this reason, whatever policy says (such as an expired identity)
   };
-  /// Decides and records; `decided` gets what there is to know of it. Without a policy, without a record, on any
-  /// exception of an engine: refused. What else throws (memory) ends the connection.
+  /// Decides and records; `decided` gets the details. Refuses without a policy, without a record, or if an engine
+  /// throws. Other exceptions (out of memory) end the connection.
   Answer check(const Question& question, Decided& decided);
-  /// A look before the body is here (`awaited` in the request): null where it may be allowed once it is, and nothing is
-  /// recorded. Else as check(), whose answer no body could change.
+  /// Decides before the body has arrived (`awaited` in the request). If some body could get it allowed, returns nothing
+  /// and records nothing. Else as check(): no body could change the answer.
   std::optional<Answer> checkEarly(const Question& question, Decided& decided);
 
   /// All records up to this ticket are on disk.
   void onDurable(uint64_t ticket) { durable_ = ticket; }
-  /// What became of it: a Permit where the record is on disk; a Refusal where it is not and nobody shall wait longer.
+  /// The final answer: a Permit if the record is on disk; a Refusal if it was not recorded in time.
   Answer settle(Pending&& pending) const;
 
-  /// Asks again about a request that was allowed and is still under way, after the policy has changed or a wait was
-  /// long. Nothing where it still is allowed, and no record; else a record of the denial, and what would have been
-  /// answered.
+  /// Decides again about an allowed in-flight request, after a change of policy or a long wait. If it is still allowed,
+  /// returns nothing and records nothing; else records the denial and returns the refusal.
   std::optional<Refusal> recheck(const Question& question, std::string_view cause = "ended by a newer policy");
 
-  /// A peer's address as it may be written down.
+  /// A peer's address as it may be logged: masked if configured.
   std::string shown(const std::string& source) const;
   /// Its SPIFFE ID likewise.
   std::string shownCaller(const std::string& id) const;
-  /// A message that may name the caller between back-ticks likewise.
+  /// Likewise a message that may quote the caller in backticks.
   std::string shownText(std::string_view text) const;
-  /// How often a stream that goes on is recorded.
+  /// How often the progress of a long exchange is recorded.
   base::Millis heartbeat() const;
-  /// How much of the room for records that wait for the writer is used: 0 to 1, and up to 4 by what belongs to
-  /// decisions that were taken.
+  /// How full the writer's queue of records is: 0 to 1, and up to 4 because of records that belong to accepted
+  /// decisions.
   double queueFullness() const;
   /// How long a request may wait for its record to be on disk.
   base::Millis commitTimeout() const;
 
-  /// Headers that only policy may set: to be taken off every request before check().
+  /// Headers that only policy may set: must be removed from every request before check().
   const std::vector<std::string>& ownedHeaders() const { return owned_headers_; }
 
  private:
@@ -95,7 +94,7 @@ class Authorizer {
   audit::Writer& writer_;
   base::Metrics& metrics_;
   base::Histogram& duration_;
-  std::array<std::reference_wrapper<base::Counter>, 2> rechecks_;  // by whether it still is allowed
+  std::array<std::reference_wrapper<base::Counter>, 2> rechecks_;  // by whether it is still allowed
   uint64_t durable_ = 0;
   base::Uuid7Source ids_;
   std::unique_ptr<policy::PolicyEvaluator> evaluator_;
@@ -104,7 +103,7 @@ class Authorizer {
   policy::Decision shadow_decision_;
   policy::AttributeReader reader_;
   policy::Decision decision_;
-  std::string reads_;  // of the decision at hand, as JSON
+  std::string reads_;  // of the current decision, as JSON
   std::vector<std::string> owned_headers_;
   using Names = std::pair<const char*, const char*>;  // of a policy and its rule, in the policy set
   struct HashNames {
@@ -114,7 +113,7 @@ class Authorizer {
   };
   std::unordered_map<Names, base::Counter*, HashNames> counters_[4];
   std::map<std::string_view, base::Counter*> shadow_counters_;  // by result
-  base::Counter* others_[4] = {};                               // of rules that are too many to have a series each
+  base::Counter* others_[4] = {};                               // for rules beyond kMaxSeries
 };
 
 }  // namespace yett::authz

@@ -1,5 +1,5 @@
-// What the authorization stage answers. A Permit exists only where the policy allowed the request and the audit log
-// took the record; it is the only way to an upstream.
+// The answers of the authorization stage. A Permit exists only if the policy allowed the request and the audit log
+// accepted the record; it is the only way to an upstream.
 #pragma once
 
 #include <cstdint>
@@ -17,7 +17,7 @@ class Writer;
 
 namespace yett::authz {
 
-/// What came of a decision. Views: valid during the call that takes it.
+/// The outcome of a decision. Views: valid during the call that takes it.
 struct Outcome {
   int status = 0;  ///< sent to the caller; 0: none was
   std::string_view upstream;
@@ -25,18 +25,18 @@ struct Outcome {
   int64_t bytes_out = 0;
   int64_t duration_micros = 0;
   std::string_view result;  ///< "complete", or why not
-  std::string_view shadow;  ///< "allow" or "deny", and "policy/rule", where the policy in the shadow decides otherwise
+  std::string_view shadow;  ///< "allow" or "deny", and "policy/rule", if the shadow policy decides differently
 };
 
-/// How far something has come that goes on.
+/// The progress of something that is still running.
 struct Progress {
   int64_t time_micros = 0;
   int64_t bytes_in = 0;
   int64_t bytes_out = 0;
 };
 
-/// A decision that was recorded and has not ended yet. Ended once, with what came of it; if nobody does, its destructor
-/// says "aborted". Its authorizer's thread only.
+/// A recorded decision that has no outcome yet. end() records its outcome; if nobody calls it, the destructor records
+/// "aborted". Its authorizer's thread only.
 class OpenDecision {
  public:
   OpenDecision() = default;
@@ -56,8 +56,8 @@ class OpenDecision {
   uint64_t ticket_ = 0;
 };
 
-/// Leave to forward one request, and what policy asks for with it. Only Authorizer makes one. Forwarding is constructed
-/// from it and keeps it over every attempt; one that was moved from is good for nothing.
+/// Permission to forward one request, with the obligations of the policy. Only Authorizer makes one. Forwarding is
+/// constructed from it and keeps it over every attempt; a moved-from one permits nothing.
 class Permit {
  public:
   Permit(Permit&&) noexcept = default;
@@ -69,7 +69,7 @@ class Permit {
   const policy::Obligations& obligations() const { return obligations_; }
   OpenDecision& decision() { return decision_; }
   const OpenDecision& decision() const { return decision_; }
-  /// The request is not forwarded after all: what is left is to say why.
+  /// The request is not forwarded after all; the caller still has to record why.
   OpenDecision giveUp() && { return std::move(decision_); }
 
  private:
@@ -85,23 +85,23 @@ class Permit {
 
 /// The request ends here, with this answer.
 struct Refusal {
-  /// False: there is no room for the record, or it is not on disk in time. Of recheck() the policy's answer stands
-  /// beside.
+  /// False: there was no room for the record, or it was not on disk in time. From recheck(), the policy's answer is
+  /// valid even so.
   bool recorded = true;
-  int status = 403;           ///< of the rule; 0 where the record alone is wanting, which the proxy has an answer for
-  std::string public_reason;  ///< "" where the rule has none
+  int status = 403;           ///< of the rule; 0 if only the record is missing: then the proxy chooses the status
+  std::string public_reason;  ///< "" if the rule has none
   base::UuidText id = {};
-  OpenDecision decision = {};  ///< of a denial: to be ended. Of recheck(): has ended
+  OpenDecision decision = {};  ///< of a denial: must be ended. From recheck(): already ended
 };
 
-/// Allowed, and its record not on disk yet: the Permit comes later, on the same loop, by Authorizer::settle().
+/// Allowed, but its record is not on disk yet: Authorizer::settle() returns the Permit later, on the same loop.
 class Pending {
  public:
   Pending(Pending&&) noexcept = default;
   Pending& operator=(Pending&&) noexcept = default;
-  /// The record's ticket: it counts once all up to it are durable.
+  /// The record's ticket: the record is durable once all tickets up to it are.
   uint64_t ticket() const { return ticket_; }
-  /// For its progress and its end; the leave itself stays where it is.
+  /// For its progress and outcome; the Permit itself stays here.
   OpenDecision& decision() { return permit_.decision(); }
   const OpenDecision& decision() const { return permit_.decision(); }
   /// As Permit::giveUp().

@@ -23,7 +23,7 @@ Aes128& Aes128::operator=(Aes128&&) noexcept = default;
 void Aes128::setKey(std::string_view key) {
   YETT_CHECK(key.size() == kAesBlock);
   const auto* bytes = reinterpret_cast<const unsigned char*>(key.data());
-  // Without the cipher again only the key is set, which costs a third.
+  // A null cipher keeps the current one and only sets the key, at a third of the cost.
   const EVP_CIPHER* cipher = context_->keyed ? nullptr : EVP_aes_128_ecb();
   context_->keyed = context_->cipher != nullptr &&
                     EVP_EncryptInit_ex(context_->cipher, cipher, nullptr, bytes, nullptr) == 1 &&

@@ -1,5 +1,5 @@
-// AES-128 of single blocks (FIPS 197): what makes many numbers from one seed, each of which can be given away without
-// the seed.
+// AES-128 on single blocks (FIPS 197). It derives many numbers from one seed; each number can be disclosed without
+// revealing the seed.
 #pragma once
 
 #include <cstddef>
@@ -19,8 +19,8 @@ class Aes128 {
   Aes128& operator=(Aes128&&) noexcept;
   /// REQUIRES: 16 bytes.
   void setKey(std::string_view key);
-  /// Encrypts the numbers first, first + 1, ... as blocks of 16 bytes, big-endian, into `out`, which has room for
-  /// `count` of them. False where the library fails. REQUIRES: setKey().
+  /// Encrypts the numbers first, first + 1, ... as 16-byte big-endian blocks into `out`, which has room for `count` of
+  /// them. Returns false if OpenSSL fails. REQUIRES: setKey().
   bool numbers(uint64_t first, size_t count, char* out);
 
  private:

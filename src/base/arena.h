@@ -1,4 +1,4 @@
-// Bytes that live until they are all let go of at once. Views into it stay valid however much is added.
+// Bytes that are all freed at once. Views into the arena stay valid no matter how much is added.
 #pragma once
 
 #include <cstddef>
@@ -19,7 +19,7 @@ class Arena {
     return {to, bytes.size()};
   }
 
-  /// Copies of `size` values that live until clear(); none of them is ever destroyed.
+  /// Copies of `size` values that live until clear(); their destructors never run.
   template <typename T>
   const T* copy(const T* values, size_t size) {
     static_assert(std::is_trivially_copyable_v<T> && alignof(T) <= alignof(std::max_align_t));
@@ -28,7 +28,7 @@ class Arena {
     return reinterpret_cast<const T*>(bytes.data());
   }
 
-  /// Forgets everything, and keeps one block for what comes next.
+  /// Frees everything except one block, which is reused.
   void clear() {
     large_.clear();
     if (blocks_.size() > 1) blocks_.resize(1);

@@ -17,7 +17,7 @@ uint64_t BatchQueue::push(std::string_view record, bool force) {
     bytes_.append(record);
     ++records_;
     place = ++pushed_;
-    // Not an atomic addition: nobody else stores there.
+    // No atomic add: this queue is the only writer, under the mutex.
     if (counter_ != nullptr) counter_->store(counter_->load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
     wake = records_ >= wake_at_;
     if (wake) wake_at_ = SIZE_MAX;

@@ -1,5 +1,5 @@
-// A bounded queue of bytes from many threads to one, handed over in batches. One of the few classes that two threads
-// may touch: push() and closed state from any thread, take() from the one consumer.
+// A bounded queue of bytes from many producer threads to one consumer, drained in batches. One of the few thread-safe
+// classes: push() and the closed state are for any thread, take() is for the single consumer.
 #pragma once
 
 #include <atomic>
@@ -20,38 +20,38 @@ class BatchQueue {
   };
   explicit BatchQueue(Limits limits) : limits_(limits) {}
 
-  /// Appends one record and returns its place: 1 for the first that was ever taken, and so on. 0 when the queue is full
-  /// or closed; nothing was taken then. Never blocks for longer than another push, and wakes the consumer only when it
-  /// sleeps.
-  /// `force`: what belongs to something that was taken goes in above the limits too, four times as much at the most.
+  /// Appends one record and returns its position: 1 for the first record ever accepted, and so on. Returns 0 and adds
+  /// nothing if the queue is full or closed. Never blocks for longer than another push, and wakes the consumer only if
+  /// it is asleep.
+  /// `force`: for a record that completes one already accepted; it may exceed the limits, up to four times.
   uint64_t push(std::string_view record, bool force = false);
 
-  /// From here on each record that is taken is counted there too. REQUIRES: before the first push, and it outlives the
-  /// queue's use.
+  /// From now on each accepted record also increments `counter`. REQUIRES: called before the first push; `counter`
+  /// outlives the queue's use.
   void countIn(std::atomic<uint64_t>& counter) { counter_ = &counter; }
 
   using Clock = std::chrono::steady_clock;
 
-  /// Waits up to `wait` for a record; false: there is none (wake() and close() end it too).
+  /// Waits up to `wait` for a record and returns whether there is one. wake() and close() end the wait early.
   bool await(std::chrono::milliseconds wait);
-  /// Moves all that is queued into `out` (replacing it) and returns the number of records. Waits first until `enough`
-  /// of them are there (half of the limit of records is always enough), `until`, wake() or close().
+  /// Moves everything queued into `out` (replacing it) and returns the number of records. Waits first until `enough`
+  /// records are queued (half of the record limit is always enough), until `until`, or for wake() or close().
   size_t take(std::string& out, Clock::time_point until, size_t enough = SIZE_MAX);
-  /// Waits up to `wait` for the first one and then `gather` more, so that a batch is worth its cost.
+  /// Waits up to `wait` for the first record, then `gather` longer, so that the batch is worth its cost.
   size_t take(std::string& out, std::chrono::milliseconds wait, std::chrono::milliseconds gather) {
     return take(out, await(wait) ? Clock::now() + gather : Clock::time_point());
   }
 
-  /// await() and take() return at once, though there may be nothing.
+  /// Makes await() and take() return immediately, even if the queue is empty.
   void wake();
 
-  /// No push succeeds any more; take() returns at once.
+  /// From now on push() fails and take() returns immediately.
   void close();
   bool closed() const;
   size_t records() const;
-  /// How much of a limit is used, of that which is nearer: 0 to 1, and more for what was forced in.
+  /// The used fraction of the tighter limit: 0 to 1, more if records were forced in.
   double fullness() const;
-  /// The place of the last record that was taken.
+  /// The position of the last accepted record.
   uint64_t pushed() const;
   /// How many pushes were refused since the start.
   uint64_t refused() const;
@@ -65,7 +65,7 @@ class BatchQueue {
   size_t records_ YETT_GUARDED_BY(mutex_) = 0;
   uint64_t pushed_ YETT_GUARDED_BY(mutex_) = 0;
   uint64_t refused_ YETT_GUARDED_BY(mutex_) = 0;
-  size_t wake_at_ YETT_GUARDED_BY(mutex_) = SIZE_MAX;  // so many records wake the consumer
+  size_t wake_at_ YETT_GUARDED_BY(mutex_) = SIZE_MAX;  // wake the consumer at this many records
   bool woken_ YETT_GUARDED_BY(mutex_) = false;
   bool closed_ YETT_GUARDED_BY(mutex_) = false;
 };

@@ -3,12 +3,12 @@
 
 namespace yett::base {
 
-/// Says what and where on standard error, and aborts.
+/// Prints the condition and its location to standard error, and aborts.
 [[noreturn]] void checkFailed(const char* condition, const char* file, int line);
 
 }  // namespace yett::base
 
-/// In builds for development (YETT_CHECKS) a condition that does not hold ends the program; in a release it is not
+/// In development builds (YETT_CHECKS) a false condition aborts the program; in release builds the condition is not
 /// evaluated and costs nothing.
 #ifdef YETT_CHECKS
 #define YETT_CHECK(condition) \

@@ -17,7 +17,7 @@ Result<std::string> readDescriptor(int fd, const std::string& path, size_t limit
   if (::fstat(fd, &info) != 0) return failed("cannot stat");
   if (!S_ISREG(info.st_mode)) return Error{path + ": is not a regular file"};
   const auto tooLarge = [&] { return Error{path + ": is larger than " + std::to_string(limit) + " bytes"}; };
-  if (static_cast<uint64_t>(info.st_size) > limit) return tooLarge();  // before memory is taken: it may be sparse
+  if (static_cast<uint64_t>(info.st_size) > limit) return tooLarge();  // before allocating: the file may be sparse
   std::string out(static_cast<size_t>(info.st_size) + 1, '\0');
   size_t size = 0;
   ssize_t n = 0;

@@ -1,4 +1,5 @@
-// Files, read whole, bounded, off the loops. What decides is read by way of file_trust.h.
+// Reads whole files up to a size limit, never on an event loop. Files that affect decisions are read through
+// file_trust.h.
 #pragma once
 
 #include <map>
@@ -11,10 +12,10 @@ namespace yett::base {
 /// The whole file. Errors name the path and what the system said; more than `limit` bytes is an error.
 Result<std::string> readFile(const std::string& path, size_t limit = 64 << 20);
 
-/// The same of what is open; `path` names it in errors.
+/// The same for an open descriptor; errors refer to it as `path`.
 Result<std::string> readDescriptor(int fd, const std::string& path, size_t limit);
 
-/// `path` as seen from the folder of `base_file`, unless absolute.
+/// `path` relative to the folder of `base_file`, unless it is absolute.
 std::string relativeTo(const std::string& base_file, const std::string& path);
 
 }  // namespace yett::base

@@ -21,7 +21,7 @@
 namespace yett::base {
 namespace {
 
-constexpr int kMaxLinks = 40;  // as the kernel
+constexpr int kMaxLinks = 40;  // same as the kernel
 
 class Descriptor {
  public:
@@ -46,7 +46,8 @@ bool readOnly(int fd) {
   return ::fstatvfs(fd, &info) == 0 && (info.f_flag & ST_RDONLY) != 0;
 }
 
-// The group that Debian and others make for each user: nobody else is in it (as Debian's sshd decides).
+// Whether this is the private group that Debian and others create per user, without other members (same test as
+// Debian's sshd).
 bool isPrivateGroup(gid_t group, uid_t owner) {
   const passwd* user = ::getpwuid(owner);
   if (user == nullptr || user->pw_gid != group) return false;
@@ -59,7 +60,7 @@ bool isPrivateGroup(gid_t group, uid_t owner) {
   return true;
 }
 
-// Whether others than the owner may write it.
+// Whether anyone but the owner may write it.
 bool othersWrite(const struct stat& info) {
   if ((info.st_mode & S_IWOTH) != 0) return true;
   return (info.st_mode & S_IWGRP) != 0 && !isPrivateGroup(info.st_gid, info.st_uid);
@@ -77,7 +78,7 @@ bool FileTrust::trusts(uid_t owner) const {
   return owner == 0 || owner == ::geteuid() || std::find(owners_.begin(), owners_.end(), owner) != owners_.end();
 }
 
-// One way from the root to a file, through all links, by descriptors.
+// One walk from the root to a file, through all symlinks, using descriptors.
 class FileTrust::Walk {
  public:
   Walk(const FileTrust& trust, std::string path, Kind kind) : trust_(trust), path_(std::move(path)), kind_(kind) {}
@@ -99,7 +100,7 @@ class FileTrust::Walk {
     TRY(look(at_.get(), true));
     return at_.release();
   }
-  /// What others could do, where it is not refused; "" for nothing.
+  /// The first problem found that was not refused (kWarn); "" if none.
   const std::string& doubt() const { return doubt_; }
 
  private:
@@ -132,7 +133,7 @@ class FileTrust::Walk {
     }
     if (!parts_.empty() || kind_ == Kind::kFolder) return Error{path_ + ": is not a folder"};
     if (!S_ISREG(info.st_mode)) return Error{path_ + ": is not a regular file"};
-    // Not by its path again: what was looked at is what is read.
+    // Not opened by path again: the file that was checked is the one read.
     file_ = Descriptor(::openat(at_.get(), part.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
     if (file_.get() < 0) return failed("cannot open");
     return lookAtFile();
@@ -148,7 +149,7 @@ class FileTrust::Walk {
     return target[0] == '/' ? toRoot() : Status();
   }
 
-  // A folder on the way, or the one whose listing counts.
+  // Checks a folder on the path, or the folder whose listing counts (`listed`).
   Status look(int fd, bool listed) {
     struct stat info {};
     if (::fstat(fd, &info) != 0) return failed("cannot stat");
@@ -175,12 +176,12 @@ class FileTrust::Walk {
                     "`defaultMode: 0440`): run `chmod 0600` on it");
     }
     if (!othersWrite(info) || readOnly(file_.get())) return {};
-    return object(path_ + ": mode " + octal(mode) + ": group or others may write it: run `chmod go-w` on it");
+    return object(path_ + ": mode " + octal(mode) + ": group or others may write to it: run `chmod go-w` on it");
   }
 
   std::string owners() const {
-    return ": it must be root, Yett's own user (" + std::to_string(::geteuid()) +
-           ") or one of `trusted_owners`: run `chown` on it, or name the user there";
+    return ": the owner must be root, Yett's own user (" + std::to_string(::geteuid()) +
+           ") or one of `trusted_owners`: run `chown` on it, or add the user there";
   }
 
   Status object(std::string what) {
@@ -192,8 +193,8 @@ class FileTrust::Walk {
   const FileTrust& trust_;
   const std::string path_;
   const Kind kind_;
-  std::deque<std::string> parts_;  // to go
-  std::string shown_;              // the folder that at_ is
+  std::deque<std::string> parts_;  // still to walk
+  std::string shown_;              // the path of at_
   Descriptor at_;
   Descriptor file_;
   std::string doubt_;

@@ -1,4 +1,4 @@
-// Bytes that a thread holds for peers who do not take them: what a budget of memory is about.
+// Counts the bytes that a thread buffers for peers that do not read them, for the memory budget.
 #pragma once
 
 #include <cstddef>
@@ -6,7 +6,7 @@
 
 namespace yett::base {
 
-/// A share of what this thread holds; ends with its owner. REQUIRES: one thread.
+/// One owner's share of what this thread holds; the destructor releases it. REQUIRES: one thread.
 class Held {
  public:
   Held() = default;
@@ -18,7 +18,7 @@ class Held {
     bytes_ = bytes;
   }
   size_t bytes() const { return bytes_; }
-  /// Of all owners on this thread.
+  /// The sum over all owners on this thread.
   static int64_t total() { return total_; }
 
  private:

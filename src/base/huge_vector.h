@@ -1,5 +1,5 @@
-// A vector whose memory begins at a cache line and, once it is large, asks for huge pages: tables that are probed at
-// random miss the TLB otherwise.
+// A vector that is aligned to cache lines and, once it is large, requests huge pages: without them, tables that are
+// probed at random miss the TLB.
 #pragma once
 
 #include <sys/mman.h>
@@ -26,7 +26,7 @@ struct HugeAllocator {
     const size_t whole = (size + kPage - 1) / kPage * kPage;
     void* out = std::aligned_alloc(kPage, whole);
     if (out == nullptr) throw std::bad_alloc();
-    ::madvise(out, whole, MADV_HUGEPAGE);  // where the system will not, it is memory like any other
+    ::madvise(out, whole, MADV_HUGEPAGE);  // if the kernel declines, it is ordinary memory
     return static_cast<T*>(out);
   }
   void deallocate(T* block, size_t n) {

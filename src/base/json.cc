@@ -12,7 +12,7 @@
 namespace yett::json {
 namespace {
 
-// Finds the line of an offset; built once per document, since every value asks.
+// Finds the line of an offset. Built once per document, since it is used for every value.
 class Lines {
  public:
   explicit Lines(std::string_view text) {
@@ -156,7 +156,7 @@ bool isUtf8(std::string_view text) {
   return true;
 }
 
-// Characters that steer a terminal or turn a line around: C1 controls, and those of bidirectional text.
+// Characters that control a terminal or reorder a line: C1 controls, line separators and bidirectional controls.
 static bool steers(std::string_view character) {
   const auto byte = [&](size_t i) { return static_cast<unsigned char>(character[i]); };
   if (character.size() == 2)  // C1 controls, U+061C

@@ -1,5 +1,5 @@
-// JSON in and out. Reading keeps the line of every value, so that a message can point at it; repeated keys are errors.
-// The only file that knows jsoncpp is json.cc.
+// Reads and writes JSON. The parser keeps the line of every value so that messages can point to it; duplicate keys are
+// errors. Only json.cc uses jsoncpp.
 #pragma once
 
 #include <cstdint>
@@ -24,7 +24,7 @@ struct Value {
   std::vector<Value> items;                           ///< kArray
   std::vector<std::pair<std::string, Value>> fields;  ///< kObject, in bytewise order of the names
 
-  // Out of line: where they are inline, clang 14 asks for a pair of what is not complete yet.
+  // Defined out of line: inline, clang 14 would instantiate std::pair with the incomplete Value.
   Value();
   Value(const Value&);
   Value(Value&&) noexcept;
@@ -36,19 +36,18 @@ struct Value {
   const char* typeName() const;
 };
 
-/// Parses JSON, with // and /* */ comments where `comments` says so, nested `depth` deep at the most. Errors: "line 3:
-/// ...".
+/// Parses JSON, nested at most `depth` deep; `comments` allows // and /* */ comments. Errors begin with the line:
+/// "line 3: ...".
 Result<Value> parse(std::string_view text, bool comments, int depth = 100);
 
 bool isUtf8(std::string_view text);
 
-/// It is one JSON value without a blank or a control character, nested `depth` deep at the most: it may stand in a line
-/// as it is, and ends where it seems to end. What comes twice in an object is not looked at.
+/// Whether `text` is exactly one JSON value without whitespace between tokens or control characters, nested at most
+/// `depth` deep, so that it can be embedded in a line unchanged. Duplicate keys are not checked.
 bool isLine(std::string_view text, int depth = 200);
 
 /// Appends `text` as a JSON string, quotes included. Bytes that are not UTF-8 become U+FFFD, so the output is always
-/// valid JSON; control characters are escaped, those of terminals and of bidirectional text too, so it is always one
-/// line.
+/// valid JSON. Control characters, including C1 and bidirectional ones, are escaped, so the output is always one line.
 void appendQuoted(std::string& out, std::string_view text);
 
 /// Writes one object as one line, fields in the order given: {"a":"b","n":1}.
@@ -59,9 +58,9 @@ class ObjectWriter {
   ObjectWriter& field(std::string_view name, const char* value) { return field(name, std::string_view(value)); }
   ObjectWriter& field(std::string_view name, int64_t value);
   ObjectWriter& flag(std::string_view name, bool value);
-  /// `json` must be JSON already.
+  /// `json` must already be valid JSON.
   ObjectWriter& raw(std::string_view name, std::string_view json);
-  /// Of somebody else's: as JSON where it isLine(), else as text.
+  /// For untrusted input: written as JSON if isLine(), otherwise as a string.
   ObjectWriter& rawOrText(std::string_view name, std::string_view json) {
     return isLine(json) ? raw(name, json) : field(name, json);
   }

@@ -31,13 +31,13 @@ bool looksLikeYaml(std::string_view text) {
              std::string_view::npos;
 }
 
-// What the first character already tells; "" if it tells nothing.
+// A hint based on the character at `offset` alone; "" if there is none.
 std::string byCharacter(std::string_view text, size_t offset, bool comments) {
   const char c = text[offset];
   const char last = before(text, offset);
   if ((c == '}' || c == ']') && last == ',')
-    return std::string("remove the comma before `") + c + "`: JSON has none after the last item";
-  if (c == '\'') return "names and strings take double quotes, not single ones";
+    return std::string("remove the comma before `") + c + "`: JSON allows none after the last item";
+  if (c == '\'') return "names and strings need double quotes, not single ones";
   if (c == '#') return comments ? "comments begin with `//`, not with `#`" : "comments are not allowed in this file";
   if (c == '/' && !comments) return "comments are not allowed in this file";
   if (c == '$') return "variables are not replaced in this file: write the value itself";
@@ -57,7 +57,7 @@ std::string byCharacter(std::string_view text, size_t offset, bool comments) {
 
 std::string explainSyntax(std::string_view text, size_t offset, std::string_view raw, bool comments) {
   const auto first = text.find_first_not_of(kBlank);
-  if (first == std::string_view::npos) return "the file is empty: it must hold a JSON value";
+  if (first == std::string_view::npos) return "the file is empty: it must contain a JSON value";
   if (text[first] != '{' && text[first] != '[' && looksLikeYaml(text.substr(first)))
     return "this looks like YAML, which Yett does not read: write JSON";
   if (raw.starts_with("Exceeded stackLimit")) return "objects and arrays are nested too deeply";
@@ -74,10 +74,10 @@ std::string explainSyntax(std::string_view text, size_t offset, std::string_view
     return "a comma is missing before " + word + ", or a bracket is not closed";
   if (raw.starts_with("Missing ':'")) return "a `:` is missing before " + word;
   if (raw.starts_with("Missing '}'")) return "a name in double quotes is expected instead of " + word;
-  if (raw.starts_with("Extra")) return "there is more after the end of the document: " + word;
+  if (raw.starts_with("Extra")) return "unexpected text after the end of the document: " + word;
   if (raw.find("escape") != std::string_view::npos || raw.find("surrogate") != std::string_view::npos)
-    return "a string holds an escape that JSON does not have: write `\\\\` for a backslash";
-  if (raw.find("number") != std::string_view::npos) return word + " is not a number that JSON has";
+    return "a string contains an escape that JSON does not support: write `\\\\` for a backslash";
+  if (raw.find("number") != std::string_view::npos) return word + " is not a valid JSON number";
   return "a value is expected instead of " + word;
 }
 

@@ -1,4 +1,4 @@
-// What is wrong with text that is not JSON, in words for the person who wrote it.
+// Explains why a text is not valid JSON, for the person who wrote it.
 #pragma once
 
 #include <cstddef>

@@ -1,4 +1,4 @@
-// Whether a text may stand in a line of JSON as it is.
+// Checks whether a text can be embedded in a line of JSON unchanged.
 #include <cctype>
 
 #include "base/json.h"
@@ -6,7 +6,7 @@
 namespace yett::json {
 namespace {
 
-// RFC 8259, without blanks between values: a line that Yett wrote has none.
+// RFC 8259 without whitespace between tokens: lines written by Yett have none.
 class Scanner {
  public:
   explicit Scanner(std::string_view text) : rest_(text) {}

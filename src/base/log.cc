@@ -16,10 +16,10 @@
 namespace yett::base {
 namespace {
 
-// A sink must not hold up the end of the process either: it waits this long for a reader, then drops.
+// A sink must not delay process exit either: it waits this long for a reader, then drops lines.
 constexpr int kStallMillis = 2000;
 
-// How many bytes were written; fewer than there are: errno says why.
+// Returns how many bytes were written; if not all were, errno says why.
 size_t writeAll(int fd, std::string_view bytes) {
   size_t done = 0;
   while (done < bytes.size()) {
@@ -40,14 +40,14 @@ size_t writeAll(int fd, std::string_view bytes) {
   return done;
 }
 
-// Not blocking: a FIFO that nobody reads would not be opened at all.
+// Non-blocking: otherwise open() would block on a FIFO that has no reader.
 int openToAppend(const std::string& path) {
   return ::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NONBLOCK, 0640);
 }
 
 std::string reason(int error) {
-  if (error == ENXIO) return "nobody reads this FIFO";
-  if (error == EAGAIN) return "its reader takes nothing";
+  if (error == ENXIO) return "no process is reading this FIFO";
+  if (error == EAGAIN) return "the reader is not consuming data";
   return std::strerror(error);
 }
 
@@ -81,8 +81,8 @@ void LineSink::openAgain() {
   const int error = errno;
   stale_ = fd < 0;
   if (stale_)
-    return tell(fd_ < 0 ? "its lines are lost: " + reason(error)
-                        : "it cannot be opened anew, the file that was open before is written: " + reason(error));
+    return tell(fd_ < 0 ? "lines are being lost: " + reason(error)
+                        : "cannot reopen it, still writing to the previously opened file: " + reason(error));
   struct stat before {};
   struct stat now {};
   const bool same = fd_ >= 0 && ::fstat(fd_, &before) == 0 && ::fstat(fd, &now) == 0 && before.st_ino == now.st_ino &&
@@ -97,7 +97,7 @@ void LineSink::tell(const std::string& why) {
 }
 
 void LineSink::append(std::string& lines) {
-  if (torn_) lines.insert(0, "\n");  // what is torn stays a line of its own
+  if (torn_) lines.insert(0, "\n");  // keep the incomplete line separate
   const size_t done = writeAll(fd_, lines);
   const int error = errno;
   if (done == lines.size()) {
@@ -107,8 +107,8 @@ void LineSink::append(std::string& lines) {
   }
   if (done > 0) torn_ = lines[done - 1] != '\n';
   lost_ += static_cast<uint64_t>(std::count(lines.begin() + static_cast<std::ptrdiff_t>(done), lines.end(), '\n'));
-  tell("its lines are lost: " + reason(error));
-  if (error == EPIPE || error == EBADF) openAgain();  // another reader may have come
+  tell("lines are being lost: " + reason(error));
+  if (error == EPIPE || error == EBADF) openAgain();  // there may be a new reader
 }
 
 void LineSink::run() {
@@ -117,10 +117,10 @@ void LineSink::run() {
   for (;;) {
     const bool last = queue_.closed();
     const size_t lines = queue_.take(batch, std::chrono::milliseconds(500), std::chrono::milliseconds(2));
-    // A FIFO may have got a reader, a folder may be back.
+    // A FIFO may have a reader now, or a folder may be back.
     if ((stale_ || fd_ < 0) && lines > 0) openAgain();
     if (lines > 0) append(batch);
-    if (reopen_.exchange(false)) openAgain();  // what was written before that was asked for is where it was
+    if (reopen_.exchange(false)) openAgain();  // lines from before the request went to the old file
     const uint64_t dropped = this->dropped();
     if (dropped != reported && !last && !failing_) {
       std::string note = "{\"dropped_log_lines\":" + std::to_string(dropped - reported) + "}\n";

@@ -1,5 +1,5 @@
-// Lines for people (stderr) and for programs (the access log). A LineSink owns a thread, so that a full pipe stalls no
-// loop: what does not fit its queue is dropped and counted, and the count is told as soon as there is room.
+// Log lines for people (stderr) and for programs (the access log). A LineSink owns a thread, so a full pipe does not
+// stall a loop. Lines that do not fit its queue are dropped and counted; the count is written once there is room.
 #pragma once
 
 #include <atomic>
@@ -18,20 +18,20 @@ namespace yett::base {
 /// Writes lines to a file from its own thread. write() may be called from any thread.
 class LineSink {
  public:
-  /// Told on its thread: what is wrong with the file, once; and "" when all is well again.
+  /// Called on the sink's thread: once with what is wrong with the file, and with "" once it works again.
   using Told = std::function<void(const std::string& why)>;
   /// Does not close the descriptor.
   explicit LineSink(int fd, Told told = {});
-  /// Appends to a file, which is made (mode 0640), or to a FIFO, whose reader may come later.
+  /// Appends to a file, created with mode 0640 if missing, or to a FIFO, whose reader may come later.
   static Result<std::unique_ptr<LineSink>> open(const std::string& path, Told told);
   ~LineSink();
   LineSink(const LineSink&) = delete;
 
-  /// `line` ends with '\n'. Dropped and counted where the queue is full.
+  /// `line` ends with '\n'. It is dropped and counted if the queue is full.
   void write(std::string_view line) { queue_.push(line); }
-  /// The path is opened anew, so that what was renamed or removed is written no more. Any thread.
+  /// Reopens the path, so that a renamed or removed file is no longer written to. Any thread.
   void reopen();
-  /// Lines that were not written, or not whole.
+  /// Lines that were not written, or only in part.
   uint64_t dropped() const { return queue_.refused() + lost_; }
 
  private:
@@ -42,17 +42,17 @@ class LineSink {
   void openAgain();
   BatchQueue queue_{{4 << 20, 100'000}};
   int fd_;
-  const std::string path_;  // "": the descriptor is somebody else's
+  const std::string path_;  // "": the descriptor belongs to the caller
   const Told told_;
   std::atomic<bool> reopen_{false};
   std::atomic<uint64_t> lost_{0};
   bool failing_ = false;
-  bool stale_ = false;  // the path could not be opened: what was open before is written
-  bool torn_ = false;   // the last line that stands there is not whole
+  bool stale_ = false;  // reopening failed: lines still go to the previously opened file
+  bool torn_ = false;   // the last line in the file is incomplete
   std::thread thread_;
 };
 
-/// A name and its value in a log line: `name=value`, quoted where it needs it.
+/// A name and its value in a log line: `name=value`, quoted if needed.
 struct Field {
   std::string_view name;
   std::string value;

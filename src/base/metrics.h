@@ -1,5 +1,5 @@
-// Counters, gauges and histograms in Prometheus text format. A handle is got once and then counted without a lock;
-// series may be added from any thread (a lock), handles live as long as the registry.
+// Counters, gauges and histograms in Prometheus text format. Callers get a handle once and then update it without a
+// lock. Any thread may add series (this takes a lock); handles live as long as the registry.
 #pragma once
 
 #include <array>
@@ -43,11 +43,11 @@ using Label = std::pair<std::string_view, std::string_view>;
 
 class Metrics {
  public:
-  /// The series of this name and these labels, made at its first use. `kind` is "counter" or "gauge".
+  /// The series with this name and these labels, created on first use. `kind` is "counter" or "gauge".
   Counter& counter(std::string_view name, const std::vector<Label>& labels, std::string_view help,
                    const char* kind = "counter");
   Histogram& histogram(std::string_view name, std::string_view help);
-  /// A value that is asked for at each scrape.
+  /// A value that `read` returns at each scrape.
   void gauge(std::string_view name, std::string_view help, std::function<int64_t()> read);
   /// All series as Prometheus text (exposition format 0.0.4).
   std::string text() const;
@@ -60,7 +60,7 @@ class Metrics {
     Histogram* histogram = nullptr;
     std::function<int64_t()> read;
   };
-  mutable Mutex mutex_;  // not for the values of what it guards
+  mutable Mutex mutex_;  // does not guard the values in counters and histograms
   std::map<std::string, Family, std::less<>> families_ YETT_GUARDED_BY(mutex_);
   std::deque<Counter> counters_ YETT_GUARDED_BY(mutex_);
   std::deque<Histogram> histograms_ YETT_GUARDED_BY(mutex_);

@@ -1,4 +1,4 @@
-// A mutex of which clang's thread safety analysis knows what it protects; under g++ the annotations vanish.
+// A mutex annotated for clang's thread safety analysis; with g++ the annotations are empty.
 // `int left YETT_GUARDED_BY(mutex_)` is checked by test/check_tidy.sh: no access without a Lock on `mutex_`.
 #pragma once
 
@@ -14,7 +14,7 @@
 
 /// A field that is read and written only under this mutex.
 #define YETT_GUARDED_BY(mutex) YETT_THREAD_ATTRIBUTE(guarded_by(mutex))
-/// A pointer to what is used only under this mutex.
+/// A pointer whose target is used only under this mutex.
 #define YETT_PT_GUARDED_BY(mutex) YETT_THREAD_ATTRIBUTE(pt_guarded_by(mutex))
 /// A function, or the predicate of a wait, that is called under this mutex.
 #define YETT_REQUIRES(mutex) YETT_THREAD_ATTRIBUTE(requires_capability(mutex))
@@ -27,7 +27,7 @@ class YETT_THREAD_ATTRIBUTE(capability("mutex")) Mutex {
   std::mutex mutex_;
 };
 
-/// Holds a mutex from its construction to its end, but for the time between unlock() and lock().
+/// Holds a mutex from construction to destruction, except between unlock() and lock().
 class YETT_THREAD_ATTRIBUTE(scoped_lockable) Lock {
  public:
   explicit Lock(Mutex& mutex) YETT_THREAD_ATTRIBUTE(acquire_capability(mutex)) : lock_(mutex.mutex_) {}
@@ -42,8 +42,8 @@ class YETT_THREAD_ATTRIBUTE(scoped_lockable) Lock {
   std::unique_lock<std::mutex> lock_;
 };
 
-/// Waits for what another thread brings about under the same mutex. The predicate is called under it: mark it with
-/// YETT_REQUIRES, so that what it reads is checked too.
+/// Waits until another thread changes state under the same mutex. The predicate is called with the mutex held: mark it
+/// with YETT_REQUIRES, so that its reads are checked too.
 class Condition {
  public:
   template <typename Predicate>
@@ -51,7 +51,7 @@ class Condition {
   void wait(Lock& lock, Predicate predicate) {
     condition_.wait(lock.lock_, predicate);
   }
-  /// What the predicate says once it is true, or the time is over.
+  /// Waits until the predicate is true or the time is up; returns the predicate's last value.
   template <typename Time, typename Predicate>
   YETT_THREAD_ATTRIBUTE(no_thread_safety_analysis)
   bool waitFor(Lock& lock, Time time, Predicate predicate) {

@@ -21,8 +21,8 @@ std::string firstLine(const std::string& path) {
   return line;
 }
 
-// Calls `look` for the cgroup's own folder and each above it: a limit of any of them counts. `controller`: its name in
-// version 1; version 2 has one tree for all.
+// Calls `look` for the cgroup's own folder and each folder above it: the limits of all of them apply. `controller`: the
+// name in cgroup v1; v2 has one tree for all controllers.
 void eachFolder(const std::string& root, const std::string& controller,
                 const std::function<void(const std::string& folder, bool v2)>& look) {
   std::ifstream groups(root + "/proc/self/cgroup");
@@ -52,7 +52,7 @@ double cgroupCpus(const std::string& root) {
     double quota = 0;
     double period = 0;
     if (v2) {
-      std::istringstream line(firstLine(folder + "/cpu.max"));  // "max 100000" where there is none
+      std::istringstream line(firstLine(folder + "/cpu.max"));  // "max 100000" if there is no quota
       if (line >> quota >> period) take(quota, period);
       return;
     }
@@ -68,7 +68,7 @@ uint64_t cgroupMemory(const std::string& root) {
   eachFolder(root, "memory", [&](const std::string& folder, bool v2) {
     uint64_t limit = 0;
     std::istringstream line(firstLine(folder + (v2 ? "/memory.max" : "/memory.limit_in_bytes")));
-    // Version 1 says "no limit" by a number near the largest.
+    // cgroup v1 expresses "no limit" as a number close to the maximum.
     if (line >> limit && limit > 0 && limit < (uint64_t{1} << 60) && (least == 0 || limit < least)) least = limit;
   });
   return least;

@@ -1,4 +1,4 @@
-#define OPENSSL_SUPPRESS_DEPRECATED  // SHA256_Init() and its like
+#define OPENSSL_SUPPRESS_DEPRECATED  // SHA256_Init() and similar
 #include "base/sha256.h"
 
 #include <openssl/evp.h>
@@ -9,7 +9,7 @@
 
 namespace yett::base {
 
-// The low-level functions: EVP allocates for each message (OpenSSL 3.0), which three hashes a request would feel.
+// Uses the low-level functions: EVP allocates per message (OpenSSL 3.0), too slow for three hashes per request.
 static SHA256_CTX* context(std::array<char, 112>& state) {
   static_assert(sizeof(SHA256_CTX) == sizeof state && alignof(SHA256_CTX) <= 8);
   return reinterpret_cast<SHA256_CTX*>(state.data());

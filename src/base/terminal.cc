@@ -4,7 +4,7 @@
 namespace yett::base {
 
 std::string forTerminal(std::string_view text) {
-  // As JSON it is one line, and nothing in it moves a cursor: if that changes nothing, it was fine.
+  // JSON quoting escapes everything that breaks a line or moves the cursor. If it escapes nothing, the text is safe.
   std::string quoted;
   json::appendQuoted(quoted, text);
   const bool escaped = quoted.find("\\u") != std::string::npos || quoted.find("\\n") != std::string::npos ||

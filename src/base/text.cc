@@ -63,7 +63,7 @@ Result<std::string> unhex(std::string_view digits) {
   for (size_t i = 0; i < digits.size(); i += 2) {
     const int high = hexValue(digits[i]);
     const int low = i + 1 < digits.size() ? hexValue(digits[i + 1]) : -1;
-    if (high < 0 || low < 0) return Error{"not bytes in hex"};
+    if (high < 0 || low < 0) return Error{"not a valid hex string"};
     out += static_cast<char>(high << 4 | low);
   }
   return out;

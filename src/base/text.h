@@ -1,5 +1,5 @@
-// Small text functions without a better home: ASCII only, no locale, without allocation where no string or list is
-// returned.
+// Small text functions without a better home: ASCII only, no locale, no allocation unless they return a string or a
+// list.
 #pragma once
 
 #include <cstdint>
@@ -28,11 +28,11 @@ std::vector<std::string_view> split(std::string_view text, char separator);
 std::string joined(const std::vector<std::string>& parts, std::string_view separator);
 
 std::string hex(std::string_view bytes);
-/// Printable text as XML and HTML have it, in content and in attributes.
+/// printable() text escaped for XML and HTML, in content and in attributes.
 std::string markup(std::string_view text);
-/// The bytes of hex digits, in either case.
+/// Decodes hex digits, in either case.
 Result<std::string> unhex(std::string_view digits);
-/// -1 for a character that is no hex digit.
+/// -1 for a character that is not a hex digit.
 constexpr int hexValue(char c) {
   if (c >= '0' && c <= '9') return c - '0';
   if (c >= 'a' && c <= 'f') return c - 'a' + 10;
@@ -40,18 +40,18 @@ constexpr int hexValue(char c) {
   return -1;
 }
 
-/// Digits only, no sign, no blank; false on anything else or on overflow.
+/// Digits only, no sign, no whitespace; false on anything else or on overflow.
 bool parseUnsigned(std::string_view text, uint64_t& out);
 void appendNumber(std::string& out, uint64_t value);
 
-/// The name nearest to `name` by edit distance, or empty where none is near enough to be meant.
+/// The name nearest to `name` by edit distance, or empty if none is close enough.
 std::string_view nearestName(std::string_view name, std::span<const std::string_view> known);
 /// ", did you mean `x`?" or empty.
 std::string didYouMean(std::string_view name, std::span<const std::string_view> known);
 
-/// Text with what could forge a line or a terminal sequence written as \xNN: for messages that quote a peer's bytes.
+/// Writes all bytes but printable ASCII as \xNN: a quoted peer cannot forge lines or terminal sequences.
 std::string printable(std::string_view bytes);
-/// The same, of text that may be in any language: as it is where it is UTF-8 without control characters.
+/// The same for text in any language: UTF-8 without control characters is returned unchanged.
 std::string forTerminal(std::string_view text);
 
 }  // namespace yett::base

@@ -12,7 +12,7 @@ namespace yett::base {
 
 using Millis = std::chrono::milliseconds;
 
-/// Units: ms, s, m, h, d. A number without one is an error; so is a negative one.
+/// Units: ms, s, m, h, d. A number without a unit is an error; so is a negative number.
 Result<Millis> parseDuration(std::string_view text);
 /// Units: B, KiB, MiB, GiB.
 Result<uint64_t> parseSize(std::string_view text);

@@ -1,4 +1,4 @@
-// What stands where a Unix socket is to be bound.
+// Prepares the path at which a Unix socket will be bound.
 #pragma once
 
 #include <sys/types.h>
@@ -9,12 +9,12 @@
 
 namespace yett::base {
 
-/// Makes room for a socket at `path`: a stale one is removed. Errors: another process serves it, or something else than
-/// a socket stands there, which is left alone.
+/// Makes room for a socket at `path` by removing a stale one. It is an error if another process is listening on it, or
+/// if something other than a socket is there, which is left untouched.
 Status makeRoomForSocket(const std::string& path);
 
-/// While it lives, files and sockets that this process makes have no more rights than `mode`. The umask is the
-/// process's: for the start, and one thread.
+/// While it lives, files and sockets created by this process get no more permissions than `mode`. It sets the umask of
+/// the whole process: use it only at startup, on one thread.
 class ModeLimit {
  public:
   explicit ModeLimit(mode_t mode);

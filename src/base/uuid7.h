@@ -11,7 +11,7 @@ namespace yett::base {
 /// 36 characters of text, no terminating zero.
 using UuidText = std::array<char, 36>;
 
-/// Makes ids for one thread. An id identifies; it is no secret.
+/// Generates ids for one thread. An id is an identifier, not a secret.
 class Uuid7Source {
  public:
   Uuid7Source();
@@ -22,7 +22,7 @@ class Uuid7Source {
   uint64_t state_[2];
 };
 
-/// The time that a UUIDv7 carries, in milliseconds since 1970; nothing where the text is none.
+/// The time in a UUIDv7, in milliseconds since 1970; nullopt if the text is not a UUIDv7.
 std::optional<int64_t> uuid7Millis(std::string_view text);
 
 inline std::string_view view(const UuidText& text) {

@@ -14,7 +14,7 @@ constexpr size_t kRandom = 10;  // bytes
 constexpr size_t kUuid = 36;    // characters
 constexpr int64_t kMaxMillis = int64_t{1} << 48;
 
-// The value of a digit in lower case; 0xff: it is none.
+// The value of a lower-case hex digit; 0xff: not a digit.
 constexpr std::array<unsigned char, 256> kDigitValues = [] {
   std::array<unsigned char, 256> out{};
   out.fill(0xff);
@@ -23,7 +23,7 @@ constexpr std::array<unsigned char, 256> kDigitValues = [] {
   return out;
 }();
 
-// "01939a60-75a0-7c59-8a3c-0123456789ab": its milliseconds and the rest. False where it is no such UUID.
+// "01939a60-75a0-7c59-8a3c-0123456789ab": its milliseconds and the rest. False if it is not such a UUID.
 bool parse(std::string_view id, int64_t& millis, std::array<char, kRandom>& random) {
   if (id.size() != kUuid || id[8] != '-' || id[13] != '-' || id[18] != '-' || id[23] != '-' || id[14] != '7')
     return false;
@@ -46,7 +46,7 @@ bool parse(std::string_view id, int64_t& millis, std::array<char, kRandom>& rand
   return true;
 }
 
-// parse(), backwards; appends. False where the bits are none that it gives.
+// The reverse of parse(); appends. False if parse() cannot return these bits.
 bool print(int64_t millis, std::string_view random, std::string& out) {
   if (millis < 0 || millis >= kMaxMillis || (random[0] & 0xf0) != 0 || (random[2] & 0xc0) != 0) return false;
   std::array<unsigned char, 16> bytes{};
@@ -87,7 +87,7 @@ void IdColumn::add(std::string_view id, int64_t micros) {
 void IdColumn::write(Packer& packer, std::string& out) const {
   packer.pack(kinds_.bytes, out);
   packer.pack(later_.bytes, out);
-  putPlain(random_.bytes, out);  // nothing in it to find
+  putPlain(random_.bytes, out);  // random bytes do not compress
   packer.pack(others_.bytes, out);
 }
 
@@ -108,9 +108,9 @@ Status IdValues::take(std::string_view section, const int64_t* micros, size_t ro
   std::string_view later = TRY(takeStream(section, 10 * kMaxRows, kept[1]));
   std::string_view random = TRY(takeStream(section, kRandom * kMaxRows, kept[2]));
   std::string_view others = TRY(takeStream(section, kMaxTexts, kept[3]));
-  if (kinds.size() != rows || rows_.size() + rows > kMaxRows) return Error{"another number of ids than of times"};
+  if (kinds.size() != rows || rows_.size() + rows > kMaxRows) return Error{"more or fewer ids than times"};
   bytes_ += others.size();
-  if (bytes_ > kMaxTexts) return Error{"more ids than a block has"};
+  if (bytes_ > kMaxTexts) return Error{"more ids than a block may have"};
   rows_.reserve(rows_.size() + rows);
   std::string& ids = pieces_.emplace_back();
   ids.reserve(kUuid * rows + others.size());
@@ -119,16 +119,16 @@ Status IdValues::take(std::string_view section, const int64_t* micros, size_t ro
     uint64_t value = 0;
     std::string_view bytes;
     if (kinds[i] == kOther) {
-      if (!takeVarint(others, value) || !takeBytes(others, value, bytes)) return Error{"an id that ends too soon"};
+      if (!takeVarint(others, value) || !takeBytes(others, value, bytes)) return Error{"an id that is cut off"};
       ids += bytes;
       rows_.push_back(std::string_view(ids).substr(begin));
       continue;
     }
     if (kinds[i] != kSameTime && kinds[i] != kOtherTime) return Error{"an id of an unknown form"};
     if (kinds[i] == kOtherTime && !takeVarint(later, value)) return Error{"an id without its time"};
-    if (!takeBytes(random, kRandom, bytes)) return Error{"an id that ends too soon"};
+    if (!takeBytes(random, kRandom, bytes)) return Error{"an id that is cut off"};
     const auto millis = static_cast<uint64_t>(millisOf(micros[i])) + static_cast<uint64_t>(unfolded(value));
-    if (!print(static_cast<int64_t>(millis), bytes, ids)) return Error{"an id that cannot be"};
+    if (!print(static_cast<int64_t>(millis), bytes, ids)) return Error{"an id that is not a valid UUID"};
     rows_.push_back(std::string_view(ids).substr(begin));
   }
   if (!section.empty() || !later.empty() || !random.empty() || !others.empty()) return Error{"more ids than rows"};

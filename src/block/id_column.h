@@ -1,8 +1,8 @@
-// A column of ids: mostly UUIDs of version 7 in lower case, which carry a time that the row has too. Four streams:
-//   a byte a row: 0 its time is the row's, 1 it is another, 2 the id is another text
-//   of each 1 how many milliseconds later, as a folded varint
-//   of each 0 and 1 the ten bytes of the UUID that are random: 4 zero bits, 12 of rand_a, 2 zero bits, 62 of rand_b
-//   of each 2 a varint and so many bytes
+// A column of ids: mostly lower-case UUIDs of version 7, which contain a time that the row has, too. Four streams:
+//   one byte per row: 0: the UUID's time is the row's; 1: it differs; 2: the id is some other text
+//   for each 1: how many milliseconds later, as a folded varint
+//   for each 0 and 1: the ten random bytes of the UUID: 4 zero bits, 12 of rand_a, 2 zero bits, 62 of rand_b
+//   for each 2: the length as a varint, then that many bytes
 #pragma once
 
 #include <cstdint>
@@ -22,14 +22,14 @@ class IdColumn {
   void add(std::string_view id, int64_t micros);
   /// Appends all rows, packed.
   void write(Packer& packer, std::string& out) const;
-  /// Appends the rows since the last call, as they are.
+  /// Appends the rows since the last call, unpacked.
   void writeNew(std::string& out);
   void clear();
 
  private:
   struct Stream {
     std::string bytes;
-    size_t written = 0;  // that writeNew() gave
+    size_t written = 0;  // bytes that writeNew() wrote
   };
   Stream kinds_, later_, random_, others_;
 };
@@ -41,17 +41,17 @@ class IdValues {
   IdValues(const IdValues&) = delete;
   IdValues& operator=(const IdValues&) = delete;
 
-  /// Adds the rows of a piece, of which `micros` has the times.
+  /// Adds the rows of a piece; `micros` has their times.
   Status take(std::string_view section, const int64_t* micros, size_t rows);
-  /// Valid while this is.
+  /// Valid as long as this object.
   std::string_view text(size_t row) const { return rows_[row]; }
-  /// Of all rows together, but for UUIDs.
+  /// The size of all ids that are not UUIDs.
   uint64_t bytes() const { return bytes_; }
   size_t rows() const { return rows_.size(); }
 
  private:
-  uint64_t bytes_ = 0;              // of those that are no UUIDs
-  std::deque<std::string> pieces_;  // of which rows_ has parts: each is whole once it is taken, and stays where it is
+  uint64_t bytes_ = 0;              // of ids that are not UUIDs
+  std::deque<std::string> pieces_;  // rows_ points into them: once taken, a piece is neither changed nor moved
   std::vector<std::string_view> rows_;
 };
 

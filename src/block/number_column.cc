@@ -7,7 +7,7 @@
 namespace yett::block {
 namespace {
 
-// Of any two: what overflows comes round again.
+// For any two numbers: overflow wraps around.
 int64_t distance(int64_t from, int64_t to) {
   return static_cast<int64_t>(static_cast<uint64_t>(to) - static_cast<uint64_t>(from));
 }
@@ -43,7 +43,7 @@ Status NumberValues::take(std::string_view section) {
   while (!bytes.empty()) {
     uint64_t value = 0;
     if (rows_.size() >= kMaxRows) return Error{"too many rows"};
-    if (!takeVarint(bytes, value)) return Error{"a number that does not end"};
+    if (!takeVarint(bytes, value)) return Error{"a number that is cut off or too large"};
     if (how_ == Numbers::kDistances) before_ = plus(before_, unfolded(value));
     rows_.push_back(how_ == Numbers::kDistances ? before_ : unfolded(value));
   }

@@ -1,4 +1,4 @@
-// A column of numbers: one stream of folded varints, a value a row, or each one's distance from the one before.
+// A column of numbers: one stream of folded varints, each a row's value or its distance from the previous one.
 #pragma once
 
 #include <cstdint>
@@ -11,7 +11,7 @@
 
 namespace yett::block {
 
-/// Whether the stream has the values, or their distances (of times: they are small then). The first one's is from 0.
+/// Whether the stream has values or distances (which are small for times). The first distance is from 0.
 enum class Numbers { kValues, kDistances };
 
 class NumberColumn {
@@ -20,7 +20,7 @@ class NumberColumn {
   void add(int64_t value);
   /// Appends all rows, packed.
   void write(Packer& packer, std::string& out) const { packer.pack(bytes_, out); }
-  /// Appends the rows since the last call, as they are.
+  /// Appends the rows since the last call, unpacked.
   void writeNew(std::string& out);
   void clear();
 
@@ -28,7 +28,7 @@ class NumberColumn {
   const Numbers how_;
   int64_t before_ = 0;
   std::string bytes_;
-  size_t written_ = 0;  // bytes that writeNew() gave
+  size_t written_ = 0;  // bytes that writeNew() wrote
 };
 
 /// The rows of a column that was written, in one piece or several.

@@ -1,6 +1,6 @@
-// A run of bytes as it stands in a block: one byte that says how it is packed, then its size as a varint, then
+// How a run of bytes is stored in a block: one byte for the encoding, its size as a varint, then
 //   0  the bytes themselves
-//   2  a varint and so many bytes of a zstd frame (RFC 8878)
+//   2  the packed size as a varint, and a zstd frame (RFC 8878)
 //   3  one byte, which is repeated
 #pragma once
 
@@ -12,12 +12,12 @@
 
 namespace yett::block {
 
-/// Whatever a block says of itself: it has no more rows than this, and no more bytes of text in all rows and columns
-/// together, each as often as it stands there. What is written is at most half of both.
+/// Limits for reading untrusted blocks: rows, and bytes of text in all rows and columns together (repeated texts count
+/// each time). The blocks that we write reach at most half of both.
 inline constexpr uint64_t kMaxRows = 1 << 14;
 inline constexpr uint64_t kMaxTexts = 8 << 20;
 
-/// Packs streams. Keeps the compressor's memory from one to the next. One thread.
+/// Packs streams. Reuses the compressor's memory. One thread.
 class Packer {
  public:
   Packer();
@@ -33,11 +33,11 @@ class Packer {
   std::string scratch_;
 };
 
-/// Appends `bytes` as they are: of what is written often and read seldom.
+/// Appends `bytes` unpacked: for data that is written often and rarely read.
 void putPlain(std::string_view bytes, std::string& out);
 
-/// Takes a stream of at most `most` bytes off the front of `from`. The bytes are a view into `from` where they stand
-/// there, else into `kept`, which it replaces.
+/// Takes a stream of at most `most` bytes off the front of `from`. The result is a view into `from` if the stream is
+/// plain, else into `kept`, which is overwritten.
 Result<std::string_view> takeStream(std::string_view& from, uint64_t most, std::string& kept);
 
 }  // namespace yett::block

@@ -8,10 +8,10 @@ namespace yett::block {
 namespace {
 
 constexpr uint64_t kSeed = 0x636f6c756d6e;
-constexpr uint32_t kNumberBits = 17;  // of a slot: the number of a text + 1
+constexpr uint32_t kNumberBits = 17;  // of a slot, for the number of a text + 1
 constexpr uint32_t kNumberMask = (1u << kNumberBits) - 1;
 
-// A slot has so many bits of the hash beside the number, so that few texts are compared in vain.
+// The other bits of a slot are from the hash, so that few texts are compared needlessly.
 uint32_t tagOf(uint64_t hash) {
   return static_cast<uint32_t>(hash >> 32) & ~kNumberMask;
 }
@@ -126,31 +126,31 @@ Status TextValues::take(std::string_view section) {
   uint64_t all = 0;
   while (!lengths.empty()) {
     uint64_t size = 0;
-    if (!takeVarint(lengths, size) || size > kMaxTexts) return Error{"a length that cannot be"};
+    if (!takeVarint(lengths, size) || size > kMaxTexts) return Error{"a text length out of range"};
     sizes.push_back(size);
     all += size;
     if (texts_.size() + all > kMaxTexts || ends_.size() + sizes.size() > kMaxRows) return Error{"too many texts"};
   }
   const std::string_view texts = TRY(takeStream(section, kMaxTexts, kept));
-  if (texts.size() != all) return Error{"texts of another length than is said"};
+  if (texts.size() != all) return Error{"texts that do not have the stated lengths"};
   texts_ += texts;
   for (const uint64_t size : sizes) ends_.push_back((ends_.empty() ? 0 : ends_.back()) + size);
   std::string high_kept;
   const std::string_view low = TRY(takeStream(section, kMaxRows, kept));
   const std::string_view high = TRY(takeStream(section, kMaxRows, high_kept));
-  if (!section.empty() || (!high.empty() && high.size() != low.size())) return Error{"places that do not fit"};
+  if (!section.empty() || (!high.empty() && high.size() != low.size())) return Error{"mismatched streams of places"};
   if (rows_.size() + low.size() > kMaxRows) return Error{"too many rows"};
   rows_.reserve(rows_.size() + low.size());
   for (size_t i = 0; i < low.size(); ++i) {
     const uint32_t place =
         static_cast<unsigned char>(low[i]) | (high.empty() ? 0u : static_cast<unsigned char>(high[i]) << 8);
     const uint32_t number = place == 0 ? come_++ : place - 1;
-    if (number >= come_ || number >= ends_.size()) return Error{"a place where no text stands"};
+    if (number >= come_ || number >= ends_.size()) return Error{"a place without a text"};
     rows_.push_back(number);
     bytes_ += ends_[number] - (number == 0 ? 0 : ends_[number - 1]);
   }
-  if (bytes_ > kMaxTexts) return Error{"more text than a block has"};
-  if (come_ != ends_.size()) return Error{"a text that no row has"};
+  if (bytes_ > kMaxTexts) return Error{"more text than a block may have"};
+  if (come_ != ends_.size()) return Error{"a text that no row uses"};
   return {};
 }
 

@@ -1,7 +1,7 @@
-// A column of texts: each different one once, in the order in which they first come, and for each row where its text
-// stands. Four streams: the lengths of the texts as varints, the texts, the low bytes of the places, their high bytes.
-// Place 0 is the next text that has not come yet, place n the text with the number n-1. Where no place needs it, the
-// stream of high bytes is empty.
+// A column of texts: each distinct text once, in order of first appearance, and for each row the place of its text.
+// Four streams: the lengths of the texts as varints, the texts, the low bytes of the places, their high bytes. Place 0
+// is the next text that no row has had yet, place n the text with the number n-1. If no place needs it, the stream of
+// high bytes is empty.
 #pragma once
 
 #include <cstdint>
@@ -16,17 +16,17 @@ namespace yett::block {
 
 class TextColumn {
  public:
-  /// A column takes so many different texts; who adds looks at entries().
+  /// The maximum of distinct texts in a column; callers of add() check entries().
   static constexpr size_t kMaxEntries = 65'534;
 
-  /// The number of the text, counted from 0. REQUIRES: it is there already, or entries() < kMaxEntries.
+  /// Returns the number of the text, from 0. REQUIRES: the column has it already, or entries() < kMaxEntries.
   size_t add(std::string_view text);
   size_t entries() const { return ends_.size(); }
   size_t rows() const { return places_.size(); }
   std::string_view entry(size_t number) const;
   /// Appends all rows, packed.
   void write(Packer& packer, std::string& out) const;
-  /// Appends the rows since the last call, as they are.
+  /// Appends the rows since the last call, unpacked.
   void writeNew(std::string& out);
   void clear();
 
@@ -37,21 +37,21 @@ class TextColumn {
 
   std::string texts_;
   std::string lengths_;       // varints
-  std::vector<size_t> ends_;  // of each text in texts_
+  std::vector<size_t> ends_;  // where each text ends in texts_
   std::vector<uint16_t> places_;
   std::vector<uint32_t> slots_;  // open addressing: the number of a text + 1, below some bits of its hash; 0: free
   size_t last_ = SIZE_MAX;       // the text of the last row
-  size_t texts_written_ = 0, lengths_written_ = 0, places_written_ = 0;  // that writeNew() gave
+  size_t texts_written_ = 0, lengths_written_ = 0, places_written_ = 0;  // by writeNew()
 };
 
-/// The rows of a column that was written, in one piece or several. Views into itself.
+/// The rows of a column that was written in one or more pieces. Returns views into itself.
 class TextValues {
  public:
   /// Adds the rows of a piece.
   Status take(std::string_view section);
   /// The number of each row's text.
   const std::vector<uint32_t>& rows() const { return rows_; }
-  /// Of all rows together.
+  /// Text size of all rows.
   uint64_t bytes() const { return bytes_; }
   size_t entries() const { return ends_.size(); }
   std::string_view entry(size_t number) const;
@@ -61,7 +61,7 @@ class TextValues {
   std::string texts_;
   std::vector<size_t> ends_;
   std::vector<uint32_t> rows_;
-  uint32_t come_ = 0;  // texts that a row has had
+  uint32_t come_ = 0;  // how many texts a row has had so far
   uint64_t bytes_ = 0;
 };
 

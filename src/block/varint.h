@@ -1,5 +1,5 @@
-// Numbers in as few bytes as they need: seven bits a byte, the lowest first, the top bit where more follow (as in
-// Protocol Buffers). Signed ones are folded first: 0, -1, 1, -2 become 0, 1, 2, 3.
+// Variable-length numbers: seven bits per byte, lowest first; the top bit is set if more bytes follow (as in Protocol
+// Buffers). Signed numbers are folded first: 0, -1, 1, -2 become 0, 1, 2, 3.
 #pragma once
 
 #include <cstdint>
@@ -16,7 +16,7 @@ inline void putVarint(uint64_t value, std::string& out) {
   out.append(bytes, size);
 }
 
-/// Takes a number off the front. False where there is none, or one of more than 64 bits.
+/// Takes a number off the front. False if there is none, or it has more than 64 bits.
 inline bool takeVarint(std::string_view& from, uint64_t& value) {
   value = 0;
   for (size_t i = 0; i < from.size() && i < 10; ++i) {
@@ -30,7 +30,7 @@ inline bool takeVarint(std::string_view& from, uint64_t& value) {
   return false;
 }
 
-/// Takes `size` bytes off the front. False where there are fewer.
+/// Takes `size` bytes off the front. False if there are fewer.
 inline bool takeBytes(std::string_view& from, uint64_t size, std::string_view& out) {
   if (size > from.size()) return false;
   out = from.substr(0, size);

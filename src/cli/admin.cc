@@ -1,4 +1,4 @@
-// `yett admin status|reload|drain|log-level`: asks the running Yett over its admin socket.
+// `yett admin status|reload|drain|log-level`: talks to the running Yett over its admin socket.
 #include <iostream>
 #include <memory>
 
@@ -20,7 +20,7 @@ struct Options {
   std::string level;
 };
 
-// Of a configuration with problems too: the running Yett may have an earlier one.
+// Also works for a configuration with problems: the running Yett may use an earlier version of it.
 Result<std::string> socketOf(const Options& options) {
   if (!options.socket.empty()) return options.socket;
   config::Problems problems(options.config);
@@ -78,7 +78,7 @@ int status(const Options& options) {
   const auto answer = admin::get(socket.value(), "/status");
   if (!answer) return failed(answer.error());
   const auto parsed = json::parse(answer.value(), false);
-  if (!parsed) return failed(Error{"the answer of " + socket.value() + " cannot be read"});
+  if (!parsed) return failed(Error{"cannot read the answer of " + socket.value()});
   std::cout << (options.format == "json" ? answer.value() + "\n" : textOf(parsed.value()));
   const auto* ready = parsed.value().find("ready");
   if (ready == nullptr) return 0;
@@ -89,7 +89,7 @@ int status(const Options& options) {
   return 0;
 }
 
-// What a command's answer means, in words.
+// The answer to a command as text for people.
 std::string told(const std::string& path, const std::string& answer) {
   const auto parsed = json::parse(answer, false);
   if (!parsed) return answer;
@@ -98,7 +98,7 @@ std::string told(const std::string& path, const std::string& answer) {
     return value != nullptr ? base::forTerminal(value->text) : std::string();
   };
   if (path == "/log-level") return "log level " + text("before") + " -> " + text("level");
-  if (path == "/drain") return "draining: yett ends when what is in flight has ended";
+  if (path == "/drain") return "draining: yett exits when all in-flight requests have ended";
   const auto* changed = parsed.value().find("changed");
   return (changed != nullptr && changed->boolean ? "reloaded: policy " : "nothing has changed: policy ") +
          text("policy");
@@ -117,23 +117,23 @@ int command(const Options& options, const std::string& path, const std::string& 
 
 void addAdmin(CLI::App& app, Action& action) {
   const auto o = std::make_shared<Options>();
-  auto* admin = app.add_subcommand("admin", "ask the running Yett over its admin socket");
+  auto* admin = app.add_subcommand("admin", "control the running Yett over its admin socket");
   admin->require_subcommand(1);
   const auto add = [&](const char* name, const char* help, std::function<int()> then) {
     auto* sub = admin->add_subcommand(name, help);
     addConfig(*sub, o->config);
-    sub->add_option("--socket", o->socket, "admin socket, instead of the configuration's");
+    sub->add_option("--socket", o->socket, "admin socket, instead of the configured one");
     sub->callback([then = std::move(then), &action] { action = then; });
     return sub;
   };
   auto* shown =
-      add("status", "what is running, and whether it is ready (exit status 1 if not)", [o] { return status(*o); });
+      add("status", "show what is running and whether it is ready (exit status 1 if not)", [o] { return status(*o); });
   addFormat(*shown, o->format, {"text", "json"});
-  add("reload", "read the files now; exit status 2 with every problem if they are refused",
+  add("reload", "reload the files now; if they are refused, list every problem and exit with 2",
       [o] { return command(*o, "/reload", "{}"); });
-  add("drain", "stop as after SIGTERM: finish what is in flight, then exit",
+  add("drain", "shut down as on SIGTERM: finish in-flight requests, then exit",
       [o] { return command(*o, "/drain", "{}"); });
-  auto* level = add("log-level", "set the log level until the next start; no level shows masked values", [o] {
+  auto* level = add("log-level", "set the log level until the next start; no level unmasks values", [o] {
     std::string body;
     json::ObjectWriter(body).field("level", o->level).end();
     return command(*o, "/log-level", body);

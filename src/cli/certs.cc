@@ -32,12 +32,12 @@ int failed(const Error& error) {
   return 2;
 }
 
-// Written beside, then renamed over: whoever watches the file sees the old or the new one, whole.
+// Writes a temporary file next to it, then renames it: a watcher sees the complete old file or the complete new one.
 Status writeFile(const std::string& path, const std::string& content, mode_t mode) {
-  // A name that nobody can have put there before.
+  // An unpredictable name, so that nobody can have created it beforehand.
   std::array<unsigned char, 8> random{};
   if (::getrandom(random.data(), random.size(), 0) != static_cast<ssize_t>(random.size()))
-    return Error{"no random bytes"};
+    return Error{"cannot get random bytes"};
   const std::string temporary = path + "." + base::hex({reinterpret_cast<const char*>(random.data()), random.size()});
   const int fd = ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
   if (fd < 0) return Error{temporary + ": cannot write: " + std::strerror(errno)};
@@ -50,18 +50,18 @@ Status writeFile(const std::string& path, const std::string& content, mode_t mod
   return {};
 }
 
-// Whoever may write there could put another key in the place of ours.
+// Anyone who can write to the folder could replace our keys.
 Status checkFolder(const std::string& directory) {
   struct stat info {};
   if (::stat(directory.c_str(), &info) != 0) return Error{directory + ": " + std::strerror(errno)};
   if (info.st_uid != ::geteuid() && info.st_uid != 0)
     return Error{directory + ": belongs to user " + std::to_string(info.st_uid) +
-                 ", who could replace what is written there: use a folder of your own"};
-  if ((info.st_mode & 022) != 0) return Error{directory + ": others can write there: chmod go-w " + directory};
+                 ", who could replace the files in it: use a folder that you own"};
+  if ((info.st_mode & 022) != 0) return Error{directory + ": others can write to it: chmod go-w " + directory};
   return {};
 }
 
-// A file of this name may be another workload's.
+// A file with this name may belong to another workload.
 Status checkFree(const std::string& base_name, const std::string& id) {
   const bool certificate = ::access((base_name + ".pem").c_str(), F_OK) == 0;
   if (!certificate && ::access((base_name + ".key").c_str(), F_OK) != 0) return {};
@@ -69,8 +69,8 @@ Status checkFree(const std::string& base_name, const std::string& id) {
   const auto names = pem ? identity::uriNames(pem.value()) : Result<std::vector<std::string>>(Error{"none"});
   if (names && names.value().size() == 1 && names.value().front() == id) return {};
   const std::string whose = names && !names.value().empty() ? "of " + base::printable(names.value().front())
-                                                            : std::string("that are not of this identity");
-  return Error{base_name + ".pem, .key: files " + whose + " are there: give another name with --name, or remove them"};
+                                                            : std::string("that do not belong to this identity");
+  return Error{base_name + ".pem, .key: files " + whose + " already exist: choose another --name, or remove them"};
 }
 
 Status makeCa(const std::string& directory, const std::string& trust_domain) {
@@ -90,7 +90,7 @@ Status makeCa(const std::string& directory, const std::string& trust_domain) {
   for (const char* name : {"/cache.key", "/mask.key"}) {
     std::array<unsigned char, 32> secret{};
     if (::getrandom(secret.data(), secret.size(), 0) != static_cast<ssize_t>(secret.size()))
-      return Error{"no random bytes for a key"};
+      return Error{"cannot get random bytes for a key"};
     TRY(writeFile(directory + name, base::hex({reinterpret_cast<const char*>(secret.data()), secret.size()}) + "\n",
                   0600));
   }
@@ -104,18 +104,17 @@ Status makeCa(const std::string& directory, const std::string& trust_domain) {
 Status issue(const IssueOptions& options, std::string& base_name) {
   auto id = TRY(identity::SpiffeId::parse(options.spiffe_id));
   if (id.path().empty())
-    return Error{"`" + id.text() + "` names a trust domain: add the workload's path, as in `" + id.text() +
+    return Error{"`" + id.text() + "` names only a trust domain: add the workload's path, as in `" + id.text() +
                  "/ns/shop/sa/frontend`"};
   const auto ttl = TRY(base::parseDuration(options.ttl));
   const std::string name =
       options.name.empty() ? std::string(id.path().substr(id.path().rfind('/') + 1)) : options.name;
   for (const std::string_view own : {"ca", "bundle", "audit", "cache", "mask"}) {
     if (name == own)
-      return Error{"`" + name +
-                   "` is the name of files of this folder that are no caller's: give another one with --name"};
+      return Error{"`" + name + "` is reserved for the CA's own files in this folder: choose another name with --name"};
   }
   if (name.empty() || name.find('/') != std::string::npos || name[0] == '.')
-    return Error{"`" + base::printable(name) + "` is no name of a file"};
+    return Error{"`" + base::printable(name) + "` is not a valid file name"};
   base::FileTrust trust(base::FileTrust::Mode::kWarn);
   identity::KeyAndCertificate ca{TRY(trust.readSecret(options.directory + "/ca.key")),
                                  TRY(trust.read(options.directory + "/bundle.pem"))};
@@ -126,7 +125,7 @@ Status issue(const IssueOptions& options, std::string& base_name) {
   const std::string own_domain = "spiffe://" + std::string(id.trustDomain());
   if (domain.value().size() == 1 && domain.value().front() != own_domain)
     return Error{"`" + id.text() + "` is not in the trust domain of this CA, " +
-                 base::printable(domain.value().front()) + ": nobody would believe it"};
+                 base::printable(domain.value().front()) + ": no peer would accept it"};
   base_name = options.directory + "/" + name;
   TRY(checkFree(base_name, id.text()));
   const int64_t now = base::wallMicros() / 1'000'000;
@@ -149,7 +148,7 @@ int certsInit(const std::string& directory, const std::string& trust_domain, boo
     return failed({"`" + trust_domain + "` is not a trust domain: 1 to 255 of a-z, 0-9, `.`, `-`, `_`"});
   if (!force && std::filesystem::exists(directory + "/ca.key"))
     return failed(
-        {directory + "/ca.key exists: --force replaces it, and every certificate it has signed becomes worthless"});
+        {directory + "/ca.key exists: --force replaces it, which invalidates every certificate that it has signed"});
   if (auto ok = makeCa(directory, trust_domain); !ok) return failed(ok.error());
   std::cout << "made a development CA for " << trust_domain << ": " << directory << "/bundle.pem (trust bundle), "
             << directory << "/ca.key (keep it secret)\n";
@@ -158,7 +157,7 @@ int certsInit(const std::string& directory, const std::string& trust_domain, boo
 
 int certsIssue(const IssueOptions& options) {
   if (options.spiffe_id.empty())
-    return failed({"which SPIFFE ID? `yett certs issue spiffe://example.org/frontend`, or --profile FILE"});
+    return failed({"no SPIFFE ID: use `yett certs issue spiffe://example.org/frontend`, or --profile FILE"});
   std::string base_name;
   if (auto ok = issue(options, base_name); !ok) return failed(ok.error());
   std::cout << "issued " << options.spiffe_id << ": " << base_name << ".pem, " << base_name << ".key, valid for "
@@ -209,21 +208,20 @@ void addCerts(CLI::App& app, Action& action) {
   const auto o = std::make_shared<Options>();
   auto* certs = app.add_subcommand("certs", "a development CA that mints X.509-SVIDs");
   certs->require_subcommand(1);
-  auto* init = certs->add_subcommand("init", "make the CA");
+  auto* init = certs->add_subcommand("init", "create the CA");
   init->add_option("--dir", o->issue.directory, "folder")->capture_default_str();
   init->add_option("--trust-domain", o->trust_domain, "trust domain")->capture_default_str();
-  init->add_flag("--force", o->force, "replace a CA that is there");
+  init->add_flag("--force", o->force, "replace an existing CA");
   init->callback([o, &action] { action = [o] { return certsInit(o->issue.directory, o->trust_domain, o->force); }; });
   auto* issue = certs->add_subcommand("issue", "mint an SVID and its key");
   auto* id = issue->add_option("id", o->issue.spiffe_id, "SPIFFE ID");
   issue->add_option("--dir", o->issue.directory, "folder of the CA")->capture_default_str();
   auto* name =
-      issue->add_option("--name", o->issue.name, "file name without ending (default: the last segment of the ID)");
+      issue->add_option("--name", o->issue.name, "file name without extension (default: last segment of the ID)");
   auto* dns = issue->add_option("--dns", o->issue.dns_names, "DNS name, for a server's certificate");
   auto* ip = issue->add_option("--ip", o->issue.ip_addresses, "IP address, for a server's certificate");
   auto* ttl = issue->add_option("--ttl", o->issue.ttl, "time to live")->capture_default_str();
-  issue
-      ->add_option("--profile", o->profiles, "file that says all this, instead (certs/README.md); several mint several")
+  issue->add_option("--profile", o->profiles, "JSON file with these settings (certs/README.md); may be repeated")
       ->excludes(id)
       ->excludes(name)
       ->excludes(dns)
@@ -232,7 +230,7 @@ void addCerts(CLI::App& app, Action& action) {
   issue->callback([o, &action] {
     action = [o] { return o->profiles.empty() ? certsIssue(o->issue) : certsIssueProfiles(o->profiles, o->issue); };
   });
-  auto* inspect = certs->add_subcommand("inspect", "what a certificate says");
+  auto* inspect = certs->add_subcommand("inspect", "show the contents of a certificate");
   inspect->add_option("file", o->file, "PEM file")->required();
   inspect->callback([o, &action] { action = [o] { return certsInspect(o->file); }; });
 }

@@ -1,5 +1,5 @@
-// `yett certs init|issue|inspect`: a development CA that mints X.509-SVIDs. For development: production has SPIRE and
-// its kin.
+// `yett certs init|issue|inspect`: a development CA that mints X.509-SVIDs. For development only: use SPIRE or similar
+// in production.
 #pragma once
 
 #include <string>
@@ -12,7 +12,7 @@ namespace yett::cli {
 struct IssueOptions {
   std::string directory = "certs/dev";
   std::string spiffe_id;
-  std::string name;  ///< file name without ending; default: the last segment of the ID
+  std::string name;  ///< file name without extension; default: the last segment of the ID
   std::vector<std::string> dns_names;
   std::vector<std::string> ip_addresses;
   std::string ttl = "30d";
@@ -20,7 +20,7 @@ struct IssueOptions {
 
 int certsInit(const std::string& directory, const std::string& trust_domain, bool force);
 int certsIssue(const IssueOptions& options);
-/// One SVID for each profile: a JSON file with `id`, and where wanted `name`, `dns`, `ip` and `ttl`. `defaults` says
+/// Issues one SVID per profile: a JSON file with `id` and, optionally, `name`, `dns`, `ip` and `ttl`. `defaults` gives
 /// the folder.
 int certsIssueProfiles(const std::vector<std::string>& files, const IssueOptions& defaults);
 int certsInspect(const std::string& file);

@@ -23,7 +23,7 @@ namespace yett::cli {
 
 namespace {
 
-// Whether each could take records: connected to, spoken with, and no record sent. False: one could not.
+// Probes each sink: connects and talks to it, but sends no record. False if any probe failed.
 bool tryAll(const std::vector<sink::SinkConfig>& sinks, bool quiet) {
   bool all = true;
   for (const auto& config : sinks) {
@@ -36,7 +36,7 @@ bool tryAll(const std::vector<sink::SinkConfig>& sinks, bool quiet) {
   return all;
 }
 
-// What can be read of a configuration with problems.
+// The readable part of a configuration with problems.
 config::Config configOf(const std::string& file) {
   config::Problems ignored(file);
   base::FileTrust trust(base::FileTrust::Mode::kWarn);
@@ -105,7 +105,7 @@ class Checker {
     }
   }
 
-  // Policies name their files from their folder, people and editors from where they are.
+  // Replaces a path relative to the policy folder by one relative to the working directory, for people and editors.
   std::string located(const std::string& text) const {
     if (!text.starts_with("policy ")) return text;
     const std::string rest = text.substr(7);
@@ -115,7 +115,7 @@ class Checker {
       std::error_code error;
       const std::string path = folder + (folder.ends_with('/') ? "" : "/") + file;
       if (file.empty() || !std::filesystem::is_regular_file(path, error)) continue;
-      if (!found.empty()) return text;  // in two of them
+      if (!found.empty()) return text;  // ambiguous: in two folders
       found = path;
     }
     return found.empty() ? text : fromHere(found) + rest.substr(file.size());
@@ -137,7 +137,7 @@ class Checker {
       return 2;
     }
     if (refused()) {
-      std::cerr << "yett: " << counted(warnings_.size(), "warning") << ": with --strict they count as problems\n";
+      std::cerr << "yett: " << counted(warnings_.size(), "warning") << ": --strict treats warnings as problems\n";
       return 2;
     }
     size_t allows = 0;
@@ -157,7 +157,7 @@ class Checker {
   std::shared_ptr<const policy::PolicySet> set_;
   std::vector<sink::SinkConfig> sinks_;
   std::vector<std::string> folders_;  // of policies
-  std::vector<std::string> texts_;    // the problems, with paths as they are told
+  std::vector<std::string> texts_;    // the problems, with paths as shown
   std::vector<std::string> warnings_;
   std::string what_;
   std::string after_;
@@ -176,11 +176,11 @@ void addCheck(CLI::App& app, Action& action) {
     CheckOptions check;
   };
   const auto o = std::make_shared<Options>();
-  auto* command = app.add_subcommand("check", "every problem of a configuration or a policy directory");
+  auto* command = app.add_subcommand("check", "report every problem in a configuration or policy directory");
   addConfig(*command, o->config);
   command->add_option("path", o->path, "policy directory or configuration, instead of --config");
   command->add_flag("--strict", o->check.strict, "warnings count as problems");
-  command->add_flag("--online", o->check.online, "try each sink too: connect, and send nothing");
+  command->add_flag("--online", o->check.online, "also probe each sink: connect, but send no record");
   addFormat(*command, o->check.format, {"text", "json"});
   command->callback([o, &action] {
     action = [o] {

@@ -1,4 +1,4 @@
-// `yett check`: every problem of a configuration, or of a policy directory, without serving anything.
+// `yett check`: reports every problem in a configuration or a policy directory, without serving.
 #pragma once
 
 #include <string>
@@ -7,8 +7,8 @@ namespace yett::cli {
 
 struct CheckOptions {
   std::string target;           ///< a configuration file or a policy directory
-  bool strict = false;          ///< warnings count
-  bool online = false;          ///< each sink is tried
+  bool strict = false;          ///< warnings are problems
+  bool online = false;          ///< also probe each sink
   std::string format = "text";  ///< or json
 };
 

@@ -15,7 +15,7 @@
 namespace yett::cli {
 namespace {
 
-// A name and what is behind it, with the names of one block aligned.
+// Rows of a name and its description, with the names of one block aligned.
 class Block {
  public:
   void add(std::string name, std::string what) { rows_.emplace_back(std::move(name), std::move(what)); }

@@ -1,4 +1,4 @@
-// How `yett check` tells what it found: lines for people, JSON for programs, and a tree of what would be served.
+// The output of `yett check`: lines for people, JSON for programs, and a tree of what would be served.
 #pragma once
 
 #include <string>
@@ -9,7 +9,7 @@
 
 namespace yett::cli {
 
-/// "rules/a.lua:3: ..." taken apart. `line` 0: it names no line; `file` "": no file either.
+/// The parts of "rules/a.lua:3: ...". `line` 0: no line given; `file` "": no file either.
 struct Finding {
   std::string file;
   int line = 0;
@@ -17,7 +17,7 @@ struct Finding {
 };
 Finding findingOf(const std::string& message);
 
-/// `path` from the working directory where that is shorter, for editors and CI annotations.
+/// `path` relative to the working directory if it is below it, for editors and CI annotations.
 std::string fromHere(const std::string& path);
 
 /// Listeners with their routes, clusters with their endpoints, policies, audit log and admin side.

@@ -16,7 +16,7 @@ void addConfig(CLI::App& command, std::string& config) {
 void addLogSource(CLI::App& command, LogSource& source) {
   addConfig(command, source.config);
   command.add_option("--log", source.named,
-                     "audit database, instead of the configuration's; several go on from each other");
+                     "audit database, instead of the configured one; repeat it for the files of one chain");
 }
 
 void addFormat(CLI::App& command, std::string& format, const std::vector<std::string>& known) {
@@ -30,16 +30,16 @@ void addTimes(CLI::App& command, std::string& since, std::string& until) {
 }
 
 void addFilters(CLI::App& command, audit::Query& q, bool rules) {
-  // An empty variable of a script must not mean everybody.
+  // An empty script variable must not match everybody.
   const auto filter = [&](const char* name, std::string& value, const char* help) {
     command.add_option(name, value, help)->check([](const std::string& text) {
-      return text.empty() ? std::string("is empty: leave it out to ask for all") : std::string();
+      return text.empty() ? std::string("is empty: omit it to match everything") : std::string();
     });
   };
   command.add_option("--effect", q.effect, "allow or deny")->check(CLI::IsMember({"allow", "deny"}));
-  filter("--principal", q.principal, "SPIFFE ID, or `anonymous`; a last * matches what begins so");
+  filter("--principal", q.principal, "SPIFFE ID, or `anonymous`; a trailing * matches a prefix");
   filter("--method", q.method, "method");
-  filter("--path", q.path, "canonical path; a last * matches what begins so");
+  filter("--path", q.path, "canonical path; a trailing * matches a prefix");
   if (rules) filter("--policy", q.policy, "policy");
   if (rules) filter("--rule", q.rule, "rule; `default` for default denials");
   filter("--id", q.id, "decision id");
@@ -47,7 +47,7 @@ void addFilters(CLI::App& command, audit::Query& q, bool rules) {
 
 namespace {
 
-// What people write, as records have it: `anonymous`, and paths with letters that a request encodes.
+// Converts user input to the form used in records: `anonymous`, and paths with characters that a request encodes.
 void normalize(audit::Query& q) {
   if (q.principal == "anonymous") {
     q.principal.clear();
@@ -64,7 +64,7 @@ int withLogs(LogSource& source, audit::Query& query, const Action& then) {
   normalize(query);
   std::set<std::string> once;
   for (const auto& log : source.named) {
-    if (!once.insert(log).second) return failed(Error{"--log " + log + " is there twice"});
+    if (!once.insert(log).second) return failed(Error{"--log " + log + " is given twice"});
     source.logs.push_back(audit::refTo(log));
   }
   if (source.named.empty()) {

@@ -1,4 +1,4 @@
-// The words of the command line: each command adds its own, with its options, and says what to do when it is chosen.
+// The commands of the command line: each registers its name and options, and the action to run when it is chosen.
 #pragma once
 
 #include <CLI/CLI.hpp>
@@ -11,10 +11,10 @@
 
 namespace yett::cli {
 
-/// What the chosen command does; its exit code: 0, 1 where the answer is no, 2 where it could not be done.
+/// Runs the chosen command. Exit code: 0 for success, 1 if the answer is no, 2 if it could not run.
 using Action = std::function<int()>;
 
-// One for each command; `action` is set when it was chosen.
+// One per command; each sets `action` when its command is chosen.
 void addCheck(CLI::App& app, Action& action);
 void addTest(CLI::App& app, Action& action);
 void addEval(CLI::App& app, Action& action);
@@ -33,17 +33,17 @@ void addConfig(CLI::App& command, std::string& config);
 /// Which logs a command reads.
 struct LogSource {
   std::string config;
-  std::vector<std::string> named;   ///< as given; none: those of the configuration
+  std::vector<std::string> named;   ///< as given; empty: the configured logs
   std::vector<audit::LogRef> logs;  ///< filled in by withLogs()
 };
 void addLogSource(CLI::App& command, LogSource& source);
-/// Finds the logs, and puts `query` into the form of records.
+/// Finds the logs, converts `query` to the form used in records, then runs `then`.
 int withLogs(LogSource& source, audit::Query& query, const Action& then);
 
 /// The first of `known` is the default.
 void addFormat(CLI::App& command, std::string& format, const std::vector<std::string>& known);
 void addTimes(CLI::App& command, std::string& since, std::string& until);
-/// `rules`: also by the policy and rule that decided.
+/// `rules`: adds filters by the policy and rule that decided.
 void addFilters(CLI::App& command, audit::Query& query, bool rules);
 
 }  // namespace yett::cli

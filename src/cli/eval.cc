@@ -96,7 +96,7 @@ int eval(const EvalOptions& options) {
 
 void addEval(CLI::App& app, Action& action) {
   const auto o = std::make_shared<EvalOptions>();
-  auto* command = app.add_subcommand("eval", "decide about one request");
+  auto* command = app.add_subcommand("eval", "decide one request");
   command->add_option("dir", o->directory, "policy directory")->required();
   command->add_option("--request", o->request, "check request as JSON: a file or -");
   command->add_option("--http", o->http, "HTTP/1.1 request: a file or -");

@@ -1,4 +1,4 @@
-// `yett eval`: one decision about one request, and why.
+// `yett eval`: decides one request and explains why.
 #pragma once
 
 #include <string>

@@ -10,7 +10,7 @@ struct InitOptions {
   int port = 0;          ///< where callers connect; 0: ask, or 8443
   std::string upstream;  ///< host:port of the service; "": ask, or 127.0.0.1:8080
   std::string trust_domain = "example.org";
-  bool force = false;  ///< replace files that are there
+  bool force = false;  ///< replace existing files
 };
 
 /// Asks on the terminal for what is not given. Returns the exit status.

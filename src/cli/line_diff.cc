@@ -12,7 +12,7 @@ constexpr size_t kMaxCells = 16'000'000;  // of the table below
 
 using Lines = std::vector<std::string_view>;
 
-// The longest list of lines that both have, in order, tells what is new.
+// Diffs by the longest common subsequence of lines.
 std::vector<DiffLine> whole(const Lines& a, const Lines& b) {
   std::vector<DiffLine> out;
   const auto all = [&](char sign, const Lines& lines) {

@@ -1,4 +1,4 @@
-// What differs between two texts, line by line.
+// A line-by-line diff of two texts.
 #pragma once
 
 #include <string>
@@ -12,8 +12,8 @@ struct DiffLine {
   std::string text;
 };
 
-/// The lines that were added and removed, each with `context` equal lines around it; a line of "..." stands where
-/// others are left out. Texts too long to be compared (several thousand lines each) are all removed and all added.
+/// The added and removed lines, each with `context` unchanged lines around it; "..." marks omitted lines. Texts too
+/// long to compare (several thousand lines each) are shown as fully removed and fully added.
 std::vector<DiffLine> diffLines(std::string_view before, std::string_view after, size_t context = 3);
 
 }  // namespace yett::cli

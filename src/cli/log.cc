@@ -36,7 +36,7 @@ Result<std::vector<Row>> rowsOf(audit::Reader& reader, const audit::Query& query
   else return reader.events(query);
 }
 
-// The newest of all files, told oldest first.
+// Prints the newest rows of all files, oldest first.
 template <typename Row>
 Status query(const LogOptions& options) {
   std::vector<Row> all;
@@ -56,7 +56,7 @@ Status query(const LogOptions& options) {
   return {};
 }
 
-// Every row of a file after that one, oldest first, each as it is reached: a terminal that is slow holds nothing open.
+// Passes each matching row of a file to `take`, oldest first. Events are read in pages of 1000.
 Status eachRow(audit::Reader& reader, const audit::Query& query, const std::function<bool(audit::Row&)>& take) {
   return reader.each(query, take);
 }
@@ -76,12 +76,12 @@ Status eachRow(audit::Reader& reader, audit::Query query, const std::function<bo
 void warnOfGone(audit::Reader& reader) {
   if (const auto gone = reader.takeGone())
     std::cerr << "yett: warning: retention has deleted records " << gone->first << " to " << gone->second
-              << " meanwhile: they are not in here\n";
+              << " while they were read: they are missing here\n";
 }
 
-constexpr size_t kTogether = 256;  // rows that are printed at once
+constexpr size_t kTogether = 256;  // rows printed at once
 
-// Follows a log through the files that rotation makes of it.
+// Follows a log across rotations.
 template <typename Row>
 class Tail {
  public:
@@ -90,7 +90,7 @@ class Tail {
 
   int run() {
     audit::Query& query = options_.query;
-    query.limit = 10;  // then all that is new, oldest first
+    query.limit = 10;  // afterwards everything new, oldest first
     auto ok = begin();
     query.newest = false;
     query.limit = INT64_MAX;
@@ -119,7 +119,7 @@ class Tail {
     return show(*reader_);
   }
 
-  // Rotation has put a new file, or several one after the other, in its place.
+  // Rotation has replaced the live file, maybe several times.
   Status move() {
     TRY(show(*reader_));
     bool after = false;
@@ -130,7 +130,7 @@ class Tail {
       if (!known) TRY(enter(file));
     }
     if (after) return {};
-    // Not even the file that was read last is there any more.
+    // Even the file that was read last is gone.
     const auto files = audit::logFiles(database_);
     reader_.emplace(TRY(audit::Reader::open(files.front())));
     const int64_t first = TRY(audit::BlockSource(reader_->database()).first());
@@ -178,7 +178,7 @@ Result<std::optional<audit::Reader>> openListed(const audit::LogRef& file) {
   if (reader) return std::optional<audit::Reader>(std::move(reader).value());
   if (audit::nameNow(file)) return std::move(reader).error();
   std::cerr << "yett: warning: " << base::forTerminal(file.path)
-            << ": retention has deleted it meanwhile: its records are not in here\n";
+            << ": retention has deleted this file: its records are missing here\n";
   return std::optional<audit::Reader>();
 }
 

@@ -1,4 +1,4 @@
-// `yett log`: reading the audit log, live or copied, in one file or in those that rotation has made.
+// `yett log`: reads the audit log, live or copied, in one file or in several after rotation.
 #pragma once
 
 #include <optional>
@@ -16,27 +16,27 @@ struct LogOptions {
   audit::Query query;
   std::string since, until;      ///< as written; see parseTime
   std::string format = "table";  ///< table, json or csv
-  bool events = false;           ///< events in place of decisions
-  std::vector<std::string> by;   ///< of stats: columns to group by
+  bool events = false;           ///< events instead of decisions
+  std::vector<std::string> by;   ///< for stats: columns to group by
 };
 
-/// The audit database of a configuration and the files that rotation has closed beside it, without reading anything
-/// else of the configuration.
+/// The audit database of a configuration and the files next to it that rotation has closed. Reads nothing else from
+/// the configuration.
 Result<std::vector<audit::LogRef>> databasesOf(const std::string& config_file);
-/// Times as written become those of the query.
+/// Parses `since` and `until` into the query.
 Status resolveTimes(const std::string& since, const std::string& until, audit::Query& query);
 
-/// Opens a file of a log that was listed; nothing, and a warning, where retention has deleted it since.
+/// Opens a listed log file. If retention has deleted it since it was listed, warns and returns nothing.
 Result<std::optional<audit::Reader>> openListed(const audit::LogRef& file);
 
 int logQuery(LogOptions options);
 /// Follows the log until interrupted.
 int logTail(LogOptions options);
-/// All that fits, oldest first, without a limit.
+/// Everything that matches, oldest first, without a limit.
 int logExport(LogOptions options);
-/// The same as ordinary tables in a database of their own, with a manifest that `key` (PEM, or "") signs.
+/// The same as plain tables in a new database, with a manifest signed by `key` (PEM file; "": unsigned).
 int logExportTo(LogOptions options, const std::string& file, const std::string& key);
-/// Whether such a database holds what was exported, and, where `key` (either half) is given, who signed that.
+/// Verifies that such a database holds what was exported and, if `key` (public or private) is given, who signed it.
 int logVerifyExport(const std::string& file, const std::string& key);
 /// Counts: overall, or grouped.
 int logStats(LogOptions options);
@@ -44,42 +44,42 @@ int logStats(LogOptions options);
 int logShow(const std::vector<audit::LogRef>& databases, const std::string& id, const std::string& format);
 
 struct VerifyOptions {
-  std::string key;                      ///< path of the key that must have signed, either half; "": any
-  std::string config;                   ///< whose key it is where `key` is ""; "": nobody's
-  std::string checkpoint;               ///< "seq:hash" of one that was saved elsewhere, or ""
-  std::vector<std::string> lines = {};  ///< files that a sink wrote: they are proved in place of databases
+  std::string key;                      ///< path of the required signing key, public or private; "": any
+  std::string config;                   ///< if `key` is "", the configuration with the required key; "": none
+  std::string checkpoint;               ///< "seq:hash" of a checkpoint that was saved elsewhere, or ""
+  std::vector<std::string> lines = {};  ///< files that a sink wrote; verified instead of databases
 };
-/// What is expected of a log by these options.
+/// What these options require of a log.
 Result<audit::Expected> expectedOf(const VerifyOptions& options);
 int logVerify(const std::vector<audit::LogRef>& databases, const VerifyOptions& options, const std::string& format);
 
-/// Of all files, most frequent first.
+/// Groups over all files, most frequent first.
 Result<std::vector<audit::Group>> groupsOf(const LogOptions& options, const std::vector<std::string>& by,
                                            int64_t limit);
-/// One HTML file, to `file` or, where that is "", to stdout.
+/// Writes one HTML report to `file`, or to stdout if `file` is "".
 int logReport(LogOptions options, const VerifyOptions& verify, const std::string& file);
 
 struct SqlOptions {
   std::string database;
   std::string statement;
   std::string format = "table";  ///< table, json or csv
-  int64_t seconds = 60;          ///< that it may take
+  int64_t seconds = 60;          ///< time limit
 };
-/// A statement over one file: `decisions`, `outcomes` and the plain tables.
+/// Runs a statement over one file: `decisions`, `outcomes` and the plain tables.
 int logSql(const SqlOptions& options);
 
 struct EraseOptions {
   std::string database;
-  std::string config;  ///< of the Yett that may be running; "": none is asked
+  std::string config;  ///< of the Yett that may be running; "": contacts none
   audit::Query query;
   std::string since, until;
   std::string why;
-  bool yes = false;  ///< else only says what it would do
+  bool yes = false;  ///< false: only reports what it would do
 };
-/// Erases personal fields: by the Yett that is running, through its admin socket, or else by itself.
+/// Erases personal fields: through the admin socket of the running Yett, or directly if none is running.
 int logErase(EraseOptions options);
 
-/// "yett: what went wrong" on stderr; 2.
+/// Prints "yett: ERROR" to stderr; returns 2.
 int failed(const Error& error);
 
 }  // namespace yett::cli

@@ -1,4 +1,4 @@
-// `yett log ...`: which words there are, and what each one reads.
+// `yett log ...`: its subcommands and what each one reads.
 #include <memory>
 
 #include "audit/reader.h"
@@ -9,13 +9,13 @@
 namespace yett::cli {
 namespace {
 
-// Of one command that reads the log.
+// The state of one command that reads the log.
 struct Reading {
   LogSource source;
   LogOptions options;
   std::string id;
-  std::string file;  // that is written
-  std::string key;   // that signs it
+  std::string file;  // output file
+  std::string key;   // key file that signs it
 };
 using Read = int (*)(Reading&);
 
@@ -58,13 +58,13 @@ class LogCommands {
  private:
   CLI::App& log_;
   Action& action_;
-  CLI::App* command_ = nullptr;  // that was added last
+  CLI::App* command_ = nullptr;  // the one added last
 };
 
 int query(Reading& r) {
   const audit::Query& q = r.options.query;
   if (r.options.events && !(q.effect + q.principal + q.method + q.path + q.policy + q.rule + q.id).empty())
-    return failed(Error{"--events are filtered by --since and --until alone"});
+    return failed(Error{"--events can be filtered only by --since and --until"});
   return logQuery(r.options);
 }
 
@@ -74,7 +74,7 @@ void addCoverage(CLI::App& log, Action& action) {
     CoverageOptions options;
   };
   const auto c = std::make_shared<Coverage>();
-  auto* coverage = log.add_subcommand("coverage", "which rules and lines production has used, beside the tests");
+  auto* coverage = log.add_subcommand("coverage", "which rules and lines production used, compared with the tests");
   addLogSource(*coverage, c->source);
   addFormat(*coverage, c->options.format, {"text", "json"});
   coverage->add_option("--policy", c->options.directory, "policy directory")->required();
@@ -96,17 +96,17 @@ void addErase(CLI::App& log, Action& action) {
     EraseOptions options;
   };
   const auto e = std::make_shared<Erase>();
-  auto* erase = log.add_subcommand("erase", "take the personal fields out of decisions; the proof stays");
+  auto* erase = log.add_subcommand("erase", "erase the personal fields of decisions; the chain still verifies");
   addLogSource(*erase, e->source);
   addTimes(*erase, e->options.since, e->options.until);
   addFilters(*erase, e->options.query, false);
-  erase->add_option("--reason", e->options.why, "why, for the event in the chain");
-  erase->add_flag("--yes", e->options.yes, "do it; else only count");
+  erase->add_option("--reason", e->options.why, "reason, recorded in the event in the chain");
+  erase->add_flag("--yes", e->options.yes, "erase; without it, only count");
   erase->callback([e, &action] {
     action = [e] {
       const bool named = !e->source.named.empty();
       return withLogs(e->source, e->options.query, [&] {
-        if (named && e->source.logs.size() > 1) return failed(Error{"one --log at a time is erased from"});
+        if (named && e->source.logs.size() > 1) return failed(Error{"log erase takes only one --log at a time"});
         e->options.database = e->source.logs.back().path;
         e->options.config = named ? "" : e->source.config;
         return logErase(e->options);
@@ -125,12 +125,12 @@ void addVerify(CLI::App& log, Action& action, const std::vector<std::string>& fo
   auto* verify = log.add_subcommand("verify", "prove that nothing was changed, removed or inserted");
   addLogSource(*verify, v->source);
   addFormat(*verify, v->format, formats);
-  verify->add_option("--key", v->options.key, "the key that must have signed, itself or one it handed over to (PEM)");
+  verify->add_option("--key", v->options.key, "the required signing key; handovers from it count (PEM)");
   verify->add_option("--checkpoint", v->options.checkpoint,
-                     "SEQ:HASH of a checkpoint that left the host: shows a tail cut off");
+                     "SEQ:HASH of a checkpoint saved elsewhere: detects a truncated log");
   verify
       ->add_option("--from-sink", v->options.lines,
-                   "in place of a log: files of lines that a sink with `proof` wrote, oldest first")
+                   "instead of a log: line files that a sink with `proof` wrote, oldest first")
       ->excludes("--log");
   verify->callback([v, &action] {
     action = [v] {
@@ -147,9 +147,9 @@ void addVerifyExport(CLI::App& log, Action& action) {
     std::string file, key;
   };
   const auto e = std::make_shared<Export>();
-  auto* verify = log.add_subcommand("verify-export", "that a database of `export --to` holds what was exported");
+  auto* verify = log.add_subcommand("verify-export", "verify that a database from `export --to` is unchanged");
   verify->add_option("file", e->file, "the database")->required();
-  verify->add_option("--key", e->key, "the key that must have signed (PEM)");
+  verify->add_option("--key", e->key, "the required signing key (PEM)");
   verify->callback([e, &action] { action = [e] { return logVerifyExport(e->file, e->key); }; });
 }
 
@@ -164,8 +164,8 @@ void addReport(CLI::App& log, Action& action) {
   auto* report = log.add_subcommand("report", "one HTML file for an auditor: chain, denials, callers, changes, gaps");
   addLogSource(*report, r->source);
   addTimes(*report, r->options.since, r->options.until);
-  report->add_option("--key", r->verify.key, "the key that must have signed, itself or one it handed over to (PEM)");
-  report->add_option("--out", r->file, "a new file; else it goes to stdout");
+  report->add_option("--key", r->verify.key, "the required signing key; handovers from it count (PEM)");
+  report->add_option("--out", r->file, "new file to write; without it, stdout");
   report->callback([r, &action] {
     action = [r] {
       if (r->source.named.empty()) r->verify.config = r->source.config;
@@ -183,19 +183,18 @@ void addSql(CLI::App& log, Action& action) {
     SqlOptions options;
   };
   const auto s = std::make_shared<Sql>();
-  auto* sql = log.add_subcommand("sql", "a SELECT of your own over decisions, outcomes, events, heartbeats, policies");
+  auto* sql = log.add_subcommand("sql", "run your own SELECT over decisions, outcomes, events, heartbeats, policies");
   addLogSource(*sql, s->source);
   addFormat(*sql, s->options.format, {"table", "json", "csv"});
-  sql->add_option("statement", s->options.statement, "what to select, as SQLite understands it")->required();
-  sql->add_option("--seconds", s->options.seconds, "it may take so long")
+  sql->add_option("statement", s->options.statement, "SELECT statement in SQLite syntax")->required();
+  sql->add_option("--seconds", s->options.seconds, "time limit in seconds")
       ->check(CLI::Range(int64_t{1}, int64_t{86'400}))
       ->capture_default_str();
   sql->callback([s, &action] {
     action = [s] {
       audit::Query none;
       return withLogs(s->source, none, [&] {
-        if (s->source.logs.size() > 1)
-          return failed(Error{"a statement is about one file of the log: name it with --log"});
+        if (s->source.logs.size() > 1) return failed(Error{"log sql reads one file of the log: name it with --log"});
         s->options.database = s->source.logs.back().path;
         return logSql(s->options);
       });
@@ -215,7 +214,7 @@ void addLog(CLI::App& app, Action& action) {
   Reading& q = commands.add("query", "decisions, newest last", rows, query);
   commands.filters(q);
   commands.events(q);
-  commands.limit(q, "so many at the most", 100);
+  commands.limit(q, "at most this many", 100);
 
   Reading& tail = commands.add("tail", "decisions as they are made, until interrupted", rows,
                                [](Reading& r) { return logTail(r.options); });
@@ -231,13 +230,13 @@ void addLog(CLI::App& app, Action& action) {
   commands.command().add_option("--to", exported.file, "a new SQLite database of ordinary tables, with a manifest");
   commands.command().add_option("--key", exported.key, "the key that signs the manifest (PEM)");
 
-  Reading& stats = commands.add("stats", "counts: by principal, rule and denial, or by what you say", rows,
+  Reading& stats = commands.add("stats", "counts by principal, rule and denial, or by your own columns", rows,
                                 [](Reading& r) { return logStats(r.options); });
   commands.filters(stats);
   commands.command()
       .add_option("--by", stats.options.by, "columns to group by: principal, rule, path, ...")
       ->delimiter(',');
-  commands.limit(stats, "so many groups at the most", 10);
+  commands.limit(stats, "at most this many groups", 10);
 
   Reading& show = commands.add("show", "the whole story of one decision", words,
                                [](Reading& r) { return logShow(r.options.databases, r.id, r.options.format); });

@@ -1,4 +1,4 @@
-// `yett log coverage`: which rules and lines production has used, beside what the policy's own tests cover.
+// `yett log coverage`: which rules and lines production has used, next to what the policy's own tests cover.
 #include <unistd.h>
 
 #include <algorithm>
@@ -130,9 +130,9 @@ int logCoverage(CoverageOptions options) {
     printJson(*set, lines, used, tests, report);
     return 0;
   }
-  std::cout << report.decisions() << " recorded decisions, made again by this policy";
+  std::cout << report.decisions() << " recorded decisions, replayed with this policy";
   if (const int64_t unknown = report.counts[static_cast<size_t>(runtime::Difference::kUnknown)]; unknown > 0)
-    std::cout << "; " << unknown << " undecided: they need what the log does not tell";
+    std::cout << "; " << unknown << " undecided: they need data that the log does not have";
   std::cout << "\n\n";
   printText(*set, lines, used, tests);
   return 0;

@@ -1,4 +1,4 @@
-// `yett log erase`: takes the personal fields out of records, and leaves the proof.
+// `yett log erase`: erases personal fields from records; the chain still verifies.
 #include <unistd.h>
 
 #include <algorithm>
@@ -20,7 +20,7 @@
 namespace yett::cli {
 namespace {
 
-constexpr size_t kAtOnce = 20'000;  // records in one request to the running Yett
+constexpr size_t kAtOnce = 20'000;  // records per request to the running Yett
 
 Result<std::vector<int64_t>> matching(const std::string& file, const audit::Query& query) {
   std::vector<int64_t> out;
@@ -48,7 +48,7 @@ Result<int64_t> eraseThere(const std::string& socket, const std::string& file, c
                            const std::string& why) {
   int64_t count = 0;
   size_t at = 0;
-  do {  // also of nothing: what an earlier try left in the write-ahead log goes now
+  do {  // even if empty: removes what an earlier attempt left in the write-ahead log
     std::string list = "[";
     for (size_t i = at; i < std::min(seqs.size(), at + kAtOnce); ++i)
       list += (i > at ? "," : "") + std::to_string(seqs[i]);
@@ -62,13 +62,13 @@ Result<int64_t> eraseThere(const std::string& socket, const std::string& file, c
   return count;
 }
 
-// Without its key a signed log would get an event that nothing covers.
+// Without its key, a signed log would get an event that no signature covers.
 Status checkKey(const audit::AuditConfig& config) {
   if (!config.key_file.empty()) return {};
   auto db = TRY(audit::openLog(config.database));
   if (!TRY(audit::lastCheckpoint(db))) return {};
   return Error{config.database +
-               ": is signed: say -c FILE with its `audit.key_file`, so that the erasure is signed too"};
+               ": is signed: use -c FILE with its `audit.key_file`, so that the erasure is signed too"};
 }
 
 bool asksForEverything(const audit::Query& q) {
@@ -80,7 +80,7 @@ bool asksForEverything(const audit::Query& q) {
 int logErase(EraseOptions options) {
   if (auto ok = resolveTimes(options.since, options.until, options.query); !ok) return failed(ok.error());
   if (asksForEverything(options.query))
-    return failed(Error{"say whose or which records: --principal, --path, --id, --since or --until"});
+    return failed(Error{"choose the records to erase: --principal, --path, --id, --since or --until"});
   audit::AuditConfig config;
   config.database = options.database;
   std::string socket;
@@ -96,7 +96,7 @@ int logErase(EraseOptions options) {
   if (config.hold && options.yes)
     return failed(Error{options.config + ": the log is on hold (`audit.hold`): nothing is erased"});
   if (audit::isClosedName(config.database))
-    return failed(Error{config.database + ": is a file that rotation has closed: name the log that goes on from it"});
+    return failed(Error{config.database + ": rotation has closed this file: name the live log instead"});
   if (auto ok = checkKey(config); !ok && options.yes) return failed(ok.error());
   const auto lock = audit::RotationLock::shared(config.database);  // so that no record moves to another file meanwhile
   std::vector<std::string> files = audit::closedFiles(config.database);
@@ -109,19 +109,19 @@ int logErase(EraseOptions options) {
       count += static_cast<int64_t>(seqs.value().size());
       continue;
     }
-    // Whoever writes the chain must do it: the one that runs, or else this program.
+    // Only the writer of the chain can erase: the running Yett if there is one, else this program.
     auto done = eraseHere(config, file, seqs.value(), options.why);
     if (!done && done.error().message.find("another process writes") != std::string::npos) {
       if (socket.empty())
-        return failed(Error{"yett is running and writes this log: say -c FILE with its `admin.socket`, or stop it"});
+        return failed(Error{"yett is running and writes this log: use -c FILE with its `admin.socket`, or stop it"});
       done = eraseThere(socket, file, seqs.value(), options.why);
     }
     if (!done) return failed(done.error());
     count += done.value();
   }
   if (options.yes)
-    std::cout << count << " records have lost their personal fields; the chain says so and still verifies\n";
-  else std::cout << count << " records would lose their personal fields, for good: say --yes to do it\n";
+    std::cout << count << " records have lost their personal fields; the chain records this and still verifies\n";
+  else std::cout << count << " records would permanently lose their personal fields: add --yes to erase\n";
   return 0;
 }
 

@@ -1,4 +1,4 @@
-// `yett log export --to FILE.db`: ordinary tables for programs that load no extension, with a signed manifest.
+// `yett log export --to FILE.db`: plain tables for programs that cannot load the extension, with a signed manifest.
 #include <sys/stat.h>
 
 #include <algorithm>
@@ -19,7 +19,7 @@
 namespace yett::cli {
 namespace {
 
-constexpr std::string_view kSigned{"yett audit export v1\0", 21};  // stands before the manifest that is signed
+constexpr std::string_view kSigned{"yett audit export v1\0", 21};  // prefix of the signed manifest
 constexpr const char* kSchema =
     "CREATE TABLE decisions(seq INTEGER PRIMARY KEY, id TEXT, time INTEGER, listener TEXT, route TEXT, principal TEXT, "
     "method TEXT, host TEXT, path TEXT, raw_target TEXT, effect TEXT, policy TEXT, rule TEXT, reason TEXT, errors "
@@ -39,8 +39,8 @@ bool isNumber(std::string_view column) {
   return std::find(std::begin(kNumbers), std::end(kNumbers), column) != std::end(kNumbers);
 }
 
-// SHA-256 over a line for each row, in the order of its first column: its values as SQLite's quote() writes them, with
-// commas between.
+// SHA-256 over one line per row, ordered by the first column: the values as SQLite's quote() writes them, separated by
+// commas.
 Result<std::string> digestOf(store::Database& db, const std::string& table, int64_t& count) {
   base::Sha256Hasher hasher;
   auto rows = TRY(db.prepare("SELECT * FROM " + table + " ORDER BY 1"));
@@ -50,8 +50,8 @@ Result<std::string> digestOf(store::Database& db, const std::string& table, int6
     for (int i = 0; i < rows.columns(); ++i) {
       if (i > 0) line += ',';
       const bool number = isNumber(rows.name(i));
-      if (rows.type(i) != (number ? Type::kInteger : Type::kText))  // it would read alike, and be found by no query
-        return Error{"table `" + table + "`: a value of column `" + std::string(rows.name(i)) + "` is of another type"};
+      if (rows.type(i) != (number ? Type::kInteger : Type::kText))  // would look the same, but no query would find it
+        return Error{"table `" + table + "`: a value of column `" + std::string(rows.name(i)) + "` has the wrong type"};
       if (!number) line += '\'';
       for (const char c : rows.text(i)) line.append(!number && c == '\'' ? 2 : 1, c);
       if (!number) line += '\'';
@@ -103,7 +103,7 @@ Status copyRows(const LogOptions& options, store::Database& to) {
   return to.execute("COMMIT");
 }
 
-// What the tables hold, and of which log at which moment.
+// Describes the tables, and the log and the head that they come from.
 Result<std::string> manifestOf(const LogOptions& options, store::Database& to) {
   auto log = TRY(audit::Reader::open(options.databases.back()));
   const auto [seq, hash] = TRY(audit::BlockSource(log.database()).end());
@@ -146,38 +146,38 @@ Status putManifest(store::Database& to, const std::string& document, const std::
 
 Status exportTo(const LogOptions& options, const std::string& file, const std::string& key) {
   struct stat info {};
-  if (::stat(file.c_str(), &info) == 0) return Error{file + ": is there already: name a new one"};
+  if (::stat(file.c_str(), &info) == 0) return Error{file + ": already exists: name a new file"};
   const auto write = [&]() -> Status {
     auto to = TRY(store::Database::open(file, store::Database::Mode::kWrite));
     TRY(to.execute(kSchema));
     TRY(copyRows(options, to));
     const std::string document = TRY(manifestOf(options, to));
     TRY(putManifest(to, document, key));
-    TRY(to.execute("PRAGMA journal_mode=DELETE"));  // one file, for whoever gets it
+    TRY(to.execute("PRAGMA journal_mode=DELETE"));  // leaves a single file to hand over
     std::cout << document << "\n";
     return {};
   };
   auto done = write();
   std::remove((file + ".lock").c_str());
-  if (!done) {  // no half of one is left
+  if (!done) {  // leave no partial export
     for (const char* part : {"", "-wal", "-shm"}) std::remove((file + part).c_str());
     return done;
   }
-  if (key.empty()) std::cerr << "yett: not signed: say --key audit.key\n";
+  if (key.empty()) std::cerr << "yett: not signed: sign it with --key audit.key\n";
   return {};
 }
 
-// "" where the tables are those that were exported.
+// Returns "" if the tables are those that were exported, else what is wrong.
 Result<std::string> check(const std::string& file, const std::string& key_file, bool& is_signed) {
   auto db = TRY(store::Database::open(file, store::Database::Mode::kRead));
-  const auto none = [&] { return Error{file + ": is no database that `yett log export --to` wrote"}; };
+  const auto none = [&] { return Error{file + ": is not a database written by `yett log export --to`"}; };
   auto prepared = db.prepare("SELECT document, public_key, signature FROM manifest");
   if (!prepared) return none();
   store::Statement row = std::move(prepared).value();
   if (!TRY(row.step())) return none();
   if (const std::string differs = TRY(db.schemaDiffers(kSchema, 0)); !differs.empty())
     return "its schema was changed: " + differs;
-  if (row.type(0) != Type::kText) return std::string("table `manifest`: its document is of another type");
+  if (row.type(0) != Type::kText) return std::string("table `manifest`: its document has the wrong type");
   const std::string document(row.text(0)), public_key(row.text(1)), signature(row.text(2));
   const auto said = TRY(json::parse(document, false));
   const auto* tables = said.find("tables");
@@ -188,12 +188,12 @@ Result<std::string> check(const std::string& file, const std::string& key_file, 
     const auto found = digestOf(db, table, rows);
     if (!found) return found.error().message;
     if (digest == nullptr || found.value() != digest->text)
-      return std::string("table `") + table + "` is not what its manifest says";
+      return std::string("table `") + table + "` does not match its manifest";
   }
   if (TRY(row.step())) return std::string("table `manifest` has more than one row");
   is_signed = !signature.empty();
   if (is_signed && !audit::verifySignature(public_key, std::string(kSigned) + document, signature))
-    return std::string("the signature of its manifest is not good");
+    return std::string("the signature of its manifest is invalid");
   if (key_file.empty()) return std::string();
   auto expected = audit::publicKeyFromPem(TRY(base::readFile(key_file)));
   if (!expected) return Error{key_file + " " + expected.error().message};
@@ -215,8 +215,8 @@ int logVerifyExport(const std::string& file, const std::string& key) {
   const auto wrong = check(file, key, is_signed);
   if (!wrong) return failed(wrong.error());
   if (!wrong.value().empty()) return std::cout << "BROKEN: " << base::forTerminal(wrong.value()) << "\n", 1;
-  std::cout << "ok: the tables are what the manifest says, which is " << (is_signed ? "signed" : "not signed") << "\n";
-  if (is_signed && key.empty()) std::cout << "say which key it must be: --key audit.pub\n";
+  std::cout << "ok: the tables match the manifest, which is " << (is_signed ? "signed" : "not signed") << "\n";
+  if (is_signed && key.empty()) std::cout << "to require a specific key: --key audit.pub\n";
   return 0;
 }
 

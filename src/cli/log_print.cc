@@ -41,13 +41,13 @@ void printLines(const std::vector<Line>& lines, const std::vector<size_t>& most,
   std::cout.flush();
 }
 
-// Text is quoted, whatever it holds: readers that guess (spreadsheets) then take it for text, and what would be a
-// formula gets an apostrophe.
+// Text is always quoted, so that programs that guess types (spreadsheets) read it as text. A would-be formula gets a
+// leading apostrophe.
 std::string csvCell(const Cell& cell) {
   if (!cell.is_text) return cell.text;
   std::string out = "\"";
   if (!cell.text.empty() && std::string_view("=+-@\t\r").find(cell.text[0]) != std::string_view::npos) out += '\'';
-  // As in JSON: neither a terminal nor a line is changed by it, and it is UTF-8.
+  // Escaped as in JSON: the result is UTF-8, without line breaks or terminal controls.
   std::string quoted;
   json::appendQuoted(quoted, cell.text);
   for (size_t i = 1; i + 1 < quoted.size(); ++i) {

@@ -13,7 +13,7 @@ namespace yett::cli {
 /// One line each, with the line break.
 std::string asJson(const audit::Row& row);
 std::string asJson(const audit::EventRow& row);
-/// RFC 4180, every text quoted; one that a spreadsheet would take for a formula begins with an apostrophe.
+/// RFC 4180 with all text quoted; text that a spreadsheet would read as a formula gets a leading apostrophe.
 std::string csvHeader();
 std::string asCsv(const audit::Row& row);
 std::string csvEventHeader();
@@ -33,17 +33,17 @@ struct Cell {
 };
 std::string csvLine(const std::vector<Cell>& cells);
 
-/// Tables with aligned columns; ALLOW and DENY in colour on a terminal.
+/// Tables with aligned columns; ALLOW and DENY in color on a terminal.
 void printTable(const std::vector<audit::Row>& rows, bool with_header);
 void printTable(const std::vector<audit::EventRow>& rows, bool with_header);
 /// `right`: columns that hold numbers.
 void printColumns(const std::vector<std::vector<std::string>>& lines, const std::vector<size_t>& right);
 
-/// "10:15:02.123Z" with its day.
+/// Date and time to the millisecond, UTC.
 std::string shownTime(int64_t micros);
 /// "policy: rule", or the rule alone.
 std::string shownRule(std::string_view policy, std::string_view rule);
-/// "anonymous" where there is none.
+/// "anonymous" if empty.
 std::string shownPrincipal(const std::string& principal);
 
 }  // namespace yett::cli

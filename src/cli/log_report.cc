@@ -1,4 +1,4 @@
-// `yett log report`: what an auditor asks of a log, as one HTML file that needs no network and can be printed.
+// `yett log report`: what an auditor needs to know, as one HTML file that needs no network and can be printed.
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -63,7 +63,7 @@ class Report {
     TRY(counts("Callers", {"principal"}, ""));
     TRY(counts("Rules", {"effect", "policy", "rule"}, ""));
     TRY(policies());
-    events("Gaps, and what else there is to know of the log",
+    events("Gaps and other notable events of the log",
            {"gap", "unsigned tail", "log missing", "signing begins", "key changed", "clock set", "hold", "hold ended",
             "sink refused"});
     events("Erasures and deletions", {"erased", "retention", "rotated"});
@@ -105,13 +105,12 @@ class Report {
     out_ += std::string("<div><b>") + name + ":</b> " + base::markup(value) + "</div>";
   }
 
-  // Of the whole log: a period alone cannot be proved.
+  // Covers the whole log: a period cannot be verified on its own.
   void chain(const audit::Verification& v) {
     out_ += "<h2>The chain</h2><p class=\"state ";
     if (!v.broken.empty()) out_ += "bad\">BROKEN: " + base::markup(v.broken) + "</p>";
-    else if (v.authenticated) out_ += "ok\">Whole, and signed by the key that it must be.</p>";
-    else
-      out_ += "\">Whole. Not authenticated: say with --key, or by the configuration, which key must have signed.</p>";
+    else if (v.authenticated) out_ += "ok\">Intact, and signed by the required key.</p>";
+    else out_ += "\">Intact. Not authenticated: name the required key with --key or in the configuration.</p>";
     out_ += "<table>";
     const auto row = [&](const char* name, const std::string& value) {
       out_ += std::string("<tr><th>") + name + "</th><td>" + base::markup(value) + "</td></tr>";
@@ -123,10 +122,10 @@ class Report {
                            (v.checkpoints == 0 ? "" : ", the last is record " + std::to_string(v.signed_seq)));
     if (!v.keys.empty()) row("Keys", base::joined(v.keys, ", "));
     row("Gaps", std::to_string(v.gaps));
-    row("Erased", std::to_string(v.erased) + " records have lost their personal fields, each by an event");
+    row("Erased", std::to_string(v.erased) + " records have lost their personal fields, each recorded by an event");
     if (v.deleted_through > 0) row("Deleted by retention", "up to record " + std::to_string(v.deleted_through));
     if (v.not_closed) row("End", "the file was not closed; if it is a copy, later records may be missing");
-    if (!v.continues.empty()) row("Goes on from", v.continues);
+    if (!v.continues.empty()) row("Continues from", v.continues);
     out_ += "</table>";
   }
 
@@ -184,7 +183,7 @@ class Report {
 
   using Files = std::map<std::string, std::string>;
 
-  // Engine and file -> text, as the log keeps it; nothing where it does not.
+  // Engine and file -> text; nothing if the log does not keep them.
   std::optional<Files> filesOf(const std::string& digest) {
     for (const auto& file : options_.databases) {
       auto reader = audit::Reader::open(file);
@@ -215,8 +214,8 @@ class Report {
     return std::nullopt;
   }
 
-  // The policy that a start or a reload put into force; "": it left the one before. Events `policy` say only whose
-  // source the log keeps: shadows have them too, and each file that goes on from another.
+  // The policy that a start or a reload put in force; "": unchanged. `policy` events say only which sources the log
+  // keeps: shadow policies have them too, and so does each file that continues another.
   static std::string inForce(const audit::EventRow& event) {
     const bool start = event.what == "start";
     if (!start && event.what != "reload accepted") return {};
@@ -250,7 +249,7 @@ class Report {
     const auto old = filesOf(before);
     const auto now = filesOf(after);
     if (!old || !now) {
-      out_ += "<p class=\"bad\">The log no longer keeps the source of both: what changed cannot be told.</p>";
+      out_ += "<p class=\"bad\">The log no longer keeps both sources: the changes are unknown.</p>";
       return;
     }
     Files all = *old;
@@ -279,10 +278,10 @@ class Report {
   std::string out_;
 };
 
-// A report replaces no other.
+// Never overwrites an existing file.
 Status writeFile(const std::string& name, const std::string& text) {
   const int fd = ::open(name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-  if (fd < 0) return Error{name + ": cannot be made: " + std::strerror(errno)};
+  if (fd < 0) return Error{name + ": cannot be created: " + std::strerror(errno)};
   std::string_view left = text;
   while (!left.empty()) {
     const ssize_t wrote = ::write(fd, left.data(), left.size());

@@ -1,4 +1,4 @@
-// `yett log show ID`: a decision as it was made, told from what the log keeps.
+// `yett log show ID`: reconstructs a decision from what the log keeps.
 #include <algorithm>
 #include <iostream>
 
@@ -19,7 +19,7 @@ namespace {
 
 struct Story {
   audit::Row row;
-  std::shared_ptr<const policy::PolicySet> policy;  // null: not to be had
+  std::shared_ptr<const policy::PolicySet> policy;  // null: unavailable
   std::string no_policy;                            // why
   std::vector<policy::RuleTrace> rules;
   bool undecided() const {
@@ -28,7 +28,7 @@ struct Story {
   }
 };
 
-// Each rule once with what is not known taken for whatever denies, and once for whatever allows: where both agree, it
+// Evaluates each rule twice: once as if unknown values deny, once as if they allow. If both agree, the unknown values
 // did not matter.
 Status explain(Story& story) {
   using Unknown = policy::AttributeReader::Unknown;
@@ -37,7 +37,7 @@ Status explain(Story& story) {
   const auto taken = request.take(story.row, story.policy->ownedHeaders(), &kNone);
   if (taken == runtime::RecordedRequest::Taken::kNotAsked) return Error{std::string(request.why())};
   if (taken == runtime::RecordedRequest::Taken::kUnknown)
-    return Error{"they need " + std::string(request.why()) + ", which the log does not tell"};
+    return Error{"they need " + std::string(request.why()) + ", which the log does not have"};
   auto evaluator = TRY(policy::PolicyEvaluator::create(story.policy));
   policy::AttributeReader reader;
   std::vector<policy::RuleTrace> allowing;
@@ -144,12 +144,12 @@ void printText(const Story& story) {
   line("would deny", r.would_deny);
   line("shadow", r.shadow);
   line("policy", r.policy_digest + ", engine " + r.engine);
-  line("took", std::to_string(r.eval_ns) + " ns" + (r.cached ? ", all conditions remembered" : ""));
+  line("took", std::to_string(r.eval_ns) + " ns" + (r.cached ? ", all conditions from the cache" : ""));
   if (r.ended)
     line("outcome", std::to_string(r.status) + ", " + r.result + (r.upstream.empty() ? "" : ", from " + r.upstream) +
                         ", " + std::to_string(r.bytes_in) + " bytes in, " + std::to_string(r.bytes_out) + " out, " +
                         std::to_string(r.duration_us) + " us");
-  else line("outcome", "none yet: it goes on, or the process ended before it");
+  else line("outcome", "none yet: still in flight, or the process ended first");
   printReads(r.reads);
   if (!story.no_policy.empty())
     std::cout << "\nthe rules cannot be shown: " << base::printable(story.no_policy) << "\n";
@@ -168,7 +168,7 @@ int logShow(const std::vector<audit::LogRef>& databases, const std::string& id, 
     return story.value().undecided() ? 3 : 0;
   }
   std::string row = asJson(story.value().row);
-  row.resize(row.size() - 2);  // its end: more follows
+  row.resize(row.size() - 2);  // removes "}\n": more follows
   row += ",\"explain\":[";
   for (const auto& trace : story.value().rules) row += (row.back() == '[' ? "" : ",") + traceJson(trace);
   row += "]";

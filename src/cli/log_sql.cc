@@ -1,4 +1,4 @@
-// `yett log sql`: a statement of one's own over the log. It reads, and has an end.
+// `yett log sql`: runs the user's own statement over the log, read-only and with a time limit.
 #include <algorithm>
 #include <chrono>
 #include <cstdlib>
@@ -18,7 +18,7 @@ namespace {
 
 using Type = store::Statement::Type;
 
-constexpr size_t kMaxBytes = 256 << 20;  // of a table: it is kept, to align its columns
+constexpr size_t kMaxBytes = 256 << 20;  // of a table, which is buffered to align its columns
 
 Cell cellOf(const store::Statement& row, int column) {
   if (row.isNull(column)) return Cell::none();
@@ -40,8 +40,8 @@ void printJson(const store::Statement& row) {
   std::cout << line << "\n";
 }
 
-// SQLite looks at the clock between two steps of its machine, and one step may take for ever. Nothing is lost where the
-// process ends: it only reads.
+// SQLite checks the clock only between steps of its virtual machine, and one step may take forever. Ending the process
+// loses nothing: it only reads.
 class Watchdog {
  public:
   explicit Watchdog(int64_t seconds)
@@ -61,7 +61,7 @@ class Watchdog {
     thread_.join();
   }
   static Error tooLong(int64_t seconds) {
-    return Error{"the statement took longer than " + std::to_string(seconds) + " s: say --seconds"};
+    return Error{"the statement took longer than " + std::to_string(seconds) + " s: raise --seconds"};
   }
 
  private:
@@ -73,7 +73,7 @@ class Watchdog {
 };
 
 Status run(const SqlOptions& options) {
-  auto reader = TRY(audit::Reader::open(options.database));  // it is a log, of this version
+  auto reader = TRY(audit::Reader::open(options.database));  // checks that it is a log of this version
   store::Database& db = reader.database();
   TRY(audit::addSqlTables(db));
   db.onlyRead(std::chrono::seconds(options.seconds));
@@ -81,8 +81,8 @@ Status run(const SqlOptions& options) {
   std::string_view rest;
   auto row = TRY(db.prepare(options.statement, &rest));
   if (rest.find_first_not_of(" \t\r\n;") != std::string_view::npos)
-    return Error{"one statement at a time: `" + base::printable(rest.substr(0, 80)) + "` is one more"};
-  if (row.columns() == 0) return Error{"that is no statement that gives rows"};
+    return Error{"only one statement is allowed: remove `" + base::printable(rest.substr(0, 80)) + "`"};
+  if (row.columns() == 0) return Error{"the statement returns no rows: use a SELECT"};
   std::vector<std::string> names;
   for (int i = 0; i < row.columns(); ++i) names.emplace_back(base::printable(row.name(i)));
   std::vector<std::vector<std::string>> lines{names};
@@ -97,7 +97,7 @@ Status run(const SqlOptions& options) {
       std::cout << csvLine(cells);
     } else {
       for (const auto& cell : cells) bytes += sizeof cell + cell.text.size();
-      if (bytes > kMaxBytes) return Error{"a table of more than 256 MiB: say --format csv or json"};
+      if (bytes > kMaxBytes) return Error{"the table is larger than 256 MiB: use --format csv or json"};
       auto& line = lines.emplace_back();
       for (const auto& cell : cells) line.push_back(base::forTerminal(cell.text));
     }
@@ -115,7 +115,7 @@ int logSql(const SqlOptions& options) {
   if (done) return 0;
   const std::string& why = done.error().message;
   if (why.ends_with("interrupted")) return failed(Watchdog::tooLong(options.seconds));
-  if (why.ends_with("not authorized")) return failed(Error{why + ": only what reads the log's tables is"});
+  if (why.ends_with("not authorized")) return failed(Error{why + ": only reads of the log's tables are allowed"});
   return failed(done.error());
 }
 

@@ -88,7 +88,7 @@ void printGroups(const std::vector<std::string>& by, const std::vector<audit::Gr
   }
 }
 
-// What most people ask first: how many, who, by which rules, and what is denied.
+// What most people want to know first: how many decisions, who, by which rules, and what is denied.
 Status overview(const LogOptions& options) {
   const auto total = TRY(groupsOf(options, {}, 1));
   if (total.empty()) {
@@ -124,8 +124,8 @@ int logStats(LogOptions options) {
     const auto& known = audit::groupable();
     if (std::find(known.begin(), known.end(), name) != known.end()) continue;
     const std::vector<std::string_view> names(known.begin(), known.end());
-    return failed(
-        Error{"--by `" + name + "` is no column" + base::didYouMean(name, names) + ": " + base::joined(known, ", ")});
+    return failed(Error{"--by `" + name + "` is not a column" + base::didYouMean(name, names) + ": " +
+                        base::joined(known, ", ")});
   }
   auto found = groupsOf(options, options.by, options.query.limit);
   if (!found) return failed(found.error());

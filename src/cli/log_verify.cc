@@ -16,8 +16,8 @@
 namespace yett::cli {
 namespace {
 
-// Of the configuration whose log it is: Yett's own key must have signed it. One that cannot be read proves nothing, and
-// is said so.
+// The audit key of the log's configuration, which must have signed the log. If it cannot be read, warns and returns "":
+// no key is checked.
 Result<std::string> configuredKey(const std::string& config_file) {
   const auto text = base::readFile(config_file);
   const auto parsed = text ? json::parse(text.value(), true) : Result<json::Value>(text.error());
@@ -28,7 +28,7 @@ Result<std::string> configuredKey(const std::string& config_file) {
   const auto pem = base::readFile(path);
   if (!pem) {
     std::cerr << "yett: warning: " << pem.error().message
-              << ": the configured key is not compared; name its public half with --key\n";
+              << ": the configured key is not checked; name its public half with --key\n";
     return std::string();
   }
   auto key = audit::publicKeyFromPem(pem.value());
@@ -69,13 +69,13 @@ void showAuthenticity(const audit::Verification& v) {
   std::cout << (v.authenticated ? "authenticated" : "consistent, not authenticated") << ": " << v.checkpoints
             << (v.checkpoints == 1 ? " checkpoint" : " checkpoints") << " by key " << base::joined(v.keys, ", ")
             << ", the last is record " << v.signed_seq << "\n";
-  if (!v.authenticated) std::cout << "say which key it must be: --key audit.pub\n";
+  if (!v.authenticated) std::cout << "to require a specific key: --key audit.pub\n";
   if (v.last_seq > v.signed_seq) std::cout << v.last_seq - v.signed_seq << " records after it are not signed yet\n";
 }
 
 void showText(const audit::Verification& v) {
   if (!v.broken.empty()) {
-    std::cout << "BROKEN: " << base::forTerminal(v.broken) << "\n" << v.records << " records before it are whole\n";
+    std::cout << "BROKEN: " << base::forTerminal(v.broken) << "\n" << v.records << " records before it are intact\n";
     return;
   }
   std::cout << "ok: " << v.records << " records, " << v.first_seq << " to " << v.last_seq << ", head " << v.head
@@ -84,23 +84,24 @@ void showText(const audit::Verification& v) {
   if (v.gaps > 0)
     std::cout << v.gaps << (v.gaps == 1 ? " gap" : " gaps") << " in the numbers, " << v.missing()
               << (v.missing() == 1 ? " record" : " records")
-              << ": a stop that was not orderly, what was not on disk then is lost. See `yett log query --events`\n";
+              << ": an unclean stop lost what was not on disk yet. See `yett log query --events`\n";
   if (v.not_closed)
-    std::cout << "it was not closed: as it stands it ends with record " << v.last_seq
+    std::cout << "it was not closed: it currently ends with record " << v.last_seq
               << ". If this is a copy, its `-wal` file is missing: later records and checkpoints may be in there\n";
   if (v.deleted_through > 0)
     std::cout << "the records up to " << v.deleted_through
-              << " were deleted by retention, as an event in the chain says\n";
+              << " were deleted by retention; an event in the chain records this\n";
   if (v.signing_begins > 0)
     std::cout << "signing begins with record " << v.signing_begins
-              << ": what is before it was signed by nobody when it was written\n";
+              << ": earlier records were not signed when they were written\n";
   if (v.key_breaks > 0)
-    std::cout << "another key signs since record " << v.key_breaks
-              << ", which the key before it did not name: it says nothing of what is before that record\n";
-  if (v.erased > 0) std::cout << v.erased << " records have lost their personal fields, as events in the chain say\n";
+    std::cout << "a different key signs since record " << v.key_breaks
+              << ", without a handover from the previous key: it proves nothing about earlier records\n";
+  if (v.erased > 0)
+    std::cout << v.erased << " records have lost their personal fields; events in the chain record this\n";
   if (!v.continues.empty())
-    std::cout << "goes on from another file, whose last hash is " << v.continues
-              << ": give both, oldest first, to see it\n";
+    std::cout << "continues another file, whose last hash is " << v.continues
+              << ": give both, oldest first, to verify this\n";
   showAuthenticity(v);
 }
 

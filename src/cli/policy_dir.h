@@ -10,12 +10,12 @@
 
 namespace yett::cli {
 
-/// Loads DIR with the engine its files are for: `lua` where there is a policy file of Lua, else `rules`. Null on
+/// Loads DIR with the engine that fits its files: `rules` if it has JSON files and no Lua policy, else `lua`. Null on
 /// problems.
 std::shared_ptr<const policy::PolicySet> loadPolicyDir(const std::string& directory, config::Problems& problems,
                                                        base::FileTrust& trust);
 
-/// Says what a serving Yett would refuse, since others could have written it. Returns how many there are.
+/// Warns of files that `yett run` would refuse because others could have written them. Returns how many there are.
 size_t reportDoubts(const base::FileTrust& trust);
 
 /// Prints the problems and how many there are, to stderr. Returns exit status 2.

@@ -95,7 +95,7 @@ void printText(const ReplayReport& report, const policy::PolicySet& candidate, d
   line(Difference::kOtherRule, "the same, by another rule", "");
   line(Difference::kNewlyDenied, "newly denied", "");
   line(Difference::kNewlyAllowed, "newly allowed", "");
-  line(Difference::kUnknown, "undecided: the answer needs what the log does not tell", top(report.unknown, 5));
+  line(Difference::kUnknown, "undecided: the answer needs data that the log does not have", top(report.unknown, 5));
   line(Difference::kNotAsked, "not asked", top(report.not_asked, 5));
   printGroups(report, Difference::kNewlyDenied, "NEWLY DENIED");
   printGroups(report, Difference::kNewlyAllowed, "NEWLY ALLOWED");
@@ -138,7 +138,7 @@ void printJson(const ReplayReport& report, const policy::PolicySet& candidate) {
   std::cout << out << "\n";
 }
 
-// Whoever gates a change on this must not read "no difference" where the log cannot tell.
+// A check that gates a change on this must not see "no difference" if the log cannot answer.
 int verdict(const ReplayReport& report, int64_t asked, double most_undecided) {
   if (report.differing() > 0) return 1;
   const double percent = 100.0 * static_cast<double>(report.undecided()) / static_cast<double>(asked);
@@ -173,8 +173,8 @@ int replay(ReplayOptions options) {
   else printText(report, *plan.candidate, static_cast<double>(base::steadyNanos() - began) / 1e9);
   const int64_t asked = report.decisions() - countOf(report, Difference::kNotAsked);
   if (asked == 0)
-    return failed(Error{report.decisions() == 0 ? "the log has no such decision: nothing was decided again"
-                                                : "a policy made none of these decisions: nothing was decided again"});
+    return failed(Error{report.decisions() == 0 ? "the log has no matching decision: nothing was replayed"
+                                                : "no policy made these decisions: nothing was replayed"});
   return verdict(report, asked, options.most_undecided);
 }
 
@@ -184,26 +184,26 @@ void addReplay(CLI::App& app, Action& action) {
     ReplayOptions options;
   };
   const auto r = std::make_shared<Replay>();
-  auto* command = app.add_subcommand("replay", "decide the recorded requests again, and say what would change");
+  auto* command = app.add_subcommand("replay", "decide the recorded requests again and report what would change");
   addLogSource(*command, r->source);
   command->add_option("--policy", r->options.directory,
                       "the candidate: a policy directory; else the configuration's engines");
   addTimes(*command, r->options.since, r->options.until);
   addFilters(*command, r->options.query, false);
   addFormat(*command, r->options.format, {"text", "json"});
-  command->add_option("--examples", r->options.examples, "of each difference")
+  command->add_option("--examples", r->options.examples, "examples per difference")
       ->check(CLI::Range(0, 100))
       ->capture_default_str();
   command
       ->add_option("--max-undecided", r->options.most_undecided,
-                   "percent of decisions that may stay undecided, `2%` or `2`; beyond, exit 3")
+                   "percent of decisions that may stay undecided, `2%` or `2`; above it, exit 3")
       ->transform([](std::string text) {
         if (text.ends_with('%')) text.pop_back();
         return text;
       })
       ->check(CLI::Range(0.0, 100.0))
       ->capture_default_str();
-  command->add_option("--threads", r->options.threads, "0: one for each core")
+  command->add_option("--threads", r->options.threads, "number of threads; 0: one per core")
       ->check(CLI::Range(0, 256))
       ->capture_default_str();
   command->callback([r, &action] {

@@ -1,4 +1,4 @@
-// `yett replay`: every recorded request decided again by other rules, and what that would change.
+// `yett replay`: decides every recorded request again with other rules and reports what would change.
 #pragma once
 
 #include <string>
@@ -15,12 +15,12 @@ struct ReplayOptions {
   std::string format = "text";      ///< text or json
   std::string since, until;         ///< as written; see parseTime
   audit::Query query;
-  int examples = 3;           ///< of each group
+  int examples = 3;           ///< per group
   unsigned threads = 0;       ///< 0: one for each core
   double most_undecided = 0;  ///< percent
 };
 
-/// 0: decides alike. 1: some decisions differ. 2: it could not be done. 3: too many are undecided.
+/// Exit status. 0: same decisions. 1: some decisions differ. 2: could not run. 3: too many are undecided.
 int replay(ReplayOptions options);
 
 }  // namespace yett::cli

@@ -51,7 +51,7 @@ Result<runtime::ReplayReport> replayAll(const SuggestOptions& options, runtime::
   return out;
 }
 
-// What a policy from two thirds of the log says of the rest.
+// Tests a policy learned from two thirds of the log on the rest.
 Result<std::string> holdOut(const SuggestOptions& options, const runtime::Learner& part) {
   const auto suggestion = part.suggest();
   if (suggestion.rules.empty()) return std::string("too few decisions to hold any out");
@@ -69,8 +69,7 @@ Result<std::string> holdOut(const SuggestOptions& options, const runtime::Learne
          " allowed decisions that were held out, a policy learned from the others denies " + std::to_string(missed);
 }
 
-// Requests like those seen, each with one thing changed: those that are allowed are what the policy adds to the
-// evidence.
+// Tries seen requests with one thing changed: those that are allowed show how far the policy goes beyond the evidence.
 class Mutations {
  public:
   explicit Mutations(std::unique_ptr<policy::PolicyEvaluator> evaluator) : evaluator_(std::move(evaluator)) {}
@@ -143,7 +142,7 @@ Status writeFiles(const SuggestOptions& options, const runtime::Suggestion& sugg
   }
   std::error_code error;
   if (std::filesystem::exists(options.out, error) && !std::filesystem::is_empty(options.out, error))
-    return Error{options.out + ": is there and not empty: a suggestion replaces nothing"};
+    return Error{options.out + ": exists and is not empty: name a new folder"};
   std::filesystem::create_directories(options.out, error);
   if (error) return Error{options.out + ": " + error.message()};
   for (const auto& [name, text] :
@@ -172,8 +171,7 @@ int suggest(SuggestOptions options) {
     if (!read) return failed(read.error());
   }
   const auto suggestion = all.suggest();
-  if (suggestion.rules.empty())
-    return failed(Error{"the log has no decision that was allowed: there is nothing to learn from"});
+  if (suggestion.rules.empty()) return failed(Error{"the log has no allowed decision: there is nothing to learn from"});
   auto set = setOf(suggestion, options.name);
   if (!set) return failed(set.error());
   if (auto written = writeFiles(options, suggestion); !written) return failed(written.error());
@@ -205,10 +203,10 @@ void addSuggest(CLI::App& app, Action& action) {
     SuggestOptions options;
   };
   const auto s = std::make_shared<Suggest>();
-  auto* command = app.add_subcommand("suggest", "the least policy that allows what the log has seen");
+  auto* command = app.add_subcommand("suggest", "suggest the narrowest policy that allows what the log has seen");
   addLogSource(*command, s->source);
-  command->add_option("--out", s->options.out, "folder to make for policy and tests; else the policy goes to stdout");
-  command->add_option("--name", s->options.name, "of the policy")->capture_default_str();
+  command->add_option("--out", s->options.out, "folder to create for policy and tests; default: policy to stdout");
+  command->add_option("--name", s->options.name, "name of the policy")->capture_default_str();
   addTimes(*command, s->options.since, s->options.until);
   addFilters(*command, s->options.query, true);
   command->callback([s, &action] {

@@ -1,4 +1,4 @@
-// `yett suggest`: the least policy that allows what a log has seen; and how much wider than that it is.
+// `yett suggest`: the narrowest policy that allows what a log has seen, and how much more than that it allows.
 #pragma once
 
 #include <string>
@@ -11,13 +11,13 @@ namespace yett::cli {
 
 struct SuggestOptions {
   std::vector<audit::LogRef> logs;
-  std::string out;  ///< folder to make; "": the policy goes to stdout
+  std::string out;  ///< folder to create; "": the policy goes to stdout
   std::string name = "suggested";
   std::string since, until;
   audit::Query query;
 };
 
-/// 0: it decides the log alike. 1: some decisions differ. 2: it could not be done.
+/// Exit status. 0: it decides the log the same way. 1: some decisions differ. 2: could not run.
 int suggest(SuggestOptions options);
 
 struct CoverageOptions {
@@ -28,7 +28,7 @@ struct CoverageOptions {
   audit::Query query;
 };
 
-/// Which rules and lines production has used, beside what the tests of the policy cover.
+/// Shows which rules and lines production has used, next to what the policy's tests cover.
 int logCoverage(CoverageOptions options);
 
 }  // namespace yett::cli

@@ -105,7 +105,7 @@ Result<TestReport> reportOf(const std::string& directory, const std::shared_ptr<
   Lines all;
   Lines ran;
   if (coverage) {
-    // One engine, which this command has chosen itself.
+    // There is only one engine: loadPolicyDir() chose it.
     if (auto* lua = dynamic_cast<lua::LuaEvaluator*>(&evaluator->engine(0))) {
       all = lua->codeLines();
       lua->watchLines([&ran](const char* file, int line) { ran.emplace(file, line); });
@@ -135,7 +135,8 @@ int runAll(const TestOptions& options, const std::shared_ptr<const policy::Polic
   else std::cout << asText(report, ::isatty(STDOUT_FILENO) != 0);
   const bool covered = !options.coverage || report.coverage.percent() >= options.min_coverage;
   if (!covered)
-    std::cerr << "yett: coverage is " << report.coverage.percent() << " %, must be " << options.min_coverage << " %\n";
+    std::cerr << "yett: coverage is " << report.coverage.percent() << " %, below the required " << options.min_coverage
+              << " %\n";
   return report.failed() == 0 && covered ? 0 : 1;
 }
 
@@ -175,7 +176,7 @@ void addTest(CLI::App& app, Action& action) {
   command->add_option("dir", o->directory, "policy directory")->required();
   addFormat(*command, o->format, {"text", "json", "junit"});
   command->add_flag("--coverage", o->coverage, "which rules decided and which lines of conditions ran");
-  command->add_option("--min-coverage", o->min_coverage, "fail under so many percent; implies --coverage")
+  command->add_option("--min-coverage", o->min_coverage, "fail below this percentage; implies --coverage")
       ->check(CLI::Range(0, 100));
   command->callback([o, &action] {
     if (o->min_coverage > 0) o->coverage = true;

@@ -1,4 +1,4 @@
-// `yett test`: runs the tests that lie beside policies.
+// `yett test`: runs the tests next to policies.
 #pragma once
 
 #include <memory>
@@ -19,7 +19,7 @@ struct TestOptions {
 /// Exit status: 0 all passed, 1 one failed or the coverage is too low, 2 a problem in policy or tests.
 int test(const TestOptions& options);
 
-/// Runs the tests of a directory for their coverage; none where there are none.
+/// Runs a directory's tests for their coverage; empty if there are none.
 TestReport testsOf(const std::string& directory, const std::shared_ptr<const policy::PolicySet>& set);
 
 }  // namespace yett::cli

@@ -1,4 +1,4 @@
-// What `yett test` found, and how it is written down.
+// The results of `yett test` and their output formats.
 #pragma once
 
 #include <cstdint>
@@ -13,7 +13,7 @@ struct TestResult {
   int line = 0;
   bool passed = false;
   int64_t nanos = 0;
-  std::string failure;  ///< what was expected and what came; "" where it passed
+  std::string failure;  ///< expected and actual result; "" if it passed
 };
 
 struct Coverage {
@@ -23,7 +23,7 @@ struct Coverage {
   size_t lines_run = 0;
   std::vector<std::string> rules_missed;  ///< "file:line: policy/rule"
   std::vector<std::string> lines_missed;  ///< "file:line"
-  /// The lower of the two shares, in percent; 100 where there is nothing to cover.
+  /// The lower of the two shares, in percent; 100 if there is nothing to cover.
   int percent() const;
 };
 

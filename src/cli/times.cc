@@ -60,7 +60,7 @@ std::optional<int64_t> named(const std::string& text, int64_t now) {
   return std::nullopt;
 }
 
-// What may follow a time: a fraction, then `z` or an offset. False where there is anything else.
+// Reads what may follow a time: a fraction, then `z` or an offset. False if there is anything else.
 bool zone(const char* text, bool allowed, int64_t& micros) {
   if (*text == '\0') return true;
   if (!allowed) return false;

@@ -1,4 +1,4 @@
-// Moments as people say them.
+// Parses times as people write them.
 #pragma once
 
 #include <cstdint>
@@ -10,7 +10,7 @@ namespace yett::cli {
 
 /// Microseconds since 1970; all times are UTC. "10m" and "10 minutes ago"; "now", "today", "yesterday", "this week",
 /// "this month", "monday"; "14:30" of today; "2026-11", "2026-11-21", "2026-11-21 14:30", "2026-11-21T14:30:00Z". A day
-/// or a longer stretch means its beginning.
+/// or a longer period means its start.
 Result<int64_t> parseTime(const std::string& text, int64_t now_micros);
 
 }  // namespace yett::cli

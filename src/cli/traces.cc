@@ -15,7 +15,7 @@ void print(const policy::RuleTrace& t, std::string_view indent) {
   if (!t.undecided.empty()) {
     std::cout << indent << "undecided " << t.effect << " " << base::printable(t.policy) << "/"
               << base::printable(t.rule) << " (" << base::forTerminal(t.position) << "): it reads "
-              << base::printable(t.undecided) << ", which the log does not tell\n";
+              << base::printable(t.undecided) << ", which the log does not have\n";
     return;
   }
   std::cout << indent << (t.applies ? "applies   " : "no        ") << t.effect << " " << base::printable(t.policy)

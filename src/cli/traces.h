@@ -1,4 +1,4 @@
-// What became of each rule, for people and programs.
+// Shows how each rule was evaluated, for people and programs.
 #pragma once
 
 #include <string>
@@ -9,7 +9,8 @@
 
 namespace yett::cli {
 
-/// Each rule; where there are many, those that got as far as their condition, and how many others failed at what.
+/// Prints each rule. If there are many: only those that apply or reached their condition, and a count of the others by
+/// what did not match.
 void printTraces(const std::vector<policy::RuleTrace>& traces, std::string_view indent);
 std::string traceJson(const policy::RuleTrace& trace);
 

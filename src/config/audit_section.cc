@@ -15,7 +15,7 @@ void readRecording(ObjectReader& in, policy::RecordingConfig& out) {
   in.texts("mask", out.masked);
   for (const auto& name : out.masked) {
     if (name.starts_with("header.") && name != base::lowered(name))
-      in.problem("mask", "`" + name + "`: header names are in lower case");
+      in.problem("mask", "`" + name + "`: write header names in lower case");
     if (policy::isMaskable(name)) continue;
     in.problem("mask", "`" + name +
                            "` cannot be masked: `path`, `principal.id`, `host`, `source.ip`, `tls.sni`, `header.NAME`, "
@@ -23,11 +23,11 @@ void readRecording(ObjectReader& in, policy::RecordingConfig& out) {
   }
   in.texts("headers", out.headers);
   for (const auto& name : out.headers) {
-    if (name != base::lowered(name)) in.problem("headers", "`" + name + "`: header names are in lower case");
+    if (name != base::lowered(name)) in.problem("headers", "`" + name + "`: write header names in lower case");
   }
   in.texts("body", out.body);
   for (const auto& pointer : out.body) {
-    if (!pointer.starts_with('/')) in.problem("body", "`" + pointer + "` is no JSON pointer: it begins with `/`");
+    if (!pointer.starts_with('/')) in.problem("body", "`" + pointer + "` is not a JSON pointer: begin it with `/`");
   }
 }
 
@@ -52,7 +52,7 @@ void readAudit(ObjectReader& in, const std::string& file, audit::AuditConfig& ou
   in.text("previous_key_file", out.previous_key_file);
   path(out.previous_key_file);
   if (!out.previous_key_file.empty() && out.key_file.empty())
-    in.problem("previous_key_file", "hands over to `key_file`, which is missing");
+    in.problem("previous_key_file", "hands over to `key_file`, which is not set");
   in.number("checkpoint_records", 1, 1'000'000'000, out.checkpoint_records);
   in.duration("checkpoint_interval", out.checkpoint_interval);
   in.duration("heartbeat", out.heartbeat);
@@ -63,13 +63,13 @@ void readAudit(ObjectReader& in, const std::string& file, audit::AuditConfig& ou
   if (out.queue_bytes < (1 << 20)) in.problem("queue_bytes", "must be at least 1MiB");
   in.duration("commit_timeout", out.commit_timeout);
   if (out.commit_timeout < base::Millis(100) || out.commit_timeout < 2 * out.batch_interval)
-    in.problem("commit_timeout", "must be at least 100ms, and twice `batch_interval`");
+    in.problem("commit_timeout", "must be at least 100ms and at least twice `batch_interval`");
   in.object("retention", [&](ObjectReader& r) {
     r.duration("age", out.retention_age);
     r.size("size", out.retention_size);
     r.duration("min_age", out.retention_min_age);
     if (out.retention_min_age.count() > 0 && out.retention_size == 0)
-      r.problem("min_age", "is for `size`: without it nothing young is deleted");
+      r.problem("min_age", "applies only to `size`, which is not set");
     if (out.retention_age.count() > 0 && out.retention_min_age > out.retention_age)
       r.problem("min_age", "is larger than `age`");
     if (out.retention_size > 0 && out.retention_size < (1 << 20)) r.problem("size", "must be at least 1MiB");
@@ -84,7 +84,7 @@ void readAudit(ObjectReader& in, const std::string& file, audit::AuditConfig& ou
   in.choice("on_missing", {"refuse", "start_new"}, missing);
   out.on_missing = missing == 1 ? audit::OnMissing::kStartNew : audit::OnMissing::kRefuse;
   in.text("instance", out.instance);
-  if (out.instance.size() > 256) in.problem("instance", "is too long: 256 bytes at most");
+  if (out.instance.size() > 256) in.problem("instance", "is too long: at most 256 bytes");
   in.text("mask_key_file", out.mask_key_file);
   path(out.mask_key_file);
   in.object("record", [&](ObjectReader& r) { readRecording(r, out.recording); });

@@ -12,7 +12,7 @@ void readCache(ObjectReader& in, const std::string& file, memory::CacheConfig& o
   in.text("database", out.database);
   in.text("key_file", out.key_file);
   if (out.database.empty() != out.key_file.empty())
-    in.problem("", "`database` and `key_file` go together: what is read back is proved with a key that lies elsewhere");
+    in.problem("", "set both `database` and `key_file`: the key verifies what is read back from the database");
   if (out.database.empty()) return;
   out.database = base::relativeTo(file, out.database);
   out.key_file = base::relativeTo(file, out.key_file);

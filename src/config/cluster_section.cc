@@ -6,17 +6,17 @@ namespace yett::config {
 
 namespace {
 
-// What people bring from other proxies; "" if it is none of that.
+// Why an endpoint in the style of other proxies is wrong; "" if it is not in that style.
 std::string whyNoEndpoint(const std::string& text) {
   const auto scheme = text.find("://");
   if (scheme == std::string::npos || text.starts_with("unix://")) return "";
   const std::string rest = text.substr(scheme + 3);
   const std::string host = rest.substr(0, rest.find('/'));
   if (text.starts_with("https://"))
-    return "`" + text + "`: this version speaks to services without TLS; an endpoint is host:port, as in `" +
+    return "`" + text + "`: this version connects to services without TLS; write host:port, as in `" +
            host.substr(0, host.rfind(':')) + ":8080`";
   const std::string port = host.find(':') == std::string::npos ? ":80" : "";
-  return "`" + text + "` is a URL: an endpoint is host:port, here `" + host + port + "`";
+  return "`" + text + "` is a URL: write host:port, here `" + host + port + "`";
 }
 
 }  // namespace

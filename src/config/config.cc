@@ -9,7 +9,7 @@
 
 namespace yett::config {
 
-// "0660", as people write modes of files.
+// An octal file mode such as "0660".
 void readMode(ObjectReader& in, const char* name, mode_t& out) {
   std::string text;
   in.text(name, text);
@@ -33,7 +33,7 @@ void checkClusters(ObjectReader& root, const Config& config) {
   }
 }
 
-// What other tools replace is taken by Yett as it is written: nobody means that.
+// Reports `${NAME}`: Yett would take it literally, which nobody wants.
 void findVariables(const json::Value& value, const std::string& pointer, Problems& problems) {
   static const std::regex variable(R"(\$\{[A-Za-z_][A-Za-z0-9_]*)");
   if (std::regex_search(value.text, variable))
@@ -81,11 +81,11 @@ Config readConfig(const std::string& file, Problems& problems, base::FileTrust& 
   root.objects("clusters", 1, [&](ObjectReader& in) { readCluster(in, out.clusters.emplace_back()); });
   if (!root.has("policy")) root.problem("", "`policy` is missing");
   root.object("policy", [&](ObjectReader& in) { readPolicy(in, file, out); });
-  if (!root.has("audit")) root.problem("", "`audit` is missing: every decision is recorded");
+  if (!root.has("audit")) root.problem("", "`audit` is missing: every decision must be recorded");
   root.object("audit", [&](ObjectReader& in) { readAudit(in, file, out.audit, out.sinks); });
   root.object("cache", [&](ObjectReader& in) { readCache(in, file, out.cache); });
   if (!out.cache.database.empty() && out.cache.database == out.audit.database)
-    root.problem("cache", "`database` is the audit database: name a file of its own");
+    root.problem("cache", "`database` is the audit database: name a different file");
   root.object("admin", [&](ObjectReader& in) { readAdmin(in, file, out.admin); });
   root.text("access_log", out.access_log);
   if (out.access_log != "stdout" && out.access_log != "off") out.access_log = base::relativeTo(file, out.access_log);

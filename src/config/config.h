@@ -1,5 +1,5 @@
-// The whole configuration: one struct of the modules' own. Parsed, checked, with paths made absolute to the file's
-// folder.
+// The whole configuration, made of the modules' own structs. Parsed and checked; relative paths are resolved against
+// the file's folder.
 #pragma once
 
 #include <string>
@@ -19,11 +19,11 @@
 
 namespace yett::config {
 
-/// What becomes of a SIGTERM.
+/// How to shut down on SIGTERM.
 struct ShutdownConfig {
-  base::Millis delay{0};                  ///< not ready and still accepting: until balancers have seen it
-  base::Millis drain_timeout{30'000};     ///< exchanges may take so long to end
-  base::Millis sink_flush_timeout{5000};  ///< and sinks, to take the last records
+  base::Millis delay{0};                  ///< how long to be not ready but still accept, until load balancers notice
+  base::Millis drain_timeout{30'000};     ///< for exchanges to end
+  base::Millis sink_flush_timeout{5000};  ///< for sinks to take the last records
 };
 
 struct Config {
@@ -34,7 +34,7 @@ struct Config {
   std::vector<upstream::ClusterConfig> clusters;
   std::vector<engine::EngineConfig> engines;
   policy::Budget budget;
-  std::vector<engine::EngineConfig> shadow;  ///< engines of the set that decides in the shadow; empty: none does
+  std::vector<engine::EngineConfig> shadow;  ///< engines of the shadow policy set; empty: no shadow
   std::vector<std::string> policy_pin;       ///< digests of the policy sets that may be loaded; empty: any
   memory::CacheConfig cache;
   audit::AuditConfig audit;
@@ -45,11 +45,11 @@ struct Config {
   int64_t max_connections = 20'000;
   uint64_t memory_limit = 0;  ///< bytes; 0: what the cgroup or the host has
   ShutdownConfig shutdown;
-  std::vector<uid_t> trusted_owners;  ///< whose files count like root's and Yett's own
+  std::vector<uid_t> trusted_owners;  ///< whose files are trusted like root's and Yett's own
 };
 
-/// Reads and checks the file. All problems are noted; the result counts only where there is none. `trust` learns the
-/// owners that the file names; they do not count for the file itself.
+/// Reads and checks the file. Adds all problems; the result is valid only if there are none. `trust` gets the owners
+/// that the file names; they do not apply to the file itself.
 Config readConfig(const std::string& file, Problems& problems, base::FileTrust& trust);
 
 }  // namespace yett::config

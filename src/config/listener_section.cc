@@ -22,7 +22,7 @@ void readRoute(ObjectReader& in, proxy::RouteConfig& out) {
   std::vector<std::string> upgrades;
   in.texts("upgrades", upgrades);
   for (const auto& upgrade : upgrades) {
-    if (upgrade != "websocket") in.problem("upgrades", "`" + upgrade + "` is not one that Yett passes: `websocket` is");
+    if (upgrade != "websocket") in.problem("upgrades", "`" + upgrade + "` is not supported: use `websocket`");
     else out.websocket = true;
   }
   size_t names = 0;
@@ -33,11 +33,11 @@ void readRoute(ObjectReader& in, proxy::RouteConfig& out) {
     if (type != base::lowered(type) || type.find('/') == std::string::npos ||
         type.find_first_of("; \t") != std::string::npos)
       in.problem("json_types",
-                 "`" + type + "` is no content type: `application/x-name`, in lower case, without parameters");
+                 "`" + type + "` is not a content type such as `application/x-name`: lower case, no parameters");
   }
   in.size("buffer_body", out.buffer_body);
   if (out.buffer_body > (16 << 20))
-    in.problem("buffer_body", "must be 16MiB at the most: every request may hold as much");
+    in.problem("buffer_body", "must be at most 16MiB: every request may hold that much");
   if (auto ok = proxy::RouteTable::create({out}); !ok) in.problem("", ok.error().message);
 }
 
@@ -68,7 +68,7 @@ void readLimits(ObjectReader& in, http::Limits& out) {
   in.size("stream_window", stream_window);
   in.size("connection_window", connection_window);
   if (stream_window < 65'535 || connection_window < stream_window || connection_window > (64 << 20))
-    in.problem("", "`stream_window` must be 65535B at least, and `connection_window` from there to 64MiB");
+    in.problem("", "`stream_window` must be at least 65535B, and `connection_window` from `stream_window` to 64MiB");
   out.stream_window = static_cast<uint32_t>(stream_window);
   out.connection_window = static_cast<uint32_t>(connection_window);
 }
@@ -84,7 +84,7 @@ void readListener(ObjectReader& in, const identity::IdentityConfig& identity, pr
   in.choice("protocol", {"auto", "http1", "http2"}, protocol);
   out.protocol = static_cast<proxy::Protocol>(protocol);
   const bool tls = in.has("tls");
-  if (tls == out.plaintext) in.problem("", "a listener has either `tls` or `\"plaintext\": true`");
+  if (tls == out.plaintext) in.problem("", "a listener needs either `tls` or `\"plaintext\": true`");
   in.object("tls", [&](ObjectReader& t) {
     size_t mode = 0;
     t.choice("client_certificate", {"required", "optional", "none"}, mode);
@@ -95,9 +95,9 @@ void readListener(ObjectReader& in, const identity::IdentityConfig& identity, pr
     t.number("handshakes_per_second", 1, 1'000'000, out.handshakes_per_second);
   });
   if (tls && identity.certificate.empty())
-    in.problem("tls", "needs `/identity/svid`: the certificate that this listener shows");
+    in.problem("tls", "needs `/identity/svid`: the certificate that this listener presents");
   if (tls && out.client_certificate != net::ClientCertificate::kNone && identity.trust_bundles.empty()) {
-    in.problem("tls", "needs `/identity/trust_bundles`: without one no caller can be verified");
+    in.problem("tls", "needs `/identity/trust_bundles`: without them no caller can be verified");
   }
   in.texts("trusted_forwarders", out.trusted_forwarders);
   for (const auto& id : out.trusted_forwarders) {
@@ -108,7 +108,7 @@ void readListener(ObjectReader& in, const identity::IdentityConfig& identity, pr
     if (const std::string why = request::whyNotKept(name); !why.empty()) in.problem("keep_headers", why);
   }
   if (!out.keep_headers.empty() && out.trusted_forwarders.empty())
-    in.problem("keep_headers", "is for what `trusted_forwarders` say, and there are none");
+    in.problem("keep_headers", "applies only to `trusted_forwarders`, which is not set");
   in.objects("routes", 1, [&](ObjectReader& route) { readRoute(route, out.routes.emplace_back()); });
   in.object("timeouts", [&](ObjectReader& t) { readTimeouts(t, out.timeouts); });
   in.object("limits", [&](ObjectReader& l) { readLimits(l, out.limits); });

@@ -85,7 +85,7 @@ void ObjectReader::duration(std::string_view key, base::Millis& out) {
   if (value == nullptr) return;
   auto parsed = base::parseDuration(value->text);
   if (!parsed) return problem(key, parsed.error().message);
-  if (parsed.value().count() == 0) return problem(key, "is zero: a limit of no time lets nothing through");
+  if (parsed.value().count() == 0) return problem(key, "is zero: must be longer than 0");
   out = parsed.value();
 }
 

@@ -1,5 +1,5 @@
-// Reads one JSON object of the configuration, field by field. Every problem is noted with its place; nothing stops at
-// the first.
+// Reads one JSON object of the configuration, field by field. Reports every problem with its place, not only the
+// first.
 #pragma once
 
 #include <functional>
@@ -28,14 +28,14 @@ class Problems {
 
 class ObjectReader {
  public:
-  /// `value` may be of any type; one that is no object is noted and read as an empty one.
+  /// `value` may be of any type; if it is not an object, reports that and reads it as an empty object.
   ObjectReader(const json::Value& value, std::string pointer, Problems& problems);
-  /// Notes the keys that nobody asked for.
+  /// Reports the keys that nobody asked for.
   ~ObjectReader();
   ObjectReader(const ObjectReader&) = delete;
 
   bool has(std::string_view key);
-  /// Each leaves `out` as it is where the key is missing, and notes a wrong type or form.
+  /// Each leaves `out` unchanged if the key is missing, and reports a wrong type or format.
   void text(std::string_view key, std::string& out);
   void flag(std::string_view key, bool& out);
   void number(std::string_view key, int64_t least, int64_t most, int64_t& out);
@@ -43,17 +43,17 @@ class ObjectReader {
   void size(std::string_view key, uint64_t& out);
   void numbers(std::string_view key, int64_t least, int64_t most, std::vector<int64_t>& out);
   void texts(std::string_view key, std::vector<std::string>& out);
-  /// One of `words`: its index.
+  /// `out` is the index of the value in `words`.
   void choice(std::string_view key, const std::vector<std::string_view>& words, size_t& out);
   void requiredText(std::string_view key, std::string& out);
   void object(std::string_view key, const std::function<void(ObjectReader&)>& read);
-  /// An array of objects. `least`: how many there must be.
+  /// An array of at least `least` objects.
   void objects(std::string_view key, size_t least, const std::function<void(ObjectReader&)>& read);
-  /// Each field of an object whose keys are free.
+  /// Calls `read` for each field of an object with arbitrary keys.
   void entries(std::string_view key,
                const std::function<void(const std::string& name, const std::string& value)>& read);
 
-  /// What is left depends on a key that was wrong: no more problems about it.
+  /// Reports no unknown keys: the valid ones depend on a key that was wrong.
   void ignoreRest();
   void problem(std::string_view key, const std::string& what);
   const std::string& pointer() const { return pointer_; }

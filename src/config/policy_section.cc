@@ -14,7 +14,7 @@ void readEngine(ObjectReader& e, const std::string& file, engine::EngineConfig& 
   e.requiredText("path", engine.path);
   engine.path = base::relativeTo(file, engine.path);
   e.text("settings", engine.settings);
-  if (!engine.settings.empty() && engine.type != "plugin") e.problem("settings", "is for plugins");
+  if (!engine.settings.empty() && engine.type != "plugin") e.problem("settings", "is only for plugins");
   if (!engine.settings.empty()) engine.settings = base::relativeTo(file, engine.settings);
   size_t role = 0;
   e.choice("role", {"decide", "veto"}, role);
@@ -32,7 +32,7 @@ void readPolicy(ObjectReader& in, const std::string& file, Config& out) {
   in.texts("pin", out.policy_pin);
   for (const auto& digest : out.policy_pin) {
     if (digest.size() != 64 || digest.find_first_not_of("0123456789abcdef") != std::string::npos)
-      in.problem("pin", "`" + digest + "` is not a digest: 64 hex digits, as `yett check` prints them");
+      in.problem("pin", "`" + digest + "` is not a digest: write the 64 hex digits that `yett check` prints");
   }
   in.object("budget", [&](ObjectReader& b) {
     int64_t instructions = static_cast<int64_t>(out.budget.instructions);

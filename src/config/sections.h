@@ -1,4 +1,5 @@
-// The sections of yett.json, one file each. `file` is the configuration's own: paths are made absolute to its folder.
+// The sections of yett.json, one file each. `file` is the configuration file: relative paths are resolved against its
+// folder.
 #pragma once
 
 #include <set>
@@ -30,16 +31,16 @@ void readCache(ObjectReader& in, const std::string& file, memory::CacheConfig& o
 void readAdmin(ObjectReader& in, const std::string& file, admin::AdminConfig& out);
 void readShutdown(ObjectReader& in, ShutdownConfig& out);
 
-/// "0660", as people write modes of files.
+/// An octal file mode such as "0660".
 void readMode(ObjectReader& in, const char* name, mode_t& out);
 
-/// Each name once.
+/// Checks that no name appears twice.
 template <typename List>
 void checkNames(ObjectReader& in, const char* what, const List& list) {
   std::set<std::string> seen;
   for (const auto& item : list) {
     if (!item.name.empty() && !seen.insert(item.name).second)
-      in.problem(what, "the name `" + item.name + "` is there twice");
+      in.problem(what, "the name `" + item.name + "` appears twice");
   }
 }
 

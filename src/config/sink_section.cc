@@ -8,10 +8,10 @@ void readSink(ObjectReader& in, const std::string& file, sink::SinkConfig& out) 
   in.requiredText("name", out.name);
   if (out.name.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_") !=
       std::string::npos)
-    in.problem("name", "is also part of a file's name: letters, digits, `-` and `_`");
+    in.problem("name", "is used in a file name: use only letters, digits, `-` and `_`");
   static const std::vector<std::string_view> kTypes = {"file", "otlp", "syslog", "kafka"};
   size_t type = kTypes.size();
-  if (!in.has("type")) in.problem("", "`type` is missing: `file`, `otlp`, `syslog` or `kafka`");
+  if (!in.has("type")) in.problem("", "`type` is missing: must be `file`, `otlp`, `syslog` or `kafka`");
   in.choice("type", kTypes, type);
   if (type == kTypes.size()) return in.ignoreRest();
   out.type = kTypes[type];
@@ -25,7 +25,7 @@ void readSink(ObjectReader& in, const std::string& file, sink::SinkConfig& out) 
       if (!name->empty()) *name = base::relativeTo(file, *name);
     }
     if (out.certificate.empty() != out.private_key.empty())
-      in.problem("", "`certificate` and `private_key` go together");
+      in.problem("", "set both `certificate` and `private_key`, or neither");
   }
   if (type == 0) {
     in.requiredText("path", out.path);
@@ -36,15 +36,15 @@ void readSink(ObjectReader& in, const std::string& file, sink::SinkConfig& out) 
     in.requiredText("url", out.url);
     const bool secure = out.url.starts_with("https://");
     if (!secure && !out.url.starts_with("http://") && !out.url.empty())
-      in.problem("url", "begins with http:// or https://");
-    if (secure && out.bundle.empty()) in.problem("url", "needs `bundle`: the CA that the receiver is verified with");
+      in.problem("url", "must begin with http:// or https://");
+    if (secure && out.bundle.empty()) in.problem("url", "needs `bundle`: the CA that verifies the receiver");
   } else if (type == 2) {
     in.requiredText("address", out.address);
     in.flag("plaintext", out.plaintext);
     in.size("max_message", out.max_message);
     if (out.max_message < 1024) in.problem("max_message", "must be at least 1KiB");
     if (out.plaintext != out.bundle.empty())
-      in.problem("", "has either `bundle`, the CA that the receiver is verified with, or `\"plaintext\": true`");
+      in.problem("", "needs either `bundle`, the CA that verifies the receiver, or `\"plaintext\": true`");
   } else {
     in.requiredText("brokers", out.brokers);
     in.requiredText("topic", out.topic);

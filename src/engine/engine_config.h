@@ -8,8 +8,8 @@ namespace yett::engine {
 struct EngineConfig {
   std::string name;
   std::string type;      ///< "lua", "rules" or "plugin"
-  std::string path;      ///< directory; of a plugin its shared object
-  std::string settings;  ///< of a plugin: path of a file that it is given, or ""
+  std::string path;      ///< directory; for a plugin: its shared object
+  std::string settings;  ///< for a plugin: path of its settings file, or ""
   bool veto = false;
 };
 

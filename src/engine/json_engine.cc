@@ -71,7 +71,7 @@ class FileReader {
     const Value* deny = value.find("deny");
     const Value* name = allow != nullptr ? allow : deny;
     if ((allow == nullptr) == (deny == nullptr) || name->type != Value::Type::kString || name->text.empty())
-      return problem(value.line, "a rule has either \"allow\": \"name\" or \"deny\": \"name\"");
+      return problem(value.line, "a rule needs either \"allow\": \"name\" or \"deny\": \"name\"");
     rule::Rule rule;
     rule.policy = policy;
     rule.name = name->text;
@@ -178,7 +178,7 @@ static bool isRuleFile(const std::string& name) {
   return name.find('/') == std::string::npos && name.ends_with(".json");
 }
 
-// Not that of the files alone: the same files may be another engine's.
+// Not just the digest of the files: another engine may use the same files.
 static std::string digestOf(const policy::PolicySource& source) {
   return base::sha256Hex("rules\n" + source.digest);
 }
@@ -195,8 +195,7 @@ std::shared_ptr<const JsonRuleSet> JsonRuleSet::load(const policy::PolicySource&
   out->source_ = source.only(isRuleFile);
   for (const auto& [name, text] : out->source_.files) FileReader(name, rules, found).read(text);
   if (found.empty()) rule::checkNames(rules, found);
-  if (found.empty() && rules.empty())
-    found.push_back(source.directory + ": holds no rule: a set without one is refused");
+  if (found.empty() && rules.empty()) found.push_back(source.directory + ": contains no rule: define at least one");
   for (const auto& problem : found) problems.push_back("policy " + problem);
   if (!found.empty()) return nullptr;
   out->digest_ = digestOf(out->source_);

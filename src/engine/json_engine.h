@@ -1,4 +1,4 @@
-// The rule engine `rules`: the matchers as declarative JSON, for those who generate policy. schemas/rules.schema.json
+// The rule engine `rules`: rules with matchers as declarative JSON, for generated policies. schemas/rules.schema.json
 // describes the files.
 #pragma once
 
@@ -14,7 +14,7 @@ namespace yett::engine {
 
 class JsonRuleSet final : public policy::RuleSet {
  public:
-  /// Loads all `*.json` at the top of the source. On failure returns null and says every problem, with file:line.
+  /// Loads all `*.json` at the top of the source. On failure returns null and reports every problem, with file:line.
   static std::shared_ptr<const JsonRuleSet> load(const policy::PolicySource& source,
                                                  std::vector<std::string>& problems);
   const std::string& digest() const override { return digest_; }

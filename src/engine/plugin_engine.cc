@@ -25,7 +25,7 @@ namespace {
 using policy::Attr;
 using policy::AttrValue;
 
-constexpr size_t kMaxRules = 64;  // words that a plugin may use for what decided
+constexpr size_t kMaxRules = 64;  // distinct rule names that a plugin may use
 
 bool attributeOf(const char* name, bool keyed, Attr& out) {
   for (size_t i = 0; i <= static_cast<size_t>(policy::kLastAttr); ++i) {
@@ -87,7 +87,7 @@ std::string_view textOf(const char (&buffer)[N]) {
   return {buffer, strnlen(buffer, N)};
 }
 
-// Whether all that the loader would map is there: a file that was cut off would end the process with SIGBUS.
+// Whether the object contains everything the loader would map: a truncated file would kill the process with SIGBUS.
 bool isWhole(const std::string& object) {
   Elf64_Ehdr header;
   if (object.size() < sizeof header) return false;
@@ -104,8 +104,8 @@ bool isWhole(const std::string& object) {
   return true;
 }
 
-// A path to the descriptor that was never used before: the loader takes an object of the same name for the same one,
-// even where it could not be unloaded.
+// A path to the descriptor that was never used before: the loader reuses a loaded object of the same name, even if it
+// could not be unloaded.
 std::string freshName(int fd) {
   static std::atomic<uint32_t> count{0};
   std::string out = "/proc/self/fd";
@@ -121,9 +121,9 @@ class PluginEvaluator final : public policy::Evaluator {
 
   void evaluate(policy::AttributeReader& reader, policy::Verdict& out) override {
     out.policy = plugin_.name;
-    // One that keeps a state is asked once for each request, when all of it is here.
+    // A stateful plugin is called once per request, when all of it has arrived.
     if (reader.bodyAwaited() && (plugin_.flags & YETT_PLUGIN_PURE) == 0) {
-      reader.countUnknown();  // what it will say is not known
+      reader.countUnknown();  // its answer is not known yet
       out.effect = policy::Effect::kAllow;
       return;
     }
@@ -140,7 +140,7 @@ class PluginEvaluator final : public policy::Evaluator {
     const uint32_t unknown = reader.unknownReads();
     ask(reader, out);
     if (reader.unknownReads() == unknown) return;
-    // Replay, or a body that is awaited: nobody knows what it would have made of what is not known.
+    // Replay, or a body that is awaited: its answer to the unknown values cannot be known.
     out.errors.clear();
     out.effect = reader.favoursAllow() ? policy::Effect::kAllow : policy::Effect::kDeny;
   }
@@ -166,8 +166,8 @@ class PluginEvaluator final : public policy::Evaluator {
       std::strcpy(answer.reason, "threw an exception");
     }
     if (reader.refusedReads() != refused) {
-      said = YETT_FAIL;  // whatever it makes of it: it may not have seen what it decides about
-      std::strcpy(answer.reason, "read more than a decision may");
+      said = YETT_FAIL;  // whatever it answered: it may not have seen all it needs
+      std::strcpy(answer.reason, "exceeded the read limits of a decision");
     }
     const bool known = said == YETT_ABSTAIN || said == YETT_ALLOW || said == YETT_DENY;
     if (!known) {
@@ -176,7 +176,7 @@ class PluginEvaluator final : public policy::Evaluator {
       out.addError(plugin_.name, "evaluate", why.empty() ? "failed" : base::printable(why));
       return;
     }
-    // Rule, status and reason as one text, so that a remembered answer is the same.
+    // Rule, status and reason as one text, so that a remembered answer has all of them.
     std::string reason(textOf(answer.rule));
     reason += '\n';
     reason += std::to_string(answer.status);
@@ -203,7 +203,7 @@ class PluginEvaluator final : public policy::Evaluator {
     if (status == 401 || status == 404 || status == 429) out.status = status;
   }
 
-  // Records and metrics hold on to the word: it is kept, and there are only so many.
+  // Records and metrics refer to the name, so it is stored; the number of names is limited.
   std::string_view word(std::string_view rule) {
     const auto known = words_.find(rule);
     if (known != words_.end()) return *known;
@@ -229,26 +229,26 @@ Result<std::shared_ptr<const PluginRuleSet>> PluginRuleSet::load(const std::stri
   out->path_ = path;
   out->digest_ = digestOf(object, settings);
   out->settings_ = std::move(settings);
-  if (!isWhole(object)) return Error{path + ": cannot be loaded: is no whole shared object"};
-  // From memory: not what lies at the path a moment later, nor what was loaded from there before.
+  if (!isWhole(object)) return Error{path + ": cannot be loaded: is not a complete shared object"};
+  // Loads from memory, not what the path contains a moment later, nor what was loaded from there before.
   const int fd = ::memfd_create("yett-plugin", MFD_CLOEXEC);
-  if (fd < 0) return Error{path + ": no memory to load it into"};
+  if (fd < 0) return Error{path + ": not enough memory to load it"};
   out->fd_ = fd;
   const bool written = ::write(fd, object.data(), object.size()) == static_cast<ssize_t>(object.size());
   if (written) out->handle_ = ::dlopen(freshName(fd).c_str(), RTLD_NOW | RTLD_LOCAL);
   if (out->handle_ == nullptr) {
-    const char* why = written ? ::dlerror() : "no memory to load it into";
+    const char* why = written ? ::dlerror() : "not enough memory to load it";
     return Error{path + ": cannot be loaded: " + (why != nullptr ? why : "unknown")};
   }
   const auto entry = reinterpret_cast<yett_plugin_function>(::dlsym(out->handle_, "yett_plugin"));
-  if (entry == nullptr) return Error{path + ": is no plugin: it does not export `yett_plugin` (see yett/plugin.h)"};
+  if (entry == nullptr) return Error{path + ": is not a plugin: it does not export `yett_plugin` (see yett/plugin.h)"};
   out->plugin_ = entry();
   const yett_plugin_v1* plugin = out->plugin_;
   if (plugin == nullptr || plugin->abi != YETT_PLUGIN_ABI_V1)
-    return Error{path + ": speaks version " + std::to_string(plugin != nullptr ? plugin->abi : 0) +
-                 " of the plugin interface, this is version " + std::to_string(YETT_PLUGIN_ABI_V1)};
+    return Error{path + ": implements version " + std::to_string(plugin != nullptr ? plugin->abi : 0) +
+                 " of the plugin interface, but Yett needs version " + std::to_string(YETT_PLUGIN_ABI_V1)};
   if (plugin->name == nullptr || plugin->create == nullptr || plugin->evaluate == nullptr || plugin->destroy == nullptr)
-    return Error{path + ": lacks a name or a function"};
+    return Error{path + ": its description lacks a name or a function"};
   plugin->destroy(TRY(out->create()));
   return std::shared_ptr<const PluginRuleSet>(std::move(out));
 }
@@ -269,7 +269,7 @@ Result<void*> PluginRuleSet::create() const {
   }
   if (status == 0) return instance;
   error.back() = '\0';
-  return Error{path_ + ": " + base::printable(error[0] != '\0' ? error.data() : "does not say why it fails")};
+  return Error{path_ + ": " + base::printable(error[0] != '\0' ? error.data() : "fails without a message")};
 }
 
 std::vector<policy::RuleInfo> PluginRuleSet::rules() const {

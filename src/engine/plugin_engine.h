@@ -1,5 +1,5 @@
-// The rule engine `plugin`: a shared object that speaks plugins/include/yett/plugin.h. Its reads go through the same
-// reader as everybody's, so they are recorded, and remembered where it declares itself pure. It cannot be budgeted.
+// The rule engine `plugin`: a shared object that implements plugins/include/yett/plugin.h. Its reads use the same
+// reader as for all engines, so they are recorded; answers are remembered if it declares itself pure. It has no budget.
 #pragma once
 
 #include <memory>
@@ -12,7 +12,7 @@ namespace yett::engine {
 
 class PluginRuleSet final : public policy::RuleSet {
  public:
-  /// Loads exactly these bytes: what the digest says is what runs. Makes one instance, to see that it can be made.
+  /// Loads exactly these bytes, so that the digest identifies what runs. Creates one instance to check that this works.
   /// `path` is for messages.
   static Result<std::shared_ptr<const PluginRuleSet>> load(const std::string& path, const std::string& object,
                                                            std::string settings);
@@ -35,7 +35,7 @@ class PluginRuleSet final : public policy::RuleSet {
   std::string digest_;
   std::string settings_;
   void* handle_ = nullptr;
-  int fd_ = -1;  // kept as long as the handle: its number is part of the name that it is known by
+  int fd_ = -1;  // open as long as the handle: its number is part of the loaded name
   const yett_plugin_v1* plugin_ = nullptr;
 };
 

@@ -1,5 +1,5 @@
-// The client side of one connection to an upstream, whatever its version. Made by the connection's owner, before it
-// is open. On the connection's loop.
+// The client side of one connection to an upstream, for any HTTP version. Created by the connection's owner before the
+// connection is open. Runs on the connection's loop.
 #pragma once
 
 #include <string_view>
@@ -12,28 +12,28 @@ class ClientCodec {
  public:
   virtual ~ClientCodec() = default;
   virtual size_t onBytes(std::string_view bytes) = 0;
-  /// `orderly`: by an end of input, not by an error; only that may end a body without a length.
+  /// `orderly`: closed by EOF, not by an error; only EOF may end a body without a length.
   virtual void onPeerClosed(bool orderly) = 0;
   virtual void onWritable() = 0;
-  /// What Wire::callAtBatchEnd() asked for.
+  /// The callback requested by Wire::callAtBatchEnd().
   virtual void onBatchEnd() {}
 
   /// How many exchanges may begin now.
   virtual size_t room() const = 0;
   /// Begins an exchange. REQUIRES: room() > 0.
   virtual ClientStream& open(ResponseHandler& handler) = 0;
-  /// The exchange is over for whoever began it: its handler is called no more. What is unfinished is reset
-  /// over HTTP/2; over HTTP/1.1 the connection is good for nothing then, and its owner closes it.
+  /// The exchange is over for its caller; its handler is not called again. If unfinished, it is reset over HTTP/2; over
+  /// HTTP/1.1 the connection can no longer be used, and its owner closes it.
   virtual void close(ClientStream& stream) = 0;
-  /// No exchange may begin any more; those under way go on.
+  /// No new exchanges may start; in-flight ones continue.
   virtual void leave() = 0;
-  /// Something went wrong that a peer which is gone would explain: it is asked whether it is there, where the protocol
-  /// can ask and it has said nothing lately. While probing(), no exchange may begin.
+  /// Call after a failure that a dead peer would explain. Pings the peer, if the protocol can and the peer has been
+  /// silent lately. No exchange may start while probing().
   virtual void probe() {}
   virtual bool probing() const { return false; }
-  /// No exchange is under way.
+  /// No exchange is in flight.
   virtual bool idle() const = 0;
-  /// No exchange may begin any more: to be closed once it is idle.
+  /// No new exchanges may start: close it once it is idle.
   virtual bool spent() const = 0;
 };
 

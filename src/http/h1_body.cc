@@ -6,9 +6,9 @@
 
 namespace yett::http {
 
-// A chunk size of at most 15 hex digits fits 64 bits with room; longer ones are how parsers were overflowed.
+// A chunk size of at most 15 hex digits always fits 64 bits; longer ones have been used to overflow parsers.
 static constexpr size_t kSizeDigits = 15;
-static constexpr size_t kExtensions = 4096;  // bytes of one message: they say nothing to anybody
+static constexpr size_t kExtensions = 4096;  // bytes per message: nothing uses their contents
 
 void H1BodyReader::start(const Head& head) {
   received_ = trailers_seen_ = extensions_ = 0;
@@ -36,7 +36,7 @@ H1BodyReader::State H1BodyReader::readSize(std::string_view& bytes) {
     if (++digits > kSizeDigits) return fail(400, "a chunk size with too many digits");
   }
   if (digits == 0 && !bytes.empty()) return fail(400, "a chunk without a size");
-  size_t end = digits;  // of the line, where its CRLF begins
+  size_t end = digits;  // where the CRLF of the line begins
   if (digits < bytes.size() && bytes[digits] != '\r') {
     const State state = readExtensions(bytes, digits, end);
     if (state != State::kData) return state;
@@ -49,18 +49,18 @@ H1BodyReader::State H1BodyReader::readSize(std::string_view& bytes) {
   return State::kData;
 }
 
-// chunk-ext = *( BWS ";" ... ) (RFC 9112 7.1.1). What is written anew has none.
+// chunk-ext = *( BWS ";" ... ) (RFC 9112 7.1.1). The forwarded body has none.
 H1BodyReader::State H1BodyReader::readExtensions(std::string_view bytes, size_t digits, size_t& end) {
   const size_t mark = bytes.find_first_not_of(" \t", digits);
   if (mark != std::string_view::npos && bytes[mark] != ';')
-    return fail(400, "a chunk size line that is neither a number nor a number and extensions");
+    return fail(400, "a chunk size line that is not a number with optional extensions");
   end = bytes.find('\n', digits);
   const bool whole = end != std::string_view::npos;
   if (extensions_ + (whole ? end : bytes.size()) - digits > kExtensions)
     return fail(400, "chunk extensions over 4 KiB");
   if (!whole) return State::kMore;
   if (bytes[--end] != '\r' || !isChunkExtensions(bytes.substr(digits, end - digits)))
-    return fail(400, "a chunk size line that is neither a number nor a number and extensions");
+    return fail(400, "a chunk size line that is not a number with optional extensions");
   extensions_ += end - digits;
   return State::kData;
 }

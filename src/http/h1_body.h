@@ -14,12 +14,12 @@ class H1BodyReader {
   explicit H1BodyReader(bool of_response) : of_response_(of_response) {}
 
   void start(const Head& head);
-  /// Takes the next piece off `bytes`: kData with a view in `data`; kMore when it needs more bytes than there are (and
-  /// leaves them); kDone at the end of the message; kBad with error() when it is no chunked body.
+  /// Takes the next piece from `bytes`. kData: `data` is a view of it. kMore: more bytes are needed; `bytes` keeps the
+  /// rest. kDone: end of the message. kBad: the body is malformed or over a limit; see error().
   State next(std::string_view& bytes, const Limits& limits, Head& head, std::string_view& data);
   const ParseError& error() const { return error_; }
   bool done() const { return phase_ == Phase::kDone; }
-  /// What is still to come of a body of known length; a chunked one says "more than any limit".
+  /// The bytes still to come of a body of known length; UINT64_MAX for other bodies.
   uint64_t remaining() const { return phase_ == Phase::kDone ? 0 : phase_ == Phase::kLength ? left_ : UINT64_MAX; }
   bool untilClose() const { return phase_ == Phase::kUntilClose; }
   uint64_t received() const { return received_; }
@@ -35,7 +35,7 @@ class H1BodyReader {
   Phase phase_ = Phase::kDone;
   uint64_t left_ = 0;
   uint64_t received_ = 0;
-  size_t trailers_seen_ = 0;  // bytes of them in which there is no end
+  size_t trailers_seen_ = 0;  // bytes already searched for their end
   size_t extensions_ = 0;     // bytes of chunk extensions, of the whole message
   ParseError error_;
 };

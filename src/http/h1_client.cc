@@ -25,7 +25,7 @@ void H1Client::close(ClientStream&) {
 
 size_t H1Client::onBytes(std::string_view bytes) {
   if (phase_ == Phase::kIdle || phase_ == Phase::kDone) {
-    // Bytes that no request asked for: whoever came next would get them as an answer.
+    // Unsolicited bytes: the next request would get them as its response.
     keep_alive_ = false;
     phase_ = Phase::kBroken;
     wire_.abort();
@@ -81,12 +81,12 @@ size_t H1Client::readHead(std::string_view bytes) {
   if (head.status == 101) {
     if (!to_upgrade_ || !namesWebSocket(head.headers)) {
       fail(ResetCause::kProtocolError,
-           to_upgrade_ ? "101 to something other than a WebSocket" : "101 to a request that asked for no upgrade");
+           to_upgrade_ ? "101 to something other than a WebSocket" : "101 to a request without an upgrade");
       return bytes.size();
     }
     head.framing = Framing::kTunnel;
     phase_ = Phase::kTunnel;
-    request_done_ = false;  // the way out is open again
+    request_done_ = false;  // the sending half is open again
     handler_->onResponse();
     return end;
   }
@@ -112,7 +112,7 @@ size_t H1Client::readHead(std::string_view bytes) {
 }
 
 void H1Client::endResponse() {
-  resumeBody();  // whoever uses the connection next must be able to read
+  resumeBody();  // reading must be enabled for the next exchange
   phase_ = Phase::kDone;
   if (!request_done_) keep_alive_ = false;
   if (handler_ != nullptr) handler_->onEnd();
@@ -132,7 +132,7 @@ void H1Client::onPeerClosed(bool orderly) {
     if (handler_ != nullptr) handler_->onEnd();
     return;
   }
-  if (phase_ == Phase::kTunnel) return fail(ResetCause::kPeerClosed, "the upstream broke the connection off");
+  if (phase_ == Phase::kTunnel) return fail(ResetCause::kPeerClosed, "the upstream dropped the connection");
   if (phase_ == Phase::kBody && body_.untilClose() && orderly) return endResponse();
   if (phase_ == Phase::kHead)
     return fail(ResetCause::kPeerClosed, received_any_ ? "the upstream closed inside the response head"
@@ -161,7 +161,7 @@ void H1Client::sendRequest(const RequestHead& head, const HeaderMap& added) {
 void H1Client::sendBody(std::string_view data) {
   if (data.empty() || phase_ == Phase::kBroken) return;
   if (sending_ == Framing::kNone && phase_ != Phase::kTunnel)
-    return;  // bytes that no framing contains are a new request
+    return;  // bytes outside any framing would be read as a new request
   if (sending_ != Framing::kChunked) return wire_.write(data);
   std::string head;
   writeChunkHead(data.size(), head);

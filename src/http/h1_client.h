@@ -50,7 +50,7 @@ class H1Client final : public ClientCodec, public ClientStream {
   bool request_done_ = false;
   bool received_any_ = false;
   bool keep_alive_ = false;
-  bool leaving_ = false;  // whatever the service says
+  bool leaving_ = false;  // not reusable, whatever the service says
   bool paused_ = false;
   bool tunnel_ended_ = false;  // by the upstream
 };

@@ -30,7 +30,7 @@ bool isControl(unsigned char c) {
   return (c < 0x20 && c != '\t') || c == 0x7f;
 }
 
-// Eight bytes at a time; where something may be one, byte by byte.
+// Checks eight bytes at a time; from the first suspicious word on, byte by byte.
 bool hasControl(std::string_view text) {
   constexpr uint64_t kOnes = 0x0101010101010101;
   constexpr uint64_t kHigh = 0x8080808080808080;
@@ -40,12 +40,12 @@ bool hasControl(std::string_view text) {
     std::memcpy(&word, text.data() + at, 8);
     const uint64_t del = word ^ (0x7f * kOnes);
     const uint64_t suspects = ((word - 0x20 * kOnes) & ~word) | ((del - kOnes) & ~del);
-    if ((suspects & kHigh) != 0) break;  // a tab may be what it is: the rest is looked at once, by bytes
+    if ((suspects & kHigh) != 0) break;  // it may be just a tab: check the rest byte by byte
   }
   return std::any_of(text.begin() + static_cast<std::ptrdiff_t>(at), text.end(), isControl);
 }
 
-// Takes one line off `rest`, without its CRLF. The head ends with an empty line, so there always is one.
+// Takes the next line at `at`, without its CRLF. The head ends with an empty line, so there is always one.
 bool takeLine(char*& at, const char* end, std::string_view& line) {
   char* lf = static_cast<char*>(std::memchr(at, '\n', static_cast<size_t>(end - at)));
   if (lf == nullptr || lf == at || lf[-1] != '\r') return false;
@@ -54,8 +54,8 @@ bool takeLine(char*& at, const char* end, std::string_view& line) {
   return true;
 }
 
-// field-line = field-name ":" OWS field-value OWS (RFC 9112 5). No obs-fold. A blank before the colon is refused in a
-// request, and taken off a response (5.1).
+// field-line = field-name ":" OWS field-value OWS (RFC 9112 5). No obs-fold. Whitespace before the colon is refused in
+// a request and removed in a response (5.1).
 ParseError parseField(std::string_view line, bool of_response, HeaderMap& out) {
   size_t colon = 0;
   char* bytes = const_cast<char*>(line.data());  // the head's own copy
@@ -81,7 +81,7 @@ ParseError parseFields(char* at, const char* end, const Limits& limits, bool of_
   }
 }
 
-// Content-Length and Transfer-Encoding (RFC 9112 6): one of them, once, in the one form every reader agrees on.
+// Content-Length and Transfer-Encoding (RFC 9112 6): at most one of them, once, in the form all readers agree on.
 ParseError readFraming(Head& head) {
   int lengths = 0;
   int codings = 0;
@@ -104,7 +104,7 @@ ParseError readFraming(Head& head) {
     if (lengths > 0) return {400, "both content-length and transfer-encoding"};
     if (head.version == Version::kHttp10) return {400, "transfer-encoding in HTTP/1.0"};
     if (codings > 1) return {400, "more than one transfer-encoding"};
-    // RFC 9112 6.3: where `chunked` is not the last coding, nobody can tell where the message ends.
+    // RFC 9112 6.3: if `chunked` is not the last coding, the end of the message cannot be determined.
     const bool chunked_last = base::equalsIgnoreCase(base::trimmed(coding.substr(coding.rfind(',') + 1)), "chunked");
     if (!chunked_last) return {400, "a transfer-encoding that does not end with `chunked`"};
     if (coding.find(',') != std::string_view::npos) return {501, "a transfer-encoding other than `chunked`"};
@@ -116,7 +116,7 @@ ParseError readFraming(Head& head) {
 }
 
 ParseError parseVersion(std::string_view text, Version& out) {
-  // RFC 9110 2.5: a minor version that is not known is read as the highest one that is.
+  // RFC 9110 2.5: an unknown minor version is treated as the highest known one.
   if (text == "HTTP/1.0") out = Version::kHttp10;
   else if (text.size() == 8 && text.starts_with("HTTP/1.") && text[7] >= '1' && text[7] <= '9') out = Version::kHttp11;
   else if (text.size() == 8 && text.starts_with("HTTP/")) return {505, "a version other than HTTP/1.0 and HTTP/1.1"};
@@ -146,7 +146,7 @@ static void skipBlanks(std::string_view& text) {
   text.remove_prefix(std::min(text.find_first_not_of(" \t"), text.size()));
 }
 
-// False where there is none.
+// False if there is no token.
 static bool takeToken(std::string_view& text) {
   size_t size = 0;
   while (size < text.size() && kToken[static_cast<unsigned char>(text[size])]) ++size;
@@ -198,16 +198,16 @@ ParseError parseRequest(std::string_view bytes, const Limits& limits, RequestHea
     return {400, "a request line that is not `method target version`"};
   out.method = line.substr(0, first);
   out.raw_target = line.substr(first + 1, last - first - 1);
-  if (!isToken(out.method)) return {400, "a method that is no token"};
+  if (!isToken(out.method)) return {400, "a method that is not a token"};
   if (const auto error = parseVersion(line.substr(last + 1), out.version)) return error;
   if (out.raw_target.empty() || out.raw_target.find(' ') != std::string_view::npos)
-    return {400, "a request line with more than two blanks"};
+    return {400, "a request line with more than two spaces"};
   out.keep_alive = out.version == Version::kHttp11;
   if (const auto error = parseFields(at, end, limits, false, out.headers)) return error;
   if (const auto error = readFraming(out)) return error;
   if (limits.body_bytes > 0 && out.framing == Framing::kLength && out.content_length > limits.body_bytes)
     return {413, "a body over the limit"};
-  if (out.method == "CONNECT") return {501, "the method CONNECT"};
+  if (out.method == "CONNECT") return {501, "the method CONNECT, which is not supported"};
   return checkRequest(out);
 }
 
@@ -217,8 +217,8 @@ ParseError parseResponse(std::string_view bytes, const Limits& limits, bool to_h
   const char* end = at + bytes.size();
   std::string_view line;
   if (!takeLine(at, end, line)) return {502, "a status line that does not end with CRLF"};
-  // status-line = HTTP-version SP 3DIGIT SP [ reason ] (RFC 9112 4); the last blank may be missing, as common servers
-  // do.
+  // status-line = HTTP-version SP 3DIGIT SP [ reason ] (RFC 9112 4); the last space may be missing, as common servers
+  // omit it.
   uint64_t status = 0;
   if (line.size() < 12 || line[8] != ' ' || !base::parseUnsigned(line.substr(9, 3), status) || status < 100 ||
       status > 599 || (line.size() > 12 && line[12] != ' ')) {
@@ -236,7 +236,7 @@ ParseError parseResponse(std::string_view bytes, const Limits& limits, bool to_h
   const bool bodiless = out.status < 200 || out.status == 204 || out.status == 304;
   if ((out.status < 200 || out.status == 204) &&
       (out.framing == Framing::kChunked || (out.framing == Framing::kLength && out.content_length > 0))) {
-    return {502, "a status that has no body with framing for one"};
+    return {502, "a status without a body, but with framing for one"};
   }
   if (to_head || bodiless) {
     // The length that a GET would have given stays in the headers; there is no body (RFC 9110 8.6, 9.3.2).

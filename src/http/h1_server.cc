@@ -17,7 +17,7 @@ size_t H1Server::onBytes(std::string_view bytes) {
     switch (phase_) {
       case Phase::kHead:
         if (used > 0 && used < bytes.size() && turn.over() && wire_.yield()) return used;
-        if (!writable()) {  // a client that asks and does not read gets no further
+        if (!writable()) {  // a client that sends requests but does not read has to wait
           if (used < bytes.size()) wire_.pauseReading();
           return used;
         }
@@ -80,7 +80,7 @@ size_t H1Server::readHead(std::string_view bytes) {
 }
 
 size_t H1Server::readBody(std::string_view bytes, Turn& turn, bool& over) {
-  constexpr int kPieces = 64;  // between two looks at the clock
+  constexpr int kPieces = 64;  // between two checks of the clock
   std::string_view rest = bytes;
   int pieces = 0;
   while (phase_ == Phase::kDiscard || (phase_ == Phase::kBody && !body_paused_)) {
@@ -169,7 +169,7 @@ void H1Server::onPeerClosed() {
   }
 }
 
-// The client's end of a tunnel, which may have come before the tunnel was there.
+// Reports the client's end of a tunnel, which may have arrived before the tunnel existed.
 void H1Server::onBatchEnd() {
   if (phase_ != Phase::kTunnel || !peer_closed_ || end_told_) return;
   end_told_ = true;
@@ -246,7 +246,7 @@ void H1Server::sendResponse(const ResponseHead& head, const HeaderMap& added) {
     sending_ = request.version == Version::kHttp10 ? Framing::kUntilClose : Framing::kChunked;
   }
   if (sending_ == Framing::kUntilClose) closing_ = true;
-  // A client that waits for leave to send its body may send it all the same, or not: what follows cannot be told apart.
+  // A client that waits for 100 Continue may or may not still send its body, so the bytes that follow are ambiguous.
   if (request.expects_continue && !continued_ && phase_ == Phase::kBody && body_.received() == 0 && !body_.done())
     closing_ = true;
   head_sent_ = true;
@@ -254,7 +254,7 @@ void H1Server::sendResponse(const ResponseHead& head, const HeaderMap& added) {
   writeResponse(head, added, sending_, closing_ || peer_closed_, request.version, out);
   wire_.write(out);
   if (sending_ != Framing::kTunnel) return;
-  phase_ = Phase::kTunnel;  // from the next byte on; what the client sent too early was held back until now
+  phase_ = Phase::kTunnel;  // from the next byte on; bytes that the client sent early were held back
   closing_ = true;
   wire_.resumeReading();
   if (peer_closed_) wire_.callAtBatchEnd();

@@ -1,5 +1,5 @@
-// The server side of one HTTP/1.1 connection: bytes in, one request at a time out to its handler; responses back to
-// bytes. Pipelined requests wait in the connection until the response before them has been sent (RFC 9112 9.3.2).
+// The server side of one HTTP/1.1 connection: turns bytes into requests, one at a time, and responses into bytes.
+// Pipelined requests wait in the connection until the previous response has been sent (RFC 9112 9.3.2).
 #pragma once
 
 #include "http/h1_body.h"
@@ -15,7 +15,7 @@ class H1Server final : public ServerCodec, public ServerStream {
   H1Server(Wire& wire, ServerEvents& events, const Limits& limits) : wire_(wire), events_(events), limits_(limits) {}
 
   size_t onBytes(std::string_view bytes) override;
-  /// A request that is complete is still answered.
+  /// A complete request is still answered.
   void onPeerClosed() override;
   void onClosed() override;
   void onWritable() override;
@@ -35,19 +35,19 @@ class H1Server final : public ServerCodec, public ServerStream {
   void discardBody() override;
 
  private:
-  //   phase      handler_     what goes on                             goes to
-  //   kHead      none         the next request's head comes            kBody, kWait (refused), kClosed
-  //   kBody      there        the body is told to the handler          kWait (it ended), kDiscard, kTunnel, kClosed
-  //   kDiscard   there        nobody listens: the body is thrown away  kWait, kClosed
-  //   kWait      there        the request is over, its answer is not   kHead, kTunnel, kClosed
-  //   kTunnel    there        bytes both ways                          kClosed
-  //   kClosed    none         the codec takes and sends nothing        -
-  // The handler is let go of by endExchange(), close() and onClosed() alone.
+  //   phase      handler_     meaning                                  next phase
+  //   kHead      null         waiting for the next request's head      kBody, kWait (refused), kClosed
+  //   kBody      set          passing the body to the handler          kWait (it ended), kDiscard, kTunnel, kClosed
+  //   kDiscard   set          reading and discarding the body          kWait, kClosed
+  //   kWait      set          request complete, response is not        kHead, kTunnel, kClosed
+  //   kTunnel    set          bytes flow both ways                     kClosed
+  //   kClosed    null         the codec receives and sends nothing     -
+  // Only endExchange(), close() and onClosed() clear handler_.
   enum class Phase { kHead, kBody, kDiscard, kWait, kTunnel, kClosed };
-  /// No exchange and no byte of a next one.
+  /// No exchange, and no byte of the next request.
   bool idle() const { return phase_ == Phase::kHead && head_seen_ == 0; }
   size_t readHead(std::string_view bytes);
-  /// `over`: the turn ended before the bytes did.
+  /// `over`: the turn ended before all bytes were read.
   size_t readBody(std::string_view bytes, Turn& turn, bool& over);
   void refuse(int status, const char* why);
   void requestEnded();
@@ -61,15 +61,15 @@ class H1Server final : public ServerCodec, public ServerStream {
   RequestHandler* handler_ = nullptr;
   H1BodyReader body_{false};
   size_t head_seen_ = 0;  // bytes of the head that were searched for its end
-  uint64_t to_send_ = 0;  // of a response with a length
+  uint64_t to_send_ = 0;  // bytes left of a response with a length
   Framing sending_ = Framing::kNone;
   bool head_sent_ = false;
-  bool continued_ = false;  // the client has leave to send its body
+  bool continued_ = false;  // 100 Continue was sent
   bool response_done_ = false;
   bool body_paused_ = false;
   bool closing_ = false;
   bool peer_closed_ = false;
-  bool end_told_ = false;  // of a tunnel: that the client sends no more
+  bool end_told_ = false;  // of a tunnel: the handler knows the client sends no more
 };
 
 }  // namespace yett::http

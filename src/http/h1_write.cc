@@ -14,7 +14,7 @@ void writeField(std::string_view name, std::string_view value, std::string& out)
   out += "\r\n";
 }
 
-/// True where a date is among them.
+/// Returns whether there is a date among them.
 bool writeFields(const HeaderMap& headers, std::string& out) {
   bool dated = false;
   for (const auto& field : headers.fields()) {
@@ -63,7 +63,7 @@ void writeRequest(const RequestHead& head, const HeaderMap& added, std::string& 
 
 void writeResponse(const ResponseHead& head, const HeaderMap& added, Framing framing, bool close, Version client,
                    std::string& out) {
-  out += "HTTP/1.1 ";  // ours, whatever the client's is (RFC 9110 2.5)
+  out += "HTTP/1.1 ";  // our version, regardless of the client's (RFC 9110 2.5)
   base::appendNumber(out, static_cast<uint64_t>(head.status));
   out += ' ';
   out += head.reason.empty() ? reasonPhrase(head.status) : head.reason;
@@ -72,7 +72,7 @@ void writeResponse(const ResponseHead& head, const HeaderMap& added, Framing fra
   writeFields(added, out);
   if (!dated && head.status >= 200) writeField("date", base::httpDate(), out);
   if (framing == Framing::kNone && head.status >= 200 && head.status != 204) {
-    // An answer to HEAD, or 304: the length that a GET would have had, where the upstream gave one.
+    // A response to HEAD, or a 304: the length that a GET would have had, if the upstream sent one.
     for (const auto& field : head.headers.fields()) {
       if (field.id == FieldId::kContentLength) writeField(field.name, field.value, out);
     }

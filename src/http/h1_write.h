@@ -8,15 +8,15 @@
 
 namespace yett::http {
 
-/// An empty string to write a head into: the same one for each call on this thread.
+/// An empty string to write a head into. All calls on a thread return the same one.
 std::string& headScratch();
 
-/// The request as the upstream gets it: canonical target, host as sent by the client, no dropped or hop-by-hop field,
-/// then `added`, then framing as `head.framing` says.
+/// The request as sent to the upstream: canonical target, host as sent by the client, no dropped or hop-by-hop fields,
+/// then `added`, then the framing of `head.framing`.
 void writeRequest(const RequestHead& head, const HeaderMap& added, std::string& out);
 
-/// The response for a client of `version`. `framing` may differ from the head's (an HTTP/1.0 client knows no chunks);
-/// `close` says so in a Connection field.
+/// The response for a client of version `client`. `framing` may differ from the head's (HTTP/1.0 clients do not support
+/// chunks); `close` adds `Connection: close`.
 void writeResponse(const ResponseHead& head, const HeaderMap& added, Framing framing, bool close, Version client,
                    std::string& out);
 

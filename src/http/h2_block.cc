@@ -12,7 +12,7 @@
 
 namespace yett::http {
 
-static constexpr size_t kCrumbsForEach = 10;  // field that a head may have: each costs its peer a byte
+static constexpr size_t kCrumbsForEach = 10;  // crumbs per allowed field; each costs the peer only a byte
 
 void H2Block::clear() {
   text_.clear();
@@ -25,7 +25,7 @@ void H2Block::clear() {
 
 void H2Block::add(std::string_view name, std::string_view value, const Limits& limits) {
   decoded_ += name.size() + value.size() + 32;  // as SETTINGS_MAX_HEADER_LIST_SIZE counts (RFC 9113 6.5.2)
-  // Crumbs are one field (RFC 9113 8.2.3), as large as it would be in HTTP/1.1.
+  // Crumbs count as one field (RFC 9113 8.2.3), with the size it would have in HTTP/1.1.
   const bool crumb = name == "cookie" && !cookies_.empty();
   if (crumb) decoded_ -= name.size() + 32 - 2;
   if (crumb ? ++crumbs_ > kCrumbsForEach * limits.header_count : ++count_ > limits.header_count + 8) too_large_ = true;
@@ -65,7 +65,7 @@ void H2Block::fields(const char* kept, HeaderMap& out) const {
 
 namespace {
 
-// content-length must be one number; whether the data keep to it, nghttp2 checks (RFC 9113 8.1.1).
+// content-length must be one number; nghttp2 checks that the data match it (RFC 9113 8.1.1).
 ParseError readLength(Head& head, bool ends) {
   size_t lengths = 0;
   for (const auto& field : head.headers.fields()) {
@@ -92,7 +92,7 @@ ParseError H2Block::toRequest(bool ends, const Limits& limits, RequestHead& out)
   if (limits.unix_socket && authority.size() > 3 && base::equalsIgnoreCase(authority.substr(0, 3), "%2f"))
     authority = "localhost";
   const auto protocol = pseudo(":protocol", kept);
-  if (out.method == "CONNECT" && protocol.empty()) return {501, "the method CONNECT"};
+  if (out.method == "CONNECT" && protocol.empty()) return {501, "the method CONNECT, which is not supported"};
   if (out.method != "CONNECT" && !protocol.empty()) return {400, "a `:protocol` without CONNECT"};
   if (!protocol.empty() && protocol != "websocket") return {501, "a `:protocol` other than `websocket`"};
   if (scheme != "http" && scheme != "https") return {400, "a `:scheme` other than `http` and `https`"};
@@ -100,9 +100,9 @@ ParseError H2Block::toRequest(bool ends, const Limits& limits, RequestHead& out)
     return {400, "a `:path` that does not begin with `/`"};
   fields(kept, out.headers);
   if (!authority.empty()) {
-    // RFC 9113 8.3.1: Host may stand beside :authority, and says the same.
+    // RFC 9113 8.3.1: Host may be sent along with :authority, but must agree with it.
     std::string named;
-    if (!target::canonicalHost(authority, named)) return {400, "an `:authority` that is no host"};
+    if (!target::canonicalHost(authority, named)) return {400, "an `:authority` that is not a host"};
     for (const auto& field : out.headers.fields()) {
       std::string host;
       if (field.id != FieldId::kHost) continue;
@@ -133,7 +133,7 @@ ParseError H2Block::toResponse(bool ends, bool to_head, ResponseHead& out) {
   const char* kept = out.keep(text_);
   uint64_t status = 0;
   if (!base::parseUnsigned(pseudo(":status", kept), status) || status < 100 || status > 599)
-    return {502, "a `:status` that is no status"};
+    return {502, "a `:status` that is not a status code"};
   out.status = static_cast<int>(status);
   fields(kept, out.headers);
   if (readLength(out, ends)) return {502, "a response with a content-length that is not one number"};
@@ -195,7 +195,7 @@ void H2Fields::request(const RequestHead& head, const HeaderMap& added, std::str
   add(":authority", host);
   add(":path", path_);
   addAll(head.headers);
-  if (takes_trailers) add("te", "trailers");  // the one value it may have (RFC 9113 8.2.2); gRPC asks for it
+  if (takes_trailers) add("te", "trailers");  // the only value allowed (RFC 9113 8.2.2); gRPC needs it
   addAll(added);
   if (head.framing == Framing::kLength) addLength(head.content_length);
 }
@@ -209,7 +209,7 @@ void H2Fields::response(const ResponseHead& head, const HeaderMap& added, bool w
   if (!dated && status >= 200) add("date", base::httpDate());
   if (head.framing == Framing::kLength) return addLength(head.content_length);
   if (!with_length) return;
-  // An answer to HEAD, or 304: the length that a GET would have had, where the upstream gave one.
+  // A response to HEAD, or a 304: the length that a GET would have had, if the upstream sent one.
   for (const auto& field : head.headers.fields()) {
     if (field.id == FieldId::kContentLength) add(field.name, field.value);
   }

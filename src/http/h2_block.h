@@ -1,5 +1,4 @@
-// One header block of HTTP/2: collected field by field, made into a head; and a head made into fields to send (RFC 9113
-// 8).
+// HTTP/2 header blocks (RFC 9113 8): collects received fields into a head, and turns a head into fields to send.
 #pragma once
 
 #include <nghttp2/nghttp2.h>
@@ -14,18 +13,18 @@
 
 namespace yett::http {
 
-/// Collects the fields of the block that is being received: there is one at a time on a connection. Keeps its memory.
+/// Collects the fields of the block being received; a connection has one at a time. Reuses its memory.
 class H2Block {
  public:
   void clear();
-  /// Takes one field, already checked for the grammar of names and values.
+  /// Adds one field; the grammar of its name and value is already checked.
   void add(std::string_view name, std::string_view value, const Limits& limits);
-  /// Over the limits: what is left of the block was not kept. What is far over them is an attack on the connection.
+  /// Over the limits: the rest of the block was not kept. A block far over them is treated as an attack.
   bool tooLarge() const { return too_large_; }
   size_t decodedBytes() const { return decoded_; }
 
-  /// Makes the request's head: pseudo-header fields become method, target and Host; cookie crumbs are joined (RFC 9113
-  /// 8.2.3); an extended CONNECT for WebSocket (RFC 8441) is read as the GET with Upgrade that it stands for.
+  /// Builds the request's head: pseudo-header fields become method, target and Host; cookie crumbs are joined (RFC 9113
+  /// 8.2.3); an extended CONNECT for WebSocket (RFC 8441) becomes the equivalent GET with Upgrade.
   ParseError toRequest(bool ends, const Limits& limits, RequestHead& out);
   /// `to_head`: it answers a HEAD request.
   ParseError toResponse(bool ends, bool to_head, ResponseHead& out);
@@ -49,7 +48,7 @@ class H2Block {
   bool too_large_ = false;
 };
 
-/// Fields to send. Views of what it was made of, so it is submitted before that changes.
+/// Fields to send. They are views of the head they were made from: submit them before it changes.
 class H2Fields {
  public:
   H2Fields();
@@ -62,7 +61,7 @@ class H2Fields {
 
  private:
   void add(std::string_view name, std::string_view value);
-  /// True where a date is among them.
+  /// Returns whether there is a date among them.
   bool addAll(const HeaderMap& headers);
   void addLength(uint64_t length);
   std::vector<nghttp2_nv> fields_;

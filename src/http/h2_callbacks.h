@@ -1,6 +1,7 @@
-// What nghttp2 calls of an H2Session: for h2_session.cc alone. Nothing is thrown through nghttp2 (guarded). Handlers
-// that are called from here may call back; what reaches nghttp2 by that queues (submit, resume, terminate), gives
-// credit (consume, windows) or asks. Bytes are fed and taken, and sessions freed, only from outside (`in_library_`).
+// The nghttp2 callbacks of an H2Session, for h2_session.cc only. No exception passes through nghttp2 (Guarded).
+// Handlers called from here may call back, but such calls may only queue (submit, resume, terminate), give credit
+// (consume, windows) or query nghttp2. Bytes are fed and fetched, and sessions freed, only from outside
+// (`in_library_`).
 #pragma once
 
 #include <nghttp2/nghttp2.h>
@@ -12,7 +13,7 @@
 
 namespace yett::http {
 
-/// What is thrown (memory may be short) ends the connection.
+/// Any exception (such as out of memory) ends the connection.
 template <auto callback>
 struct Guarded;
 template <typename Out, typename... In, Out (*callback)(In...)>
@@ -44,13 +45,13 @@ struct H2Callbacks {
     auto& s = of(self);
     s.block_.add({reinterpret_cast<const char*>(name), name_size}, {reinterpret_cast<const char*>(value), value_size},
                  s.limits_);
-    // The rest of a block must be decoded, or the next one cannot be; but not without end.
+    // The rest of a block must be decoded, or later blocks cannot be; but not without limit.
     if (s.block_.decodedBytes() > 4 * s.limits_.head_bytes && !s.gone_)
       s.terminate(NGHTTP2_ENHANCE_YOUR_CALM, "a header block far over the limit");
     return 0;
   }
 
-  // A name or value that breaks the grammar (RFC 9113 8.2.1): nghttp2 would only leave the field out.
+  // A name or value that violates the grammar (RFC 9113 8.2.1): by default, nghttp2 would only drop the field.
   static int onInvalidHeader(nghttp2_session* session, const nghttp2_frame* frame, const uint8_t*, size_t,
                              const uint8_t*, size_t, uint8_t, void*) {
     nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, frame->hd.stream_id, NGHTTP2_PROTOCOL_ERROR);
@@ -110,7 +111,7 @@ struct H2Callbacks {
     auto& s = of(self);
     H2Stream* stream = s.find(id);
     if (stream == nullptr) {
-      // One that Yett itself refused may be sent again.
+      // A request that Yett itself refused may be retried.
       if (s.server_ && code != NGHTTP2_NO_ERROR)
         s.charge(code == NGHTTP2_REFUSED_STREAM ? H2Flood::Kind::kLateReset : H2Flood::Kind::kBadBlock);
       return 0;
@@ -119,7 +120,7 @@ struct H2Callbacks {
     s.chargeEnd(*stream, code);
     const bool waits = stream->outlives_closing_ && stream->handler_ != nullptr && !stream->reset_ &&
                        stream->in_ended_ && !stream->end_told_;
-    if (!waits) s.forget(id, code);  // else its handler has not taken all yet
+    if (!waits) s.forget(id, code);  // otherwise its handler has not consumed everything yet
     return 0;
   }
 
@@ -141,7 +142,7 @@ struct H2Callbacks {
     return 0;
   }
 
-  // The library's own text quotes the peer, credentials too: the code says enough.
+  // The library's own text quotes the peer, including credentials; the code is enough.
   static int onError(nghttp2_session*, int code, const char*, size_t, void* self) {
     auto& s = of(self);
     if (s.broken_.empty()) s.broken_ = nghttp2_strerror(code);

@@ -19,7 +19,7 @@ class H2Client::Outgoing final : public ClientStream, public H2Stream {
 
   bool responseBegun() const override { return begun_; }
   void beforeData() override { client_.onMessage(); }
-  /// All of it has come, and its handler knows.
+  /// The whole response has arrived and its handler knows.
   bool ended() const { return end_told_; }
 
   void fail(ResetCause cause, std::string_view why) {
@@ -28,7 +28,7 @@ class H2Client::Outgoing final : public ClientStream, public H2Stream {
     detach();
     if (handler != nullptr) handler->onReset(cause, why);
   }
-  /// The handler is no longer there; what follows goes nowhere.
+  /// The handler is gone; anything that follows is dropped.
   void detach() {
     handler_ = nullptr;
     response_ = nullptr;
@@ -50,12 +50,12 @@ class H2Client::Outgoing final : public ClientStream, public H2Stream {
     }
     final_ = true;
     if (websocket_ && head.status < 300 && !ends) {
-      head.status = 101;  // what the switch is called in HTTP/1.1
+      head.status = 101;  // the status of the switch in HTTP/1.1
       head.framing = Framing::kTunnel;
     }
     const bool whole = head.framing == Framing::kNone || (head.framing == Framing::kLength && head.content_length == 0);
     response_->onResponse();
-    // Complete by its head (RFC 9110 6.4.1), as in HTTP/1.1: nothing that follows belongs to it.
+    // The head completes it (RFC 9110 6.4.1), as in HTTP/1.1: nothing that follows belongs to it.
     if (!whole || ends || response_ == nullptr) return;
     end_told_ = true;
     handler_->onEnd();
@@ -65,9 +65,9 @@ class H2Client::Outgoing final : public ClientStream, public H2Stream {
     to_head_ = head.method == "HEAD";
     websocket_ = head.wants_websocket;
     held_back_ = nullptr;
-    // An extended CONNECT needs the peer's leave first (RFC 8441 3): else it may be read as another request. A large
-    // head waits for the peer's word on how large one may be: some end the connection for one, and all that is under
-    // way on it.
+    // An extended CONNECT must wait until the peer allows it (RFC 8441 3); otherwise it may be read as another request.
+    // A large head waits for the peer's size limit: some peers close the connection, with all its in-flight exchanges,
+    // if a head is too large.
     const bool large = headListSize(head, added) > kSureToFit;
     if ((websocket_ || large) && !client_.settings_seen_) {
       held_back_ = &head;
@@ -85,11 +85,11 @@ class H2Client::Outgoing final : public ClientStream, public H2Stream {
     H2Fields fields;
     fields.request(head, added, "http");
     id_ = client_.submitRequest(fields, websocket_ || head.framing != Framing::kNone);
-    // Where no id is left it stays among the unsent, and onBatchEnd() tells its handler.
+    // If no stream id is left, it stays in unsent_, and onBatchEnd() fails it.
     if (id_ > 0) client_.addStream(client_.takeUnsent(*this));
     else failed_ = true;
   }
-  /// Drops what waited to be sent and returns its size.
+  /// Drops the queued bytes and returns their number.
   size_t drop() {
     const size_t bytes = pending();
     out_.clear();
@@ -103,13 +103,13 @@ class H2Client::Outgoing final : public ClientStream, public H2Stream {
   void sendHeldBack() { sendRequest(*held_back_, *held_added_); }
   void finish() {
     if (id_ <= 0) return;                                               // never sent
-    if (in_ended_ && out_ended_ && pending() == 0 && !closed_) return;  // what is on its way closes it
-    // nghttp2 has closed it, and it was there for its handler alone; or never opened it, and will never close it.
+    if (in_ended_ && out_ended_ && pending() == 0 && !closed_) return;  // frames in transit will close it
+    // Either nghttp2 has closed it, and it was kept only for its handler; or nghttp2 never opened it.
     const bool unknown = closed_ || nghttp2_session_find_stream(client_.session_, id_) == nullptr;
     client_.resetStream(*this, NGHTTP2_CANCEL);
     if (unknown) client_.forget(id_, NGHTTP2_NO_ERROR);
   }
-  /// The connection is gone. An answer that came whole is the handler's all the same, wanted now or not.
+  /// The connection is lost. A response that arrived completely is still delivered, even if paused.
   void lost(std::string_view why) {
     if (!in_ended_ || end_told_ || handler_ == nullptr) return fail(ResetCause::kPeerClosed, why);
     const std::string held = std::move(held_);
@@ -145,9 +145,9 @@ class H2Client::Outgoing final : public ClientStream, public H2Stream {
   bool begun_ = false;
   bool final_ = false;
   bool failed_ = false;
-  bool refused_ = false;  // the service does not take it
+  bool refused_ = false;  // the service does not support it
   bool too_large_ = false;
-  const RequestHead* held_back_ = nullptr;  // until the service's settings are known; its handler's
+  const RequestHead* held_back_ = nullptr;  // until the service's settings are known; owned by the handler
   const HeaderMap* held_added_ = nullptr;
 };
 
@@ -159,7 +159,7 @@ H2Client::~H2Client() = default;
 
 void H2Client::probe() {
   constexpr int64_t kLately = 500;  // milliseconds: callers give up more often than connections die
-  constexpr int kMaxProbes = 2;     // gRPC servers end a connection for the third (too_many_pings)
+  constexpr int kMaxProbes = 2;     // gRPC servers close the connection at the third (too_many_pings)
   if (probing_ || gone_ || wire_.nowMillis() - heard_at_ < kLately) return;
   if (probes_ == kMaxProbes) return leave();
   ++probes_;
@@ -179,7 +179,7 @@ void H2Client::sendHeldBack() {
   for (size_t i = 0; i < unsent_.size();) {
     Outgoing& stream = *unsent_[i];
     if (stream.heldBack()) stream.sendHeldBack();
-    if (i < unsent_.size() && unsent_[i].get() == &stream) ++i;  // else it was sent, and another one stands here
+    if (i < unsent_.size() && unsent_[i].get() == &stream) ++i;  // otherwise it was sent, and the next one is here
   }
 }
 
@@ -189,13 +189,13 @@ bool H2Client::takesConnect() const {
 
 size_t H2Client::largestHead() const {
   return nghttp2_session_get_remote_settings(session_,
-                                             NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE);  // without end, until told
+                                             NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE);  // unlimited until known
 }
 
 size_t H2Client::room() const {
   if (spent() || probing_) return 0;
   const size_t theirs =
-      nghttp2_session_get_remote_settings(session_, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS);  // many, until told
+      nghttp2_session_get_remote_settings(session_, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS);  // large until known
   const size_t most = std::min<size_t>(theirs, limits_.streams);
   const size_t now = streams_.size() + unsent_.size();
   return now < most ? most - now : 0;
@@ -208,7 +208,7 @@ ClientStream& H2Client::open(ResponseHandler& handler) {
 void H2Client::close(ClientStream& stream) {
   auto& outgoing = static_cast<Outgoing&>(stream);
   outgoing.detach();
-  // Over on both sides, it is closed already or will be by what is on its way; else the peer may stop.
+  // If both halves are over, the stream is closed or will be by frames in transit. If not, reset it.
   if (!dropUnsent(outgoing)) outgoing.finish();
 }
 
@@ -220,7 +220,7 @@ std::unique_ptr<H2Client::Outgoing> H2Client::takeUnsent(const Outgoing& stream)
   return out;
 }
 
-// Also drops what it had to send.
+// Also drops its queued bytes.
 std::unique_ptr<H2Client::Outgoing> H2Client::dropUnsent(const Outgoing& stream) {
   auto out = takeUnsent(stream);
   if (out) waiting_ -= out->drop();
@@ -235,15 +235,15 @@ void H2Client::failUnsent() {
     }
     const auto stream = dropUnsent(*unsent_[i]);
     if (stream->refused()) {
-      stream->fail(ResetCause::kReset, "the service takes no WebSocket over HTTP/2 (RFC 8441 3)");
+      stream->fail(ResetCause::kReset, "the service does not support WebSocket over HTTP/2 (RFC 8441 3)");
       continue;
     }
     if (stream->tooLarge()) {
-      stream->fail(ResetCause::kHeadTooLarge, "the service takes no head as large (SETTINGS_MAX_HEADER_LIST_SIZE)");
+      stream->fail(ResetCause::kHeadTooLarge, "the head is too large for the service (SETTINGS_MAX_HEADER_LIST_SIZE)");
       continue;
     }
     leaving_ = true;
-    stream->fail(ResetCause::kRefused, "the connection takes no more requests");
+    stream->fail(ResetCause::kRefused, "the connection accepts no more requests");
   }
 }
 
@@ -261,10 +261,10 @@ void H2Client::onStreamClosed(H2Stream& stream, uint32_t code) {
   auto& outgoing = static_cast<Outgoing&>(stream);
   if (code == NGHTTP2_REFUSED_STREAM) return outgoing.fail(ResetCause::kRefused, "the upstream refused the stream");
   if (code == NGHTTP2_PROTOCOL_ERROR)
-    return outgoing.fail(ResetCause::kProtocolError, "a response that breaks the rules of HTTP/2");
-  // Where its end was told and the handler is still there, it is a tunnel whose other half was open.
+    return outgoing.fail(ResetCause::kProtocolError, "a response that violates the rules of HTTP/2");
+  // If the handler was told of the end and is still there, it is a tunnel whose other half was open.
   if (code == NGHTTP2_NO_ERROR && outgoing.ended())
-    return outgoing.fail(ResetCause::kEnough, "the upstream takes no more");
+    return outgoing.fail(ResetCause::kEnough, "the upstream accepts no more data");
   outgoing.fail(ResetCause::kReset, "the upstream reset the stream");
 }
 

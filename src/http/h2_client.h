@@ -43,9 +43,9 @@ class H2Client final : public ClientCodec, private H2Session {
 
   bool settings_seen_ = false;
   bool probing_ = false;
-  int probes_ = 0;                                 // since the service has sent HEADERS or DATA
-  int64_t heard_at_ = 0;                           // when bytes came last
-  std::vector<std::unique_ptr<Outgoing>> unsent_;  // opened, and no request sent yet
+  int probes_ = 0;                                 // since the service last sent HEADERS or DATA
+  int64_t heard_at_ = 0;                           // when bytes last arrived
+  std::vector<std::unique_ptr<Outgoing>> unsent_;  // opened, but the request is not sent yet
 };
 
 }  // namespace yett::http

@@ -1,5 +1,5 @@
-// How much a peer may make a connection do that is no request: frames that cost a few bytes to send and more to handle
-// (CVE-2019-9511 and its kin, CVE-2023-44487). A budget of points, refilled by time and by real work.
+// Limits the work that a peer can cause without real requests: frames that are cheap to send and expensive to handle
+// (CVE-2019-9511 and similar, CVE-2023-44487). A budget of points, refilled by time and by real work.
 #pragma once
 
 #include <algorithm>
@@ -23,7 +23,7 @@ class H2Flood {
     kLateReset
   };
 
-  /// `streams`: how many a peer may have at once, and so cancel at once, twice over.
+  /// `streams`: how many a peer may have at once; it may cancel twice that many in a burst.
   explicit H2Flood(int64_t now_millis, int64_t streams)
       : burst_(kMinBurst + 40 * streams), points_(burst_), last_(now_millis) {}
   /// False once the budget is used up.
@@ -35,7 +35,7 @@ class H2Flood {
   }
   /// An exchange ended well: resets of others by the same peer are normal then.
   void completed() { points_ = std::min(burst_, points_ + 20); }
-  /// A frame of data went out: the peer answers it with window updates, some with a ping.
+  /// A DATA frame was sent: peers respond with window updates, and some with a PING.
   void dataSent() { points_ = std::min(burst_, points_ + 12); }
   static const char* name(Kind kind) {
     constexpr std::array<const char*, 10> kNames{"resets",
@@ -46,7 +46,7 @@ class H2Flood {
                                                  "WINDOW_UPDATE frames",
                                                  "unknown frames",
                                                  "refused requests",
-                                                 "frames of closed streams",
+                                                 "frames for closed streams",
                                                  "resets"};
     return kNames[static_cast<size_t>(kind)];
   }

@@ -20,14 +20,14 @@ class H2Server::Incoming final : public ServerStream, public H2Stream {
     handler_ = request_;
   }
 
-  size_t head_size = 0;  // as HPACK decoded it, trailers included
+  size_t head_size = 0;  // as decoded by HPACK, including trailers
   RequestHandler& request() { return *request_; }
-  /// The handler learns of the end once, and not after it has answered or reset.
+  /// The handler is told of the end only once, and not after it has responded or reset.
   void lost(ResetCause cause, std::string_view why) {
     if (!done_) tell();  // it is decided and recorded like any other
     handler_ = nullptr;
     if (done_) return;
-    done_ = cause == ResetCause::kPeerClosed;  // else the handler may still answer
+    done_ = cause == ResetCause::kPeerClosed;  // otherwise the handler may still respond
     request_->onReset(cause, why);
   }
 
@@ -40,8 +40,8 @@ class H2Server::Incoming final : public ServerStream, public H2Stream {
     undecided_ = head.framing == Framing::kChunked && !meansContent(head.method) && !head.wants_websocket;
     if (!undecided_) request_->onRequest();
   }
-  /// Some clients end a GET with an empty DATA frame: it has no body, which is known with the next frame only. Who
-  /// sends none for a second has one that comes later.
+  /// Some clients end a GET with an empty DATA frame, so only the next frame shows whether there is a body. If no frame
+  /// comes for a second, a body is assumed.
   void tell() {
     if (std::exchange(undecided_, false) && !done_) request_->onRequest();
   }
@@ -52,10 +52,10 @@ class H2Server::Incoming final : public ServerStream, public H2Stream {
     tell();
   }
 
-  /// `room`: false where all heads of the connection have what they may have; then nothing is kept.
+  /// `room`: false if all heads of the connection together have reached their limit; then nothing is kept.
   void trailers(bool room) {
     RequestHead& head = request_->requestHead();
-    if (!room) return lost(ResetCause::kTooLarge, "trailers over the limit of all heads of a connection");
+    if (!room) return lost(ResetCause::kTooLarge, "trailers over the limit for all heads of a connection");
     if (const auto error = server_.block_.toTrailers(head)) {
       head.trailers.clear();
       lost(ResetCause::kProtocolError, error.why);
@@ -64,7 +64,7 @@ class H2Server::Incoming final : public ServerStream, public H2Stream {
 
   void onTooLarge() override { lost(ResetCause::kTooLarge, "a body over the limit"); }
 
-  /// Complete for its handler, and the client has taken nothing of what is left for as long as a stall may last.
+  /// Complete for its handler, but the client has read nothing of the rest for the whole stall limit.
   bool stalled(int64_t now) {
     const bool over = done_ || (tunnel_ && out_ended_ && end_told_);
     if (!over || reset_ || closed_) return false;
@@ -76,8 +76,8 @@ class H2Server::Incoming final : public ServerStream, public H2Stream {
   }
 
   void halfSent() {
-    // The answer is whole and nobody reads the rest of the request (RFC 9113 8.1). A reset at once would be right, but
-    // common clients (curl 7.88) throw an answer away that they read together with it.
+    // The response is complete and nobody reads the rest of the request (RFC 9113 8.1). An immediate reset would be
+    // correct, but common clients (curl 7.88) discard a response that they read together with it.
     if (!in_ended_ && !reset_ && !tunnel_) linger_until_ = server_.wire_.nowMillis() + kLinger;
   }
   bool undecided() const { return undecided_; }
@@ -126,8 +126,7 @@ class H2Server::Incoming final : public ServerStream, public H2Stream {
   void reset() override {
     handler_ = nullptr;
     done_ = true;
-    if (closed_)
-      server_.forget(id_, NGHTTP2_NO_ERROR);  // nghttp2 has closed it, and it was there for its handler alone
+    if (closed_) server_.forget(id_, NGHTTP2_NO_ERROR);  // nghttp2 has closed it; it was kept only for its handler
     else server_.resetStream(*this, NGHTTP2_INTERNAL_ERROR);
   }
   bool writable() override { return hasRoom(); }
@@ -136,7 +135,7 @@ class H2Server::Incoming final : public ServerStream, public H2Stream {
   void pauseBody() override { pause(); }
   void resumeBody() override { resume(); }
   void discardBody() override {
-    // What is held is the client's to have back; what comes is thrown away by H2Session once nobody listens.
+    // Return the window of held bytes to the client; H2Session discards new bytes once there is no handler.
     resume();
     handler_ = nullptr;
     if (tunnel_ && out_ended_) linger_until_ = server_.wire_.nowMillis() + kLinger;
@@ -147,7 +146,7 @@ class H2Server::Incoming final : public ServerStream, public H2Stream {
   H2Server& server_;
   RequestHandler* request_;
   uint64_t to_send_ = kUnknown;
-  bool undecided_ = false;  // whether it has a body
+  bool undecided_ = false;  // unknown whether it has a body
   bool head_sent_ = false;
   bool bodiless_ = false;
   bool tunnel_ = false;
@@ -169,7 +168,7 @@ size_t H2Server::onBytes(std::string_view bytes) {
   Turn turn(wire_.turnNanos());
   size_t used = 0;
   while (used < bytes.size()) {
-    // A peer that asks and does not read gets no further.
+    // A peer that sends requests but does not read has to wait.
     if (wire_.buffered() >= kWriteMark && nghttp2_session_get_outbound_queue_size(session_) > limits_.streams) {
       wire_.pauseReading();
       return used;
@@ -201,20 +200,20 @@ void H2Server::onBlock(int32_t id, int category, bool ends) {
   }
 }
 
-// A field that was sent once may be named in every head, and in trailers, for a byte: those of all streams have a limit
-// together.
+// With HPACK, a field sent once can be repeated in every head and trailer for one byte, so the heads of all streams
+// share one limit.
 bool H2Server::headsHaveRoom() const {
   return heads_ + block_.decodedBytes() <= std::max<size_t>(4 * limits_.head_bytes, 1 << 20);
 }
 
 void H2Server::countHead(Incoming& stream, size_t size) {
-  constexpr size_t kOrdinary = 64 << 10;  // of all streams: what a few requests have is no memory that anybody holds
+  constexpr size_t kOrdinary = 64 << 10;  // of all streams; less than this does not count as held memory
   heads_ = heads_ - stream.head_size + size;
   stream.head_size = size;
   held_heads_.set(heads_ > kOrdinary ? heads_ : 0);
 }
 
-// It may be sent again (RFC 9113 8.7).
+// The request may be retried (RFC 9113 8.7).
 void H2Server::refuseStream(int32_t id) {
   nghttp2_submit_rst_stream(session_, NGHTTP2_FLAG_NONE, id, NGHTTP2_REFUSED_STREAM);
   refused();
@@ -226,7 +225,7 @@ void H2Server::onStreamClosed(H2Stream& stream, uint32_t code) {
   if (code != NGHTTP2_NO_ERROR) incoming.lost(ResetCause::kPeerClosed, "the client reset the stream");
   else incoming.lost(ResetCause::kPeerClosed, "the stream ended before its response");
   events_.onStreamEnd(incoming.request());
-  if (streams_.empty()) finishDrain();  // a peer that does not answer the ping has had its time
+  if (streams_.empty()) finishDrain();  // do not wait any longer for the PING ACK
 }
 
 void H2Server::onConnectionLost(H2Stream& stream, std::string_view why) {
@@ -236,7 +235,7 @@ void H2Server::onConnectionLost(H2Stream& stream, std::string_view why) {
   events_.onStreamEnd(incoming.request());
 }
 
-// RFC 9113 5.1.1: an id that was passed over is closed for ever. nghttp2 only ignores who uses one.
+// RFC 9113 5.1.1: a skipped id is closed forever. nghttp2 only ignores a peer that uses one.
 void H2Server::onHeadersFrame(int32_t id) {
   constexpr size_t kMaxGaps = 64;
   if (id > last_id_) {
@@ -245,7 +244,7 @@ void H2Server::onHeadersFrame(int32_t id) {
     return;
   }
   for (const auto& [first, last] : skipped_) {
-    if (id >= first && id <= last) return terminate(NGHTTP2_PROTOCOL_ERROR, "a stream id that was passed over");
+    if (id >= first && id <= last) return terminate(NGHTTP2_PROTOCOL_ERROR, "a stream id that was skipped");
   }
 }
 
@@ -262,7 +261,7 @@ void H2Server::onClosed() {
   closeStreams("the client closed before the response was complete");
 }
 
-// No exchange watches over what is complete and not taken.
+// Nothing else times out a complete response that the client does not read.
 void H2Server::resetStalled(int64_t now) {
   std::vector<H2Stream*> stalled;
   std::vector<H2Stream*> lingered;
@@ -278,7 +277,8 @@ void H2Server::resetStalled(int64_t now) {
   for (auto* stream : undecided) stream->tell();
 }
 
-// What nothing else watches: by the connection's timer, or by what comes where so much does that the timer never fires.
+// Checks that nothing else does. Runs from the connection's timer, or on incoming data if there is so much that the
+// timer never fires.
 void H2Server::onTick(int64_t now) {
   if (drain_ == Drain::kNoticed && now - drain_since_ >= 1000) finishDrain();
   if (wire_.buffered() >= kWriteMark && wire_full_since_ == 0) wire_full_since_ = now;
@@ -301,7 +301,7 @@ Waiting H2Server::waiting() const {
   return streams_.empty() ? Waiting::kRequest : Waiting::kStreams;
 }
 
-// RFC 9113 6.8: first a notice, so that requests on their way are still taken; the last id once they must have arrived.
+// RFC 9113 6.8: first a notice, so that requests in transit are accepted; the last id once they must have arrived.
 void H2Server::drain() {
   if (drain_ != Drain::kNo || gone_) return;
   drain_ = Drain::kNoticed;

@@ -46,7 +46,7 @@ class H2Server final : public ServerCodec, private H2Session {
   std::vector<std::pair<int32_t, int32_t>> skipped_;  // first and last id of each gap
   enum class Drain { kNo, kNoticed, kFinal } drain_ = Drain::kNo;
   int64_t drain_since_ = 0;
-  int64_t wire_full_since_ = 0;  // 0: it is not
+  int64_t wire_full_since_ = 0;  // 0: not full
 };
 
 }  // namespace yett::http

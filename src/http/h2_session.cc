@@ -9,7 +9,7 @@
 
 namespace yett::http {
 
-static constexpr uint32_t kFirstWindow = 16 << 10;  // of a service's answer, until its caller takes some
+static constexpr uint32_t kFirstWindow = 16 << 10;  // for a service's response, until its caller reads some
 
 nghttp2_session_callbacks* H2Session::callbacks() {
   static nghttp2_session_callbacks* const made = [] {
@@ -41,7 +41,7 @@ H2Session::H2Session(Wire& wire, const Limits& limits, bool server)
   nghttp2_option_set_no_auto_window_update(option, 1);
   nghttp2_option_set_max_settings(option, 32);
   nghttp2_option_set_max_outbound_ack(option, 200);
-  nghttp2_option_set_stream_reset_rate_limit(option, 100'000, 10'000);  // H2Flood looks closer
+  nghttp2_option_set_stream_reset_rate_limit(option, 100'000, 10'000);  // H2Flood is stricter
   nghttp2_option_set_max_deflate_dynamic_table_size(option, 4096);
   if (server) nghttp2_session_server_new2(&session_, callbacks(), this, option);
   else nghttp2_session_client_new2(&session_, callbacks(), this, option);
@@ -64,7 +64,7 @@ void H2Session::addStream(std::unique_ptr<H2Stream> stream) {
   streams_.emplace(id, std::move(stream));
 }
 
-// Looks at every frame's head, since nghttp2 tells nothing of those that it ignores.
+// Looks at every frame header, since nghttp2 does not report the frames that it ignores.
 size_t H2Session::countFrames(std::string_view bytes) {
   constexpr size_t kHead = 9;
   constexpr int kRequests = 8;
@@ -108,7 +108,7 @@ size_t H2Session::countFrames(std::string_view bytes) {
         if (server_) charge(H2Flood::Kind::kClosedStream);
         break;
       case NGHTTP2_CONTINUATION:
-      case NGHTTP2_GOAWAY: break;  // nghttp2 limits the ones, and goes after the others
+      case NGHTTP2_GOAWAY: break;  // nghttp2 limits the former and closes after the latter
       default: charge(H2Flood::Kind::kUnknown);
     }
     frame_head_.clear();
@@ -129,7 +129,7 @@ size_t H2Session::receive(std::string_view bytes) {
   if (n < 0) {
     terminate(NGHTTP2_PROTOCOL_ERROR, broken_.empty() ? nghttp2_strerror(static_cast<int>(n)) : broken_.c_str());
   }
-  // Of DATA and HEADERS that were begun all but the last have been handled, or are of streams that are closed.
+  // All DATA and HEADERS frames seen, except the last one, are either handled or belong to closed streams.
   for (; server_ && seen_ > handled_ + ignored_ + 1 && !gone_; ++ignored_) {
     if (late_ > 0) --late_;
     else charge(H2Flood::Kind::kClosedStream);
@@ -138,9 +138,9 @@ size_t H2Session::receive(std::string_view bytes) {
     ticked_ = now;
     onTick(now);
   }
-  // Frames that nghttp2 makes by itself, for a peer that asks for them and takes none.
+  // Frames that nghttp2 generates by itself, for a peer that causes them but does not read.
   if (nghttp2_session_get_outbound_queue_size(session_) > 2000 + 4 * limits_.streams)
-    terminate(NGHTTP2_ENHANCE_YOUR_CALM, "frames that the peer does not take");
+    terminate(NGHTTP2_ENHANCE_YOUR_CALM, "too many frames that the peer does not read");
   sendSoon();
   bury();
   return gone_ ? size : bytes.size();
@@ -154,12 +154,12 @@ void H2Session::terminate(uint32_t code, std::string_view why) {
   sendSoon();
 }
 
-// What the end of a stream costs its peer, or earns it.
+// Charges or credits the peer for the end of a stream.
 void H2Session::chargeEnd(const H2Stream& stream, uint32_t code) {
-  constexpr int64_t kPremature = 100;  // ms: a request that is taken back sooner was hardly meant
+  constexpr int64_t kPremature = 100;  // ms: a request canceled sooner was hardly serious
   const bool given_up = stream.reset_by_peer_ || (code != NGHTTP2_NO_ERROR && !stream.reset_);
   if (!given_up) flood_.completed();
-  else if (server_)  // an upstream gives up what we asked for: that is bounded by our asking
+  else if (server_)  // an upstream can only reset what we requested, which bounds it
     charge(wire_.nowMillis() - stream.since_ < kPremature ? H2Flood::Kind::kReset : H2Flood::Kind::kLateReset);
   if (!stream.in_ended_ && !stream.reset_by_peer_) letComeLate();
 }
@@ -172,13 +172,13 @@ void H2Session::charge(H2Flood::Kind kind) {
 void H2Session::deliver(H2Stream& stream, std::string_view data) {
   stream.beforeData();
   if (stream.reset_ || stream.handler_ == nullptr) {
-    nghttp2_session_consume_connection(session_, data.size());  // and no more of the stream's own
+    nghttp2_session_consume_connection(session_, data.size());  // but not the stream's own window
     return;
   }
   if (stream.paused_ || !stream.held_.empty()) {
     stream.held_ += data;
     stream.count();
-    // Many callers share a connection to an upstream: one that takes nothing must not use up its window.
+    // Many callers share a connection to an upstream: one that does not read must not use up its window.
     if (!server_) nghttp2_session_consume_connection(session_, data.size());
     return;
   }
@@ -188,7 +188,7 @@ void H2Session::deliver(H2Stream& stream, std::string_view data) {
 
 void H2Session::take(H2Stream& stream, std::string_view data) {
   stream.received_ += data.size();
-  // An answer of which some was taken may come faster.
+  // Once the caller has read some of a response, the rest may come faster.
   if (!server_ && !stream.widened_ && stream.received_ > kFirstWindow) {
     stream.widened_ = true;
     nghttp2_session_set_local_window_size(session_, NGHTTP2_FLAG_NONE, stream.id_,
@@ -201,7 +201,7 @@ void H2Session::take(H2Stream& stream, std::string_view data) {
 void H2Session::forget(int32_t id, uint32_t code) {
   const auto it = streams_.find(id);
   if (it == streams_.end()) return;
-  // What is held of its body will not be taken, but counts against the connection's window until it is.
+  // Held body bytes will never be read, but would keep counting against the connection's window.
   if (server_ && !it->second->held_.empty()) nghttp2_session_consume_connection(session_, it->second->held_.size());
   dead_.push_back(unlink(it));
   onStreamClosed(*dead_.back(), code);
@@ -220,14 +220,14 @@ std::unique_ptr<H2Stream> H2Session::unlink(std::map<int32_t, std::unique_ptr<H2
 void H2Session::endOfInput(H2Stream& stream) {
   if (!stream.in_ended_) stream.beforeEnd();
   stream.in_ended_ = true;
-  // The end of an answer takes no memory, and may go out with bytes that wait already.
+  // The end of a response takes no memory and may be sent with bytes already queued, so it is not paused.
   const bool paused = stream.paused_ && server_;
   if (!stream.held_.empty() || paused || stream.end_told_ || stream.reset_ || stream.handler_ == nullptr) return;
   stream.end_told_ = true;
   stream.handler_->onEnd();
 }
 
-// Of streams whose handlers can take bytes again. Not from resume(), which the handler may have called from anywhere.
+// Delivers held bytes to handlers that have resumed. Not done in resume(), since a handler may call it from anywhere.
 void H2Session::runResumed() {
   const auto ids = std::move(resumed_);
   resumed_.clear();
@@ -263,7 +263,7 @@ void H2Session::sendSoon() {
   wire_.callAtBatchEnd();
 }
 
-// Moves what nghttp2 has to the wire, up to the mark.
+// Moves nghttp2's output to the wire, up to the write mark.
 void H2Session::pump() {
   YETT_CHECK(!in_library_);
   in_library_ = true;
@@ -344,7 +344,7 @@ void H2Session::refused() {
   sendSoon();
 }
 
-// What the peer sent before it knew of the end is no flood: as many small frames as its window holds.
+// Frames sent before the peer knew of the end are not a flood: allow as many small frames as its window holds.
 void H2Session::letComeLate() {
   constexpr int64_t kMaxLate = 1 << 18;  // frames
   late_ = std::min<int64_t>(late_ + limits_.stream_window / 10, kMaxLate);

@@ -11,9 +11,9 @@ namespace yett::http {
 static constexpr size_t kKeepCapacity = 16 << 10;
 static constexpr size_t kConnectionMark = 512 << 10;
 
-// How many bytes may wait to be sent. As many as the peer's window takes, and 64 more: the end of an answer follows its
-// last byte and must be read with it, since nghttp2 sends nothing of a stream without a window, not even an end. Before
-// the first byte is sent it is 16 KiB, the size of the first read.
+// How many bytes may be queued: as many as fit the peer's window, plus 64. The end of a response follows its last byte
+// and must be read along with it, since nghttp2 sends nothing on a stream without window, not even its end. Before the
+// first byte is sent it is at least 16 KiB, the size of the first read.
 int64_t H2Stream::most() const {
   constexpr int64_t kEnd = 64;
   constexpr int64_t kFirst = 16 << 10;
@@ -24,7 +24,7 @@ int64_t H2Stream::most() const {
   return session_.waiting_ < kConnectionMark ? fits : std::min(fits, kCrowded);
 }
 
-// A stream of which nothing waits always has room; one that has none drains, and is told of it then.
+// A stream with nothing queued always has room. One without room drains, and its handler is notified then.
 bool H2Stream::hasRoom() {
   const bool crowded = session_.waiting_ >= kConnectionMark;
   const bool room = static_cast<int64_t>(pending()) < most() && (!crowded || pending() == 0);

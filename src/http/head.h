@@ -10,8 +10,8 @@
 
 namespace yett::http {
 
-/// How the end of a message's body is found (RFC 9112 6). kChunked also stands for a body of unknown length in HTTP/2,
-/// kTunnel for what follows a switch of protocols: bytes both ways, each way with an end of its own.
+/// How the end of a message's body is found (RFC 9112 6). kChunked also means a body of unknown length in HTTP/2.
+/// kTunnel means the bytes after a protocol switch; each direction ends separately.
 enum class Framing : uint8_t { kNone, kLength, kChunked, kUntilClose, kTunnel };
 
 enum class Version : uint8_t { kHttp10, kHttp11, kHttp2 };
@@ -30,7 +30,7 @@ class Head {
   Version version = Version::kHttp11;
   bool keep_alive = true;  ///< what the sender wants for its connection
 
-  /// Takes a copy of the head's bytes; views for headers are made into it.
+  /// Copies the head's bytes; the header views point into the copy.
   char* keep(std::string_view bytes) {
     text_.assign(bytes);
     return text_.data();
@@ -55,11 +55,11 @@ class RequestHead : public Head {
   std::string_view raw_target;
   target::Target target;
   std::string host;     ///< canonical
-  std::string refusal;  ///< a ParseError's text, where it is made for this request
+  std::string refusal;  ///< the text of a ParseError made for this request, if any
   bool expects_continue = false;
-  bool wants_websocket = false;  ///< `Upgrade: websocket` (RFC 6455), or `:protocol` websocket (RFC 8441) read as it
+  bool wants_websocket = false;  ///< `Upgrade: websocket` (RFC 6455) or `:protocol` websocket (RFC 8441)
 
-  /// The path as the service gets it.
+  /// The path as sent to the service.
   std::string_view forwardPath() const {
     return with_parameters && !target.parameters.empty() ? target.parameters : target.path;
   }
@@ -76,7 +76,7 @@ class ResponseHead : public Head {
   void clear();
 };
 
-/// The size of a request's fields as HTTP/2 counts it (RFC 9113 6.5.2), `added` included.
+/// The size of a request's fields as counted by HTTP/2 (RFC 9113 6.5.2), including `added`.
 size_t headListSize(const RequestHead& head, const HeaderMap& added);
 
 /// The standard phrase of a status (RFC 9110 15), or "".

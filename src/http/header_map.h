@@ -27,14 +27,14 @@ enum class FieldId : uint8_t {
 };
 
 FieldId fieldId(std::string_view lower_name);
-/// Fields that end at this hop (RFC 9110 7.6.1) or describe its framing: never forwarded as they came.
+/// Fields that end at this hop (RFC 9110 7.6.1) or describe its framing: never forwarded unchanged.
 bool isHopByHop(FieldId id);
 
 struct HeaderField {
   std::string_view name;  ///< lower case
   std::string_view value;
   FieldId id = FieldId::kOther;
-  bool dropped = false;  ///< not for policy, not for the other side
+  bool dropped = false;  ///< hidden from policy and not forwarded
 };
 
 /// Fields in the order they came. clear() keeps the memory.
@@ -44,7 +44,7 @@ class HeaderMap {
     fields_.push_back({lower_name, value, fieldId(lower_name), false});
   }
   void clear() { fields_.clear(); }
-  /// How many fields that were not dropped have this name; `first` is the first one's value.
+  /// The number of fields with this name that are not dropped; `first` gets the value of the first.
   size_t find(std::string_view lower_name, std::string_view& first) const;
   std::vector<HeaderField>& fields() { return fields_; }
   const std::vector<HeaderField>& fields() const { return fields_; }
@@ -59,11 +59,11 @@ inline size_t elementSize(std::string_view list) {
   while (size < list.size() && list[size] != ',') ++size;
   return size;
 }
-/// True where `list` (a comma-separated list of tokens) holds `lower_token`, whatever its case.
+/// Whether `list` (a comma-separated list of tokens) contains `lower_token`, ignoring case.
 bool listHasToken(std::string_view list, std::string_view lower_token);
 
-/// True where the fields ask for, or agree to, a switch to WebSocket and nothing else (RFC 9110 7.8): one Upgrade,
-/// `websocket`, that Connection lists.
+/// Whether the fields request or accept a switch to WebSocket only (RFC 9110 7.8): exactly one Upgrade, with the value
+/// `websocket`, listed in Connection.
 bool namesWebSocket(const HeaderMap& headers);
 
 }  // namespace yett::http

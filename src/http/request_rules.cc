@@ -11,7 +11,7 @@ namespace yett::http {
 
 namespace {
 
-// Methods are case-sensitive (RFC 9110 9.1), and yet services run `delete` as DELETE: a deny of DELETE would miss it.
+// Methods are case-sensitive (RFC 9110 9.1), but some services run `delete` as DELETE: a deny of DELETE would miss it.
 ParseError checkMethod(RequestHead& head) {
   constexpr size_t kLongest = 64;
   if (head.method.size() > kLongest) return {501, "a method over 64 bytes"};
@@ -22,9 +22,9 @@ ParseError checkMethod(RequestHead& head) {
   return {400, head.refusal.c_str()};
 }
 
-// The charset of a content-type is what some services decode everything by, the query too (Django under WSGI). These
-// leave ASCII what it is, or make no ASCII at all without a NUL; UTF-7, escapes, EBCDIC and whatever else there is do
-// not.
+// Some services use the charset of the content-type to decode everything, including the query (Django under WSGI). The
+// charsets below keep ASCII unchanged, or encode ASCII only with NUL bytes. Others, such as UTF-7, escape-based
+// charsets and EBCDIC, do not.
 bool isPlainCharset(std::string_view name) {
   static constexpr std::string_view kPlain[] = {
       "utf-8",  "utf8",    "us-ascii", "ascii",    "latin1",   "latin-1", "shift_jis", "shift-jis",  "sjis",
@@ -46,14 +46,14 @@ ParseError checkCharset(std::string_view content_type) {
     auto rest = base::trimmed(content_type.substr(at + 1));
     if (rest.size() < kWord.size() || !base::equalsIgnoreCase(rest.substr(0, kWord.size()), kWord)) continue;
     rest = base::trimmed(rest.substr(kWord.size()));
-    // Extended and continued ones (RFC 2231) are for no header of HTTP but some (RFC 8187), and this is none of them.
-    if (rest.starts_with('*')) return {400, "a content-type with a charset in parts"};
+    // Extended and continued parameters (RFC 2231) are valid only in some HTTP headers (RFC 8187); this is not one.
+    if (rest.starts_with('*')) return {400, "a content-type with an extended or continued charset parameter"};
     if (!rest.starts_with('=')) continue;
     auto value = base::trimmed(rest.substr(1));
     value =
         value.starts_with('"') ? value.substr(1, value.find('"', 1) - 1) : value.substr(0, value.find_first_of("; \t"));
     if (!isPlainCharset(value))
-      return {400, "a content-type with a charset that would make services read other characters"};
+      return {400, "a content-type with a charset that services could decode to other characters"};
   }
   return {};
 }
@@ -64,7 +64,7 @@ bool meansContent(std::string_view method) {
   return method == "POST" || method == "PUT" || method == "PATCH";
 }
 
-// RFC 9110 8.6. Services answer 411 else.
+// RFC 9110 8.6. Otherwise services respond with 411.
 bool saysLengthZero(const RequestHead& head) {
   return head.framing == Framing::kNone && meansContent(head.method);
 }
@@ -94,7 +94,7 @@ ParseError checkRequest(RequestHead& out) {
     }
   }
   if (hosts != 1) return {400, hosts == 0 ? "no host header" : "more than one host header"};
-  if (!target::canonicalHost(host, out.host)) return {400, "a host header that is no host"};
+  if (!target::canonicalHost(host, out.host)) return {400, "a host header that is not a host"};
   std::string_view raw = out.raw_target;
   std::string completed;
   if (raw == "*" && out.method != "OPTIONS") return {400, "the target `*` with a method other than OPTIONS"};
@@ -112,7 +112,7 @@ ParseError checkRequest(RequestHead& out) {
     break;
   }
   if (auto made = target::canonicalize(raw, out.target); !made) {
-    out.refusal = "a target that is not canonical and cannot be made so: " + made.error().message;
+    out.refusal = "a target that cannot be made canonical: " + made.error().message;
     out.target.clear();
     return {400, out.refusal.c_str()};
   }
@@ -120,7 +120,7 @@ ParseError checkRequest(RequestHead& out) {
   if (upgrade && out.version == Version::kHttp11 && out.method == "GET" && no_body)
     out.wants_websocket = namesWebSocket(out.headers);
   if (out.wants_websocket) out.framing = Framing::kNone;
-  if (saysLengthZero(out)) out.headers.add("content-length", "0");  // policy reads what the service does
+  if (saysLengthZero(out)) out.headers.add("content-length", "0");  // policy sees the same as the service
   return {};
 }
 
@@ -128,7 +128,7 @@ ParseError checkTrailers(const HeaderMap& trailers) {
   for (const auto& field : trailers.fields()) {
     if ((field.id != FieldId::kOther && field.id != FieldId::kDate) || field.name == "authorization" ||
         field.name == "cookie" || field.name.starts_with("x-yett-")) {
-      return {400, "a trailer field that must stand in the head"};
+      return {400, "a trailer field that is only allowed in the head"};
     }
   }
   return {};

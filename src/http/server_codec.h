@@ -1,5 +1,5 @@
-// The server side of one connection, whatever its version: bytes in, requests out to their handlers; responses back to
-// bytes. Made by the proxy's session once the version is known, and by the admin's. On the
+// The server side of one connection, for any HTTP version: turns bytes into requests for their handlers, and responses
+// into bytes. Created by the proxy's session, once the version is known, and by the admin's session. Runs on the
 // connection's loop.
 #pragma once
 
@@ -9,46 +9,47 @@
 
 namespace yett::http {
 
-/// What the owner of a server codec learns.
+/// The events that a server codec reports to its owner.
 class ServerEvents {
  public:
   virtual ~ServerEvents() = default;
-  /// A request (or something that should have been one) begins: who takes it.
+  /// A request (or something meant as one) begins. Returns its handler.
   virtual RequestHandler& onStream(ServerStream& stream) = 0;
-  /// Both halves of the stream are over; the handler is not called again. Of the codec only waiting() and drain()
-  /// may be called from here.
+  /// Both halves of the stream are over; the handler is not called again. From here, only waiting() and drain() of the
+  /// codec may be called.
   virtual void onStreamEnd(RequestHandler& handler) = 0;
-  /// The peer broke the rules of the connection, not of one request; the connection ends.
+  /// The peer violated the protocol of the connection, not just of one request; the connection ends.
   virtual void onConnectionError(std::string_view why) = 0;
 };
 
-/// What a connection waits for, and so which limit of time it stands under.
+/// What a connection is waiting for, and therefore which timeout applies.
 enum class Waiting : uint8_t {
-  kRequest,   // nothing is under way
+  kRequest,   // nothing is in flight
   kHead,      // the rest of a request's head
-  kExchange,  // an exchange, which has limits of its own
-  kDiscard,   // the rest of a request that was answered already
-  kStreams,   // exchanges of HTTP/2: onTimeout() comes every second
+  kExchange,  // an exchange, which has its own limits
+  kDiscard,   // the rest of a request that is already answered
+  kStreams,   // HTTP/2 exchanges: onTimeout() is called every second
 };
 
 class ServerCodec {
  public:
   virtual ~ServerCodec() = default;
-  /// Takes what it can of `bytes`; the rest is to be offered again, with more behind it.
+  /// Consumes what it can of `bytes` and returns how much. Offer the rest again, followed by new bytes.
   virtual size_t onBytes(std::string_view bytes) = 0;
   /// The peer sends no more.
   virtual void onPeerClosed() = 0;
   /// The connection is gone.
   virtual void onClosed() = 0;
   virtual void onWritable() = 0;
-  /// What Wire::callAtBatchEnd() asked for.
+  /// The callback requested by Wire::callAtBatchEnd().
   virtual void onBatchEnd() {}
-  /// The limit of time of waiting() is over. Not called in kExchange.
+  /// The timeout for the state waiting() has expired. Not called in kExchange.
   virtual void onTimeout() = 0;
-  /// What is under way is the last. An idle connection of HTTP/1.1 ends now, one of HTTP/2 after a notice and a second.
+  /// In-flight requests are the last ones. An idle HTTP/1.1 connection ends now, an HTTP/2 one after a notice and about
+  /// a second.
   virtual void drain() = 0;
   virtual Waiting waiting() const = 0;
-  /// Bytes that it keeps for either side.
+  /// Bytes that it buffers in both directions.
   virtual size_t heldBytes() const { return 0; }
 };
 

@@ -1,7 +1,7 @@
-// What a codec and an exchange say to each other, the same for HTTP/1.1 (a connection with one stream at a time) and
-// HTTP/2. All on one loop thread. A codec never destroys a handler. A handler must not use a stream after
-// onReset(kPeerClosed), nor after both its halves have ended; after any other cause a server's handler still answers or
-// resets it.
+// The interface between a codec and an exchange, the same for HTTP/1.1 (one stream at a time per connection) and
+// HTTP/2. Everything runs on one loop thread. A codec never destroys a handler. A handler must not use a stream after
+// onReset(kPeerClosed), nor after both its halves have ended. After any other cause, a server's handler still responds
+// to it or resets it.
 #pragma once
 
 #include <cstdint>
@@ -14,14 +14,14 @@ namespace yett::http {
 /// Why a message will not be completed.
 enum class ResetCause : uint8_t {
   kPeerClosed,     // the connection ended before the message did
-  kProtocolError,  // what came is no HTTP that Yett accepts
-  kTimeout,        // a limit of time passed
+  kProtocolError,  // not HTTP that Yett accepts
+  kTimeout,        // a timeout expired
   kTooLarge,       // the body is over its limit
   kLocal,          // this side gave up
   kReset,          // the peer gave up this message alone
-  kRefused,        // the peer says that it did nothing about it: it may be sent again
-  kEnough,         // the peer has said all it had, and wants no more of what is sent (RFC 9113 8.1)
-  kHeadTooLarge,   // the peer takes no head as large (RFC 9113 6.5.2, 10.5.1): it was not sent
+  kRefused,        // the peer says that it did not process it: it may be retried
+  kEnough,         // the peer has sent everything and wants no more of our data (RFC 9113 8.1)
+  kHeadTooLarge,   // larger than the peer accepts (RFC 9113 6.5.2, 10.5.1): not sent
 };
 const char* name(ResetCause cause);
 
@@ -31,18 +31,18 @@ class BodyHandler {
   virtual ~BodyHandler() = default;
   /// `data` is valid during the call only.
   virtual void onBody(std::string_view data) = 0;
-  /// The message is complete; its head's `trailers` hold what came after the body.
+  /// The message is complete; the trailers, if any, are in its head.
   virtual void onEnd() = 0;
   /// The message will not be completed. Nothing of it follows.
   virtual void onReset(ResetCause cause, std::string_view detail) = 0;
-  /// What was sent has drained below the mark: writable() is true again.
+  /// The send buffer has drained below the mark: writable() is true again.
   virtual void onWritable() = 0;
 };
 
 /// Receives one request.
 class RequestHandler : public BodyHandler {
  public:
-  /// Where the codec parses to. The head stays valid until the handler lets it go.
+  /// The head that the codec parses into. It stays valid until the handler releases it.
   virtual RequestHead& requestHead() = 0;
   /// The head is complete and sound.
   virtual void onRequest() = 0;
@@ -54,7 +54,7 @@ class RequestHandler : public BodyHandler {
 class ResponseHandler : public BodyHandler {
  public:
   virtual ResponseHead& responseHead() = 0;
-  /// The head is complete: a final one, or an interim one (1xx), after which another follows.
+  /// The head is complete: either final, or interim (1xx), in which case another follows.
   virtual void onResponse() = 0;
 };
 
@@ -65,12 +65,12 @@ class Stream {
   virtual void sendBody(std::string_view data) = 0;
   /// Ends the message; `trailers` may be empty.
   virtual void sendEnd(const HeaderMap& trailers) = 0;
-  /// Ends the exchange so that the peer cannot take what it has for a complete message.
+  /// Ends the exchange so that the peer cannot mistake what it has received for a complete message.
   virtual void reset() = 0;
-  /// False while more than the mark waits to be sent, or the peer's windows let nothing more through; onWritable()
-  /// tells when that has changed.
+  /// False while more than the mark is queued, or while the peer's windows are exhausted; onWritable() is called when
+  /// that changes.
   virtual bool writable() = 0;
-  /// Bytes that are kept for this stream alone.
+  /// Bytes buffered for this stream only.
   virtual size_t heldBytes() const { return 0; }
   /// Stops and starts the flow of onBody().
   virtual void pauseBody() = 0;
@@ -80,21 +80,21 @@ class Stream {
 /// Server side: answers a request.
 class ServerStream : public Stream {
  public:
-  /// How many bytes of the answer the client can take soon: no more need be read for it.
+  /// How many bytes of the response the client can receive soon: no more need to be read for it.
   virtual size_t appetite() { return SIZE_MAX; }
   /// An interim response (1xx). Not sent to HTTP/1.0 clients.
   virtual void sendInterim(const ResponseHead& head) = 0;
-  /// `head.framing` says how the body follows; the codec may change it to what the client understands.
+  /// `head.framing` says how the body follows; the codec may use another framing that the client understands.
   virtual void sendResponse(const ResponseHead& head, const HeaderMap& added) = 0;
-  /// The rest of the request's body is read and thrown away, up to the codec's limit; else the connection closes. Of a
-  /// tunnel: what the client still says is thrown away, and its stream ends once it has what was sent.
+  /// Reads and discards the rest of the request's body, up to the codec's limit; beyond it the connection closes. For a
+  /// tunnel: discards what the client still sends, and ends the stream once everything queued is sent.
   virtual void discardBody() = 0;
 };
 
-/// Client side: asks an upstream.
+/// Client side: sends a request to an upstream.
 class ClientStream : public Stream {
  public:
-  /// True once a byte of an answer has come: what was asked may have been done.
+  /// True once a byte of a response has arrived: the request may have been processed.
   virtual bool responseBegun() const = 0;
   virtual void sendRequest(const RequestHead& head, const HeaderMap& added) = 0;
 };

@@ -1,5 +1,5 @@
-// How long a codec may go on with what one peer has sent before others have their turn: requests that cost a few bytes
-// to send may come by the thousand in one read.
+// Limits how long a codec works on one peer's data before others get their turn: one read may contain thousands of
+// requests that cost only a few bytes each.
 #pragma once
 
 #include <cstdint>
@@ -11,8 +11,8 @@ namespace yett::http {
 class Turn {
  public:
   explicit Turn(int64_t nanos) : nanos_(nanos) {}
-  /// Asked between two requests, or after some pieces of a body; the first time begins it, so that who sends one at a
-  /// time costs no look at a clock.
+  /// Called between two requests, or after some pieces of a body. The first call starts the turn, so a peer that sends
+  /// one request at a time costs no clock read.
   bool over() {
     const int64_t now = base::steadyNanos();
     if (began_ == 0) began_ = now;

@@ -1,6 +1,6 @@
-// What a codec needs of the connection below it. Implemented by the proxy's session, an upstream
-// connection and the admin's session. All calls on the connection's loop. abort() and finish() may tell the codec of
-// the end before they return; no other calls back into it.
+// What a codec needs from the connection below it. Implemented by the proxy's session, by upstream connections and by
+// the admin's session. All calls are on the connection's loop. abort() and finish() may notify the codec of the end
+// before they return; no other function calls back into the codec.
 #pragma once
 
 #include <cstddef>
@@ -13,25 +13,25 @@ class Wire {
  public:
   virtual ~Wire() = default;
   virtual void write(std::string_view bytes) = 0;
-  /// Bytes written and not yet taken by the kernel.
+  /// Bytes written but not yet accepted by the kernel.
   virtual size_t buffered() const = 0;
-  /// No onBytes() until resumed; bytes that the codec left are offered again then.
+  /// Stops onBytes() until resumed; the bytes that the codec left are then offered again.
   virtual void pauseReading() = 0;
   virtual void resumeReading() = 0;
-  /// The codec has had its turn: what it left is offered again after others had theirs. False: there is no such thing
-  /// here, and it goes on.
+  /// Ends the codec's turn: the bytes it left are offered again after others had their turn. False: not supported here,
+  /// so the codec continues.
   virtual bool yield() { return false; }
-  /// How long a turn is, the shorter the more connections want one.
+  /// The length of a turn; the more connections want one, the shorter it is.
   virtual int64_t turnNanos() const { return 250'000; }
-  /// Calls the codec's onBatchEnd() once the batch of events is over, so that what belongs together leaves together.
+  /// Calls the codec's onBatchEnd() after the current batch of events, so that related pieces are sent together.
   virtual void callAtBatchEnd() = 0;
-  /// Of the loop's steady clock.
+  /// Milliseconds of the loop's steady clock.
   virtual int64_t nowMillis() const = 0;
-  /// Tells the peer that no more comes, once what is buffered is sent; reading goes on.
+  /// Shuts down the write side once everything buffered is sent; reading continues.
   virtual void finishWriting() = 0;
-  /// Sends what is buffered, then closes in order; the peer may still be sending (its bytes are thrown away).
+  /// Sends everything buffered, then closes gracefully; bytes that the peer still sends are discarded.
   virtual void finish() = 0;
-  /// Closes at once so that the peer sees the cut: a reset, no orderly end.
+  /// Closes immediately with a reset, so that the peer sees that the stream was cut off.
   virtual void abort() = 0;
 };
 

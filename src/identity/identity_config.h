@@ -1,4 +1,4 @@
-// Settings of who Yett is, and whom it believes.
+// Settings of Yett's own identity and of the identities it trusts.
 #pragma once
 
 #include <map>

@@ -98,7 +98,7 @@ Result<KeyAndCertificate> mint(const CertificateSpec& spec, const KeyAndCertific
                              reinterpret_cast<const unsigned char*>(spec.common_name.c_str()), -1, -1, 0);
   X509* signer = issuer_cert ? issuer_cert.get() : cert.get();
   X509_set_issuer_name(cert.get(), X509_get_subject_name(signer));
-  if (!addExtensions(cert.get(), signer, spec)) return Error{"the certificate cannot be made: " + opensslError()};
+  if (!addExtensions(cert.get(), signer, spec)) return Error{"cannot create the certificate: " + opensslError()};
   if (X509_sign(cert.get(), issuer_key ? issuer_key.get() : key.get(), EVP_sha256()) == 0)
     return Error{"the certificate cannot be signed: " + opensslError()};
   const Bio bio(BIO_new(BIO_s_mem()), BIO_free);

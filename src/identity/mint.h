@@ -1,4 +1,4 @@
-// Makes keys and certificates: the development CA behind `yett certs`, and the tests' broken certificates.
+// Creates keys and certificates: for the development CA of `yett certs` and for the broken certificates in tests.
 #pragma once
 
 #include <cstdint>
@@ -14,14 +14,14 @@ struct KeyAndCertificate {
   std::string certificate_pem;
 };
 
-/// What a certificate says. With a URI and times the defaults make a sound X.509-SVID.
+/// The contents of a certificate. With a URI and times set, the defaults make a valid X.509-SVID.
 struct CertificateSpec {
   std::string common_name = "yett";
   std::vector<std::string> uris;
   std::vector<std::string> dns_names;
   std::vector<std::string> ip_addresses;
   bool ca = false;
-  const char* key_usage = nullptr;                           ///< null: what fits `ca`; "": no such extension
+  const char* key_usage = nullptr;                           ///< null: derived from `ca`; "": no such extension
   const char* extended_key_usage = "serverAuth,clientAuth";  ///< "": no such extension
   int64_t not_before = 0;                                    ///< seconds since 1970
   int64_t not_after = 0;
@@ -30,10 +30,10 @@ struct CertificateSpec {
 /// A P-256 key and its certificate, signed by `issuer`, or by itself when `issuer` is null.
 Result<KeyAndCertificate> mint(const CertificateSpec& spec, const KeyAndCertificate* issuer);
 
-/// The URI names (SAN) of a certificate, the first in `pem`: a CA's is its trust domain (X509-SVID 2).
+/// The URI SANs of the first certificate in `pem`; that of a CA is its trust domain (X509-SVID 2).
 Result<std::vector<std::string>> uriNames(const std::string& pem);
 
-/// What a person wants to know of a certificate (the first in `pem`), as lines of text.
+/// A human-readable description of the first certificate in `pem`, as lines of text.
 Result<std::string> describeCertificate(const std::string& pem);
 
 }  // namespace yett::identity

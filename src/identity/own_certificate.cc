@@ -34,7 +34,7 @@ std::vector<Cert> readAll(const std::string& pem) {
   return out;
 }
 
-// As a caller verifies a server, but for its name.
+// Verifies as a client verifies a server, except for the name.
 std::string doubtOf(const std::vector<Cert>& certs, const TrustBundles::Bundle& bundle, int64_t now) {
   const std::unique_ptr<STACK_OF(X509), void (*)(STACK_OF(X509)*)> chain(sk_X509_new_null(),
                                                                          [](STACK_OF(X509) * s) { sk_X509_free(s); });

@@ -1,4 +1,4 @@
-// What Yett's own certificate says, for people and metrics: whom it names, until when, and who vouches for it.
+// Describes Yett's own certificate for people and metrics: its identity, its validity and whether it is trusted.
 #pragma once
 
 #include <cstdint>
@@ -11,14 +11,14 @@ namespace yett::identity {
 
 struct OwnCertificate {
   std::string spiffe_id;   ///< "" if it has none
-  int64_t not_before = 0;  ///< seconds since 1970, of the certificate that becomes valid last in the file
-  int64_t not_after = 0;   ///< seconds since 1970, of the certificate that ends first in the file
+  int64_t not_before = 0;  ///< seconds since 1970; the latest notBefore in the file
+  int64_t not_after = 0;   ///< seconds since 1970; the earliest notAfter in the file
   size_t certificates = 0;
-  /// Why callers that hold `bundles` would not accept it now; "" if they would, or if no bundle is of its trust domain.
+  /// Why callers with `bundles` would not accept it now; "" if they would, or if its trust domain has no bundle.
   std::string doubt;
 };
 
-/// Of a PEM file with the leaf first. `now`: seconds since 1970.
+/// Reads a PEM file that begins with the leaf. `now`: seconds since 1970.
 Result<OwnCertificate> readOwnCertificate(const std::string& pem, const TrustBundles& bundles, int64_t now);
 
 /// "for 12 days", "for 5 hours", "no longer (expired 3 days ago)".

@@ -13,7 +13,7 @@ Error at(int line, const std::string& what) {
   return Error{"line " + std::to_string(line) + ": " + what};
 }
 
-// The label of a whole BEGIN or END line. Nothing else of a file is ever quoted: it may be a key.
+// The label of a complete BEGIN or END line. Errors quote nothing else from the file: it may be a key.
 bool labelOf(std::string_view line, std::string_view begin, std::string& label) {
   constexpr size_t kLongest = 64;
   if (!line.starts_with(begin) || !line.ends_with(kDashes) || line.size() < begin.size() + kDashes.size()) return false;
@@ -30,7 +30,7 @@ bool isBase64(std::string_view line) {
   });
 }
 
-// A header of an old form of key: "Proc-Type: 4,ENCRYPTED".
+// A header of the legacy key format: "Proc-Type: 4,ENCRYPTED".
 bool isHeader(std::string_view line) {
   return line.find(": ") != std::string_view::npos;
 }
@@ -49,12 +49,12 @@ Result<std::vector<PemBlock>> pemBlocks(std::string_view file) {
     while (!line.empty() && (line.back() == '\r' || line.back() == ' ' || line.back() == '\t')) line.remove_suffix(1);
     std::string label;
     if (labelOf(line, kBegin, label)) {
-      if (inside) return at(out.back().line, "the block `" + out.back().label + "` has no end");
+      if (inside) return at(out.back().line, "the block `" + out.back().label + "` has no END line");
       out.push_back({label, "", number});
       inside = true;
     } else if (labelOf(line, kEnd, label)) {
       if (!inside || label != out.back().label)
-        return at(number, "the end of a block `" + label + "` that does not begin");
+        return at(number, "the END line of `" + label + "` has no matching BEGIN line");
       out.back().text.append(line).append("\n");
       inside = false;
       continue;
@@ -63,14 +63,13 @@ Result<std::vector<PemBlock>> pemBlocks(std::string_view file) {
     } else if (line.find("BEGIN ") != std::string_view::npos && line.find("END ") != std::string_view::npos) {
       return at(number, "BEGIN and END of a block on one line: the newlines are missing");
     } else if (line.find("BEGIN ") != std::string_view::npos && line.find("---") != std::string_view::npos) {
-      return at(number,
-                "a line that does not begin a block as it should: write it whole, at the beginning of its line");
+      return at(number, "a malformed BEGIN line: write it in full, at the start of the line");
     } else if (inside && !isBase64(line) && !isHeader(line)) {
-      return at(number, "no line of a block in PEM");
+      return at(number, "not a valid line in a PEM block");
     }
     if (inside) out.back().text.append(line).append("\n");
   }
-  if (inside) return at(out.back().line, "the block `" + out.back().label + "` has no end: the file is cut off");
+  if (inside) return at(out.back().line, "the block `" + out.back().label + "` has no END line: the file is cut off");
   return out;
 }
 
@@ -79,9 +78,9 @@ Result<std::vector<PemBlock>> certificateBlocks(std::string_view file, bool with
   for (const auto& block : blocks) {
     if (block.label == "CERTIFICATE" || block.label == "X509 CERTIFICATE") continue;
     if (with_keys && (block.label.ends_with("PRIVATE KEY") || block.label.ends_with(" PARAMETERS"))) continue;
-    return at(block.line, "`" + block.label + "` is no certificate" +
+    return at(block.line, "`" + block.label + "` is not a certificate" +
                               (block.label == "TRUSTED CERTIFICATE"
-                                   ? ": write it without its settings (openssl x509 -in FILE -out FILE)"
+                                   ? ": convert it to a plain certificate (openssl x509 -in FILE -out FILE)"
                                    : ""));
   }
   std::erase_if(blocks, [](const PemBlock& block) { return !block.label.ends_with("CERTIFICATE"); });

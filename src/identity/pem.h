@@ -1,4 +1,4 @@
-// Files of PEM blocks (RFC 7468), strictly: what OpenSSL would pass over in silence is an error that says where.
+// Parses files of PEM blocks (RFC 7468) strictly: what OpenSSL would silently skip is an error with its line.
 #pragma once
 
 #include <string>
@@ -11,19 +11,19 @@ namespace yett::identity {
 
 struct PemBlock {
   std::string label;  ///< "CERTIFICATE"
-  std::string text;   ///< from its BEGIN line to its END line
-  int line = 0;       ///< where it begins
+  std::string text;   ///< from its BEGIN to its END line, inclusive
+  int line = 0;       ///< of its BEGIN
 };
 
-/// All blocks of a file; text may stand between them. An error for a line that is indented, torn, or an end without a
-/// beginning, and for a block that is cut off.
+/// All blocks of a file; there may be text between them. Errors: an indented or broken line, an END without a BEGIN,
+/// and a block that is cut off.
 Result<std::vector<PemBlock>> pemBlocks(std::string_view file);
 
-/// The certificates of a file, in its order. Private keys may stand beside them where `with_keys`; anything else is an
-/// error.
+/// The certificates of a file, in file order. With `with_keys` the file may also contain private keys; any other block
+/// is an error.
 Result<std::vector<PemBlock>> certificateBlocks(std::string_view file, bool with_keys);
 
-/// For OpenSSL's functions that read keys: nobody is asked for a passphrase.
+/// A callback for OpenSSL's key readers that never prompts for a passphrase.
 int noPassphrase(char* buffer, int size, int writes, void* data);
 
 }  // namespace yett::identity

@@ -1,4 +1,4 @@
-// Who calls: made once per connection, immutable, shared by its exchanges.
+// The caller's identity: created once per connection, immutable, shared by its exchanges.
 #pragma once
 
 #include <cstdint>
@@ -14,9 +14,9 @@ struct Principal {
   std::string trust_domain;        ///< "" when anonymous
   std::string path;                ///< of the SPIFFE ID, with its leading '/'
   std::string certificate_sha256;  ///< hex, of the leaf's DER
-  // Of the chain that was verified, up to and with the trust anchor; seconds since 1970.
-  int64_t valid_from = 0;     ///< the latest beginning in it
-  int64_t expires = 0;        ///< the earliest end in it: from that second on it counts no more
+  // From the verified chain, including the trust anchor; times in seconds since 1970.
+  int64_t valid_from = 0;     ///< the latest notBefore in the chain
+  int64_t expires = 0;        ///< the earliest notAfter in the chain; invalid from that second on
   std::string anchor_sha256;  ///< bytes, of the trust anchor's DER
 
   bool anonymous() const { return kind == Kind::kAnonymous; }

@@ -31,7 +31,7 @@ Result<SpiffeId> SpiffeId::parse(std::string_view text) {
   if (!text.starts_with(kScheme)) return bad("it does not begin with `spiffe://`");
   const auto rest = text.substr(kScheme.size());
   const auto slash = std::min(rest.find('/'), rest.size());
-  if (!isTrustDomain(rest.substr(0, slash))) return bad("a trust domain is 1 to 255 of a-z, 0-9, `.`, `-`, `_`");
+  if (!isTrustDomain(rest.substr(0, slash))) return bad("a trust domain is 1 to 255 bytes of a-z, 0-9, `.`, `-`, `_`");
   std::string_view path = rest.substr(slash);
   while (!path.empty()) {
     const auto end = std::min(path.find('/', 1), path.size());

@@ -8,12 +8,13 @@
 
 namespace yett::identity {
 
-/// True where `name` is a trust domain name: 1 to 255 of a-z 0-9 '.' '-' '_'.
+/// True if `name` is a trust domain name: 1 to 255 characters from a-z 0-9 '.' '-' '_'.
 bool isTrustDomain(std::string_view name);
 
 class SpiffeId {
  public:
-  /// "spiffe://trust.domain/path". Case counts; no empty, "." or ".." segment, no trailing slash, 2,048 bytes at most.
+  /// "spiffe://trust.domain/path". Case-sensitive, at most 2,048 bytes; no empty, "." or ".." segment, no trailing
+  /// slash.
   static Result<SpiffeId> parse(std::string_view text);
 
   const std::string& text() const { return text_; }

@@ -31,7 +31,7 @@ Result<std::vector<Certificate>> readAll(const std::string& pem) {
 
 Result<TrustBundles::Bundle> bundleOf(const std::string& pem) {
   const auto certificates = TRY(readAll(pem));
-  if (certificates.empty()) return Error{"holds no certificate"};
+  if (certificates.empty()) return Error{"contains no certificate"};
   TrustBundles::Bundle out;
   out.digest = base::sha256Hex(pem);
   out.all.reset(X509_STORE_new());

@@ -20,18 +20,18 @@ std::string certificateDigest(X509* certificate);
 
 class TrustBundles {
  public:
-  /// `pems`: trust domain -> PEM text with one CA certificate or more. A certificate in it that is no CA's is an error;
-  /// what is no certificate is passed over.
+  /// `pems`: trust domain -> PEM text with one or more CA certificates. A certificate that is not a CA, or a block that
+  /// is not a certificate, is an error; text between blocks is skipped.
   static Result<TrustBundles> create(const std::map<std::string, std::string>& pems);
 
   struct FreeStore {
     void operator()(X509_STORE* store) const { X509_STORE_free(store); }
   };
   using Store = std::unique_ptr<X509_STORE, FreeStore>;
-  /// What vouches for one trust domain.
+  /// The trust anchors of one trust domain.
   struct Bundle {
     Store all;
-    /// Of anchors that share their name one store each: OpenSSL looks for an issuer by name and tries one of them only.
+    /// One store for each anchor that shares its name with another: OpenSSL finds an issuer by name and tries only one.
     std::vector<Store> namesakes;
     std::set<std::string, std::less<>> anchors;  ///< SHA-256 (bytes) of each certificate's DER
     std::string digest;                          ///< of its PEM text

@@ -38,7 +38,7 @@ Principal makePrincipal(X509* leaf, const SpiffeId& id, STACK_OF(X509) * verifie
   return out;
 }
 
-// Verifies with the anchors of one store. `error` gets OpenSSL's number of what is wrong.
+// Verifies with the anchors of one store. An error is OpenSSL's message in lower case.
 Result<Principal> verifyWith(X509_STORE* store, X509* leaf, STACK_OF(X509) * chain, const SpiffeId& id, int64_t now) {
   const std::unique_ptr<X509_STORE_CTX, decltype(&X509_STORE_CTX_free)> context(X509_STORE_CTX_new(),
                                                                                 X509_STORE_CTX_free);
@@ -76,9 +76,9 @@ Result<SpiffeId> leafId(X509* leaf) {
   const uint32_t flags = X509_get_extension_flags(leaf);
   if ((flags & EXFLAG_INVALID) != 0) return Error{who + " has malformed extensions"};
   if ((flags & EXFLAG_CA) != 0) return Error{who + " is a CA certificate"};
-  const uint32_t usage = X509_get_key_usage(leaf);  // all bits where the extension is missing
+  const uint32_t usage = X509_get_key_usage(leaf);  // all bits set if the extension is missing
   if ((flags & EXFLAG_KUSAGE) == 0 || (usage & KU_DIGITAL_SIGNATURE) == 0)
-    return Error{who + " has no key usage digitalSignature"};
+    return Error{who + " lacks the key usage digitalSignature"};
   if ((usage & (KU_KEY_CERT_SIGN | KU_CRL_SIGN)) != 0) return Error{who + " has the key usage of a CA"};
   return id;
 }

@@ -1,4 +1,4 @@
-// X.509-SVIDs (SPIFFE X509-SVID standard): from a peer's certificate to a Principal, or the reason why not.
+// X.509-SVIDs (SPIFFE X509-SVID standard): turns a peer's certificate into a Principal, or an error that says why not.
 #pragma once
 
 #include <openssl/x509.h>
@@ -14,8 +14,8 @@ namespace yett::identity {
 /// keyCertSign and cRLSign not (section 4.3 and 5.2).
 Result<SpiffeId> leafId(X509* leaf);
 
-/// Verifies a chain against the bundle of the leaf's own trust domain and of no other (section 5.1), for client
-/// authentication, at `now` (seconds since 1970), with keys and signatures of 112 bits at least. `chain` may be null.
+/// Verifies a chain for client authentication at `now` (seconds since 1970), only against the bundle of the leaf's own
+/// trust domain (section 5.1), requiring keys and signatures of at least 112 bits. `chain` may be null.
 Result<Principal> verifySvid(X509* leaf, STACK_OF(X509) * chain, const TrustBundles& bundles, int64_t now);
 
 }  // namespace yett::identity

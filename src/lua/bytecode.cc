@@ -13,7 +13,7 @@
 namespace yett::lua {
 namespace {
 
-static_assert(LUA_VERSION_NUM == 504, "the format of precompiled chunks is read here, which is that of Lua 5.4");
+static_assert(LUA_VERSION_NUM == 504, "this file parses the precompiled chunk format of Lua 5.4");
 
 // ldump.c and lopcodes.h of Lua 5.4.
 constexpr size_t kHeaderSize = 4 + 1 + 1 + 6 + 3 + 8 + 8;
@@ -35,7 +35,7 @@ class Chunk {
       if ((instruction & 0x7f) == kSetUpvalue) assigned.insert((instruction >> 16) & 0xff);
     }
     for (size_t n = number(); n > 0; --n) constant();
-    std::vector<std::pair<bool, size_t>> upvalues;  // of this function: is it a register of its parent, and which
+    std::vector<std::pair<bool, size_t>> upvalues;  // of this function: is it a register of its parent, and its index
     for (size_t n = number(); n > 0; --n) {
       const bool in_stack = byte() != 0;
       upvalues.emplace_back(in_stack, byte());
@@ -53,7 +53,7 @@ class Chunk {
     for (size_t n = number(); n > 0; --n) number(), number();
     for (size_t n = number(); n > 0; --n) string(), number(), number();
     for (size_t n = number(); n > 0; --n) string();
-    last_upvalues_ = std::move(upvalues);  // for the caller, which has just called this
+    last_upvalues_ = std::move(upvalues);  // for the caller, to map our upvalues to its own
     return assigned;
   }
   bool ok() const { return ok_ && rest_.empty(); }
@@ -119,7 +119,7 @@ std::string assignedUpvalue(lua_State* L) {
   LuaState::of(L).charge(dumped.size() / 16);
   Chunk chunk(dumped);
   const auto assigned = chunk.function();
-  if (!chunk.ok()) return "?";  // not understood is not allowed
+  if (!chunk.ok()) return "?";  // reject what cannot be parsed
   if (assigned.empty()) return {};
   const char* name = lua_getupvalue(L, -1, static_cast<int>(*assigned.begin()) + 1);
   if (name == nullptr) return "?";

@@ -1,4 +1,4 @@
-// Looks into compiled functions for the one thing that the Lua API cannot tell: assignments to outer locals.
+// Inspects compiled functions for the one thing the Lua API does not expose: assignments to outer locals.
 #pragma once
 
 #include <string>
@@ -7,8 +7,8 @@ struct lua_State;
 
 namespace yett::lua {
 
-/// The name of an upvalue that the Lua function on top of the stack, or a function inside it, assigns to; "" where
-/// there is none. Locals of the function itself may be assigned by functions inside it: they are new with each call.
+/// The name of an upvalue assigned by the Lua function on top of the stack, or by a function inside it; "" if there is
+/// none. Inner functions may assign locals of the function itself: those are new in each call.
 std::string assignedUpvalue(lua_State* L);
 
 }  // namespace yett::lua

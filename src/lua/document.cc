@@ -20,7 +20,7 @@ const char kMetatable = 0;  // registry key
 struct Handle {
   const Node* node;
   const char* what;
-  int64_t serial;  // of the decision that it belongs to; 0: of all
+  int64_t serial;  // of the decision that it belongs to; 0: any decision
   bool fold;
 };
 
@@ -33,7 +33,7 @@ std::string quoted(std::string_view name) {
   return "`" + std::string(name.substr(0, 64)) + "`";
 }
 
-// REQUIRES: isDocument(). In a metamethod the value is one for sure.
+// REQUIRES: isDocument(), which always holds in a metamethod.
 const Handle& handleAt(lua_State* L, int index) {
   const auto& handle = *static_cast<const Handle*>(lua_touserdata(L, index));
   if (handle.serial != 0 && handle.serial != LuaState::of(L).serial())
@@ -49,7 +49,7 @@ void pushPart(lua_State* L, const Node& node, const Handle& whole) {
   lua_setmetatable(L, -2);
 }
 
-// `name` is how the policy calls it, for the message.
+// `name` is what the policy calls it, for the message.
 void pushNode(lua_State* L, const Node& node, const Handle& whole, std::string_view name) {
   switch (node.kind) {
     case Kind::kBool: lua_pushboolean(L, node.flag); return;
@@ -58,34 +58,34 @@ void pushNode(lua_State* L, const Node& node, const Handle& whole, std::string_v
     case Kind::kString: lua_pushlstring(L, node.text, node.size); return;
     case Kind::kList:
     case Kind::kObject: pushPart(L, node, whole); return;
-    case Kind::kNull: refuse(L, whole, ": " + quoted(name) + " is null: ask with has() or optional()");
+    case Kind::kNull: refuse(L, whole, ": " + quoted(name) + " is null: check with has() or use optional()");
     case Kind::kTooLarge:
-      refuse(L, whole, ": " + quoted(name) + " is a number beyond 2^53-1, which readers take for different ones");
+      refuse(L, whole, ": " + quoted(name) + " is a number beyond 2^53-1, which parsers read differently");
   }
 }
 
-// The item of a list that the key at index 2 names; null where there is none.
+// The list item that the key at index 2 names; null if there is none.
 const Node* itemAt(lua_State* L, const Handle& handle) {
   int whole = 0;
   const lua_Integer i = lua_type(L, 2) == LUA_TNUMBER ? lua_tointegerx(L, 2, &whole) : 0;
   if (whole == 0) {
     const std::string_view key = lua_type(L, 2) == LUA_TSTRING ? lua_tostring(L, 2) : luaL_typename(L, 2);
-    refuse(L, handle, " has a list where an object with " + quoted(key) + " is asked for");
+    refuse(L, handle, " has a list where an object with " + quoted(key) + " is expected");
   }
   return i >= 1 && i <= static_cast<lua_Integer>(handle.node->size) ? &handle.node->items[i - 1] : nullptr;
 }
 
-// The member that the key at index 2 names; null where there is none.
+// The member that the key at index 2 names; null if there is none.
 const Node* memberAt(lua_State* L, const Handle& handle) {
   if (lua_type(L, 2) != LUA_TSTRING)
-    refuse(L, handle, std::string(" has an object where a list is asked for by a ") + luaL_typename(L, 2));
+    refuse(L, handle, std::string(" has an object where a list is expected: its key is a ") + luaL_typename(L, 2));
   const std::string_view name(lua_tostring(L, 2), lua_rawlen(L, 2));
   LuaState::of(L).charge(name.size() / 8);
   const Found found = policy::find(*handle.node, name, handle.fold);
   if (found.how == Found::How::kOtherSpelling)
-    refuse(L, handle, " has " + quoted(name) + " only in another spelling, which some services take for it");
+    refuse(L, handle, " has " + quoted(name) + " only in another spelling, which some services treat as the same name");
   if (found.how == Found::How::kTwoSpellings)
-    refuse(L, handle, " has " + quoted(name) + " in two spellings, of which services take either");
+    refuse(L, handle, " has " + quoted(name) + " in two spellings: services may use either one");
   return found.value;
 }
 
@@ -95,7 +95,7 @@ const Node* partAt(lua_State* L, const Handle& handle) {
 }
 
 std::string_view keyText(lua_State* L) {
-  lua_pushvalue(L, 2);  // a number would be made a string where it stands
+  lua_pushvalue(L, 2);  // copy: lua_tolstring converts a number in place
   size_t size = 0;
   const char* text = lua_tolstring(L, -1, &size);
   return {text != nullptr ? text : "?", text != nullptr ? size : 1};
@@ -104,7 +104,7 @@ std::string_view keyText(lua_State* L) {
 int index(lua_State* L) {
   const Handle& handle = handleAt(L, 1);
   const Node* part = partAt(L, handle);
-  if (part == nullptr) refuse(L, handle, " has no " + quoted(keyText(L)) + ": ask with has() or optional()");
+  if (part == nullptr) refuse(L, handle, " has no " + quoted(keyText(L)) + ": check with has() or use optional()");
   pushNode(L, *part, handle,
            part->kind < Kind::kTooLarge && part->kind > Kind::kNull ? std::string_view() : keyText(L));
   return 1;
@@ -126,12 +126,12 @@ int refuseWrite(lua_State* L) {
   return luaL_error(L, "%s cannot be changed: policy code keeps no state", handleAt(L, 1).what);
 }
 
-// The list, for what walks it: the iterator may be called with anything.
+// The list to iterate over. Checks its type: policy may call the iterator with anything.
 const Handle& listAt(lua_State* L) {
   if (!isDocument(L, 1)) luaL_typeerror(L, 1, "list");
   const Handle& handle = handleAt(L, 1);
-  if (handle.node->kind != Kind::kList) refuse(L, handle, " has an object where a list is walked");
-  if (handle.node->flag) refuse(L, handle, " has a list with a null in it, where readers see different lists");
+  if (handle.node->kind != Kind::kList) refuse(L, handle, " has an object where policy iterates over a list");
+  if (handle.node->flag) refuse(L, handle, " has a list with a null in it, which parsers read differently");
   return handle;
 }
 
@@ -150,16 +150,16 @@ int nextItem(lua_State* L) {
   return 2;
 }
 
-// Upvalues: the object, its members by name, the last one's place, the decision.
+// Upvalues: the object, its members sorted by name, the next position, the decision.
 int nextMember(lua_State* L) {
   const int object = lua_upvalueindex(1);
   const Handle& handle = handleAt(L, object);
   if (lua_tointeger(L, lua_upvalueindex(4)) != LuaState::of(L).serial())
-    return luaL_error(L, "an iterator cannot be used in another decision than the one that made it");
+    return luaL_error(L, "an iterator can be used only in the decision that created it");
   const auto* sorted = static_cast<const Member* const*>(lua_touserdata(L, lua_upvalueindex(2)));
   lua_Integer i = lua_tointeger(L, lua_upvalueindex(3));
   const auto size = static_cast<lua_Integer>(handle.node->size);
-  while (i < size && sorted[i]->value.kind == Kind::kNull) ++i;  // as if it were absent
+  while (i < size && sorted[i]->value.kind == Kind::kNull) ++i;  // treated as absent
   LuaState::of(L).charge(1);
   lua_pushinteger(L, i + 1);
   lua_replace(L, lua_upvalueindex(3));
@@ -201,7 +201,7 @@ void openDocuments(lua_State* L) {
   const luaL_Reg methods[] = {{"__index", index},          {"__has", has},    {"__len", length}, {"__eq", same},
                               {"__newindex", refuseWrite}, {nullptr, nullptr}};
   luaL_setfuncs(L, methods, 0);
-  lua_pushliteral(L, "document");  // what messages of Lua call it
+  lua_pushliteral(L, "document");  // the type name in Lua's messages
   lua_setfield(L, -2, "__name");
   lua_rawsetp(L, LUA_REGISTRYINDEX, &kMetatable);
 }
@@ -232,7 +232,7 @@ int documentPairs(lua_State* L) {
   const uint32_t size = handle.node->size;
   LuaState::of(L).charge(2 + 4 * uint64_t{size});
   if (handle.fold && policy::hasTwoSpellings(*handle.node))
-    refuse(L, handle, " has a name in two spellings, of which services take either");
+    refuse(L, handle, " has a name in two spellings: services may use either one");
   lua_settop(L, 1);
   auto* sorted = static_cast<const Member**>(lua_newuserdatauv(L, sizeof(Member*) * std::max(size, 1u), 0));
   for (uint32_t i = 0; i < size; ++i) sorted[i] = handle.node->members + i;

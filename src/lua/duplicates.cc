@@ -9,7 +9,7 @@
 namespace yett::lua {
 namespace {
 
-// Goes through the tokens with a stack of what is open. Only between the fields of a table can a field begin.
+// Walks the tokens with a stack of open brackets and blocks. A field can begin only after `{`, `,` or `;` of a table.
 class Finder {
  public:
   explicit Finder(std::string_view text) : lexer_(text) {}

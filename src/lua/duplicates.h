@@ -1,5 +1,5 @@
-// Names that are written twice in one table of a policy: Lua takes the last one and says nothing, so that the first
-// would only look as if it were in force.
+// Finds names that appear twice in one table of a policy. Lua silently keeps the last one, so the first would only look
+// as if it were in force.
 #pragma once
 
 #include <string>

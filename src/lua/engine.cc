@@ -20,7 +20,7 @@ std::shared_ptr<const LuaRuleSet> LuaRuleSet::load(policy::PolicySource source, 
   out->wanted_ = loader.wantedFiles();
   out->unused_ = out->source_.unused(".lua", out->wanted_);
   out->book_ = std::make_unique<const rule::RuleBook>(std::move(loader.rules()));
-  // In place: documents view into these texts.
+  // Erase in place: documents hold views into these texts.
   std::erase_if(out->source_.files, [&](const auto& file) { return !out->uses(file.first); });
   out->source_.digest = policy::PolicySource::digestOf(out->source_.files);
   return out;
@@ -30,7 +30,7 @@ bool LuaRuleSet::uses(const std::string& name) const {
   return policy::PolicySource::isPolicyFile(name) || wanted_.contains(name);
 }
 
-// Loading is a function of the policy files and of what they ask for.
+// What loading gives depends only on the policy files and the files they load.
 bool LuaRuleSet::isOf(const policy::PolicySource& source) const {
   return source.only([this](const std::string& name) { return uses(name); }).digest == source_.digest;
 }

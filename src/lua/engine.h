@@ -13,14 +13,14 @@
 
 namespace yett::lua {
 
-/// What loading a policy directory may cost.
+/// The budget for loading a policy directory.
 inline constexpr policy::Budget kLoadBudget{200'000'000, uint64_t{512} << 20};
 
 class LuaRuleSet final : public policy::RuleSet {
  public:
-  /// Loads all policies of the source, and keeps the files that they use. On failure returns null and says every
+  /// Loads all policies of the source, and keeps the files that they use. On failure returns null and reports every
   /// problem, with file:line.
-  /// `budget`: of loading; evaluators have the same.
+  /// `budget`: for loading; loading an evaluator gets the same.
   static std::shared_ptr<const LuaRuleSet> load(policy::PolicySource source, std::vector<std::string>& problems,
                                                 policy::Budget budget = kLoadBudget);
 
@@ -40,11 +40,11 @@ class LuaRuleSet final : public policy::RuleSet {
   LuaRuleSet(policy::PolicySource source, policy::Budget budget) : source_(std::move(source)), load_budget_(budget) {}
   bool uses(const std::string& name) const;
   policy::PolicySource source_;   // the files that are used
-  std::set<std::string> wanted_;  // that `data` and `require` have asked for
+  std::set<std::string> wanted_;  // requested by `data` and `require`
   policy::Budget load_budget_;
   std::vector<std::string> unused_;
   mutable policy::DataDocuments documents_;  // of source_
-  std::set<std::string> code_files_;         // those that hold conditions: all that an evaluator needs
+  std::set<std::string> code_files_;         // files with conditions: all that an evaluator needs
   std::unique_ptr<const rule::RuleBook> book_;
 };
 

@@ -32,13 +32,13 @@ LuaEvaluator::LuaEvaluator(const rule::RuleBook& book, const policy::EvaluatorOp
       patience_(book.rules().size()),
       shortened_((options.metrics != nullptr ? *options.metrics : own_metrics_)
                      .counter("yett_rules_shortened_total", {},
-                              "rules that used up their budget again and again and got a tenth of it for a while")) {}
+                              "rules that used up their budget repeatedly and got only a tenth of it for a while")) {}
 
 Status LuaEvaluator::load(const policy::PolicySource& source, policy::DataDocuments& documents,
                           const std::set<std::string>& files, const policy::Budget& budget) {
   LuaLoader loader(source, documents, *state_);
   loader.load(&files, budget);
-  // The same bytes gave the same rules before; anything else would mean that loading depends on something outside.
+  // The same bytes loaded without problems before; a problem now would mean that loading depends on something external.
   if (!loader.problems().empty()) return Error{loader.problems().front()};
   std::map<std::pair<std::string_view, std::string_view>, int> references;
   for (const auto& rule : loader.rules()) {
@@ -48,7 +48,7 @@ Status LuaEvaluator::load(const policy::PolicySource& source, policy::DataDocume
   for (const auto& rule : book().rules()) {
     const auto found = references.find({rule.policy, rule.name});
     if ((rule.condition >= 0) != (found != references.end()))
-      return Error{"loading the policy a second time gave other rules"};
+      return Error{"loading the policy a second time gave different rules"};
     conditions_.push_back(rule.condition >= 0 ? found->second : 0);
   }
   return state_->run([&](lua_State* L) {
@@ -94,7 +94,7 @@ rule::RuleEvaluator::Answer LuaEvaluator::fresh(uint32_t number, policy::Attribu
     return state_->overBudget() ? Answer::kSpent : Answer::kFailed;
   }
   if (!memory_.enabled() || reader.unknownReads() != unknown)
-    return answer;  // what rests on what is not known is not kept
+    return answer;  // results based on unknown values are not remembered
   const int64_t expires = rule.ttl_seconds > 0 ? reader.request().time_seconds + rule.ttl_seconds : 0;
   memory_.keep(number, reader,
                {static_cast<uint8_t>(answer), out.reason, out.public_reason, state_->instructions() - instructions,
@@ -118,7 +118,7 @@ rule::RuleEvaluator::Answer LuaEvaluator::ask(uint32_t number, policy::Attribute
     memory_.countMiss(number);
   }
   ++out.fresh;
-  // A rule that uses up budgets again and again is cut short for a while: what takes little goes on as before.
+  // A rule that keeps using up its budget gets a tenth of it for a while: cheap runs still complete.
   Patience& patience = patience_[number];
   const int64_t now = reader.request().time_seconds;
   const uint64_t before = state_->instructions();

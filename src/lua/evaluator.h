@@ -23,9 +23,9 @@ class LuaEvaluator final : public rule::RuleEvaluator {
   Status load(const policy::PolicySource& source, policy::DataDocuments& documents, const std::set<std::string>& files,
               const policy::Budget& budget);
 
-  /// Calls back for every line of policy code that runs from now on: coverage.
+  /// From now on calls `sink` for every line of policy code that runs. For coverage.
   void watchLines(LuaState::LineSink sink) { state_->watchLines(std::move(sink)); }
-  /// The lines of all conditions that could run: (file, line).
+  /// All executable lines of all conditions: (file, line).
   std::set<std::pair<std::string, int>> codeLines();
 
  protected:
@@ -35,8 +35,8 @@ class LuaEvaluator final : public rule::RuleEvaluator {
 
  private:
   struct Patience {
-    uint32_t spent = 0;     // budgets that it has used up one after another
-    int64_t shortened = 0;  // until then, in seconds since 1970, it gets a tenth
+    uint32_t spent = 0;     // budgets that it has used up in a row
+    int64_t shortened = 0;  // until this time (seconds since 1970) it gets a tenth
   };
   Answer fresh(uint32_t number, policy::AttributeReader& reader, policy::Verdict& out);
   Answer callWhen(lua_State* L, policy::Verdict& out);

@@ -44,7 +44,7 @@ class FieldReader {
  private:
   void fail(const std::string& what) { problem_("`" + field_ + "` " + what); }
   void wrongType(const char* wanted) { fail("is a " + type_ + ", must be " + wanted); }
-  // Of functions whose messages name the field.
+  // For functions whose messages name the field.
   void note(const Status& status) {
     if (!status) problem_(status.error().message);
   }
@@ -72,7 +72,7 @@ class FieldReader {
     if (auto ok = rule::setMatcher(rule_, field_, values); !ok) fail(ok.error().message);
   }
 
-  // Calls `each` with every name; its value is on top of the stack. False where this is no table of names.
+  // Calls `each` with every name; its value is on top of the stack. False if the field is not a table.
   template <typename Each>
   bool eachName(const char* example, Each each) {
     if (lua_type(L_, value_) != LUA_TTABLE) return wrongType(("a table: " + field_ + example).c_str()), false;
@@ -84,7 +84,7 @@ class FieldReader {
       else each(std::string(lua_tostring(L_, table + 1), lua_rawlen(L_, table + 1)));
     }
     lua_settop(L_, value_);
-    if (count == 0) fail("is an empty table, which would say nothing");
+    if (count == 0) fail("is an empty table: give at least one name");
     return true;
   }
 

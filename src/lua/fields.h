@@ -1,4 +1,4 @@
-// Reads the table of a rule, as Lua gives it, into native form.
+// Converts a rule's Lua table to native form.
 #pragma once
 
 #include <functional>
@@ -11,8 +11,8 @@ struct lua_State;
 
 namespace yett::lua {
 
-/// Reads the table on top of the stack. `conditions` gets the registry reference of a `when`; `problem` is told each
-/// mistake. Must run inside LuaState::run.
+/// Reads the table on top of the stack. `conditions` gets the registry reference of a `when`; `problem` is called for
+/// each mistake. Must run inside LuaState::run.
 void readRuleTable(lua_State* L, rule::Rule& rule, std::vector<int>& conditions,
                    const std::function<void(const std::string&)>& problem);
 

@@ -32,7 +32,7 @@ int strictIndex(lua_State* L) {
   if (lua_type(L, 2) == LUA_TNUMBER) key = luaL_tolstring(L, 2, nullptr);
   luaL_where(L, 1);
   LuaState::of(L).abort(std::string(lua_tostring(L, -1)) + lua_tostring(L, lua_upvalueindex(2)) + " has no `" + key +
-                        "`: ask with has() or optional()");
+                        "`: check with has() or use optional()");
 }
 
 int frozenLength(lua_State* L) {
@@ -49,7 +49,7 @@ int globalIndex(lua_State* L) {
     if (lua_type(L, -2) == LUA_TSTRING) known.emplace_back(lua_tostring(L, -2), lua_rawlen(L, -2));
   }
   LuaState::of(L).charge(10 * known.size());
-  std::sort(known.begin(), known.end());  // the order of a table differs from state to state
+  std::sort(known.begin(), known.end());  // the order of a table differs between states
   const std::string name = std::string(lua_tostring(L, 2)).substr(0, 64);
   return luaL_error(L, "unknown name `%s`%s", name.c_str(), base::didYouMean(name, known).c_str());
 }

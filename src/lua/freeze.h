@@ -1,5 +1,5 @@
-// Policy code keeps no state: what a condition can reach is made read-only when loading is over. Tables become proxies,
-// at any depth; functions that assign to outer locals are refused.
+// Policy code keeps no state: after loading, everything a condition can reach becomes read-only. Tables become proxies,
+// at any depth; functions that assign to outer locals are rejected.
 #pragma once
 
 #include <set>
@@ -8,14 +8,14 @@ struct lua_State;
 
 namespace yett::lua {
 
-/// One pass over values that may share parts: the same table gets the same proxy, so `==` and cycles go on to work.
-/// Must run inside LuaState::run, in which it raises errors that say what is wrong. Uses one stack slot while it lives.
+/// One pass over values that may share parts: the same table gets the same proxy, so `==` and cycles still work. Must
+/// run inside LuaState::run, where it raises an error for what it rejects. Uses one stack slot while it lives.
 class Freezer {
  public:
   explicit Freezer(lua_State* L);
 
-  /// Replaces the value on top of the stack by one that cannot change. `what` names it in messages. `strict`: reading a
-  /// key that is not there is an error (documents), not nil (tables of code).
+  /// Replaces the value on top of the stack with a read-only one. `what` names it in messages. `strict`: reading a
+  /// missing key is an error (documents), not nil (tables of code).
   void value(const char* what, bool strict);
   /// Freezes what the Lua function on top of the stack can reach.
   void function();
@@ -29,13 +29,13 @@ class Freezer {
   std::set<const void*> functions_;
 };
 
-/// Pushes the table behind a proxy, or the value itself: for C functions that walk tables.
+/// Pushes the table behind a proxy, or the value itself if it is not one. For C functions that iterate over tables.
 void pushBehind(lua_State* L, int index);
 
-/// The globals of a file, on top of the stack: a proxy whose store can be assigned to until loading is over. Reading a
-/// name that is not there is an error.
+/// Replaces the table of a file's globals, on top of the stack, with a proxy that allows assignments until loading is
+/// over. Reading an unknown name is an error.
 void makeGlobals(lua_State* L);
-/// Loading is over: all globals made so far are frozen, with what they hold.
+/// Ends loading: freezes all globals made so far, with everything they hold.
 void sealGlobals(lua_State* L);
 
 }  // namespace yett::lua

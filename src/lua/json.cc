@@ -30,14 +30,14 @@ json::Value toJson(lua_State* L, int index, int depth) {
       out.type = lua_isinteger(L, index) != 0 ? json::Value::Type::kInt : json::Value::Type::kDouble;
       out.integer = lua_tointeger(L, index);
       out.number = lua_tonumber(L, index);
-      if (!std::isfinite(out.number)) luaL_error(L, "a number that JSON cannot say");
+      if (!std::isfinite(out.number)) luaL_error(L, "a number that JSON cannot represent");
       return out;
     case LUA_TSTRING:
       out.type = json::Value::Type::kString;
       out.text.assign(lua_tostring(L, index), lua_rawlen(L, index));
       return out;
     case LUA_TTABLE: break;
-    default: luaL_error(L, "a %s cannot stand here", luaL_typename(L, index));
+    default: luaL_error(L, "a %s is not allowed here", luaL_typename(L, index));
   }
   const auto size = static_cast<lua_Integer>(lua_rawlen(L, index));
   out.type = size > 0 ? json::Value::Type::kArray : json::Value::Type::kObject;
@@ -48,8 +48,8 @@ json::Value toJson(lua_State* L, int index, int depth) {
   }
   for (lua_pushnil(L); lua_next(L, index) != 0; lua_pop(L, 1)) {
     const bool name = lua_type(L, -2) == LUA_TSTRING;
-    if (size > 0 && !name) continue;  // of the list
-    if (size > 0) luaL_error(L, "a table with a list and names is neither for JSON");
+    if (size > 0 && !name) continue;  // a list item
+    if (size > 0) luaL_error(L, "a table with both list items and names cannot become JSON");
     if (!name) luaL_error(L, "a table's keys must be names");
     out.fields.emplace_back(lua_tostring(L, -2), toJson(L, -1, depth + 1));
   }

@@ -64,7 +64,7 @@ void Lexer::skipBlanks() {
   }
 }
 
-// [[ or [==[ at the front.
+// Whether `[[` or `[==[` comes next.
 bool Lexer::opensLong(size_t& level) const {
   if (at_ >= text_.size() || text_[at_] != '[') return false;
   size_t i = at_ + 1;

@@ -1,4 +1,4 @@
-// As much of Lua's lexer (manual, 3.1) as it takes to know where names, strings and brackets stand in a policy.
+// A subset of Lua's lexer (manual, 3.1): enough to find names, strings and brackets in a policy.
 #pragma once
 
 #include <string_view>
@@ -8,7 +8,7 @@ namespace yett::lua {
 struct Token {
   enum class Kind { kEnd, kName, kString, kSymbol };
   Kind kind = Kind::kEnd;
-  std::string_view text;  ///< of a string what stands between its quotes, of a number "0"
+  std::string_view text;  ///< of a string: the text between its quotes; of a number: "0"
   int line = 0;
 
   bool is(std::string_view symbol) const { return kind == Kind::kSymbol && text == symbol; }

@@ -15,13 +15,13 @@
 namespace yett::lua {
 namespace {
 
-const char kLoader = 0;     // registry key: the loader at work
+const char kLoader = 0;     // registry key: the active loader
 const char kBase = 0;       // registry key: the sandbox's names
 const char kLibraries = 0;  // registry key: what `require` has loaded
 constexpr size_t kMaxProblems = 100;
 constexpr const char* kRuleType = "yett.rule";
 
-// A name: some text, without what would cut it short.
+// A name: a non-empty string without NUL, which would truncate it.
 bool isName(lua_State* L, int index) {
   if (lua_type(L, index) != LUA_TSTRING) return false;
   const std::string_view name(lua_tostring(L, index), lua_rawlen(L, index));
@@ -54,7 +54,7 @@ int LuaLoader::onPolicy(lua_State* L) {
   LuaLoader& self = of(L);
   if (!isName(L, 1)) return luaL_error(L, "write policy \"name\" { rules }");
   if (self.loading_library_)
-    return luaL_error(L, "a library defines no policy: put it into a file of its own at the top");
+    return luaL_error(L, "a library cannot define a policy: put it into its own file at the top of the directory");
   lua_settop(L, 1);
   lua_pushcclosure(L, onPolicyBody, 1);
   return 1;
@@ -72,12 +72,12 @@ int LuaLoader::onPolicyBody(lua_State* L) {
     if (index == nullptr || lua_type(L, -2) != LUA_TNUMBER) {
       const std::string key = lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : "an entry";
       self.problems_.push_back(self.at(L, 1) + ": policy `" + base::printable(name) + "`: `" + base::printable(key) +
-                               "` is no rule: write allow \"name\" { ... }, deny \"name\" { ... } or decide(...)");
+                               "` is not a rule: write allow \"name\" { ... }, deny \"name\" { ... } or decide(...)");
       continue;
     }
     rule::Rule& rule = self.rules_[static_cast<size_t>(*index)];
     if (self.in_policy_[static_cast<size_t>(*index)])
-      self.problem(rule, "stands in two policies, or twice in one: write it twice");
+      self.problem(rule, "is in two policies, or twice in one: define a separate rule for each");
     rule.policy = name;
     self.in_policy_[static_cast<size_t>(*index)] = true;
   }
@@ -137,7 +137,7 @@ void LuaLoader::place(rule::Rule& rule, const std::string& position) {
   rule.line = std::atoi(position.c_str() + colon + 1);
 }
 
-// Leaves a value that stands for the rule on the stack.
+// Leaves a value that represents the rule on the stack.
 void LuaLoader::take(lua_State* L, rule::Rule rule) {
   if (rule.condition >= 0) code_files_.insert(file_);
   auto* index = static_cast<int*>(lua_newuserdatauv(L, sizeof(int), 0));
@@ -154,7 +154,7 @@ int LuaLoader::onData(lua_State* L) {
   const auto file = self.source_.files.find(name);
   if (file == self.source_.files.end())
     return luaL_error(L, "data: no file `%s` in the policy directory%s", name.c_str(),
-                      policy::PolicySource::isLoadable(name) ? "" : ": the names of documents end in `.json`");
+                      policy::PolicySource::isLoadable(name) ? "" : ": document names must end in `.json`");
   LuaState::of(L).charge(file->second.size() / 4);
   auto entry = self.documents_.get(name, file->second);
   if (!entry) return luaL_error(L, "data: %s: %s", name.c_str(), entry.error().message.c_str());
@@ -196,7 +196,7 @@ int LuaLoader::onRequire(lua_State* L) {
     lua_pop(L, 1);
     lua_pushboolean(L, 1);
   }
-  // Read-only from now on: what one file did to it, another would see, and an evaluator loads not all of them.
+  // Read-only from now on: other files would see a file's changes, and an evaluator does not load all files.
   {
     const int value = lua_gettop(L);
     Freezer freezer(L);
@@ -210,7 +210,7 @@ int LuaLoader::onRequire(lua_State* L) {
   return 1;
 }
 
-// Each file has names of its own, so that the order of files means nothing.
+// Each file has its own globals, so that the order of files does not matter.
 void LuaLoader::pushEnvironment(lua_State* L) {
   lua_newtable(L);
   const int table = lua_gettop(L);
@@ -224,7 +224,7 @@ void LuaLoader::pushEnvironment(lua_State* L) {
   makeGlobals(L);
 }
 
-// Before the text runs.
+// Must be called before the text runs.
 void LuaLoader::learnMethods(lua_State* L, const std::string& name, const std::string& text) {
   MethodCalls calls(text);
   if (!calls.callsOnly()) checkMethodCalls(L);
@@ -236,13 +236,13 @@ void LuaLoader::checkTables(const std::string& name, const std::string& text) {
   for (const auto& twice : duplicateFields(text)) {
     if (problems_.size() >= kMaxProblems) return;
     problems_.push_back(name + ":" + std::to_string(twice.line) + ": the field `" + base::printable(twice.name) +
-                        "` is written twice in one table, first in line " + std::to_string(twice.first) +
-                        ": only the last one would count");
+                        "` appears twice in one table, first on line " + std::to_string(twice.first) +
+                        ": only the last one would take effect");
   }
 }
 
 void LuaLoader::loadFile(const std::string& name) {
-  if (spent_) return;  // said once, where it went
+  if (spent_) return;  // reported once, where the budget ran out
   const std::string& text = source_.files.at(name);
   file_ = name;
   auto ran = state_.run([&](lua_State* L) {
@@ -259,11 +259,11 @@ void LuaLoader::loadFile(const std::string& name) {
   problems_.push_back(what.starts_with(name + ":") ? what : name + ": " + what);
 }
 
-// A rule that no policy holds has no name to be found by; the others' names must be unique.
+// A rule outside any policy cannot be named; rule names in a policy must be unique.
 void LuaLoader::checkPolicies() {
   for (size_t i = 0; i < rules_.size(); ++i) {
     if (!in_policy_[i] && !failed_files_.contains(rules_[i].file))
-      problem(rules_[i], "stands in no policy: put it into policy \"name\" { ... }");
+      problem(rules_[i], "is not in a policy: put it into policy \"name\" { ... }");
   }
   if (std::find(in_policy_.begin(), in_policy_.end(), false) == in_policy_.end()) rule::checkNames(rules_, problems_);
 }
@@ -296,7 +296,7 @@ void LuaLoader::load(const std::set<std::string>* only, const policy::Budget& bu
   }
   checkPolicies();
   if (policies_ == 0 && problems_.empty() && only == nullptr)
-    problems_.push_back(source_.directory + ": holds no policy: a set without one is refused");
+    problems_.push_back(source_.directory + ": contains no policy: define at least one");
   for (const auto& rule : rules_) {
     if (rule.condition < 0) continue;
     auto frozen = state_.run([&](lua_State* L) {
@@ -313,7 +313,7 @@ void LuaLoader::load(const std::set<std::string>* only, const policy::Budget& bu
     lua_pushnil(L);
     lua_rawsetp(L, LUA_REGISTRYINDEX, &kLoader);
   });
-  // A budget that is gone has been reported where it went.
+  // A used-up budget has been reported already.
   if (!sealed && (problems_.empty() || (!spent_ && !state_.overBudget())))
     problems_.push_back(source_.directory + ": a global: " + sealed.error().message);
 }

@@ -1,5 +1,5 @@
-// Runs the files of a policy source in a state and collects the rules they define. Every problem is collected, so that
-// one look shows them all.
+// Runs the files of a policy source in a state and collects the rules they define. Collects every problem, so that one
+// run reports them all.
 #pragma once
 
 #include <map>
@@ -19,7 +19,7 @@ class LuaLoader {
   LuaLoader(const policy::PolicySource& source, policy::DataDocuments& documents, LuaState& state)
       : source_(source), documents_(documents), state_(state) {}
   /// REQUIRES: called once.
-  /// `only`: nothing but these files, for an evaluator; null for all.
+  /// `only`: load just these files, for an evaluator; null for all.
   void load(const std::set<std::string>* only, const policy::Budget& budget);
 
   std::vector<rule::Rule>& rules() { return rules_; }
@@ -27,7 +27,7 @@ class LuaLoader {
   const std::vector<int>& conditions() const { return conditions_; }
   /// The policy files that hold conditions.
   const std::set<std::string>& codeFiles() const { return code_files_; }
-  /// The files that `data` and `require` have asked for, there or not: `pcall` may hide a file that is missing.
+  /// The files that `data` and `require` requested, existing or not: `pcall` may hide a missing file.
   const std::set<std::string>& wantedFiles() const { return wanted_files_; }
   const std::vector<std::string>& problems() const { return problems_; }
 
@@ -60,11 +60,11 @@ class LuaLoader {
   std::vector<std::string> problems_;
   std::set<std::string> code_files_;
   std::set<std::string> wanted_files_;
-  std::string file_;                    // that is being loaded
-  std::set<std::string> failed_files_;  // whose policies were not finished
+  std::string file_;                    // being loaded
+  std::set<std::string> failed_files_;  // whose code failed
   int policies_ = 0;
   bool loading_library_ = false;
-  bool spent_ = false;  // the budget of loading is gone
+  bool spent_ = false;  // the loading budget is used up
 };
 
 }  // namespace yett::lua

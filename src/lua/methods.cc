@@ -12,12 +12,12 @@ static size_t placeOf(std::string_view method) {
   return static_cast<size_t>(std::find(kStringMethods.begin(), kStringMethods.end(), method) - kStringMethods.begin());
 }
 
-// `[` after an expression reads a place of it; elsewhere it begins a field of a table constructor.
+// `[` after an expression indexes it; elsewhere it begins a field of a table constructor.
 static bool indexes(const Token& before) {
   return before.kind == Token::Kind::kName || before.kind == Token::Kind::kString || before.is(")") || before.is("]");
 }
 
-// Whether `a b c d` may read a method of a text without calling it, or give `string` another meaning.
+// Whether the tokens `a b c d` may read a string method without calling it, or give `string` another meaning.
 static bool mayReadMethod(const Token& a, const Token& b, const Token& c, const Token& d) {
   if (b.kind == Token::Kind::kName && b.text == "string") return a.is(".") || !(c.is(".") || c.is(":"));
   if (!b.is("[") || !indexes(a)) return false;
@@ -45,7 +45,7 @@ MethodCalls::MethodCalls(std::string_view text) {
   for (const auto& [place, line] : fields) {
     if (!at(kStringMethods[place], line)) continue;
     const std::string name(kStringMethods[place]);
-    mixed_.push_back(std::to_string(line) + ": `:" + name + "` and `." + name + "` in one line: write them in two");
+    mixed_.push_back(std::to_string(line) + ": `:" + name + "` and `." + name + "` on one line: put them on two");
   }
 }
 

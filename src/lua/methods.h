@@ -1,5 +1,5 @@
-// Where a policy calls methods of strings (`s:sub(1, 2)`), and so where it does not: `s.sub` on a text that stands
-// where an object was expected would give the function, and compare as equal to another text's.
+// Finds where a policy calls string methods (`s:sub(1, 2)`). Elsewhere, `s.sub` on a string that was expected to be an
+// object would give the function, and compare as equal to that of another string.
 #pragma once
 
 #include <array>
@@ -18,12 +18,11 @@ class MethodCalls {
   /// REQUIRES: Lua compiles the text.
   explicit MethodCalls(std::string_view text);
   bool at(std::string_view method, int line) const;
-  /// "12: ..." of each line that has `:name` and, on something else than `string`, `.name`: nobody could tell them
-  /// apart.
+  /// "12: ..." of each line that has both `:name` and, on anything but `string`, `.name`: the line alone cannot
+  /// distinguish them.
   const std::vector<std::string>& mixed() const { return mixed_; }
-  /// Whether the text can read such a name only to call it. It is false if the text has `.name` on anything but
-  /// `string`, `[...]` with anything but a number or a literal of another name, or `string` without `.` or `:` behind
-  /// it.
+  /// Whether the text can read such a name only to call it. False if the text has `.name` on anything but `string`,
+  /// `[...]` with anything but a number or a literal of another name, or `string` not followed by `.` or `:`.
   bool callsOnly() const { return calls_only_; }
 
  private:

@@ -1,4 +1,4 @@
-// One match of one of Lua's patterns (the manual, 6.4.1), by code that counts its steps. For patterns.cc alone.
+// Matches one Lua pattern (manual, 6.4.1) and counts its steps. Only for patterns.cc.
 #pragma once
 
 #include <cstring>
@@ -37,7 +37,7 @@ inline bool isClass(Byte c, char name) {
   return (name & 0x20) != 0 ? in : !in;
 }
 
-/// Holds nothing that an error would leak.
+/// Owns nothing that an error could leak.
 class PatternMatcher {
  public:
   PatternMatcher(lua_State* L, std::string_view text, std::string_view pattern)
@@ -50,7 +50,7 @@ class PatternMatcher {
     return match(s, p);
   }
 
-  /// Pushes the captures, or the whole match where there are none; with `whole` null, nothing then.
+  /// Pushes the captures. If there are none: the whole match, or nothing if `s` is null.
   int pushCaptures(const char* s, const char* e) {
     const int count = level_ == 0 && s != nullptr ? 1 : level_;
     luaL_checkstack(L_, count, "too many captures");
@@ -76,7 +76,7 @@ class PatternMatcher {
     ptrdiff_t size;
   };
 
-  // Four looks at a byte are about one instruction.
+  // Charges one instruction for every four steps.
   void step() {
     if ((++steps_ & 3) == 0) LuaState::of(L_).charge(1);
   }
@@ -91,7 +91,7 @@ class PatternMatcher {
     if (c != '[') return p;
     const char* begin = p;
     if (p != pattern_end_ && *p == '^') ++p;
-    do {  // a `]` that comes first stands for itself
+    do {  // a leading `]` is literal
       if (p == pattern_end_) luaL_error(L_, "malformed pattern (missing `]`)");
       if (*p++ == '%' && p != pattern_end_) ++p;
     } while (p == pattern_end_ || *p != ']');

@@ -67,10 +67,10 @@ int stringMatch(lua_State* L) {
   return search(L, false);
 }
 
-// Upvalues: text, pattern, the offset to go on from, the offset where the last match ended (or -1), the decision.
+// Upvalues: text, pattern, the offset to continue from, the offset where the last match ended (or -1), the decision.
 int gmatchNext(lua_State* L) {
   if (lua_tointeger(L, lua_upvalueindex(5)) != LuaState::of(L).serial())
-    return luaL_error(L, "an iterator cannot be used in another decision than the one that made it");
+    return luaL_error(L, "an iterator can be used only in the decision that created it");
   const std::string_view text(lua_tostring(L, lua_upvalueindex(1)), lua_rawlen(L, lua_upvalueindex(1)));
   const std::string_view pattern(lua_tostring(L, lua_upvalueindex(2)), lua_rawlen(L, lua_upvalueindex(2)));
   const char* last = text.data() + lua_tointeger(L, lua_upvalueindex(4));
@@ -164,7 +164,7 @@ int stringGsub(lua_State* L) {
   if (anchored) pattern.remove_prefix(1);
   lua_Integer count = 0;
   {
-    std::string out;  // errors are C++ exceptions here: it is destroyed
+    std::string out;  // Lua errors are C++ exceptions here: they destroy it
     PatternMatcher matcher(L, text, pattern);
     const char* s = text.data();
     const char* end = text.data() + text.size();

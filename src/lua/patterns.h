@@ -1,5 +1,5 @@
-// find, match, gmatch and gsub of the policy language: Lua's patterns (the manual, 6.4.1), matched by code that counts
-// its steps. The stock matcher can run for years on forty bytes.
+// find, match, gmatch and gsub of the policy language: Lua's patterns (manual, 6.4.1), with a matcher that counts its
+// steps. The stock matcher can run for years on forty bytes.
 #pragma once
 
 struct lua_State;

@@ -79,7 +79,7 @@ Handle& handleAt(lua_State* L, int index) {
   LuaState::of(L).abort(std::string(lua_tostring(L, -1)) + why);
 }
 
-// Which attribute a key of a group names; the groups with free keys pass theirs on.
+// Which attribute a key of a group names; groups with arbitrary keys pass the key on.
 bool resolve(Group group, std::string_view key, Attr& attr, std::string_view& attr_key) {
   attr_key = {};
   switch (group) {
@@ -114,25 +114,25 @@ bool resolve(Group group, std::string_view key, Attr& attr, std::string_view& at
   refuse(L, "a request has no field `" + std::string(key) + "`" + base::didYouMean(key, known));
 }
 
-// The key that is asked for. Anything but a string could never be there, and pcall must not hide that it was asked.
+// The requested key. A key that is not a string never exists, and pcall must not hide the mistake.
 std::string_view keyAt(lua_State* L) {
   if (lua_type(L, 2) != LUA_TSTRING) refuse(L, std::string("a request has no field named by a ") + luaL_typename(L, 2));
   return {lua_tostring(L, 2), lua_rawlen(L, 2)};
 }
 
-// "header `x-region` ", cut where somebody made the name long.
+// "header `x-region` ", with a long name cut.
 std::string describe(Group group, std::string_view key) {
   std::string what(kGroupNames[static_cast<int>(group)]);
   return what + (what.empty() ? "`" : " `") + std::string(key.substr(0, 64)) + "` ";
 }
 
-// Before it is parsed, and each time alike: what comes later may find it parsed already.
+// Charges the same each time, before parsing: a later read may find the body already parsed.
 void chargeBody(lua_State* L, AttributeReader& reader, Attr attr) {
   const policy::Body* body = reader.request().body;
   if (attr == Attr::kBodyJson && body != nullptr) LuaState::of(L).charge(20 + body->bytes.size() / 2);
 }
 
-// An upper-case name could never be there, and a deny would never apply.
+// An upper-case name would never be found, so a deny would never apply.
 void checkLowerCase(lua_State* L, std::string_view key) {
   if (std::any_of(key.begin(), key.end(), [](char c) { return c >= 'A' && c <= 'Z'; }))
     refuse(L, "header `" + std::string(key.substr(0, 64)) + "`: header names are in lower case");
@@ -174,7 +174,7 @@ int index(lua_State* L) {
   if (value.state != policy::AttrValue::State::kPresent) {
     const std::string what = describe(handle.group, key);
     if (value.state != policy::AttrValue::State::kAbsent) refuse(L, what + std::string(value.text));
-    refuse(L, what + "is absent: ask with has() or optional()");
+    refuse(L, what + "is absent: check with has() or use optional()");
   }
   switch (value.type) {
     case policy::AttrValue::Type::kText: lua_pushlstring(L, value.text.data(), value.text.size()); break;

@@ -1,4 +1,4 @@
-// The value `r` that conditions get: fields that are read from the request when they are asked for.
+// The value `r` that conditions get: its fields are read from the request on access.
 #pragma once
 
 #include "policy/attribute_reader.h"
@@ -11,7 +11,7 @@ class AttributeReader;
 
 namespace yett::lua {
 
-/// Pushes `r` for this state, the same value for every decision. `*reader` is where its fields are read; it may change
+/// Pushes `r` for this state, the same value for every decision. Its fields are read with `*reader`, which may change
 /// between runs. Must run inside LuaState::run.
 void pushRequest(lua_State* L, policy::AttributeReader** reader);
 

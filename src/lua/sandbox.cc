@@ -34,8 +34,8 @@ int charged(lua_State* L) {
   return lua_gettop(L);
 }
 
-// As `charged`, for functions all of whose arguments from the first one on (upvalue 2) are numbers: a string that looks
-// like one is none.
+// Like `charged`, for functions whose arguments from position upvalue 2 on are all numbers: rejects strings that look
+// like numbers.
 int withNumbers(lua_State* L) {
   const auto first = static_cast<int>(lua_tointeger(L, lua_upvalueindex(2)));
   for (int i = first; i <= lua_gettop(L); ++i) {
@@ -44,7 +44,7 @@ int withNumbers(lua_State* L) {
   return charged(L);
 }
 
-// Thousands of values at once would make each instruction that passes them on take long.
+// Thousands of values at once would slow down every instruction that passes them on.
 int stringByte(lua_State* L) {
   constexpr lua_Integer kMaxBytes = 4000;
   luaL_checktype(L, 1, LUA_TSTRING);
@@ -64,14 +64,14 @@ int stringRep(lua_State* L) {
   const size_t size = lua_rawlen(L, (luaL_checktype(L, 1, LUA_TSTRING), 1));
   const lua_Integer n = luaL_checkinteger(L, 2);
   const size_t separator = lua_isnoneornil(L, 3) ? 0 : lua_rawlen(L, (luaL_checktype(L, 3, LUA_TSTRING), 3));
-  // The stock function loops n times even where each turn adds nothing.
+  // The stock function loops n times even if each iteration adds nothing.
   if (n <= 0 || size + separator == 0) return lua_pushliteral(L, ""), 1;
   const auto times = static_cast<size_t>(n);
   checkLength(L, times > kLongestString ? kLongestString + 1 : (size + separator) * times);
   return charged(L);
 }
 
-// Conversions of numbers take numbers, not strings that look like them.
+// Numeric conversions take numbers, not strings that look like numbers.
 void checkNumbers(lua_State* L, std::string_view format) {
   int argument = 1;
   for (size_t i = 0; i + 1 < format.size(); ++i) {
@@ -86,7 +86,7 @@ void checkNumbers(lua_State* L, std::string_view format) {
   }
 }
 
-// %p and tables would print addresses, which differ from state to state; `charged` then formats.
+// Rejects %p and tables, which would print addresses that differ between states; then `charged` formats.
 int stringFormat(lua_State* L) {
   size_t size = 0;
   const char* format = luaL_checklstring(L, 1, &size);
@@ -109,8 +109,8 @@ int safePcall(lua_State* L) {
   luaL_checkany(L, 1);
   LuaState::of(L).charge(20);
   const int status = lua_pcall(L, lua_gettop(L) - 1, LUA_MULTRET, 0);
-  LuaState::of(L).charge(status == LUA_OK ? 1 : 150);  // a failed one unwinds, which takes long; raises again where the
-                                                       // budget is gone: nothing in Lua can hide that
+  LuaState::of(L).charge(status == LUA_OK ? 1 : 150);  // unwinding a failed call is slow; raises again if the
+                                                       // budget is used up: nothing in Lua can hide that
   lua_pushboolean(L, status == LUA_OK);
   lua_insert(L, 1);
   return lua_gettop(L);
@@ -123,8 +123,8 @@ int typeOf(lua_State* L) {
   return 1;
 }
 
-// s.name: the methods of strings. A string that stands where an object was expected has no fields, and nil would be
-// equal to whatever else is not there.
+// s.name: the string methods. A string in place of an expected object has no fields, and returning nil would compare
+// equal to any other missing value, so this is an error.
 int stringIndex(lua_State* L) {
   std::string key = luaL_typename(L, 2);
   if (lua_type(L, 2) == LUA_TSTRING) {
@@ -137,8 +137,8 @@ int stringIndex(lua_State* L) {
   LuaState::of(L).abort(std::string(lua_tostring(L, -1)) + "a string has no `" + key + "`");
 }
 
-// Methods of strings (s:upper()) are the functions of the library, on top of the stack; the stock metatable would also
-// turn strings into numbers. What is no method goes to stringIndex.
+// String methods (s:upper()) are the functions of the library on top of the stack; the stock metatable would also turn
+// strings into numbers. Other names go to stringIndex.
 void setStringMethods(lua_State* L) {
   const int library = lua_gettop(L);
   lua_pushliteral(L, "");
@@ -149,7 +149,7 @@ void setStringMethods(lua_State* L) {
     lua_insert(L, -2);
     lua_rawset(L, -4);
   }
-  lua_newtable(L);  // that of the methods
+  lua_newtable(L);  // the metatable of the methods
   lua_pushvalue(L, library);
   lua_pushcclosure(L, stringIndex, 1);
   lua_setfield(L, -2, "__index");
@@ -168,7 +168,7 @@ int safeToString(lua_State* L) {
       lua_tostring(L, 1);
       return 1;
     case LUA_TBOOLEAN: lua_pushstring(L, lua_toboolean(L, 1) ? "true" : "false"); return 1;
-    default: return typeOf(L);  // no addresses: they differ from worker to worker
+    default: return typeOf(L);  // no addresses: they differ between workers
   }
 }
 
@@ -200,7 +200,7 @@ int optional(lua_State* L) {
   return 1;
 }
 
-// Moves `names` of the stock library `from` (a table at this index) to the table on top, each charged by `wrapper`.
+// Copies `names` from the stock library at index `from` to the table on top, each wrapped so that calls are charged.
 void takeNumeric(lua_State* L, int from, std::initializer_list<const char*> names, int first) {
   for (const char* name : names) {
     lua_getfield(L, from, name);

@@ -1,4 +1,4 @@
-// The language that policy code may use: what is missing here does not exist for it. No files, clock, network,
+// The language available to policy code: what is not installed here does not exist for it. No files, clock, network,
 // bytecode, metatables, coroutines or collector; nothing that runs long without being charged.
 #pragma once
 
@@ -12,8 +12,8 @@ namespace yett::lua {
 /// LuaState::run.
 void openSandbox(lua_State* L);
 
-/// From now on a string gives a method only on a line that calls it (LuaState::callsMethod). Until then it always does,
-/// so call this before a chunk runs that is not MethodCalls::callsOnly().
+/// From now on, indexing a string gives a method only on a line that calls it (LuaState::callsMethod). Until then it
+/// always does, so call this before running a chunk that is not MethodCalls::callsOnly().
 void checkMethodCalls(lua_State* L);
 
 }  // namespace yett::lua

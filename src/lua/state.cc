@@ -8,31 +8,31 @@
 namespace yett::lua {
 namespace {
 
-constexpr uint64_t kCount = 250;      // instructions between two looks at the budget
-constexpr uint64_t kShortCount = 25;  // where strings are so long that comparing two takes a while
+constexpr uint64_t kCount = 250;      // instructions between two budget checks
+constexpr uint64_t kShortCount = 25;  // if strings are long enough to make comparisons slow
 constexpr size_t kLongString = 4096;
-constexpr uint64_t kRunCost = 20;  // of every run, however short
+constexpr uint64_t kRunCost = 20;  // fixed cost of every run
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr int64_t kSlowness = 3;  // of a build that checks everything
+constexpr int64_t kSlowness = 3;  // sanitizer builds are slower
 #else
 constexpr int64_t kSlowness = 1;
 #endif
-// The backstop, for what no count sees (comparing long strings): far above what the instruction budget takes, since on
-// a machine that is shared a thread is charged for time in which it did not run, and nobody shall be denied for that.
+// The backstop for work that no count sees (comparing long strings). Far above the time that the instruction budget
+// takes: on a shared machine a thread is charged for time in which it did not run, which must not cause denials.
 constexpr int64_t kMinCpuNanos = 20'000'000 * kSlowness;
 constexpr int64_t kCpuNanosPerInstruction = 200 * kSlowness;
-constexpr uint64_t kClockUnits = 2000;  // charged by C functions between two looks at the clock
+constexpr uint64_t kClockUnits = 2000;  // charged by C functions between two clock checks
 constexpr uint64_t kHardCapFactor = 4;
 constexpr uint64_t kCollectBytes = 256 << 10;  // garbage that is worth a step of the collector
 
-// Time that this thread has worked, so that a busy machine makes no decision fail.
+// CPU time of this thread, so that a busy machine makes no decision fail.
 int64_t cpuNanos() {
   timespec now{};
   clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
   return now.tv_sec * 1'000'000'000 + now.tv_nsec;
 }
 
-constexpr size_t kShortString = 40 + 64;  // LUAI_MAXSHORTLEN and a generous header: interned, so maybe there already
+constexpr size_t kShortString = 40 + 64;  // LUAI_MAXSHORTLEN and a generous header: interned, so it may exist already
 constexpr uint64_t kMaxRaw = 16 << 20;
 
 }  // namespace
@@ -61,7 +61,7 @@ LuaState& LuaState::of(lua_State* L) {
 }
 
 // The soft limit does not fail the allocation (that would start a full collection): it ends the run at the next
-// instruction. Only what goes far beyond it gets no memory.
+// instruction. Only allocations far beyond it fail.
 void* LuaState::allocate(void* self, void* block, size_t old_size, size_t new_size) {
   auto& state = *static_cast<LuaState*>(self);
   if (new_size == 0) {
@@ -90,10 +90,10 @@ void* LuaState::allocate(void* self, void* block, size_t old_size, size_t new_si
   return std::realloc(block, new_size);
 }
 
-// Whether an allocation is the same in every state that runs the same: objects are. Not counted are short strings,
-// which may be there already; the stack, the call records and the table of strings, which may have grown before; and
-// the insides of tables, which grow at moments that depend on the state's hash seed. All of these are bounded by the
-// instructions that make them, and by the hard cap.
+// Whether an allocation happens in every state that runs the same code: objects do. Not counted are short strings,
+// which may exist already; the stack, the call records and the string table, which may have grown before; and the
+// contents of tables, which grow at times that depend on the state's hash seed. All of these are bounded by the
+// instructions that cause them, and by the hard cap.
 bool LuaState::counts(const void* block, size_t old_size, size_t new_size) {
   return block == nullptr && old_size != 0 && (old_size != LUA_TSTRING || new_size > kShortString);
 }
@@ -127,7 +127,7 @@ std::string LuaState::exhausted() {
   if (over_string_) return "a string over " + std::to_string(kLongestString) + " bytes";
   if (over_memory_) return "memory budget of " + std::to_string(budget_.memory_bytes) + " bytes used up";
   if (instructions_ >= limit_) {
-    if (limit_ < budget_.instructions) return "shortened instruction budget used up, as the whole one was before";
+    if (limit_ < budget_.instructions) return "shortened instruction budget used up: the rule used up full ones before";
     return "instruction budget of " + std::to_string(budget_.instructions) + " used up";
   }
   return {};
@@ -171,7 +171,7 @@ void LuaState::charge(uint64_t units) {
   instructions_ += units;
   uncharted_ += units + 1;
   if (!running_) return;
-  // The clock too, now and then: a C function may be slower than it is charged.
+  // Checks the clock too, now and then: a C function may be slower than its charge.
   if (over_memory_ || over_string_ || instructions_ >= limit_ || uncharted_ >= kClockUnits) checkBudget();
 }
 
@@ -254,19 +254,19 @@ Status LuaState::runAny(void (*body)(lua_State*, void*), void* at) {
   } else if (aborted_) {
     out = Error{why_};
   } else if (const std::string why = exhausted(); !why.empty()) {
-    // Whatever it returned: a C function that was the last thing to run left no instruction to end it.
+    // Whatever it returned: if a C function ran last, no instruction followed at which to end the run.
     over_budget_ = true;
     out = Error{why};
   } else if (status != LUA_OK) {
     const char* message = lua_type(state_, -1) == LUA_TSTRING ? lua_tostring(state_, -1) : nullptr;
-    out = Error{message != nullptr ? message : "an error that is no string"};
+    out = Error{message != nullptr ? message : "an error that is not a string"};
   }
   lua_settop(state_, top);
   collectSome();
   return out;
 }
 
-// Between decisions, in steps as large as what was left lying: the collector never runs inside one.
+// Runs between decisions, never inside one, in steps as large as the garbage left behind.
 void LuaState::collectSome() {
   if (garbage_ < kCollectBytes) return;
   lua_gc(state_, LUA_GCSTEP, static_cast<int>(garbage_ / 1024) + 1);

@@ -15,7 +15,7 @@ constexpr lua_Integer kMaxUnpacked = 4000;
 
 int nextPair(lua_State* L) {
   if (lua_tointeger(L, lua_upvalueindex(4)) != LuaState::of(L).serial())
-    return luaL_error(L, "an iterator cannot be used in another decision than the one that made it");
+    return luaL_error(L, "an iterator can be used only in the decision that created it");
   const lua_Integer i = lua_tointeger(L, lua_upvalueindex(3)) + 1;
   lua_pushinteger(L, i);
   lua_replace(L, lua_upvalueindex(3));
@@ -25,7 +25,7 @@ int nextPair(lua_State* L) {
   return 2;
 }
 
-// By bytes: Lua's own goes by the locale, and once for each NUL.
+// Compares bytes: Lua's own comparison uses the locale, and runs once per NUL.
 bool stringLess(lua_State* L, int a, int b) {
   const std::string_view x(lua_tostring(L, a), lua_rawlen(L, a));
   const std::string_view y(lua_tostring(L, b), lua_rawlen(L, b));
@@ -100,14 +100,14 @@ int concat(lua_State* L) {
   for (lua_Integer i = first; i <= last; ++i) {
     lua_geti(L, 1, i);
     if (lua_type(L, -1) != LUA_TSTRING && lua_type(L, -1) != LUA_TNUMBER)
-      luaL_error(L, "table.concat: element %d is no string", static_cast<int>(i));
+      luaL_error(L, "table.concat: element %d is not a string", static_cast<int>(i));
     size_t size = 0;
     lua_tolstring(L, -1, &size);
     total += size + separator_size;
     LuaState::of(L).charge(2 + size / 16);
     if (total > kLongestString) luaL_error(L, "a string over %d bytes", static_cast<int>(kLongestString));
     luaL_addvalue(&buffer);
-    if (i == last) break;  // it may be the greatest there is
+    if (i == last) break;  // it may be the largest integer
     luaL_addlstring(&buffer, separator, separator_size);
   }
   luaL_pushresult(&buffer);
@@ -118,7 +118,7 @@ int unpack(lua_State* L) {
   const lua_Integer first = luaL_optinteger(L, 2, 1);
   const lua_Integer last = lua_isnoneornil(L, 3) ? luaL_len(L, 1) : luaL_checkinteger(L, 3);
   const uint64_t more =
-      static_cast<uint64_t>(last) - static_cast<uint64_t>(first);  // of a range that may span everything
+      static_cast<uint64_t>(last) - static_cast<uint64_t>(first);  // unsigned: the range may span all integers
   if (last >= first && more >= static_cast<uint64_t>(kMaxUnpacked))
     luaL_error(L, "table.unpack: more than %d values", static_cast<int>(kMaxUnpacked));
   LuaState::of(L).charge(1 + (last >= first ? more : 0));
@@ -128,7 +128,7 @@ int unpack(lua_State* L) {
   return lua_gettop(L);
 }
 
-// Lua's own takes its pivot from the clock, so that elements that compare equal come out in another order each time.
+// Lua's own sort takes its pivot from the clock, so equal elements come out in a different order each time.
 class HeapSort {
  public:
   HeapSort(lua_State* L, lua_Integer size) : L_(L), size_(size), compares_(!lua_isnil(L, 2)) {}
@@ -145,7 +145,7 @@ class HeapSort {
   }
 
  private:
-  // Of the two values on top of the stack, which stay.
+  // Compares the two values on top of the stack and keeps them there.
   bool less() {
     LuaState::of(L_).charge(3);
     if (!compares_ && lua_type(L_, -1) == LUA_TSTRING && lua_type(L_, -2) == LUA_TSTRING) return stringLess(L_, -2, -1);
@@ -199,12 +199,12 @@ int sort(lua_State* L) {
 
 }  // namespace
 
-// pairs in sorted order: the order of a hash table differs between states, and a decision must not.
+// pairs in sorted order: hash table order differs between states, but decisions must not.
 int sortedPairs(lua_State* L) {
   if (isDocument(L, 1)) return documentPairs(L);
   luaL_checktype(L, 1, LUA_TTABLE);
   lua_settop(L, 1);
-  LuaState::of(L).suspect(500);  // how many emptied slots it will go over, nobody says
+  LuaState::of(L).suspect(500);  // the number of empty slots to skip is unknown
   pushBehind(L, 1);              // 2
   lua_newtable(L);               // 3: keys
   lua_Integer count = 0;

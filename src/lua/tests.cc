@@ -102,8 +102,7 @@ int testBody(lua_State* L) {
       expects = expects || field == "expect";
       readField(L, field, test);
     }
-    if (!expects)
-      luaL_error(L, "test `%s`: `expect` is missing: a test that expects nothing shows nothing", test.name.c_str());
+    if (!expects) luaL_error(L, "test `%s`: `expect` is missing: every test must expect something", test.name.c_str());
     const bool described = std::any_of(test.request.fields.begin(), test.request.fields.end(), [](const auto& f) {
       return f.first != "principal" && f.first != "source" && f.first != "time";
     });
@@ -192,7 +191,7 @@ std::vector<PolicyTest> loadTests(const policy::PolicySource& source, std::vecto
     });
     for (const auto& twice : ran ? duplicateFields(file.second) : std::vector<DuplicateField>()) {
       problems.push_back(name + ":" + std::to_string(twice.line) + ": the field `" + base::printable(twice.name) +
-                         "` is written twice in one table, first in line " + std::to_string(twice.first));
+                         "` appears twice in one table, first on line " + std::to_string(twice.first));
     }
     if (ran) continue;
     const std::string& what = ran.error().message;
@@ -201,7 +200,7 @@ std::vector<PolicyTest> loadTests(const policy::PolicySource& source, std::vecto
   std::set<std::pair<std::string, std::string>> names;
   for (const auto& test : tests) {
     if (!names.emplace(test.file, test.name).second)
-      problems.push_back(test.file + ":" + std::to_string(test.line) + ": the test `" + test.name + "` is there twice");
+      problems.push_back(test.file + ":" + std::to_string(test.line) + ": the test `" + test.name + "` appears twice");
   }
   return tests;
 }

@@ -1,4 +1,4 @@
-// Tests of policies, as `*_test.lua` files beside them write them:
+// Policy tests, written in `*_test.lua` files next to the policies:
 //   test "name" { principal = ..., http = "..." or request = { ... }, expect = allowed "rule" }
 #pragma once
 
@@ -16,7 +16,7 @@ struct Expectation {
   Kind kind = Kind::kDenied;
   bool by_default = false;
   std::string rule;  ///< "rule" or "policy/rule"; "": any
-  /// As its author wrote it.
+  /// In the syntax of test files.
   std::string text() const;
 };
 
@@ -25,11 +25,11 @@ struct PolicyTest {
   std::string file;
   int line = 0;
   std::string http;     ///< a whole HTTP/1.1 request, or ""
-  json::Value request;  ///< an object as schemas/check-request.schema.json has it; with `http` only the caller's fields
+  json::Value request;  ///< an object of schemas/check-request.schema.json; with `http` only the caller's fields
   Expectation expect;
 };
 
-/// All tests of the source, in the order of files and lines. Every mistake is noted: "file:line: ...".
+/// All tests of the source, in the order of files and lines. Adds every mistake to `problems`: "file:line: ...".
 std::vector<PolicyTest> loadTests(const policy::PolicySource& source, std::vector<std::string>& problems,
                                   policy::Budget budget = {200'000'000, uint64_t{1} << 30});
 

@@ -11,7 +11,7 @@
 namespace yett::lua {
 namespace {
 
-const char kPermit = 0;  // their addresses are the answers
+const char kPermit = 0;  // their addresses represent the answers
 const char kRefuse = 0;
 const char kLoaded = 0;  // registry key: loading is over
 constexpr const char* kRegexType = "yett.re";
@@ -30,11 +30,11 @@ std::string_view textAt(lua_State* L, int index) {
 void checkLoading(lua_State* L, const char* what) {
   lua_rawgetp(L, LUA_REGISTRYINDEX, &kLoaded);
   if (lua_toboolean(L, -1) != 0)
-    luaL_error(L, "%s is for loading: make it once, in a local outside of the condition", what);
+    luaL_error(L, "%s is for loading only: create it once, in a local outside the condition", what);
   lua_pop(L, 1);
 }
 
-// Pushes the message of a failed Result and raises it, once the Result is gone.
+// Moves the value to `out`, or pushes the error message: raise() needs the Result destroyed first.
 template <typename Value>
 bool take(lua_State* L, Result<Value> result, Value& out) {
   if (result) return out = std::move(result).value(), true;
@@ -122,7 +122,7 @@ void makeType(lua_State* L, const char* name, const char* method, lua_CFunction 
 
 int answer(lua_State* L) {
   const int said = lua_gettop(L);
-  if (said > 2) return luaL_error(L, "takes a reason and, to refuse, a public reason");
+  if (said > 2) return luaL_error(L, "too many arguments: permit(reason) or refuse(reason, public_reason)");
   lua_pushvalue(L, lua_upvalueindex(1));
   lua_insert(L, 1);
   return said + 1;

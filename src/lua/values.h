@@ -11,13 +11,13 @@ struct lua_State;
 namespace yett::lua {
 
 /// Puts re, cidr, permit, refuse, anyone and authenticated into the table on top of the stack. Must run inside
-/// LuaState::run. re and cidr work until valuesLoaded().
+/// LuaState::run. re and cidr work only until valuesLoaded().
 void openValues(lua_State* L);
 void valuesLoaded(lua_State* L);
 
 /// A string, `re "..."` or `cidr "..."` at this index as a field's value; false for anything else.
 bool fieldValue(lua_State* L, int index, rule::FieldValue& out);
-/// One such value, or a list of them (and nothing beside it).
+/// One such value, or a list that contains only such values.
 bool fieldValues(lua_State* L, int index, std::vector<rule::FieldValue>& out);
 
 enum class ProgramAnswer { kNone, kPermit, kRefuse };

@@ -18,11 +18,11 @@ constexpr size_t kMaxShapes = 8;
 constexpr size_t kLongestKey = 4096;
 constexpr size_t kItemOverhead = 160;
 constexpr uint32_t kTrial = 1024;  // results kept before a rule's hits are judged
-constexpr uint32_t kMinHits = 16;  // one hit for so many kept, or it stops keeping but one in as many
+constexpr uint32_t kMinHits = 16;  // with under one hit per 16 kept, a rule keeps one result in 16
 
 // Whether a value may be written to disk.
 bool lasts(Attr attr, std::string_view key) {
-  return !policy::isSecret(attr, key) && attr != Attr::kRawPath;  // which holds the query, whatever that holds
+  return !policy::isSecret(attr, key) && attr != Attr::kRawPath;  // which contains the query, whatever that contains
 }
 
 // Writes a key into memory of a fixed size.
@@ -93,10 +93,10 @@ ExactMemory::ExactMemory(const policy::EvaluatorOptions& options, const std::vec
     const auto counter = [&](const char* name, const char* help) {
       return &metrics.counter(name, {{"policy", policies[i]}}, help);
     };
-    counters_.push_back({counter("yett_remembered_hits_total", "results of conditions that were remembered"),
+    counters_.push_back({counter("yett_remembered_hits_total", "results of conditions that were served from memory"),
                          counter("yett_remembered_misses_total", "conditions that ran"),
                          counter("yett_remembered_uncacheable_total", "results that could not be remembered"),
-                         counter("yett_remembered_evictions_total", "results that made room for others")});
+                         counter("yett_remembered_evictions_total", "results dropped to make room for others")});
   }
   if (most_entries_ == 0) return;
   table_.resize(64);
@@ -114,7 +114,7 @@ std::string_view ExactMemory::encode(uint32_t rule, const Shape& shape, policy::
   const bool awaited = sent != nullptr && sent->awaited;
   for (const auto& [attr, key] : shape.attributes) {
     if (awaited && policy::ofBody(attr)) return {};  // the value is not known yet
-    if (attr == Attr::kBodyJson) {  // with the headers that were read along its bytes say all, and need no parsing
+    if (attr == Attr::kBodyJson) {  // its bytes, with the headers read along, determine the value without parsing
       const policy::Body* body = reader.request().body;
       *value++ = {};
       out.byte(body == nullptr ? 0 : body->complete ? 1 : 2);
@@ -212,7 +212,7 @@ void ExactMemory::keep(uint32_t rule, policy::AttributeReader& reader, const Rem
   const std::string_view key = shape == nullptr ? std::string_view() : encode(rule, *shape, reader);
   if (key.empty()) return counters_[state.counters].uncacheable->add();
   if (state.kept >= kTrial && state.hits < state.kept / kMinHits && ++state.skipped % kMinHits != 0) return;
-  if (state.kept++ == kTrial * 16) state.kept /= 2, state.hits /= 2;  // old times count less
+  if (state.kept++ == kTrial * 16) state.kept /= 2, state.hits /= 2;  // older results count less
   if (const uint32_t* old = lookup(base::hashBytes(key, seed_), key)) erase(*old - 1);
   insert(rule, key, result);
   if (shape->lasting) persist(rule, *shape, key, result);
@@ -222,7 +222,7 @@ void ExactMemory::erase(uint32_t number) {
   Item& item = items_[number];
   size_t at = item.hash & (table_.size() - 1);
   while (table_[at] != number + 1) at = (at + 1) & (table_.size() - 1);
-  // Those behind it move up, so that no search stops too early.
+  // Entries after it move up, so that no lookup stops too early.
   for (size_t next = (at + 1) & (table_.size() - 1); table_[next] != 0; next = (next + 1) & (table_.size() - 1)) {
     const size_t home = items_[table_[next] - 1].hash & (table_.size() - 1);
     if (((next - home) & (table_.size() - 1)) < ((next - at) & (table_.size() - 1))) continue;
@@ -238,7 +238,7 @@ void ExactMemory::erase(uint32_t number) {
   --used_;
 }
 
-// A place for one more; somebody goes where there is none.
+// A slot for one more entry; evicts one if there is none.
 uint32_t ExactMemory::place() {
   while (used_ > 0 && (used_ >= most_entries_ || bytes_ > most_bytes_)) {
     for (;; hand_ = (hand_ + 1) % static_cast<uint32_t>(items_.size())) {
@@ -249,7 +249,7 @@ uint32_t ExactMemory::place() {
     }
     counters_[rules_[items_[hand_].rule].counters].evictions->add();
     erase(hand_);
-    hand_ = (hand_ + 1) % static_cast<uint32_t>(items_.size());  // the newcomer gets this place, and a round of grace
+    hand_ = (hand_ + 1) % static_cast<uint32_t>(items_.size());  // the new entry gets this slot, and a full round
   }
   if (!free_.empty()) {
     const uint32_t out = free_.back();

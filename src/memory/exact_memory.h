@@ -1,6 +1,6 @@
-// Results of conditions, remembered under exactly what they read: a deterministic function that reads the same values
-// takes the same path. For each rule up to eight shapes (lists of attributes, as a run has read them); for each shape
-// the values make a key; a hit compares all of it. Bounded; what was not used for longest goes (CLOCK). One thread.
+// Remembers results of conditions by exactly what they read: a deterministic function that reads the same values takes
+// the same path. A rule has up to eight shapes (lists of attributes that a run has read). The values of a shape form a
+// key; a hit compares all of it. Bounded; evicts the least recently used results (CLOCK). One thread.
 #pragma once
 
 #include <cstdint>
@@ -16,9 +16,9 @@
 
 namespace yett::memory {
 
-/// What a condition gave, and what that cost.
+/// The result of a condition, and its cost.
 struct Remembered {
-  uint8_t answer = 0;  ///< as its engine numbers them
+  uint8_t answer = 0;  ///< as numbered by its engine
   std::string_view reason;
   std::string_view public_reason;
   uint64_t instructions = 0;
@@ -34,16 +34,16 @@ class ExactMemory {
   bool enabled() const { return most_entries_ > 0; }
 
   /// The result of `rule` for this request, if it is remembered. `out` points into the memory until the next keep().
-  /// Notes nothing.
+  /// Records no reads.
   bool find(uint32_t rule, policy::AttributeReader& reader, Remembered& out);
-  /// Notes, as reads of this decision, those that the result of the last successful find() rests on. False where one is
+  /// Records, as reads of this decision, the reads behind the result of the last successful find(). False if one is
   /// refused.
   bool noteReads(policy::AttributeReader& reader);
-  /// The last find() is used, or could not be.
+  /// Count the last find() as used, or as not usable.
   void countHit(uint32_t rule);
   void countMiss(uint32_t rule);
 
-  /// Remembers what `rule` gave under the reads of the reader's window.
+  /// Remembers the result of `rule` under the reads of the reader's window.
   void keep(uint32_t rule, policy::AttributeReader& reader, const Remembered& result);
   size_t size() const { return used_; }
 
@@ -56,7 +56,7 @@ class ExactMemory {
   struct Shape {
     uint32_t number;
     std::vector<Attribute> attributes;
-    bool lasting = true;  // may be written down
+    bool lasting = true;  // may be written to disk
   };
   struct Counters {
     base::Counter* hits;
@@ -85,7 +85,7 @@ class ExactMemory {
     std::string bytes;  // key, reason, public reason
   };
 
-  /// The key of this request for a shape, in key_, its values in values_; "" where it is too long.
+  /// The key of this request for a shape, in key_, its values in values_; "" if it is too long or not known yet.
   std::string_view encode(uint32_t rule, const Shape& shape, policy::AttributeReader& reader);
   Shape* shapeOf(uint32_t rule, std::vector<Attribute> attributes);
   const uint32_t* lookup(uint64_t hash, std::string_view key) const;

@@ -43,20 +43,20 @@ RememberedDb::RememberedDb(const CacheConfig& config, std::string key, base::Met
       program_(programDigest()),
       queue_({kQueueBytes, kQueueRecords}),
       refused_(metrics.counter("yett_remembered_rows_refused_total", {},
-                               "rows of the database of remembered results whose proof is wrong")) {}
+                               "rows of the database of remembered results that failed authentication")) {}
 
 Result<std::string> usableCacheKey(std::string key, const std::string& path) {
   while (!key.empty() && (key.back() == '\n' || key.back() == '\r')) key.pop_back();
   if (key.size() >= kMinKey) return key;
-  return Error{path + ": a key has at least " + std::to_string(kMinKey) +
-               " bytes: make one with `yett certs init` or `openssl rand -hex 32`"};
+  return Error{path + ": a key must have at least " + std::to_string(kMinKey) +
+               " bytes: create one with `yett certs init` or `openssl rand -hex 32`"};
 }
 
 Result<std::unique_ptr<RememberedDb>> RememberedDb::open(const CacheConfig& config, base::Metrics& metrics) {
   std::string key =
       TRY(usableCacheKey(TRY(base::readSecretFile(config.key_file, config.trusted_owners)), config.key_file));
   std::unique_ptr<RememberedDb> out(new RememberedDb(config, std::move(key), metrics));
-  if (out->program_.empty()) return Error{"cannot read the running program, which the rows are proved with"};
+  if (out->program_.empty()) return Error{"cannot read the running program, whose digest authenticates the rows"};
   {
     const base::Lock lock(out->mutex_);
     TRY(out->prepare());
@@ -77,11 +77,11 @@ Status RememberedDb::prepare() {
   TRY(db_->execute("PRAGMA synchronous=NORMAL; PRAGMA application_id=" + std::to_string(kApplicationId)));
   store::Statement check = TRY(db_->prepare("PRAGMA quick_check(1)"));
   if (!TRY(check.step()) || check.text(0) != "ok")
-    return Error{config_.database + ": is damaged: delete it, it holds nothing that cannot be found out again"};
+    return Error{config_.database + ": is damaged: delete it; it contains only cached results"};
   return {};
 }
 
-// Nobody's file is taken for ours: a database that holds something says whose it is.
+// Refuses the file of another application: a database that is not empty must have our id and only our table.
 Status RememberedDb::checkOurs() {
   store::Statement id = TRY(db_->prepare("PRAGMA application_id"));
   store::Statement tables = TRY(db_->prepare("SELECT count(*) FROM sqlite_master"));
@@ -90,7 +90,7 @@ Status RememberedDb::checkOurs() {
       "SELECT count(*) FROM sqlite_master WHERE NOT (tbl_name = 'remembered' AND type IN ('table', 'index'))"));
   if (!TRY(others.step())) return Error{config_.database + ": cannot be read"};
   if ((id.integer(0) == kApplicationId && others.integer(0) == 0) || tables.integer(0) == 0) return {};
-  return Error{config_.database + ": is a database of something else: name another file"};
+  return Error{config_.database + ": is a database of something else: choose another file"};
 }
 
 std::string RememberedDb::proof(std::string_view context, std::string_view engine, std::string_view key,
@@ -108,7 +108,7 @@ std::shared_ptr<const policy::RememberedStore> RememberedDb::storeFor(const std:
   out->keep = [this, context](std::string_view engine, std::string_view key, std::string_view value) {
     std::string row;
     for (const auto part : {std::string_view(context), engine, key, value}) frame(row, part);
-    queue_.push(row);  // where there is no room it is forgotten
+    queue_.push(row);  // dropped if the queue is full
   };
   return out;
 }
@@ -153,7 +153,7 @@ Status RememberedDb::write(std::string_view batch) {
     }
     ++count;
   }
-  // The newest stay: twice what a worker remembers.
+  // Keeps the newest rows: twice what a worker remembers.
   store::Statement prune =
       TRY(db_->prepare("DELETE FROM remembered WHERE rowid <= (SELECT max(rowid) FROM remembered) - ?"));
   prune.bind(1, static_cast<int64_t>(config_.entries) * 2);

@@ -1,7 +1,7 @@
-// Remembered results of conditions on disk, so that a restart is warm. A file of its own, written behind by a thread.
-// Each row carries an HMAC-SHA256 (RFC 2104) under a key that is kept elsewhere, over what it was made by (policy
-// digest with its budget, and this very program), engine, key and value: a row that somebody inserted, changed or moved
-// is as none. Losing the file loses time only. Any thread.
+// Remembered results of conditions on disk, so that a restart is warm. A separate file, written by a background thread.
+// Each row carries an HMAC-SHA256 (RFC 2104) with a key that is stored elsewhere, over its origin (policy digest with
+// budget, and this exact program), engine, key and value: rows that somebody inserted, changed or moved are ignored.
+// Losing the file costs only time. Any thread.
 #pragma once
 
 #include <memory>
@@ -19,15 +19,15 @@ namespace yett::memory {
 
 class RememberedDb {
  public:
-  /// Opens or makes the database. Errors: the key file, the folder, a file that is damaged or not ours.
+  /// Opens or creates the database. Errors: the key file, the folder, a file that is damaged or not ours.
   static Result<std::unique_ptr<RememberedDb>> open(const CacheConfig& config, base::Metrics& metrics);
-  /// Writes what is waiting, then closes.
+  /// Writes the queued rows, then closes.
   ~RememberedDb();
   RememberedDb(const RememberedDb&) = delete;
 
-  /// What the evaluators of a policy set load from and write to. Must not be used after this is gone.
+  /// What the evaluators of a policy set load from and write to. Must not be used after this object is destroyed.
   std::shared_ptr<const policy::RememberedStore> storeFor(const std::string& policy_digest);
-  /// This set is in force: the rows of all others go.
+  /// Deletes the rows of all sets but this one, which is in force.
   void dropOthers(const std::string& policy_digest);
 
  private:
@@ -43,7 +43,7 @@ class RememberedDb {
 
   const CacheConfig config_;
   const std::string key_;
-  const std::string program_;  // digest of what runs
+  const std::string program_;  // digest of the running program
   base::BatchQueue queue_;
   base::Counter& refused_;
   base::Mutex mutex_;
@@ -51,10 +51,10 @@ class RememberedDb {
   std::thread thread_;
 };
 
-/// The secret that a key file holds: 32 bytes or more, without the end of its last line. `path` names it in errors.
+/// The secret in a key file: 32 bytes or more, without trailing line ends. `path` names the file in errors.
 Result<std::string> usableCacheKey(std::string text, const std::string& path);
 
-/// SHA-256 of the running program's file: other code may decide otherwise.
+/// SHA-256 of the running program's file: other code may decide differently.
 std::string programDigest();
 
 }  // namespace yett::memory

@@ -1,5 +1,5 @@
-// A remembered result as it is written down: the key says the rule, what it read and the values; the value what it gave
-// and cost. Only bytes of the same build and machine are ever read back.
+// A remembered result as stored on disk. The key contains the rule, what it read and the values; the value contains the
+// result and its cost. Only rows of the same build and machine are ever read back.
 #pragma once
 
 #include <cstdint>
@@ -20,7 +20,7 @@ struct RememberedRow {
 
   std::string key() const;
   std::string value() const;
-  /// Fills `out` with views into key and value; false where they are not whole.
+  /// Fills `out` with views into key and value; false if they are not complete.
   static bool parse(std::string_view key, std::string_view value, RememberedRow& out);
 };
 

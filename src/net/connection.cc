@@ -14,15 +14,15 @@ namespace yett::net {
 namespace {
 
 constexpr size_t kMark = 64 << 10;         // onDrained() when the buffer goes below it
-constexpr size_t kDirect = 16 << 10;       // pieces of this size go straight to the kernel
-constexpr size_t kKeepCapacity = 4 << 10;  // an empty buffer larger than this is given back
-// What is thrown away before a close: so many milliseconds, and more for each byte, at so many a second.
+constexpr size_t kDirect = 16 << 10;       // pieces of at least this size go straight to the kernel
+constexpr size_t kKeepCapacity = 4 << 10;  // an empty buffer larger than this is returned to the loop
+// Lingering before a close: this many milliseconds, plus time for each discarded byte at this many bytes a second.
 constexpr int64_t kLingerAtLeast = 1000;
 constexpr int64_t kLingerRate = 8 << 10;
 constexpr base::Millis kFinishTime{10'000};  // without progress on what is left to send
-constexpr int kReadsPerEvent = 4;            // or a turn's time, then others have theirs
+constexpr int kReadsPerEvent = 4;            // or one turn's time, then others get their turn
 constexpr base::Millis kLongestWait{1600};
-constexpr base::Millis kLater{50};  // before a handshake that may not begin yet is tried again
+constexpr base::Millis kLater{50};  // before retrying a handshake that may not start yet
 
 template <typename Get>
 void readAddress(Get get, int fd, sockaddr_in6& out) {
@@ -86,8 +86,8 @@ void Connection::onEvents(uint32_t events) {
   if (mayRead()) {
     if ((events & (EPOLLIN | EPOLLHUP | EPOLLERR)) != 0) doRead();
   } else if ((events & (EPOLLHUP | EPOLLERR)) != 0) {
-    // These two cannot be masked, so a connection that may not read now would spin. After its end of input the peer has
-    // gone altogether; before it, there may be bytes to read later, so it only leaves the poller until then.
+    // These two cannot be masked, so a connection that may not read now would spin. After EOF the peer is gone for
+    // good. Before EOF there may be bytes to read later, so the socket only leaves the poller until then.
     if (eof_) return close("the connection was reset", true);
     loop_.remove(fd_, *this);
     registered_ = false;
@@ -112,10 +112,10 @@ void Connection::doHandshake() {
     case IoResult::Kind::kWantRead: blocked_ = false; return updateInterest();
     case IoResult::Kind::kWantWrite: blocked_ = true; return updateInterest();
     case IoResult::Kind::kLater:
-      if (registered_) loop_.remove(fd_, *this);  // its bytes would wake the loop all the while
+      if (registered_) loop_.remove(fd_, *this);  // its unread bytes would keep waking the loop
       registered_ = false;
       later_ = true;
-      // Those who have waited long come less often: who comes now has a chance too.
+      // Back off: handshakes that have waited long retry less often, so that new ones get a chance.
       wait_ = wait_.count() == 0 ? kLater : std::min(2 * wait_, kLongestWait);
       return loop_.schedule(turn_, wait_);
     default: close(transport_->failure(), false);
@@ -123,7 +123,7 @@ void Connection::doHandshake() {
 }
 
 void Connection::doRead() {
-  bool waits = false;  // for the socket: what the transport holds is no whole record
+  bool waits = false;  // for the socket: the transport holds only part of a record
   int64_t began = 0;
   for (int turn = 0; turn < kReadsPerEvent && mayRead(); ++turn) {
     if (turn > 0) {
@@ -192,7 +192,7 @@ void Connection::write(std::string_view bytes) {
   if (state_ != State::kOpen || bytes.empty() || write_failed_ || write_ends_) return;
   while (buffered() == 0 && bytes.size() >= kDirect && !blocked_) {
     const IoResult result = transport_->write(bytes.data(), bytes.size());
-    if (result.kind != IoResult::Kind::kOk) break;  // flush() tells what it means
+    if (result.kind != IoResult::Kind::kOk) break;  // flush() handles it
     bytes.remove_prefix(result.bytes);
   }
   if (bytes.empty()) return;
@@ -224,7 +224,7 @@ void Connection::flush() {
       blocked_ = true;
       break;
     } else if (result.kind == IoResult::Kind::kWantRead) {
-      break;  // tried again once something was read
+      break;  // retried after the next read
     } else {
       return onWriteError();
     }
@@ -276,7 +276,7 @@ void Connection::pauseReading() {
 void Connection::resumeReading() {
   if (!paused_) return;
   paused_ = false;
-  if (!yielding_) loop_.nextTurn(turn_);  // else it goes on when its turn comes
+  if (!yielding_) loop_.nextTurn(turn_);  // otherwise it continues when its turn comes
 }
 
 void Connection::yield(base::Millis delay) {
@@ -285,7 +285,8 @@ void Connection::yield(base::Millis delay) {
   else loop_.nextTurn(turn_);
 }
 
-// In a batch of its own: whoever resumed is on the stack, and one busy connection must not keep the loop for itself.
+// Runs in its own turn, not inside resumeReading(): the resuming code is on the stack, and one busy connection must not
+// monopolize the loop.
 void Connection::goOnReading() {
   if (state_ == State::kHandshaking && std::exchange(later_, false)) return loop_.whenThereIsTime(turn_);
   if (state_ == State::kHandshaking) return doHandshake();
@@ -348,7 +349,7 @@ void Connection::limitLinger(base::Millis longest, uint64_t bytes) {
 
 void Connection::onTimer() {
   if (state_ == State::kFinishing) return close("", true);
-  if (state_ == State::kLingering) return close("", false);  // the kernel goes on sending what it has
+  if (state_ == State::kLingering) return close("", false);  // the kernel still sends what it has
   events_.onTimeout();
 }
 

@@ -24,7 +24,7 @@ void Timer::cancel() {
 EventLoop::EventLoop() : scratch_(new char[kScratchSize]) {
   epoll_ = ::epoll_create1(EPOLL_CLOEXEC);
   wake_ = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-  if (epoll_ < 0 || wake_ < 0) failure_ = std::string("no descriptor for an event loop: ") + std::strerror(errno);
+  if (epoll_ < 0 || wake_ < 0) failure_ = std::string("cannot create an event loop: ") + std::strerror(errno);
   epoll_event event{EPOLLIN, {.ptr = nullptr}};
   ::epoll_ctl(epoll_, EPOLL_CTL_ADD, wake_, &event);
   for (size_t i = 0; i < kSlots; ++i) {
@@ -59,7 +59,7 @@ EventLoop::Pulse EventLoop::pulse() const {
   return {std::max<int64_t>(base::steadyNanos() - since, 0), doing_.load(std::memory_order_relaxed)};
 }
 
-// Memory may be short. What it was for is given up, and all else goes on.
+// Memory may run out. Then only this step is abandoned and everything else continues.
 template <typename Step>
 bool EventLoop::guarded(Step step) {
   try {
@@ -76,7 +76,7 @@ bool EventLoop::guarded(Step step) {
 void EventLoop::fault(const char* what) {
   try {
     if (fault_told_) fault_told_(what);
-  } catch (...) {  // not even memory to say so
+  } catch (...) {  // not even enough memory to report it
   }
 }
 
@@ -106,7 +106,7 @@ void EventLoop::post(std::function<void()> task) {
     posted_.push_back(std::move(task));
   }
   const uint64_t one = 1;
-  if (wake && ::write(wake_, &one, sizeof one) < 0) return;  // full means awake already
+  if (wake && ::write(wake_, &one, sizeof one) < 0) return;  // EAGAIN: the loop is already awake
 }
 
 void EventLoop::stop() {
@@ -124,7 +124,7 @@ void EventLoop::modify(int fd, uint32_t events, EventHandler& handler) {
   ::epoll_ctl(epoll_, EPOLL_CTL_MOD, fd, &event);
 }
 
-// What was taken from the poller for it and not handled yet is forgotten: it may be gone by then.
+// Its events that are fetched but not handled yet are dropped: the handler may be gone by then.
 void EventLoop::remove(int fd, EventHandler& handler) {
   ::epoll_ctl(epoll_, EPOLL_CTL_DEL, fd, nullptr);
   for (size_t i = event_at_; i < event_count_; ++i) {
@@ -166,7 +166,7 @@ void EventLoop::fireTimers() {
   for (int64_t tick = tick_ + 1; tick <= last; ++tick) {
     Timer& head = *slots_[static_cast<size_t>(tick) % kSlots];
     if (head.next_ == &head) continue;
-    // Taken off the wheel first: what fires may schedule, cancel or destroy any timer, those of this slot too.
+    // Take them off the wheel first: a callback may schedule, cancel or destroy any timer, even in this slot.
     Timer due(nullptr);
     due.next_ = due.prev_ = &due;
     for (Timer* timer = head.next_; timer != &head;) {
@@ -218,7 +218,7 @@ void EventLoop::runSlow() {
 int64_t EventLoop::turnNanos() const {
   constexpr int64_t kMin = 30'000;
   constexpr int64_t kMax = 250'000;
-  constexpr int64_t kForAll = 2'500'000;  // until each of them has had its turn
+  constexpr int64_t kForAll = 2'500'000;  // time in which all get a turn
   return std::clamp<int64_t>(kForAll / static_cast<int64_t>(event_count_ + turns_wanted_ + 1), kMin, kMax);
 }
 
@@ -241,7 +241,7 @@ void EventLoop::runTurns() {
   }
   turns_wanted_ = ran;
   for (const Timer* timer = due.next_; timer != &due; timer = timer->next_) ++turns_wanted_;
-  // Who had no turn comes before those who had one and want another.
+  // Timers that had no turn go before those that had one and want another.
   while (due.prev_ != &due) {
     Timer* timer = due.prev_;
     timer->cancel();
@@ -274,7 +274,7 @@ void EventLoop::finishBatch() {
 }
 
 void EventLoop::takeEvents() {
-  if (event_at_ < event_count_) return updateTime();  // of the last batch, which was long enough without them
+  if (event_at_ < event_count_) return updateTime();  // left over from the last batch, which ran out of time
   const bool busy = turns_.next_ != &turns_ || slow_.next_ != &slow_;
   const int timeout = busy ? 0 : nextTimeout();
   busy_since_.store(0, std::memory_order_relaxed);

@@ -1,5 +1,5 @@
-// The reactor: one thread, one epoll, one timer wheel. Everything that belongs to a loop is touched on its thread only;
-// post() is the one way in from outside.
+// The reactor: one thread, one epoll, one timer wheel. Everything that belongs to a loop is used only on its thread;
+// post() is the only way in from other threads.
 #pragma once
 
 #include <sys/epoll.h>
@@ -19,17 +19,17 @@
 
 namespace yett::net {
 
-/// Receives epoll events of one descriptor. EventLoop::remove() forgets its events: it must outlive only a call that
-/// is on the stack, by destroyLater() where one may be.
+/// Receives the epoll events of one descriptor. EventLoop::remove() drops its pending events, so afterward it must only
+/// outlive a call that is still on the stack: use destroyLater() if there may be one.
 class EventHandler {
  public:
   virtual ~EventHandler() = default;
   virtual void onEvents(uint32_t events) = 0;
-  /// onEvents() threw: gives up what it was about.
+  /// onEvents() threw: abandon what this handler was doing.
   virtual void onFault(const char*) {}
 };
 
-/// What destroyLater() keeps until no event of the batch can name it.
+/// An object that destroyLater() keeps until no event of the batch can refer to it.
 class Destroyable {
  public:
   virtual ~Destroyable() = default;
@@ -55,9 +55,9 @@ class Timer {
 
 class EventLoop {
  public:
-  /// What a loop is doing: for who watches that it turns.
+  /// What a loop is doing, for the watchdog that detects stalled loops.
   struct Pulse {
-    int64_t busy_nanos = 0;  ///< since it last waited for events; 0: it waits
+    int64_t busy_nanos = 0;  ///< since it last waited for events; 0: waiting now
     const char* doing = "";
   };
 
@@ -65,39 +65,39 @@ class EventLoop {
   ~EventLoop();
   EventLoop(const EventLoop&) = delete;
 
-  /// Why the loop cannot run; "" where it can.
+  /// Why the loop cannot run; "" if it can.
   const std::string& failure() const { return failure_; }
-  /// Runs until stop(). The thread that calls it becomes the loop's.
+  /// Runs until stop(). The calling thread becomes the loop's thread.
   void run();
   /// Any thread: run() returns after the current batch.
   void stop();
-  /// Any thread: `task` runs on the loop's thread, after those posted before it. Tasks left at the end are destroyed
-  /// unrun.
+  /// Any thread: runs `task` on the loop's thread, after the tasks posted before it. Tasks left when the loop ends are
+  /// destroyed without being run.
   void post(std::function<void()> task);
 
   /// Any thread.
   Pulse pulse() const;
-  /// Before run(): told on the loop's thread of what an event, a task or a timer threw. The loop goes on.
+  /// Set before run(): called on the loop's thread with what an event, a task or a timer threw. The loop continues.
   void onFault(std::function<void(const char* what)> told) { fault_told_ = std::move(told); }
-  /// Says what the loop's thread does from here on; `what` is a literal.
+  /// Records what the loop's thread does from now on; `what` is a string literal.
   void doing(const char* what) { doing_.store(what, std::memory_order_relaxed); }
 
-  /// In builds for development: the caller is on the loop's thread, or nobody runs the loop.
+  /// In development builds: checks that the caller is on the loop's thread, or that the loop is not running.
   void assertInLoop() const {
     YETT_CHECK(runner_.load() == std::thread::id() || runner_.load() == std::this_thread::get_id());
   }
-  /// Loop thread, as all below. `handler` must be removed before its descriptor is closed.
+  /// Loop thread only, like everything below. Remove `handler` before closing its descriptor.
   void add(int fd, uint32_t events, EventHandler& handler);
   void modify(int fd, uint32_t events, EventHandler& handler);
   void remove(int fd, EventHandler& handler);
 
-  /// Fires once after `delay`, give or take one tick (8 ms); moves a timer that already waits.
+  /// Fires once after `delay`, give or take one tick (8 ms). A timer that is already waiting is rescheduled.
   void schedule(Timer& timer, base::Millis delay);
-  /// Fires once the events and tasks at hand are over, of this batch where one of them asks, else of the next, which
-  /// then comes at once: for work that must let others have their turn first.
+  /// Fires after the pending events and tasks: in this batch if called from one of them, otherwise in the next batch,
+  /// which then starts immediately. For work that must let others go first.
   void nextTurn(Timer& timer);
-  /// Fires once the batch's events are over, in a batch whose turn it is: work that takes a good part of a millisecond,
-  /// of which each batch does some and no more, so that events need not wait for all of it.
+  /// Fires after the events of this batch or a later one. For work that takes a good part of a millisecond: each batch
+  /// does a limited amount of it, so that events need not wait for all of it.
   void whenThereIsTime(Timer& timer);
   /// Destroys `object` when the current batch of events is over.
   void destroyLater(std::unique_ptr<Destroyable> object) {
@@ -110,26 +110,25 @@ class EventLoop {
     after_batch_.push_back(std::move(task));
   }
 
-  /// How long one connection should keep the loop: so that all who want it now have their turn within a few
+  /// How long one connection may keep the loop, chosen so that all that need it now get their turn within a few
   /// milliseconds.
   int64_t turnNanos() const;
   /// Milliseconds of the steady clock, as of the current batch.
   int64_t nowMillis() const { return now_millis_; }
-  /// Memory to read into: valid until the next call that reads. One for the whole loop, so that idle connections hold
-  /// none.
+  /// A buffer to read into, valid until the next read. The loop has one for all, so that idle connections hold none.
   char* scratch() { return scratch_.get(); }
   static constexpr size_t kScratchSize = 64 << 10;
-  /// Large buffers go from one connection to the next: the kernel need not clear new pages for each.
+  /// Recycles large buffers between connections, so that the kernel need not zero new pages for each.
   void keepBuffer(std::string buffer);
-  /// Gives `buffer` the memory of one that was kept, where there is one. REQUIRES: it is empty.
+  /// Gives `buffer` the memory of a kept buffer, if there is one. REQUIRES: it is empty.
   void takeBuffer(std::string& buffer);
 
  private:
   static constexpr int kTickMillis = 8;
   static constexpr size_t kSlots = 1024;
-  static constexpr int64_t kSlowNanos = 2'000'000;  // of slow work in each batch
+  static constexpr int64_t kSlowNanos = 2'000'000;  // time for slow work per batch
   static constexpr int64_t kBatchNanos =
-      2'000'000;  // of events, of turns and of timers in each batch; the rest goes on in the next
+      2'000'000;  // time for events, for turns and for timers per batch; the rest waits for the next
   void takeEvents();
   void handleEvents(bool& woken);
   static void append(Timer& head, Timer& timer);
@@ -155,7 +154,7 @@ class EventLoop {
   bool stopped_ = false;
   int64_t now_millis_ = 0;
   int64_t tick_ = 0;      // all timers due at or before it have fired
-  int64_t next_due_ = 0;  // no timer is due before this tick; what it was set for may be cancelled
+  int64_t next_due_ = 0;  // no timer is due before this tick; the timer due then may have been cancelled
   std::unique_ptr<char[]> scratch_;
   std::array<epoll_event, 256> events_;
   size_t event_at_ = 0;  // the next to be handled
@@ -164,12 +163,12 @@ class EventLoop {
   std::vector<std::unique_ptr<Timer>> slots_;  // heads of circular lists
   Timer turns_{nullptr};                       // head of the circular list of nextTurn()
   size_t turns_wanted_ = 0;                    // in the last batch
-  Timer slow_{nullptr};                        // and of whenThereIsTime()
+  Timer slow_{nullptr};                        // the same for whenThereIsTime()
   std::vector<std::unique_ptr<Destroyable>> graveyard_;
   std::vector<std::function<void()>> after_batch_;
-  std::vector<std::function<void()>> running_;  // what was after_batch_; both keep their memory
+  std::vector<std::function<void()>> running_;  // swapped with after_batch_ to run it; both keep their memory
 
-  std::atomic<std::thread::id> runner_{};  // who is in run()
+  std::atomic<std::thread::id> runner_{};  // the thread in run()
 
   base::Mutex post_mutex_;
   std::vector<std::function<void()>> posted_ YETT_GUARDED_BY(post_mutex_);

@@ -23,7 +23,7 @@ namespace {
 
 constexpr int kBacklog = 1024;
 constexpr int kAcceptsPerEvent = 16;
-constexpr base::Millis kRest{50};  // when no connection may be taken
+constexpr base::Millis kRest{50};  // pause when no connection may be accepted
 constexpr std::string_view kUnixPrefix = "unix://";
 
 }  // namespace
@@ -52,10 +52,9 @@ Result<Poco::Net::SocketAddress> parseAddress(const std::string& text) {
       return Error{"`" + text + "` has no port from 0 to 65535"};
     return Poco::Net::SocketAddress(text);
   } catch (const Poco::Exception&) {
-    if (text.starts_with(kUnixPrefix))
-      return Error{"`" + text + "`: the path of a socket has at most 107 bytes, and is not empty"};
+    if (text.starts_with(kUnixPrefix)) return Error{"`" + text + "`: a socket path must have 1 to 107 bytes"};
     const std::string host = text.substr(0, text.rfind(':'));
-    return Error{"`" + text + "`: the host `" + host + "` is neither an IP address nor a name that can be looked up"};
+    return Error{"`" + text + "`: the host `" + host + "` is neither an IP address nor a name that can be resolved"};
   }
 }
 
@@ -81,7 +80,7 @@ Result<std::vector<Poco::Net::SocketAddress>> parseAddresses(const std::string& 
     if (std::find(out.begin(), out.end(), address) == out.end()) out.push_back(address);
   }
   ::freeaddrinfo(found);
-  if (out.empty()) return Error{"`" + text + "` has no address"};
+  if (out.empty()) return Error{"`" + text + "` has no IPv4 or IPv6 address"};
   return out;
 }
 
@@ -96,7 +95,7 @@ Result<std::shared_ptr<ListeningSocket>> ListeningSocket::inherit(const std::str
   const std::string fail = "fd://" + name + ": ";
   if (!base::parseUnsigned(text("LISTEN_FDS"), count) || !base::parseUnsigned(text("LISTEN_PID"), process) ||
       process != static_cast<uint64_t>(::getpid()))
-    return Error{fail + "the parent process has passed no sockets (LISTEN_FDS, LISTEN_PID)"};
+    return Error{fail + "the parent process did not pass any sockets (LISTEN_FDS, LISTEN_PID)"};
   const std::string passed = text("LISTEN_FDNAMES");
   const auto names = base::split(passed, ':');
   for (uint64_t i = 0; i < std::min<uint64_t>(count, 1024); ++i) {
@@ -105,7 +104,7 @@ Result<std::shared_ptr<ListeningSocket>> ListeningSocket::inherit(const std::str
     int listens = 0;
     socklen_t size = sizeof listens;
     if (::getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &size) != 0 || listens == 0)
-      return Error{fail + "descriptor " + std::to_string(fd) + " is no socket that listens"};
+      return Error{fail + "descriptor " + std::to_string(fd) + " is not a listening socket"};
     std::shared_ptr<ListeningSocket> out(new ListeningSocket);
     out->fd_ = ::fcntl(fd, F_DUPFD_CLOEXEC, kFirst);
     if (out->fd_ < 0) return Error{fail + std::strerror(errno)};
@@ -114,7 +113,7 @@ Result<std::shared_ptr<ListeningSocket>> ListeningSocket::inherit(const std::str
     ::fcntl(out->fd_, F_SETFL, ::fcntl(out->fd_, F_GETFL) | O_NONBLOCK);
     return out;
   }
-  return Error{fail + "the parent process has passed no socket of this name or number (LISTEN_FDNAMES is `" +
+  return Error{fail + "the parent process did not pass a socket with this name or number (LISTEN_FDNAMES is `" +
                base::printable(passed) + "`)"};
 }
 
@@ -128,7 +127,7 @@ Result<std::shared_ptr<ListeningSocket>> ListeningSocket::open(const std::string
       const std::string path = address.substr(kUnixPrefix.size());
       if (auto room = base::makeRoomForSocket(path); !room)
         return std::move(room).error().within("cannot listen on " + address);
-      const base::ModeLimit limit(mode);  // so that there is no moment in which others could connect
+      const base::ModeLimit limit(mode);  // so that others cannot connect even for a moment
       out->socket_.bind(parsed, false);
       out->unix_path_ = path;
     } else if (parsed.family() == Poco::Net::AddressFamily::IPv6) {

@@ -1,5 +1,5 @@
-// Listening sockets. One descriptor serves all loops (each waits on it exclusively), so that it survives reload and no
-// second process can share the port unseen.
+// Listening sockets. All loops share one descriptor (with EPOLLEXCLUSIVE), so that it survives a reload and no second
+// process can silently share the port.
 #pragma once
 
 #include <Poco/Net/ServerSocket.h>
@@ -16,8 +16,8 @@
 
 namespace yett::net {
 
-/// How many connections there may be at once, over all loops and listeners. Any thread.
-/// Or whatever else is counted: a gate may stand within a wider one, which is entered with it.
+/// Limits how many connections (or anything else) may exist at once, across all loops and listeners. Any thread.
+/// Gates can be nested: entering a gate also enters its wider gate.
 class Gate {
  public:
   explicit Gate(int64_t limit, Gate* wider = nullptr) : limit_(limit), wider_(wider) {}
@@ -34,10 +34,10 @@ class Gate {
 
 class ListeningSocket {
  public:
-  /// "host:port", "[v6]:port", "unix:///path" or "fd://NAME". Port 0 takes a free one. A stale socket file is replaced;
-  /// a live one, and what is no socket, is an error. `mode`: of the socket file. "fd://" takes a socket that the parent
-  /// process listens on (sd_listen_fds(3)), by its name or number: it outlives this process, so nobody is refused while
-  /// the next one takes over.
+  /// "host:port", "[v6]:port", "unix:///path" or "fd://NAME". Port 0 picks a free port. A stale socket file is
+  /// replaced; a live one, or a file that is not a socket, is an error. `mode` applies to the socket file. "fd://"
+  /// takes, by name or number, a listening socket passed by the parent process (sd_listen_fds(3)). That socket outlives
+  /// this process, so no connection is refused while the next process takes over.
   static Result<std::shared_ptr<ListeningSocket>> open(const std::string& address, mode_t mode = 0600);
   ~ListeningSocket();
 
@@ -52,7 +52,7 @@ class ListeningSocket {
   static Result<std::shared_ptr<ListeningSocket>> inherit(const std::string& name);
   Poco::Net::ServerSocket socket_;
   int fd_ = -1;
-  bool owned_ = false;  // fd_ is no part of socket_
+  bool owned_ = false;  // fd_ does not belong to socket_
   std::string unix_path_;
 };
 
@@ -60,16 +60,16 @@ class ListeningSocket {
 class Acceptor final : public EventHandler, public Destroyable {
  public:
   using Handler = std::function<void(Poco::Net::StreamSocket)>;
-  /// `accepted` gets non-blocking sockets that have entered `gate`; whoever closes them leaves it. While `ready` (may
-  /// be null) says false, connections stay in the kernel's backlog. `failed` (may be null) gets the errno of an accept
-  /// that failed for want of something; 0 where the gate is full.
+  /// `accepted` gets non-blocking sockets that have entered `gate`; whoever closes them must leave it. While `ready`
+  /// (may be null) returns false, connections stay in the kernel's backlog. `failed` (may be null) gets the errno of a
+  /// failed accept, or 0 if the gate is full.
   Acceptor(EventLoop& loop, std::shared_ptr<ListeningSocket> socket, Gate& gate, Handler accepted,
            std::function<bool()> ready = nullptr, std::function<void(int)> failed = nullptr);
   ~Acceptor() override;
-  /// Takes what waits in the backlog, before the socket is closed. One that the parent process passed is not closed,
-  /// and whoever listens on it too takes them.
+  /// Accepts the connections in the backlog before the socket is closed. Does nothing for an inherited socket: it stays
+  /// open, and another listener on it accepts them.
   void takeRest();
-  /// No more connections; those in the backlog stay there for the other loops or the next owner.
+  /// Stops accepting. Connections in the backlog stay there for the other loops or the next owner.
   void stop();
   void onEvents(uint32_t events) override;
 
@@ -87,9 +87,9 @@ class Acceptor final : public EventHandler, public Destroyable {
   bool listening_ = false;
 };
 
-/// Parses an address as listeners and endpoints write it. A name is looked up, so never on a loop.
+/// Parses an address in the syntax of listeners and endpoints. It may resolve a host name, so never call it on a loop.
 Result<Poco::Net::SocketAddress> parseAddress(const std::string& text);
-/// All that a name stands for, in the order in which the resolver gives them (RFC 6724), each once.
+/// All addresses of a name, in the resolver's order (RFC 6724), without duplicates.
 Result<std::vector<Poco::Net::SocketAddress>> parseAddresses(const std::string& text);
 
 }  // namespace yett::net

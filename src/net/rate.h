@@ -1,4 +1,4 @@
-// How often something may happen, with a second's worth at once. Any thread.
+// A rate limit that allows bursts of one second's worth. Any thread.
 #pragma once
 
 #include <algorithm>
@@ -11,7 +11,7 @@ class Rate {
  public:
   /// 0: without limit.
   explicit Rate(int64_t per_second) : interval_(per_second > 0 ? kSecond / per_second : 0) {}
-  /// False: not now. `now`: steady nanoseconds.
+  /// Whether it may happen now. `now`: steady nanoseconds.
   bool take(int64_t now) {
     if (interval_ == 0) return true;
     int64_t due = due_.load(std::memory_order_relaxed);
@@ -24,7 +24,7 @@ class Rate {
  private:
   static constexpr int64_t kSecond = 1'000'000'000;
   const int64_t interval_;
-  std::atomic<int64_t> due_{0};  // when all that was taken would be used up, evenly spread
+  std::atomic<int64_t> due_{0};  // when everything taken so far would be used up at an even rate
 };
 
 }  // namespace yett::net

@@ -20,10 +20,10 @@ Bio reader(const std::string& pem) {
 Status useCertificate(SSL_CTX* context, const std::string& pem) {
   auto blocks = identity::certificateBlocks(pem, true);
   if (!blocks) return std::move(blocks).error().within("the certificate");
-  if (blocks.value().empty()) return Error{"the certificate: its file holds none"};
+  if (blocks.value().empty()) return Error{"the certificate: its file contains no certificate"};
   bool leaf = true;
   for (const auto& block : blocks.value()) {
-    const std::string name = "the certificate in line " + std::to_string(block.line);
+    const std::string name = "the certificate on line " + std::to_string(block.line);
     const Cert cert(PEM_read_bio_X509(reader(block.text).get(), nullptr, identity::noPassphrase, nullptr), X509_free);
     if (!cert) return Error{name + " cannot be read: " + identity::opensslError()};
     const bool used =
@@ -43,12 +43,12 @@ Result<std::shared_ptr<const TlsContext>> TlsContext::create(const Source& sourc
   SSL_CTX* context = out->context_ = SSL_CTX_new(TLS_server_method());
   if (context == nullptr) return Error{identity::opensslError()};
   SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION);
-  SSL_CTX_set_security_level(context, 2);  // whatever the machine's openssl.cnf says
-  // Sessions are kept here, not in tickets: a ticket carries the client's whole chain and would outlive a change of
-  // bundle.
+  SSL_CTX_set_security_level(context, 2);  // regardless of the machine's openssl.cnf
+  // Sessions are cached here, not in tickets: a ticket would contain the client's whole chain and survive a bundle
+  // change.
   SSL_CTX_set_options(
       context, SSL_OP_NO_TICKET | SSL_OP_NO_RENEGOTIATION | SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_NO_COMPRESSION);
-  // Many clients end their side without a close_notify (RFC 8446 6.1); HTTP says by itself where its messages end.
+  // Many clients close without a close_notify (RFC 8446 6.1); HTTP itself delimits its messages.
   SSL_CTX_set_options(context, SSL_OP_IGNORE_UNEXPECTED_EOF);
   SSL_CTX_set_client_hello_cb(context, &TlsTransport::onClientHello, nullptr);
   SSL_CTX_set_num_tickets(context, 1);
@@ -58,7 +58,7 @@ Result<std::shared_ptr<const TlsContext>> TlsContext::create(const Source& sourc
   SSL_CTX_set_mode(context,
                    SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
   SSL_CTX_set_cipher_list(context, "ECDHE+AESGCM:ECDHE+CHACHA20");
-  // 128 bits of AES are as safe here as 256, and SHA-256 makes keys in less time than SHA-384.
+  // AES-128 is as safe here as AES-256, and SHA-256 derives keys faster than SHA-384.
   SSL_CTX_set_ciphersuites(context, "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256");
   SSL_CTX_set1_groups_list(context, "X25519:P-256:P-384:P-521");
   TRY(useCertificate(context, source.certificate_pem));
@@ -69,11 +69,11 @@ Result<std::shared_ptr<const TlsContext>> TlsContext::create(const Source& sourc
       EVP_PKEY_free);
   if (!key && source.private_key_pem.find("ENCRYPTED") != std::string::npos) {
     identity::opensslError();
-    return Error{"the private key has a passphrase, and nobody is there to be asked for it: write it without one"};
+    return Error{"the private key has a passphrase, which Yett cannot ask for: store it without one"};
   }
   if (!key) return Error{"the private key cannot be read: " + identity::opensslError()};
   if (SSL_CTX_use_PrivateKey(context, key.get()) != 1 || SSL_CTX_check_private_key(context) != 1) {
-    return Error{"the private key does not fit the certificate: " + identity::opensslError()};
+    return Error{"the private key does not match the certificate: " + identity::opensslError()};
   }
   out->protocols_ = source.protocols;
   if (!source.protocols.empty()) SSL_CTX_set_alpn_select_cb(context, &TlsContext::chooseProtocol, out.get());
@@ -90,8 +90,8 @@ Result<std::shared_ptr<const TlsContext>> TlsContext::create(const Source& sourc
   return std::shared_ptr<const TlsContext>(std::move(out));
 }
 
-// A caller that names protocols and none that is spoken here is told so (RFC 7301 3.2); one that names none speaks
-// HTTP/1.1.
+// A caller that offers only protocols that are not supported here gets an alert (RFC 7301 3.2); one that offers none
+// speaks HTTP/1.1.
 int TlsContext::chooseProtocol(SSL*, const unsigned char** out, unsigned char* size, const unsigned char* offered,
                                unsigned int offered_size, void* self) {
   const std::string& ours = static_cast<const TlsContext*>(self)->protocols_;

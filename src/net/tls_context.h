@@ -1,5 +1,5 @@
-// The TLS side of a listener: certificate, key, protocol settings and the bundles that callers are verified against.
-// Immutable after create(), shared by all loops (so that a session can be resumed on any of them).
+// The TLS settings of a listener: certificate, key, protocol settings and the bundles used to verify callers.
+// Immutable after create() and shared by all loops, so that a session can be resumed on any of them.
 #pragma once
 
 #include <openssl/ssl.h>
@@ -18,15 +18,15 @@ enum class ClientCertificate { kRequired, kOptional, kNone };
 class TlsContext {
  public:
   struct Source {
-    std::string name;             ///< the listener's
+    std::string name;             ///< the listener's name
     std::string certificate_pem;  ///< leaf first, then intermediates
     std::string private_key_pem;
     std::shared_ptr<const identity::TrustBundles> bundles;
     ClientCertificate client_certificate = ClientCertificate::kRequired;
-    int64_t handshakes_per_second = 0;  ///< 0: as many as come
-    std::string protocols = {};         ///< for ALPN, the liked one first, each after a byte of its length; "": no ALPN
+    int64_t handshakes_per_second = 0;  ///< 0: no limit
+    std::string protocols = {};         ///< ALPN wire format (length-prefixed), preferred first; "": no ALPN
   };
-  /// Fails on a certificate that cannot be read, or a key that does not fit it.
+  /// Fails if the certificate cannot be read or the key does not match it.
   static Result<std::shared_ptr<const TlsContext>> create(const Source& source);
   ~TlsContext();
   TlsContext(const TlsContext&) = delete;
@@ -34,7 +34,7 @@ class TlsContext {
   SSL_CTX* native() const { return context_; }
   const identity::TrustBundles& bundles() const { return *bundles_; }
   bool asksForCertificate() const { return asks_; }
-  /// Of handshakes that begin, on all loops.
+  /// The rate limit of new handshakes, across all loops.
   Rate& rate() const { return rate_; }
 
  private:

@@ -11,7 +11,7 @@
 
 namespace yett::net {
 
-// Any record and the head of the next (RFC 8446 5.2); of the size that tls_memory.h keeps ready.
+// Fits any record and the header of the next (RFC 8446 5.2); a size that tls_memory.h keeps ready.
 static constexpr size_t kBuffer = 17 << 10;
 
 TlsInput::~TlsInput() {
@@ -57,8 +57,8 @@ int TlsInput::readBio(BIO* bio, char* to, int size) {
   return static_cast<TlsInput*>(BIO_get_data(bio))->read(bio, to, static_cast<size_t>(size));
 }
 
-// Without read-ahead of its own OpenSSL asks for the head of a record, then for the rest of it: so no record is begun
-// that was not looked at here.
+// Without its own read-ahead, OpenSSL reads the header of a record, then the rest of it, so every record can be checked
+// here before it starts.
 int TlsInput::read(BIO* bio, char* to, size_t size) {
   BIO_clear_retry_flags(bio);
   if (!handshaking_ && records_ > points_ + 1) refusal_ = "too many TLS records without data";
@@ -78,7 +78,7 @@ int TlsInput::read(BIO* bio, char* to, size_t size) {
   return static_cast<int>(size);
 }
 
-// Nothing more in this call looks as if the socket had nothing more; the poller tells of it again.
+// When this call has used its allowance, this looks like an empty socket; the poller reports the rest again.
 int64_t TlsInput::take(BIO* bio, char* to, size_t size) {
   if (allowed_ == 0) {
     BIO_set_retry_read(bio);
@@ -121,7 +121,7 @@ void TlsInput::endHandshake(bool done) {
 
 void TlsInput::endRead(bool data) {
   giveBack();
-  // A record that was begun in one call and gives its data in another is counted in both.
+  // A record that starts in one call and returns its data in another is counted in both.
   if (const int64_t empty = records_ - (data ? 1 : 0); empty != 0) charge(empty);
 }
 

@@ -9,13 +9,13 @@
 namespace yett::net {
 namespace {
 
-// Blocks of one size that wait for their next use. Without a destructor: OpenSSL frees when a thread's objects are
-// gone.
+// Free blocks of one size, kept for reuse. No destructor: OpenSSL still frees memory after a thread's objects are
+// destroyed.
 template <size_t kSize, size_t kMax>
 struct Shelf {
   std::array<void*, kMax> blocks;
   size_t count = 0;
-  bool ended = false;  // the thread is
+  bool ended = false;  // the thread has ended
   void end() {
     while (count > 0) std::free(blocks[--count]);
     ended = true;
@@ -28,11 +28,11 @@ struct Shelf {
   }
 };
 
-// OpenSSL's buffers are a little over 16 KiB; how much depends on what it was asked for. All get the same size, so that
-// any fits.
+// OpenSSL's buffers are a little over 16 KiB; the exact size depends on its options. All get the same size, so that any
+// block fits.
 constexpr size_t kBufferAtLeast = 16 << 10;
 constexpr size_t kBuffer = 18 << 10;
-// What the writer of a record keeps in mind of it: of the size that malloc() makes of 25 to 40 bytes in any case.
+// A small block that OpenSSL allocates per written record. malloc() rounds 25 to 40 bytes up to this size anyway.
 constexpr size_t kNoteAtLeast = 25;
 constexpr size_t kNote = 40;
 
@@ -46,7 +46,7 @@ struct Sweep {
     notes.end();
   }
 };
-thread_local Sweep sweep;  // made by the first touch on its thread
+thread_local Sweep sweep;  // constructed on first use in its thread
 
 void* take(size_t size, const char*, int) {
   if (size >= kNoteAtLeast && size <= kNote) return notes.take();
@@ -56,7 +56,7 @@ void* take(size_t size, const char*, int) {
 
 void give(void* block, const char*, int) {
   if (block == nullptr) return;
-  // Whoever asked for it, what holds this much holds what is asked for next.
+  // Whatever it was allocated for, a block of this size fits the next request.
   const size_t size = malloc_usable_size(block);
   if (!buffers.ended) sweep.wanted = true;
   if (size == kNote && notes.give(block)) return;

@@ -1,11 +1,11 @@
-// Memory for OpenSSL's record buffers. Each connection gives its two back whenever they are empty
-// (SSL_MODE_RELEASE_BUFFERS: ten thousand idle connections would hold 330 MB), and takes them again for the next
-// request: so some are kept ready on each thread, instead of cutting 17 KiB out of the heap twice a request.
+// Memory for OpenSSL's record buffers. Each connection frees its two buffers whenever they are empty
+// (SSL_MODE_RELEASE_BUFFERS; otherwise ten thousand idle connections would hold 330 MB) and needs them again for the
+// next request. So each thread keeps some ready, instead of allocating 17 KiB from the heap twice per request.
 #pragma once
 
 namespace yett::net {
 
-/// Before OpenSSL allocates anything; later it changes nothing.
+/// Call before OpenSSL allocates anything; later it has no effect.
 void keepRecordBuffers();
 
 }  // namespace yett::net

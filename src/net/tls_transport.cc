@@ -12,7 +12,7 @@
 
 namespace yett::net {
 
-// Cheaper than to clear what is nearly always empty.
+// Cheaper than always clearing: the queue is nearly always empty.
 static void clearErrors() {
   if (ERR_peek_error() != 0) ERR_clear_error();
 }
@@ -21,14 +21,14 @@ TlsTransport::TlsTransport(int fd, std::shared_ptr<const TlsContext> context, st
     : fd_(fd), context_(std::move(context)), input_(fd), admits_(std::move(admits)) {}
 
 TlsTransport::~TlsTransport() {
-  // Without this, OpenSSL takes a client that closed without a close_notify (as many do) for an attack on its session
-  // and forgets it. HTTP says by itself where its messages end.
+  // Without this, OpenSSL treats a client that closes without a close_notify (as many do) as a truncation attack and
+  // drops its session. HTTP itself delimits its messages.
   if (ssl_ != nullptr && done_) SSL_set_shutdown(ssl_, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
   SSL_free(ssl_);
 }
 
 void TlsTransport::installVerifier(SSL_CTX* context, ClientCertificate mode) {
-  // Whoever presents a certificate is verified, in optional mode too: a bad one never becomes anonymous.
+  // Every presented certificate is verified, in optional mode too: a caller with a bad one never becomes anonymous.
   const int flags = mode == ClientCertificate::kNone       ? SSL_VERIFY_NONE
                     : mode == ClientCertificate::kOptional ? SSL_VERIFY_PEER
                                                            : SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT;
@@ -42,7 +42,7 @@ void TlsTransport::refuse(X509* leaf, const std::string& why) {
   if (id) failed_caller_ = id.value().text();
 }
 
-// Nothing is thrown through OpenSSL: what cannot be judged for want of memory is refused.
+// No exception may pass through OpenSSL: if memory runs out, the certificate is refused.
 int TlsTransport::verify(X509_STORE_CTX* chain, void*) noexcept {
   try {
     return judge(chain);
@@ -67,7 +67,7 @@ int TlsTransport::judge(X509_STORE_CTX* chain) {
   return 1;
 }
 
-// What was verified stays with the session, so that a resumption is judged by it. OpenSSL copies sessions.
+// The verified principal is stored in the session and used when it is resumed. OpenSSL copies sessions.
 using KeptPrincipal = std::shared_ptr<const identity::Principal>;
 
 static int sessionIndex() {
@@ -86,14 +86,14 @@ void TlsTransport::keepInSession() {
   if (session == nullptr) return;
   auto* kept = new KeptPrincipal(principal_);
   if (SSL_SESSION_set_ex_data(session, sessionIndex(), kept) != 1) delete kept;
-  // A session of a certificate that has ended is none: its caller makes a full handshake, with a newer one maybe.
+  // A session ends with its certificate: then the caller makes a full handshake, perhaps with a newer one.
   const int64_t left = principal_->expires - base::wallMicros() / 1'000'000 - 1;
   SSL_SESSION_set_timeout(session, static_cast<long>(std::clamp<int64_t>(left, 0, SSL_SESSION_get_timeout(session))));
 }
 
-// After a full handshake verify() has spoken. A resumed one never called it: it is judged as a full one would be now,
-// by the chain that was verified then (the bundles are the same, since sessions do not outlive their context), and
-// where that has ended by whatever other chain there is.
+// After a full handshake, verify() has set the principal. A resumed handshake never calls it, so it is judged here as a
+// full one would be now: by the chain that was verified then (the bundles are the same, since sessions do not outlive
+// their context) or, if that chain has expired, by any other valid chain.
 bool TlsTransport::settlePrincipal() {
   static const auto anonymous = std::make_shared<const identity::Principal>();
   if (principal_) return true;
@@ -129,7 +129,7 @@ IoResult TlsTransport::result(int returned) {
   }
 }
 
-// What has come so far was cheap; from here on a handshake costs, and so has a rate.
+// Everything up to here was cheap. The rest of the handshake is expensive, so it is rate-limited.
 int TlsTransport::onClientHello(SSL* ssl, int*, void*) noexcept {
   auto* self = static_cast<TlsTransport*>(SSL_get_app_data(ssl));
   if (self->stage_ == HandshakeStage::kUnderWay) return SSL_CLIENT_HELLO_SUCCESS;

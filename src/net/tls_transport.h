@@ -1,5 +1,5 @@
-// TLS on a non-blocking socket, by OpenSSL. The SSL object is made at the first byte: a connection that has sent
-// nothing costs no more than a plain one.
+// TLS on a non-blocking socket, using OpenSSL. The SSL object is created at the first byte, so a connection that has
+// sent nothing costs no more than a plain one.
 #pragma once
 
 #include <openssl/ssl.h>
@@ -18,7 +18,7 @@ namespace yett::net {
 
 class TlsTransport final : public Transport {
  public:
-  /// `admits`: asked, beside the context's rate, before a handshake may cost something; may be null.
+  /// `admits` (may be null): checked in addition to the context's rate before the expensive part of a handshake.
   TlsTransport(int fd, std::shared_ptr<const TlsContext> context, std::function<bool()> admits = nullptr);
   ~TlsTransport() override;
 
@@ -37,8 +37,7 @@ class TlsTransport final : public Transport {
 
   /// For SSL_CTX_set_client_hello_cb().
   static int onClientHello(SSL* ssl, int*, void*) noexcept;
-  /// Makes `context` verify client certificates as X.509-SVIDs, with the verdict kept in the TlsTransport of the
-  /// handshake.
+  /// Makes `context` verify client certificates as X.509-SVIDs; the TlsTransport of the handshake keeps the verdict.
   static void installVerifier(SSL_CTX* context, ClientCertificate mode);
 
  private:

@@ -1,4 +1,4 @@
-// What there is to read of a request: its attributes and their values.
+// The attributes of a request that policy can read, and their values.
 #pragma once
 
 #include <cstdint>
@@ -40,11 +40,11 @@ inline constexpr Attr kLastAttr = Attr::kBodyJson;
 
 /// The name as policy writes it: "header", "principal.id". A keyed attribute adds its key.
 std::string_view name(Attr attr);
-/// Whether its value is likely a secret (a body, credentials, tokens), by its name: never to be written down.
+/// Whether its name suggests a secret value (a body, credentials, tokens), which must never be recorded.
 bool isSecret(Attr attr, std::string_view key);
 /// Whether the attribute has a key.
 bool keyed(Attr attr);
-/// Of the request's body.
+/// Whether it is part of the body.
 bool ofBody(Attr attr);
 
 /// What was found of one attribute.
@@ -52,15 +52,15 @@ struct AttrValue {
   enum class State : uint8_t {
     kPresent,
     kAbsent,
-    kError,    ///< there, and not one value
-    kRefused,  ///< over a limit: not even whether it is there is said
+    kError,    ///< present, but not a single value
+    kRefused,  ///< over a limit, or unknown: not even presence is reported
   };
   enum class Type : uint8_t { kText, kNumber, kFlag, kJson };
   State state = State::kAbsent;
   Type type = Type::kText;
   /// The text, or the bytes of a JSON body; the message of kError and kRefused. Valid while the request is.
   std::string_view text;
-  int64_t number = 0;  ///< also 0 or 1 of a flag; the length of a list
+  int64_t number = 0;  ///< 0 or 1 for a flag; the length of a list
 
   bool present() const { return state == State::kPresent; }
 };

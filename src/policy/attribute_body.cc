@@ -1,4 +1,4 @@
-// AttributeReader on the body of a request: when it is JSON, and why not.
+// AttributeReader for the body of a request: whether it is JSON, and why not.
 #include "policy/attribute_reader.h"
 #include "policy/json_type.h"
 
@@ -6,7 +6,7 @@ namespace yett::policy {
 
 static constexpr Document::Limits kLimits{};
 
-// What says how the bytes are to be read is a part of what was read.
+// Reads of the body include the headers that say how to parse its bytes.
 bool AttributeReader::noteBodyHeaders() {
   if (request_->body == nullptr) return true;
   for (const char* header : {"content-type", "content-encoding"}) {
@@ -15,19 +15,18 @@ bool AttributeReader::noteBodyHeaders() {
   return true;
 }
 
-// Reads the body into body_; says what is wrong, or nothing.
+// Parses the body into body_; returns what is wrong, or "".
 std::string_view AttributeReader::readBody() {
-  if (!peekList("content-encoding").empty()) return "cannot be taken: it has a content-encoding";
+  if (!peekList("content-encoding").empty()) return "cannot be read as JSON: it has a content-encoding";
   if (spelledOtherwise("content-type") || spelledOtherwise("content-encoding"))
-    return "cannot be taken: how it is encoded is said in another spelling of the header's name";
+    return "cannot be read as JSON: content-type or content-encoding was sent in another spelling";
   const auto& types = peekList("content-type");
   if (types.size() != 1 || !isJsonType(types[0], request_->body->json_types))
-    return "cannot be taken: its content-type does not say that it is JSON in UTF-8, once";
+    return "cannot be read as JSON: it needs exactly one content-type, for JSON in UTF-8";
   const auto parsed = body_.parse(request_->body->bytes, kLimits);
-  if (!parsed) return body_error_ = "cannot be taken: " + parsed.error().message;
-  if (body_.root().kind == Node::Kind::kNull) return "is null, which is no value";
-  if (body_.root().kind == Node::Kind::kTooLarge)
-    return "is a number beyond 2^53-1, which readers take for different ones";
+  if (!parsed) return body_error_ = "cannot be read as JSON: " + parsed.error().message;
+  if (body_.root().kind == Node::Kind::kNull) return "is null, which is not a value";
+  if (body_.root().kind == Node::Kind::kTooLarge) return "is a number beyond 2^53-1, which parsers read differently";
   return {};
 }
 

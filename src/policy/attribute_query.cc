@@ -1,4 +1,4 @@
-// AttributeReader on what is decoded: the query and the captures of a path.
+// AttributeReader for decoded values: the query and the captures of a path.
 #include <algorithm>
 
 #include "base/json.h"
@@ -14,13 +14,13 @@ using Type = AttrValue::Type;
 static AttrValue error(std::string_view why) {
   return {State::kError, Type::kText, why, 0};
 }
-static bool plainText(std::string_view value) {  // mostly it is short
+static bool plainText(std::string_view value) {  // usually it is short
   bool plain = true;
   for (const char c : value) plain &= c != '%' && static_cast<signed char>(c) >= 0;
   return plain;
 }
 static AttrValue text(std::string_view value) {
-  if (!json::isUtf8(value)) return error("is no UTF-8 once it is decoded, so readers take it for different texts");
+  if (!json::isUtf8(value)) return error("is invalid UTF-8 once it is decoded, so services read it differently");
   return {State::kPresent, Type::kText, value, 0};
 }
 
@@ -30,7 +30,7 @@ void AttributeReader::parseQueryOnce() {
   query_bad_ = !target::parseQuery(request_->query, query_kept_, query_).ok();
 }
 
-// A scan is faster for the few pairs that queries have; an index keeps thousands from meeting hundreds of rules.
+// A scan is faster for the few pairs of usual queries; an index avoids comparing thousands of pairs per rule.
 static constexpr size_t kScanned = 16;
 
 template <typename Found>
@@ -100,7 +100,7 @@ bool AttributeReader::peekQueryList(std::string_view key, std::vector<std::strin
   return !query_bad_;
 }
 
-// As services decode it: a `+` stays what it is in a path.
+// As services decode it: a `+` in a path stays a `+`.
 static std::string decoded(std::string_view raw) {
   std::string out;
   for (size_t i = 0; i < raw.size(); ++i) {

@@ -29,13 +29,13 @@ AttrValue refused(std::string_view why) {
   return {State::kRefused, Type::kText, why, 0};
 }
 
-constexpr std::string_view kOtherSpelling = "was sent in another spelling, which some services take for it";
+constexpr std::string_view kOtherSpelling = "was sent in another spelling, which some services treat as the same name";
 
 constexpr std::string_view kAwaited = "is not here yet";
 
-constexpr std::string_view kOneTooMany = "is one value too many: a decision reads 256 at most";
+constexpr std::string_view kOneTooMany = "is one value too many: a decision may read at most 256";
 
-// Header names are alike where they differ only in what is no letter or digit.
+// Header names are the same if they differ only in characters other than letters and digits.
 bool sameHeader(std::string_view a, std::string_view b) {
   const auto plain = [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); };
   return std::equal(a.begin(), a.end(), b.begin(), b.end(),
@@ -76,13 +76,13 @@ AttrValue AttributeReader::read(Attr attr, std::string_view key) {
     if (noted.window != window_number_) {
       noted.window = window_number_;
       window_.push_back(static_cast<uint32_t>(i));
-      // They may move the list that `noted` stands in.
+      // These reads may reallocate the list that contains `noted`.
       if (attr == Attr::kBodyJson && recorded_ == nullptr) {
         if (!noteBodyHeaders()) return ++refused_reads_, refused(kOneTooMany);
         return reads_[i].value;
       }
     }
-    // A capture depends on the rule's pattern, so it is looked up afresh for each rule.
+    // A capture depends on the rule's pattern, so it is looked up again for each rule.
     if (attr == Attr::kParam) noted.value = find(attr, key);
     if (recorded_ != nullptr && noted.value.state == State::kRefused) noteUnknown(attr, key);
     return noted.value;
@@ -114,7 +114,7 @@ AttrValue AttributeReader::peek(Attr attr, std::string_view key) {
   return find(attr, key);
 }
 
-// Of a request that says it is gRPC: POST, application/grpc, /service/method.
+// For a request that is declared as gRPC: POST, application/grpc, /service/method.
 AttrValue AttributeReader::findGrpc(bool method) {
   const CheckRequest& r = *request_;
   const auto& types = peekList("content-type");
@@ -130,7 +130,7 @@ AttrValue AttributeReader::find(Attr attr, std::string_view key) {
   return recorded_ == nullptr ? findSent(attr, key) : findRecorded(attr, key);
 }
 
-// A service that makes variables of header names (CGI, WSGI, Rack) takes `x_env` and `x!env` for `x-env`.
+// A service that turns header names into variables (CGI, WSGI, Rack) treats `x_env` and `x!env` as `x-env`.
 bool AttributeReader::spelledOtherwise(std::string_view header) const {
   return std::any_of(request_->headers.begin(), request_->headers.end(), [&](const Header& field) {
     return field.name.size() == header.size() && field.name != header && sameHeader(field.name, header);
@@ -145,7 +145,7 @@ AttrValue AttributeReader::findHeader(std::string_view key) {
       if (sameHeader(field.name, key)) return error(kOtherSpelling);
       continue;
     }
-    if (found != nullptr) return error("was sent more than once: take `r:headers(name)`");
+    if (found != nullptr) return error("was sent more than once: use `r:headers(name)`");
     found = &field;
   }
   return found == nullptr ? AttrValue{} : present(found->value);

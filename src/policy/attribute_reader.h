@@ -1,5 +1,5 @@
-// The only way policy code sees a request. Every read is noted, absence too: the record shows what a decision was made
-// from, and a remembered result is valid under exactly these values.
+// The only way policy code sees a request. Every read is recorded, including absence: the record shows what a decision
+// was based on, and a remembered result is valid for exactly these values.
 #pragma once
 
 #include <cstdint>
@@ -24,64 +24,63 @@ namespace yett::policy {
 /// Reads one request for one decision. One thread.
 class AttributeReader {
  public:
-  /// Names longer than this, and more reads than that, are refused.
+  /// Longer names and more reads are refused.
   static constexpr size_t kLongestKey = 256;
   static constexpr size_t kMaxReads = 256;
   /// Steps of native `re` (some 5 ns each at worst) in one decision.
   static constexpr uint64_t kMaxSteps = 8'000'000;
 
-  /// Begins with another request; keeps the memory. REQUIRES: `request` outlives the reads.
+  /// Starts another request; keeps allocated memory. REQUIRES: `request` outlives the reads.
   void reset(const CheckRequest& request);
 
-  /// How the unknown is taken: so that a decision comes out as strict, or as lenient, as anything unknown could make
-  /// it.
+  /// How unknown values count: they make a decision as strict, or as lenient, as any actual value could.
   enum class Unknown : uint8_t { kDenies, kAllows };
-  /// From here on requests are told by records (null: by themselves): what `recorded` and the check request do not say
-  /// is State::kRefused. REQUIRES: `recorded` outlives the reads.
+  /// From here on, requests are replayed from records (null: live requests). What neither `recorded` nor the check
+  /// request contains is State::kRefused. REQUIRES: `recorded` outlives the reads.
   void replay(const Recorded* recorded, Unknown unknown) {
     recorded_ = recorded;
     unknown_ = unknown;
   }
-  /// A look before the body is here.
+  /// Whether the body has yet to arrive.
   bool bodyAwaited() const { return request_->body != nullptr && request_->body->awaited; }
-  /// Likewise for a body that is awaited.
+  /// Whether unknown values count as allowing, as while a body is awaited.
   bool favoursAllow() const { return recorded_ != nullptr ? unknown_ == Unknown::kAllows : bodyAwaited(); }
-  /// How often something unknown was asked for in this decision, and what it was first.
+  /// The number of reads of unknown values in this decision; firstUnknown() names the first.
   uint32_t unknownReads() const { return unknown_reads_; }
-  /// An engine was not asked, though it might read what is not known.
+  /// Counts an engine that was not run because it might read unknown values.
   void countUnknown() { ++unknown_reads_; }
   const std::string& firstUnknown() const { return first_unknown_; }
-  /// The pattern whose captures `params` are; null for none.
+  /// Sets the pattern whose captures are `params`; null for none.
   void setPattern(const target::SegmentPattern* pattern) { pattern_ = pattern; }
 
-  /// A header or query key that was sent more than once is kError: two readers could take different ones. Query values
-  /// and captures are decoded; what is no UTF-8 then is kError. What kBodyJson rests on beside the bytes (content-type,
-  /// content-encoding) is noted with it. `key` is copied.
+  /// A header or query key that was sent more than once is kError: services could use different ones. Query values
+  /// and captures are decoded; if the result is not UTF-8 it is kError. The headers that kBodyJson depends on
+  /// (content-type, content-encoding) are recorded with it. `key` is copied.
   AttrValue read(Attr attr, std::string_view key = {});
-  /// All values of a header, in order; noted as kHeaderList. Valid until the next call. `value` is as read() has it.
+  /// All values of a header, in order; recorded as kHeaderList. Valid until the next call. `value` is as in read().
   const std::vector<std::string_view>& readList(std::string_view header, AttrValue& value);
   /// The document of a present kBodyJson.
   const Document& bodyJson() const { return body_; }
 
-  /// As read() and readList(), without a note: for matchers and remembered results that decide whether to read.
+  /// Like read() and readList(), but not recorded: for matchers and remembered results that decide whether to read.
   AttrValue peek(Attr attr, std::string_view key = {});
   const std::vector<std::string_view>& peekList(std::string_view header);
-  /// All values of a query key in order, without a note. False where the query cannot be decoded.
+  /// All values of a query key in order, not recorded. False if the query cannot be decoded.
   bool peekQuery(std::string_view key, std::vector<std::string_view>& out);
-  /// The same for kQueryList: of all keys, and parts of pairs, that some service takes for this one.
+  /// The same for kQueryList: values of all keys, and parts of pairs, that some service treats as this key.
   bool peekQueryList(std::string_view key, std::vector<std::string_view>& out);
 
-  /// Notes a read whose value is known from peek(); false where it is one too many. REQUIRES: the key is short enough.
+  /// Records a read whose value is known from peek(); false if it exceeds the limit. REQUIRES: the key is short enough.
   bool note(Attr attr, std::string_view key, const AttrValue& value);
 
-  /// Takes the cost of a native `re` from what one decision may spend on them; false where there is not so much left.
+  /// Charges the cost of a native `re` to this decision's step limit; false if there is not enough left.
   bool spendSteps(uint64_t steps) {
     const bool enough = steps <= steps_left_;
     steps_left_ = enough ? steps_left_ - steps : 0;
     return enough;
   }
 
-  /// What is read from here on is what one condition depends on.
+  /// Starts the window of reads that one condition depends on.
   void beginWindow();
   struct Read {
     Attr attr;
@@ -95,15 +94,15 @@ class AttributeReader {
   uint32_t refusedReads() const { return refused_reads_; }
 
   const CheckRequest& request() const { return *request_; }
-  /// What was read, as JSON: {"header.x-region":"eu","header.x-debug":null}; and what is recorded anyway. "" when there
-  /// is nothing. Replaces what `out` held.
+  /// What was read, as JSON: {"header.x-region":"eu","header.x-debug":null}; plus headers that are always recorded. ""
+  /// if there is nothing. Replaces the contents of `out`.
   void readsJson(const Recording& recording, std::string& out);
   std::string readsJson(const Recording& recording) {
     std::string out;
     readsJson(recording, out);
     return out;
   }
-  /// Takes values that must not be written in clear out of a text that policy made.
+  /// Masks, in a text that policy made, values that must not be recorded in clear.
   void redact(std::string& text, const Recording& recording);
 
  private:
@@ -164,14 +163,14 @@ class AttributeReader {
   bool query_parsed_ = false;
   bool query_bad_ = false;
   Document body_;
-  std::string_view body_problem_;  // "" where it could be read
+  std::string_view body_problem_;  // "" if it could be read
   std::string body_error_;
   bool body_parsed_ = false;
   std::vector<target::QueryPair> query_anyhow_;
   std::deque<std::string> query_anyhow_kept_;
   bool query_anyhow_parsed_ = false;
   std::vector<std::pair<std::string_view, std::unique_ptr<std::string>>> params_;  // as sent, and decoded
-  bool crowded_ = false;                                                           // the reads of the record at hand
+  bool crowded_ = false;                                                           // the reads of this record are large
   std::string source_ip_;
   std::string destination_ip_;
 };

@@ -1,4 +1,4 @@
-// AttributeReader: what was read as JSON, and texts without what must not be written in clear.
+// AttributeReader: writes what was read as JSON, and masks texts that must not be recorded in clear.
 #include <algorithm>
 #include <cstring>
 #include <set>
@@ -11,8 +11,8 @@ namespace yett::policy {
 using State = AttrValue::State;
 using Type = AttrValue::Type;
 
-// Of a record's reads: from so many bytes on, values longer than this are cut, so that 256 of them do not make a large
-// record.
+// Once the reads of a record exceed kCrowded bytes, values longer than kShort are cut, so that 256 of them do not make
+// a large record.
 static constexpr size_t kCrowded = 16 << 10;
 static constexpr size_t kShort = 128;
 
@@ -28,7 +28,7 @@ std::string AttributeReader::listJson(const std::vector<std::string_view>& value
   for (const auto value : values) bytes += value.size();
   constexpr size_t kMaxValues = 64;
   if (values.size() > kMaxValues ||
-      bytes > Recording::kLongest) {  // as one: its digest is of each with its size before it
+      bytes > Recording::kLongest) {  // as one value: its digest covers each value after its size
     std::string all;
     for (const auto value : values) all.append(std::to_string(value.size())).append(":").append(value);
     return "{\"values\":" + std::to_string(values.size()) + "," + recording.cut(all, masked).substr(1);
@@ -53,7 +53,7 @@ static void appendScalar(std::string& out, const Node& value) {
   }
 }
 
-// A body is never written down, but for the places that the configuration names.
+// A body is never recorded, except for the pointers that the configuration names.
 std::string AttributeReader::bodyJson(const AttrValue& value, const Recording& recording) {
   std::string out = "{\"bytes\":" + std::to_string(value.text.size());
   for (const auto& pointer : recording.config().body) {
@@ -99,14 +99,14 @@ void AttributeReader::writeValue(json::ObjectWriter& writer, const std::string& 
 
 namespace {
 
-// Hides values in a text that was made before: what is hidden is looked for in the text alone, never in what hides it.
+// Masks values in a text. Values are searched in the original text only, never in the masks that replace them.
 class Redaction {
  public:
   explicit Redaction(std::string& text) : text_(text), hidden_(text.size()) {}
 
   void hide(std::string_view value) {
-    constexpr size_t kMin = 3;    // shorter ones stand anywhere
-    constexpr size_t kMax = 512;  // who sends so many wants something else than to be quoted
+    constexpr size_t kMin = 3;    // shorter ones occur everywhere
+    constexpr size_t kMax = 512;  // more values than any honest request has
     constexpr size_t kMaxFound = 64;
     if (value.size() < kMin || value.size() > text_.size() || !seen_.insert(value).second) return;
     if (seen_.size() > kMax) return hideAll();
@@ -128,10 +128,10 @@ class Redaction {
  private:
   void hideAll() { std::fill(hidden_.begin(), hidden_.end(), true); }
 
-  // All occurrences, those that overlap too, in time that grows with both sizes alone (Knuth, Morris and Pratt): a
-  // caller may send what repeats itself.
+  // Marks all occurrences, overlapping ones too, in time linear in both sizes (Knuth, Morris and Pratt): a caller may
+  // send repetitive text.
   void mark(std::string_view value) {
-    std::vector<size_t> border(value.size());  // of each beginning: the longest that it also ends with
+    std::vector<size_t> border(value.size());  // per prefix: its longest proper prefix that is also a suffix
     for (size_t i = 1, k = 0; i < value.size(); ++i) {
       while (k > 0 && value[i] != value[k]) k = border[k - 1];
       if (value[i] == value[k]) ++k;

@@ -1,4 +1,4 @@
-// What a decision is asked about: plain data, views into the exchange that asks. The same for every engine.
+// The input of a decision: plain data, views into the exchange. The same for every engine.
 #pragma once
 
 #include <cstdint>
@@ -18,12 +18,12 @@ struct Header {
 
 /// The body of a request whose route lets policy see it.
 struct Body {
-  bool complete = false;  ///< all of it is here; else nothing is
+  bool complete = false;  ///< all of it is here; else none of it
   std::string_view bytes;
-  bool exact_names = false;                      ///< names that differ by case alone are told apart
-  std::span<const std::string> json_types = {};  ///< content types that are JSON beside the common ones; in lower case
+  bool exact_names = false;                      ///< names that differ only by case are distinct
+  std::span<const std::string> json_types = {};  ///< content types that also count as JSON; in lower case
   bool awaited =
-      false;  ///< it may come yet: a look whether anything can be allowed, taking what it may say as allowing
+      false;  ///< it has not arrived: checks whether any body could be allowed; unknown values count as allowing
 };
 
 /// Views and pointers are valid while the decision is made. Headers are those the service will see.

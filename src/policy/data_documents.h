@@ -1,4 +1,4 @@
-// The `data` documents of a policy directory, each parsed once, however many states read it.
+// The `data` documents of a policy directory, each parsed only once for all states.
 #pragma once
 
 #include <map>
@@ -17,8 +17,8 @@ class DataDocuments {
     std::string name;
     policy::Document document;
   };
-  /// The document of this file; lives as long as this. Errors: "line 3: ...". REQUIRES: `text` outlives this, and is
-  /// the same for the same name.
+  /// The document of this file; lives as long as this object. Errors: "line 3: ...". REQUIRES: `text` outlives this
+  /// object, and is always the same for the same name.
   Result<const Entry*> get(const std::string& name, const std::string& text);
 
  private:

@@ -12,7 +12,7 @@ void Verdict::clear() {
 }
 
 void joinErrors(std::string& errors, std::string_view more) {
-  constexpr size_t kMax = 4096;  // hundreds of rules may fail by the same request
+  constexpr size_t kMax = 4096;  // hundreds of rules may fail on the same request
   constexpr std::string_view kCut = "; and more";
   if (more.empty() || errors.ends_with(kCut)) return;
   if (errors.size() + more.size() > kMax) return void(errors += errors.empty() ? more.substr(0, kMax) : kCut);

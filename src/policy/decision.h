@@ -1,4 +1,4 @@
-// The answers: one engine's verdict, and the decision that all verdicts combine to. Deny is an answer, not an error.
+// The results: one engine's verdict, and the decision that combines all verdicts. Deny is a result, not an error.
 #pragma once
 
 #include <cstdint>
@@ -11,7 +11,7 @@ namespace yett::policy {
 
 enum class Effect : uint8_t { kAllow, kDeny, kAbstain, kError };
 
-/// What an allow asks of the proxy: headers of the request that goes upstream. Names in lower case.
+/// What an allow makes the proxy change: headers of the upstream request. Names in lower case.
 struct Obligations {
   std::vector<std::pair<std::string, std::string>> set_headers;
   std::vector<std::string> remove_headers;
@@ -20,7 +20,7 @@ struct Obligations {
 /// Adds to a list of errors, joined by "; "; a long list is cut with "; and more".
 void joinErrors(std::string& errors, std::string_view more);
 
-/// What one engine says. Views point into the engine's immutable set, or its evaluator, and live as long.
+/// One engine's result. Views point into the engine's immutable set, or its evaluator, and live as long as these.
 struct Verdict {
   Effect effect = Effect::kAbstain;
   std::string_view policy;
@@ -44,16 +44,16 @@ struct Verdict {
   void addError(std::string_view policy, std::string_view rule, std::string_view what);
 };
 
-/// What will be done, and why. Views point into the policy set it was made from, or its evaluators, and live as long.
+/// The combined result, and its reason. Views point into the policy set or its evaluators, and live as long as these.
 struct Decision {
   bool allow = false;
-  std::string_view policy;  ///< "" by default deny
-  std::string_view rule;    ///< "default" by default deny, "error" where an engine failed
+  std::string_view policy;  ///< "" for the default deny
+  std::string_view rule;    ///< "default" for the default deny, "error" if an engine failed
   std::string_view engine;
   std::string_view policy_digest;
   const Obligations* obligations = nullptr;  ///< of an allow; null for none
   int status = 403;
-  bool cached = false;  ///< every condition it rests on was remembered, and there was one
+  bool cached = false;  ///< it used conditions, and all their results were remembered
   std::string public_reason;
   std::string reason;
   std::string errors;

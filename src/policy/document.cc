@@ -23,10 +23,10 @@ const char* Node::kindName() const {
   return "";
 }
 
-// Members stand by their fold hash, then by their name.
+// Members are sorted by fold hash, then by name.
 static std::span<const Member> alike(const Node& object, uint32_t fold) {
   const Member* end = object.members + object.size;
-  if (object.size <= 8) {  // few: a look at each costs less than a search
+  if (object.size <= 8) {  // few: a scan costs less than a search
     const Member* first = object.members;
     while (first != end && first->fold != fold) ++first;
     const Member* last = first;
@@ -45,7 +45,7 @@ Found find(const Node& object, std::string_view name, bool fold) {
       std::lower_bound(group.begin(), group.end(), name,
                        [](const Member& member, std::string_view wanted) { return member.text() < wanted; });
   if (here != group.end() && here->text() == name) out = {Found::How::kHere, &here->value};
-  // Names that only meet by their hash are few: nobody can choose them.
+  // Names that only share a hash are few: nobody can choose them.
   const bool other = fold && std::any_of(group.begin(), group.end(), [&](const Member& member) {
                        return member.text() != name && foldsAlike(member.text(), name);
                      });

@@ -1,5 +1,5 @@
-// A JSON document (RFC 8259, to the letter) as policy reads it: every value with its kind and length, so that no reader
-// behind Yett can take it for something else. One type for bodies of requests and for `data`.
+// A JSON document (strict RFC 8259) as policy reads it: every value with its kind and length, so that no service behind
+// Yett can read it differently. One type for request bodies and for `data`.
 #pragma once
 
 #include <cstdint>
@@ -18,22 +18,22 @@ struct Node {
   enum class Kind : uint8_t {
     kNull,
     kBool,
-    kInteger,   ///< a whole number, however it was written: 7, 7.0 and 70e-1 are one
+    kInteger,   ///< a whole number in any notation: 7, 7.0 and 70e-1 are equal
     kReal,      ///< any other number; finite
-    kTooLarge,  ///< a number beyond +-(2^53-1): readers differ on it (RFC 7493 2.2), so it must not be read
+    kTooLarge,  ///< a number beyond +-(2^53-1): parsers differ on it (RFC 7493 2.2), so policy cannot read it
     kString,
     kList,
     kObject,
   };
   Kind kind = Kind::kNull;
-  bool flag = false;  ///< of kBool its value; of kList: one of its items is null
+  bool flag = false;  ///< of kBool: its value; of kList: whether an item is null
   uint32_t size = 0;  ///< bytes, items or members
   union {
     int64_t integer = 0;
     double real;
     const char* text;  ///< UTF-8
     const Node* items;
-    const Member* members;  ///< in an order of the document's own: find() knows it
+    const Member* members;  ///< in an internal order that find() knows
   };
 
   std::string_view string() const { return {text, size}; }
@@ -51,39 +51,39 @@ struct Member {
   std::string_view text() const { return {name, name_size}; }
 };
 
-/// How a name stands in an object.
+/// How a name occurs in an object.
 struct Found {
   enum class How : uint8_t {
     kHere,
     kAbsent,
-    kOtherSpelling,  ///< only in another spelling, which some services take for it
+    kOtherSpelling,  ///< only in another spelling, which some services treat as equal
     kTwoSpellings,   ///< in this one and another
   };
   How how = How::kAbsent;
   const Node* value = nullptr;  ///< of kHere
 };
 
-/// Looks `name` up. `fold`: spellings that differ in case count (Unicode case folding). REQUIRES: kObject.
+/// Looks up `name`. `fold`: also considers spellings that differ by case (Unicode case folding). REQUIRES: kObject.
 Found find(const Node& object, std::string_view name, bool fold);
 
-/// Two names of the object differ only in their spelling. REQUIRES: kObject.
+/// Whether two names of the object differ only by case. REQUIRES: kObject.
 bool hasTwoSpellings(const Node& object);
 
-/// The value at a JSON pointer (RFC 6901), or null. Names count as they are written.
+/// The value at a JSON pointer (RFC 6901), or null. Compares names exactly.
 const Node* atPointer(const Node& root, std::string_view pointer);
 
 class Document {
  public:
   struct Limits {
-    int depth = 32;  ///< of lists and objects in each other
+    int depth = 32;  ///< of nested lists and objects
     size_t values = 20'000;
   };
   Document() = default;
   Document(const Document&) = delete;
 
-  /// Reads the text, replacing what was read before, and keeps its memory. Errors ("line 3: ...") never quote the text:
-  /// what RFC 8259 does not allow, a name that is there twice, a lone surrogate, more than the limits. REQUIRES: `text`
-  /// outlives what is read.
+  /// Parses the text, replaces the previous contents and reuses their memory. Errors ("line 3: ...") never quote the
+  /// text: a violation of RFC 8259, a duplicate name, a lone surrogate, an exceeded limit. REQUIRES: `text` outlives
+  /// the values.
   Status parse(std::string_view text, const Limits& limits);
   void clear();
   const Node& root() const { return root_; }

@@ -1,4 +1,4 @@
-// Document::parse: a recursive-descent reader of RFC 8259. Work grows with the text: objects are sorted, not searched.
+// Document::parse: a recursive-descent parser of RFC 8259. Sorts objects, so the work grows only with the text.
 #include <algorithm>
 #include <charconv>
 #include <cmath>
@@ -28,7 +28,7 @@ class DocumentParser {
         depth_(limits.depth) {}
 
   Status run() {
-    if (value(out_.root_) && (skipBlanks(), at_ != end_)) fail("something follows the document");
+    if (value(out_.root_) && (skipBlanks(), at_ != end_)) fail("unexpected text after the document");
     if (why_ == nullptr) return {};
     return Error{"line " + std::to_string(1 + std::count(begin_, at_, '\n')) + ": " + why_};
   }
@@ -66,7 +66,7 @@ class DocumentParser {
 
   bool word(std::string_view word, Kind kind, Node& out) {
     out.kind = kind;
-    if (!std::string_view(at_, static_cast<size_t>(end_ - at_)).starts_with(word)) return fail("a value that is none");
+    if (!std::string_view(at_, static_cast<size_t>(end_ - at_)).starts_with(word)) return fail("an invalid value");
     at_ += word.size();
     return true;
   }
@@ -84,11 +84,11 @@ class DocumentParser {
     return true;
   }
 
-  // After a value: true where another one follows.
+  // After a value: true if another one follows.
   bool more(char close) {
     skipBlanks();
     if (take(',')) return true;
-    if (!take(close)) fail("neither a comma nor an end after a value");
+    if (!take(close)) fail("no comma or closing bracket after a value");
     return false;
   }
 
@@ -114,7 +114,7 @@ class DocumentParser {
     do {
       Member member;
       skipBlanks();
-      if (at_ == end_ || *at_ != '"') return fail("no name where one should be");
+      if (at_ == end_ || *at_ != '"') return fail("a missing name in an object");
       if (!string(member.name, member.name_size)) return false;
       skipBlanks();
       if (!take(':')) return fail("no colon after a name");
@@ -129,7 +129,7 @@ class DocumentParser {
     return true;
   }
 
-  // By fold hash, then by name: so that names that are alike stand together.
+  // Sorts by fold hash, then by name, so that similar names are adjacent.
   bool arrange(size_t first) {
     const auto begin = out_.members_.begin() + static_cast<std::ptrdiff_t>(first);
     const auto before = [](const Member& a, const Member& b) {
@@ -139,7 +139,7 @@ class DocumentParser {
     const auto twice = std::adjacent_find(begin, out_.members_.end(), [](const Member& a, const Member& b) {
       return a.fold == b.fold && a.text() == b.text();
     });
-    return twice == out_.members_.end() || fail("an object with one name twice");
+    return twice == out_.members_.end() || fail("an object with a duplicate name");
   }
 
   bool string(const char*& text, uint32_t& size) {
@@ -150,18 +150,18 @@ class DocumentParser {
       text = from;
       size = static_cast<uint32_t>(at_ - from);
       ++at_;
-      return ascii || json::isUtf8({text, size}) || fail("bytes that are no UTF-8");
+      return ascii || json::isUtf8({text, size}) || fail("bytes that are invalid UTF-8");
     }
     return unescape(from, text, size);
   }
 
-  // Goes on to a quote or a backslash.
+  // Advances to a quote or a backslash.
   bool scan(bool& ascii) {
     for (; at_ != end_ && *at_ != '"' && *at_ != '\\'; ++at_) {
       if (static_cast<unsigned char>(*at_) < 0x20) return fail("a control character in a string");
       ascii = ascii && static_cast<signed char>(*at_) >= 0;
     }
-    return at_ != end_ || fail("a string without an end");
+    return at_ != end_ || fail("an unterminated string");
   }
 
   // A string with a backslash at `at_`.
@@ -175,7 +175,7 @@ class DocumentParser {
       if (*at_++ == '"') break;
       if (!escape()) return false;
     }
-    if (!json::isUtf8(scratch_)) return fail("bytes that are no UTF-8");
+    if (!json::isUtf8(scratch_)) return fail("bytes that are invalid UTF-8");
     const auto kept = out_.arena_.copy(std::string_view(scratch_));
     text = kept.data();
     size = static_cast<uint32_t>(kept.size());
@@ -185,11 +185,11 @@ class DocumentParser {
   bool escape() {
     static constexpr std::string_view kFrom = "\"\\/bfnrt";
     static constexpr std::string_view kTo = "\"\\/\b\f\n\r\t";
-    if (at_ == end_) return fail("a string without an end");
+    if (at_ == end_) return fail("an unterminated string");
     const char c = *at_++;
     if (c != 'u') {
       const auto which = kFrom.find(c);
-      if (which == std::string_view::npos) return fail("an escape that is none");
+      if (which == std::string_view::npos) return fail("an invalid escape");
       scratch_ += kTo[which];
       return true;
     }
@@ -206,10 +206,10 @@ class DocumentParser {
   }
 
   bool hex4(uint32_t& out) {
-    if (end_ - at_ < 4) return fail("an escape that is none");
+    if (end_ - at_ < 4) return fail("an invalid escape");
     for (int i = 0; i < 4; ++i) {
       const int digit = base::hexValue(*at_++);
-      if (digit < 0) return fail("an escape that is none");
+      if (digit < 0) return fail("an invalid escape");
       out = out << 4 | static_cast<uint32_t>(digit);
     }
     return true;
@@ -237,11 +237,11 @@ class DocumentParser {
   bool number(Node& out) {
     const char* from = at_;
     (void)take('-');
-    if (at_ == end_ || !isDigit(*at_)) return fail("a value that is none");
+    if (at_ == end_ || !isDigit(*at_)) return fail("an invalid value");
     if (!take('0')) digits();
     else if (at_ != end_ && isDigit(*at_)) return fail("a number with a leading zero");
     const char* whole = at_;
-    if (take('.') && !digits()) return fail("a number without digits after its point");
+    if (take('.') && !digits()) return fail("a number without digits after the decimal point");
     if (take('e') || take('E')) {
       if (!take('-')) (void)take('+');
       if (!digits()) return fail("a number without digits in its exponent");
@@ -253,7 +253,7 @@ class DocumentParser {
     }
     double real = 0;
     if (std::from_chars(from, at_, real).ec != std::errc()) real = std::strtod(std::string(from, at_).c_str(), nullptr);
-    // All readers that go by way of a double agree up to here, and some go another way beyond.
+    // Parsers that use doubles agree on integers up to this size; beyond it, parsers differ.
     const bool integral = !(std::fabs(real) > kLargest) && real == std::trunc(real);
     out.kind = integral ? Kind::kInteger : std::fabs(real) > kLargest ? Kind::kTooLarge : Kind::kReal;
     if (integral) out.integer = static_cast<int64_t>(real);

@@ -1,4 +1,4 @@
-// Which requests are gRPC: the one reading of it, for policy and proxy alike.
+// Which requests are gRPC: the one definition, for both policy and proxy.
 #pragma once
 
 #include <string_view>

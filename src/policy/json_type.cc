@@ -26,7 +26,7 @@ bool take(std::string_view& rest, char c) {
   return true;
 }
 
-// A token or a quoted string (RFC 9110 5.6.4); one with a backslash in it is taken by nobody for a charset.
+// A token or a quoted string (RFC 9110 5.6.4). Rejects strings with a backslash, which no charset contains.
 bool takeValue(std::string_view& rest, std::string_view& out) {
   if (!take(rest, '"')) return !(out = takeToken(rest)).empty();
   const auto end = rest.find_first_of("\"\\");
@@ -58,7 +58,7 @@ bool isJsonType(std::string_view text, std::span<const std::string> more) {
     const auto name = takeToken(rest);
     std::string_view value;
     if (name.empty() || !take(rest, '=') || !takeValue(rest, value)) return false;
-    // `charset*` and `charset*0` (RFC 2231) are charsets to some readers.
+    // Some parsers treat `charset*` and `charset*0` (RFC 2231) as charsets.
     if (!base::equalsIgnoreCase(name.substr(0, name.find('*')), "charset")) continue;
     if (name.find('*') != std::string_view::npos) return false;
     if (++charsets > 1 || (!base::equalsIgnoreCase(value, "utf-8") && !base::equalsIgnoreCase(value, "utf8")))

@@ -1,4 +1,4 @@
-// Whether a request says that its body is JSON, so that no service has a reason to read it as anything else.
+// Whether a request declares its body as JSON, so that no service has a reason to read it as anything else.
 #pragma once
 
 #include <span>
@@ -8,7 +8,7 @@
 namespace yett::policy {
 
 /// A content-type (RFC 9110 8.3.1) that is `application/json`, ends in `+json` (RFC 6839 3.1) or is one of `more` (in
-/// lower case); with no charset but UTF-8, and that once.
+/// lower case); with at most one charset, which must be UTF-8.
 bool isJsonType(std::string_view content_type, std::span<const std::string> more);
 
 }  // namespace yett::policy

@@ -16,7 +16,7 @@ bool isAscii(std::string_view text) {
   return std::all_of(text.begin(), text.end(), [](char c) { return static_cast<signed char>(c) >= 0; });
 }
 
-// The folded text as code points in UTF-8. `text` is UTF-8; what is not stays as it is.
+// The folded text as code points in UTF-8. `text` is UTF-8; invalid bytes stay unchanged.
 std::string folded(std::string_view text) {
   std::string out;
   const auto* at = reinterpret_cast<const utf8proc_uint8_t*>(text.data());

@@ -47,8 +47,8 @@ Result<std::unique_ptr<PolicyEvaluator>> PolicyEvaluator::create(std::shared_ptr
 void combine(const std::vector<LoadedEngine>& engines, std::vector<Verdict>& verdicts, Decision& out) {
   const Verdict* chosen = nullptr;
   bool failed = false;
-  // Of several that deny (or allow), the one whose (policy, rule) comes first bytewise is recorded: order means
-  // nothing.
+  // If several deny (or allow), the one whose (policy, rule) comes first bytewise is recorded, so that engine order
+  // does not matter.
   const auto consider = [&](size_t i, Effect effect) {
     const Verdict& v = verdicts[i];
     if (v.effect != effect) return;

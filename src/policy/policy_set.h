@@ -22,7 +22,7 @@ class PolicySet {
   const std::vector<LoadedEngine>& engines() const { return engines_; }
   const std::string& digest() const { return digest_; }
   const Budget& budget() const { return budget_; }
-  /// Headers that any rule of any engine sets: nobody's request may bring them.
+  /// Headers that any rule of any engine sets: no client may send them.
   const std::vector<std::string>& ownedHeaders() const { return owned_headers_; }
 
  private:
@@ -32,7 +32,7 @@ class PolicySet {
   std::vector<std::string> owned_headers_;
 };
 
-/// One worker's evaluators of one set. One thread; made and destroyed off the loops.
+/// One worker's evaluators of one set. One thread; created and destroyed outside the event loops.
 class PolicyEvaluator {
  public:
   /// The budget of `options` and the engine's name come from the set.
@@ -42,7 +42,7 @@ class PolicyEvaluator {
   /// Decides. Default deny; a deny that applies wins; any engine's error denies. Fills `out`; the reader then holds
   /// what was read.
   void decide(const CheckRequest& request, AttributeReader& reader, Decision& out);
-  /// Every rule of every engine, each on its own.
+  /// Evaluates every rule of every engine separately.
   void explain(const CheckRequest& request, AttributeReader& reader, std::vector<RuleTrace>& out);
   const PolicySet& set() const { return *set_; }
   /// One engine's evaluator, in the order of the set: for tools.

@@ -18,7 +18,7 @@ namespace {
 constexpr size_t kMaxFiles = 10'000;
 constexpr uint64_t kMaxBytes = uint64_t{256} << 20;  // of all files
 
-// The folder's listing, made flat: name -> what tells that the file has not changed meanwhile.
+// The flattened listing of a folder: name -> the state that shows whether the file has changed.
 class Lister {
  public:
   explicit Lister(base::FileTrust& trust) : trust_(trust) {}
@@ -26,7 +26,7 @@ class Lister {
   Status folder(const std::string& directory, const std::string& prefix, const struct stat& self) {
     for (const auto& [device, inode] : above_) {
       if (device == self.st_dev && inode == self.st_ino)
-        return Error{directory + ": is a link to a folder above it: policies would be read without end"};
+        return Error{directory + ": is a link to a folder above it: reading it would never end"};
     }
     TRY(trust_.checkFolder(directory));
     above_.emplace_back(self.st_dev, self.st_ino);
@@ -54,7 +54,7 @@ class Lister {
     const bool loadable = PolicySource::isLoadable(name);
     if (::stat(path.c_str(), &info) != 0) {
       if (!loadable) return {};
-      // What looks like a rule and cannot be read must not be a rule that is silently not there.
+      // A file that looks like a rule but cannot be read must not be skipped silently.
       return Error{path + ": cannot be read: " + std::strerror(errno)};
     }
     if (S_ISDIR(info.st_mode) && !loadable) return folder(path, name + "/", info);
@@ -62,10 +62,10 @@ class Lister {
       if (PolicySource::looksLikeRules(name)) others_.insert(name);
       return {};
     }
-    if (!S_ISREG(info.st_mode)) return Error{path + ": is no file"};
+    if (!S_ISREG(info.st_mode)) return Error{path + ": is not a regular file"};
     bytes_ += static_cast<uint64_t>(info.st_size);
     if (bytes_ > kMaxBytes)
-      return Error{path + ": with it the policy files are larger than " + std::to_string(kMaxBytes >> 20) + "MiB"};
+      return Error{path + ": with this the policy files are larger than " + std::to_string(kMaxBytes >> 20) + "MiB"};
     files_[name] = std::to_string(info.st_ino) + ":" + std::to_string(info.st_size) + ":" +
                    std::to_string(info.st_mtim.tv_sec) + "." + std::to_string(info.st_mtim.tv_nsec);
     if (files_.size() > kMaxFiles) return Error{path + ": one of more than " + std::to_string(kMaxFiles) + " files"};
@@ -152,10 +152,10 @@ std::vector<std::string> PolicySource::unused(std::string_view extension, const 
     const bool top = name.find('/') == std::string::npos;
     if ((top && name.ends_with(extension)) || isTest(name) || used.contains(name) || byTest(name)) continue;
     const bool spelt = lower.ends_with(extension) && !name.ends_with(extension);
-    const char* hint = spelt                                                   ? "its ending is not in lower case"
-                       : !lower.ends_with(".lua") && !lower.ends_with(".json") ? "its ending makes it no policy"
-                       : lower.ends_with(extension) ? "policies stand at the top of the directory"
-                       : extension == ".lua" ? "nothing names it with `data`; the engine `rules` loads policies in JSON"
+    const char* hint = spelt                                                   ? "its extension is not in lower case"
+                       : !lower.ends_with(".lua") && !lower.ends_with(".json") ? "its extension is not .lua or .json"
+                       : lower.ends_with(extension) ? "policies must be at the top of the directory"
+                       : extension == ".lua" ? "no policy uses it with `data`; the engine `rules` loads JSON policies"
                                              : "the engine `lua` loads policies in Lua";
     out.push_back(name + ": nothing loads this file: " + hint);
   }

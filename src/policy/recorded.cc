@@ -7,7 +7,7 @@
 namespace yett::policy {
 namespace {
 
-// "header.x-region" -> kHeader, "x-region"; false for what is no attribute.
+// "header.x-region" -> kHeader, "x-region"; false if it is not an attribute.
 bool attributeOf(std::string_view what, Attr& attr, std::string_view& key) {
   for (size_t i = 0; i <= static_cast<size_t>(kLastAttr); ++i) {
     attr = static_cast<Attr>(i);
@@ -22,7 +22,7 @@ bool attributeOf(std::string_view what, Attr& attr, std::string_view& key) {
   return false;
 }
 
-// False where the value is not known.
+// False if the value is unknown.
 bool take(const json::Value& value, RecordedValue& out) {
   using Type = json::Value::Type;
   using State = RecordedValue::State;
@@ -47,7 +47,7 @@ bool take(const json::Value& value, RecordedValue& out) {
         out.list.push_back(item.text);
       }
       return true;
-    case Type::kObject: {  // what is no UTF-8, or could not be read; all else in braces is not known
+    case Type::kObject: {  // not UTF-8, or a failed read; other objects are unknown values
       if (value.find("error") != nullptr) {
         out.state = State::kError;
         return true;

@@ -1,5 +1,5 @@
-// A request as a record tells it: what was asked and what policy read of it. All else is unknown, which is neither
-// there nor absent.
+// A request as a record describes it: the request, and what policy read of it. Everything else is unknown, which is
+// neither present nor absent.
 #pragma once
 
 #include <cstdint>
@@ -13,7 +13,7 @@ namespace yett::policy {
 
 enum class Attr : uint8_t;
 
-/// What a record says of one attribute.
+/// What a record says about one attribute.
 struct RecordedValue {
   enum class State : uint8_t { kText, kNumber, kFlag, kList, kAbsent, kError };
   Attr attr;
@@ -24,7 +24,7 @@ struct RecordedValue {
   std::vector<std::string> list;
 };
 
-/// The reads of one record. Values that were masked are left out: they are not known.
+/// The reads of one record, without masked values, which are unknown.
 struct Recorded {
   std::vector<RecordedValue> values;
   bool query_known = false;  ///< the whole query is in the check request
@@ -32,7 +32,7 @@ struct Recorded {
   const RecordedValue* find(Attr attr, std::string_view key) const;
 };
 
-/// Reads what AttributeReader::readsJson() wrote. What it does not know is left out.
+/// Parses the output of AttributeReader::readsJson(). Skips entries that it does not understand.
 Status parseReads(std::string_view json, Recorded& out);
 
 }  // namespace yett::policy

@@ -1,4 +1,4 @@
-// AttributeReader on a request that a record tells: what it does not say is unknown.
+// AttributeReader for a recorded request: what the record does not contain is unknown.
 #include "policy/attribute_reader.h"
 
 namespace yett::policy {
@@ -32,7 +32,7 @@ void AttributeReader::noteUnknown(Attr attr, std::string_view key) {
   if (keyed(attr)) first_unknown_.append(".").append(key);
 }
 
-// What one reading of a header tells of the other.
+// Reads a header from either recorded form: single value or list.
 AttrValue AttributeReader::recordedHeader(std::string_view key) {
   const auto* one = recorded_->find(Attr::kHeader, key);
   const auto* all = recorded_->find(Attr::kHeaderList, key);
@@ -42,10 +42,10 @@ AttrValue AttributeReader::recordedHeader(std::string_view key) {
   if (all == nullptr || all->state != Recall::kList) return unknown();
   if (all->list.empty()) return {};
   if (all->list.size() == 1) return {State::kPresent, Type::kText, all->list.front(), 0};
-  return {State::kError, Type::kText, "was sent more than once: take `r:headers(name)`", 0};
+  return {State::kError, Type::kText, "was sent more than once: use `r:headers(name)`", 0};
 }
 
-// No gRPC is anything but a POST to /service/method; whether that was gRPC, its content type tells.
+// gRPC is always a POST to /service/method; the content type says whether such a POST is gRPC.
 AttrValue AttributeReader::recordedGrpc(Attr attr) {
   if (const auto* value = recorded_->find(attr, {})) return asRead(*value);
   const std::string_view path = request_->path;
@@ -60,7 +60,7 @@ AttrValue AttributeReader::recordedGrpc(Attr attr) {
 
 AttrValue AttributeReader::findRecorded(Attr attr, std::string_view key) {
   switch (attr) {
-    // The record itself says these.
+    // The record itself contains these.
     case Attr::kMethod:
     case Attr::kHost:
     case Attr::kPath:

@@ -52,7 +52,7 @@ bool Recording::masks(Attr attr, std::string_view key) const {
     case Attr::kQueryList:
       if (!config_.plain_query) return true;
       break;
-    // What is made from another goes with it.
+    // Derived values are masked with their source.
     case Attr::kPath:
     case Attr::kRawPath:
     case Attr::kParam:
@@ -90,14 +90,14 @@ std::string Recording::cut(std::string_view value, bool hidden, size_t begin) co
   if (hidden) return out + "," + masked(value).substr(1);
   size_t size = std::min(begin, value.size());
   while (size > 0 && size < value.size() && (static_cast<unsigned char>(value[size]) & 0xc0) == 0x80)
-    --size;  // no half of a character
+    --size;  // do not split a character
   const auto begins = value.substr(0, size);
   if (json::isUtf8(begins)) json::appendQuoted(out += ",\"begins\":", begins);
   else out += ",\"begins\":{\"hex\":\"" + base::hex(begins) + "\"}";
   return out + ",\"sha256\":\"" + base::sha256Hex(value) + "\"}";
 }
 
-// Whatever some service takes the key for.
+// Checks every name that some service may read the key as.
 bool Recording::masksQuery(std::string_view sent) const {
   std::string name = base::lowered(sent);
   std::erase_if(name, [](char c) { return c == '[' || c == ']' || c == ' '; });
@@ -107,7 +107,7 @@ bool Recording::masksQuery(std::string_view sent) const {
   });
 }
 
-// Of a query in clear, each value whose key is masked or looks like a credential's.
+// A query in clear, with each value masked whose key is masked or names a credential.
 std::string Recording::queryInClear(std::string_view query) const {
   std::string out;
   for (const auto pair : base::split(query, '&')) {
@@ -132,7 +132,7 @@ std::string_view Recording::target(std::string_view raw, std::string& kept) cons
   if (mark == std::string_view::npos) return kept;
   const auto query = raw.substr(mark + 1);
   kept += '?';
-  // In clear only where it is short enough to be kept: its pairs are looked at one by one.
+  // In clear only if it is short enough to keep: its pairs are checked one by one.
   kept += config_.plain_query && query.size() <= kLongest ? queryInClear(query) : masked(query);
   return kept;
 }

@@ -1,4 +1,4 @@
-// What of a request may be written down: which values in clear, which as a keyed digest, which not at all.
+// Which values of a request may be recorded: in clear, as a keyed digest, or not at all.
 #pragma once
 
 #include <string>
@@ -21,15 +21,15 @@ struct RecordingConfig {
 class Recording {
  public:
   Recording() = default;
-  /// `key`: of the digests; "": masked values cannot be compared.
+  /// `key`: for the digests; "": masked values cannot be compared.
   Recording(RecordingConfig config, std::string key);
 
-  /// Everything in clear but what looks like a credential: for people at a prompt.
+  /// Everything in clear except what looks like a credential: for interactive use.
   static const Recording& plain();
 
   /// Whether the value of an attribute must not be written in clear.
   bool masks(Attr attr, std::string_view key) const;
-  /// Whether the value at a JSON pointer of the body must not.
+  /// The same for the value at a JSON pointer into the body.
   bool masksBody(std::string_view pointer) const;
   /// {"masked":true}, or {"hmac":"...","key":"..."}: equal values have equal digests.
   std::string masked(std::string_view value) const;
@@ -37,14 +37,14 @@ class Recording {
   static constexpr size_t kLongest = 4096;
   /// {"bytes":5000,"begins":"...","sha256":"..."}; `masked`: {"bytes":5000,"hmac":"...","key":"..."}.
   std::string cut(std::string_view value, bool masked, size_t begin = 256) const;
-  /// `value`, or what cut() makes of it where it is too long; `kept` holds that.
+  /// `value`, or the result of cut() if it is too long; `kept` stores that.
   std::string_view shortened(std::string_view value, std::string& kept) const {
     return value.size() <= kLongest ? value : std::string_view(kept = cut(value, false));
   }
-  /// A target as it may be written down: its query masked, unless it may be plain.
+  /// A target as it may be recorded: with its query masked, unless it may be plain.
   std::string_view target(std::string_view raw, std::string& kept) const;
   const RecordingConfig& config() const { return config_; }
-  /// Different for two that mask different attributes.
+  /// Differs between two that mask different attributes.
   std::string maskedNames() const;
 
  private:
@@ -57,7 +57,7 @@ class Recording {
   std::string key_id_;
 };
 
-/// "path" (with what is made from it), "principal.id" (likewise), "host", "source.ip", "tls.sni", "header.NAME",
+/// "path" (with values derived from it), "principal.id" (likewise), "host", "source.ip", "tls.sni", "header.NAME",
 /// "query.NAME", "body.json/POINTER".
 bool isMaskable(std::string_view name);
 

@@ -1,4 +1,4 @@
-// What every rule engine is to the rest: an immutable set, loaded once, and one evaluator of it for each worker.
+// The interface of every rule engine: an immutable set, loaded once, and one evaluator of it for each worker.
 #pragma once
 
 #include <cstdint>
@@ -20,19 +20,19 @@ class Recording;
 struct PolicySource;
 
 /// What one decision may cost.
-inline constexpr uint64_t kMaxInstructions = 100'000'000;  ///< that a configuration may allow
+inline constexpr uint64_t kMaxInstructions = 100'000'000;  ///< the most that a configuration may allow
 struct Budget {
   uint64_t instructions = 100'000;
   uint64_t memory_bytes = 1 << 20;
 };
 
-/// Where results of conditions are kept from one run of the program to the next. Both are called off the loops or may
-/// be called from any of them.
+/// Stores results of conditions across restarts of the program. `load` is called off the event loops; `keep` may be
+/// called from any of them.
 struct RememberedStore {
-  /// Gives each row that was kept for this engine.
+  /// Calls back with each row that was kept for this engine.
   std::function<void(std::string_view engine, const std::function<void(std::string_view key, std::string_view value)>&)>
       load;
-  /// Takes a row; may drop it.
+  /// Stores a row; may drop it.
   std::function<void(std::string_view engine, std::string_view key, std::string_view value)> keep;
 };
 
@@ -42,41 +42,40 @@ struct EvaluatorOptions {
   std::string engine;                                 ///< its name
   size_t remembered_entries = 0;                      ///< results of conditions to remember; 0: none
   uint64_t remembered_bytes = 64 << 20;               ///< and the bytes they may take
-  std::shared_ptr<const RememberedStore> remembered;  ///< null: forgotten at the end
-  const Recording* recording = nullptr;               ///< what it masks is remembered in memory alone; null: nothing
+  std::shared_ptr<const RememberedStore> remembered;  ///< null: not kept across restarts
+  const Recording* recording = nullptr;               ///< what it masks is remembered only in memory; null: nothing
   base::Metrics* metrics = nullptr;                   ///< null: not counted
-  /// So many budgets used up by one rule, one after another, and it is not run for a while; 0: never mind.
+  /// A rule that uses up this many budgets in a row gets a tenth of the budget for a while; 0: never.
   uint32_t most_spent = 10;
 };
 
-/// What became of one rule, for people.
+/// The outcome of one rule, for people.
 struct RuleTrace {
   std::string policy;
   std::string rule;
   std::string position;
-  std::string effect;  ///< "allow", "deny", "decide" or "plugin"; with " (audit only)" where it is only recorded
+  std::string effect;  ///< "allow", "deny", "decide" or "plugin"; with " (audit only)" if it is only recorded
   bool applies = false;
-  std::string failed;      ///< the matcher that failed; "" where none did
+  std::string failed;      ///< the matcher that failed; "" if none did
   bool evaluated = false;  ///< its condition ran
   std::string result;      ///< what the condition returned: "true", "false", "permit", "error: ..."
   std::string reason;
   std::string decided_at;  ///< file:line of the last line that ran
   std::vector<std::string> reads;
-  std::string
-      undecided;  ///< what it read that a record does not tell, so that it could be either; "" where it is known
+  std::string undecided;  ///< an unknown value it read, so that the result could be either; "" if all were known
 };
 
 /// Evaluates one worker's requests, one at a time, on its thread.
 class Evaluator {
  public:
   virtual ~Evaluator() = default;
-  /// Fills `out`, which is clear. Whatever goes wrong is Effect::kError, a deny, or an allow that does not
-  /// apply, each with `errors` set; only a lack of memory throws.
+  /// Fills `out`, which must be clear. Any failure becomes Effect::kError, a deny, or an allow that does not
+  /// apply, each with `errors` set; only running out of memory throws.
   virtual void evaluate(AttributeReader& reader, Verdict& out) = 0;
-  /// Sets `would_deny` of `out`, and notes errors in it: the rules that are only recorded. Called after all engines
-  /// have decided, so that it changes no answer.
+  /// Evaluates the audit_only rules: sets `would_deny` of `out` and adds errors to it. Called after all engines have
+  /// decided, so that it cannot change the decision.
   virtual void audit(AttributeReader& reader, Verdict& out);
-  /// Every rule, each on its own, in the order of evaluation. Slow. The default says nothing.
+  /// Evaluates every rule separately, in the order of evaluation. Slow. The default does nothing.
   virtual void explain(AttributeReader& reader, std::vector<RuleTrace>& out);
 };
 
@@ -87,7 +86,7 @@ struct RuleInfo {
   const char* effect;    ///< "allow", "deny", "decide" or "plugin"
   std::string position;  ///< file:line
   bool audit_only = false;
-  std::vector<target::SegmentPattern> paths = {};  ///< that it wants or does not want; no `re`
+  std::vector<target::SegmentPattern> paths = {};  ///< of `path` and `not_path`; no `re`
 };
 
 /// One engine's loaded source. Immutable; any thread.
@@ -96,18 +95,18 @@ class RuleSet {
   virtual ~RuleSet() = default;
   /// SHA-256 (hex) over every file that it uses.
   virtual const std::string& digest() const = 0;
-  /// The kind of its engine, as the configuration names it.
+  /// The type of its engine, as in the configuration.
   virtual const char* type() const = 0;
-  /// The files that it uses of what it was loaded from: name -> bytes; empty for a plugin.
+  /// The files of its source that it uses: name -> bytes; empty for a plugin.
   virtual const std::map<std::string, std::string>& files() const;
-  /// Whether loading these files would give the same again. A plugin is not made of any: false.
+  /// Whether loading these files would give the same set again. False for a plugin, which has none.
   virtual bool isOf(const PolicySource& source) const;
   virtual std::vector<RuleInfo> rules() const = 0;
   /// Headers that any rule sets upstream, in lower case: no client may send them.
   virtual std::vector<std::string> ownedHeaders() const = 0;
-  /// What is allowed but hardly meant: "file:line: ...".
+  /// Warnings for what is valid but hardly intended: "file:line: ...".
   virtual std::vector<std::string> warnings() const = 0;
-  /// Files beside the rules that look like rules and are not loaded: "NAME: ...".
+  /// Files next to the rules that look like rules but are not loaded: "NAME: ...".
   virtual std::vector<std::string> unusedFiles() const { return {}; }
   /// Slow: never on a loop. The evaluator must not outlive the set.
   virtual Result<std::unique_ptr<Evaluator>> makeEvaluator(const EvaluatorOptions& options) const = 0;

@@ -35,7 +35,7 @@ bool isSecretName(std::string_view sent) {
 
 namespace {
 
-// Letters and digits mixed, as nobody writes a word.
+// A long mix of letters and digits, unlike a word.
 bool looksRandom(std::string_view text) {
   constexpr size_t kMin = 20;
   bool letter = false, digit = false;
@@ -61,11 +61,11 @@ bool looksLikeCredential(std::string_view text) {
 
 std::string withoutCredentials(std::string_view line) {
   std::string out;
-  bool secret = false;  // the last name was one
+  bool secret = false;  // the last name was a secret name
   for (size_t i = 0; i < line.size();) {
     const char quote = line[i];
     if (quote != '"' && quote != '\'') {
-      // name = : of a table's field; the name of a variable counts likewise.
+      // `name =` of a table field; the name of a variable counts too.
       size_t end = i;
       while (end < line.size() && line[end] != '"' && line[end] != '\'' && line[end] != '=') ++end;
       const auto word = base::trimmed(line.substr(i, end - i));

@@ -1,4 +1,4 @@
-// Which names say that a value is a credential or stands for a caller: such values are never written in clear.
+// Which names mean that a value is a credential or identifies a caller: such values are never recorded in clear.
 #pragma once
 
 #include <string>
@@ -6,12 +6,12 @@
 
 namespace yett::policy {
 
-/// Of a header or a query key, in any case: docs/audit.md lists what counts.
+/// For the name of a header or query key, in any case: docs/audit.md lists what counts.
 bool isSecretName(std::string_view name);
 
 /// A line of a policy (Lua or JSON) with `(masked)` in place of each string that looks like a credential: by its form
-/// (a bearer token, a JWT, a key of a known provider, a long random text), or since the name before it is a secret one.
-/// The line itself where there is none.
+/// (a bearer token, a JWT, a key of a known provider, a long random text), or because a secret name precedes it. The
+/// unchanged line if there is none.
 std::string withoutCredentials(std::string_view line);
 
 }  // namespace yett::policy

@@ -11,7 +11,7 @@
 
 namespace yett::proxy {
 
-// Of a target that is refused: not its query or fragment, nor who a URI names, since these may be secrets.
+// A refused target without its query, fragment and user info, which may be secrets.
 static std::string shownTarget(std::string_view raw) {
   constexpr size_t kMax = 1024;
   raw = raw.substr(0, std::min(raw.find_first_of("?#"), kMax));
@@ -35,7 +35,7 @@ void Account::close(const Call& call, Worker& worker, authz::OpenDecision& decis
                     const http::ResponseHead* answer) {
   micros_ = (base::steadyNanos() - call.began_nanos) / 1000;
   result_ = result;
-  // What the service said of the call: in its trailers, or in its head where that is all there is.
+  // The service's status of the call: in its trailers, or in its head if there is nothing else.
   std::string_view said;
   if (call.grpc() != nullptr && grpc_status.empty() && answer != nullptr &&
       (answer->trailers.find("grpc-status", said) == 1 || answer->headers.find("grpc-status", said) == 1))

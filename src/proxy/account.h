@@ -1,4 +1,4 @@
-// What an exchange adds up to: its outcome in the audit log, its line in the access log, its share of the metrics.
+// Accounts for an exchange: its outcome in the audit log, its line in the access log, its metrics.
 #pragma once
 
 #include <cstdint>
@@ -14,25 +14,25 @@ namespace yett::proxy {
 
 class Worker;
 
-/// Belongs to its exchange. Closed once for each request.
+/// Belongs to its exchange. Closed once per request.
 class Account {
  public:
   int status = 0;  ///< sent downstream
   int64_t bytes_in = 0;
   int64_t bytes_out = 0;
-  Cause cause = Cause::kNone;  ///< why Yett answered, or ended it, by itself
+  Cause cause = Cause::kNone;  ///< why Yett itself answered or ended it
   std::string detail;          ///< for the operator
   std::string upstream;        ///< the endpoint
   std::string grpc_status;     ///< of Yett's own answer
-  base::UuidText told_id{};    ///< what the caller is told, where a newer decision ended the exchange
+  base::UuidText told_id{};    ///< sent to the caller if a newer decision ended the exchange
 
-  /// The decision that the caller is told about; all zero before there is one.
+  /// The decision ID that is sent to the caller; all zero before there is one.
   const base::UuidText& toldId(const Call& call) const { return told_id[0] != '\0' ? told_id : call.decided.id; }
-  /// The exchange is over. `decision` (may be not open) is ended now, or by settle() where the shadow has a say first.
-  /// `answer`: the service's, or null.
+  /// The exchange is over. Ends `decision` (which may not be open) now, or in settle() if a shadow policy is asked
+  /// first. `answer`: the service's response, or null.
   void close(const Call& call, Worker& worker, authz::OpenDecision& decision, Cause result,
              const http::ResponseHead* answer);
-  /// The answer is out, so what the policy in the shadow says keeps nobody waiting but the record.
+  /// Called after the response was sent, so that the shadow policy delays only the record.
   void settle(Call& call, Worker& worker, authz::OpenDecision& decision);
   void clear();
 

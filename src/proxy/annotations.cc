@@ -26,7 +26,7 @@ void Annotations::make(http::RequestHead& request, const authz::Permit& permit, 
   }
   if (sent.find("x-forwarded-proto", before) == 0) added_.add("x-forwarded-proto", from.tls ? "https" : "http");
   if (sent.find("x-request-id", before) == 0) added_.add("x-request-id", base::view(permit.id()));
-  // What was appended to replaces what came.
+  // The extended values replace the received ones.
   for (auto& field : request.headers.fields()) {
     if (field.name == "x-forwarded-client-cert" || field.name == "x-forwarded-for") field.dropped = true;
   }

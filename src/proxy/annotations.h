@@ -1,4 +1,4 @@
-// What Yett tells the service about a request, and what policy asks for.
+// Header fields that Yett adds to a request for the service, and that policy requires.
 #pragma once
 
 #include <string>
@@ -11,21 +11,21 @@
 
 namespace yett::proxy {
 
-/// Facts of the connection. Views: of whoever annotates.
+/// Facts about the connection. Views into data of the caller.
 struct Provenance {
   const identity::Principal& principal;
-  std::string_view certificate;  ///< as x-forwarded-client-cert has it; "" of an anonymous caller
+  std::string_view certificate;  ///< in the form of x-forwarded-client-cert; "" for an anonymous caller
   std::string_view peer;         ///< address; "": none
   bool tls = false;
 };
 
-/// Header fields beside those that the client sent. Used again for other requests.
+/// Header fields in addition to those that the client sent. Reused for other requests.
 class Annotations {
  public:
-  /// Only once the request is permitted, so that nothing a client sent can stand beside it: drops from `request` what
-  /// is replaced or removed. `permit` outlives what was added.
+  /// Call only once the request is permitted, so that nothing a client sent can appear next to these fields. Drops from
+  /// `request` what is replaced or removed. `permit` must outlive the added fields.
   void make(http::RequestHead& request, const authz::Permit& permit, const Provenance& from);
-  /// One more; `value` outlives this.
+  /// Adds one more; `value` must outlive this.
   void add(std::string_view name, std::string_view value) { added_.add(name, value); }
   const http::HeaderMap& added() const { return added_; }
   void clear();

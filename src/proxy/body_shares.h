@@ -1,6 +1,6 @@
-// The memory for bodies that wait for a decision, shared so that one caller can never take it all: what a caller has
-// may be as much as is free, what one connection has half of that. So the first caller gets half at the most, the next
-// half of what is left, and so on: only many callers together can use all of it up. One loop.
+// The memory for bodies that wait for a decision, shared so that one caller can never take it all: a caller may hold as
+// much as is still free, one connection half of that. So the first caller gets at most half, the next at most half of
+// the rest, and so on: only many callers together can use it up. One loop.
 #pragma once
 
 #include <cstddef>
@@ -13,8 +13,8 @@ class BodyShares {
  public:
   explicit BodyShares(size_t bytes) : bytes_(bytes) {}
 
-  /// Takes room for one more piece; false where it would be more than the share of `owner` (a caller's name) or of the
-  /// connection, whose own count is `connection`.
+  /// Reserves memory for one more piece. False if that exceeds the share of `owner` (a caller's name) or of the
+  /// connection, whose count is `connection`.
   bool take(const std::string& owner, size_t* connection, size_t bytes) {
     const size_t free = bytes_ - used_;
     const auto it = owners_.find(owner);

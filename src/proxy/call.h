@@ -1,4 +1,4 @@
-// One request and what the stages find out about it: plain data, used again for other requests.
+// One request and what the stages find out about it: plain data, reused for other requests.
 #pragma once
 
 #include <memory>
@@ -17,13 +17,13 @@ namespace yett::proxy {
 
 class Session;
 
-/// What is spoken over the exchange decides how long it may last, how Yett answers by itself, how it ends.
+/// The protocol of the exchange decides how long it may last, how Yett's own answers look, and how it ends.
 struct PlainCall {};
 struct GrpcCall {
   int64_t deadline_nanos = 0;  ///< of grpc-timeout, steady; 0: none
 };
 struct WebSocketCall {
-  bool open = false;  ///< the service has agreed: bytes pass both ways, each way with an end of its own
+  bool open = false;  ///< the service has agreed: bytes flow both ways, and each direction ends separately
   bool client_ended = false;
   bool service_ended = false;
 };
@@ -34,16 +34,16 @@ struct Call {
   Session* session = nullptr;
   http::RequestHead request;
   std::shared_ptr<const ListenerState> listener;
-  std::shared_ptr<const identity::Principal> principal;  ///< of the stage `authenticate`
+  std::shared_ptr<const identity::Principal> principal;  ///< set by the stage `authenticate`
   CallKind kind;
-  const Route* route = nullptr;       ///< of listener; null: none fits
-  const Route* body_route = nullptr;  ///< whose `buffer_body` counts
+  const Route* route = nullptr;       ///< of `listener`; null: none matches
+  const Route* body_route = nullptr;  ///< the route whose `buffer_body` applies
 
   std::vector<policy::Header> headers;  ///< as policy sees them
-  std::string body;                     ///< what came of it before the decision, where policy sees it
+  std::string body;                     ///< the part received before the decision, if policy sees it
   policy::Body seen_body;
   bool request_ended = false;
-  bool waited = false;  ///< between its head and its decision
+  bool waited = false;  ///< for the body, between head and decision
 
   authz::Decided decided;
   Shadow shadow;
@@ -51,10 +51,10 @@ struct Call {
   int64_t began_nanos = 0;
   int64_t decided_nanos = 0;  ///< when it was last decided; steady
 
-  /// A handshake that the route lets through.
+  /// A WebSocket handshake that the route allows.
   bool opensWebSocket() const { return request.wants_websocket && route != nullptr && route->websocket; }
   bool hasBody() const { return request.framing != http::Framing::kNone; }
-  /// The route lets policy see the body, and not all of it is here.
+  /// The route lets policy see the body, and not all of it has arrived.
   bool awaitsBody() const { return route != nullptr && body_route->buffer_body > 0 && hasBody() && !request_ended; }
   std::string_view routeName() const { return route != nullptr ? std::string_view(route->name) : ""; }
 
@@ -64,7 +64,7 @@ struct Call {
   const WebSocketCall* webSocket() const { return std::get_if<WebSocketCall>(&kind); }
   bool tunnel() const { return webSocket() != nullptr && webSocket()->open; }
 
-  /// Forgets all that belongs to the last request, and lets go of what it pinned. Texts keep their memory.
+  /// Clears everything of the last request and releases what it pinned. Strings keep their memory.
   void clear();
 };
 

@@ -1,5 +1,4 @@
-// Why an exchange ended as it did: the one table from a cause to status, gRPC code, problem text, log text and metric
-// label.
+// Why an exchange ended: the one table that maps a cause to status, gRPC code, problem text, log text and metric label.
 #pragma once
 
 #include <cstdint>
@@ -50,21 +49,21 @@ inline constexpr size_t kCauses = 31;
 
 struct CauseInfo {
   Cause cause;
-  int status;               ///< of Yett's own answer, where whoever answers knows no better; 0: none is given
-  int grpc;                 ///< likewise, in gRPC; -1: what stands for the status
-  std::string_view text;    ///< for logs, and the `result` of the outcome: never changed, since records have it
-  std::string_view label;   ///< of metrics
-  std::string_view detail;  ///< what the caller is told, where whoever answers knows no better
+  int status;               ///< default HTTP status of Yett's own answer; 0: no answer
+  int grpc;                 ///< its gRPC status; -1: derived from the HTTP status
+  std::string_view text;    ///< for logs, and the `result` of the outcome: never change it, since records contain it
+  std::string_view label;   ///< for metrics
+  std::string_view detail;  ///< default detail for the caller
 };
 const CauseInfo& info(Cause cause);
 inline std::string_view text(Cause cause) {
   return info(cause).text;
 }
 
-/// The request will not be completed. Not for kPeerClosed.
+/// The cause for a request that will not be completed. Not for kPeerClosed.
 Cause causeOf(http::ResetCause cause);
 
-/// The gRPC status of an own answer for this cause with this HTTP status.
+/// The gRPC status of Yett's own answer for this cause and HTTP status.
 int grpcCode(Cause cause, int http_status);
 
 }  // namespace yett::proxy

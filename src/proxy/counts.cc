@@ -12,7 +12,7 @@ void Counts::request(const std::string& listener, std::string_view route, int st
   if (it == requests_.end()) {
     base::Counter& counter = metrics_.counter(
         "yett_requests_total", {{"listener", listener}, {"route", route}, {"code", std::to_string(status)}},
-        "requests by their answer");
+        "requests by response status");
     it = requests_.emplace(key_, &counter).first;
   }
   it->second->add();
@@ -22,7 +22,7 @@ void Counts::cause(Cause cause) {
   base::Counter*& counter = causes_[static_cast<size_t>(cause)];
   if (counter == nullptr)
     counter = &metrics_.counter("yett_exchanges_ended_total", {{"cause", info(cause).label}},
-                                "exchanges that ended otherwise than with the whole answer of the service, by cause");
+                                "exchanges that ended without the complete response of the service, by cause");
   counter->add();
 }
 

@@ -1,4 +1,4 @@
-// The counters of requests by their answer, found again without a lock.
+// Counters of requests by response status, looked up without a lock.
 #pragma once
 
 #include <array>
@@ -11,12 +11,12 @@
 
 namespace yett::proxy {
 
-/// One loop's. Its thread only.
+/// For one loop; its thread only.
 class Counts {
  public:
   explicit Counts(base::Metrics& metrics) : metrics_(metrics) {}
   void request(const std::string& listener, std::string_view route, int status);
-  /// An exchange that ended otherwise than with the whole answer of its service.
+  /// An exchange that ended without the complete response of its service.
   void cause(Cause cause);
 
  private:

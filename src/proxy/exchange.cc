@@ -81,7 +81,7 @@ void Exchange::waitForBody() {
   body_.begin(call_.principal->id, &call_.session->buffered_bodies, worker_.loop.nowMillis());
   arm(call_.listener->config.timeouts.body);
   if (!request.expects_continue) return;
-  // The client waits for leave to send what policy wants to see; the service must not be asked for it again.
+  // The client waits for "100 Continue" to send the body that policy wants. The service must not be asked for it again.
   http::ResponseHead leave;
   leave.status = 100;
   down_->sendInterim(leave);
@@ -129,7 +129,7 @@ void Exchange::onBody(std::string_view data) {
   account_.bytes_in += static_cast<int64_t>(data.size());
   if (phase_ == Phase::kBody) return takeBody(data);
   if (!forwarding_ || !forwarding_->connected()) return;
-  if (!call_.hasBody() && !call_.tunnel()) return;  // nothing that was not announced
+  if (!call_.hasBody() && !call_.tunnel()) return;  // ignore data that was not announced
   progress();
   forwarding_->sendBody(data);
   if (forwarding_->connected() && !forwarding_->writable()) down_->pauseBody();
@@ -157,7 +157,7 @@ void Exchange::onWritable() {
 
 void Exchange::onReset(http::ResetCause reset, std::string_view detail) {
   if (!live()) return;
-  // Who gives up after a moment says nothing of the service.
+  // A client that gives up early says nothing about the service.
   constexpr int64_t kMoment = 500;
   if (forwarding_ && reset == http::ResetCause::kPeerClosed && !answered_ &&
       worker_.loop.nowMillis() - last_progress_ >= kMoment)
@@ -186,7 +186,7 @@ void Exchange::orphan() {
 }
 
 void Exchange::onSeeking() {
-  // What a client sends before the service agrees to a WebSocket waits, too.
+  // Data that a client sends before the service accepts a WebSocket also waits.
   if (call_.hasBody() || call_.request.wants_websocket) down_->pauseBody();
   arm(patience());
 }
@@ -217,12 +217,12 @@ void Exchange::onAnswer(http::ResponseHead& head) {
   if (body) pauseWhereFull();
 }
 
-// Nothing is taken from the service that the client cannot take.
+// Reads nothing from the service that the client cannot take.
 void Exchange::pauseWhereFull() {
   if (!live() || !forwarding_->connected()) return;
   if (down_->writable()) return forwarding_->limitAnswer(down_->appetite());
   forwarding_->pauseAnswer();
-  arm(patience());  // a client that takes nothing has less time than a stream that says nothing
+  arm(patience());  // a client that reads nothing gets less time than an idle stream
 }
 
 void Exchange::onAnswerBody(std::string_view data) {

@@ -1,5 +1,5 @@
-// One request and its response, as the client sees them: the downstream half. It acts on what the pipeline decides and
-// on what the upstream half (Forwarding) tells.
+// One request and its response, as the client sees them: the downstream half. It acts on the pipeline's decisions and
+// on events of the upstream half (Forwarding).
 #pragma once
 
 #include <optional>
@@ -18,25 +18,25 @@
 
 namespace yett::proxy {
 
-/// Used again for other requests by its worker; belongs to the loop's thread.
+/// Reused by its worker for other requests; belongs to the loop's thread.
 ///
-///   phase       what goes on                                          goes to
+///   phase       meaning                                               next
 ///   kIdle       between two requests                                  kHead (begin)
 ///   kHead       the head is parsed                                    kBody, kRecord, kForwarded, kOver (answered)
 ///   kBody       the body comes, for policy to see                     kRecord, kForwarded, kOver
 ///   kRecord     allowed; the decision's record is not on disk yet     kForwarded, kOver
 ///   kForwarded  the upstream half is at work                          kOver
-///   kOver       its outcome is told; the stream may still drain       kIdle (clear)
+///   kOver       its outcome is known; the stream may still drain      kIdle (clear)
 class Exchange final : public http::RequestHandler, public serve::Subject, private ForwardingEvents {
  public:
   explicit Exchange(Worker& worker);
   ~Exchange() override;
   void begin(Session& session, http::ServerStream& stream);
-  /// The stream to the client is over, however the exchange stands.
+  /// The stream to the client is over, whatever the state of the exchange.
   void orphan();
-  /// What is left to record once the answer is out; it may evaluate the policy in the shadow.
+  /// Records what is left after the response was sent; may evaluate the shadow policy.
   void settle();
-  /// Forgets all that belongs to the last request, and lets go of what it pinned.
+  /// Clears everything of the last request and releases what it pinned.
   void clear();
 
   // From the client.
@@ -48,7 +48,7 @@ class Exchange final : public http::RequestHandler, public serve::Subject, priva
   void onReset(http::ResetCause cause, std::string_view detail) override;
   void onWritable() override;
 
-  // Its loop's.
+  // From its loop.
   bool underWay() const override;
   void decideAgain() override;
   void onRecord() override;
@@ -59,7 +59,7 @@ class Exchange final : public http::RequestHandler, public serve::Subject, priva
   size_t heldAtService() const override { return forwarding_ ? forwarding_->heldBytes() : 0; }
   void cutForMemory() override;
   serve::Downstream* downstream() const override;
-  /// Its worker's: where it keeps it, and whether it is to be cleared at the end of this batch.
+  /// For its worker: its index, and whether it will be cleared at the end of this batch.
   size_t place = 0;
   bool released = false;
 
@@ -92,7 +92,7 @@ class Exchange final : public http::RequestHandler, public serve::Subject, priva
   authz::OpenDecision& decision();
   /// The request's body is still on its way.
   bool uploading() const { return !call_.request_ended && call_.hasBody(); }
-  /// How long nothing may happen, as things stand.
+  /// How long the exchange may make no progress in its current state.
   base::Millis patience() const;
   /// Until the exchange must be over, by its lifetime or its gRPC deadline.
   base::Millis timeLeft() const;
@@ -101,13 +101,13 @@ class Exchange final : public http::RequestHandler, public serve::Subject, priva
   void progress();
   void onTimer();
 
-  /// Answers by itself. `detail`: for the caller; "": what the cause says. `status` 0 likewise.
+  /// Sends Yett's own answer. `detail`: for the caller; "": the default of the cause. `status` 0 likewise.
   void reply(Cause cause, std::string_view detail = {}, int status = 0);
-  /// Cuts a response that has begun, so that nobody takes it for whole; a gRPC one says why in its trailers.
+  /// Aborts a response that has begun, so that nobody takes it for complete; over gRPC the trailers say why.
   void cut(Cause cause, std::string_view detail, int status);
-  /// It cannot go on: answers where nothing was sent yet, else cuts the response. `detail`: for the operator.
+  /// It cannot continue: answers if nothing was sent yet, else aborts the response. `detail`: for the operator.
   void fail(Cause cause, std::string_view detail);
-  /// Allowed no more.
+  /// The request is no longer allowed.
   void end(const Ended& ended);
   void release();
   void finish(Cause result);
@@ -120,7 +120,7 @@ class Exchange final : public http::RequestHandler, public serve::Subject, priva
   Forwarding::Kept kept_;
   std::optional<Forwarding> forwarding_;   // from the permit to clear()
   std::optional<authz::Pending> pending_;  // while its record is not on disk
-  authz::OpenDecision refused_;            // the decision, where the request is not forwarded
+  authz::OpenDecision refused_;            // the decision, if the request is not forwarded
   Account account_;
   net::Timer timer_;
   int64_t last_progress_ = 0;

@@ -1,4 +1,4 @@
-// An exchange and its limits: of time, of memory, of the policy in force.
+// The limits of an exchange: time, memory, and the policy in force.
 #include <algorithm>
 
 #include "base/clock.h"
@@ -21,7 +21,7 @@ base::Millis Exchange::timeLeft() const {
 base::Millis Exchange::patience() const {
   const auto& timeouts = call_.listener->config.timeouts;
   if (answered_ && !down_->writable()) return timeouts.body;
-  // A gRPC call may wait as long as its deadline lets it, and answer with its first message only.
+  // A gRPC service may send its response head only with its first message, as late as the deadline allows.
   if (answered_ || call_.grpc() != nullptr)
     return call_.route->idle_timeout.count() > 0 ? call_.route->idle_timeout : timeouts.stream_idle;
   return uploading() ? timeouts.body : call_.route->response_timeout;
@@ -42,7 +42,7 @@ void Exchange::onTimer() {
     if (forwarding_) forwarding_->suspect(false);
     if (grpc != nullptr && grpc->deadline_nanos > 0 && base::steadyNanos() >= grpc->deadline_nanos)
       return fail(Cause::kDeadline, "the deadline that the caller set has passed");
-    return fail(Cause::kLifetime, "the exchange has lasted as long as one may");
+    return fail(Cause::kLifetime, "the exchange has reached its maximum lifetime");
   }
   if (phase_ == Phase::kRecord) return reply(Cause::kAuditUnavailable);
   const auto& config = call_.listener->config;
@@ -54,9 +54,9 @@ void Exchange::onTimer() {
   const bool service_waits = forwarding_ && forwarding_->connected() && forwarding_->writable();
   if (uploading() && !answered_ && call_.grpc() == nullptr && service_waits)
     return onReset(http::ResetCause::kTimeout, "the request body took too long");
-  if (answered_ && !down_->writable()) return fail(Cause::kClientTimeout, "the client does not take the response");
+  if (answered_ && !down_->writable()) return fail(Cause::kClientTimeout, "the client does not read the response");
   if (forwarding_) forwarding_->suspect(true);
-  fail(Cause::kUpstreamTimeout, answered_ || call_.grpc() != nullptr ? "nothing came within the stream's idle limit"
+  fail(Cause::kUpstreamTimeout, answered_ || call_.grpc() != nullptr ? "no data within the stream's idle timeout"
                                                                      : "no response within its time limit");
 }
 
@@ -86,7 +86,7 @@ size_t Exchange::heldBytes() const {
 void Exchange::cutForMemory() {
   release();
   account_.cause = Cause::kClientTooSlow;
-  account_.detail = "responses that nobody takes have used up their memory, and this one is among the slowest";
+  account_.detail = "unread responses have used up their memory budget, and this one is among the slowest";
   http::ServerStream* down = down_;
   finish(Cause::kClientTooSlow);
   down->reset();

@@ -27,7 +27,7 @@ void Forwarding::acquire(bool fresh) {
   if (pool_ == nullptr) return events_.onFailure(Cause::kNoUpstream, "the cluster is gone");
   events_.onSeeking();
   const bool http2 = call_.request.version == http::Version::kHttp2;
-  // A service may end the connection for a head that it finds too large, and with it what others have under way there.
+  // A service may close the connection because of a too large head, and with it the in-flight exchanges of others.
   const bool alone = pool_->shares(http2) && http::headListSize(call_.request, kept_.annotations.added()) >
                                                  pool_->cluster().config.max_request_head;
   pool_->acquire(*this, {fresh, http2, alone});
@@ -48,7 +48,7 @@ void Forwarding::onLease(upstream::Lease lease) {
   lease_.open(*this).sendRequest(request, kept_.annotations.added());
   if (lease_ && !call_.body.empty()) sendBody(call_.body);
   if (!lease_) return;
-  // Of a WebSocket the way out stays open, for what follows the service's agreement.
+  // A WebSocket request is not ended, so that data can follow once the service accepts.
   if (!request.wants_websocket && (!call_.hasBody() || call_.request_ended)) sendEnd();
   if (lease_) events_.onSent();
 }
@@ -68,8 +68,8 @@ void Forwarding::sendEnd() {
   lease_.stream().sendEnd(trailers());
 }
 
-// Policy has decided by what stood in the head. A service that merges trailers into its headers would see something
-// else, so they pass only where the route says so.
+// Policy has decided on the head. A service that merges trailers into its headers would see something else, so trailers
+// are forwarded only if the route says so.
 const http::HeaderMap& Forwarding::trailers() {
   auto& request = call_.request;
   if (!call_.route->forward_trailers) request.trailers.clear();
@@ -135,7 +135,7 @@ bool Forwarding::agrees() {
 
 void Forwarding::onEnd() {
   if (call_.tunnel()) answer_ended_ = true;
-  else lease_.release();  // first: the end of the response may begin the next request on the client's connection
+  else lease_.release();  // first, because the end of the response may start the client's next request
   events_.onAnswerEnd(kept_.response.trailers);
 }
 
@@ -153,8 +153,8 @@ void Forwarding::onReset(http::ResetCause cause, std::string_view detail) {
   events_.onFailure(malformed ? Cause::kMalformedResponse : Cause::kUpstreamClosed, detail);
 }
 
-// A kept-alive connection may close under a request that the service never saw. Only what is safe to send twice is (RFC
-// 9110 9.2.2), or what the upstream says it did not look at (RFC 9113 8.7).
+// A kept-alive connection may close before the service saw the request. Retries only idempotent requests (RFC 9110
+// 9.2.2), or what the upstream says it did not process (RFC 9113 8.7).
 bool Forwarding::mayRetry(http::ResetCause cause) const {
   if (retried_ || body_sent_ || answered_ || !lease_ || call_.request.wants_websocket) return false;
   if (cause == http::ResetCause::kRefused) return true;

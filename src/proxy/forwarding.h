@@ -1,5 +1,5 @@
 // The upstream half of an exchange: constructed from a Permit, which it keeps over every attempt. It knows the exchange
-// only by its events.
+// only as ForwardingEvents.
 #pragma once
 
 #include <string>
@@ -15,26 +15,26 @@
 
 namespace yett::proxy {
 
-/// What forwarding tells the downstream half. On the loop's thread, maybe from within a call to the forwarding.
+/// Events for the downstream half. On the loop's thread, maybe during a call to Forwarding.
 class ForwardingEvents {
  public:
   virtual ~ForwardingEvents() = default;
-  /// Waits for a connection, for the first attempt or another: no body may come before onSent().
+  /// Waits for a connection, for the first attempt or a retry: no body may be sent before onSent().
   virtual void onSeeking() = 0;
-  /// There is a connection, maybe after a wait. False: the request may not go any more, and release() was called.
+  /// A connection is available, maybe after a wait. False: the request is no longer allowed, and release() was called.
   virtual bool onConnection(const std::string& endpoint) = 0;
-  /// The request's head is under way, and what of its body was here.
+  /// The request's head was sent, and the part of its body that had arrived.
   virtual void onSent() = 0;
   virtual void onInterim(const http::ResponseHead& head) = 0;
-  /// The final head of the answer. Of a WebSocket that the service agrees to: the switch of protocols.
+  /// The final head of the response. For a WebSocket that the service accepts: the protocol switch.
   virtual void onAnswer(http::ResponseHead& head) = 0;
   virtual void onAnswerBody(std::string_view data) = 0;
   virtual void onAnswerEnd(const http::HeaderMap& trailers) = 0;
-  /// The service has said all it had, and takes no more of a tunnel.
+  /// The service has sent everything, and takes no more data of a tunnel.
   virtual void onEnough() = 0;
-  /// What was sent has drained.
+  /// The sent data has drained.
   virtual void onServiceWritable() = 0;
-  /// No answer will come, or no more of it; forwarding holds nothing any more.
+  /// No response will come, or no more of it; Forwarding has released everything.
   virtual void onFailure(Cause cause, std::string_view detail) = 0;
 };
 
@@ -47,7 +47,7 @@ class ForwardingEvents {
 ///   over         nothing                       -
 class Forwarding final : public http::ResponseHandler, public upstream::PoolUser {
  public:
-  /// Memory that the next request uses again.
+  /// Memory that is reused for the next request.
   struct Kept {
     http::ResponseHead response;
     Annotations annotations;
@@ -60,24 +60,24 @@ class Forwarding final : public http::ResponseHandler, public upstream::PoolUser
 
   authz::Permit& permit() { return permit_; }
   const authz::Permit& permit() const { return permit_; }
-  /// Asks for a connection. Once, when the annotations are made. Events may come before it returns.
+  /// Requests a connection. Call once, after the annotations are made. Events may come before it returns.
   void start();
   bool waiting() const { return pool_ != nullptr; }
   bool connected() const { return static_cast<bool>(lease_); }
-  /// A piece of the request's body, or of what a client says in a tunnel. REQUIRES: connected().
+  /// Sends a piece of the request's body, or of the client's tunnel data. REQUIRES: connected().
   void sendBody(std::string_view data);
   /// The request, or the client's half of a tunnel, is complete. REQUIRES: connected().
   void sendEnd();
   /// False while the service takes no more of the request. REQUIRES: connected().
   bool writable() const { return lease_.stream().writable(); }
-  /// How much of the answer is read next: what the client can take (`appetite` bytes), or nothing until resumeAnswer().
-  /// Without a connection these do nothing.
+  /// Set how much of the response is read next: what the client can take (`appetite` bytes), or nothing until
+  /// resumeAnswer(). Without a connection these do nothing.
   void limitAnswer(size_t appetite);
   void pauseAnswer();
   void resumeAnswer(size_t appetite);
-  /// The endpoint did not answer: it is asked whether it is there. `leave`: no other exchange begins on its connection.
+  /// The endpoint did not answer: probes whether it is alive. `leave`: no new exchange starts on its connection.
   void suspect(bool leave);
-  /// Gives all back, and hears nothing more.
+  /// Releases everything; no more events follow.
   void release();
   /// Bytes that wait in memory for this exchange.
   size_t heldBytes() const { return lease_.heldBytes(); }
@@ -103,9 +103,9 @@ class Forwarding final : public http::ResponseHandler, public upstream::PoolUser
   Worker& worker_;
   Kept& kept_;
   ForwardingEvents& events_;
-  upstream::Pool* pool_ = nullptr;  // that it waits at
+  upstream::Pool* pool_ = nullptr;  // the pool that it waits for
   upstream::Lease lease_;
-  bool body_sent_ = false;  // some of it: no second try
+  bool body_sent_ = false;  // at least part of it: no retry
   bool retried_ = false;
   bool answered_ = false;      // a final head has come
   bool answer_ended_ = false;  // the service's half of a tunnel

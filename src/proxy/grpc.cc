@@ -2,7 +2,7 @@
 
 namespace yett::proxy {
 
-// As gRPC's own table for answers of proxies that do not speak it, where it has a row; the rest by meaning.
+// Follows gRPC's own table for responses of proxies that do not speak gRPC, if it has a row; the rest by meaning.
 int grpcStatus(int http_status) {
   switch (http_status) {
     case 401: return 16;  // UNAUTHENTICATED

@@ -1,4 +1,4 @@
-// How Yett's own answers are said in gRPC.
+// Yett's own answers in gRPC.
 #pragma once
 
 #include <string>
@@ -6,10 +6,10 @@
 
 namespace yett::proxy {
 
-/// The gRPC status that stands for an HTTP status of Yett's own answers.
+/// The gRPC status for an HTTP status of Yett's own answers.
 int grpcStatus(int http_status);
 
-/// `text` as grpc-message wants it: printable ASCII, all else and `%` as %XX.
+/// `text` encoded for grpc-message: printable ASCII, everything else and `%` as %XX.
 std::string grpcMessage(std::string_view text);
 
 }  // namespace yett::proxy

@@ -1,4 +1,4 @@
-// A listener as the loops have it.
+// Listeners as seen by the loops.
 #pragma once
 
 #include <memory>
@@ -10,7 +10,7 @@
 
 namespace yett::proxy {
 
-/// A listener as one generation has it. Immutable; an exchange pins the one it began with.
+/// A listener in one generation. Immutable; an exchange pins the one that it started with.
 struct ListenerState {
   ListenerConfig config;
   std::shared_ptr<const RouteTable> routes;
@@ -20,7 +20,7 @@ struct ListenerState {
 /// A listener's place on one loop: its state is replaced by reload, its sessions stay.
 struct ListenerSlot {
   std::shared_ptr<const ListenerState> state;
-  bool removed = false;  ///< no generation has it any more
+  bool removed = false;  ///< the current generation no longer has it
   base::Counter* connections = nullptr;
   base::Counter* handshakes_done = nullptr;
   base::Counter* handshakes_failed = nullptr;

@@ -25,39 +25,39 @@ struct RouteConfig {
   bool websocket = false;               ///< `upgrades` lists it
   base::Millis idle_timeout{0};         ///< of streams, instead of the listener's; 0: the listener's
   bool forward_trailers = false;        ///< request trailers, which policy never sees
-  bool exact_names = false;             ///< of a JSON body: names that differ by case alone are told apart; `json_keys`
-  std::vector<std::string> json_types;  ///< content types that are JSON, beside the common ones
+  bool exact_names = false;             ///< in JSON bodies, names that differ only in case are distinct; `json_keys`
+  std::vector<std::string> json_types;  ///< content types that are JSON, besides the common ones
   uint64_t buffer_body = 0;             ///< bytes of a request's body that policy may see, all of it or a 413; 0: none
 };
 
-/// Which versions of HTTP a listener speaks. kAuto: both, as the caller begins (ALPN, or its first bytes on plaintext).
+/// Which versions of HTTP a listener speaks. kAuto: both; the caller chooses (ALPN, or its first bytes on plaintext).
 enum class Protocol : uint8_t { kAuto, kHttp1, kHttp2 };
 
-/// Limits of time; defaults meant to survive the open internet.
+/// Time limits; the defaults are meant to survive the open internet.
 struct Timeouts {
   base::Millis handshake{10'000};
   base::Millis request_head{15'000};  ///< from the first byte to the last of a head
   base::Millis idle{60'000};          ///< between two requests
   base::Millis body{60'000};          ///< between two pieces of a request's body, or for a client that does not read
-  base::Millis stream_idle{300'000};  ///< between two pieces of anything, once the answer has begun; and of gRPC
-  base::Millis lifetime{86'400'000};  ///< of an exchange, however lively
+  base::Millis stream_idle{300'000};  ///< between two pieces of data once the response has begun, and for gRPC
+  base::Millis lifetime{86'400'000};  ///< of an exchange, even if it is active
 };
 
-/// What becomes of a connection whose caller's certificate ends: kDrain: it takes no new requests from shortly before,
-/// and ends then; kClose: it ends then; kIgnore: the handshake was enough.
+/// What happens to a connection when its caller's certificate expires. kDrain: it takes no new requests from shortly
+/// before and then closes. kClose: it closes. kIgnore: nothing, the handshake was enough.
 enum class OnExpiry : uint8_t { kDrain, kClose, kIgnore };
 
 struct ListenerConfig {
   std::string name;
   std::string address;
-  mode_t socket_mode = 0600;  ///< where the address is a Unix socket
+  mode_t socket_mode = 0600;  ///< if the address is a Unix socket
   bool plaintext = false;
   Protocol protocol = Protocol::kAuto;
   net::ClientCertificate client_certificate = net::ClientCertificate::kRequired;
   OnExpiry on_expiry = OnExpiry::kDrain;
-  int64_t handshakes_per_second = 1000;  ///< that begin, on all loops; more wait, up to the handshake's limit of time
+  int64_t handshakes_per_second = 1000;  ///< new ones, on all loops; more wait, up to the handshake timeout
   std::vector<std::string> trusted_forwarders;
-  std::vector<std::string> keep_headers;  ///< families (header_families.h) that these may say too
+  std::vector<std::string> keep_headers;  ///< families (header_families.h) that these may set too
   std::vector<RouteConfig> routes;
   Timeouts timeouts;
   http::Limits limits;

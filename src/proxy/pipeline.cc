@@ -58,25 +58,25 @@ policy::CheckRequest question(Call& call, int64_t now_micros, bool early = false
   return request::question(call.request, arrival, call.headers, now_micros / 1'000'000, body);
 }
 
-// Why the caller's certificate no longer counts, whatever policy says; kNone where it does.
+// Why the caller's certificate is no longer valid, whatever policy says; kNone if it is valid.
 Cause outdated(const Call& call, int64_t now_seconds) {
   if (call.principal->anonymous()) return Cause::kNone;
   const int64_t until = call.session->trustedUntil(now_seconds);
   if (until == 0) return Cause::kCertificateUntrusted;
-  // As OpenSSL counts: the second that notAfter names is no longer a part.
+  // As in OpenSSL, the certificate is expired at the second of notAfter.
   return now_seconds >= until ? Cause::kCertificateExpired : Cause::kNone;
 }
 
 std::optional<authz::Answer> ask(Call& call, Worker& worker, bool early) {
   request::visibleHeaders(call.request.headers, call.headers);
   if (call.opensWebSocket()) call.headers.push_back({"upgrade", "websocket"});  // as the service will see it
-  // As of now: a body may have taken hours to come, and time, certificate and bundles have gone on meanwhile.
+  // Uses the current time after a wait: a body may take hours to arrive, and the certificate may expire meanwhile.
   const int64_t now = call.waited ? base::wallMicros() : call.began_wall;
   call.decided_nanos = call.waited ? base::steadyNanos() : call.began_nanos;
   const policy::CheckRequest check = question(call, now, early);
   authz::Authorizer& authorizer = worker.authorizer;
   const Cause outdated_by = outdated(call, check.time_seconds);
-  if (outdated_by != Cause::kNone) call.session->drain();  // the next handshake shows whether there is a newer one
+  if (outdated_by != Cause::kNone) call.session->drain();  // so that the caller can reconnect with a newer certificate
   worker.loop.doing("a decision");
   const authz::Authorizer::Question asked{check, call.routeName(), call.session->peerText(), now, text(outdated_by)};
   std::optional<authz::Answer> answer;
@@ -88,7 +88,7 @@ std::optional<authz::Answer> ask(Call& call, Worker& worker, bool early) {
   return answer;
 }
 
-// Policy allowed it, but it cannot be forwarded as it is. Changes the call to what will be forwarded.
+// Why an allowed request cannot be forwarded, if so. Changes the call to what will be forwarded.
 std::optional<Stop> unfit(Call& call) {
   auto& request = call.request;
   if (call.route == nullptr) return Stop{Cause::kNoRoute};
@@ -100,7 +100,7 @@ std::optional<Stop> unfit(Call& call) {
   }
   if (request.wants_websocket) {
     if (const auto error = checkWebSocket(request)) return Stop{Cause::kBadHandshake, error.status, error.why};
-    // Each side has a key of its own, so that each proves to Yett that it speaks WebSocket.
+    // Each side gets a separate key, so that each proves to Yett that it speaks WebSocket.
     request::dropNamed(request.headers, std::array<std::string, 1>{"sec-websocket-key"});
     call.kind = WebSocketCall{};
   }
@@ -118,7 +118,7 @@ Stop stopFor(authz::Refusal& refusal) {
           std::move(refusal.decision)};
 }
 
-// What an answer comes to: one that allows still has to fit.
+// The next step after an answer: an allowed request must also be forwardable.
 Next fit(Call& call, authz::Answer answer) {
   if (auto* refusal = std::get_if<authz::Refusal>(&answer)) return stopFor(*refusal);
   auto* pending = std::get_if<authz::Pending>(&answer);
@@ -170,13 +170,13 @@ Next Pipeline::onRecord(Call& call, Worker& worker, authz::Pending pending) {
 }
 
 std::optional<Ended> Pipeline::stillAllowed(Call& call, Worker& worker) {
-  constexpr int64_t kLongWait = 1'000'000'000;  // nanoseconds in which nothing that a decision rests on changes unseen
+  constexpr int64_t kLongWait = 1'000'000'000;  // nanoseconds; after a shorter wait the decision still holds
   if (base::steadyNanos() - call.decided_nanos < kLongWait) return std::nullopt;
   return recheck(call, worker, Cause::kAllowedNoMore);
 }
 
 std::optional<Ended> Pipeline::recheck(Call& call, Worker& worker, Cause cause) {
-  // What is asked about is the request as policy saw it, without what only the newer policy may say.
+  // Asks about the request as policy saw it, without headers that only the newer policy may set.
   const auto& owned = worker.authorizer.ownedHeaders();
   std::erase_if(call.headers, [&](const policy::Header& header) { return request::isNamed(header.name, owned); });
   const int64_t now = base::wallMicros();

@@ -29,7 +29,7 @@ Result<RouteTable> RouteTable::create(const std::vector<RouteConfig>& routes) {
     for (const auto& method : route.methods) {
       const bool upper = std::none_of(method.begin(), method.end(), [](char c) { return c >= 'a' && c <= 'z'; });
       if (!upper)
-        return Error{"route `" + config.path + "`: method `" + method + "` can match nothing: write it in upper case"};
+        return Error{"route `" + config.path + "`: method `" + method + "` never matches: write it in upper case"};
     }
     for (const auto& host : config.hosts) route.hosts.push_back(TRY(target::HostPattern::parse(host)));
     out.reads_bodies_ = out.reads_bodies_ || route.buffer_body > 0;

@@ -1,4 +1,4 @@
-// Which cluster a request goes to: the first route, in the order of the configuration, that fits. Immutable.
+// Chooses the cluster of a request: the first matching route, in the order of the configuration. Immutable.
 #pragma once
 
 #include <string>
@@ -14,7 +14,7 @@
 namespace yett::proxy {
 
 struct Route {
-  std::string name;  ///< its path pattern: what records and metrics say
+  std::string name;  ///< its path pattern, as in records and metrics
   target::SegmentPattern path;
   std::vector<target::HostPattern> hosts;
   std::vector<std::string> methods;
@@ -33,12 +33,12 @@ struct Route {
 class RouteTable {
  public:
   static Result<RouteTable> create(const std::vector<RouteConfig>& routes);
-  /// Null where none fits.
+  /// Null if none matches.
   const Route* match(const http::RequestHead& head) const;
-  /// The route whose `buffer_body` counts for a request that `matched` takes: its own, or that of one before it which
-  /// fits but for ASCII case. A deny that ignores case must not miss the body there.
+  /// The route whose `buffer_body` applies to a request on `matched`: that route, or an earlier one that matches except
+  /// for ASCII case. A deny that ignores case must not miss the body there.
   const Route* bodyRoute(const http::RequestHead& head, const Route* matched) const;
-  /// Some route lets callers open WebSockets.
+  /// Whether any route allows WebSockets.
   bool allowsWebSocket() const;
   const std::vector<Route>& routes() const { return routes_; }
 

@@ -21,10 +21,10 @@ std::unique_ptr<net::Transport> makeTransport(Worker& worker, const ListenerStat
 
 constexpr base::Millis kLingerInDrain{1000};
 constexpr base::Millis kFirstRequestInDrain{1000};
-constexpr base::Millis kLingerForBroken{1000};  // a peer that broke the rules
+constexpr base::Millis kLingerForBroken{1000};  // for a peer that broke the protocol
 constexpr uint64_t kLingerBytesForBroken = 1 << 20;
 
-// RFC 9113 3.4: what a client that knows HTTP/2 is spoken begins with.
+// RFC 9113 3.4: the preface that a client sends first over HTTP/2.
 constexpr std::string_view kPreface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 }  // namespace
@@ -65,7 +65,7 @@ void Session::onOpen() {
   limitWait(limits_owner_->config.timeouts.idle);
 }
 
-// Who has asked nothing when the end is announced has until then, whatever it sends.
+// A client that has sent no request when the drain begins has until first_request_until_, whatever it sends.
 void Session::limitWait(base::Millis limit) {
   if (first_request_until_ != 0 && !asked_any_)
     limit = std::clamp(base::Millis(first_request_until_ - worker_.loop.nowMillis()), base::Millis(1), limit);
@@ -78,7 +78,7 @@ void Session::speak(Version version) {
   else codec_ = std::make_unique<http::H2Server>(*this, *this, limits, limits_owner_->routes->allowsWebSocket());
 }
 
-// On plaintext nothing but the first bytes says which version is spoken (prior knowledge, RFC 9113 3.3).
+// On plaintext only the first bytes show the HTTP version (prior knowledge, RFC 9113 3.3).
 Session::Version Session::versionOf(std::string_view bytes) {
   const size_t size = std::min(bytes.size(), kPreface.size());
   if (bytes.substr(0, size) != kPreface.substr(0, size)) return Version::kHttp1;
@@ -99,19 +99,19 @@ size_t Session::onData(std::string_view bytes) {
   const size_t used = codec_->onBytes(bytes);
   asked_any_ = asked_any_ || asked_ > 0;
   if (asked_ > 0) brake();
-  // The first request of one that came just before the end: its answer says that the connection closes.
+  // The first request of a client that connected just before the drain: its answer says that the connection closes.
   if (first && asked_any_ && worker_.registry.draining() && connection_.open()) codec_->drain();
   watch();
   return used;
 }
 
-// Where records wait for the writer, whoever asks waits too, and longer who asked much at once: else one caller fills
-// the queue for all.
+// Slows down callers while records queue up at the writer, more so if they sent many requests at once: otherwise one
+// caller fills the queue for all.
 void Session::brake() {
   const double fullness = worker_.authorizer.queueFullness();
   if (fullness < 0.5 || !connection_.open()) return;
-  constexpr double kLongest = 500;  // milliseconds: a caller with many requests at once is held up, not cut off
-  // For each request 2 ms where the queue is half full, 20 where it is full.
+  constexpr double kLongest = 500;  // milliseconds: a caller with many requests at once is delayed, not cut off
+  // Per request: 2 ms if the queue is half full, 20 ms if it is full.
   const double each = 2 + 36 * std::min(fullness - 0.5, 0.5);
   connection_.yield(base::Millis(static_cast<int64_t>(std::min(each * asked_, kLongest))));
 }
@@ -160,7 +160,7 @@ void Session::onTimeout() {
   if (!codec_) return worker_.registry.draining() ? connection_.finish() : connection_.abort();
   codec_->onTimeout();
   if (watched_ != http::Waiting::kStreams) return;
-  watched_ = http::Waiting::kExchange;  // the next second
+  watched_ = http::Waiting::kExchange;  // for another second
   watch();
 }
 
@@ -189,7 +189,7 @@ void Session::tell(std::string_view what, std::string_view why) {
   const authz::Authorizer& authorizer = worker_.authorizer;
   const auto& transport = connection_.transport();
   const std::string caller(opened_ ? std::string_view(connection_.principal()->id) : transport.failedCaller());
-  // Only a failed handshake quotes what stands in the caller's certificate.
+  // Only a failed handshake quotes the caller's certificate.
   std::string about = opened_ ? std::string(why) : authorizer.shownText(why);
   if (!peer_text_.empty()) about += " (from " + authorizer.shown(peer_text_) + ")";
   worker_.events(what, slot_->state->config.name, about, authorizer.shownCaller(caller));
@@ -197,7 +197,7 @@ void Session::tell(std::string_view what, std::string_view why) {
 
 void Session::drain() {
   connection_.limitLinger(kLingerInDrain);
-  // Who has just come does not know of the end, and has most likely sent a request already.
+  // A client that has just connected does not know of the drain and has probably sent a request already.
   if (!asked_any_) {
     first_request_until_ = worker_.loop.nowMillis() + kFirstRequestInDrain.count();
     return connection_.setTimeout(kFirstRequestInDrain);

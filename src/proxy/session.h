@@ -1,4 +1,4 @@
-// One downstream connection: socket below, codec above, exchanges beside. Owned by its loop's Registry.
+// One downstream connection: a socket, a codec on top of it, and its exchanges. Owned by its loop's Registry.
 #pragma once
 
 #include <memory>
@@ -22,7 +22,7 @@ class Session final : public serve::Downstream,
   ~Session() override;
   void start();
   void drain() override;
-  /// The exchange has answered by itself; what is left of its request gets one time limit.
+  /// An exchange has sent Yett's own answer; the rest of its request gets one time limit.
   void replied() { watch(); }
   void close(std::string_view why) override { connection_.abort(why); }
 
@@ -33,16 +33,16 @@ class Session final : public serve::Downstream,
   /// Bytes of its requests' bodies that wait for a decision; BodyShares counts them.
   size_t buffered_bodies = 0;
   bool tls() const { return tls_; }
-  /// The address of the connection's peer; "" where it has none.
+  /// The address of the connection's peer; "" if it has none.
   const std::string& peerText() const { return peer_text_; }
-  /// What x-forwarded-client-cert says of the caller; "" where it is anonymous.
+  /// The caller in the form of x-forwarded-client-cert; "" if it is anonymous.
   const std::string& forwardedCertificate();
-  /// Until when (seconds since 1970) the caller's certificate counts, with the bundles in force; 0: they do not let it
-  /// in. Its end means nothing where the listener says so.
+  /// Until when (seconds since 1970) the caller's certificate is valid with the bundles in force; 0: they do not accept
+  /// it. Ignores its expiry if the listener says so.
   int64_t trustedUntil(int64_t now_seconds);
   void review() override;
 
-  /// An event for the audit log: what is wrong with what this caller sent.
+  /// Records an event in the audit log: what is wrong with the data of this caller.
   void tell(std::string_view what, std::string_view why);
 
   // The connection's events.
@@ -75,10 +75,10 @@ class Session final : public serve::Downstream,
   static Version versionOf(std::string_view bytes);
   void speak(Version version);
   void brake();
-  /// Sets the limit of time for what the connection waits for now.
+  /// Sets the time limit for what the connection waits for now.
   void watch();
   void limitWait(base::Millis limit);
-  /// The listener that the caller came in by is there no more, or treats callers otherwise.
+  /// The caller's listener no longer exists, or treats callers differently now.
   bool outlived() const;
   void beginTrust();
   void distrust();
@@ -86,17 +86,17 @@ class Session final : public serve::Downstream,
   void onExpiry();
   Worker& worker_;
   const std::shared_ptr<ListenerSlot> slot_;
-  const std::shared_ptr<const ListenerState> limits_owner_;  // keeps the limits that the codec refers to
+  const std::shared_ptr<const ListenerState> limits_owner_;  // keeps alive the limits that the codec refers to
   const bool tls_;
-  std::shared_ptr<const identity::TrustBundles> reviewed_;  // what trusted_until_ is about
+  std::shared_ptr<const identity::TrustBundles> reviewed_;  // the bundles that trusted_until_ is based on
   int64_t trusted_until_ = INT64_MAX;
-  int64_t drain_at_ = INT64_MAX;  // some time before
-  bool distrusted_ = false;       // what is under way gets its answer, and the connection ends
+  int64_t drain_at_ = INT64_MAX;  // some time before that; milliseconds
+  bool distrusted_ = false;       // in-flight requests get their answer, then the connection closes
   net::Timer expiry_timer_{[this] { onExpiry(); }};
   bool opened_ = false;
-  int asked_ = 0;                    // requests in the bytes at hand
-  bool asked_any_ = false;           // since it was opened
-  int64_t first_request_until_ = 0;  // in a drain: the loop's clock; 0: there is none
+  int asked_ = 0;                    // requests in the current bytes
+  bool asked_any_ = false;           // any request since the connection opened
+  int64_t first_request_until_ = 0;  // deadline during a drain, on the loop's clock; 0: none
   std::string peer_text_;
   std::string forwarded_certificate_;
   http::Waiting watched_ = http::Waiting::kExchange;

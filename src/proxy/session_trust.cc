@@ -1,5 +1,5 @@
-// A session and its caller's certificate: how long it counts, with which bundles, and what becomes of the connection
-// then.
+// A session and its caller's certificate: how long it is valid, with which bundles, and what happens to the connection
+// afterwards.
 #include <algorithm>
 #include <random>
 
@@ -11,9 +11,9 @@ namespace {
 
 constexpr int64_t kLongestLead = 300;  // seconds before the end
 constexpr base::Millis kLongestSleep{3'600'000};
-constexpr base::Millis kLastWords{200};  // for answers to what was under way at the end
+constexpr base::Millis kLastWords{200};  // for answers to in-flight requests at the end
 
-// Somewhere between a tenth and a twentieth of what is left, so that callers of one age do not all come back at once.
+// Random, between a twentieth and a tenth of what is left, so that callers do not all reconnect at the same time.
 int64_t leadMillis(int64_t left_seconds) {
   thread_local std::minstd_rand random{std::random_device{}()};
   const int64_t most = std::min(left_seconds * 100, kLongestLead * 1000);
@@ -27,7 +27,7 @@ void Session::beginTrust() {
   reviewed_ = worker_.bundles();
   if (principal.anonymous()) return;
   trusted_until_ = principal.expires;
-  // What the handshake was judged by may have changed while it went on.
+  // The bundles may have changed during the handshake.
   if (limits_owner_->tls && reviewed_ && limits_owner_->tls->bundles().digest() != reviewed_->digest())
     reviewed_ = nullptr;
   scheduleExpiry(trustedUntil(base::wallMicros() / 1'000'000));
@@ -42,7 +42,7 @@ int64_t Session::trustedUntil(int64_t now) {
   if (reviewed_ != bundles && bundles) {
     const auto* before = reviewed_ ? reviewed_->find(principal.trust_domain) : nullptr;
     const auto* after = bundles->find(principal.trust_domain);
-    // Another domain's change, or a new generation with the same bundles, says nothing of this caller.
+    // A change of another domain, or a new generation with the same bundles, does not affect this caller.
     const bool same = before != nullptr && after != nullptr && before->digest == after->digest;
     reviewed_ = bundles;
     if (!same) {
@@ -70,7 +70,7 @@ void Session::review() {
   if (outlived()) drain();
 }
 
-// Whatever is under way is decided again, and refused; then the connection ends.
+// In-flight requests are decided again and refused; then the connection closes.
 void Session::distrust() {
   if (distrusted_) return;
   distrusted_ = true;
@@ -94,7 +94,7 @@ void Session::onExpiry() {
   const int64_t now = base::wallMicros() / 1000;
   const int64_t end = trusted_until_ * 1000;
   if (now >= end) {
-    // Another chain may vouch for the caller by now: of a root that was renewed under its key.
+    // Another chain may be valid for the caller by now: with a root that was renewed with the same key.
     if (worker_.bundles()) trusted_until_ = connection_.transport().trustedUntil(*worker_.bundles(), now / 1000);
     if (trusted_until_ * 1000 <= now) return distrust();
     return scheduleExpiry(trusted_until_);

@@ -1,4 +1,4 @@
-// What the policy in the shadow is asked once an answer is out.
+// The question for the shadow policy, which is asked after the response was sent.
 #pragma once
 
 #include <memory>
@@ -12,14 +12,14 @@
 
 namespace yett::proxy {
 
-/// Keeps a question beyond the decision that it was made for: pins or copies what it refers to. Belongs to its call.
+/// Keeps a question for longer than its decision: pins or copies what it refers to. Belongs to its call.
 class Shadow {
  public:
-  /// `owned`: headers that the policy in the shadow alone may set: left out, as they would be were it in force.
+  /// `owned`: headers that only the shadow policy may set; left out, as if it were in force.
   void ask(const policy::CheckRequest& check, std::shared_ptr<const identity::Principal> principal,
            std::span<const std::string> owned, bool allowed);
   bool asked() const { return asked_; }
-  /// Evaluates: what the policy in the shadow would have done, as Authorizer::askShadow() says it.
+  /// Evaluates what the shadow policy would have done; returns the text of Authorizer::askShadow().
   std::string answer(authz::Authorizer& authorizer);
   void clear();
 

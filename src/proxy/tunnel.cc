@@ -7,7 +7,7 @@
 
 namespace yett::proxy {
 
-// From here on bytes pass both ways, and not one before.
+// From here on bytes flow both ways; none did before.
 void Exchange::openTunnel(http::ResponseHead& head) {
   const auto& request = call_.request;
   const bool http2 = request.version == http::Version::kHttp2;
@@ -27,7 +27,8 @@ void Exchange::openTunnel(http::ResponseHead& head) {
   down_->resumeBody();
 }
 
-// One side sends no more; the other may go on (a half-closed connection), and the exchange ends with the second.
+// One side has finished sending; the other may continue (a half-closed connection). The exchange ends when both have
+// finished.
 void Exchange::endTunnelHalf(bool by_client) {
   WebSocketCall& tunnel = *call_.webSocket();
   (by_client ? tunnel.client_ended : tunnel.service_ended) = true;
@@ -40,7 +41,7 @@ void Exchange::endTunnelHalf(bool by_client) {
   if (!by_client) down->sendEnd({});
 }
 
-// The service has said all it had and takes no more: the client gets what was sent, and its own half goes nowhere.
+// The service has sent everything and takes no more: the client gets what was sent, and its own data is discarded.
 void Exchange::onEnough() {
   http::ServerStream* down = down_;
   finish(Cause::kComplete);

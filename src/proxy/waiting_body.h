@@ -17,8 +17,8 @@ class WaitingBody {
   WaitingBody(const WaitingBody&) = delete;
   ~WaitingBody() { release(); }
 
-  /// `owner`: whose share it takes (all anonymous callers have one); `connection`: its connection's count. Both outlive
-  /// the wait.
+  /// `owner`: whose share it uses (all anonymous callers share one); `connection`: its connection's count. Both must
+  /// outlive the wait.
   void begin(const std::string& owner, size_t* connection, int64_t now_millis);
   /// More of it is to come.
   bool growing() const { return growing_; }
@@ -26,10 +26,10 @@ class WaitingBody {
   void end() { growing_ = false; }
 
   enum class Taken : uint8_t { kYes, kTooLarge, kNoRoom };
-  /// On anything but kYes it is released.
+  /// Releases the body unless it returns kYes.
   Taken take(std::string_view data, uint64_t most);
-  /// Whoever sends a byte now and then would hold his memory for as long as he likes: beside the limit of time each
-  /// byte earns as much as `rate` (bytes a second; 0: no limit) says.
+  /// Time left for the whole body: `limit`, plus the time for the received bytes at `rate` (bytes per second; 0: no
+  /// limit). Otherwise a client that sends a byte now and then could hold memory forever.
   base::Millis timeLeft(int64_t now_millis, base::Millis limit, uint64_t rate) const;
   void release();
 
@@ -38,7 +38,7 @@ class WaitingBody {
   std::string& text_;
   const std::string* owner_ = nullptr;
   size_t* connection_ = nullptr;
-  size_t held_ = 0;  // as the shares count
+  size_t held_ = 0;  // as counted in shares_
   bool growing_ = false;
   int64_t since_ = 0;  // the loop's clock
 };

@@ -12,15 +12,15 @@ http::ParseError checkWebSocket(const http::RequestHead& head) {
   std::string_view version;
   const size_t keys = head.headers.find("sec-websocket-key", key);
   const size_t versions = head.headers.find("sec-websocket-version", version);
-  if (versions != 1) return {400, "a WebSocket handshake without one sec-websocket-version"};
-  if (version != "13") return {426, "a WebSocket version other than 13"};
+  if (versions != 1) return {400, "a WebSocket handshake needs exactly one sec-websocket-version"};
+  if (version != "13") return {426, "only WebSocket version 13 is supported"};
   if (head.version == http::Version::kHttp2) return {};  // RFC 8441 5: the key is not used
   const auto digit = [](char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '+' || c == '/';
   };
   // 16 bytes in base64.
   if (keys != 1 || key.size() != 24 || !key.ends_with("==") || !std::all_of(key.begin(), key.end() - 2, digit))
-    return {400, "a WebSocket handshake without one sec-websocket-key of 16 bytes"};
+    return {400, "a WebSocket handshake needs exactly one sec-websocket-key of 16 bytes"};
   return {};
 }
 

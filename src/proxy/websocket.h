@@ -1,5 +1,5 @@
-// The WebSocket handshake (RFC 6455 4) at a proxy: Yett ends it on both sides, so that each side proves to it that it
-// speaks WebSocket before a byte is passed.
+// The WebSocket handshake (RFC 6455 4) at a proxy: Yett terminates it on both sides, so that each side proves that it
+// speaks WebSocket before any byte is forwarded.
 #pragma once
 
 #include <string>
@@ -10,8 +10,8 @@
 
 namespace yett::proxy {
 
-/// Whether a request with `wants_websocket` is a handshake: with version 13 (426 for another), and over HTTP/1.1 with
-/// one good key; over HTTP/2 no key is looked for (RFC 8441 5).
+/// Checks the handshake of a request with `wants_websocket`: version 13 (426 for others) and, over HTTP/1.1, exactly
+/// one valid key; over HTTP/2 the key is ignored (RFC 8441 5).
 http::ParseError checkWebSocket(const http::RequestHead& head);
 
 /// A fresh Sec-WebSocket-Key.

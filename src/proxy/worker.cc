@@ -41,7 +41,7 @@ void Worker::accept(const std::shared_ptr<ListenerSlot>& slot, Poco::Net::Stream
   made.start();
 }
 
-// What has gone on for long is recorded, so that a crash does not take all trace of it.
+// Records the progress of long exchanges, so that a crash does not remove all trace of them.
 void Worker::beat() {
   const int64_t now = base::steadyNanos();
   for (serve::Subject* subject : subjects.all()) subject->beat(now, authorizer.heartbeat());
@@ -91,7 +91,7 @@ void Worker::clear(Exchange& exchange) {
     busy_[place]->place = place;
   }
   busy_.pop_back();
-  // Who waits for a record or for a newer policy's word is named by its address: none is destroyed meanwhile.
+  // Exchanges that wait for a record or a recheck are referenced by address: destroy none meanwhile.
   if (!subjects.named() && spare_.size() > kMaxSpare) spare_.resize(kMaxSpare);
 }
 

@@ -1,5 +1,5 @@
-// All that one loop needs to serve HTTP: handed to its sessions and exchanges by reference. Belongs to the loop's
-// thread.
+// Everything that one loop needs to serve HTTP, passed to its sessions and exchanges by reference. Belongs to the
+// loop's thread.
 #pragma once
 
 #include <functional>
@@ -30,11 +30,11 @@ class Session;
 /// Bytes that one worker may hold.
 struct MemoryBudget {
   size_t bodies = 256 << 20;     ///< of requests that wait for a decision
-  size_t responses = 256 << 20;  ///< for peers who do not take them: beyond it the slowest are cut off
+  size_t responses = 256 << 20;  ///< that peers do not read; above it, the slowest are cut off
 };
 
-/// Told of what has no exchange to record it: failed handshakes, requests that are no HTTP. On the loop's thread.
-/// `about` and `caller` (a SPIFFE ID, or "") are personal.
+/// Receives events without an exchange: failed handshakes, requests that are not HTTP. On the loop's thread. `about`
+/// and `caller` (a SPIFFE ID, or "") are personal data.
 using EventSink = std::function<void(std::string_view what, std::string_view listener, std::string_view about,
                                      std::string_view caller)>;
 
@@ -56,17 +56,17 @@ class Worker {
 
   /// Begins to serve a connection accepted for this listener.
   void accept(const std::shared_ptr<ListenerSlot>& slot, Poco::Net::StreamSocket socket);
-  /// A new generation is in force: looks at each connection again, some at each turn of the loop. Those whose listener
-  /// is gone or treats callers otherwise now take no new requests; those whose caller is trusted no more end.
+  /// A new generation is in force: reviews all connections, a few per loop iteration. Those whose listener is gone or
+  /// now treats callers differently take no new requests; those whose caller is no longer trusted close.
   void reviewSessions(std::shared_ptr<const identity::TrustBundles> now);
   /// The trust bundles in force.
   const std::shared_ptr<const identity::TrustBundles>& bundles() const { return bundles_; }
   /// All records up to this ticket are on disk.
   void onDurable(uint64_t ticket);
 
-  /// One for a new request. REQUIRES: the session outlives it, or calls releaseExchange().
+  /// Returns an exchange for a new request. REQUIRES: the session outlives it, or calls releaseExchange().
   Exchange& takeExchange(Session& session, http::ServerStream& stream);
-  /// Its stream is over. It is cleared when the batch is; a second call does nothing.
+  /// Its stream is over. Clears it at the end of the batch; a second call does nothing.
   void releaseExchange(Exchange& exchange);
 
   net::EventLoop& loop;

@@ -19,7 +19,7 @@ std::optional<int64_t> parseGrpcTimeout(std::string_view value) {
     return std::nullopt;
   const auto n = static_cast<int64_t>(number);
   switch (value.back()) {
-    case 'H': return std::min<int64_t>(n, 1'000'000) * 3'600'000'000'000;  // beyond it 64 bits end; 114 years
+    case 'H': return std::min<int64_t>(n, 1'000'000) * 3'600'000'000'000;  // 114 years; more would overflow 64 bits
     case 'M': return n * 60'000'000'000;
     case 'S': return n * 1'000'000'000;
     case 'm': return n * 1'000'000;

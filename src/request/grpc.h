@@ -9,10 +9,10 @@
 
 namespace yett::request {
 
-/// POST with one content type of gRPC (policy::isGrpcType), over HTTP/2: only there a client understands trailers.
+/// POST with one gRPC content type (policy::isGrpcType) over HTTP/2: only there do clients understand trailers.
 bool isGrpc(const http::RequestHead& head);
 
-/// The value of grpc-timeout in nanoseconds: up to eight digits and one of H M S m u n. Nothing where it is none.
+/// The value of grpc-timeout in nanoseconds: up to eight digits and one of H M S m u n. Nothing if it is invalid.
 std::optional<int64_t> parseGrpcTimeout(std::string_view value);
 
 }  // namespace yett::request

@@ -8,7 +8,7 @@
 namespace yett::request {
 namespace {
 
-// By their first letter.
+// Sorted by first letter.
 constexpr HeaderFamily kFamilies[] = {
     {"cf-access-*", true},
     {"cf-connecting-ip*", true},
@@ -78,7 +78,7 @@ constexpr HeaderFamily kFamilies[] = {
     {"x-yett-*", false},
 };
 
-// Where each first letter begins in kFamilies; the next one says where it ends.
+// Where each first letter starts in kFamilies; it ends where the next one starts.
 constexpr std::array<uint8_t, 257> makeStarts() {
   std::array<uint8_t, 257> out{};
   for (const auto& family : kFamilies) {
@@ -141,11 +141,11 @@ std::string whyNotKept(std::string_view entry) {
     for (const auto& one : kFamilies) {
       if (one.keepable) known.push_back(one.name);
     }
-    return shown + " is no family of headers that Yett takes off" + base::didYouMean(entry, known) +
+    return shown + " is not a family of headers that Yett removes" + base::didYouMean(entry, known) +
            ": docs/http.md has the table";
   }
   if (family->keepable) return {};
-  return shown + " cannot be kept: the service would read another request than policy, or take it for Yett's word";
+  return shown + " cannot be kept: it could change the request after policy has read it, or be mistaken for Yett's own";
 }
 
 }  // namespace yett::request

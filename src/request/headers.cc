@@ -13,14 +13,14 @@
 namespace yett::request {
 namespace {
 
-// These Yett sets itself; a trusted forwarder's word goes before its own.
+// Yett sets these itself, after the value from a trusted forwarder.
 constexpr std::string_view kForwarded[] = {"x-forwarded-for", "x-forwarded-proto", "x-forwarded-client-cert"};
 
 bool isForwarded(std::string_view name) {
   return std::find(std::begin(kForwarded), std::end(kForwarded), name) != std::end(kForwarded);
 }
 
-// Whether only somebody in front of the service may say this, and nobody who may has.
+// Whether only a trusted peer may set this field, and this peer may not.
 bool isUntrusted(std::string_view sent, std::string_view folded, const Trust& trust) {
   const HeaderFamily* family = familyOf(folded);
   if (family == nullptr) return false;
@@ -36,8 +36,8 @@ bool isAny(std::string_view name, std::initializer_list<std::string_view> lower_
                      [&](std::string_view lower) { return base::equalsIgnoreCase(name, lower); });
 }
 
-// Fields by their names, looked up by names in any case. A list may have tens of thousands of names, so each is hashed
-// while it is read, and nearly all are known not to be there by that alone.
+// Case-insensitive index of fields by name. A Connection list may have tens of thousands of names, so a lookup checks
+// only the length and a hash, which rules out nearly all of them.
 class FieldIndex {
  public:
   explicit FieldIndex(http::HeaderMap& headers) : headers_(headers), next_(headers.fields().size(), kNone) {
@@ -59,7 +59,7 @@ class FieldIndex {
 
  private:
   static constexpr uint32_t kNone = UINT32_MAX;
-  // A seed that callers do not know: else they could choose names that all meet in one slot.
+  // A seed that callers do not know: otherwise they could choose names that all hash to one slot.
   static uint32_t hash(std::string_view name) {
     static const uint32_t seed = std::random_device{}();
     uint32_t out = seed;
@@ -68,13 +68,13 @@ class FieldIndex {
   }
   static uint64_t bitOf(size_t length) { return uint64_t{1} << std::min<size_t>(length, 63); }
   http::HeaderMap& headers_;
-  uint64_t lengths_ = 0;  // of the names that there are
+  uint64_t lengths_ = 0;  // of the existing names, as bits
   std::array<uint32_t, 1024> first_;
   std::vector<uint32_t> next_;
 };
 
 void dropListed(http::HeaderMap& headers) {
-  std::optional<FieldIndex> index;  // most list nothing that it would have to find
+  std::optional<FieldIndex> index;  // only if needed: most lists need no lookup
   for (const auto& connection : headers.fields()) {
     if (connection.id != http::FieldId::kConnection) continue;
     for (std::string_view rest = connection.value; !rest.empty();) {
@@ -124,7 +124,7 @@ void dropUntrusted(http::RequestHead& head, const Trust& trust, std::span<const 
     else if (odd && http::fieldId(name) != http::FieldId::kOther) field.dropped = true;
     else if (name == "x-request-id") {
       field.dropped = odd || !validRequestId(field.value) || request_id != nullptr;
-      if (request_id != nullptr) request_id->dropped = true;  // of two, services take either
+      if (request_id != nullptr) request_id->dropped = true;  // of two, services may use either
       request_id = &field;
     } else if (name == "traceparent") {
       trace_ok = trace_ok && !odd && trace_parent == nullptr && validTraceParent(field.value);
@@ -164,7 +164,7 @@ void dropFromResponse(http::ResponseHead& head) {
 }
 
 bool validTraceParent(std::string_view v) {
-  // Of a version that is not known, what stands where version 00 has it counts (W3C Trace Context 3.2.4, 2.2.2.1).
+  // An unknown version is parsed at the positions of version 00 (W3C Trace Context 3.2.4, 2.2.2.1).
   if (v.size() < 55 || v[2] != '-' || v[35] != '-' || v[52] != '-' || v.starts_with("ff")) return false;
   if (v.size() > 55 && (v.starts_with("00") || v[55] != '-')) return false;
   const auto hex = [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); };

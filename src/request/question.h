@@ -1,4 +1,4 @@
-// The one place that makes a CheckRequest: of a parsed head and its connection, or of what a record says.
+// The only place that makes a CheckRequest: from a parsed head and its connection, or from a record.
 #pragma once
 
 #include <sys/socket.h>
@@ -15,7 +15,7 @@
 
 namespace yett::request {
 
-/// What the connection tells. Views: of whoever asks.
+/// Facts about the connection. Views into data of the caller.
 struct Arrival {
   std::string_view listener;
   std::string_view scheme;
@@ -32,20 +32,20 @@ struct Arrival {
   void setDestination(const sockaddr* local);
 };
 
-/// As policy and logs name it.
+/// The name in policy and logs.
 std::string_view protocolName(http::Version version);
 
 /// The header fields that the service will see: those that are not dropped.
 void visibleHeaders(const http::HeaderMap& headers, std::vector<policy::Header>& out);
 
-/// A question about a request. Views point into all that is passed. `body`: null where it is not for policy.
+/// A question about a request. Views point into all arguments. `body`: null if policy may not see it.
 policy::CheckRequest question(const http::RequestHead& head, const Arrival& arrival,
                               std::span<const policy::Header> headers, int64_t time_seconds, const policy::Body* body);
 
-/// What a record keeps of a request; what it does not keep stays empty, and only policy::Recorded tells more.
+/// What a record keeps of a request. The rest stays empty; only policy::Recorded knows more.
 struct RecordedHead {
   std::string_view listener, method, host, path, raw_path, protocol;
-  std::string_view query;  ///< "" where it is not known
+  std::string_view query;  ///< "" if it is unknown
   const identity::Principal* principal = nullptr;
   target::IpAddress source;
   int64_t time_seconds = 0;

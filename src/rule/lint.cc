@@ -10,7 +10,7 @@
 namespace yett::rule {
 namespace {
 
-constexpr size_t kMaxCompared = 2000;  // rules: every pair is looked at
+constexpr size_t kMaxCompared = 2000;  // rules: every pair is compared
 constexpr size_t kMaxPairs = 10'000;   // of two lists
 constexpr size_t kMaxShapes = 64;
 constexpr size_t kMaxCredentials = 20;
@@ -48,7 +48,7 @@ bool coversHost(const HostMatcher& outer, const HostMatcher& inner) {
 
 bool coversPath(const PathMatcher& outer, const PathMatcher& inner, bool loose, bool fold) {
   if (!outer.regex && outer.pattern.rest() && outer.pattern.segments().empty()) return true;
-  const auto text = [](const PathMatcher& path) {  // without the mark of one that ignores case
+  const auto text = [](const PathMatcher& path) {  // without the prefix that ignores case
     const std::string_view whole = path.regex->text();
     return whole.starts_with(kIgnoreCase) ? whole.substr(kIgnoreCase.size()) : whole;
   };
@@ -56,7 +56,7 @@ bool coversPath(const PathMatcher& outer, const PathMatcher& inner, bool loose, 
   return coversPattern(outer.pattern, inner.pattern, loose, fold);
 }
 
-// Every entry of `inner` is covered by one of `outer`; an empty list means all there is.
+// Every entry of `inner` is covered by one of `outer`; an empty list matches everything.
 template <typename List, typename Covers>
 bool coversList(const List& outer, const List& inner, Covers each) {
   if (outer.empty()) return true;
@@ -84,14 +84,14 @@ void compare(const std::vector<Rule>& rules, size_t at, std::vector<std::pair<co
     if (!covers(other, rule)) continue;
     if (other.deny() && rule.allow())
       return void(out.emplace_back(&rule, "can never allow: `" + base::printable(other.name) + "` (" +
-                                              other.position() + ") denies all that it matches"));
+                                              other.position() + ") denies everything it matches"));
     const bool mutual = !rule.conditional() && covers(rule, other);
     if (other.kind != rule.kind || (mutual && i > at)) continue;
     if (mutual)
       return void(out.emplace_back(
-          &rule, "matches the same as `" + base::printable(other.name) + "` (" + other.position() + ")"));
+          &rule, "matches the same requests as `" + base::printable(other.name) + "` (" + other.position() + ")"));
     return void(out.emplace_back(&rule, "changes nothing: `" + base::printable(other.name) + "` (" + other.position() +
-                                            ") does the same for all that it matches"));
+                                            ") does the same for everything it matches"));
   }
 }
 
@@ -103,7 +103,7 @@ bool covers(const Rule& outer, const Rule& inner) {
   if (outer.conditional()) return false;
   const bool loose = outer.deny();
   const bool fold = loose && !outer.exact_case;
-  if (loose && inner.deny() && !inner.exact_case && !fold) return false;  // it matches in more spellings
+  if (loose && inner.deny() && !inner.exact_case && !fold) return false;  // `inner` matches more spellings
   return coversList(a.methods, b.methods,
                     [&](const auto& x, const auto& y) { return x == y || (loose && x == "GET" && y == "HEAD"); }) &&
          coversList(a.paths, b.paths, [&](const auto& x, const auto& y) { return coversPath(x, y, loose, fold); }) &&
@@ -127,7 +127,7 @@ std::vector<std::string> lint(const RuleBook& book) {
   const size_t shapes = book.index().shapes();
   if (shapes > kMaxShapes)
     out.push_back("the rules have " + std::to_string(shapes) +
-                  " different shapes of matchers: each costs a decision some 20 ns; write them more alike");
+                  " different shapes of matchers: each adds about 20 ns to a decision; make them more alike");
   return out;
 }
 
@@ -139,10 +139,9 @@ std::vector<std::string> credentialWarnings(const std::map<std::string, std::str
     for (const auto line : base::split(text, '\n')) {
       ++number;
       if (line.size() > 4096 || policy::withoutCredentials(line) == line) continue;
-      out.push_back(
-          name + ":" + std::to_string(number) +
-          ": holds what looks like a credential: the audit log keeps the sources of policies; let the service "
-          "check it, or compare a digest");
+      out.push_back(name + ":" + std::to_string(number) +
+                    ": contains what looks like a credential: the audit log stores policy sources; let the service "
+                    "check it, or compare a digest");
       if (out.size() == kMaxCredentials) return out;
     }
   }

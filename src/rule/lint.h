@@ -1,4 +1,4 @@
-// What a set of rules says but hardly means: the warnings of `yett check`.
+// Finds rules that are valid but hardly intended: the warnings of `yett check`.
 #pragma once
 
 #include <map>
@@ -11,10 +11,10 @@ namespace yett::rule {
 
 /// "file:line: rule `x`: ...", in the order of files and lines.
 std::vector<std::string> lint(const RuleBook& book);
-/// Lines of these files that hold what looks like a credential: "file:line: ...". The audit log keeps them.
+/// Lines of these files that seem to contain a credential: "file:line: ...". The audit log stores these files.
 std::vector<std::string> credentialWarnings(const std::map<std::string, std::string>& files);
 
-/// Whether `outer`, read as a rule without a condition, matches all that `inner` may match. May say no where it does.
+/// Whether `outer` is not conditional() and matches everything that `inner` may match. False negatives are possible.
 bool covers(const Rule& outer, const Rule& inner);
 
 }  // namespace yett::rule

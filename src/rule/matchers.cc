@@ -8,7 +8,7 @@
 namespace yett::rule {
 namespace {
 
-// SPIFFE-ID 2.2: what a path segment may hold.
+// SPIFFE-ID 2.2: what a path segment may contain.
 bool isIdSegment(std::string_view text) {
   return text != "." && text != ".." && std::all_of(text.begin(), text.end(), [](char c) {
            return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '.' ||
@@ -16,14 +16,14 @@ bool isIdSegment(std::string_view text) {
          });
 }
 
-constexpr size_t kFreeValues = 16;   // of one name, in a request as people send it
-constexpr uint64_t kLookSteps = 32;  // that a look at one of many values costs
+constexpr size_t kFreeValues = 16;   // of one name, as ordinary requests have
+constexpr uint64_t kLookSteps = 32;  // the cost of comparing one of many values
 
 Match asMatch(bool yes) {
   return yes ? Match::kYes : Match::kNo;
 }
 
-// Any of several looks: yes if one says so, an error where one could not be taken and none says so.
+// Combines several comparisons: yes if one matches, an error if one could not be made and none matches.
 class AnyOf {
  public:
   explicit AnyOf(policy::AttributeReader& reader) : reader_(reader) {}
@@ -46,14 +46,14 @@ class AnyOf {
   bool unsure_ = false;
 };
 
-// One value is looked at by an allow; any of them by a deny, with `lists` also each element of one that is a list.
+// An allow needs exactly one value; a deny compares each value and, with `lists`, each element of a value.
 Match matchValues(const std::vector<ValueMatcher>& values, const std::vector<std::string_view>& sent, bool loose,
                   bool lists, policy::AttributeReader& reader) {
   if (sent.empty()) return Match::kAbsent;
   if (!loose && sent.size() > 1) return Match::kError;
   AnyOf any(reader);
   const auto look = [&](std::string_view value) {
-    // What is sent and what is listed multiply.
+    // The cost is the product of sent and listed values.
     if ((lists || sent.size() > kFreeValues) && !any.spend(kLookSteps + values.size())) return false;
     return std::any_of(values.begin(), values.end(), [&](const ValueMatcher& wanted) {
       return wanted.regex ? any.regex(*wanted.regex, value) : any.plain(wanted.text == value);
@@ -88,13 +88,13 @@ Result<PrincipalMatcher> PrincipalMatcher::parse(std::string_view text) {
   if (!identity::isTrustDomain(out.trust_domain))
     return Error{shown + ": the trust domain must be literal: a-z, 0-9, `.`, `-`, `_`"};
   if (slash == rest.size())
-    return Error{shown + " names a trust domain and no workload: for all of it write `" + std::string(text) + "/**`"};
+    return Error{shown + " names a trust domain but no workload: for all of it write `" + std::string(text) + "/**`"};
   auto path = target::SegmentPattern::parseExact(rest.substr(slash));
   if (!path) return std::move(path).error().within(shown);
-  if (rest.ends_with('/')) return Error{shown + " ends with `/`, which no SPIFFE ID does"};
+  if (rest.ends_with('/')) return Error{shown + " ends with `/`, but a SPIFFE ID never does"};
   for (const auto& segment : path.value().segments()) {
     if (!segment.any && !isIdSegment(segment.text))
-      return Error{shown + " can match nothing: `" + base::printable(segment.text) + "` is no segment of a SPIFFE ID"};
+      return Error{shown + " can match nothing: `" + base::printable(segment.text) + "` is not a SPIFFE ID segment"};
   }
   out.path = std::move(path).value();
   return out;
@@ -168,13 +168,13 @@ Match matchSource(const std::vector<target::Cidr>& list, const target::IpAddress
 Match matchHeader(const KeyedMatcher& matcher, policy::AttributeReader& reader, bool loose) {
   const bool list = reader.peekList(matcher.key).size() > 1;
   const auto noted = reader.read(list ? policy::Attr::kHeaderList : policy::Attr::kHeader, matcher.key);
-  // Refused, or there in two spellings of its name.
+  // Refused, or sent in two spellings of its name.
   if (!noted.present() && noted.state != policy::AttrValue::State::kAbsent) return Match::kError;
   const auto& sent = reader.peekList(matcher.key);
   return matchValues(matcher.values, sent, loose, loose, reader);
 }
 
-// Thousands of values of one key, looked at by hundreds of rules, have a budget of some milliseconds.
+// Limits hundreds of rules that compare thousands of values of one key to a few milliseconds.
 static bool affords(size_t values, policy::AttributeReader& reader) {
   return values <= kFreeValues || reader.spendSteps(kLookSteps * values);
 }
@@ -196,7 +196,7 @@ Match matchQuery(const KeyedMatcher& matcher, policy::AttributeReader& reader, R
   return matchValues(matcher.values, sent, how.loose, false, reader);
 }
 
-// A deny goes by the path alone, whatever the request says it is.
+// A deny looks only at the path, even if the request does not claim to be gRPC.
 static Match matchGrpcPath(const std::vector<GrpcMatcher>& list, std::string_view path, bool fold) {
   const auto same = [fold](std::string_view a, std::string_view b) {
     return a == b || (fold && base::equalsIgnoreCase(a, b));

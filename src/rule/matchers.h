@@ -1,4 +1,4 @@
-// What a rule may ask of a request, in native form. Each list means any of; an empty list asks nothing.
+// What a rule can require of a request, in native form. Each list means "any of"; an empty list matches everything.
 #pragma once
 
 #include <optional>
@@ -14,16 +14,16 @@
 
 namespace yett::rule {
 
-/// What a matcher found. An allow needs certainty, a deny needs only doubt: matches() (rule.h) says how each is read.
+/// The result of a matcher. An allow needs certainty, a deny only a doubt: see matches() (rule.h).
 enum class Match : uint8_t {
   kNo,
   kYes,
-  kNoOfMany,  ///< no, and there was more than one value to look at
-  kAbsent,    ///< there was no value to look at
-  kError,     ///< it cannot be told
+  kNoOfMany,  ///< no, and there was more than one value to compare
+  kAbsent,    ///< there was no value to compare
+  kError,     ///< undecided
 };
 
-/// Which callers a rule means. No pattern matches an anonymous caller.
+/// Which callers a rule matches. No pattern matches an anonymous caller.
 struct PrincipalMatcher {
   enum class Kind : uint8_t { kAnyone, kAuthenticated, kPattern, kRegex };
   Kind kind = Kind::kPattern;
@@ -35,12 +35,12 @@ struct PrincipalMatcher {
   static Result<PrincipalMatcher> parse(std::string_view text);
 };
 
-/// A host, path or value; an expression where `regex` is set.
+/// A host, path or value; an expression if `regex` is set.
 struct HostMatcher {
   target::HostPattern pattern;
   std::optional<target::Regex> regex;
 };
-/// What an expression begins with where case is to be ignored.
+/// The prefix of an expression that ignores case.
 inline constexpr std::string_view kIgnoreCase = "(?i)";
 
 struct PathMatcher {
@@ -70,21 +70,21 @@ struct Matchers {
   std::vector<HostMatcher> hosts;
   std::vector<PathMatcher> paths;
   std::vector<target::Cidr> sources;
-  std::vector<KeyedMatcher> headers;  // of these two lists all must match, each key by any of its values
+  std::vector<KeyedMatcher> headers;  // in these two lists every key must match, by any of its values
   std::vector<KeyedMatcher> queries;
   std::vector<GrpcMatcher> grpcs;
 };
 
-/// How a matcher reads what was sent. `loose` is how a deny reads: GET means HEAD too, a trailing slash is nothing, any
-/// value of a key counts, and each element of a list in a header, gRPC goes by the path. `fold`: what some service
-/// takes for the same counts: for a deny ASCII case of paths, gRPC methods and query keys, and other spellings of the
-/// keys; for an allow another spelling of a query key beside it is a doubt.
+/// How a matcher reads what was sent. `loose` is how a deny reads: GET includes HEAD, a trailing slash is ignored, any
+/// value of a key counts, also each element of a list in a header, and gRPC is matched by path. `fold`: spellings that
+/// some service treats as the same count. A deny ignores ASCII case of paths, gRPC methods and query keys, and accepts
+/// other spellings of the keys; for an allow, another spelling of a query key next to it is a doubt.
 struct Reading {
   bool loose = false;
   bool fold = false;
 };
 
-/// REQUIRES of each: the list is not empty.
+/// Each REQUIRES a non-empty list.
 Match matchPrincipal(const std::vector<PrincipalMatcher>& list, policy::AttributeReader& reader);
 Match matchMethod(const std::vector<std::string>& list, std::string_view method, bool loose);
 Match matchHost(const std::vector<HostMatcher>& list, policy::AttributeReader& reader);

@@ -8,7 +8,7 @@
 namespace yett::rule {
 namespace {
 
-// One way of reading for the matchers of a rule and the other for their twins.
+// Evaluates the matchers of a rule, or their `not_` twins, which are read the opposite way.
 class Side {
  public:
   Side(const Rule& rule, policy::AttributeReader& reader, bool twins, const char** failed)
@@ -44,7 +44,7 @@ class Side {
       case Match::kAbsent: out = twins_ && deny_; break;
       case Match::kError: out = deny_; break;
     }
-    if (reader_.unknownReads() != unknown_) {  // replay: it could be either
+    if (reader_.unknownReads() != unknown_) {  // replay: the result could be either
       unknown_ = reader_.unknownReads();
       out = deny_ != reader_.favoursAllow();
     }
@@ -66,7 +66,7 @@ constexpr std::pair<const char*, const char*> kTwins[] = {
 
 }  // namespace
 
-// Taken apart whole, so that a new matcher does not compile until somebody has thought of it here.
+// Binds every member, so that a new matcher does not compile until it is handled here.
 bool Rule::beyondIndex() const {
   const auto& [principals, methods, hosts, paths, sources, headers, queries, grpcs] = wanted;
   return unwanted != nullptr || !headers.empty() || !queries.empty() || !grpcs.empty();

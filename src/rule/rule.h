@@ -22,11 +22,11 @@ struct Rule {
   std::string policy;
   std::string name;
   Kind kind = Kind::kDeny;
-  bool exact_case = false;  ///< `case = "exact"`: what is read widely is still read as it is written
-  bool audit_only = false;  ///< of a deny: recorded, changes nothing
+  bool exact_case = false;  ///< `case = "exact"`: even a wide reading compares exact spelling
+  bool audit_only = false;  ///< of a deny: only recorded
   int status = 403;
   int line = 0;
-  int condition = -1;       ///< which `when` or program of its engine, or -1
+  int condition = -1;       ///< index of its `when` or program in the engine, or -1
   int64_t ttl_seconds = 0;  ///< 0: results that depend on the time are not remembered
   std::string file;
   std::string reason;
@@ -39,16 +39,16 @@ struct Rule {
   bool deny() const { return kind == Kind::kDeny; }
   std::string position() const { return file + ":" + std::to_string(line); }
   /// Whether it has matchers that neither RuleIndex nor lint compares: any but principal, method, path, host and
-  /// source. One that were forgotten here would count for nothing where the rule is found by the index.
+  /// source. A matcher forgotten here would be ignored when the index finds the rule.
   bool beyondIndex() const;
-  /// Likewise, or a condition.
+  /// The same, or it has a condition.
   bool conditional() const { return condition >= 0 || beyondIndex(); }
 };
 
-/// Natively, without any code; the obvious way, matcher by matcher. An allow is read narrowly: every matcher must be
+/// Evaluates the matchers one by one, natively, without policy code. An allow is read narrowly: every matcher must be
 /// certain. A deny is read widely: a doubt is a match. A `not_` twin is read the other way round, and an absent value
-/// is in doubt for it. `path` is the pattern that matched, for its captures. `failed`, where not null, gets the name of
-/// the first matcher that failed.
+/// is a doubt for it. `path` is the pattern that matched, for its captures. `failed`, if not null, gets the name of the
+/// first matcher that failed.
 bool matches(const Rule& rule, policy::AttributeReader& reader, const target::SegmentPattern*& path,
              const char** failed = nullptr);
 

@@ -70,8 +70,8 @@ void RuleEvaluator::evaluate(policy::AttributeReader& reader, Verdict& out) {
   decide(reader, out);
 }
 
-// Where the unknown is taken for whatever allows (in a replay, or while a body is awaited), a condition that met it
-// says so.
+// If unknown values count as allowing (in a replay, or while a body is awaited), a condition that read one gets the
+// answer that allows.
 RuleEvaluator::Answer RuleEvaluator::askOrAssume(uint32_t number, const Rule& rule, policy::AttributeReader& reader,
                                                  Verdict& out) {
   const uint32_t unknown = reader.unknownReads();
@@ -106,11 +106,11 @@ void RuleEvaluator::decide(policy::AttributeReader& reader, Verdict& out) {
     reader.setPattern(path);
     switch (askOrAssume(number, rule, reader, out)) {
       case Answer::kYes:
-        if (rule.allow()) out.reason.clear();  // it says why not
+        if (rule.allow()) out.reason.clear();  // it explains a non-match
         return applyRule(rule, rule.allow() ? Effect::kAllow : Effect::kDeny, out);
       case Answer::kFailed:
         out.reason.clear();
-        if (rule.allow()) break;  // it does not apply; of a deny or a program: it denies
+        if (rule.allow()) break;  // an allow does not apply; a deny or a program denies
         return applyRule(rule, Effect::kDeny, out);
       case Answer::kRefuse: return applyRule(rule, Effect::kDeny, out);
       case Answer::kPermit:
@@ -141,7 +141,7 @@ void RuleEvaluator::decide(policy::AttributeReader& reader, Verdict& out) {
 
 void RuleEvaluator::audit(policy::AttributeReader& reader, Verdict& out) {
   if (book_.auditIndex() == nullptr) return;
-  begin();  // a budget of its own
+  begin();  // a separate budget
   const target::SegmentPattern* path = nullptr;
   const RuleIndex::Record* record = nullptr;
   search_.start(*book_.auditIndex(), reader);

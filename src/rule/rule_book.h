@@ -18,10 +18,10 @@ class RuleBook {
   explicit RuleBook(std::vector<Rule> rules);
   RuleBook(const RuleBook&) = delete;
 
-  /// In the order of evaluation; those that are audit_only stand last.
+  /// In the order of evaluation; audit_only rules come last.
   const std::vector<Rule>& rules() const { return rules_; }
   const RuleIndex& index() const { return *index_; }
-  /// Of the audit_only rules; their numbers begin after the others'. Null where there are none.
+  /// The index of the audit_only rules, which follow the others in rules(). Null if there are none.
   const RuleIndex* auditIndex() const { return audit_index_.get(); }
   size_t deciding() const { return deciding_; }
 
@@ -51,15 +51,15 @@ class RuleEvaluator : public policy::Evaluator {
     kPermit,
     kRefuse,
     kAbstain,
-    kFailed,  ///< an error, which is noted in the verdict
-    kSpent,   ///< the budget is gone: nothing is evaluated any more
+    kFailed,  ///< an error, which is recorded in the verdict
+    kSpent,   ///< the budget is used up: evaluation stops
   };
-  /// A decision begins: whatever conditions cost is counted from here.
+  /// Called when a decision begins: the cost of conditions counts from here.
   virtual void begin() {}
-  /// Runs the condition of rule `number` (REQUIRES: it has one), whose path pattern the reader knows. Sets reasons.
+  /// Runs the condition of rule `number` (REQUIRES: it has one). The reader has its path pattern. Sets reasons.
   Answer askOrAssume(uint32_t number, const Rule& rule, policy::AttributeReader& reader, policy::Verdict& out);
   virtual Answer ask(uint32_t number, policy::AttributeReader& reader, policy::Verdict& out);
-  /// As ask(), without memory or suspension, noting how it went. `reads` is what was read.
+  /// Like ask(), without memory or shortened budgets. Records the outcome and the reads in `out`.
   virtual void trace(uint32_t number, policy::AttributeReader& reader, policy::RuleTrace& out);
   const RuleBook& book() const { return book_; }
 

@@ -42,13 +42,13 @@ Matchers& side(Rule& rule, bool twin) {
 }
 
 Status noRegex(std::string_view field, const FieldValue& value) {
-  if (value.regex) return Error{"takes no `re`: write plain " + std::string(field) + "s"};
+  if (value.regex) return Error{"does not accept `re`: write plain " + std::string(field) + "s"};
   return {};
 }
 
 Status addMethod(Matchers& to, const FieldValue& value) {
   TRY(noRegex("method", value));
-  if (!isToken(value.text)) return Error{quoted(value.text) + " is no method"};
+  if (!isToken(value.text)) return Error{quoted(value.text) + " is not a method"};
   std::string upper = value.text;
   std::transform(upper.begin(), upper.end(), upper.begin(), base::toUpper);
   if (upper != value.text)
@@ -89,7 +89,7 @@ Status addPath(Matchers& to, const FieldValue& value) {
   if (value.regex && std::any_of(value.regex->text().begin(), value.regex->text().end(),
                                  [](unsigned char c) { return c <= ' ' || c > '~'; }))
     return Error{"re " + quoted(value.regex->text()) +
-                 " can match nothing: a canonical path has blanks and other bytes as %XX"};
+                 " can match nothing: a canonical path encodes blanks and non-ASCII bytes as %XX"};
   if (!value.regex) {
     auto pattern = target::SegmentPattern::parsePath(value.text);
     if (!pattern) return std::move(pattern).error().within(quoted(value.text));
@@ -115,13 +115,13 @@ Status addGrpc(Matchers& to, const FieldValue& value) {
     });
   };
   if (slash == std::string::npos || !isName(matcher.service) || !(matcher.method == "*" || isName(matcher.method)))
-    return Error{quoted(value.text) + " is no gRPC method: write `package.Service/Method` or `package.Service/*`"};
+    return Error{quoted(value.text) + " is not a gRPC method: write `package.Service/Method` or `package.Service/*`"};
   if (matcher.method == "*") matcher.method.clear();
   to.grpcs.push_back(std::move(matcher));
   return {};
 }
 
-// Names that framing, the hop or Yett itself owns.
+// False for names reserved for framing, the hop or Yett itself.
 bool mayBeSet(std::string_view name) {
   static constexpr std::array<std::string_view, 20> kOwned = {"host",
                                                               "content-length",
@@ -176,7 +176,7 @@ bool isKeyedField(std::string_view field) {
 
 Status setMatcher(Rule& rule, std::string_view field, const std::vector<FieldValue>& values) {
   Matchers& to = side(rule, takeTwin(field));
-  if (values.empty()) return Error{"is an empty list, which could match nothing"};
+  if (values.empty()) return Error{"is an empty list, which can match nothing"};
   if (values.size() > kMaxListed) return Error{"has over " + std::to_string(kMaxListed) + " entries: use `data`"};
   for (const auto& value : values) {
     if (field == "method") TRY(addMethod(to, value));
@@ -185,7 +185,7 @@ Status setMatcher(Rule& rule, std::string_view field, const std::vector<FieldVal
     else if (field == "path") TRY(addPath(to, value));
     else if (field == "grpc") TRY(addGrpc(to, value));
     else if (field == "source") TRY(addSource(to, value));
-    else return Error{"is no matcher"};
+    else return Error{"is not a matcher"};
   }
   return {};
 }
@@ -193,18 +193,18 @@ Status setMatcher(Rule& rule, std::string_view field, const std::vector<FieldVal
 Status addKeyedMatcher(Rule& rule, std::string_view field, std::string_view key, std::vector<FieldValue> values) {
   Matchers& to = side(rule, takeTwin(field));
   const bool header = field == "header";
-  if (header && !isToken(key)) return Error{quoted(key) + " is no header name"};
+  if (header && !isToken(key)) return Error{quoted(key) + " is not a header name"};
   if (header && base::lowered(key) != key) return Error{quoted(key) + ": write header names in lower case"};
   if (key.empty() || key.size() > policy::AttributeReader::kLongestKey)
-    return Error{quoted(key) + ": a key has 1 to 256 bytes"};
-  if (values.empty()) return Error{quoted(key) + " has an empty list, which could match nothing"};
+    return Error{quoted(key) + ": a key must have 1 to 256 bytes"};
+  if (values.empty()) return Error{quoted(key) + " has an empty list, which can match nothing"};
   KeyedMatcher matcher{std::string(key), {}};
   if (values.size() > kMaxListed)
     return Error{quoted(key) + " has over " + std::to_string(kMaxListed) + " values: use `data`"};
   for (auto& value : values) {
     if (header && !value.regex && !isFieldValue(value.text))
       return Error{quoted(key) + ": " + quoted(value.text) +
-                   " can match nothing: no header field holds it (RFC 9110 5.5)"};
+                   " can match nothing: it is not a valid field value (RFC 9110 5.5)"};
     matcher.values.push_back({std::move(value.text), std::move(value.regex)});
   }
   (header ? to.headers : to.queries).push_back(std::move(matcher));
@@ -216,7 +216,7 @@ Status setText(Rule& rule, std::string_view field, std::string value) {
     return Error{"`public_reason` is for deny rules: an allow has nothing to explain to the caller"};
   if (field == "reason") rule.reason = std::move(value);
   else if (field == "public_reason") rule.public_reason = std::move(value);
-  else return Error{quoted(field) + " is no text"};
+  else return Error{quoted(field) + " is not a text field"};
   return {};
 }
 
@@ -232,7 +232,7 @@ Status setTtl(Rule& rule, std::string_view value) {
   auto ttl = base::parseDuration(value);
   if (!ttl) return std::move(ttl).error().within("`ttl`");
   if (ttl.value().count() < 1000 || ttl.value().count() % 1000 != 0)
-    return Error{"`ttl` is `" + base::printable(value) + "`, must be whole seconds: what a condition reads as time is"};
+    return Error{"`ttl` is `" + base::printable(value) + "`, must be whole seconds, like the time conditions read"};
   rule.ttl_seconds = ttl.value().count() / 1000;
   return {};
 }
@@ -250,7 +250,7 @@ Status setCase(Rule& rule, std::string_view value) {
   return {};
 }
 
-// Expressions over paths, where case is to be ignored.
+// Makes path expressions ignore case if the rule does.
 static Status foldPaths(Rule& rule) {
   Matchers* side = rule.deny() ? &rule.wanted : rule.unwanted.get();
   if (rule.exact_case || side == nullptr) return {};
@@ -266,12 +266,12 @@ static Status foldPaths(Rule& rule) {
 Status addObligation(Rule& rule, std::string_view field, std::string_view header, std::string_view value) {
   if (!rule.allow()) return Error{"`" + std::string(field) + "` is for allow rules"};
   if (!isToken(header) || base::lowered(header) != header)
-    return Error{"`" + std::string(field) + "`: " + quoted(header) + " is no header name in lower case"};
+    return Error{"`" + std::string(field) + "`: " + quoted(header) + " is not a header name in lower case"};
   if (!mayBeSet(header))
     return Error{"`" + std::string(field) + "`: " + quoted(header) + " belongs to framing, the hop or Yett itself"};
   if (!isFieldValue(value))
     return Error{"`" + std::string(field) + "`: the value of " + quoted(header) +
-                 " can be no field value (RFC 9110 5.5)"};
+                 " is not a valid field value (RFC 9110 5.5)"};
   if (rule.obligations == nullptr) rule.obligations = std::make_unique<policy::Obligations>();
   if (field == "set_header") rule.obligations->set_headers.emplace_back(header, value);
   else rule.obligations->remove_headers.emplace_back(header);
@@ -291,9 +291,9 @@ Status finishRule(Rule& rule) {
   }
   TRY(foldPaths(rule));
   if (rule.allow() && rule.wanted.principals.empty())
-    return Error{"an allow must say its `principal`: a SPIFFE ID pattern, `authenticated` or `anyone`"};
+    return Error{"an allow must have a `principal`: a SPIFFE ID pattern, `authenticated` or `anyone`"};
   if (rule.ttl_seconds > 0 && rule.condition < 0)
-    return Error{"`ttl` is for rules with `when`: there is nothing to remember"};
+    return Error{"`ttl` is for rules with `when`: without it nothing is remembered"};
   return {};
 }
 
@@ -303,7 +303,7 @@ void checkNames(const std::vector<Rule>& rules, std::vector<std::string>& proble
     const auto [first, fresh] = seen.try_emplace({rule.policy, rule.name}, &rule);
     if (fresh) continue;
     problems.push_back(rule.position() + ": rule `" + base::printable(rule.name) + "`: the policy `" +
-                       base::printable(rule.policy) + "` has a rule of this name already, at " +
+                       base::printable(rule.policy) + "` already has a rule with this name, at " +
                        first->second->position());
   }
 }

@@ -1,4 +1,4 @@
-// Turns the fields of a rule, as a language gives them, into native form. Says what is wrong in the words of its
+// Converts the fields of a rule, as its language gives them, to native form. Errors use the terms of the rule's
 // author.
 #pragma once
 
@@ -25,7 +25,7 @@ bool isListField(std::string_view field);
 /// header, query and their twins: a table of strings or lists.
 bool isKeyedField(std::string_view field);
 
-/// Each says what is wrong, without the field's name.
+/// Their errors do not name the field.
 Status setMatcher(Rule& rule, std::string_view field, const std::vector<FieldValue>& values);
 Status addKeyedMatcher(Rule& rule, std::string_view field, std::string_view key, std::vector<FieldValue> values);
 /// reason, public_reason.
@@ -36,12 +36,12 @@ Status setTtl(Rule& rule, std::string_view value);
 Status setAuditOnly(Rule& rule, bool value);
 /// `exact`: see Rule::exact_case.
 Status setCase(Rule& rule, std::string_view value);
-/// set_header, remove_header (`value` is not looked at).
+/// set_header, remove_header (which ignores `value`).
 Status addObligation(Rule& rule, std::string_view field, std::string_view header, std::string_view value);
-/// What only the whole rule can tell; puts lists into a fixed order. To be called once, last.
+/// Checks that need the whole rule; puts lists into a fixed order. Call it once, last.
 Status finishRule(Rule& rule);
 
-/// Notes every (policy, name) that is there twice: "file:line: ...".
+/// Reports every duplicate (policy, name): "file:line: ...".
 void checkNames(const std::vector<Rule>& rules, std::vector<std::string>& problems);
 
 }  // namespace yett::rule

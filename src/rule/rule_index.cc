@@ -28,7 +28,7 @@ std::array<unsigned char, 16> prefixOf(const std::array<unsigned char, 16>& addr
   return out;
 }
 
-// What follows the first of the last `dots` dots, that one included; "" where there are fewer or nothing before it.
+// The rest of `host` from the first of its last `dots` dots on; "" if it has fewer dots or nothing precedes them.
 std::string_view suffixOf(std::string_view host, size_t dots) {
   size_t at = host.size();
   for (size_t i = 0; i < dots; ++i) {
@@ -102,7 +102,7 @@ void RuleIndex::Search::start(const RuleIndex& index, policy::AttributeReader& r
   path_.clear();
   slash_ = r.path.ends_with('/');
   split(r.path, true, path_);
-  // A connection asks again and again for the same caller.
+  // Requests on a connection have the same caller again and again.
   if (r.principal->trust_domain != trust_domain_ || r.principal->path != principal_path_) {
     trust_domain_ = r.principal->trust_domain;
     principal_path_ = r.principal->path;
@@ -181,7 +181,7 @@ bool RuleIndex::Search::verify(const Record& record, uint32_t shape) const {
   return !record.slash_counts || record.slash == slash_;
 }
 
-// The span whose next rule comes first; with many of them a heap, which is kept from call to call.
+// The span whose next rule comes first. Many spans are kept in a heap, which persists between calls.
 RuleIndex::Search::Span* RuleIndex::Search::least() {
   constexpr size_t kFew = 8;
   const auto later = [](const Span& a, const Span& b) { return a.now->rule > b.now->rule; };
@@ -208,7 +208,7 @@ bool RuleIndex::Search::next(const Record*& record, const target::SegmentPattern
     const Span* least = this->least();
     if (least == nullptr) return false;
     const Record& found = *least->now;
-    if (found.rule == last_) continue;  // found already by another of its paths, or of its callers
+    if (found.rule == last_) continue;  // already found through another of its paths or callers
     path = nullptr;
     if (found.whole) {
       if (!matches(index_->rules_[found.rule], *reader_, path)) continue;

@@ -1,7 +1,7 @@
 // Finds the rules that may apply to a request at a cost that does not grow with their number: tuple space search. Each
-// rule falls into a shape (which path segments are literal and how many there are, the same for the principal, exact or
-// wildcard host, method or none, length of the source prefix); all rules of a shape lie in one hash table under their
-// literals; a request probes each shape that fits it. Expressions over paths are one automaton. Immutable; any thread.
+// rule has a shape (which path segments are literal and how many there are, the same for the principal, exact or
+// wildcard host, method or none, length of the source prefix). One hash table holds all rules under their shape and
+// literals; a request probes each shape that fits it. Path expressions form one automaton. Immutable; any thread.
 #pragma once
 
 #include <array>
@@ -21,34 +21,34 @@ namespace yett::rule {
 
 class RuleIndex {
  public:
-  /// One way to reach a rule, and all that evaluation needs of most rules, close together: a decision among many rules
-  /// is as fast as memory is. The literals to compare follow it.
+  /// One way to reach a rule, with everything that evaluation needs of most rules close together: with many rules,
+  /// memory access limits the speed. The literals to compare follow it.
   struct alignas(64) Record {
     std::string_view policy;
     std::string_view name;
-    uint32_t next;  // record under the same key, of a later rule; 0: none
+    uint32_t next;  // record of a later rule under the same key; 0: none
     uint32_t rule;
     uint32_t shape;
     Rule::Kind kind;
-    bool plain : 1;  // neither condition nor texts nor obligations: this is all
+    bool plain : 1;  // no condition, texts or obligations: the record suffices
     bool slash_counts : 1;
-    bool slash : 1;     // where it counts: the path must end with one
-    bool whole : 1;     // the literals are not all: the rule's matchers have to be asked
+    bool slash : 1;     // if it counts: whether the path must end with a slash
+    bool whole : 1;     // the literals do not suffice: evaluate the rule's matchers
     bool path : 1;      // it has a path pattern
-    bool fold : 1;      // ASCII case of the path means nothing
-    bool captures : 1;  // its only path pattern has names that a condition may want
+    bool fold : 1;      // ignores ASCII case of the path
+    bool captures : 1;  // a condition may need the captures of its only path pattern
   };
 
   /// REQUIRES: `rules` is in the order of evaluation and outlives the index, unchanged.
   explicit RuleIndex(std::span<const Rule> rules);
 
-  /// What a search needs, kept from request to request. One thread.
+  /// The state of a search, reused between requests. One thread.
   class Search {
    public:
-    /// Begins with a request.
+    /// Starts the search for a request.
     void start(const RuleIndex& index, policy::AttributeReader& reader);
     /// The next rule that matches natively, in the order of evaluation, each once; false when there are no more. `path`
-    /// is as matches() has it where a condition may want its captures, else null. `record` lives as long as the index.
+    /// is as in matches() if a condition may need its captures, else null. `record` lives as long as the index.
     bool next(const Record*& record, const target::SegmentPattern*& path);
 
    private:
@@ -57,7 +57,7 @@ class RuleIndex {
       std::string_view text;
       uint64_t hash;
     };
-    /// The records under one key that are left.
+    /// The remaining records under one key.
     struct Span {
       const Record* now;
       uint32_t shape;
@@ -75,21 +75,21 @@ class RuleIndex {
     bool slash_ = false;
     bool heaped_ = false;
     Span* least_ = nullptr;
-    std::array<std::vector<uint64_t>, 5> hashes_;  // by dimension and shape in it; 0: does not fit
+    std::array<std::vector<uint64_t>, 5> hashes_;  // by dimension and look; 0: does not match
     std::vector<Span> spans_;
-    bool moved_ = false;                                 // the least span's first entry has been given out
+    bool moved_ = false;                                 // the least span's first entry has been returned
     std::vector<std::pair<uint64_t, uint32_t>> probes_;  // hash and shape
     std::vector<int> expressions_;
     uint32_t last_ = UINT32_MAX;
   };
 
-  /// Distinct shapes: what a search costs.
+  /// Distinct shapes, which determine the cost of a search.
   size_t shapes() const { return shapes_.size(); }
   size_t expressions() const { return regexes_.size(); }
 
  private:
   enum Dimension : size_t { kPath, kPrincipal, kHost, kMethod, kSource };
-  /// A way to look at one dimension of a request.
+  /// How a shape compares one dimension of a request.
   struct Look {
     enum class Kind : uint8_t { kAny, kAuthenticated, kExact, kSegments, kSuffix, kPrefix };
     Kind kind = Kind::kAny;
@@ -102,9 +102,9 @@ class RuleIndex {
     std::array<uint16_t, 5> looks;
     auto operator<=>(const Shape&) const = default;
   };
-  /// Where the records under a hash begin. Two hashes of one tag that meet share a slot; the records know better.
+  /// Where the records under a hash begin. Colliding hashes with one tag share a slot; verify() tells records apart.
   struct Slot {
-    uint32_t tag = 0;  // never 0 where there is one
+    uint32_t tag = 0;  // 0 if the slot is empty
     uint32_t record = 0;
   };
   class Builder;
@@ -114,7 +114,7 @@ class RuleIndex {
     return record == 0 ? nullptr : reinterpret_cast<const Record*>(records_.data() + record);
   }
   static uint32_t tagOf(uint64_t hash) { return static_cast<uint32_t>(hash >> 32) | 1; }
-  /// The slot of the hash, or the empty one where it would be.
+  /// The slot of the hash, or the empty slot where it belongs.
   size_t slotOf(uint64_t hash) const;
 
   std::span<const Rule> rules_;

@@ -8,7 +8,7 @@
 
 namespace yett::rule {
 
-// Sorts rules into shapes, then lays the table out.
+// Groups rules by shape, then builds the table.
 class RuleIndex::Builder {
  public:
   explicit Builder(RuleIndex& index) : index_(index) {}
@@ -44,7 +44,7 @@ class RuleIndex::Builder {
     size_t size = 16;
     while (size < found_.size() * 2) size *= 2;
     index_.slots_.resize(size);
-    // Rules come in their order, so appending to what a slot has keeps it.
+    // Rules are added in evaluation order, so appending to a slot preserves it.
     std::vector<uint32_t> last(size);
     for (const auto& [hash, record] : found_) {
       const size_t slot = index_.slotOf(hash);
@@ -89,7 +89,7 @@ class RuleIndex::Builder {
     }
     if (matcher.path.segments().size() >= kMaxSegments) return whole = true, Choice{};
     Choice out = segments(matcher.path);
-    out.look.mask = out.look.mask << 1 | 1;  // the trust domain stands before the segments
+    out.look.mask = out.look.mask << 1 | 1;  // the trust domain precedes the segments
     ++out.look.count;
     out.literals.insert(out.literals.begin(), matcher.trust_domain);
     return out;
@@ -102,7 +102,7 @@ class RuleIndex::Builder {
     return {{Look::Kind::kSuffix, static_cast<uint8_t>(std::count(name.begin(), name.end(), '.'))}, {name}};
   }
 
-  // Too many combinations: the longest list is left to the matchers.
+  // If there are too many combinations, leaves the longest list to the matchers.
   static void limit(std::array<std::vector<Choice>, 5>& choices, bool& whole) {
     constexpr size_t kMaxEntries = 256;
     for (;;) {
@@ -160,7 +160,7 @@ class RuleIndex::Builder {
   Record& recordAt(uint32_t record) { return *reinterpret_cast<Record*>(index_.records_.data() + record); }
 
   static_assert(offsetof(Record, kind) + 2 <= kRecordSize);
-  // The fixed part of a record; its literals follow. None is at 0.
+  // Adds the fixed part of a record; its literals follow. No record is at 0.
   uint32_t addRecord(uint32_t number, const Rule& rule, uint32_t shape) {
     Record record{rule.policy, rule.name, 0, number, shape, rule.kind};
     record.plain = rule.condition < 0 && rule.reason.empty() && rule.public_reason.empty() &&

@@ -20,7 +20,7 @@ Error refused(const http::ParseError& error) {
   return Error{std::to_string(error.status) + ": " + error.why};
 }
 
-// A field of the JSON form that must be a string; "" where it is missing.
+// A field of the JSON form that must be a string; `missing` if it is absent.
 Result<std::string> textField(const Value& value, std::string_view name, std::string_view missing = "") {
   const Value* found = value.find(name);
   if (found == nullptr) return std::string(missing);
@@ -37,7 +37,7 @@ Status addHeader(const std::string& name, const Value& value, std::string& messa
     return Error{"header `" + base::printable(name) + "`: must be a string or a list of strings"};
   for (const std::string_view part : {std::string_view(name), std::string_view(value.text)}) {
     if (part.find_first_of("\r\n") != std::string_view::npos)
-      return Error{"header `" + base::printable(name) + "`: holds a line break"};
+      return Error{"header `" + base::printable(name) + "`: contains a line break"};
   }
   message += name + ": " + value.text + "\r\n";
   return {};
@@ -51,7 +51,7 @@ Result<std::string> messageOf(const Value& value) {
   const std::string body = TRY(textField(value, "body"));
   for (const auto& part : {method, path, host}) {
     if (part.find_first_of(" \r\n") != std::string::npos)
-      return Error{"`" + base::printable(part) + "`: no blanks or line breaks in method, path or host"};
+      return Error{"`" + base::printable(part) + "`: method, path and host must not contain spaces or line breaks"};
   }
   std::string out = method + " " + path + " HTTP/1.1\r\nhost: " + host + "\r\n";
   if (const Value* headers = value.find("headers")) {

@@ -1,5 +1,5 @@
-// Requests that come from a test or a person instead of a connection. They go through the real parser and the same
-// normalization as any other, so that policy sees what it would see.
+// Requests from a test or a person instead of a connection. They go through the real parser and normalization, so that
+// policy sees what it would see in production.
 #pragma once
 
 #include <memory>
@@ -14,7 +14,7 @@
 
 namespace yett::runtime {
 
-/// What the connection would tell.
+/// What the connection would provide.
 struct Caller {
   std::string principal;  ///< SPIFFE ID; "": anonymous
   std::string source = "127.0.0.1";
@@ -44,10 +44,10 @@ class CheckInput {
   policy::CheckRequest check_;
 };
 
-/// The fields principal, source and time of a check request; the others are not looked at.
+/// The fields principal, source and time of a check request; ignores the others.
 Result<Caller> callerOf(const json::Value& value);
 
-/// The caller that a SPIFFE ID stands for.
+/// The principal for a SPIFFE ID; "": anonymous.
 Result<identity::Principal> principalOf(const std::string& spiffe_id);
 
 }  // namespace yett::runtime

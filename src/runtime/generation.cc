@@ -11,7 +11,7 @@ namespace {
 std::shared_ptr<const net::TlsContext> makeTls(const proxy::ListenerConfig& listener, const TlsInput& files,
                                                const std::shared_ptr<const identity::TrustBundles>& bundles,
                                                config::Problems& problems) {
-  std::string protocols;  // HTTP/2 first: one connection then does for all of a caller's requests
+  std::string protocols;  // HTTP/2 first: one connection then serves all of a caller's requests
   if (listener.protocol != proxy::Protocol::kHttp1) protocols += "\x02h2";
   if (listener.protocol != proxy::Protocol::kHttp2) protocols += "\x08http/1.1";
   auto context = net::TlsContext::create({.name = listener.name,
@@ -28,7 +28,7 @@ std::shared_ptr<const net::TlsContext> makeTls(const proxy::ListenerConfig& list
 
 void buildListeners(Generation& out, const TlsInput& files, const Previous& previous, config::Problems& problems) {
   out.tls_digest = files.digest;
-  out.listeners.clear();  // a copy of the generation before has its own
+  out.listeners.clear();  // `out` may be a copy of the previous generation
   auto bundles = identity::TrustBundles::create(files.bundles);
   if (!bundles) return problems.add("identity: " + bundles.error().message);
   const auto shared = std::make_shared<const identity::TrustBundles>(std::move(bundles).value());
@@ -50,14 +50,14 @@ void buildListeners(Generation& out, const TlsInput& files, const Previous& prev
                         before->config.client_certificate == config.client_certificate &&
                         before->config.handshakes_per_second == config.handshakes_per_second &&
                         before->config.protocol == config.protocol;
-      // The same files make the same context: its sessions stay good, so callers can go on resuming.
+      // The same files give the same context, so reuse it: callers can still resume their TLS sessions.
       state->tls = same ? before->tls : makeTls(config, files, shared, problems);
     }
     out.listeners.emplace(config.name, std::move(state));
   }
 }
 
-// Without effect as it is, it keeps nothing else from being taken.
+// The shadow has no effect on requests, so its problems do not block anything else.
 void buildShadow(Generation& out, Inputs& inputs, const Previous& previous) {
   out.shadow_problems.clear();
   if (out.config.shadow.empty()) return;
@@ -82,7 +82,7 @@ void buildPolicies(Generation& out, Inputs& inputs, const Previous& previous, co
   buildShadow(out, inputs, previous);
   const auto& pin = out.config.policy_pin;
   if (out.policy && !pin.empty() && std::find(pin.begin(), pin.end(), out.policy->digest()) == pin.end())
-    problems.add("policy: its digest " + out.policy->digest() + " is not one that `policy.pin` lists");
+    problems.add("policy: its digest " + out.policy->digest() + " is not listed in `policy.pin`");
 }
 
 }  // namespace

@@ -33,7 +33,7 @@ TlsInput readTls(const identity::IdentityConfig& identity, config::Problems& pro
 
 namespace {
 
-// Resolvers shuffle what they find.
+// Ignores the order: resolvers shuffle addresses.
 bool sameAddresses(const upstream::Cluster& a, const upstream::Cluster& b) {
   return std::is_permutation(a.endpoints.begin(), a.endpoints.end(), b.endpoints.begin(), b.endpoints.end());
 }
@@ -45,7 +45,7 @@ Clusters resolve(const std::vector<upstream::ClusterConfig>& configs, const Clus
     const auto known = before.find(config.name);
     const bool same = known != before.end() && known->second->config == config;
     auto cluster = same && !look_up ? known->second : upstream::Cluster::create(config);
-    // Who cannot be looked up now goes on with what was found before; its connections stay where nothing has moved.
+    // A cluster that cannot be resolved now keeps its old addresses; if none changed, it keeps its connections.
     if (same && (!cluster || sameAddresses(*cluster.value(), *known->second))) cluster = known->second;
     if (cluster) out.emplace(config.name, cluster.value());
     else problems.add(cluster.error().message);
@@ -82,10 +82,11 @@ void checkAuditKeys(const audit::AuditConfig& config, config::Problems& problems
   if (config.mask_key_file.empty()) return;
   auto key = trust.readSecret(config.mask_key_file);
   if (!key) problems.add("audit: " + key.error().message);
-  else if (key.value().size() < 16) problems.add("audit: " + config.mask_key_file + " is too short for a key");
+  else if (key.value().size() < 16)
+    problems.add("audit: " + config.mask_key_file + " is too short for a key: at least 16 bytes are needed");
 }
 
-// What vouches for whom records leave to, and for us there.
+// Checks the files that authenticate the receivers of records, and Yett to them.
 void checkSinkFiles(const std::vector<sink::SinkConfig>& sinks, config::Problems& problems, base::FileTrust& trust) {
   const auto check = [&](const sink::SinkConfig& sink, const Result<std::string>& read) {
     if (!read) problems.add("audit: sink `" + sink.name + "`: " + read.error().message);
@@ -110,7 +111,7 @@ std::vector<EngineInput> readEngines(const std::vector<engine::EngineConfig>& en
                                      std::vector<std::string>& problems, base::FileTrust& trust) {
   std::vector<EngineInput> out;
   for (const auto& config : engines) {
-    if (config.path.empty()) continue;  // a problem that was told of
+    if (config.path.empty()) continue;  // already reported
     auto engine = readEngine(config, trust);
     if (engine) out.push_back(std::move(engine).value());
     else problems.push_back(engine.error().message);
@@ -131,7 +132,7 @@ Inputs readInputs(const std::string& config_file, const Clusters& before, bool l
   out.config = config::readConfig(config_file, problems, trust);
   out.understood = !problems.any();
   readAllEngines(out.config, out, problems, trust);
-  if (!out.understood) return out;  // what a file names is looked at only where the file is understood
+  if (!out.understood) return out;  // other files are read only if the configuration is valid
   checkCacheKey(out.config.cache, problems, trust);
   checkAuditKeys(out.config.audit, problems, trust);
   checkSinkFiles(out.config.sinks, problems, trust);

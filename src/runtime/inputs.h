@@ -1,4 +1,4 @@
-// All that a generation is built from, as it was read at one moment: files' bytes, and addresses of names.
+// Everything that a generation is built from, read at one moment: file contents and resolved addresses.
 #pragma once
 
 #include <map>
@@ -16,12 +16,12 @@
 
 namespace yett::runtime {
 
-/// What one rule engine is made of.
+/// The inputs of one rule engine.
 struct EngineInput {
   engine::EngineConfig config;
-  policy::PolicySource source;  ///< of `lua` and `rules`
-  std::string object;           ///< of a plugin: its bytes
-  std::string settings;         ///< likewise
+  policy::PolicySource source;  ///< for `lua` and `rules`
+  std::string object;           ///< for a plugin: its bytes
+  std::string settings;         ///< for a plugin
 };
 
 struct TlsInput {
@@ -36,28 +36,28 @@ using Clusters = std::map<std::string, std::shared_ptr<const upstream::Cluster>>
 
 struct Inputs {
   config::Config config;
-  bool understood = false;  ///< the configuration is without fault; else only its engines were read
+  bool understood = false;  ///< the configuration is valid; else only its engines were read
   std::vector<EngineInput> engines;
   std::vector<EngineInput> shadow;
-  std::vector<std::string> shadow_problems;  ///< why it could not be read: nothing else waits for that
+  std::vector<std::string> shadow_problems;  ///< why it could not be read; does not block the rest
   TlsInput tls;
   Clusters clusters;
 };
 
-/// Reads the configuration and all it names, and notes every problem. `trust` looks at each file. Names of endpoints
-/// are looked up (so never on a loop): of clusters that `before` has with the same settings only where `look_up` says
-/// so, and what was found before stays where they cannot be.
+/// Reads the configuration and all files that it names, and reports every problem. `trust` checks each file. Resolves
+/// endpoint names, so never call it on a loop. Clusters that `before` has with the same settings are resolved again
+/// only if `look_up`, and keep the old addresses if that fails.
 Inputs readInputs(const std::string& config_file, const Clusters& before, bool look_up, config::Problems& problems,
                   base::FileTrust& trust);
 
-/// Reads what these engines are made of; those that cannot be read are noted in `problems` and left out.
+/// Reads the inputs of these engines. Engines that cannot be read are reported in `problems` and left out.
 std::vector<EngineInput> readEngines(const std::vector<engine::EngineConfig>& engines,
                                      std::vector<std::string>& problems, base::FileTrust& trust);
 
-/// Likewise all of a configuration's: those in force, whose problems are noted, and those in the shadow.
+/// Likewise for all engines of a configuration; problems of shadow engines go to `out.shadow_problems`.
 void readAllEngines(const config::Config& config, Inputs& out, config::Problems& problems, base::FileTrust& trust);
 
-/// Reads certificate, key and bundles, and notes what cannot be read.
+/// Reads certificate, key and bundles, and reports what cannot be read.
 TlsInput readTls(const identity::IdentityConfig& identity, config::Problems& problems, base::FileTrust& trust);
 
 }  // namespace yett::runtime

@@ -11,7 +11,7 @@ namespace {
 
 constexpr uint64_t kMiB = 1 << 20;
 constexpr uint64_t kIdleConnection = 28 << 10;  // measured: an idle mTLS connection and its session
-constexpr uint64_t kHandshake = 132 << 10;      // measured: what one with the largest ClientHello holds beside
+constexpr uint64_t kHandshake = 132 << 10;      // measured: additional bytes, with the largest ClientHello
 constexpr uint64_t kState = 4 * kMiB;           // of a Lua engine before it decides anything
 
 uint64_t within(uint64_t value, uint64_t least, uint64_t most) {
@@ -33,7 +33,7 @@ MemoryPlan planMemory(const config::Config& config, size_t workers) {
   for (const auto& listener : config.listeners) {
     if (!listener.plaintext) out.handshakes = 3 * out.most_handshakes * kHandshake;
   }
-  // One connection may have a third of a worker's: enough for the largest body that any route lets policy see.
+  // One connection may use a third of a worker's memory: enough for the largest body that any route shows to policy.
   uint64_t largest = 0;
   for (const auto& listener : config.listeners) {
     for (const auto& route : listener.routes) largest = std::max(largest, route.buffer_body);
@@ -50,9 +50,9 @@ MemoryPlan planMemory(const config::Config& config, size_t workers) {
 std::string MemoryPlan::text() const {
   return "at most " + base::formatSize(sum()) + " of " + base::formatSize(limit) + ": connections " +
          base::formatSize(connections) + ", handshakes " + base::formatSize(handshakes) +
-         ", bodies that policy waits for " + base::formatSize(bodies) + ", responses that nobody takes " +
+         ", bodies waiting for policy " + base::formatSize(bodies) + ", unread responses " +
          base::formatSize(responses) + ", audit queue " + base::formatSize(audit_queue) + ", policy engines " +
-         base::formatSize(policies) + ", remembered results " + base::formatSize(remembered);
+         base::formatSize(policies) + ", cached results " + base::formatSize(remembered);
 }
 
 }  // namespace yett::runtime

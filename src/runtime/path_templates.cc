@@ -68,7 +68,7 @@ std::map<std::string, std::string> templatesOf(const std::set<std::string>& path
       path.segments.push_back(shapeOf(segment).empty() ? std::string(segment) : kAny);
     all.push_back(std::move(path));
   }
-  // One position after the other, left to right: words that vary while all the rest is the same.
+  // Position by position, left to right: generalizes words that vary while all the rest is the same.
   size_t longest = 0;
   for (const auto& path : all) longest = std::max(longest, path.segments.size());
   for (size_t at = 0; at < longest; ++at) {

@@ -11,7 +11,7 @@ namespace {
 
 constexpr size_t kMaxWarnings = 50;
 
-// A path that the pattern covers, in pieces: one for each segment.
+// The segments of a path that matches the pattern.
 std::vector<std::string> sample(const target::SegmentPattern& pattern) {
   std::vector<std::string> out;
   for (const auto& segment : pattern.segments()) out.push_back(segment.any ? "x" : segment.text);
@@ -29,7 +29,7 @@ std::string joined(const std::vector<std::string>& segments, size_t encoded_befo
   return out.empty() ? "/" : out;
 }
 
-// Requests that the route lets through and that a service may read in another way.
+// Paths that the route accepts and that a service may read differently.
 std::vector<std::string> probes(const target::SegmentPattern& pattern, const proxy::Route& route) {
   constexpr size_t kNone = SIZE_MAX;
   if (pattern.asterisk()) return {};
@@ -45,7 +45,7 @@ std::vector<std::string> probes(const target::SegmentPattern& pattern, const pro
   return out;
 }
 
-// What a rule and the service make of it, where they differ.
+// How policy and the service read the probe if they differ; else "".
 std::string disagreement(const target::SegmentPattern& pattern, const proxy::Route& route, target::PathProfile profile,
                          const std::string& probe) {
   target::Target target;
@@ -56,7 +56,7 @@ std::string disagreement(const target::SegmentPattern& pattern, const proxy::Rou
   const bool covers = pattern.matches(target.path, true);
   if (covers == pattern.matches(seen, true)) return {};
   return "policy reads `" + probe + "` as `" + target.path + "`, which it " + (covers ? "covers" : "does not cover") +
-         "; the service as `" + seen + "`, which it " + (covers ? "does not" : "does");
+         "; the service reads it as `" + seen + "`, which is " + (covers ? "not covered" : "covered");
 }
 
 }  // namespace

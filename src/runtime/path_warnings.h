@@ -1,4 +1,4 @@
-// Where a path rule and the service behind a route would read one request as two paths.
+// Finds rules and routes where policy and the service would read the path of one request differently.
 #pragma once
 
 #include <string>
@@ -8,7 +8,7 @@
 
 namespace yett::runtime {
 
-/// One warning for each rule and route that disagree, by the route's switches (`allow_encoded_slashes`,
+/// One warning per rule and route that disagree, according to the route's switches (`allow_encoded_slashes`,
 /// `forward_parameters`) and its cluster's `path_profile`: "file:line: ...".
 std::vector<std::string> pathWarnings(const Generation& generation);
 

@@ -11,7 +11,7 @@ namespace {
 
 using Rules = std::shared_ptr<const policy::RuleSet>;
 
-// The rules of the previous set with this name that were made of the same, or null.
+// The rules of the previous set with the same name and source, or null.
 Rules reused(const policy::PolicySet* previous, const EngineInput& input) {
   if (previous == nullptr) return nullptr;
   const bool plugin = input.config.type == "plugin";

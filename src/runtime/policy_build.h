@@ -1,4 +1,4 @@
-// Sets of rules from what was read. Touches no file, but for loading a plugin's object.
+// Builds policy sets from what was read. Touches no files, except to load a plugin's object.
 #pragma once
 
 #include <memory>
@@ -13,13 +13,13 @@
 
 namespace yett::runtime {
 
-/// The set of these engines; null where one has a problem, each of which is noted. Engines whose source is that of
-/// `previous` (or null) are taken over.
+/// The set of these engines; null if one has a problem. Reports each problem. Engines whose source is the same as in
+/// `previous` (may be null) are reused.
 std::shared_ptr<const policy::PolicySet> buildPolicy(std::vector<EngineInput> engines, const policy::Budget& budget,
                                                      const policy::PolicySet* previous,
                                                      std::vector<std::string>& problems);
 
-/// Reads and builds, for commands that need no more of a configuration.
+/// Reads and builds, for commands that need nothing else from a configuration.
 std::shared_ptr<const policy::PolicySet> loadPolicy(const std::vector<engine::EngineConfig>& engines,
                                                     const policy::Budget& budget, config::Problems& problems,
                                                     base::FileTrust& trust);

@@ -62,7 +62,7 @@ static const json::Value& at(const json::Value& value, std::string_view name) {
 Result<std::shared_ptr<const policy::PolicySet>> policyFromDocument(const std::string& document) {
   const json::Value parsed = TRY(json::parse(document, false));
   std::vector<policy::LoadedEngine> engines;
-  if (at(parsed, "engines").items.size() > kMaxEngines) return Error{"it has more engines than yett writes down"};
+  if (at(parsed, "engines").items.size() > kMaxEngines) return Error{"it has more engines than yett ever writes"};
   for (const auto& item : at(parsed, "engines").items) {
     policy::PolicySource source;
     source.directory = "the audit log";
@@ -86,7 +86,7 @@ Result<std::shared_ptr<const policy::PolicySet>> policyFromDocument(const std::s
     return Error{"its budget is larger than any that a configuration allows"};
   auto out = std::make_shared<const policy::PolicySet>(std::move(engines), budget);
   if (out->digest() != at(parsed, "digest").text)
-    return Error{"the source that the log keeps does not give digest " + at(parsed, "digest").text};
+    return Error{"the source in the log does not match digest " + at(parsed, "digest").text};
   return out;
 }
 

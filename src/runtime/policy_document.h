@@ -12,14 +12,14 @@
 namespace yett::runtime {
 
 /// {"digest":...,"budget":{...},"owned_headers":[...],"engines":[{"name","type","veto","digest","files":{name: text},
-/// "hex_files":{name: bytes}}]}. `owned_headers`: those that its rules set, which nobody else can. `hex_files`: files
-/// whose name or text is not UTF-8, both in hex; left out where there are none. A plugin has no files.
+/// "hex_files":{name: bytes}}]}. `owned_headers`: headers that only its rules may set. `hex_files`: files whose name
+/// or text is not UTF-8, both in hex; omitted if there are none. A plugin has no files.
 std::string documentOf(const policy::PolicySet& set);
 
-/// The set that a document describes. Where an engine was a plugin, an error: its code is not kept.
+/// The set that a document describes. An error if an engine was a plugin: its code is not kept.
 Result<std::shared_ptr<const policy::PolicySet>> policyFromDocument(const std::string& document);
 
-/// The headers that a document says its policy sets; none where it does not say.
+/// The headers that its policy sets, according to a document; nothing if it does not say.
 std::optional<std::vector<std::string>> ownedHeadersOf(const std::string& document);
 
 }  // namespace yett::runtime

@@ -38,7 +38,7 @@ void checkWritable(const std::string& what, const std::string& path, bool inside
   if (::stat(folder.c_str(), &info) != 0) {
     out.problems.push_back(
         what + ": the folder " + folder + " " +
-        (errno == ENOENT ? "does not exist: create it" : std::string("cannot be looked at: ") + std::strerror(errno)));
+        (errno == ENOENT ? "does not exist: create it" : std::string("cannot be accessed: ") + std::strerror(errno)));
   } else if (!S_ISDIR(info.st_mode)) {
     out.problems.push_back(what + ": " + folder + " is not a folder");
   } else if (inside && ::access(folder.c_str(), W_OK | X_OK) != 0) {
@@ -52,7 +52,7 @@ void checkSocketPath(const std::string& what, const std::string& path, Preflight
   constexpr size_t kMax = sizeof(sockaddr_un::sun_path) - 1;
   if (path.size() > kMax)
     return out.problems.push_back(what + ": " + path + " has " + std::to_string(path.size()) +
-                                  " bytes, the path of a socket has at most " + std::to_string(kMax));
+                                  " bytes; a socket path can have at most " + std::to_string(kMax));
   struct stat info {};
   if (::lstat(path.c_str(), &info) == 0) {
     if (!S_ISSOCK(info.st_mode)) return out.problems.push_back(what + ": " + path + " exists and is not a socket");
@@ -136,9 +136,9 @@ void checkDisk(const config::Config& config, Preflight& out) {
   const uint64_t free = static_cast<uint64_t>(info.f_bavail) * info.f_frsize;
   const uint64_t size = config.audit.retention_size;
   out.disk = base::formatSize(free) + " free for the audit log, which " +
-             (size > 0                                 ? "keeps to " + base::formatSize(size)
-              : config.audit.retention_age.count() > 0 ? "deletes by age alone"
-                                                       : "is never deleted (`audit.retention`)");
+             (size > 0                                 ? "is limited to " + base::formatSize(size)
+              : config.audit.retention_age.count() > 0 ? "deletes only by age"
+                                                       : "is never deleted (set `audit.retention`)");
   if (size > free)
     out.warnings.push_back("audit: `retention.size` is " + base::formatSize(size) + ", and " + base::formatSize(free) +
                            " are free in " + folderOf(config.audit.database));

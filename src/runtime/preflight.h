@@ -1,5 +1,5 @@
-// What `yett run` needs beside sound files: folders that can be written, addresses that can be bound, a certificate
-// that callers accept. Looks, and changes nothing.
+// Checks what `yett run` needs besides valid files: writable folders, addresses that can be bound, a certificate that
+// callers accept. Changes nothing.
 #pragma once
 
 #include <string>
@@ -11,9 +11,9 @@ namespace yett::runtime {
 
 struct Preflight {
   std::vector<std::string> problems;  ///< `yett run` would not start
-  std::vector<std::string> warnings;  ///< it would start, and somebody would be surprised
+  std::vector<std::string> warnings;  ///< `yett run` would start, but not as expected
   std::string certificate;            ///< one line for people; "" if there is none
-  std::string disk;                   ///< one line for people: what the audit log may take, and what is free
+  std::string disk;                   ///< one line for people: disk space of the audit log, limit and free
 };
 
 Preflight preflight(const Generation& generation);

@@ -21,7 +21,7 @@ static void forget(policy::Recorded& recorded, const std::string& header) {
   });
 }
 
-// Where it was absent, a policy may have taken it off.
+// A header that was absent may have been removed for the policy.
 static void forgetAbsentHeaders(policy::Recorded& recorded) {
   std::erase_if(recorded.values, [](const policy::RecordedValue& value) {
     using Attr = policy::Attr;
@@ -53,7 +53,7 @@ void RecordedRequest::forgetOwned(std::span<const std::string> owned, Owned owne
 RecordedRequest::Taken RecordedRequest::take(const audit::Row& row, std::span<const std::string> owned,
                                              Owned owned_then) {
   if (row.policy.empty() && row.rule == "identity")
-    return refuse(Taken::kNotAsked, "the caller's certificate decided, no policy");
+    return refuse(Taken::kNotAsked, "the caller's certificate decided, not policy");
   if (row.erased) return refuse(Taken::kUnknown, "the personal fields (erased)");
   if (isMasked(row.principal)) return refuse(Taken::kUnknown, "principal.id (masked)");
   if (isMasked(row.path)) return refuse(Taken::kUnknown, "path (masked, or too long to be kept)");
@@ -61,11 +61,11 @@ RecordedRequest::Taken RecordedRequest::take(const audit::Row& row, std::span<co
   if (isMasked(row.source)) return refuse(Taken::kUnknown, "source.ip (masked)");
   row_ = row;
   recorded_.values.clear();
-  if (!policy::parseReads(row_.reads, recorded_)) return refuse(Taken::kUnknown, "what was read (it is no JSON)");
+  if (!policy::parseReads(row_.reads, recorded_)) return refuse(Taken::kUnknown, "what was read (it is not JSON)");
   forgetOwned(owned, owned_then);
   if (principal_.id != row_.principal || principal_.anonymous() != row_.principal.empty()) {
     auto principal = principalOf(row_.principal);
-    if (!principal) return refuse(Taken::kUnknown, "principal.id (it is no SPIFFE ID)");
+    if (!principal) return refuse(Taken::kUnknown, "principal.id (it is not a SPIFFE ID)");
     principal_ = std::move(principal).value();
   }
   request::RecordedHead head;
@@ -79,13 +79,13 @@ RecordedRequest::Taken RecordedRequest::take(const audit::Row& row, std::span<co
   head.time_seconds = row_.time / 1'000'000;
   if (!row_.source.empty()) {
     auto source = target::IpAddress::parse(row_.source);
-    if (!source) return refuse(Taken::kUnknown, "source.ip (it is no address)");
+    if (!source) return refuse(Taken::kUnknown, "source.ip (it is not an address)");
     head.source = source.value();
   }
   const auto mark = row_.raw_target.find('?');
   const std::string_view query =
       mark == std::string::npos ? std::string_view() : std::string_view(row_.raw_target).substr(mark + 1);
-  // Each pair of a query in clear may have been masked for itself.
+  // Single pairs of an unmasked query may have been masked.
   recorded_.query_known = query.find('{') == std::string_view::npos;
   if (recorded_.query_known) head.query = query;
   check_ = request::question(head);

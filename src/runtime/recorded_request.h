@@ -1,4 +1,4 @@
-// A recorded decision as a question again: what policy can be asked about it, and what nobody knows any more.
+// Turns a recorded decision back into a request for policy, and tracks what is no longer known about it.
 #pragma once
 
 #include <span>
@@ -12,19 +12,19 @@
 
 namespace yett::runtime {
 
-/// Used for one record after the other. One thread.
+/// Can be reused for one record after the other. One thread.
 class RecordedRequest {
  public:
   enum class Taken : uint8_t {
     kYes,
     kNotAsked,  ///< no policy decided it
-    kUnknown,   ///< what it takes to ask again is not in the record any more
+    kUnknown,   ///< the record no longer has what is needed to decide again
   };
-  /// Headers that a policy sets itself, and takes off every request; null: nobody knows which.
+  /// Headers that a policy sets itself and removes from every request; null: unknown.
   using Owned = const std::vector<std::string>*;
 
-  /// Takes a record. `owned`: headers that only the policy that is asked may set, as if no client had sent them;
-  /// `owned_then`: those of the policy that decided, of which nobody knows whether a client had sent them.
+  /// Takes a record. `owned`: headers that only the evaluated policy may set; treated as not sent. `owned_then`: those
+  /// of the policy that decided; it is unknown whether a client had sent them.
   Taken take(const audit::Row& row, std::span<const std::string> owned, Owned owned_then);
   /// Why the last one was not taken.
   std::string_view why() const { return why_; }

@@ -12,10 +12,10 @@
 namespace yett::runtime {
 namespace {
 
-constexpr size_t kMaxGroups = 10'000;  // what groups beyond are called "other"
+constexpr size_t kMaxGroups = 10'000;  // groups beyond this are counted as "other"
 constexpr size_t kMaxNames = 1'000;
 constexpr int64_t kTell = 10'000;
-constexpr int64_t kMinShare = 5'000;  // decisions that are worth a thread
+constexpr int64_t kMinShare = 5'000;  // minimum decisions per thread
 
 std::string ruleName(std::string_view policy, std::string_view rule) {
   return policy.empty() ? std::string(rule) : std::string(policy) + "/" + std::string(rule);
@@ -74,7 +74,7 @@ class Replayer {
     }
     decide(policy::AttributeReader::Unknown::kDenies);
     if (reader_.unknownReads() > 0 && !decision_.allow) {
-      // Denied, if what is not known is for it. Where it would be denied anyhow, it is known after all.
+      // Denied if unknown values count as denying. If it is denied even when they allow, the answer is known after all.
       const std::string missing = reader_.firstUnknown();
       decide(policy::AttributeReader::Unknown::kAllows);
       if (decision_.allow) {
@@ -83,12 +83,12 @@ class Replayer {
       }
     }
     const bool allowed = row.effect == "allow";
-    if (reader_.unknownReads() > 0) decision_.policy = {}, decision_.rule = "(a rule that cannot be told)";
+    if (reader_.unknownReads() > 0) decision_.policy = {}, decision_.rule = "(an unknown rule)";
     if (allowed != decision_.allow) return allowed ? Difference::kNewlyDenied : Difference::kNewlyAllowed;
     return row.policy == decision_.policy && row.rule == decision_.rule ? Difference::kSame : Difference::kOtherRule;
   }
 
-  // Headers that the policy of the record took off every request; null: the log does not say.
+  // Headers that the policy of the record removed from every request; null: the log does not say.
   RecordedRequest::Owned ownedThen(const std::string& digest) {
     auto known = owned_then_.find(digest);
     if (known == owned_then_.end()) {
@@ -159,7 +159,7 @@ Result<ReplayReport> replay(const audit::LogRef& log, const ReplayPlan& plan) {
   std::vector<std::unique_ptr<Replayer>> replayers;
   for (unsigned i = 0; i < threads; ++i) {
     policy::EvaluatorOptions options;
-    options.most_spent = 0;  // each record for itself: what it costs the others says nothing here
+    options.most_spent = 0;  // never suspend a rule because of the budgets that other records used up
     replayers.push_back(std::make_unique<Replayer>(plan, TRY(policy::PolicyEvaluator::create(plan.candidate, options)),
                                                    TRY(audit::Reader::open(log)), telling));
   }

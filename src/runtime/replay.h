@@ -1,4 +1,4 @@
-// Deciding a log again: the recorded requests under a candidate, on several threads.
+// Replays a log: decides the recorded requests again with a candidate policy, on several threads.
 #pragma once
 
 #include <array>
@@ -12,18 +12,18 @@
 
 namespace yett::runtime {
 
-/// What became of one recorded decision.
+/// How the candidate's decision compares with the recorded one.
 enum class Difference : uint8_t {
   kSame,       ///< the same effect by the same rule
   kOtherRule,  ///< the same effect by another rule
   kNewlyDenied,
   kNewlyAllowed,
-  kUnknown,   ///< the answer needs what the log does not know: not recorded, masked or erased
+  kUnknown,   ///< the answer needs data that the log does not have: not recorded, masked or erased
   kNotAsked,  ///< no policy decided it
 };
 inline constexpr size_t kDifferences = 6;
 
-/// Decisions that differ alike.
+/// Decisions that differ in the same way.
 struct DifferenceGroup {
   int64_t count = 0;
   std::vector<std::string> examples;  ///< "ID METHOD PATH"
@@ -48,9 +48,9 @@ struct ReplayPlan {
   size_t examples = 3;
   unsigned threads = 1;
   std::function<void(int64_t decisions)> progress = {};
-  /// Told of each line of a condition that runs; null: of none. Any of the threads, one at a time.
+  /// Called for each line of a condition that runs, on any of the threads, one call at a time; may be null.
   std::function<void(const char* file, int line)> on_line = {};
-  /// Told of each decision, one at a time: the record, and what the candidate says.
+  /// Called for each decision, one call at a time, with the record and the candidate's decision; may be null.
   std::function<void(const audit::Row&, const policy::Decision&, Difference)> on_decision = {};
 };
 

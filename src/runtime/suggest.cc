@@ -20,7 +20,7 @@ bool readsAsPattern(const std::string& path) {
          !target::SegmentPattern::parsePath(path);
 }
 
-// As rules take them.
+// Whether rules accept this method.
 bool isMethod(const std::string& method) {
   return std::all_of(method.begin(), method.end(),
                      [](char c) { return (c >= 'A' && c <= 'Z') || c == '-' || c == '_'; });
@@ -31,7 +31,7 @@ std::string asPath(const std::string& id) {
   return "/" + id.substr(std::min<size_t>(id.size(), 9));
 }
 
-// "spiffe://example.org/ns/*/sa/x" where enough callers are alike but for one segment; else themselves.
+// "spiffe://example.org/ns/*/sa/x" if enough callers differ in one segment only; else the callers themselves.
 std::set<std::string> generalCallers(const std::set<std::string>& callers) {
   std::set<std::string> paths;
   for (const auto& id : callers) {
@@ -44,7 +44,7 @@ std::set<std::string> generalCallers(const std::set<std::string>& callers) {
     std::string pattern = shape == templates.end() ? id : "spiffe://" + shape->second.substr(1);
     for (auto open = pattern.find('{'); open != std::string::npos; open = pattern.find('{'))
       pattern.replace(open, pattern.find('}') - open + 1, "*");
-    // A trust domain is no place for a star; and so few callers are better listed.
+    // No star in a trust domain, and if there are only a few callers, list them.
     const bool domain = pattern.starts_with("spiffe://*");
     out.insert(domain || callers.size() < kAlike ? id : pattern);
   }
@@ -131,8 +131,8 @@ int64_t Learner::deniedBy(const SuggestedRule& rule) const {
   return out;
 }
 
-// A few requests that were always denied stay so by a deny of their own. False where they are many, or where a deny
-// would take away what was allowed.
+// Adds deny rules for a few requests that were always denied. False if there are too many, or if a deny would block
+// what was allowed.
 bool Learner::exceptions(const SuggestedRule& rule, std::map<std::string, SuggestedDeny>& denies) const {
   std::map<std::string, SuggestedDeny> found;
   for (const auto& [key, count] : denied_) {
@@ -148,7 +148,7 @@ bool Learner::exceptions(const SuggestedRule& rule, std::map<std::string, Sugges
     if (deny.principals.contains("")) return false;
     for (const auto& principal : deny.principals) {
       for (const std::string& method : deny.methods) {
-        // GET in a deny is HEAD too, and a trailing slash is nothing.
+        // A deny for GET also covers HEAD, and ignores a trailing slash.
         const bool slash = path.ends_with('/');
         for (const std::string& same : {path, slash ? path.substr(0, path.size() - 1) : path + "/"}) {
           if (seen_.contains({principal, method, same})) return false;
@@ -161,8 +161,8 @@ bool Learner::exceptions(const SuggestedRule& rule, std::map<std::string, Sugges
   return true;
 }
 
-// Each caller's paths become templates; its methods on one template, and then the callers who do the same, share a
-// rule.
+// Turns each caller's paths into templates. A caller's methods on one template share a rule, and callers with the same
+// template and methods do too.
 std::vector<SuggestedRule> Learner::generalize() const {
   std::map<std::string, std::set<std::string>> paths;
   for (const auto& [key, seen] : seen_) paths[key.principal].insert(key.path);
@@ -177,7 +177,7 @@ std::vector<SuggestedRule> Learner::generalize() const {
     merge(mine, rule);
     mine.path = rule.path;
   }
-  // Callers with an identity do not share a rule with those without: that one is for everybody.
+  // Callers with an identity do not share a rule with anonymous callers: such a rule would match everybody.
   std::map<std::tuple<std::string, std::set<std::string>, bool>, SuggestedRule> alike;
   for (auto& [key, rule] : by_caller) {
     SuggestedRule& mine = alike[{rule.path, rule.methods, key.first.empty()}];
@@ -192,8 +192,8 @@ std::vector<SuggestedRule> Learner::generalize() const {
   return out;
 }
 
-// What was denied must not be allowed by being like what was allowed: first the callers are listed, then a few
-// exceptions denied, and else each request is said as it was seen.
+// Generalization must not allow what was denied: first lists the callers, then denies a few exceptions, else lists each
+// request as it was seen.
 void Learner::narrow(SuggestedRule rule, std::vector<SuggestedRule>& out,
                      std::map<std::string, SuggestedDeny>& denies) const {
   if (deniedBy(rule) == 0) return out.push_back(std::move(rule));

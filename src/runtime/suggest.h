@@ -1,4 +1,4 @@
-// The least policy that allows what a log has seen: callers and paths generalized, with the evidence beside each rule.
+// The narrowest policy that allows what a log has seen: callers and paths generalized, with the evidence for each rule.
 #pragma once
 
 #include <cstdint>
@@ -11,14 +11,14 @@
 
 namespace yett::runtime {
 
-/// Values of one segment that stand between the same others: so many make it a `{...}`, or a `*` of a SPIFFE ID.
+/// This many values of one segment, with the same other segments, make it a `{...}`, or a `*` in a SPIFFE ID.
 inline constexpr size_t kAlike = 5;
 
-/// Path -> template. A segment is general where it looks like an identifier (a number, a UUID, a token), or where at
-/// least kAlike values of it were seen with the rest the same. Each path matches its own template.
+/// Path -> template. A segment is generalized if it looks like an identifier (a number, a UUID, a token), or if at
+/// least kAlike values of it were seen with the same other segments. Each path matches its own template.
 std::map<std::string, std::string> templatesOf(const std::set<std::string>& paths);
 
-/// An allow: callers, methods, one path template, and what stands for it.
+/// An allow rule: callers, methods, one path template, and the evidence for it.
 struct SuggestedRule {
   std::string name;
   std::set<std::string> principals;  ///< SPIFFE IDs, or one pattern; "": anonymous callers
@@ -26,13 +26,13 @@ struct SuggestedRule {
   std::string path;  ///< "/orders/{order_id}"
   int64_t count = 0;
   int64_t first = 0, last = 0;  ///< microseconds
-  int64_t also_denied = 0;      ///< decisions of just these callers, methods and paths that were denied
+  int64_t also_denied = 0;      ///< denied decisions with the same callers, methods and paths
   std::set<std::string> seen_paths;
   std::set<std::string> seen_principals;
   audit::Row example;
 };
 
-/// A deny: what was denied in the middle of what a template allows.
+/// A deny rule for an exception: it was denied, but a template would allow it.
 struct SuggestedDeny {
   std::set<std::string> principals, methods;
   std::string path;
@@ -43,13 +43,13 @@ struct Suggestion {
   std::vector<SuggestedRule> rules;
   std::vector<SuggestedDeny> denies;
   int64_t allowed = 0;   ///< decisions that the policy is made from
-  int64_t denied = 0;    ///< that it must not allow
-  int64_t left_out = 0;  ///< erased, masked, or of a form that no rule can say
+  int64_t denied = 0;    ///< decisions that it must not allow
+  int64_t left_out = 0;  ///< erased, masked, or not expressible in a rule
   std::string policyText(const std::string& name) const;
   std::string testText() const;
 };
 
-/// Learns from decisions one after the other; keeps what is distinct. One thread.
+/// Learns from decisions one by one; keeps only distinct ones. One thread.
 class Learner {
  public:
   void add(const audit::Row& row);

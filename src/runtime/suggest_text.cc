@@ -41,8 +41,8 @@ std::string counted(size_t n, const char* what) {
 
 std::string Suggestion::policyText(const std::string& name) const {
   std::string out = "-- Suggested from " + std::to_string(allowed) +
-                    " decisions that were allowed. Beside each rule stands the evidence for it:\n"
-                    "-- read it, and keep the rules that are meant. What was never seen is denied.\npolicy " +
+                    " allowed decisions. The evidence for each rule is above it:\n"
+                    "-- read it, and keep only the rules that you intend. What was never seen is denied.\npolicy " +
                     quoted(name) + " {\n";
   for (size_t i = 0; i < denies.size(); ++i) {
     const auto& deny = denies[i];
@@ -57,7 +57,7 @@ std::string Suggestion::policyText(const std::string& name) const {
            counted(rule.seen_principals.size(), "caller") + " seen\n";
     if (rule.also_denied > 0)
       out += "  -- CAREFUL: the same was denied " + counted(static_cast<size_t>(rule.also_denied), "time") +
-             ": something else than caller, method and path decided\n";
+             ": something other than caller, method and path decided\n";
     out += "  allow " + quoted(rule.name) + " {\n    principal = " + listOf(rule.principals) +
            ",\n    method    = " + listOf(rule.methods) + ",\n    path      = " + quoted(rule.path) + ",\n  },\n";
   }
@@ -65,7 +65,7 @@ std::string Suggestion::policyText(const std::string& name) const {
 }
 
 std::string Suggestion::testText() const {
-  std::string out = "-- One request for each rule, as it was seen; and a caller who never was.\n";
+  std::string out = "-- One request that was seen for each rule, and a caller who was never seen.\n";
   for (const auto& rule : rules) {
     const audit::Row& r = rule.example;
     out += "test " + quoted("seen: " + rule.name) + " {\n";

@@ -5,7 +5,7 @@
 namespace yett::serve {
 
 static constexpr int64_t kPatience = 1000;  // milliseconds
-static constexpr const char* kTooMany = "too many handshakes were not done, and this one had taken longest";
+static constexpr const char* kTooMany = "there were too many unfinished handshakes, and this one was the oldest";
 
 void Handshakes::reach(Downstream& connection, net::HandshakeStage stage) {
   std::list<Downstream*>& list = stage == net::HandshakeStage::kHello    ? hellos_

@@ -15,7 +15,7 @@ namespace yett::serve {
 
 class Registry {
  public:
-  /// `gate`: left for each connection that goes. `most_handshakes`: of each stage at once.
+  /// `gate`: left once per closed connection. `most_handshakes`: limit per stage.
   Registry(net::EventLoop& loop, net::Gate& gate, size_t most_handshakes)
       : loop_(loop), gate_(gate), handshakes_(loop, most_handshakes) {}
   Registry(const Registry&) = delete;
@@ -29,9 +29,9 @@ class Registry {
   /// No new requests on any connection; idle ones close. `done` is called once none is left.
   void drain(std::function<void()> done);
   bool draining() const { return draining_; }
-  /// Asks each connection to review(), some at each turn of the loop.
+  /// Calls review() on each connection, a few per loop iteration.
   void reviewAll();
-  /// Closes all that is left.
+  /// Closes all remaining connections.
   void closeAll();
   void forEach(const std::function<void(Downstream&)>& visit) const;
 
@@ -42,7 +42,7 @@ class Registry {
   net::Gate& gate_;
   std::unordered_map<const Downstream*, std::unique_ptr<Downstream>> all_;
   Handshakes handshakes_;
-  std::vector<Downstream*> reviews_;  // to come; some may be gone
+  std::vector<Downstream*> reviews_;  // pending; some may be gone
   net::Timer review_timer_{[this] { reviewSome(); }};
   std::function<void()> drained_;
   bool draining_ = false;

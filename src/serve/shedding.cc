@@ -17,12 +17,12 @@ Shedding::Shedding(net::EventLoop& loop, Registry& registry, Subjects& subjects,
       subjects_(subjects),
       budget_(static_cast<int64_t>(budget)),
       shed_(metrics.counter("yett_shed_total", {},
-                            "exchanges and connections cut off because responses used up their budget of memory")),
-      held_(metrics.counter("yett_held_bytes", {}, "bytes in memory for peers who do not take them", "gauge")) {
+                            "exchanges and connections cut off because responses used up their memory budget")),
+      held_(metrics.counter("yett_held_bytes", {}, "bytes in memory that peers do not read", "gauge")) {
   loop.schedule(timer_, kInterval);
 }
 
-// What they hold is known beforehand, since some of it is freed only when the batch is over.
+// Counts what each one holds before cutting it off, since some of it is freed only after the batch.
 void Shedding::look() {
   loop_.schedule(timer_, kInterval);
   const int64_t now = base::Held::total();
@@ -35,7 +35,7 @@ void Shedding::look() {
 
 void Shedding::shedSubjects(int64_t& too_much) {
   constexpr int64_t kSlow = 1000;                  // milliseconds
-  std::vector<std::pair<int64_t, Subject*>> slow;  // by when they last got anywhere
+  std::vector<std::pair<int64_t, Subject*>> slow;  // by time of last progress
   for (Subject* subject : subjects_.all()) {
     if (subject->waitsForClient() && loop_.nowMillis() - subject->lastProgress() >= kSlow && subject->heldBytes() > 0)
       slow.emplace_back(subject->lastProgress(), subject);
@@ -43,14 +43,14 @@ void Shedding::shedSubjects(int64_t& too_much) {
   std::sort(slow.begin(), slow.end());
   for (const auto& [when, subject] : slow) {
     if (too_much <= 0) return;
-    if (!subject->waitsForClient()) continue;  // it ended with another
+    if (!subject->waitsForClient()) continue;  // it ended together with another
     too_much -= static_cast<int64_t>(subject->heldBytes());
     shed_.add();
     subject->cutForMemory();
   }
 }
 
-// What a connection holds for a moment is no fault; whoever holds it for long is among those who use up the budget.
+// A connection may hold memory for a moment; those that hold it for long are using up the budget.
 void Shedding::shedConnections(int64_t& too_much) {
   constexpr size_t kMuch = 64 << 10;
   constexpr size_t kSome = 4 << 10;
@@ -82,7 +82,7 @@ void Shedding::close(Downstream& connection, size_t bytes, int64_t& too_much) {
   if (too_much <= 0 || !registry_.contains(&connection)) return;
   too_much -= static_cast<int64_t>(bytes);
   shed_.add();
-  connection.close("what it has not taken has used up the memory for responses");
+  connection.close("its unread data has used up the memory for responses");
 }
 
 }  // namespace yett::serve

@@ -1,4 +1,4 @@
-// Keeps what peers who take nothing hold in memory within a budget. Belongs to the loop's thread.
+// Limits the memory held for peers that do not read. Belongs to the loop's thread.
 #pragma once
 
 #include <cstddef>
@@ -12,8 +12,8 @@
 
 namespace yett::serve {
 
-/// Where there is too much, some give up theirs: first single subjects whose client has taken nothing for a while, the
-/// slowest first; then whole connections, those that hold most first; then those that have held a little for long.
+/// Above the budget, cuts off: first single subjects whose client has read nothing for a while, slowest first; then
+/// whole connections, those that hold the most first; then those that have held a little for a long time.
 class Shedding {
  public:
   /// `budget`: bytes that this loop's peers may hold (base::Held).
@@ -32,8 +32,8 @@ class Shedding {
   base::Counter& shed_;
   base::Counter& held_;  // of all loops
   int64_t told_held_ = 0;
-  // Since when there has been too much, who has held something ever since, and from when on. The addresses may be of
-  // connections that have gone.
+  // While over the budget: connections that have held something all the time, and since when. Some of these connections
+  // may be gone.
   std::unordered_map<const Downstream*, int64_t> holders_;
   net::Timer timer_{[this] { look(); }};
 };

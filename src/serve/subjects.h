@@ -1,4 +1,4 @@
-// All that was decided on one loop and still goes on: who waits for a record, who is to be decided again, who holds too
+// All subjects of one loop that are in progress: which wait for a record, which must be decided again, which hold too
 // much memory. Belongs to the loop's thread.
 #pragma once
 
@@ -16,24 +16,24 @@ class Subjects {
   explicit Subjects(net::EventLoop& loop) : loop_(loop) {}
   Subjects(const Subjects&) = delete;
 
-  /// Gives it a serial that no other had.
+  /// Gives it a new, unique serial.
   void add(Subject& subject);
   /// REQUIRES: was added, and not removed since.
   void remove(Subject& subject);
   const std::vector<Subject*>& all() const { return all_; }
-  /// Somebody keeps addresses of subjects for later: none may be destroyed, though each may be used again.
+  /// Addresses of subjects are kept for later: none may be destroyed, but each may be reused.
   bool named() const { return !awaiting_.empty() || !rechecks_.empty(); }
 
-  /// It goes on by onRecord(). Tickets of one loop grow.
+  /// Calls onRecord() later. Tickets of one loop increase.
   void awaitRecord(Subject& subject, uint64_t ticket);
   /// All records up to this ticket are on disk.
   void onDurable(uint64_t ticket);
-  /// Records cannot be written: who waits for one is told now.
+  /// Records cannot be written: calls onRecord() for all that wait.
   void onAuditFailed();
 
-  /// The policy has changed: those under way are decided again, some at each turn of the loop.
+  /// The policy has changed: decides in-flight subjects again, a few per loop iteration.
   void recheckAll();
-  /// The same, once however often it is asked for in this turn.
+  /// The same, but only once per loop iteration, however often it is called.
   void recheckSoon();
 
  private:
@@ -46,7 +46,7 @@ class Subjects {
   void recheckSome();
   net::EventLoop& loop_;
   std::vector<Subject*> all_;  // each knows its place
-  uint64_t next_serial_ = 1;   // never used twice, also by one that stands where another was destroyed
+  uint64_t next_serial_ = 1;   // never used twice, even for a subject at the address of a destroyed one
   std::deque<Awaiting> awaiting_;
   std::vector<std::pair<Subject*, uint64_t>> rechecks_;  // and their serials
   net::Timer recheck_all_timer_{[this] { recheckAll(); }};

@@ -7,7 +7,8 @@
 namespace yett::serve {
 namespace {
 
-// Of what a service sends. Many callers share one HTTP/2 connection to it, so each may hold little of it in memory.
+// Limits for data from a service. Many callers share one HTTP/2 connection to it, so each may hold only little in
+// memory.
 http::Limits upstreamLimits() {
   http::Limits limits;
   limits.stream_window = 64 << 10;

@@ -1,4 +1,4 @@
-// The only door from a loop to the services behind it.
+// The only way from a loop to the services behind Yett.
 #pragma once
 
 #include <map>
@@ -12,8 +12,8 @@
 
 namespace yett::serve {
 
-/// The pools of one loop. Nobody gets at one without a Permit, which only the authorization stage makes; whoever
-/// forwards keeps it as long as it uses the pool. Belongs to the loop's thread.
+/// The pools of one loop. Access needs a Permit, which only the authorization stage makes; the user of a pool keeps its
+/// Permit for as long as it uses the pool. Belongs to the loop's thread.
 class Upstreams {
  public:
   /// `descriptors`: entered for each connection to a service.
@@ -22,7 +22,7 @@ class Upstreams {
   void update(const std::map<std::string, std::shared_ptr<const upstream::Cluster>>& clusters) {
     pools_.update(clusters);
   }
-  /// Null where there is no such cluster (any more), and for a Permit that is good for nothing.
+  /// Null if the cluster does not exist (any more) or the Permit is not good().
   upstream::Pool* pool(const authz::Permit& permit, const std::string& cluster);
 
  private:

@@ -23,7 +23,7 @@ Status DeadLetters::add(const Record& record, const std::string& why) {
   const bool ok = fd >= 0 && ::fstat(fd, &before) == 0 &&
                   ::write(fd, line.data(), line.size()) == static_cast<ssize_t>(line.size()) && ::fdatasync(fd) == 0;
   const int error = errno;
-  // What was written of it would stand before the next one.
+  // Removes a partial line, which would otherwise precede the next one.
   if (!ok && fd >= 0 && ::ftruncate(fd, before.st_size) != 0) inode_ = 0;
   if (fd >= 0) ::close(fd);
   return ok ? Status() : Error{file_ + ": cannot be written: " + std::strerror(error)};
@@ -39,7 +39,7 @@ int64_t DeadLetters::first() {
   const auto parsed = json::parse(line, false);
   const auto* seq = parsed ? parsed.value().find("seq") : nullptr;
   inode_ = info.st_ino;
-  return first_ = seq != nullptr ? seq->integer : 0;  // of one that cannot be read: everything is kept
+  return first_ = seq != nullptr ? seq->integer : 0;  // unreadable: retention keeps everything
 }
 
 std::string deadLetterFile(const std::string& database, const std::string& sink) {

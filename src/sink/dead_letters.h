@@ -1,5 +1,5 @@
-// Records that a sink refused for good, each with the reason, in a file beside the database: for people to look at. As
-// long as the file is there, retention keeps what it names; whoever has dealt with it moves the file away.
+// Records that a sink permanently refused, each with the reason, in a file next to the database for an operator to
+// review. While the file exists, retention keeps the records that it names; the operator moves it away when done.
 #pragma once
 
 #include <cstdint>
@@ -13,7 +13,7 @@ namespace yett::sink {
 /// One thread.
 class DeadLetters {
  public:
-  /// `file` may hold some from earlier.
+  /// `file` may already contain records.
   explicit DeadLetters(std::string file);
   /// Adds a line `{"why":...,"record":...}`; on disk when it returns.
   Status add(const Record& record, const std::string& why);
@@ -27,7 +27,7 @@ class DeadLetters {
   int64_t first_ = INT64_MAX;
 };
 
-/// Where those of a sink are.
+/// The path of a sink's file.
 std::string deadLetterFile(const std::string& database, const std::string& sink);
 
 }  // namespace yett::sink

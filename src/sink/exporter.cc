@@ -20,21 +20,21 @@ constexpr size_t kBatch = 500;
 constexpr base::Millis kPoll{200};
 constexpr base::Millis kFirstRetry{200};
 constexpr base::Millis kLastRetry{10'000};
-constexpr int kMaxRefusals = 4;        // of one record, until it is put aside
-constexpr base::Millis kLastTry{100};  // between two tries at the end
+constexpr int kMaxRefusals = 4;        // of one record, before it becomes a dead letter
+constexpr base::Millis kLastTry{100};  // between two attempts at shutdown
 
-// "412 3f…": the position and the log that it is one of. 0 of another log.
+// "412 3f…": the position and the id of its log. 0 if that is another log.
 Result<int64_t> readPosition(const std::string& file, const std::string& log_id) {
   if (::access(file.c_str(), F_OK) != 0) return 0;
   const std::string text = TRY(base::readFile(file));
   const auto words = base::split(base::trimmed(std::string_view(text).substr(0, text.find('\n'))), ' ');
   uint64_t out = 0;
   if (words.size() != 2 || !base::parseUnsigned(words[0], out))
-    return Error{file + ": holds no position: remove it to send the whole log again"};
+    return Error{file + ": does not contain a position: remove the file to send the whole log again"};
   return words[1] == log_id ? static_cast<int64_t>(out) : 0;
 }
 
-// Beside, then over: whole or not at all.
+// By a temporary file and rename: all or nothing.
 Status writePosition(const std::string& file, int64_t position, const std::string& log_id) {
   const std::string temporary = file + ".new";
   const std::string text = std::to_string(position) + " " + log_id + "\n";
@@ -77,7 +77,7 @@ struct Exporter::Carrier {
     lag->add(now - shown_lag);
     shown_lag = now;
   }
-  // The last success, moved.
+  // Saves the last success.
   Status moveTo(int64_t seq) {
     position = seq;
     showLag();
@@ -105,11 +105,11 @@ Result<std::unique_ptr<Exporter>> Exporter::start(const std::vector<SinkConfig>&
     carrier->sent =
         &metrics.counter("yett_audit_sink_records_total", {{"sink", config.name}}, "records sent to a sink");
     carrier->failures =
-        &metrics.counter("yett_audit_sink_failures_total", {{"sink", config.name}}, "batches that a sink did not take");
+        &metrics.counter("yett_audit_sink_failures_total", {{"sink", config.name}}, "batches not accepted by a sink");
     carrier->lag = &metrics.counter("yett_audit_sink_lag_records", {{"sink", config.name}},
                                     "records that a sink does not have yet", "gauge");
     carrier->refused = &metrics.counter("yett_audit_sink_refused_total", {{"sink", config.name}},
-                                        "records that a sink refused for good");
+                                        "records that a sink permanently refused");
     out->carriers_.push_back(std::move(carrier));
   }
   for (auto& carrier : out->carriers_)
@@ -135,7 +135,7 @@ bool Exporter::finish(base::Millis time) {
     stopping_ = true;
   }
   stop_.notifyAll();
-  // One that waits for its receiver ends when that answers, or its timeout is over: nobody waits for that.
+  // A sink that is waiting for its receiver ends when that answers or times out; this does not wait for it.
   const auto all = [&] {
     return std::all_of(carriers_.begin(), carriers_.end(), [](auto& c) { return c->ended.load(); });
   };
@@ -154,20 +154,20 @@ int64_t Exporter::sent() const {
   return out;
 }
 
-// True: it is time to end.
+// True: we are stopping.
 bool Exporter::sleep(base::Millis time) {
   base::Lock lock(mutex_);
   return stop_.waitFor(lock, time, [this]() YETT_REQUIRES(mutex_) { return stopping_; });
 }
 
-// On disk, then in the chain, then behind us.
+// In order: dead letter file, event in the chain, position.
 Status Exporter::giveUp(Carrier& c, const Record& record, const std::string& why) {
   TRY(c.dead.add(record, why));
   c.dead_first = c.dead.first();
   c.refused->add();
-  // Of one that tells of another there is no further one: who refuses everything would get events for ever.
+  // No event about a refused event of this kind: a sink that refuses everything would cause events forever.
   const bool tells = record.kind == "event" && record.line.find("\"what\":\"sink refused\"") != std::string::npos;
-  if (!tells) refused_(c.name, record.seq, why + ": it is in " + c.dead.file());
+  if (!tells) refused_(c.name, record.seq, why + ": the record is in " + c.dead.file());
   return c.moveTo(record.seq);
 }
 
@@ -176,7 +176,7 @@ void Exporter::run(Carrier& c) {
   size_t batch = kBatch;
   bool failing = false;
   bool ending = false;
-  int64_t alone_until = 0;  // records up to here go one by one: one of them was refused
+  int64_t alone_until = 0;  // records up to here are sent one by one: one of them was refused
   int refusals = 0;         // of the record that is next
   const auto fail = [&](const std::string& why) {
     c.failures->add();
@@ -220,7 +220,7 @@ void Exporter::run(Carrier& c) {
       alone_until = some.back().seq;
       continue;
     }
-    batch = std::max<size_t>(1, batch / 2);  // what is too much at once may go in parts
+    batch = std::max<size_t>(1, batch / 2);  // a smaller batch may succeed
     c.position = c.sink->resumeAt(c.position);
     if (ending) std::this_thread::sleep_for(kLastTry);
     else ending = sleep(std::max(retry, sent.retry_after));

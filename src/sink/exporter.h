@@ -1,5 +1,5 @@
-// Carries the audit log to its sinks: each has a thread, a position that outlives the process, and all the time it
-// needs. A sink that is down lags; it never blocks a request and never loses a record.
+// Sends the audit log to its sinks. Each sink has its own thread and a position that survives the process. A sink that
+// is down lags; it never blocks a request and never loses a record.
 #pragma once
 
 #include <atomic>
@@ -17,22 +17,22 @@ namespace yett::sink {
 
 class Exporter {
  public:
-  /// Told on a sink's thread: it cannot be reached, or ("") it can again.
+  /// Called on a sink's thread: the sink cannot be reached, or ("") it can be again.
   using Report = std::function<void(const std::string& sink, const std::string& why)>;
-  /// Told on a sink's thread of a record that it refused for good, once that is in its file of refused records.
+  /// Called on a sink's thread for a record that it permanently refused, once the record is in the dead letter file.
   using Refused = std::function<void(const std::string& sink, int64_t seq, const std::string& why)>;
 
-  /// Begins with the positions that are kept beside the database.
+  /// Starts at the positions that are stored next to the database.
   static Result<std::unique_ptr<Exporter>> start(const std::vector<SinkConfig>& sinks, const std::string& database,
                                                  base::Metrics& metrics, Report report, Refused refused);
-  /// finish(), without any time for those that fail, and waits for all.
+  /// Calls finish() with no time for sinks that fail, and waits for all threads.
   ~Exporter();
-  /// Sends what there is, for so long at the most, and stops. False: a sink still waits for its receiver a second
-  /// later; the process should end without it. REQUIRES: nothing more is written to the log.
+  /// Sends what is left, for at most this long, and stops. False: a second later, a sink is still waiting for its
+  /// receiver; the process should end without it. REQUIRES: nothing more is written to the log.
   bool finish(base::Millis time);
   Exporter(const Exporter&) = delete;
 
-  /// All sinks have the records up to here, or nobody has dealt yet with those that they refused. Any thread.
+  /// All sinks have the records up to this number, which is below the first record in a dead letter file. Any thread.
   int64_t sent() const;
 
  private:
@@ -47,10 +47,10 @@ class Exporter {
   base::Mutex mutex_;
   base::Condition stop_;
   bool stopping_ YETT_GUARDED_BY(mutex_) = false;
-  std::atomic<int64_t> end_at_{0};  // steady nanoseconds, once it is stopping
+  std::atomic<int64_t> end_at_{0};  // steady nanoseconds, set when stopping
 };
 
-/// Where a sink's position is kept.
+/// The path of the file with a sink's position.
 std::string positionFile(const std::string& database, const std::string& sink);
 
 }  // namespace yett::sink

@@ -18,9 +18,9 @@ uint64_t inodeOf(const std::string& path) {
 
 }  // namespace
 
-// The file that holds the record after `position`: the live one, or one that rotation has closed.
+// Opens the file that has the record after `position`: the live one, or one that rotation has closed.
 Status Feed::reopen(int64_t position) {
-  const auto lock = audit::RotationLock::shared(database_);  // so that no file gets another name meanwhile
+  const auto lock = audit::RotationLock::shared(database_);  // so that no file is renamed meanwhile
   std::string file = database_;
   for (const auto& closed : audit::closedFiles(database_)) {
     if (audit::closedNumber(closed) <= position) continue;
@@ -39,7 +39,7 @@ Status Feed::reopen(int64_t position) {
   return {};
 }
 
-// What an event says of a caller.
+// Reads what an event says about a caller.
 Status Feed::readCaller(int64_t seq, audit::Fields& fields, std::string& salt, std::string& personal) {
   callers_->reset();
   if (!TRY(callers_->bind(1, seq).step())) return {};
@@ -83,7 +83,7 @@ Result<std::vector<Record>> Feed::read(int64_t position, size_t most) {
   std::vector<Record> out;
   size_t bytes = 0;
   if (!records_ || position_ != position) records_.emplace(reader_->database(), position);
-  position_ = -1;  // not known, should it fail
+  position_ = -1;  // unknown if this fails
   int64_t last = position;
   while (out.size() < most && bytes <= kMaxBytes) {
     auto next = records_->next();

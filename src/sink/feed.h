@@ -1,4 +1,4 @@
-// The records of an audit log in order, from a position on, over the files that rotation has made. One thread.
+// The records of an audit log in order, from a position on, across rotated files. One thread.
 #pragma once
 
 #include <optional>
@@ -14,11 +14,11 @@ namespace yett::sink {
 
 class Feed {
  public:
-  /// `proof`: each line has what proves it.
+  /// `proof`: each line includes its proof.
   Feed(std::string database, bool proof) : database_(std::move(database)), proof_(proof) {}
-  /// Up to so many after `position`; none: there are no more yet.
+  /// Up to `most` records after `position`; none: there are no more yet.
   Result<std::vector<Record>> after(int64_t position, size_t most);
-  /// Tells this log from every other: hex.
+  /// The id that is unique to this log, hex.
   Result<std::string> logId();
   /// The number of the last record in the log.
   Result<int64_t> last();
@@ -31,11 +31,11 @@ class Feed {
   std::string database_;
   bool proof_;
   std::string log_id_;
-  std::string file_;  // that is open
+  std::string file_;  // the open one
   uint64_t inode_ = 0;
   std::optional<audit::Reader> reader_;
   std::optional<audit::RecordStream> records_;
-  int64_t position_ = 0;                     // of the last one that records_ gave
+  int64_t position_ = 0;                     // of the last record that records_ returned
   std::optional<store::Statement> callers_;  // of events
   std::string caller_, about_;               // of one event
 };

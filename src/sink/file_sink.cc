@@ -20,7 +20,7 @@ class FileSink final : public Sink {
   explicit FileSink(const SinkConfig& config) : config_(config) {}
   ~FileSink() override { close(); }
 
-  // Up to the one that fills the file: where a file ends, the position is saved.
+  // Up to the record that fills the file: at the end of each file the position is saved.
   size_t takes(std::span<const Record> records) override {
     size_t taken = 0;
     uint64_t size = open() ? sizeNow() : 0;
@@ -43,11 +43,11 @@ class FileSink final : public Sink {
     }
     std::string lines;
     for (const auto& record : records) lines += record.line + "\n";
-    if (!endsWhole()) lines.insert(0, "\n");  // what is cut off there could not be taken back: a line of its own
+    if (!endsWhole()) lines.insert(0, "\n");  // a partial line that could not be removed becomes a separate line
     return append(lines);
   }
 
-  // The file says itself what it has: the number in its last whole line. What follows that was cut off in the middle.
+  // The file itself says what it has: the number in its last complete line. A partial line after it is removed.
   int64_t resumeAt(int64_t position) override {
     if (!open()) return position;
     struct stat info {};
@@ -55,9 +55,9 @@ class FileSink final : public Sink {
     const off_t from = std::max<off_t>(0, info.st_size - kTail);
     std::string tail(static_cast<size_t>(info.st_size - from), '\0');
     if (::pread(fd_, tail.data(), tail.size(), from) != static_cast<ssize_t>(tail.size())) return position;
-    const size_t whole = tail.rfind('\n') + 1;  // 0: no line is
+    const size_t whole = tail.rfind('\n') + 1;  // 0: no complete line
     if (whole != tail.size() && ::ftruncate(fd_, from + static_cast<off_t>(whole)) != 0) return position;
-    if (std::exchange(unsynced_, false)) return position;  // they are there to be read, and may be gone tomorrow
+    if (std::exchange(unsynced_, false)) return position;  // they are readable now, but perhaps not safely on disk
     if (whole == 0 || (position == 0 && !wrote_)) return position;  // the lines may be another log's
     tail.resize(whole - 1);
     const std::string line = tail.substr(tail.rfind('\n') + 1);
@@ -72,7 +72,7 @@ class FileSink final : public Sink {
   Status open() {
     struct stat info {};
     struct stat mine {};
-    // Somebody else may have moved it away.
+    // Somebody may have moved the file away.
     if (fd_ >= 0 &&
         (::stat(config_.path.c_str(), &info) != 0 || ::fstat(fd_, &mine) != 0 || info.st_ino != mine.st_ino))
       close();
@@ -103,7 +103,7 @@ class FileSink final : public Sink {
     if (fd_ >= 0) ::close(fd_);
     fd_ = -1;
   }
-  // Only what is in the way moves, so that trying again and again loses nothing.
+  // Renames only files that are in the way, so that repeated attempts lose nothing.
   Status rotate() {
     const auto name = [&](int64_t n) { return config_.path + "." + std::to_string(n); };
     int64_t free = 1;
@@ -122,8 +122,8 @@ class FileSink final : public Sink {
   }
   const SinkConfig config_;
   int fd_ = -1;
-  bool wrote_ = false;     // a whole batch: its last whole line is this log's
-  bool unsynced_ = false;  // what was written last
+  bool wrote_ = false;     // a complete batch, so the last complete line is from this log
+  bool unsynced_ = false;  // the last write was not synced
 };
 
 }  // namespace

@@ -1,5 +1,5 @@
-// Records to a Kafka topic, by librdkafka: idempotent, acknowledged by all replicas, one key, so that they stay in
-// order.
+// Sends records to a Kafka topic with librdkafka: idempotent, acknowledged by all replicas, with a single key to keep
+// them in order.
 #include <librdkafka/rdkafka.h>
 
 #include <string>
@@ -16,11 +16,11 @@ struct Destroy {
   }
 };
 
-// How a batch fares: counted by delivery reports, which come on the sink's own thread, within poll and flush.
+// The result of a batch, from delivery reports, which arrive on the sink's own thread during poll and flush.
 struct Batch {
   size_t delivered = 0;
   rd_kafka_resp_err_t error = RD_KAFKA_RESP_ERR_NO_ERROR;
-  std::string last = {};  // what the client said last of its brokers
+  std::string last = {};  // the client's last error about its brokers
 };
 
 void onDelivery(rd_kafka_t*, const rd_kafka_message_t* message, void* opaque) {
@@ -80,7 +80,7 @@ class KafkaSink final : public Sink {
     rd_kafka_topic_t* topic = rd_kafka_topic_new(client_.get(), config_.topic.c_str(), nullptr);
     const struct rd_kafka_metadata* found = nullptr;
     auto error = rd_kafka_metadata(client_.get(), 0, topic, &found, static_cast<int>(config_.timeout.count()));
-    rd_kafka_poll(client_.get(), 0);  // what it says of brokers
+    rd_kafka_poll(client_.get(), 0);  // gets errors about brokers
     if (error == RD_KAFKA_RESP_ERR_NO_ERROR && found->topic_cnt > 0) error = found->topics[0].err;
     if (found != nullptr) rd_kafka_metadata_destroy(found);
     rd_kafka_topic_destroy(topic);
@@ -89,7 +89,7 @@ class KafkaSink final : public Sink {
   }
 
  private:
-  // What was not delivered is purged with the client, so that it cannot come after what is sent again.
+  // Undelivered messages are purged with the client, so that they cannot arrive after they are sent again.
   Delivery failure(rd_kafka_resp_err_t error) {
     client_.reset();
     const bool refused = error == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE || error == RD_KAFKA_RESP_ERR_INVALID_RECORD ||

@@ -17,12 +17,12 @@ namespace {
 using audit::Kind;
 
 constexpr size_t kRecent = 65'536;  // more than any sink sends again
-constexpr int kDepth = 200;         // of what policy read of a body
+constexpr int kDepth = 200;         // for body values that policy read
 constexpr int64_t kTell = 10'000;   // records
 constexpr size_t kHash = sizeof(base::Sha256);
 constexpr size_t kLogId = 16;
 
-// The bytes of a field in hex; none where it is not there. False where it is something else.
+// Decodes a hex field; empty if it is missing. False if it is not hex.
 bool hexOf(const json::Value* value, std::string& out) {
   out.clear();
   if (value == nullptr) return true;
@@ -55,7 +55,7 @@ std::string at(int64_t seq, const std::string& what) {
 
 }  // namespace
 
-// A line taken apart.
+// The parsed parts of a line.
 struct LineCheck::Parts {
   json::Value line;
   std::string before, bytes, salt, personal, log_id;
@@ -66,7 +66,7 @@ struct LineCheck::Parts {
   bool erased = false;
 };
 
-// That it follows the record before it, or is one that was here already.
+// Checks that it follows the previous record.
 std::string LineCheck::checkOrder(const Parts& p) {
   if (out_.records == 0) {
     out_.first_seq = p.seq;
@@ -81,12 +81,12 @@ std::string LineCheck::checkOrder(const Parts& p) {
   return {};
 }
 
-// That its personal fields are those that were committed to. They join the others.
+// Checks its personal fields against the commitment, and adds them to the other fields.
 std::string LineCheck::checkPersonal(Parts& p) {
   const auto commitment = p.fields.text[audit::LinkKey::kCommitment];
   p.erased = !commitment.empty() && p.salt.empty();
   if (commitment.empty() || p.erased)
-    return p.salt.empty() && p.personal.empty() ? "" : "it has personal fields that nothing commits to";
+    return p.salt.empty() && p.personal.empty() ? "" : "it has personal fields without a commitment";
   if (base::view(hasher_.update(p.salt).update(p.personal).finish()) != commitment)
     return "its personal fields are not those that were recorded";
   audit::Fields personal;
@@ -99,18 +99,18 @@ std::string LineCheck::checkPersonal(Parts& p) {
   return {};
 }
 
-// What it means for the whole.
+// Updates the state of the whole log.
 std::string LineCheck::note(const Parts& p) {
   const auto& text = p.fields.text;
   if (p.kind == Kind::kLog) {
     const auto id = text[audit::LogKey::kLogId];
-    if (!log_id_.empty() && id != log_id_) return "it begins another log than the records before it are of";
+    if (!log_id_.empty() && id != log_id_) return "it begins another log than that of the records before it";
     log_id_ = id;
     out_.writer = audit::writerOf(p.fields);
   }
   if (p.kind == Kind::kCheckpoint) {
     if (log_id_.empty()) log_id_ = p.log_id;
-    if (!audit::isSigned(p.fields, log_id_, p.seq, p.before)) return "its signature is not good";
+    if (!audit::isSigned(p.fields, log_id_, p.seq, p.before)) return "its signature is invalid";
     checkpoints_.push_back({p.seq, std::string(text[audit::CheckpointKey::kPublicKey]),
                             std::string(text[audit::CheckpointKey::kNextKey]), base::hex(p.hash)});
   }
@@ -126,7 +126,7 @@ std::string LineCheck::take(std::string_view text) {
   if (!parsed) return "it is not JSON: " + parsed.error().message;
   p.line = std::move(parsed).value();
   const json::Value* proof = p.line.find("proof");
-  if (proof == nullptr) return "it has no `proof`: set `proof` to true in the sink, for the records from then on";
+  if (proof == nullptr) return "it has no `proof`: set `proof` to true in the sink, which affects later records only";
   if (!hexOf(proof->find("prev"), p.before) || !hexOf(proof->find("bytes"), p.bytes) ||
       !hexOf(proof->find("salt"), p.salt) || !hexOf(proof->find("personal"), p.personal) ||
       !hexOf(p.line.find("log_id"), p.log_id) || p.before.size() != kHash)
@@ -147,8 +147,7 @@ std::string LineCheck::take(std::string_view text) {
     const LineOf::Proof parts{p.before, p.bytes, p.salt, p.personal};
     const Record written = writeLine({p.seq, p.kind, &p.fields, p.erased, p.log_id, p.hash, &parts});
     auto should = json::parse(written.line, false, kDepth);
-    if (written.line != text && (!should || !same(should.value(), p.line)))
-      wrong = "its fields do not say what its proof does";
+    if (written.line != text && (!should || !same(should.value(), p.line))) wrong = "its fields do not match its proof";
   }
   if (wrong.empty() && !again) wrong = note(p);
   if (!wrong.empty()) return at(p.seq, wrong);
@@ -166,11 +165,11 @@ audit::Verification LineCheck::finish() {
   const auto broken = [&](std::string what) {
     if (out_.broken.empty()) out_.broken = std::move(what);
   };
-  if (out_.records == 0) broken("there is no record in it");
+  if (out_.records == 0) broken("it contains no records");
   if (out_.erased > erased_by_events_)
     broken(std::to_string(out_.erased) +
-           " records have lost their personal fields, and the events in these lines say so of " +
-           std::to_string(erased_by_events_) + ": give the lines that come after them, too");
+           " records have lost their personal fields, but the events in these lines account for only " +
+           std::to_string(erased_by_events_) + ": give the lines that follow these, too");
   broken(audit::checkKeys(checkpoints_, *expected_, out_));
   broken(audit::checkSaved(checkpoints_, *expected_, out_));
   if (!out_.broken.empty()) out_.authenticated = false;
@@ -186,7 +185,7 @@ Result<audit::Verification> verifyLines(const std::vector<std::string>& files, c
     if (!in) return Error{file + ": " + std::strerror(errno)};
     std::string line;
     for (int64_t number = 1; std::getline(in, line); ++number) {
-      const std::string wrong = in.eof() ? "it is cut off: it has no end" : check.take(line);
+      const std::string wrong = in.eof() ? "it is cut off: it has no newline at the end" : check.take(line);
       if (!wrong.empty()) {
         audit::Verification out = check.finish();
         out.broken = file + ":" + std::to_string(number) + ": " + wrong;

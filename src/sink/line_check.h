@@ -1,4 +1,4 @@
-// Proves the lines that a sink with `proof` has written, without the database that they came from.
+// Verifies the lines that a sink with `proof` has written, without the database that they came from.
 #pragma once
 
 #include <functional>
@@ -18,9 +18,9 @@ namespace yett::sink {
 class LineCheck {
  public:
   explicit LineCheck(const audit::Expected& expected) : expected_(&expected) {}
-  /// "" or what is wrong with it. A record that was sent twice counts once.
+  /// "" or what is wrong with the line. A record that was sent twice counts once.
   std::string take(std::string_view line);
-  /// What they prove together. Nothing is taken after it.
+  /// The result for all lines. Do not call take() after it.
   audit::Verification finish();
 
  private:
@@ -32,14 +32,14 @@ class LineCheck {
   const audit::Expected* expected_;
   audit::Verification out_;
   std::vector<audit::Signed> checkpoints_;
-  std::string log_id_;                     // "" where no line has named it yet
+  std::string log_id_;                     // "" if no line has named it yet
   std::string head_;                       // of the last record, 32 bytes
-  std::map<int64_t, std::string> recent_;  // hashes of the last records, which may come again
+  std::map<int64_t, std::string> recent_;  // hashes of the last records, which may be sent again
   int64_t erased_by_events_ = 0;
   base::Sha256Hasher hasher_;
 };
 
-/// All lines of these files, in this order. An error: a file cannot be read.
+/// Verifies all lines of these files, in this order. An error: a file cannot be read.
 Result<audit::Verification> verifyLines(const std::vector<std::string>& files, const audit::Expected& expected,
                                         const std::function<void(int64_t)>& progress);
 

@@ -1,4 +1,4 @@
-// Records as OTLP logs over HTTP, in JSON (OpenTelemetry Protocol 1.x, "OTLP/HTTP"; logs data model 1.x).
+// Sends records as OTLP logs over HTTP, in JSON (OpenTelemetry Protocol 1.x, "OTLP/HTTP"; logs data model 1.x).
 #include <Poco/Exception.h>
 #include <Poco/Net/Context.h>
 #include <Poco/Net/HTTPClientSession.h>
@@ -19,7 +19,7 @@ namespace yett::sink {
 namespace poco = Poco::Net;
 namespace {
 
-constexpr uint64_t kLongestWait = 3600;  // seconds, that a receiver may ask for
+constexpr uint64_t kLongestWait = 3600;  // in seconds, that a receiver may ask for
 
 std::string attribute(std::string_view key, std::string_view value) {
   std::string text;
@@ -96,7 +96,7 @@ class OtlpSink final : public Sink {
     return out;
   }
 
-  // OTLP 1.x, "OTLP/HTTP Response": what may be tried again, and what never will be taken.
+  // OTLP 1.x, "OTLP/HTTP Response": which errors are retryable, and which are permanent.
   Delivery judge(const poco::HTTPResponse& response, const std::string& answer) const {
     const int status = response.getStatus();
     if (status == 204 && answer.empty()) return {};
@@ -110,14 +110,14 @@ class OtlpSink final : public Sink {
     return out;
   }
 
-  // A server that is no receiver may well answer 200. A partial success has dropped records.
+  // A server that is not an OTLP receiver may answer 200, too. A partial success has dropped records.
   Delivery judgeSuccess(const std::string& answer) const {
     const auto parsed = json::parse(answer, false);
     const bool object = parsed && parsed.value().type == json::Value::Type::kObject;
     const auto* partial = object ? parsed.value().find("partialSuccess") : nullptr;
     if (!object || parsed.value().fields.size() > (partial != nullptr ? 1 : 0))
       return {Delivery::How::kLater,
-              config_.url + " answers 200 with what is no OTLP response: " + base::printable(answer.substr(0, 200))};
+              config_.url + " answers 200 without an OTLP response: " + base::printable(answer.substr(0, 200))};
     const auto* count = partial != nullptr ? partial->find("rejectedLogRecords") : nullptr;
     if (count == nullptr || (count->text.empty() ? count->integer == 0 : count->text == "0")) return {};
     const auto* why = partial->find("errorMessage");

@@ -1,4 +1,4 @@
-// A record as one line of JSON, with what proves it where that is wanted: the same for who sends it and who checks it.
+// A record as one line of JSON, with its proof if requested. Shared by the code that sends and the code that verifies.
 #pragma once
 
 #include <cstdint>
@@ -18,20 +18,20 @@ struct Record {
   std::string line;    ///< JSON, one line, without its end; docs/audit.md lists the fields
 };
 
-/// What a line is made of. Views, and all bytes as they are.
+/// The input for a line. Views; all bytes are raw.
 struct LineOf {
   int64_t seq;
   audit::Kind kind;
-  const audit::Fields* fields;  ///< the personal ones too, where they are there
-  bool erased = false;          ///< it had personal fields, and they are gone
+  const audit::Fields* fields;  ///< including the personal ones that are present
+  bool erased = false;          ///< its personal fields were erased
   std::string_view log_id;
   std::string_view hash;
-  /// Of records that are sent with their proof.
+  /// For records that are sent with their proof.
   struct Proof {
     std::string_view before;    ///< the hash that it follows
     std::string_view bytes;     ///< canonical
-    std::string_view salt;      ///< of its commitment, and
-    std::string_view personal;  ///< what that covers after it; "" where it has none, or they were erased
+    std::string_view salt;      ///< the salt of the commitment
+    std::string_view personal;  ///< what the commitment covers after the salt; "" if there is nothing, or it was erased
   };
   const Proof* proof = nullptr;
 };

@@ -1,4 +1,4 @@
-// Settings of what leaves the machine.
+// Settings of audit log sinks.
 #pragma once
 
 #include <cstdint>
@@ -12,21 +12,21 @@ namespace yett::sink {
 struct SinkConfig {
   std::string name;
   std::string type;                 ///< "file", "otlp", "syslog" or "kafka"
-  bool proof = false;               ///< each record with what proves it: `yett log verify --from-sink`
+  bool proof = false;               ///< each record with its proof, for `yett log verify --from-sink`
   std::string path;                 ///< file: where the lines go
-  uint64_t rotate_size = 64 << 20;  ///< file: above this it becomes path.1, and so on
-  int64_t keep = 10;                ///< file: so many of those are kept
+  uint64_t rotate_size = 64 << 20;  ///< file: above this size it is renamed to path.1, and so on
+  int64_t keep = 10;                ///< file: how many of those are kept
   std::string url;                  ///< otlp: http:// or https://, with the path ("/v1/logs")
   std::string address;              ///< syslog: host:port
   bool plaintext = false;           ///< syslog: without TLS
   std::string bundle;              ///< otlp, syslog: path of the CA certificates (PEM) that the server is verified with
   std::string certificate;         ///< otlp, syslog: path of the client's certificate, "" for none
   std::string private_key;         ///< and its key
-  uint64_t max_message = 8 << 10;  ///< syslog: bytes of a message; of a longer one a short form is sent
+  uint64_t max_message = 8 << 10;  ///< syslog: maximum bytes of a message; longer ones are sent in a short form
   std::string brokers;             ///< kafka: host:port,...
   std::string topic;               ///< kafka
-  std::map<std::string, std::string> settings = {};  ///< kafka: librdkafka's own settings, as they are
-  base::Millis timeout{10'000};                      ///< for one batch to be taken
+  std::map<std::string, std::string> settings = {};  ///< kafka: settings that are passed to librdkafka
+  base::Millis timeout{10'000};                      ///< for sending one batch
   bool operator==(const SinkConfig&) const = default;
 };
 

@@ -1,6 +1,6 @@
-// Records as syslog (RFC 5424) over TLS (RFC 5425), or plain TCP (RFC 6587, octet counting). Syslog has no
-// acknowledgement: a batch counts as taken once the other host has acknowledged its bytes, and what was sent within the
-// last seconds before a connection broke is sent again.
+// Sends records as syslog (RFC 5424) over TLS (RFC 5425), or plain TCP (RFC 6587, octet counting). Syslog has no
+// acknowledgements: a batch counts as sent once the other host has acknowledged its bytes (TCP). Records from the last
+// seconds before a connection broke are sent again.
 #include <Poco/Exception.h>
 #include <Poco/Net/SecureStreamSocket.h>
 #include <linux/sockios.h>
@@ -78,8 +78,7 @@ class SyslogSink final : public Sink {
 
   void connect() {
     const Poco::Timespan timeout(config_.timeout.count() * 1000);
-    const poco::SocketAddress address(
-        config_.address);  // looked up now: a name that nobody knows keeps no one from starting
+    const poco::SocketAddress address(config_.address);  // looked up only now: an unknown name must not prevent a start
     if (config_.plaintext) {
       socket_ = std::make_unique<poco::StreamSocket>();
       socket_->connect(address, timeout);
@@ -103,7 +102,7 @@ class SyslogSink final : public Sink {
     return out + (out.size() + record.line.size() <= config_.max_message ? record.line : shortForm(record));
   }
 
-  // Receivers cut off what is too long for them, and what is left is no JSON: this says where to find the whole.
+  // Receivers truncate long messages, which leaves invalid JSON. The short form says where to find the record.
   static std::string shortForm(const Record& record) {
     std::string out;
     json::ObjectWriter w(out);
@@ -117,16 +116,16 @@ class SyslogSink final : public Sink {
     return out;
   }
 
-  // Until the other host's kernel has it all.
+  // Waits until the other host's kernel has everything.
   void awaitAcknowledged() {
     const int64_t until = base::steadyNanos() + config_.timeout.count() * 1'000'000;
     for (;;) {
       int left = 0;
       if (::ioctl(socket_->impl()->sockfd(), SIOCOUTQ, &left) != 0 || left == 0) break;
-      if (base::steadyNanos() > until) throw Poco::TimeoutException("the receiver takes nothing");
+      if (base::steadyNanos() > until) throw Poco::TimeoutException("the receiver does not acknowledge data");
       std::this_thread::sleep_for(std::chrono::microseconds(200));
     }
-    // Nothing is ever said on such a connection but its end.
+    // The receiver never sends anything on such a connection, except its end.
     char byte = 0;
     const ssize_t got = ::recv(socket_->impl()->sockfd(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
     if (got == 0 || (got < 0 && errno != EAGAIN && errno != EWOULDBLOCK))
@@ -137,7 +136,7 @@ class SyslogSink final : public Sink {
   const std::string host_;
   const std::string process_;
   std::unique_ptr<poco::StreamSocket> socket_;
-  std::deque<std::pair<int64_t, int64_t>> sent_;  // when, and the position before
+  std::deque<std::pair<int64_t, int64_t>> sent_;  // time, and position before it
 };
 
 }  // namespace

@@ -8,7 +8,7 @@
 namespace yett::sink {
 
 Poco::Net::Context::Ptr clientContext(const SinkConfig& config) {
-  // POCO asks its manager about bad certificates; without one it would make one from an application's settings.
+  // POCO asks its SSL manager about bad certificates; without one, it would create one from application settings.
   static std::once_flag once;
   std::call_once(once, [] { Poco::Net::initializeSSL(); });
   Poco::Net::Context::Ptr context(

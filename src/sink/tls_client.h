@@ -1,4 +1,4 @@
-// TLS towards those who take the records: verified against the configured bundle and no other, TLS 1.2 at the least.
+// TLS to the receivers of records: verified against the configured bundle only, at least TLS 1.2.
 #pragma once
 
 #include <Poco/Net/Context.h>
@@ -7,7 +7,7 @@
 
 namespace yett::sink {
 
-/// Throws Poco::Exception where a file cannot be taken. Any thread.
+/// Throws Poco::Exception if a file cannot be used. Any thread.
 Poco::Net::Context::Ptr clientContext(const SinkConfig& config);
 
 }  // namespace yett::sink

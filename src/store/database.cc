@@ -55,25 +55,24 @@ Result<Database> Database::open(const std::string& path, Mode mode) {
   if (mode == Mode::kWriteExisting && ::access(path.c_str(), F_OK) != 0)
     return Error{path + ": cannot open: " + std::strerror(errno)};
   if (writes) {
-    // A file of its own to lock: SQLite's locks on the database would be dropped by any close() of a second descriptor
-    // to it.
+    // A separate lock file: close() on a second descriptor of the database would drop SQLite's locks on it.
     const int fd = ::open((path + ".lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (fd < 0) return Error{path + ".lock: cannot open: " + std::strerror(errno)};
     out.lock_ = Unlock(fd);
-    if (::flock(fd, LOCK_EX | LOCK_NB) != 0) return Error{path + ": another process writes this audit database"};
-    // One that is there is not opened: closing it would drop the locks of this process's other connections to it.
+    if (::flock(fd, LOCK_EX | LOCK_NB) != 0) return Error{path + ": another process writes to this audit database"};
+    // An existing file is not opened: closing it would drop the locks of this process's other connections.
     const int created = mode == Mode::kWrite ? ::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600) : -1;
     if (created < 0 && mode == Mode::kWrite && errno != EEXIST)
       return Error{path + ": cannot open: " + std::strerror(errno)};
     if (created >= 0) ::close(created);
     ::chmod(path.c_str(), 0600);
   }
-  // Once, before anything else of SQLite: its count of memory is a lock on every allocation.
+  // Once, before any other call to SQLite: its memory statistics take a lock on every allocation.
   static const int configured = sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
   (void)configured;
   sqlite3* db = nullptr;
   const int flags = (writes ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY) | SQLITE_OPEN_NOMUTEX;
-  // Of a copy, a write-ahead log belongs to it; its index is kept in memory, which needs a connection that is alone.
+  // A copy may include a write-ahead log. Its index is kept in memory, which needs an exclusive connection.
   const bool copy = mode == Mode::kCopy;
   const bool wal = copy && ::access((path + "-wal").c_str(), F_OK) == 0;
   const int status = copy && !wal ? sqlite3_open_v2(immutableUri(path).c_str(), &db, flags | SQLITE_OPEN_URI, nullptr)
@@ -121,7 +120,7 @@ int overdue(void* until) {
 }  // namespace
 
 void Database::onlyRead(std::chrono::milliseconds time) {
-  constexpr int kSteps = 1000;  // of SQLite's machine between two looks at the clock
+  constexpr int kSteps = 1000;  // of SQLite's virtual machine between two checks of the clock
   constexpr int kMaxBytes = 16 << 20;
   *until_ = std::chrono::steady_clock::now() + time;
   sqlite3_limit(db_.get(), SQLITE_LIMIT_LENGTH, kMaxBytes);
@@ -159,7 +158,7 @@ Status Database::migrate(std::initializer_list<std::string_view> migrations) {
   if (have > static_cast<int64_t>(migrations.size())) return Error{path_ + ": was written by a newer version of yett"};
   int64_t number = 0;
   if (have > 0 && std::data(migrations)[have - 1].empty())
-    return Error{path_ + ": was written by a version of yett that was never released: start a new one"};
+    return Error{path_ + ": was written by an unreleased version of yett: start a new one"};
   for (const auto migration : migrations) {
     if (++number <= have) continue;
     if (migration.empty()) continue;  // a step that was never released
@@ -200,8 +199,8 @@ Result<std::string> Database::schemaDiffers(std::string_view sql, int64_t versio
   const auto found = TRY(schemaOf(*this));
   for (const auto& [name, text] : found) {
     const auto same = wanted.find(name);
-    if (same == wanted.end()) return name + " is not one that yett makes";
-    if (same->second != text) return name + " is not as yett makes it";
+    if (same == wanted.end()) return name + " is not part of yett's schema";
+    if (same->second != text) return name + " differs from yett's schema";
   }
   for (const auto& [name, text] : wanted) {
     if (!found.contains(name)) return name + " is missing";
@@ -229,7 +228,7 @@ Statement& Statement::bind(int index, int64_t value) {
 }
 
 Statement& Statement::bind(int index, std::string_view text) {
-  if (text.empty() && (empty_ & bitOf(index)) != 0) return *this;  // as it was: bindings outlive a reset
+  if (text.empty() && (empty_ & bitOf(index)) != 0) return *this;  // unchanged: bindings survive a reset
   empty_ = text.empty() ? empty_ | bitOf(index) : empty_ & ~bitOf(index);
   sqlite3_bind_text(statement_.get(), index, text.empty() ? "" : text.data(), static_cast<int>(text.size()),
                     SQLITE_STATIC);

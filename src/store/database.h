@@ -1,4 +1,4 @@
-// SQLite, the only door to it. One connection belongs to one thread.
+// The only access to SQLite. One connection belongs to one thread.
 #pragma once
 
 #include <chrono>
@@ -19,38 +19,36 @@ class Statement;
 class Database {
  public:
   enum class Mode {
-    kWrite,  ///< the one writing connection: made if missing (mode 0600), WAL, synchronous=FULL, other processes locked
-             ///< out
-    kWriteExisting,  ///< the same, of a file that is there: fails, and makes nothing, where it is not
-    kRead,           ///< any number; sees committed state. The file may be anybody's: nothing in its schema is trusted
-    kCopy,  ///< the same, of a file that nobody writes: makes no file beside it, and needs no right to write there
+    kWrite,  ///< the only writer: creates a missing file (mode 0600), WAL, synchronous=FULL, locks out other processes
+    kWriteExisting,  ///< the same for an existing file: fails, and creates nothing, if the file is missing
+    kRead,           ///< any number; sees committed state. The file is untrusted, including its schema
+    kCopy,           ///< the same for a file that nobody writes: creates no file next to it, needs no write access
   };
   static Result<Database> open(const std::string& path, Mode mode);
-  /// A connection that somebody else opened and closes. REQUIRES: it stays open longer.
+  /// Wraps a connection that somebody else opened and closes. REQUIRES: it outlives this object.
   static Database borrow(sqlite3* db);
   sqlite3* handle() const { return db_.get(); }
-  /// From here on statements may read and nothing else, and end with an error when this time is over.
+  /// From now on statements may only read, and fail once this time is over.
   void onlyRead(std::chrono::milliseconds time);
   Database(Database&&) noexcept = default;
   Database& operator=(Database&&) noexcept = default;
   ~Database();
 
   Status execute(const std::string& sql);
-  /// The first statement; what stands after it is left. `rest`, where it is given, gets that.
+  /// Prepares the first statement and ignores the rest; `rest`, if given, gets that.
   Result<Statement> prepare(std::string_view sql, std::string_view* rest = nullptr);
-  /// Brings the schema to `migrations.size()`, each applied once, in a transaction; user_version counts them. An empty
-  /// one was never released: what it made is refused.
+  /// Brings the schema to version `migrations.size()`. Each migration is applied once, in a transaction; user_version
+  /// counts them. An empty one was never released: files of that version are refused.
   Status migrate(std::initializer_list<std::string_view> migrations);
-  /// Moves what the write-ahead log holds into the database without waiting for readers.
+  /// Moves the contents of the write-ahead log into the database, without waiting for readers.
   void checkpointPassive();
-  /// The same with all of it, and empties the write-ahead log: waits for readers five seconds at the most, or not at
-  /// all.
+  /// Moves all of it and empties the write-ahead log. Waits for readers for at most five seconds, or not at all.
   Status truncateWal(bool wait = true);
-  /// What in the schema is not as these statements make it, of this version: "" where nothing is.
+  /// How the schema differs from what these statements create, or from this version; "" if it does not.
   Result<std::string> schemaDiffers(std::string_view sql, int64_t version);
   /// Pages in the write-ahead log after the last commit of this connection.
   int64_t walPages() const { return *wal_pages_; }
-  /// Bytes that the database holds: without pages that are free.
+  /// Bytes used in the database, without free pages.
   Result<int64_t> usedBytes();
 
  private:
@@ -74,10 +72,10 @@ class Database {
   Database() = default;
   Error failure(const std::string& what) const;
   std::string path_;
-  Unlock lock_;                                                    // released after the connection is closed
-  std::unique_ptr<std::chrono::steady_clock::time_point> until_ =  // so is this one's
+  Unlock lock_;                                                    // released after the connection is closed,
+  std::unique_ptr<std::chrono::steady_clock::time_point> until_ =  // and so is this
       std::make_unique<std::chrono::steady_clock::time_point>();
-  std::unique_ptr<int64_t> wal_pages_ = std::make_unique<int64_t>(0);  // SQLite has its address
+  std::unique_ptr<int64_t> wal_pages_ = std::make_unique<int64_t>(0);  // SQLite keeps its address
   std::unique_ptr<sqlite3, Close> db_;
 };
 
@@ -95,7 +93,7 @@ class Statement {
   void reset();
   int64_t integer(int column) const;
   enum class Type { kInteger, kText, kBlob, kOther };
-  /// How the value is stored: text and bytes alike are not equal for SQL.
+  /// How the value is stored: in SQL, text and a blob with the same bytes are not equal.
   Type type(int column) const;
   std::string_view text(int column) const;  ///< valid until the next step or reset
   int columns() const;
@@ -109,7 +107,7 @@ class Statement {
   };
   static uint64_t bitOf(int index) { return index < 64 ? uint64_t{1} << index : 0; }
   std::unique_ptr<sqlite3_stmt, Finalize> statement_;
-  uint64_t empty_ = 0;  // places that are bound to an empty text
+  uint64_t empty_ = 0;  // parameters that are bound to an empty text
 };
 
 }  // namespace yett::store

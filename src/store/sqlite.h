@@ -1,4 +1,4 @@
-// The interface of SQLite. In a loadable extension its functions are those of the program that loaded it.
+// The interface of SQLite. In a loadable extension, the functions of the host program are used.
 #pragma once
 
 #ifdef YETT_SQLITE_EXTENSION

@@ -10,8 +10,8 @@ namespace {
 
 enum CharClass : unsigned char {
   kRefused,  // CTL, SP, DEL, bytes over 0x7e, '#', '\\': 400
-  kPlain,    // may stand for itself in a segment (pchar of RFC 3986 3.3)
-  kEscaped,  // common clients send it raw though RFC 3986 forbids it: written as an escape
+  kPlain,    // allowed unescaped in a segment (pchar of RFC 3986 3.3)
+  kEscaped,  // forbidden by RFC 3986 but sent raw by common clients: escaped
   kSlash,
   kPercent,
   kParameter,
@@ -40,11 +40,11 @@ void appendEscape(std::string& out, unsigned char c) {
 
 constexpr size_t kNowhere = std::string::npos;
 
-// Ends the segment that began at `start` of `path`; its parameters begin at `parameter`, or were `cut` from it.
+// Ends the segment that begins at `start` in `path`. Its parameters begin at `parameter`, or were removed (`cut`).
 Status endSegment(std::string& path, size_t start, size_t parameter, bool cut, bool last) {
   const std::string_view segment(path.data() + start, std::min(parameter, path.size()) - start);
   const bool dots = segment == "." || segment == "..";
-  // Some services undo escapes before they cut parameters.
+  // Some services decode escapes before they remove parameters.
   if (segment.starts_with(".%3B") || segment.starts_with("..%3B")) return Error{"a dot segment with parameters"};
   if (dots && cut) return Error{"a dot segment with parameters"};
   if (segment == "..") {
@@ -61,7 +61,7 @@ Status endSegment(std::string& path, size_t start, size_t parameter, bool cut, b
 Status canonicalizePath(std::string_view raw, bool keep_parameters, std::string& path, bool& encoded_slash) {
   path += '/';
   size_t start = 1;             // of the current segment in path
-  size_t parameter = kNowhere;  // of its parameters there, where they are kept
+  size_t parameter = kNowhere;  // of its parameters in path, if they are kept
   bool cut = false;             // inside a parameter that is not kept
   for (size_t i = 1; i < raw.size(); ++i) {
     unsigned char c = static_cast<unsigned char>(raw[i]);
@@ -75,12 +75,12 @@ Status canonicalizePath(std::string_view raw, bool keep_parameters, std::string&
       i += 2;
       if (c < 0x20 || c == 0x7f) return Error{"an encoded control character"};
       if (c == '/' || c == '\\') encoded_slash = true;
-      // What may stand for itself in a segment is one value with its escape: services undo both alike.
+      // A character allowed in a segment and its escape are the same value: services decode both alike.
       escape = kClasses[c] != kPlain;
       kind = kPlain;
     }
     if (kind == kRefused)
-      return Error{"a character that must not stand in a path: `" + base::printable(raw.substr(i, 1)) + "`"};
+      return Error{"a character that is not allowed in a path: `" + base::printable(raw.substr(i, 1)) + "`"};
     if (kind == kSlash) {
       TRY(endSegment(path, start, parameter, cut, false));
       start = path.size();
@@ -120,7 +120,7 @@ Status canonicalize(std::string_view raw, Target& out) {
     out.has_query = true;
     for (const unsigned char c : raw.substr(mark + 1)) {
       if (c <= 0x20 || c >= 0x7f || c == '#') {
-        return Error{"a character that must not stand in a query: `" +
+        return Error{"a character that is not allowed in a query: `" +
                      base::printable({reinterpret_cast<const char*>(&c), 1}) + "`"};
       }
     }
@@ -142,7 +142,7 @@ void appendSegmentByte(std::string& path, unsigned char c) {
 
 Result<std::string> canonicalLiteral(std::string_view path) {
   Target target;
-  if (path.find_first_of("?#;") != std::string_view::npos) return Error{"a path has no `?`, `#` or `;`"};
+  if (path.find_first_of("?#;") != std::string_view::npos) return Error{"a path must not contain `?`, `#` or `;`"};
   TRY(canonicalize(path, target));
   return std::move(target.path);
 }

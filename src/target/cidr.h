@@ -1,4 +1,4 @@
-// IP addresses and address ranges. IPv4-mapped IPv6 is the IPv4 address it maps (RFC 4291 2.5.5.2), everywhere.
+// IP addresses and address ranges. An IPv4-mapped IPv6 address always equals its IPv4 address (RFC 4291 2.5.5.2).
 #pragma once
 
 #include <array>
@@ -11,11 +11,11 @@ struct sockaddr;
 
 namespace yett::target {
 
-/// An address as 16 bytes; IPv4 stands in its mapped form, so that both spellings are equal.
+/// An address as 16 bytes. IPv4 is stored in its mapped form, so that both spellings are equal.
 class IpAddress {
  public:
   static Result<IpAddress> parse(std::string_view text);
-  /// From an AF_INET or AF_INET6 socket address; any other family (a Unix socket) gives "not known".
+  /// From an AF_INET or AF_INET6 socket address. For any other family (a Unix socket), known() is false.
   static IpAddress fromSocket(const sockaddr* address);
 
   bool known() const { return known_; }

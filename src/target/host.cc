@@ -27,10 +27,10 @@ Status canonicalHost(std::string_view authority, std::string& out) {
   out.clear();
   if (!authority.empty() && authority[0] == '[') {
     const auto close = authority.find(']');
-    if (close == std::string_view::npos) return Error{"a host with an open bracket"};
+    if (close == std::string_view::npos) return Error{"a host without a closing bracket"};
     const std::string address(authority.substr(1, close - 1));
     in6_addr parsed{};
-    if (inet_pton(AF_INET6, address.c_str(), &parsed) != 1) return Error{"a host that is no IPv6 address"};
+    if (inet_pton(AF_INET6, address.c_str(), &parsed) != 1) return Error{"a host that is not an IPv6 address"};
     char text[INET6_ADDRSTRLEN];
     inet_ntop(AF_INET6, &parsed, text, sizeof text);
     out = "[" + std::string(text) + "]";
@@ -45,7 +45,7 @@ Status canonicalHost(std::string_view authority, std::string& out) {
   for (char c : name) {
     c = base::toLower(c);
     if (!isNameChar(c) || (c == '.' && before == '.'))
-      return Error{"a host with a character that must not stand there"};
+      return Error{"a host with a character that is not allowed in one"};
     out += before = c;
   }
   return colon == std::string_view::npos ? Status() : checkPort(authority.substr(colon));
@@ -63,7 +63,7 @@ Result<HostPattern> HostPattern::parse(std::string_view text) {
   HostPattern pattern;
   const auto colon = text.rfind(':');
   if (colon != std::string_view::npos && text.find(']', colon) == std::string_view::npos)
-    return Error{"`" + std::string(text) + "` has a port: a host is matched without one"};
+    return Error{"`" + std::string(text) + "` has a port: write the host without it"};
   pattern.wildcard_ = text.starts_with("*.");
   TRY(canonicalHost(pattern.wildcard_ ? text.substr(2) : text, pattern.name_));
   if (pattern.wildcard_) pattern.name_.insert(0, 1, '.');

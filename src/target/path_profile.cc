@@ -48,7 +48,7 @@ std::string cleaned(std::string_view path) {
   return out;
 }
 
-// Escapes what cannot stand for itself in a segment; `but` stays.
+// Escapes the characters that a segment must escape, except `but`.
 std::string escaped(std::string_view path, char but) {
   std::string out;
   for (const char c : path) {

@@ -71,7 +71,7 @@ bool maySpell(std::string_view sent, std::string_view key) {
   return yes;
 }
 
-// Seeded: callers must not be able to choose keys that all meet.
+// Seeded, so that callers cannot choose keys that all collide.
 uint64_t QueryIndex::hashOf(std::string_view key) const {
   static const uint64_t seed = (uint64_t{std::random_device{}()} << 32) | std::random_device{}();
   if (!folded_) return base::hashBytes(key, seed);
@@ -85,8 +85,8 @@ uint64_t QueryIndex::hashOf(std::string_view key) const {
   return base::hashBytes(large, seed);
 }
 
-// Chains are in order, since they are built from the last to the first. One pair stands in a chain once for each of its
-// forms that differ there.
+// Chains are in order, since they are built from the last pair to the first. A pair appears in a chain once for each
+// distinct hash of its forms.
 void QueryIndex::add(uint64_t hash, uint32_t pair) {
   uint32_t& slot = first_[hash & (first_.size() - 1)];
   for (uint32_t i = slot; i != kNone && entries_[i].pair == pair; i = entries_[i].next) {

@@ -14,38 +14,38 @@
 
 namespace yett::target {
 
-/// One pair, as views: into the query where nothing was encoded, else into what parseQuery() was given to keep.
+/// One pair of views: into the query if nothing was encoded, otherwise into the `kept` strings of parseQuery().
 using QueryPair = std::pair<std::string_view, std::string_view>;
 
-/// All pairs in order, decoded ('+' is a blank), without allocating where nothing is encoded. `kept` holds what was
-/// decoded. A bad escape is an error: two readers could disagree about it.
+/// All pairs in order, decoded ('+' is a space), without allocating if nothing is encoded. `kept` holds the decoded
+/// strings. A bad escape is an error, because readers could disagree about it.
 Status parseQuery(std::string_view query, std::deque<std::string>& kept, std::vector<QueryPair>& out);
 
-/// All pairs in order, decoded ('+' is a blank). A bad escape is an error: two readers could disagree about it.
+/// All pairs in order, decoded ('+' is a space). A bad escape is an error, because readers could disagree about it.
 Result<std::vector<std::pair<std::string, std::string>>> parseQuery(std::string_view query);
 
-/// As parseQuery(), with each pair that a service finds by splitting at `;` too, after the pair it is a part of.
+/// Like parseQuery(), but each pair that contains `;` is followed by the pairs that splitting it at `;` gives.
 Status parseQueryAnyhow(std::string_view query, std::deque<std::string>& kept, std::vector<QueryPair>& out);
 
-/// Whether some service takes the key `sent` for `key`: in another case (ASP.NET, Express with its common settings),
-/// with brackets (`key[]`, `key[0]`, `[key]`, `key]`: PHP, Rails, qs), with a blank before it or `.`, a blank or `[`
-/// for `_` (PHP).
+/// Whether some service reads the key `sent` as `key`: in another case (ASP.NET, Express with common settings), with
+/// brackets (`key[]`, `key[0]`, `[key]`, `key]`: PHP, Rails, qs), with a leading space, or with `.`, space or `[`
+/// instead of `_` (PHP).
 bool maySpell(std::string_view sent, std::string_view key);
 
-/// Calls `form` with each text that `sent` is taken for, up to case and `.` or a blank for `_`: maySpell() is whether
-/// one of them, folded by foldedKeyChar(), is the key so folded.
+/// Calls `form` with each text that `sent` may be read as, except for case and for `.` or space instead of `_`.
+/// maySpell() is true if one of them equals the key after foldedKeyChar() is applied to both.
 template <typename Form>
 void eachSpelling(std::string_view sent, Form form) {
   form(sent);
   sent.remove_prefix(std::min(sent.find_first_not_of(' '), sent.size()));
-  // PHP takes an open `[` that nothing closes for a `_`.
+  // PHP reads an unclosed `[` as `_`.
   const auto open = sent.find('[');
   if (open != std::string_view::npos && sent.find(']', open) == std::string_view::npos) {
     std::string closed(sent);
     closed[open] = '_';
     form(std::string_view(closed));
   }
-  // Rack leaves out all brackets before and behind the name.
+  // Rack ignores all brackets before and after the name.
   sent.remove_prefix(std::min(sent.find_first_not_of("[]"), sent.size()));
   form(sent.substr(0, sent.find_first_of("[]")));
 }
@@ -53,10 +53,10 @@ constexpr char foldedKeyChar(char c) {
   return c == '.' || c == ' ' ? '_' : base::toLower(c);
 }
 
-/// The pairs of a query by their keys: for queries of thousands of pairs, and policies of hundreds of rules.
+/// Indexes the pairs of a query by key, for queries with thousands of pairs and policies with hundreds of rules.
 class QueryIndex {
  public:
-  /// `pairs` must stay as they are. `folded`: by maySpell(); else by their exact keys.
+  /// `pairs` must outlive the index unchanged. `folded`: match keys by maySpell(), otherwise exactly.
   void build(const std::vector<QueryPair>& pairs, bool folded);
   /// Calls `found` with each pair of this key, in order.
   template <typename Found>

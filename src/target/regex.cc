@@ -11,7 +11,7 @@
 namespace yett::target {
 namespace {
 
-constexpr int64_t kMemory = 1 << 20;      // of one expression, its automaton included
+constexpr int64_t kMemory = 1 << 20;      // of one expression, including its automaton
 constexpr int64_t kSetMemory = 64 << 20;  // of a set
 constexpr int kLongestProgram = 1000;
 constexpr uint64_t kMaxSetSteps = 20'000'000;

@@ -1,4 +1,4 @@
-// Regular expressions as rules write them: RE2 (linear time), anchored at both ends, over bytes.
+// Regular expressions of rules: RE2 (linear time), anchored at both ends, matching bytes.
 #pragma once
 
 #include <memory>
@@ -17,12 +17,12 @@ namespace yett::target {
 /// One expression. Immutable, any thread; copies share it.
 class Regex {
  public:
-  /// Errors: the syntax, or a program over its limit.
+  /// Errors: bad syntax, or a text or compiled program over its limit.
   static Result<Regex> compile(std::string_view text);
   /// The whole of `text` must match; `.` is any byte.
   bool matches(std::string_view text) const;
   const std::string& text() const;
-  /// What matching `size` bytes may cost at worst: bytes times instructions of the compiled expression, some 5 ns each.
+  /// The worst-case cost of matching `size` bytes: bytes times compiled instructions, about 5 ns each.
   uint64_t worstSteps(size_t size) const;
 
  private:
@@ -36,19 +36,19 @@ class RegexSet {
   ~RegexSet();
   RegexSet(RegexSet&&) noexcept;
   RegexSet& operator=(RegexSet&&) noexcept;
-  /// Its place in the set.
+  /// Returns its index in the set.
   size_t add(const Regex& regex);
   /// REQUIRES: called once, after the last add().
   void compile();
   size_t size() const { return all_.size(); }
-  /// The places of those that may match, ascending, in `out`: exactly those that do, or all where it would cost too
-  /// much to tell, for their number and the length of the text.
+  /// Puts the indexes of expressions that may match into `out`, ascending: exactly those that match or, if matching
+  /// would cost too much for their number and the length of the text, all of them.
   void match(std::string_view text, std::vector<int>& out) const;
 
  private:
   struct Automaton;
   std::vector<Regex> all_;
-  uint64_t steps_ = 0;  // for one byte
+  uint64_t steps_ = 0;  // per byte
   std::unique_ptr<Automaton> automaton_;
 };
 

@@ -8,7 +8,7 @@
 namespace yett::target {
 namespace {
 
-// Takes the first segment off `path`, which begins with '/'.
+// Removes the first segment from `path`, which begins with '/', and returns it.
 std::string_view takeSegment(std::string_view& path) {
   const auto end = std::min(path.find('/', 1), path.size());
   const auto segment = path.substr(1, end - 1);
@@ -63,7 +63,7 @@ Result<SegmentPattern> SegmentPattern::parse(std::string_view text, bool canonic
       if (canonical) {
         literal = TRY(canonicalLiteral("/" + literal)).substr(1);
         if (literal.empty() || literal.find('/') != std::string::npos)
-          return Error{"`" + std::string(segment) + "` is no segment of a canonical path"};
+          return Error{"`" + std::string(segment) + "` is not a segment of a canonical path"};
       }
       pattern.segments_.push_back({false, std::move(literal)});
     }
@@ -76,7 +76,7 @@ bool SegmentPattern::matches(std::string_view path, bool loose, bool fold) const
     return a == b || (fold && base::equalsIgnoreCase(a, b));
   };
   if (asterisk_) return path == "*";
-  if (loose && rest_ && segments_.empty()) return true;  // "*" (OPTIONS) too: all is all
+  if (loose && rest_ && segments_.empty()) return true;  // `/**` matches everything, even "*" (OPTIONS)
   for (const auto& segment : segments_) {
     if (path.empty() || path[0] != '/') return false;
     const auto actual = takeSegment(path);

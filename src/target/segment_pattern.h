@@ -1,6 +1,6 @@
-// Patterns over '/'-separated segments, as rules and routes write them for paths and SPIFFE IDs:
-//   literal segments · `*` or `{name}` for exactly one non-empty segment · a last `**` for the rest, the base included.
-// A path that is `*` alone is the target of `OPTIONS *` (RFC 9110 7.1), and nothing else.
+// Patterns over '/'-separated segments, used in rules and routes for paths and SPIFFE IDs:
+//   literal segments · `*` or `{name}` for exactly one non-empty segment · a final `**` for the rest, even if empty.
+// A path that is just `*` matches only the target of `OPTIONS *` (RFC 9110 7.1).
 #pragma once
 
 #include <string>
@@ -14,15 +14,15 @@ namespace yett::target {
 
 class SegmentPattern {
  public:
-  /// `text` begins with '/', or is `*`. Literals are brought to the canonical form of request paths.
+  /// `text` begins with '/', or is `*`. Literals are converted to the canonical form of request paths.
   static Result<SegmentPattern> parsePath(std::string_view text);
-  /// As parsePath, but literals stand for themselves, byte by byte.
+  /// Like parsePath(), but literals are compared as written, byte by byte.
   static Result<SegmentPattern> parseExact(std::string_view text);
 
-  /// REQUIRES: `path` is canonical, or "" (the root of a trust domain). A trailing slash counts unless `loose`, ASCII
-  /// case unless `fold`.
+  /// REQUIRES: `path` is canonical, or "" (the root of a trust domain). A trailing slash matters unless `loose`; ASCII
+  /// case matters unless `fold`.
   bool matches(std::string_view path, bool loose = false, bool fold = false) const;
-  /// The value that `{name}` matched in `path`, or nothing. REQUIRES: matches(path).
+  /// Gets the value that `{name}` matched in `path`; false if there is none. REQUIRES: matches(path).
   bool capture(std::string_view path, std::string_view name, std::string_view& out) const;
   const std::vector<std::string>& captures() const { return names_; }
   const std::string& text() const { return text_; }

@@ -1,4 +1,4 @@
-// Whose turn it is among the endpoints of a cluster.
+// Chooses among the endpoints of a cluster.
 #pragma once
 
 #include <cstddef>
@@ -7,8 +7,8 @@
 
 namespace yett::upstream {
 
-/// Round robin over all requests of one loop, whatever connections there are; an endpoint that could not be connected
-/// to is passed over for a while, unless all are. Belongs to its pool.
+/// Round robin over all requests of one loop, regardless of connections. Skips an endpoint for a while after a failed
+/// connection attempt, unless all have failed. Belongs to its pool.
 class Balancer {
  public:
   explicit Balancer(size_t endpoints) : failed_until_(endpoints, 0) {}
@@ -17,9 +17,9 @@ class Balancer {
   size_t next(int64_t now_millis);
   /// The one to try after `endpoint`, for the same request.
   size_t after(size_t endpoint) const { return (endpoint + 1) % failed_until_.size(); }
-  /// No connection could be made to it.
+  /// A connection to it failed.
   void failed(size_t endpoint, int64_t now_millis) { failed_until_[endpoint] = now_millis + kRest; }
-  /// One could.
+  /// A connection to it succeeded.
   void worked(size_t endpoint) { failed_until_[endpoint] = 0; }
 
  private:

@@ -14,7 +14,7 @@
 
 namespace yett::upstream {
 
-/// How endpoints are spoken to. kAuto: as the caller speaks, HTTP/2 requests over HTTP/2, others over HTTP/1.1.
+/// The protocol to endpoints. kAuto: that of the caller, HTTP/2 requests over HTTP/2, others over HTTP/1.1.
 enum class Protocol : uint8_t { kHttp1, kHttp2, kAuto };
 
 struct ClusterConfig {
@@ -22,8 +22,8 @@ struct ClusterConfig {
   std::vector<std::string> endpoints;  ///< host:port, [v6]:port or unix:///path
   Protocol protocol = Protocol::kHttp1;
   target::PathProfile path_profile = target::PathProfile::kStrict;
-  int64_t max_connections = 4096;         ///< of one worker; beyond it 503
-  uint64_t max_request_head = 8 << 10;    ///< bytes; over HTTP/2 a larger one gets a connection of its own
+  int64_t max_connections = 4096;         ///< per worker; above it 503
+  uint64_t max_request_head = 8 << 10;    ///< bytes; over HTTP/2 a larger one gets a separate connection
   uint64_t max_response_head = 64 << 10;  ///< bytes, and
   int64_t max_response_fields = 100;      ///< fields of a response's head or trailers; beyond it 502
   base::Millis connect_timeout{2000};
@@ -33,7 +33,7 @@ struct ClusterConfig {
 
 struct Endpoint {
   std::string name;                  ///< as configured
-  Poco::Net::SocketAddress address;  ///< one of those that the name has
+  Poco::Net::SocketAddress address;  ///< one of the name's addresses
   bool operator==(const Endpoint& other) const { return name == other.name && address == other.address; }
 };
 

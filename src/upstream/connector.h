@@ -8,8 +8,8 @@
 
 namespace yett::upstream {
 
-/// A socket that connects, without waiting for it. Errors: what fails at once (a Unix socket that is not there, a full
-/// table of descriptors).
+/// Starts to connect a socket, without waiting. Errors: immediate failures (a missing Unix socket, a full descriptor
+/// table).
 Result<Poco::Net::StreamSocket> beginConnect(const Endpoint& endpoint);
 
 }  // namespace yett::upstream

@@ -11,8 +11,8 @@ namespace yett::upstream {
 
 class UpstreamConnection;
 
-/// Leave to use one upstream connection for one exchange. Given back by its destructor: where the exchange is over and
-/// clean the connection serves others, else an HTTP/1.1 connection is closed and an HTTP/2 stream reset.
+/// The right to use one upstream connection for one exchange. The destructor gives it back: if the exchange ended
+/// cleanly, the connection serves others, else an HTTP/1.1 connection is closed and an HTTP/2 stream reset.
 class Lease {
  public:
   Lease() = default;
@@ -37,9 +37,9 @@ class Lease {
   void limitNextRead(size_t bytes) const;
   /// Bytes that are kept for this exchange; 0 without one.
   size_t heldBytes() const;
-  /// The endpoint did not answer: it is asked whether it is there.
+  /// The endpoint did not answer: probes whether it is alive.
   void suspect() const;
-  /// No other exchange begins on its connection.
+  /// No new exchange starts on its connection.
   void leave() const;
   /// The connection speaks HTTP/2.
   bool http2() const;

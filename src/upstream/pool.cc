@@ -73,17 +73,17 @@ UpstreamConnection* Pool::sharedFor(size_t endpoint, bool connecting) const {
 }
 
 void Pool::connect(Waiter waiter) {
-  // Many that wait for one endpoint share what is being connected for the first of them.
+  // Users that wait for one endpoint share the connection that is being made for the first of them.
   if (UpstreamConnection* connection = waiter.http2 && !waiter.alone ? sharedFor(waiter.endpoint, true) : nullptr)
     return connection->await(waiter);
   if (full()) return serveFull(waiter);
-  // Large heads may have some of the cluster's connections, not all.
+  // Large heads may use some of the cluster's connections, not all.
   const auto most_alone = std::max<size_t>(8, static_cast<size_t>(cluster_->config.max_connections) / 16);
   if (waiter.alone && alone_ >= most_alone)
     return waiter.user->onNoUpstream(
-        "the cluster has all the connections for heads over `max_request_head` that it may have");
+        "the cluster has reached its limit of connections for heads over `max_request_head`");
   if (!descriptors_.enter())
-    return waiter.user->onNoUpstream("the process has all the descriptors that it may have (RLIMIT_NOFILE)");
+    return waiter.user->onNoUpstream("the process has reached its limit of descriptors (RLIMIT_NOFILE)");
   UpstreamConnection& made = makeConnection(waiter);
   made.await(waiter);
   made.connect();
@@ -112,7 +112,7 @@ void Pool::serveFull(Waiter waiter) {
     resting->close();  // makes room
     return connect(waiter);
   }
-  waiter.user->onNoUpstream("the cluster has all the connections that its `max_connections` lets it have");
+  waiter.user->onNoUpstream("the cluster has reached its `max_connections`");
 }
 
 bool Pool::full() const {
@@ -136,7 +136,7 @@ void Pool::cancel(PoolUser& user) {
 void Pool::giveBack(UpstreamConnection& connection) {
   http::ClientCodec& codec = connection.codec();
   if (!codec.idle()) {
-    // Other exchanges are under way, or this one ended badly.
+    // Other exchanges are in flight, or this one ended badly.
     if (!connection.http2()) connection.close();
     return;
   }

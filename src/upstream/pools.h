@@ -13,7 +13,7 @@
 
 namespace yett::upstream {
 
-/// They survive a reload where the cluster's settings are the same.
+/// A pool survives a reload if its cluster is unchanged.
 class Pools {
  public:
   Pools(net::EventLoop& loop, const http::Limits& limits, net::Gate& descriptors)

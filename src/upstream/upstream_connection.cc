@@ -56,7 +56,7 @@ void UpstreamConnection::onOpen() {
   codec_->onBatchEnd();
   if (waiting_.empty()) return pool_.giveBack(*this);  // whoever wanted it has gone
   bool fresh = true;
-  // One that gets its lease may end others that wait.
+  // A user that gets its lease may cancel others that wait.
   while (!waiting_.empty() && connection_->open()) {
     const auto waiter = waiting_.front();
     waiting_.erase(waiting_.begin());
@@ -90,7 +90,7 @@ void UpstreamConnection::onDrained() {
   settle();
 }
 
-// The last stream of a shared connection may close by what was just sent, long after its lease was given back.
+// Sending may close the last stream of a shared connection, long after its lease was given back.
 void UpstreamConnection::settle() {
   if (http2_ && !resting_ && connection_->open() && codec_->idle()) pool_.giveBack(*this);
 }
@@ -105,7 +105,7 @@ void UpstreamConnection::wake() {
   connection_->clearTimeout();
 }
 
-// Services complain of a reset.
+// Avoids a reset, which services complain about.
 void UpstreamConnection::end() {
   if (!connection_ || !connection_->open()) return;
   connection_->limitLinger(base::Millis(1000));
@@ -113,7 +113,7 @@ void UpstreamConnection::end() {
 }
 
 void UpstreamConnection::close() {
-  if (connection_ && connection_->open()) connection_->abort();  // one that finishes is left to
+  if (connection_ && connection_->open()) connection_->abort();  // one that is finishing may finish
 }
 
 void UpstreamConnection::onClosed(std::string_view why) {
@@ -121,7 +121,7 @@ void UpstreamConnection::onClosed(std::string_view why) {
   const std::string reason = endpoint() + ": " + std::string(why.empty() ? "closed" : why);
   if (opened_) codec_->onPeerClosed(false);
   else pool_.balancer_.failed(endpoint_, loop_.nowMillis());
-  opened_ = true;  // nobody more shall wait for it
+  opened_ = true;  // so that no more users wait for it
   while (!waiting_.empty()) {
     const auto waiter = waiting_.front();
     waiting_.erase(waiting_.begin());

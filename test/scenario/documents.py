@@ -126,7 +126,7 @@ def refuse_constant(text):
 
 def unique(pairs):
     if len({name for name, _ in pairs}) < len(pairs):
-        raise Refused("a name that is there twice")
+        raise Refused("a name that appears twice")
     return dict(pairs)
 
 
@@ -138,7 +138,7 @@ def strict(document):
     try:
         return STRICT.decode(document.decode("utf-8"))
     except UnicodeDecodeError:
-        raise Refused("no UTF-8") from None
+        raise Refused("invalid UTF-8") from None
     except json.JSONDecodeError as e:
         raise Refused(f"no JSON: {e.msg}") from None
     except RecursionError:

@@ -140,7 +140,7 @@ class Personal(unittest.TestCase):
             traffic(y)
             settled(y, 11)
             code, out, _ = yett("log", "erase", "-c", config, "--principal", f"{DOMAIN}/other")
-            self.assertEqual((code, "1 records would lose" in out), (0, True))
+            self.assertEqual((code, "1 records would permanently lose" in out), (0, True))
             self.assertEqual(len(yett("log", "query", "-c", config, "--principal", f"{DOMAIN}/other", "--format", "json")[1].splitlines()), 1)
             code, out, err = yett("log", "erase", "-c", config, "--principal", f"{DOMAIN}/other", "--yes", "--reason", "ticket 7")
             self.assertEqual(code, 0, err)
@@ -210,7 +210,7 @@ class Personal(unittest.TestCase):
             self.assertIn('["x-api-key"] = "(masked)", ["x-region"] = "eu"', out)
             self.assertNotIn("hunter2", out)
             err = yett("check", "-c", str(y.dir / "yett.json"))[2]
-            self.assertIn("test.lua:3: holds what looks like a credential", err)
+            self.assertIn("test.lua:3: contains what looks like a credential", err)
 
 
 class Replay(unittest.TestCase):
@@ -326,7 +326,7 @@ policy "new" {
 
 
     def test_an_opened_path_is_never_the_same_where_the_old_policy_cannot_be_known(self):
-        """A header that the old policy set was taken off each request. Beside a plugin, or with bytes that are no UTF-8 in its files,
+        """A header that the old policy set was taken off each request. Beside a plugin, or with bytes that are invalid UTF-8 in its files,
         that must be known all the same; without it, nothing is."""
         plugin = pathlib.Path(BINARY).parent / "plugins/cidr_list.so"
         old = b"""policy "p" {
@@ -375,7 +375,7 @@ policy "new" {
             self.assertEqual(code, 3, err)
             rules = {rule["rule"]: (rule["applies"], rule.get("undecided", rule.get("failed"))) for rule in json.loads(out)["explain"]}
             self.assertEqual(rules, {"blocked": (None, "header.x-token"), "known": (None, "header.x-token"), "post": (False, "method")})
-            self.assertIn("undecided deny p/blocked (test.lua:2): it reads header.x-token, which the log does not tell", yett(*show)[1])
+            self.assertIn("undecided deny p/blocked (test.lua:2): it reads header.x-token, which the log does not have", yett(*show)[1])
 
 
 class Keeping(unittest.TestCase):
@@ -484,7 +484,7 @@ class OtherHands(unittest.TestCase):
             stranger = pathlib.Path(tempfile.mkdtemp(dir=y.dir))
             run("certs", "init", "--dir", str(stranger))
             code, out = others_say([db], "--key", str(stranger / "audit.pub"))
-            self.assertEqual((code, out), (1, "BROKEN: the last checkpoint is not by the key that it is compared with\n"))
+            self.assertEqual((code, out), (1, "BROKEN: the last checkpoint is not signed by the expected key\n"))
             with sqlite3.connect(db) as change:
                 change.execute("UPDATE events SET detail = 'x' WHERE what = 'gap'")
             code, out = others_say([db])
@@ -504,8 +504,8 @@ class OtherHands(unittest.TestCase):
             self.assertEqual((code, out), (0, '{"effect":"allow","n":20}\n'), err)
             if SLOW == 1:  # a build with sanitizers does not load into other programs
                 self.by_others(y, db, counts)
-            for statement, why in (("DELETE FROM events", "only what reads"), ("SELEC", "syntax error"), ("PRAGMA user_version", "only what reads"),
-                                   ("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n", "took longer than 1 s: say --seconds")):
+            for statement, why in (("DELETE FROM events", "only reads of"), ("SELEC", "syntax error"), ("PRAGMA user_version", "only reads of"),
+                                   ("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n", "took longer than 1 s: raise --seconds")):
                 code, out, err = yett("log", "sql", "--log", db, "--seconds", "1", statement)
                 self.assertEqual((code, out, why in err), (2, "", True), err)
             self.assertTrue(y.verify()["ok"])
@@ -521,7 +521,7 @@ class OtherHands(unittest.TestCase):
             self.assertEqual(code, 0, err)
             manifest = json.loads(out)
             self.assertEqual({name: table["rows"] for name, table in manifest["tables"].items()}, {"decisions": 10, "outcomes": 10})
-            self.assertEqual(yett("log", "verify-export", plain, "--key", pub)[:2], (0, "ok: the tables are what the manifest says, which is signed\n"))
+            self.assertEqual(yett("log", "verify-export", plain, "--key", pub)[:2], (0, "ok: the tables match the manifest, which is signed\n"))
             with sqlite3.connect(plain) as tables:
                 rows = tables.execute("SELECT d.path, o.status FROM decisions d JOIN outcomes o ON o.decision_seq = d.seq").fetchall()
                 self.assertEqual(set(rows), {("/closed", 403)})
@@ -530,8 +530,8 @@ class OtherHands(unittest.TestCase):
                 digest = hashlib.sha256("".join(line + "\n" for line, in lines).encode()).hexdigest()
                 self.assertEqual(digest, manifest["tables"]["decisions"]["sha256"])  # as docs/audit.md says, by SQL alone
                 tables.execute("UPDATE decisions SET effect = 'allow'")
-            self.assertEqual(yett("log", "verify-export", plain)[:2], (1, "BROKEN: table `decisions` is not what its manifest says\n"))
-            self.assertIn("is there already", yett("log", "export", "--log", db, "--to", plain)[2])
+            self.assertEqual(yett("log", "verify-export", plain)[:2], (1, "BROKEN: table `decisions` does not match its manifest\n"))
+            self.assertIn("already exists", yett("log", "export", "--log", db, "--to", plain)[2])
             other = str(y.dir / "other.db")
             self.assertEqual(yett("log", "export", "--log", db, "--to", other)[0], 0)
             self.assertIn("is not signed by", yett("log", "verify-export", other, "--key", pub)[1])
@@ -638,9 +638,9 @@ action(type="omfile" file="{folder}/out" template="whole")
                 process.wait(20)
                 flood(y, self.RECORDS // 2)
                 wait_for("the lag to show", lambda: (self.lag(y) or 0) >= self.RECORDS, 20)
-                wait_for("the report", lambda: "audit sink takes no records" in y.log(), 20)
+                wait_for("the report", lambda: "audit sink accepts no records" in y.log(), 20)
                 process = start()
-                wait_for("the report", lambda: "audit sink takes records again" in y.log(), 60)
+                wait_for("the report", lambda: "audit sink accepts records again" in y.log(), 60)
                 head = self.head(y)
                 wait_for("the lag to go", lambda: self.lag(y) == 0, 120)
             wait_for("rsyslog to write", lambda: len(set(seqs_in((folder / "out").read_text().splitlines()))) >= head, 20)
@@ -673,7 +673,7 @@ action(type="omfile" file="{folder}/out" template="whole")
             y.plaintext()
             with y:
                 flood(y, 40)
-                wait_for("both to fail", lambda: y.log().count("audit sink takes no records") == 2, 20)
+                wait_for("both to fail", lambda: y.log().count("audit sink accepts no records") == 2, 20)
                 self.assertIn("certificate", y.log())
                 self.assertGreater(self.lag(y), 0)
         finally:

@@ -54,7 +54,7 @@ class Chaos(unittest.TestCase):
             self.twice += self.sent[seq]
             self.sent[seq] = 1
             if record.get("what") == "gap":
-                after, count = re.match(r"after (\d+): (\d+) records were taken and not written$", record["detail"]).groups()
+                after, count = re.match(r"after (\d+): (\d+) records were accepted but not written$", record["detail"]).groups()
                 self.lost.update(range(int(after) + 1, int(after) + int(count) + 1))
         return 200, {}, b"{}"
 

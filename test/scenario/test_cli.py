@@ -26,7 +26,7 @@ class CommandLine(unittest.TestCase):
             self.assertEqual(yett(*args)[0], 2, args)
         code, _, err = yett("version", env={"YETT_CONFG": "x"})
         self.assertEqual(code, 0)
-        self.assertIn("the environment variable `YETT_CONFG` is none of Yett's, did you mean `YETT_CONFIG`?", err)
+        self.assertIn("the environment variable `YETT_CONFG` is not a Yett setting, did you mean `YETT_CONFIG`?", err)
         self.assertEqual(yett("--version")[:2], yett("version")[:2])
         code, _, err = yett("run", "-c", "/nonexistent.json")
         self.assertEqual(code, 2)
@@ -49,7 +49,7 @@ class CommandLine(unittest.TestCase):
         y.config["identity"]["svid"]["private_key"] = "certs/frontend.key"
         y.write_config()
         err = yett("check", "-c", str(y.dir / "yett.json"))[2]
-        for part in ("unknown field `pathh`", "the private key does not fit the certificate", "`no.such.host.invalid:1` cannot be looked up"):
+        for part in ("unknown field `pathh`", "the private key does not match the certificate", "`no.such.host.invalid:1` cannot be looked up"):
             self.assertIn(part, err)
         y.write_rules('policy "p" { allow "a" { principal = anyone } }')
         code, out, _ = yett("check", str(y.dir / "rules"))
@@ -77,7 +77,7 @@ class CommandLine(unittest.TestCase):
             before = open(f"{d}/certs/dev/ca.key").read()
             for name in ("ca", "bundle", "audit", "mask", "cache"):  # a caller's name is a file's name
                 code, _, err = yett("certs", "issue", f"{DOMAIN}/sa/{name}", cwd=d)
-                self.assertEqual((code, "give another one with --name" in err), (2, True), err)
+                self.assertEqual((code, "choose another name with --name" in err), (2, True), err)
             self.assertEqual(open(f"{d}/certs/dev/ca.key").read(), before)
             code, out, _ = yett("certs", "inspect", "certs/dev/a.pem", cwd=d)
             self.assertIn(f"spiffe id   {DOMAIN}/ns/a", out)
@@ -85,7 +85,7 @@ class CommandLine(unittest.TestCase):
             self.assertRegex(out, r"\(\d+ (hours|days?) left\)")
             issued = open(f"{d}/certs/dev/a.pem").read()
             code, _, err = yett("certs", "issue", f"{DOMAIN}/other/a", cwd=d)  # another workload of the same last name
-            self.assertEqual((code, f"files of {DOMAIN}/ns/a are there" in err), (2, True), err)
+            self.assertEqual((code, f"files of {DOMAIN}/ns/a already exist" in err), (2, True), err)
             self.assertEqual(open(f"{d}/certs/dev/a.pem").read(), issued)
             self.assertEqual(yett("certs", "issue", f"{DOMAIN}/ns/a", cwd=d)[0], 0)  # its own is renewed
             code, _, err = yett("certs", "issue", "spiffe://elsewhere.org/ns/b", cwd=d)
@@ -93,7 +93,7 @@ class CommandLine(unittest.TestCase):
             os.chmod(f"{d}/certs/dev", 0o777)
             for words in (("issue", f"{DOMAIN}/ns/c"), ("init", "--force")):
                 code, _, err = yett("certs", *words, cwd=d)
-                self.assertEqual((code, "others can write there" in err), (2, True), err)
+                self.assertEqual((code, "others can write to it" in err), (2, True), err)
             os.chmod(f"{d}/certs/dev", 0o755)
             self.assertEqual(yett("certs", "issue", "spiffe://Example.org/a", cwd=d)[0], 2)
             self.assertEqual(yett("certs", "issue", DOMAIN, cwd=d)[0], 2)
@@ -114,7 +114,7 @@ class CommandLine(unittest.TestCase):
                                (("--profile", str(at / "no.json")), "`id` is missing"),
                                (("--profile", str(at / "none.json")), "none.json: cannot open"),
                                (("--profile", str(at / "bad.json"), "--name", "x"), "excludes"),
-                               ((), "which SPIFFE ID?")):
+                               ((), "no SPIFFE ID: use")):
                 code, _, err = yett("certs", "issue", *words, "--dir", folder)
                 self.assertEqual(code, 2, words)
                 self.assertIn(why, err)

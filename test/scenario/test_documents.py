@@ -34,11 +34,11 @@ NO_DOCUMENTS = [
     # structure
     b"", b" ", b"\xef\xbb\xbf", b"\xef\xbb{}", b"\xe5", b"\xe9", b"[" * 60_000, b'[{"":' * 12_000, "[\u2060]".encode(), b"[1]x", b"[1]]", b'["asd]', b"1]", b'{"x": true,', b"[][]", b"]", b"[", b"[\x00]", b"{}}", b'{"":',
     b'{"a":/*comment*/"b"}', b'{"a": true} "x"', b"['", b"[,", b"[{", b'["a', b'["a"', b"{", b"{]", b"{,", b"{[", b'{"a', b"{'a'", b'["\\{["\\{["\\{["\\{', b'{"a":"b"}#{}', b'[\\u000A""]', b"[1", b'{"asd":"asd"', b"[\x0c]",
-    # what the suite leaves open and the contract does not: no UTF-8, a BOM, half of a surrogate pair, deep nesting
+    # what the suite leaves open and the contract does not: invalid UTF-8, a BOM, half of a surrogate pair, deep nesting
     b"\xef\xbb\xbf{}", '["é"]'.encode("utf-16"), '["é"]'.encode("utf-16-le"), '["é"]'.encode("utf-16-be"), b'["\xff"]', b'["\xe9"]', b'["\x81"]', b'["\xc0\xaf"]', b'["\xe0\xff"]', b'["\xed\xa0\x80"]', b'["\xf4\xbf\xbf\xbf"]',
     b'["\xfc\x83\xbf\xbf\xbf\xbf"]', b'["\xfc\x80\x80\x80\x80\x80"]', b'["\xe6\x97\xa5\xd1\x88\xfa"]', b'{"\\uDFAA":0}', b'["\\uDADA"]', b'["\\uD888\\u1234"]', b'["\\uD800\\n"]', b'["\\uDd1ea"]', b'["\\uD800\\uD800\\n"]',
     b'["\\ud800"]', b'["\\ud800abc"]', b'["\\uDd1e\\uD834"]', b'["\\uDFAA"]', b"[" * 500 + b"]" * 500,
-    # a name that is there twice
+    # a name that appears twice
     b'{"a":"b","a":"c"}', b'{"a":"b","a":"b"}',
 ]
 
@@ -82,7 +82,7 @@ QUESTIONS = [
     ("[1,2,3]", "#v", "#i3"),
     ("[]", "#v", "#i0"),
     ("[]", WALK.format("ipairs(v)"), "#i0"),
-    # an object where a list is walked, and what is neither
+    # an object where policy iterates over a list, and what is neither
     ("{}", "#v", "error"),
     ("{}", WALK.format("ipairs(v)"), "error"),
     ('{"1":"a"}', WALK.format("ipairs(v)"), "error"),

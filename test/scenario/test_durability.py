@@ -123,13 +123,13 @@ class Lost(unittest.TestCase):
             y.start()
             told = gaps(y)
             self.assertEqual([gap["count"] for gap in told], lost)
-            self.assertIn(f": {lost[-1]} records were taken and not written", told[-1]["detail"])
+            self.assertIn(f": {lost[-1]} records were accepted but not written", told[-1]["detail"])
             self.assertEqual((y.verify()["gaps"], y.verify()["missing"]), (len(lost), sum(lost)))
             print(f"  killed three times: {lost} records lost, each gap says so")
             y.stop(signal.SIGKILL, expect=None)
             (y.dir / "yett.db.taken").unlink()  # as after a reboot, nobody can know it
             with y:
-                self.assertRegex(gaps(y)[-1]["detail"], r": at most \d{5,6} records were taken and not written")
+                self.assertRegex(gaps(y)[-1]["detail"], r": at most \d{5,6} records were accepted but not written")
                 self.assertTrue(y.verify()["ok"])
 
 

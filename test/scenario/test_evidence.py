@@ -63,7 +63,7 @@ class Young(unittest.TestCase):
             code, out, err = yett("log", "verify", *config(y))
             self.assertEqual(code, 0)
             self.assertIn("consistent, not authenticated", out)
-            self.assertIn("the configured key is not compared; name its public half with --key", err)
+            self.assertIn("the configured key is not checked; name its public half with --key", err)
 
 
 class Copies(unittest.TestCase):
@@ -105,7 +105,7 @@ class Copies(unittest.TestCase):
             shutil.copy(y.dir / "yett.db", y.dir / "copy")
             code, out, err = yett("log", "verify", "--log", str(y.dir / "copy/yett.db"))
             self.assertEqual(code, 0, out + err)
-            self.assertRegex(out, r"it was not closed: as it stands it ends with record \d+. If this is a copy, its `-wal` file is missing")
+            self.assertRegex(out, r"it was not closed: it currently ends with record \d+. If this is a copy, its `-wal` file is missing")
             self.assertNotIn("not closed", yett("log", "verify", *config(y))[1])
             y.stop()
             self.assertNotIn("not closed", yett("log", "verify", *config(y))[1])
@@ -293,7 +293,7 @@ class Clock(unittest.TestCase):
                 wait_for("the event", lambda: sets(y), 20)
                 event = sets(y)[0]
                 self.assertRegex(event["detail"], r"^forward by 604(799|80\d) s, from ")
-                self.assertIn("for a day that does not count for the age of records", y.log())
+                self.assertIn("for a day, this step is ignored for the age of records", y.log())
                 time.sleep(7)  # retention looks every five seconds
                 self.assertTrue(closed[0].exists())
                 fill(y, 10)
@@ -411,7 +411,7 @@ class Report(unittest.TestCase):
             parsed.feed(text)
             self.assertFalse({"script", "img", "link", "iframe"} & {tag for tag, _ in tags})
             self.assertFalse([a for _, a in tags if {"src", "href"} & set(a)])  # no network
-            for part in ("Whole, and signed by the key", "1 denied", "/admin/x", "ticket 12; asked by uid", "<ins>+   deny &quot;admin&quot;", "&lt;script&gt;"):
+            for part in ("Intact, and signed by the required key", "1 denied", "/admin/x", "ticket 12; asked by uid", "<ins>+   deny &quot;admin&quot;", "&lt;script&gt;"):
                 self.assertIn(part, text)
             self.assertEqual(yett("log", "report", *config(y), "--out", out)[0], 2)  # replaces nothing
             self.assertIn("No decision was made", yett("log", "report", *config(y), "--until", "2020-01-01T00:00:00Z")[1])

@@ -38,14 +38,14 @@ class Reload(unittest.TestCase):
             y.write_config()
             wait_for("the shadow", lambda: "reloaded" in y.log())
             y.replace("next/p.lua", "policy (")
-            wait_for("the shadow's problem", lambda: y.log().count("policy in the shadow refused") == 1)
+            wait_for("the shadow's problem", lambda: y.log().count("shadow policy refused") == 1)
             y.replace("yett.json", "{ broken")
             wait_for("the refusal", lambda: "reload refused" in y.log())
-            before = y.log().count("policy in the shadow refused")
+            before = y.log().count("shadow policy refused")
             for edit in range(3):
                 y.write_rules(OPEN + f" -- {edit}")
                 wait_for("the policy", lambda: len([e for e in y.query("--events") if e["event"] == "policy"]) >= 3 + edit)
-            self.assertLessEqual(y.log().count("policy in the shadow refused") - before, 3)
+            self.assertLessEqual(y.log().count("shadow policy refused") - before, 3)
 
 
 class Log(unittest.TestCase):

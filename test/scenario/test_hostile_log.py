@@ -50,7 +50,7 @@ class HostileLog(unittest.TestCase):
                         ["coverage", "--policy", str(self.y.dir / "rules")]):
             done = self.run_within(10, "log", *command, "--log", log)
             self.assertEqual((done.returncode, done.stdout), (2, ""), command)
-            self.assertIn("its schema was changed: view `blocks` is not one that yett makes", done.stderr, command)
+            self.assertIn("its schema was changed: view `blocks` is not part of yett's schema", done.stderr, command)
         done = self.run_within(10, "replay", "--policy", str(self.y.dir / "rules"), "--log", log)
         self.assertEqual(done.returncode, 2, done.stdout + done.stderr)
 
@@ -58,7 +58,7 @@ class HostileLog(unittest.TestCase):
     def test_nor_is_it_by_another_program_with_the_extension(self):
         log = self.changed("DROP TABLE blocks; CREATE VIEW blocks AS SELECT 1 AS last")
         extension = str(pathlib.Path(BINARY).parent / "yett_log")
-        for path, why in ((log, "its schema was changed: view `blocks` is not one that yett makes"), (":memory:", "is no audit log")):
+        for path, why in ((log, "its schema was changed: view `blocks` is not part of yett's schema"), (":memory:", "is not an audit log")):
             done = subprocess.run(["sqlite3", path, f".load {extension}", "SELECT count(*) FROM decisions"], capture_output=True, text=True, timeout=10 * SLOW)
             self.assertEqual(done.stdout, "")
             self.assertIn(f"this database: {why}", done.stderr)
@@ -108,7 +108,7 @@ class HostileLog(unittest.TestCase):
         for statement in ("SELECT instr(hex(zeroblob(7000000)), hex(zeroblob(3000000)) || '1')", "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n"):
             began = time.monotonic()
             done = self.run_within(10, "log", "sql", statement, "--seconds", "1", "--log", str(self.y.dir / "yett.db"))
-            self.assertEqual((done.returncode, done.stderr), (2, "yett: the statement took longer than 1 s: say --seconds\n"))
+            self.assertEqual((done.returncode, done.stderr), (2, "yett: the statement took longer than 1 s: raise --seconds\n"))
             self.assertLess(time.monotonic() - began, 5 * SLOW)
 
     def test_texts_are_compared_as_the_statement_says(self):
@@ -178,7 +178,7 @@ class Missing(unittest.TestCase):
             take(y.dir / "yett.db")
             done = subprocess.run([BINARY, "run", "-c", str(y.dir / "yett.json")], capture_output=True, text=True, env=environment(), timeout=20 * SLOW)
             self.assertEqual(done.returncode, 2)
-            self.assertRegex(done.stderr, r"log [0-9a-f]{32} was here and is not: put it back, or set `audit.on_missing`")
+            self.assertRegex(done.stderr, r"log [0-9a-f]{32} was here but is missing: put it back, or set `audit.on_missing`")
             for part in ("", "-wal", "-shm"):
                 (y.dir / f"yett.db{part}").unlink(missing_ok=True)
             shutil.copy(kept, y.dir / "yett.db")

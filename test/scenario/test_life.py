@@ -104,7 +104,7 @@ class Reload(unittest.TestCase):
             with y:
                 self.assertEqual(y.get("/x")[0], 200)
                 y.write_rules('policy "p" { deny "all" {} }')
-                wait_for("the refusal", lambda: "is not one that `policy.pin` lists" in y.log())
+                wait_for("the refusal", lambda: "is not listed in `policy.pin`" in y.log())
                 self.assertEqual(y.get("/x")[0], 200)
                 y.config["policy"]["pin"].append(digest(y))
                 y.write_config()
@@ -190,7 +190,7 @@ class Reload(unittest.TestCase):
             wait_for("the reload by signal", lambda: "nothing to reload" in y.log())
             # A directory that is emptied by a copy in progress must not count.
             y.replace("rules/test.lua", "")
-            wait_for("the refusal", lambda: "holds no policy" in y.log())
+            wait_for("the refusal", lambda: "contains no policy" in y.log())
             self.assertEqual(y.get("/hello")[0], 200)
 
 
@@ -256,7 +256,7 @@ class Crash(unittest.TestCase):
             (y.dir / "second.json").write_text(json.dumps(y.config))
             done = subprocess.run([BINARY, "run", "-c", str(y.dir / "second.json")], capture_output=True, text=True, env=environment(), timeout=20 * SLOW)
             self.assertEqual(done.returncode, 2)
-            self.assertIn("another process writes this audit database", done.stderr)
+            self.assertIn("another process writes to this audit database", done.stderr)
 
 
 class Many(unittest.TestCase):

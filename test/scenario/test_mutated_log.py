@@ -73,7 +73,7 @@ def change_cells(rng, path):
             rows = db.execute(f"SELECT {column}, {', '.join(columns)} FROM {table}").fetchall()
             row = rng.choice(rows)
             where = " AND ".join(f"{name} IS ?" for name in columns)
-            with contextlib.suppress(sqlite3.Error):  # a key that is there already, a number that the column does not take
+            with contextlib.suppress(sqlite3.Error):  # a key that already exists, a number that the column does not take
                 db.execute(f"UPDATE {table} SET {column} = ? WHERE {where}", (other_value(rng, row[0]), *row[1:]))
         db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 

@@ -126,7 +126,7 @@ class Profiles(unittest.TestCase):
             self.assertEqual(len(found), count, (profile, found))
         nginx = self.warnings("nginx", rules, allow_encoded_slashes=True)
         self.assertIn("test.lua:3", "".join(nginx))
-        self.assertIn("the service as `/admin/", "".join(nginx))
+        self.assertIn("the service reads it as `/admin/", "".join(nginx))
 
 
 if __name__ == "__main__":

@@ -257,7 +257,7 @@ class Policy(unittest.TestCase):
                 wait_for("the new list", lambda: y.get("/")[0] == 403)
                 wait_for("the record", lambda: y.query()[-1]["reason"] == "the whole machine")
                 y.replace("blocked.txt", "nonsense\n")
-                wait_for("the refusal", lambda: "line 1: `nonsense` is no address range" in y.log())
+                wait_for("the refusal", lambda: "line 1: `nonsense` is not an address range" in y.log())
                 self.assertEqual(y.get("/")[0], 403)
                 whole = (y.dir / "list.so").read_bytes()
                 (y.dir / "cut.so").write_bytes(whole[:5000])
@@ -265,7 +265,7 @@ class Policy(unittest.TestCase):
                 y.replace("cut.json", json.dumps(y.config))
                 code, _, err = yett("check", "-c", str(y.dir / "cut.json"))
                 self.assertEqual(code, 2)
-                self.assertIn("is no whole shared object", err)
+                self.assertIn("is not a complete shared object", err)
 
 
 def stream_events(connection):
@@ -424,7 +424,7 @@ class Tools(unittest.TestCase):
             ('test "x" { request = { path = "/" }, http = "GET", expect = denied }', "either `http` or `request`"),
             ('test "x" { request = { path = "/" }, expct = denied }', "did you mean `expect`?"),
             ("test {", "p_test.lua:1:"),
-            ('test "x" { request = { path = "/" }, expect = denied }\ntest "x" { request = { path = "/" }, expect = denied }', "is there twice"),
+            ('test "x" { request = { path = "/" }, expect = denied }\ntest "x" { request = { path = "/" }, expect = denied }', "appears twice"),
             ("while true do end", "used up"),
         ):
             self.write("p_test.lua", text)
@@ -460,14 +460,14 @@ class Tools(unittest.TestCase):
         y.write_config()
         code, _, err = yett("check", "-c", str(y.dir / "yett.json"))
         self.assertEqual(code, 2)
-        self.assertIn("short.key: a key has at least 32 bytes", err)
+        self.assertIn("short.key: a key must have at least 32 bytes", err)
 
     def test_one_mistake_is_one_problem(self):
         self.write("p.lua", 'policy "p" {\n  deny "x" { path = "/a" },\n  allow "y" { path = re "(" },\n}')
         code, _, err = yett("check", str(self.dir))
         self.assertEqual(code, 2)
         self.assertIn("p.lua:3: re `(`", err)
-        self.assertNotIn("stands in no policy", err)
+        self.assertNotIn("is not in a policy", err)
 
     def test_a_set_that_cannot_be_read_whole_is_refused(self):
         self.write("p.lua", 'policy "p" { allow "a" { principal = authenticated } }')

@@ -22,7 +22,7 @@ def filled(y):
     y.start()
     for path in ("/hello", "/orders/1?a=b", "/hello", "/closed") * 6:
         y.get(path)
-    y.get("/caf%ff?q=%fe")  # no UTF-8: JSON cannot hold it, the proof can
+    y.get("/caf%ff?q=%fe")  # invalid UTF-8: JSON cannot hold it, the proof can
     y.stop()
     return y.verify()
 
@@ -84,10 +84,10 @@ class FromSink(unittest.TestCase):
                 del line["proof"]["salt"], line["proof"]["personal"]
 
             for what, tampered in (
-                    ("its fields do not say", changed(lambda line: line.update(effect="allow"))),
-                    ("its fields do not say", changed(lambda line: line.update(path="/harmless"))),
-                    ("its fields do not say", changed(lambda line: line.update(more=1))),
-                    ("its fields do not say", changed(lambda line: line.pop("rule"))),
+                    ("its fields do not match", changed(lambda line: line.update(effect="allow"))),
+                    ("its fields do not match", changed(lambda line: line.update(path="/harmless"))),
+                    ("its fields do not match", changed(lambda line: line.update(more=1))),
+                    ("its fields do not match", changed(lambda line: line.pop("rule"))),
                     ("personal fields are not those", changed(lambda line: line["proof"].update(salt="00" * 16))),
                     ("does not follow", lines[:at] + lines[at + 1:]),
                     ("does not follow", lines[:at] + [lines[at + 1], lines[at]] + lines[at + 2:]),

@@ -101,7 +101,7 @@ class Refused(unittest.TestCase):
             arrivals = receiver.arrivals()
             self.assertLessEqual(max(n for seq, n in arrivals.items() if seq != refused), 2, arrivals)
             self.assertLessEqual(arrivals[refused], 6)
-            self.assertIn("audit sink refused a record for good", y.log())
+            self.assertIn("audit sink refused a record permanently", y.log())
 
     def test_a_record_that_a_partial_success_drops(self):
         self.poisoned(True)
@@ -142,7 +142,7 @@ class Waiting(unittest.TestCase):
         for body in (b"<html>Welcome</html>", b'{"status":"ok"}', b"[]", b""):
             with self.subTest(body), Nginx() as up, Receiver(lambda records, b=body: (200, {}, b)) as receiver, \
                     sending(up.address, {"type": "otlp", "url": receiver.url}) as y:
-                wait_for("the report", lambda: "answers 200 with what is no OTLP response" in y.log())
+                wait_for("the report", lambda: "answers 200 without an OTLP response" in y.log())
                 self.assertGreater(metric(y, "yett_audit_sink_lag_records"), 0)
 
     def test_kafka_says_why(self):

@@ -53,11 +53,11 @@ class Stalls(unittest.TestCase):
             asking = ask_for_sleep(y, 6000)
             wait_for("readiness to see it", lambda: y.admin("/readyz")[0] == 503, 3)
             status, said = y.admin("/readyz?verbose")
-            self.assertIn("[-] loops: loop 0 has not turned for", said)
+            self.assertIn("[-] loops: loop 0 has been blocked for", said)
             self.assertIn("doing: a decision", said)
             self.assertIn("[+] audit", said)
             self.assertEqual(y.admin("/healthz")[0], 200)
-            wait_for("word of it", lambda: "a loop stands still" in y.log())
+            wait_for("word of it", lambda: "an event loop is blocked" in y.log())
             began = time.monotonic()
             y.write_rules(ALLOW + "-- again")
             wait_for("word that it is not in force", lambda: "is not in force on every loop" in y.log(), 5)
@@ -65,8 +65,8 @@ class Stalls(unittest.TestCase):
             self.assertIn("has not reached every loop", y.admin("/readyz")[1])
             wait_for("liveness to fail", lambda: y.admin("/healthz")[0] == 503, 5)
             self.assertRegex(y.admin("/metrics")[1], r"yett_loop_stalled_milliseconds [1-9]")
-            wait_for("the loop to turn", lambda: "the loop turns again" in y.log(), 10)
-            wait_for("the policy to be in force", lambda: "every loop has taken the new generation now" in y.log(), 20)  # the exchange under way is asked about again
+            wait_for("the loop to turn", lambda: "the event loop runs again" in y.log(), 10)
+            wait_for("the policy to be in force", lambda: "every loop now uses the new generation" in y.log(), 20)  # the exchange under way is asked about again
             asking.join(10)
             self.assertEqual(y.admin("/readyz"), (200, "ready\n"))
             self.assertEqual(y.admin("/healthz")[0], 200)
@@ -81,12 +81,12 @@ class Stalls(unittest.TestCase):
                 for _ in range(5):
                     self.assertEqual(y.get("/x")[0], 200)
                 ask_for_sleep(y, 60_000)
-                wait_for("the loop to stand", lambda: "a loop stands still" in y.log())
+                wait_for("the loop to stand", lambda: "an event loop is blocked" in y.log())
                 began = time.monotonic()
                 y.stop(expect=1)
                 print(f"  ended after {time.monotonic() - began:.1f} s with one of two loops stuck")
                 self.assertLess(time.monotonic() - began, 15 * SLOW)
-                self.assertIn("the process ends without it", y.log())
+                self.assertIn("the process exits without it", y.log())
                 self.assertEqual(y.verify()["ok"], True)
                 self.assertGreaterEqual(len(y.query()), 5)
 
@@ -177,7 +177,7 @@ class Memory(unittest.TestCase):
                         time.sleep(0.02)
                     y.write_rules(ALLOW + f"-- {more}")
                     time.sleep(0.3)
-                self.assertIn("given up on a loop", y.log())
+                self.assertIn("exception on an event loop", y.log())
                 resource.prlimit(y.process.pid, resource.RLIMIT_AS, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
                 wait_for("the newest policy", lambda: y.log().count(" reloaded ") > 0, 8)
                 for _ in range(15):  # what was given up has given its share back
@@ -255,7 +255,7 @@ class Reloads(unittest.TestCase):
             began = time.monotonic()
             wait_for("the new policy", lambda: y.get("/x")[0] == 403, 8)
             print(f"  taken after {time.monotonic() - began:.1f} s beside a policy file that grows every 30 ms")
-            wait_for("the warning", lambda: "do not stop changing" in y.log(), 5)
+            wait_for("the warning", lambda: "keep changing" in y.log(), 5)
             over.set()
 
     def test_links_that_lead_round_and_round(self):
@@ -304,7 +304,7 @@ class Reloads(unittest.TestCase):
             taken.append(fd)
         try:
             with Service(echo) as service, Yett(service.address, rules=ALLOW) as y:
-                self.assertIn("seen only every two seconds", y.log())
+                self.assertIn("detected only every two seconds", y.log())
                 self.assertIn("max_user_instances", y.log())
                 y.write_rules('policy "p" { deny "all" {} }')
                 wait_for("the new policy", lambda: y.get("/x")[0] == 403, 8)

@@ -68,7 +68,7 @@ class Hints(Folder):
 
         (self.dir / "rules").mkdir()
         (self.dir / "rules" / "a.lua").write_text(SHOP)
-        for endpoint, wanted in (("https://orders:443", "speaks to services without TLS"), ("http://orders/", "is a URL: an endpoint is host:port, here `orders:80`"),
+        for endpoint, wanted in (("https://orders:443", "connects to services without TLS"), ("http://orders/", "is a URL: write host:port, here `orders:80`"),
                                  ("${HOST}:80", "holds `${`"), ("orders", "has no port"), ("127.0.0.1:99999", "has no port from 1 to 65535"),
                                  ("::1:80", "write an IPv6 address in brackets"), ("no.such.host.invalid:80", "cannot be looked up")):
             err = self.complains(config(endpoint), wanted)
@@ -168,7 +168,7 @@ class Check(unittest.TestCase):
 
         problem(lambda c: c["audit"].update(database="no/such/yett.db"), "audit: the folder ", "no/such does not exist: create it")
         problem(lambda c: c.update(access_log="nowhere/access.log"), "access_log: the folder ")
-        problem(listener(address="unix:///" + "x" * 120), "the path of a socket has at most 107")
+        problem(listener(address="unix:///" + "x" * 120), "a socket path can have at most 107")
         problem(listener(address=f"unix://{self.y.dir}/rules"), "exists and is not a socket")
         problem(listener(address="192.0.2.1:8443"), "no interface of this host has this address")
         problem(listener(address="no.such.host.invalid:1"), "`no.such.host.invalid` is neither an IP address nor a name")

@@ -101,7 +101,7 @@ class Volumes(unittest.TestCase):
             ("it is sticky, and its listing counts", rules + " && chmod 0755 . && chmod 1777 rules", {}, "rules: mode 1777: others may write into this folder"),
             ("a folder above is 0777", rules, {}, "volume: mode 0777: others may write into this folder"),
             ("a file is 0666", rules + " && chmod 0755 . && chmod 0666 rules/p.lua", {}, "p.lua: mode 0666: group or others may write it"),
-            ("another user owns a file", rules + " && chmod 0755 . && chown 4242 rules/p.lua", {}, "p.lua: user 4242 owns this file: it must be root, Yett's own user (0)"),
+            ("another user owns a file", rules + " && chmod 0755 . && chown 4242 rules/p.lua", {}, "p.lua: user 4242 owns this file: the owner must be root, Yett's own user (0)"),
             ("another user owns the folder", rules + " && chmod 0755 . && chown 4242 rules", {}, "rules: user 4242 owns this folder"),
             ("fsGroup on a volume that can be written", rules + " && chmod 0755 . && chgrp -R 2000 rules && chmod -R g+w rules", {"uid": 1000, "groups": "2000"}, "rules: mode 0775: others may write into this folder"),
             ("a key that others may read", config_map(OPEN, "mkdir keys && head -c 32 /dev/urandom | base64 > keys/mask.key"), {"audit": {"database": "data/yett.db", "mask_key_file": "volume/keys/mask.key"}}, "mask.key: mode 0644: others may read or write this key: it must be 0400, 0440, 0600 or 0640 (in Kubernetes `defaultMode: 0440`)"),
@@ -190,7 +190,7 @@ class Sockets(unittest.TestCase):
             y.write_config()
             done = subprocess.run([BINARY, "run", "-c", str(y.dir / "yett.json")], capture_output=True, text=True, env=environment(), timeout=30 * SLOW)
             self.assertEqual(done.returncode, 2)
-            self.assertIn("is no socket: it is left alone", done.stderr)
+            self.assertIn("is not a socket: it is left alone", done.stderr)
             self.assertEqual((y.dir / "precious").read_text(), "precious")
             shutil.rmtree(y.dir, ignore_errors=True)
 

@@ -414,7 +414,7 @@ class WebSocket(unittest.TestCase):
                     connection, head, _ = opened(y)
                     connection.close()
                     self.assertIn(" 502 ", head)
-                wait_for("the access log", lambda: (y.dir / "access.log").read_text().count("the service takes no WebSocket over HTTP/2") == 2)
+                wait_for("the access log", lambda: (y.dir / "access.log").read_text().count("the service does not support WebSocket over HTTP/2") == 2)
                 self.assertEqual([h for h in seen if h.get(":method") == "CONNECT"], [])
                 self.assertEqual(y.get("/ws/plain")[0], 200)
 

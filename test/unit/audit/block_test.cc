@@ -59,7 +59,7 @@ TEST_CASE("block: whatever is added comes back, from the whole and from pieces, 
     audit::Salts("0123456789abcdef").write(salts);
     const std::string body = builder.body(salts);
     CHECK(builder.differs(body, salts) == "");
-    CHECK(builder.differs(body, salts + "x") == "it has other salts");
+    CHECK(builder.differs(body, salts + "x") == "its salts differ");
     audit::BlockData whole;
     REQUIRE(whole.take(body).ok());
     REQUIRE(whole.records().size() == size);
@@ -154,7 +154,7 @@ TEST_CASE("block: what an encoder gets wrong is not written, and the records sta
     damaged = 1;
     const auto wrong = tail.close();
     REQUIRE_FALSE(wrong.ok());
-    CHECK(wrong.error().message.find("would not hold what was hashed") != std::string::npos);
+    CHECK(wrong.error().message.find("differs from what was hashed") != std::string::npos);
     REQUIRE(db.execute("ROLLBACK").ok());
     CHECK(audit::verify({config.database}, {}, 1, [](int64_t) {}).value().broken == "");
     REQUIRE(tail.resume(db).ok());

@@ -128,5 +128,5 @@ TEST_CASE("checkpoints: a key that is none is refused with what to do") {
   CHECK(audit::SigningKey::fromPem("").error().message.find("no private key") != std::string::npos);
   CHECK(audit::publicKeyFromPem("-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n")
             .error()
-            .message.find("no key") != std::string::npos);
+            .message.find("does not contain a key") != std::string::npos);
 }

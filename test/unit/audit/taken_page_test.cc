@@ -117,7 +117,7 @@ TEST_CASE("taken: a file that begins after records were lost says so") {
   REQUIRE(events.size() == 1);
   CHECK(events[0].what == "gap");
   CHECK(events[0].count == 9);
-  CHECK(events[0].detail.find("9 records were taken and not written") != std::string::npos);
+  CHECK(events[0].detail.find("9 records were accepted but not written") != std::string::npos);
 }
 
 TEST_CASE("taken: a copy is not believed") {

@@ -182,7 +182,7 @@ TEST_CASE("erase: personal fields are gone from the files, the chain says so and
         if (r.seq == gone) r.text[audit::DecisionKey::kPrincipal] = "x";
       }
     });
-    CHECK(log.verify().broken.find("says that its personal fields were erased, and has some") != std::string::npos);
+    CHECK(log.verify().broken.find("says that its personal fields were erased, but has some") != std::string::npos);
   }
 }
 
@@ -333,7 +333,7 @@ TEST_CASE("events: what they say of callers is behind a commitment, can be erase
   SECTION("added") {
     REQUIRE(db->execute("INSERT INTO event_callers SELECT seq, 'x', 'y', zeroblob(16) FROM events WHERE what = 'start'")
                 .ok());
-    CHECK(log.verify().broken.find("`event_callers` that no record stands for") != std::string::npos);
+    CHECK(log.verify().broken.find("`event_callers` that matches no record") != std::string::npos);
   }
   SECTION("erased") {
     db.reset();
@@ -383,15 +383,15 @@ TEST_CASE("policies: a source that was changed or taken away is found") {
   }
   SECTION("added") {
     REQUIRE(db.execute("INSERT INTO policies VALUES ('d2', 1, 'evil')").ok());
-    CHECK(log.verify().broken.find("policy d2 is named by no event") != std::string::npos);
+    CHECK(log.verify().broken.find("policy d2 is not named by any event") != std::string::npos);
   }
-  SECTION("of another type") {
+  SECTION("of the wrong type") {
     REQUIRE(db.execute("UPDATE policies SET document = CAST(document AS BLOB)").ok());
-    CHECK(log.verify().broken.find("policy d1 has a column of another type") != std::string::npos);
+    CHECK(log.verify().broken.find("policy d1 has a column of the wrong type") != std::string::npos);
   }
   SECTION("moved to another event") {
     REQUIRE(db.execute("UPDATE policies SET last_seq = 1").ok());
-    CHECK(log.verify().broken.find("policy d1 is named by no event") != std::string::npos);
+    CHECK(log.verify().broken.find("policy d1 is not named by any event") != std::string::npos);
   }
   for (const char* change :
        {"INSERT INTO meta VALUES ('evil', 1)", "UPDATE meta SET value = 'x' WHERE name = 'lease'",
@@ -704,9 +704,9 @@ TEST_CASE("a start on a log that was changed while nothing ran refuses, or names
     auto writer = audit::Writer::open(log.config, metrics, {[](const std::string&) {}, {}});
     return writer ? std::string() : writer.error().message;
   };
-  SECTION("checkpoints hidden by a column of another type") {
+  SECTION("checkpoints hidden by a column of the wrong type") {
     test::runSql(log.config.database, "UPDATE rare SET kind = CAST(kind AS BLOB) WHERE kind = 4");
-    CHECK(refused().find("column of another type") != std::string::npos);
+    CHECK(refused().find("column of the wrong type") != std::string::npos);
     log.config.key_file = "";
     CHECK_FALSE(audit::ChainWriter::open(log.config).ok());
   }
@@ -717,7 +717,7 @@ TEST_CASE("a start on a log that was changed while nothing ran refuses, or names
   }
   SECTION("numbers that cannot be") {
     test::runSql(log.config.database, "UPDATE meta SET value = 9223372036854775807 WHERE name = 'lease'");
-    CHECK(refused().find("leased cannot be") != std::string::npos);
+    CHECK(refused().find("leased are invalid") != std::string::npos);
   }
   SECTION("a trigger") {
     test::runSql(log.config.database,

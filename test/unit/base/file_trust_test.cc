@@ -127,10 +127,10 @@ TEST_CASE("file trust: commands that only look warn, each doubt once") {
   CHECK(trust.warnings()[0].find("others may write into this folder") != std::string::npos);
 }
 
-TEST_CASE("unix socket: what is no socket is left alone, what is served too, what is stale goes") {
+TEST_CASE("unix socket: what is not a socket is left alone, what is served too, what is stale goes") {
   const test::TempDir dir;
   dir.write("file", "precious");
-  CHECK(base::makeRoomForSocket(dir.path("file")).error().message.find("is no socket") != std::string::npos);
+  CHECK(base::makeRoomForSocket(dir.path("file")).error().message.find("is not a socket") != std::string::npos);
   CHECK(fs::exists(dir.path("file")));
   CHECK(base::makeRoomForSocket(dir.path("none")).ok());
   sockaddr_un address{};

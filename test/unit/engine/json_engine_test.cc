@@ -45,7 +45,7 @@ TEST_CASE("rules: every mistake is told, with its line") {
   };
   const std::string long_list = fieldsOf("\"deny\": \"a\", \"path\": [\"/a\", 5]");
   for (const Case& c : {Case{"", "r.json:"}, Case{"[]", "the file is an array, must be an object"},
-                        Case{"{}", "`policies` is missing"}, Case{"{\"policies\": {}}", "holds no rule"},
+                        Case{"{}", "`policies` is missing"}, Case{"{\"policies\": {}}", "contains no rule"},
                         Case{"{\"policies\": {}, \"polices\": {}}", "did you mean `policies`?"},
                         Case{"{\"policies\": {\"p\": {\"rules\": {}}}}", "`rules` must be an array"},
                         Case{"{\"policies\": {\"p\": {\"rules\": [5]}}}", "a rule is a number"}}) {
@@ -53,12 +53,12 @@ TEST_CASE("rules: every mistake is told, with its line") {
     CHECK(problemsOf(c.text).find(c.problem) != std::string::npos);
   }
   CHECK(problemsOf(fieldsOf("\"deny\": \"a\"")).empty());
-  CHECK(problemsOf(fieldsOf("\"deny\": \"a\", \"allow\": \"b\"")).find("r.json:2: a rule has either") !=
+  CHECK(problemsOf(fieldsOf("\"deny\": \"a\", \"allow\": \"b\"")).find("r.json:2: a rule needs either") !=
         std::string::npos);
   CHECK(problemsOf(fieldsOf("\"deny\": \"a\", \"pathh\": \"/a\""))
             .find("r.json:2: rule `a`: unknown field `pathh`, did you mean `path`?") != std::string::npos);
   CHECK(problemsOf(fieldsOf("\"deny\": \"a\", \"when\": \"x\"")).find("unknown field `when`") != std::string::npos);
-  CHECK(problemsOf(fieldsOf("\"allow\": \"a\"")).find("an allow must say its `principal`") != std::string::npos);
+  CHECK(problemsOf(fieldsOf("\"allow\": \"a\"")).find("an allow must have a `principal`") != std::string::npos);
   CHECK(problemsOf(fieldsOf("\"deny\": \"a\", \"path\": {\"re\": \"(\"}")).find("re `(`") != std::string::npos);
   CHECK(problemsOf(fieldsOf("\"deny\": \"a\", \"status\": 200")).find("must be 401, 403, 404 or 429") !=
         std::string::npos);
@@ -67,7 +67,7 @@ TEST_CASE("rules: every mistake is told, with its line") {
         std::string::npos);
   CHECK(problemsOf(fieldsOf("\"deny\": \"a\", \"deny\": \"b\"")).find("appears twice") != std::string::npos);
   CHECK(problemsOf(long_list).find("`path` is a number") != std::string::npos);
-  CHECK(problemsOf(fieldsOf("\"deny\": \"a\"}, {\"deny\": \"a\"")).find("has a rule of this name already") !=
+  CHECK(problemsOf(fieldsOf("\"deny\": \"a\"}, {\"deny\": \"a\"")).find("already has a rule with this name") !=
         std::string::npos);
 }
 
@@ -76,12 +76,13 @@ TEST_CASE("check: warns of what is hardly meant, and of nothing else") {
   CHECK(warningsOf("allow 'a' { principal = anyone, path = '/**' }").find("allows everyone everything") !=
         std::string::npos);
   CHECK(warningsOf("deny 'd' { path = '/a/**' },\nallow 'a' { principal = authenticated, path = '/a/{id}' }")
-            .find("p.lua:3: rule `a` can never allow: `d` (p.lua:2) denies all that it matches") != std::string::npos);
+            .find("p.lua:3: rule `a` can never allow: `d` (p.lua:2) denies everything it matches") !=
+        std::string::npos);
   CHECK(warningsOf(
             "allow 'a' { principal = authenticated, path = '/**' }, allow 'b' { principal = 'spiffe://x.org/a', path "
             "= '/b' }")
             .find("`b` changes nothing: `a`") != std::string::npos);
-  CHECK(warningsOf("deny 'a' { path = '/x' }, deny 'b' { path = '/x' }").find("matches the same as") !=
+  CHECK(warningsOf("deny 'a' { path = '/x' }, deny 'b' { path = '/x' }").find("matches the same requests as") !=
         std::string::npos);
   CHECK(warningsOf(
             "deny 'd' { path = '/a/**', method = 'POST' }, allow 'a' { principal = authenticated, path = '/a/{id}' }")

@@ -100,7 +100,7 @@ TEST_CASE("x509-svid: a sound one gives its principal, each broken one says why"
       {"a URI that is no SPIFFE ID", leafSpec({"https://example.org/a"}), &ca, "is not a SPIFFE ID"},
       {"a trust domain's ID", leafSpec({"spiffe://example.org"}), &ca, "names a trust domain, not a workload"},
       {"a CA", with([](auto& s) { s.ca = true; }), &ca, "is a CA certificate"},
-      {"no key usage", with([](auto& s) { s.key_usage = ""; }), &ca, "has no key usage digitalSignature"},
+      {"no key usage", with([](auto& s) { s.key_usage = ""; }), &ca, "lacks the key usage digitalSignature"},
       {"keyCertSign", with([](auto& s) { s.key_usage = "critical,digitalSignature,keyCertSign"; }), &ca,
        "has the key usage of a CA"},
       {"cRLSign", with([](auto& s) { s.key_usage = "critical,digitalSignature,cRLSign"; }), &ca,

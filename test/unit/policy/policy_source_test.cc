@@ -26,7 +26,7 @@ constexpr const char* kRules =
 
 }  // namespace
 
-TEST_CASE("policy source: a name that is written twice in one table is found, and nothing else is") {
+TEST_CASE("policy source: a name that appears twice in one table is found, and nothing else is") {
   const std::pair<const char*, const char*> cases[] = {
       {"t = { a = 1, a = 2 }", "a@1/1 "},
       {"t = {\n a = 1,\n b = 2,\n ['a'] = 3 }", "a@4/2 "},
@@ -55,7 +55,7 @@ TEST_CASE("policy source: a name that is written twice in one table is found, an
   }
 }
 
-TEST_CASE("policy source: a field that is written twice is refused, in rules, libraries and tables of headers") {
+TEST_CASE("policy source: a field that appears twice is refused, in rules, libraries and tables of headers") {
   const test::TempDir dir;
   dir.write("r/p.lua",
             "local l = require 'lib'\npolicy 'p' {\n deny 'a' { not_path = '/a',\n  not_path = '/b' },\n deny 'h' { "
@@ -64,9 +64,9 @@ TEST_CASE("policy source: a field that is written twice is refused, in rules, li
   base::FileTrust trust;
   std::vector<std::string> problems;
   CHECK(lua::LuaRuleSet::load(policy::PolicySource::read(dir.path("r"), trust).value(), problems) == nullptr);
-  CHECK(says(problems, "p.lua:4: the field `not_path` is written twice in one table, first in line 3"));
-  CHECK(says(problems, "p.lua:5: the field `x-a` is written twice"));
-  CHECK(says(problems, "lib.lua:1: the field `a` is written twice"));
+  CHECK(says(problems, "p.lua:4: the field `not_path` appears twice in one table, first on line 3"));
+  CHECK(says(problems, "p.lua:5: the field `x-a` appears twice"));
+  CHECK(says(problems, "lib.lua:1: the field `a` appears twice"));
 }
 
 TEST_CASE("policy source: files that look like rules and that nothing loads are told of") {
