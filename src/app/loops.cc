@@ -67,13 +67,13 @@ Status Loops::create(size_t count, const std::function<void(Loop&)>& fill) {
   }
   metrics_.counter("yett_loop_faults_total", {}, "connections and tasks given up because of an exception");
   metrics_.counter("yett_loop_stalls_total", {}, "times that an event loop was blocked for a second");
-  metrics_.gauge("yett_loop_stalled_milliseconds", "how long the longest-blocked loop has been blocked; 0 if under 1 s",
-                 [this] {
-                   int64_t longest = 0;
-                   for (const auto& loop : loops_)
-                     longest = std::max(longest, loop->loop.pulse().busy_nanos / 1'000'000);
-                   return longest >= kStalled.count() ? longest : 0;
-                 });
+  const auto stalled = [this]() -> int64_t {
+    int64_t longest = 0;
+    for (const auto& loop : loops_) longest = std::max(longest, loop->loop.pulse().busy_nanos / 1000);
+    return longest >= kStalled.count() * 1000 ? longest : 0;
+  };
+  metrics_.gauge("yett_loop_stalled_seconds", "how long the longest-blocked loop has been blocked; 0 if under 1 s",
+                 stalled, base::Metrics::Shown::kSeconds);
   return {};
 }
 

@@ -54,6 +54,8 @@ Status Server::open() {
   Evaluators evaluators = TRY(makeEvaluators(*generation_, all));
   recordPolicies(*generation_, all);
   showRefusal({}, false);
+  showMetrics();
+  showSeries(*generation_);
   admin_ = TRY(admin::AdminServer::start(config.admin, adminContent(), maxAdminSessions()));
   loops_.run();
   record("start", config.file,
@@ -244,6 +246,7 @@ Status Server::apply(std::shared_ptr<const runtime::Generation> next) {
   if (next->config.audit.hold != generation_->config.audit.hold) audit_->hold(next->config.audit.hold);
   warnOfShadow(*next);
   if (changes.policy) warnOfUnused(*next);
+  showSeries(*next);
   const bool everywhere = distribute(next, sockets, std::move(evaluators), changes);
   for (const auto& [name, socket] : sockets) {
     const auto before = sockets_.find(name);
@@ -255,10 +258,7 @@ Status Server::apply(std::shared_ptr<const runtime::Generation> next) {
     const base::Lock lock(status_mutex_);
     generation_ = shown_ = next;
   }
-  metrics_
-      .counter("yett_reloads_total", {{"what", changes.policy ? "policy" : "configuration"}, {"result", "accepted"}},
-               "reloads by result")
-      .add();
+  reloads(changes.policy ? "policy" : "configuration", "accepted").add();
   if (!everywhere) return {};
   log_.info("reloaded", {{"policy", next->policy->digest().substr(0, 12)},
                          {"changed", changes.policy ? "policy" : "configuration"}});

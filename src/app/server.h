@@ -76,7 +76,12 @@ class Server {
   Server(std::shared_ptr<const runtime::Generation> generation, base::Logger& log, MainTasks& tasks);
   Status open();
   Status openAccessLog();
+  void showMetrics();
+  void showSeries(const runtime::Generation& generation);
   void showConnections();
+  base::Counter& reloads(const char* what, const char* result);
+  base::Counter& acceptFailures(const std::string& listener, const std::string& reason);
+  std::string metricsText() const;
   void onAcceptFailed(const std::string& listener, int error);
   Status openAudit();
   Status makeLoops();
@@ -116,6 +121,8 @@ class Server {
   std::unique_ptr<admin::AdminServer> admin_;
   std::atomic<bool> draining_{false};
   std::atomic<bool> started_{false};
+  std::atomic<bool> reload_ok_{true};
+  std::atomic<int64_t> reloaded_at_{0};   // seconds since 1970
   int64_t started_at_ = 0;                // microseconds since 1970
   std::atomic<uint64_t> generations_{0};  // number of generations given to the loops
   bool incomplete_ = false;

@@ -31,7 +31,6 @@ std::string spiffeIdOf(const runtime::Generation& generation) {
 }  // namespace
 
 Status Server::openAccessLog() {
-  showConnections();
   const std::string& path = generation_->config.access_log;
   if (path == "off") return {};
   const auto told = [this, path](const std::string& why) {
@@ -45,8 +44,8 @@ Status Server::openAccessLog() {
     if (!opened) return Error{"access log " + opened.error().message};
     access_log_ = std::move(opened).value();
   }
-  metrics_.gauge("yett_access_log_lost_lines", "access log lines that were lost or only partly written",
-                 [log = access_log_.get()] { return static_cast<int64_t>(log->dropped()); });
+  metrics_.counted("yett_access_log_lost_lines_total", "access log lines that were lost or only partly written",
+                   [log = access_log_.get()] { return static_cast<int64_t>(log->dropped()); });
   return {};
 }
 
@@ -66,10 +65,7 @@ void Server::showConnections() {
 void Server::onAcceptFailed(const std::string& listener, int error) {
   constexpr int64_t kEvery = 10'000'000'000;
   const std::string reason = error == 0 ? "limit" : error == EMFILE || error == ENFILE ? "descriptors" : "memory";
-  metrics_
-      .counter("yett_accept_failures_total", {{"listener", listener}, {"reason", reason}},
-               "times that a connection had to wait in the backlog because it could not be accepted")
-      .add();
+  acceptFailures(listener, reason).add();
   const int64_t now = base::steadyNanos();
   int64_t told = accept_told_;
   if ((told != 0 && now - told < kEvery) || !accept_told_.compare_exchange_strong(told, now)) return;

@@ -21,16 +21,7 @@ admin::AdminContent Server::adminContent() {
   };
   out.ready = [this] { return readiness(); };
   out.started = [this] { return started_.load(); };
-  out.metrics = [this] {
-    std::string digest;
-    {
-      const base::Lock lock(status_mutex_);
-      digest = shown_->policy->digest();
-    }
-    return metrics_.text() +
-           "# HELP yett_policy_info the policy in force\n# TYPE yett_policy_info gauge\nyett_policy_info{digest=\"" +
-           digest + "\"} 1\n";
-  };
+  out.metrics = [this] { return metricsText(); };
   out.version = [] { return std::string("{\"name\":\"yett\",\"version\":\"" YETT_VERSION "\"}\n"); };
   out.command = [this](const std::string& path, const std::string& body, const std::string& peer) {
     return command(path, body, peer);

@@ -28,7 +28,7 @@ void Server::warnOfShadow(const runtime::Generation& generation) {
     record("reload refused", generation.config.file, problem.substr(0, 4096));
   }
   if (generation.shadow_problems.empty()) return;
-  metrics_.counter("yett_reloads_total", {{"what", "shadow"}, {"result", "refused"}}, "reloads by result").add();
+  reloads("shadow", "refused").add();
 }
 
 void Server::recordReload(const runtime::Generation& before, const runtime::Generation& next) {
@@ -55,13 +55,15 @@ void Server::showRefusal(const std::vector<std::string>& problems, bool restart_
   auto& gauge = metrics_.counter("yett_config_restart_required", {},
                                  "1 if the configuration has changed in a way that needs a restart, else 0", "gauge");
   gauge.add((restart_required ? 1 : 0) - gauge.value());
+  reload_ok_ = problems.empty();
+  if (problems.empty()) reloaded_at_ = base::wallMicros() / 1'000'000;
   const base::Lock lock(status_mutex_);
   last_refusal_ = base::joined(problems, "; ");
 }
 
 void Server::refused(const std::vector<std::string>& problems) {
   const std::string all = base::joined(problems, "; ");
-  metrics_.counter("yett_reloads_total", {{"what", "any"}, {"result", "refused"}}, "reloads by result").add();
+  reloads("any", "refused").add();
   record("reload refused", generation_->config.file, all.substr(0, 4096));
   for (const auto& problem : problems) log_.error("reload refused, keeping what is in force", {{"problem", problem}});
 }

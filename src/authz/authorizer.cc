@@ -35,11 +35,20 @@ std::unique_ptr<policy::PolicyEvaluator> Authorizer::swapShadow(std::unique_ptr<
   return evaluator;
 }
 
+static base::Counter& shadowDecisions(base::Metrics& metrics, std::string_view result) {
+  return metrics.counter("yett_shadow_decisions_total", {{"result", result}},
+                         "decisions of the shadow policy, compared with the policy in force");
+}
+
+void Authorizer::showShadow(base::Metrics& metrics) {
+  for (const char* result : {"same", "newly_denied", "newly_allowed", "undecided", "error"})
+    shadowDecisions(metrics, result);
+}
+
 std::string Authorizer::askShadow(const policy::CheckRequest& request, bool allowed) {
-  static constexpr const char* kHelp = "decisions of the shadow policy, compared with the policy in force";
-  const auto count = [&](const char* result) {  // a literal: the map keeps a view of it
+  const auto count = [&](const char* result) {
     base::Counter*& counter = shadow_counters_[result];
-    if (counter == nullptr) counter = &metrics_.counter("yett_shadow_decisions_total", {{"result", result}}, kHelp);
+    if (counter == nullptr) counter = &shadowDecisions(metrics_, result);
     counter->add();
   };
   if (!shadow_) return {};
@@ -59,6 +68,18 @@ std::string Authorizer::askShadow(const policy::CheckRequest& request, bool allo
   return out.append(shadow_decision_.rule);
 }
 
+static base::Counter& decisions(base::Metrics& metrics, bool allow, std::string_view policy, std::string_view rule,
+                                bool cached) {
+  return metrics.counter(
+      "yett_decisions_total",
+      {{"effect", allow ? "allow" : "deny"}, {"policy", policy}, {"rule", rule}, {"cached", cached ? "true" : "false"}},
+      "decisions by what decided them");
+}
+
+void Authorizer::showRule(base::Metrics& metrics, bool allow, std::string_view policy, std::string_view rule) {
+  for (const bool cached : {false, true}) decisions(metrics, allow, policy, rule, cached);
+}
+
 void Authorizer::count() {
   const size_t kind = (decision_.allow ? 1 : 0) + (decision_.cached ? 2 : 0);
   auto& counters = counters_[kind];
@@ -67,12 +88,8 @@ void Authorizer::count() {
   if (it != counters.end()) return it->second->add();
   const bool room = counters.size() < kMaxSeries;
   if (!room && others_[kind] != nullptr) return others_[kind]->add();
-  base::Counter& counter = metrics_.counter("yett_decisions_total",
-                                            {{"effect", decision_.allow ? "allow" : "deny"},
-                                             {"policy", room ? decision_.policy : "other"},
-                                             {"rule", room ? decision_.rule : "other"},
-                                             {"cached", decision_.cached ? "true" : "false"}},
-                                            "decisions by policy and rule");
+  base::Counter& counter = decisions(metrics_, decision_.allow, room ? decision_.policy : "other",
+                                     room ? decision_.rule : "other", decision_.cached);
   if (room) counters.emplace(Names{decision_.policy.data(), decision_.rule.data()}, &counter);
   else others_[kind] = &counter;
   counter.add();

@@ -85,6 +85,11 @@ class Authorizer {
   /// Headers that only policy may set: must be removed from every request before check().
   const std::vector<std::string>& ownedHeaders() const { return owned_headers_; }
 
+  /// Makes the series of a rule's decisions before the first of them.
+  static void showRule(base::Metrics& metrics, bool allow, std::string_view policy, std::string_view rule);
+  /// The same for decisions of the shadow policy.
+  static void showShadow(base::Metrics& metrics);
+
  private:
   void decide(const Question& question);
   void decideSafely(const Question& question);

@@ -47,12 +47,19 @@ Histogram& Metrics::histogram(std::string_view name, std::string_view help) {
   return *family.histogram;
 }
 
-void Metrics::gauge(std::string_view name, std::string_view help, std::function<int64_t()> read) {
+void Metrics::gauge(std::string_view name, std::string_view help, std::function<int64_t()> read, Shown shown) {
   const Lock lock(mutex_);
   Family& family = families_[std::string(name)];
   family.help = help;
   family.kind = "gauge";
   family.read = std::move(read);
+  family.shown = shown;
+}
+
+void Metrics::counted(std::string_view name, std::string_view help, std::function<int64_t()> read) {
+  gauge(name, help, std::move(read));
+  const Lock lock(mutex_);
+  families_[std::string(name)].kind = "counter";
 }
 
 static std::string seconds(int64_t micros) {
@@ -68,7 +75,10 @@ std::string Metrics::text() const {
     out += "# HELP " + name + " " + family.help + "\n# TYPE " + name + " " + family.kind + "\n";
     for (const auto& [labels, series] : family.series)
       out += name + labels + " " + std::to_string(series->value()) + "\n";
-    if (family.read) out += name + " " + std::to_string(family.read()) + "\n";
+    if (family.read) {
+      const int64_t value = family.read();
+      out += name + " " + (family.shown == Shown::kSeconds ? seconds(value) : std::to_string(value)) + "\n";
+    }
     if (family.histogram == nullptr) continue;
     int64_t total = 0;
     for (size_t i = 0; i <= Histogram::kBoundsMicros.size(); ++i) {

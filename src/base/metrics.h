@@ -26,11 +26,11 @@ class Counter {
   std::atomic<int64_t> value_{0};
 };
 
-/// Durations in fixed buckets from 50 us to 10 s. Any thread.
+/// Durations in fixed buckets from 5 us to 10 s. Any thread.
 class Histogram {
  public:
-  static constexpr std::array<int64_t, 13> kBoundsMicros = {
-      50, 100, 250, 500, 1000, 2500, 5000, 10'000, 25'000, 100'000, 500'000, 2'500'000, 10'000'000};
+  static constexpr std::array<int64_t, 16> kBoundsMicros = {
+      5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10'000, 25'000, 100'000, 500'000, 2'500'000, 10'000'000};
   void observeMicros(int64_t micros);
 
  private:
@@ -47,8 +47,11 @@ class Metrics {
   Counter& counter(std::string_view name, const std::vector<Label>& labels, std::string_view help,
                    const char* kind = "counter");
   Histogram& histogram(std::string_view name, std::string_view help);
-  /// A value that `read` returns at each scrape.
-  void gauge(std::string_view name, std::string_view help, std::function<int64_t()> read);
+  /// A value that `read` returns at each scrape: as it is, or microseconds that are shown in seconds.
+  enum class Shown { kAsIs, kSeconds };
+  void gauge(std::string_view name, std::string_view help, std::function<int64_t()> read, Shown shown = Shown::kAsIs);
+  /// The same of a value that only grows.
+  void counted(std::string_view name, std::string_view help, std::function<int64_t()> read);
   /// All series as Prometheus text (exposition format 0.0.4).
   std::string text() const;
 
@@ -59,6 +62,7 @@ class Metrics {
     std::map<std::string, Counter*> series;
     Histogram* histogram = nullptr;
     std::function<int64_t()> read;
+    Shown shown = Shown::kAsIs;
   };
   mutable Mutex mutex_;  // does not guard the values in counters and histograms
   std::map<std::string, Family, std::less<>> families_ YETT_GUARDED_BY(mutex_);

@@ -44,6 +44,8 @@ void Account::close(const Call& call, Worker& worker, authz::OpenDecision& decis
   worker.request_duration.observeMicros(micros_);
   worker.counts.request(call.listener->config.name, call.routeName(), status);
   if (cause != Cause::kNone) worker.counts.cause(cause);
+  if (call.route != nullptr && (!upstream.empty() || cause == Cause::kNoUpstream))
+    worker.counts.upstream(call.route->cluster, cause);
   if (worker.access_log != nullptr) logAccess(call, worker, text(result));
 }
 

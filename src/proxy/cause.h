@@ -46,6 +46,9 @@ enum class Cause : uint8_t {
   kUpstreamClosed,
 };
 inline constexpr size_t kCauses = 31;
+/// Those that are the service's fault, or the way to it.
+inline constexpr Cause kUpstreamFailures[] = {Cause::kNoUpstream, Cause::kUpstreamTimeout, Cause::kMalformedResponse,
+                                              Cause::kResponseTooLarge, Cause::kUpstreamClosed};
 
 struct CauseInfo {
   Cause cause;

@@ -18,10 +18,25 @@ class Counts {
   void request(const std::string& listener, std::string_view route, int status);
   /// An exchange that ended without the complete response of its service.
   void cause(Cause cause);
+  /// A request that was sent to a service of this cluster, and why it failed there (kNone: it did not).
+  void upstream(const std::string& cluster, Cause failure);
+
+  /// Makes series before anything is counted.
+  void showCauses();
+  void showRoute(const std::string& listener, const std::string& route);
+  void showCluster(const std::string& cluster);
 
  private:
+  struct Upstream {
+    base::Counter* requests = nullptr;
+    std::map<Cause, base::Counter*> failures;
+  };
+  base::Counter& counterOf(Cause cause);
+  base::Counter& requests(const std::string& listener, std::string_view route, int status);
+  Upstream& upstreamOf(const std::string& cluster);
   base::Metrics& metrics_;
   std::map<std::string, base::Counter*, std::less<>> requests_;
+  std::map<std::string, Upstream> upstreams_;
   std::array<base::Counter*, kCauses> causes_{};
   std::string key_;  // of request()
 };

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "base/clock.h"
+#include "identity/own_certificate.h"
 #include "net/tls_context.h"
 #include "runtime/policy_build.h"
 
@@ -33,6 +35,11 @@ void buildListeners(Generation& out, const TlsInput& files, const Previous& prev
   if (!bundles) return problems.add("identity: " + bundles.error().message);
   const auto shared = std::make_shared<const identity::TrustBundles>(std::move(bundles).value());
   out.bundles = shared;
+  out.certificate_expires = 0;
+  if (!files.certificate.empty()) {
+    const auto own = identity::readOwnCertificate(files.certificate, *shared, base::wallMicros() / 1'000'000);
+    if (own) out.certificate_expires = own.value().not_after;
+  }
   for (const auto& config : out.config.listeners) {
     auto state = std::make_shared<proxy::ListenerState>();
     state->config = config;
@@ -112,6 +119,7 @@ std::shared_ptr<const Generation> refresh(const Previous& previous, config::Prob
     out->listeners = previous->listeners;
     out->bundles = previous->bundles;
     out->tls_digest = previous->tls_digest;
+    out->certificate_expires = previous->certificate_expires;
   }
   for (const auto* part : {&of_policy, &of_tls}) {
     for (const auto& text : part->texts()) problems.add(text);

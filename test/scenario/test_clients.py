@@ -215,7 +215,7 @@ class AccessLog(unittest.TestCase):
                 with contextlib.suppress(json.JSONDecodeError):
                     whole.append(json.loads(line))
             self.assertEqual(len(whole), 6)
-            self.assertIn("yett_access_log_lost_lines 1\n", y.admin("/metrics")[1])
+            self.assertIn("yett_access_log_lost_lines_total 1\n", y.admin("/metrics")[1])
             y.stop()
 
     def test_a_dead_reader_is_told_and_a_new_one_is_served(self):

@@ -142,7 +142,7 @@ class Reload(unittest.TestCase):
             shutil.copytree(y.certs, fresh)
             run("certs", "issue", f"{DOMAIN}/server2", "--dir", str(fresh), "--dns", "localhost")
             y.replace("certs/server.pem", (fresh / "server2.pem").read_text())
-            wait_for("the refusal", lambda: "does not fit" in y.log())
+            wait_for("the refusal", lambda: "does not match" in y.log())
             self.assertEqual(y.get("/hello")[0], 200)
             y.replace("certs/server.key", (fresh / "server2.key").read_text())
 

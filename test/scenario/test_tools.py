@@ -50,7 +50,7 @@ class Hints(Folder):
                 ('{ "a" 1 }', 1, "a `:` is missing"),
                 ('{ a: 1 }', 1, "a name in double quotes is expected instead of `a`"),
                 ('{ "a": 1, "a": 2 }', 1, "the key `a` appears twice"),
-                ('{ "a": 1 } x', 1, "more after the end"),
+                ('{ "a": 1 } x', 1, "after the end of the document"),
                 ('{ "a": 1', 1, "ends too early"),
                 ('{ "a": "\\x" }', 1, "escape"),
                 ("", 1, "the file is empty"),

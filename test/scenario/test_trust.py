@@ -100,7 +100,7 @@ class Volumes(unittest.TestCase):
             ("the folder of rules is 0777", rules + " && chmod 0755 . && chmod 0777 rules", {}, "rules: mode 0777: others may write into this folder"),
             ("it is sticky, and its listing counts", rules + " && chmod 0755 . && chmod 1777 rules", {}, "rules: mode 1777: others may write into this folder"),
             ("a folder above is 0777", rules, {}, "volume: mode 0777: others may write into this folder"),
-            ("a file is 0666", rules + " && chmod 0755 . && chmod 0666 rules/p.lua", {}, "p.lua: mode 0666: group or others may write it"),
+            ("a file is 0666", rules + " && chmod 0755 . && chmod 0666 rules/p.lua", {}, "p.lua: mode 0666: group or others may write to it"),
             ("another user owns a file", rules + " && chmod 0755 . && chown 4242 rules/p.lua", {}, "p.lua: user 4242 owns this file: the owner must be root, Yett's own user (0)"),
             ("another user owns the folder", rules + " && chmod 0755 . && chown 4242 rules", {}, "rules: user 4242 owns this folder"),
             ("fsGroup on a volume that can be written", rules + " && chmod 0755 . && chgrp -R 2000 rules && chmod -R g+w rules", {"uid": 1000, "groups": "2000"}, "rules: mode 0775: others may write into this folder"),
@@ -150,7 +150,7 @@ class Offline(unittest.TestCase):
             self.assertIn("others may write into this folder", done.stderr)
             done = self.run_command("check", "--strict", str(y.dir / "rules"))
             self.assertEqual(done.returncode, 2, done.stdout)
-            self.assertIn("1 warning, which count with --strict", done.stderr)
+            self.assertIn("1 warning: --strict treats warnings as problems", done.stderr)
         finally:
             shutil.rmtree(y.dir, ignore_errors=True)
 
