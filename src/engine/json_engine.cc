@@ -79,10 +79,13 @@ class FileReader {
     rule.file = file_;
     rule.line = value.line;
     name_ = rule.name;
+    std::vector<std::string> fields;
     for (const auto& [field, item] : value.fields) {
-      if (field != "allow" && field != "deny") readField(rule, field, item);
+      if (field == "allow" || field == "deny") continue;
+      fields.push_back(field);
+      readField(rule, field, item);
     }
-    note(value, rule::finishRule(rule));
+    note(value, rule::finishRule(rule, fields));
     rules_.push_back(std::move(rule));
   }
 

@@ -2,6 +2,7 @@
 
 #include "lua/evaluator.h"
 #include "lua/loader.h"
+#include "lua/source_lint.h"
 #include "rule/lint.h"
 
 namespace yett::lua {
@@ -18,6 +19,7 @@ std::shared_ptr<const LuaRuleSet> LuaRuleSet::load(policy::PolicySource source, 
   }
   out->code_files_ = loader.codeFiles();
   out->wanted_ = loader.wantedFiles();
+  out->globals_ = loader.globals();
   out->unused_ = out->source_.unused(".lua", out->wanted_);
   out->book_ = std::make_unique<const rule::RuleBook>(std::move(loader.rules()));
   // Erase in place: documents hold views into these texts.
@@ -37,6 +39,10 @@ bool LuaRuleSet::isOf(const policy::PolicySource& source) const {
 
 std::vector<std::string> LuaRuleSet::warnings() const {
   auto out = rule::lint(*book_);
+  for (const auto& [name, text] : source_.files) {
+    if (!name.ends_with(".lua")) continue;
+    for (const auto& warning : lintSource(text, globals_)) out.push_back(name + ":" + warning);
+  }
   for (auto& warning : rule::credentialWarnings(source_.files)) out.push_back(std::move(warning));
   return out;
 }

@@ -43,8 +43,9 @@ class LuaRuleSet final : public policy::RuleSet {
   std::set<std::string> wanted_;  // requested by `data` and `require`
   policy::Budget load_budget_;
   std::vector<std::string> unused_;
-  mutable policy::DataDocuments documents_;  // of source_
-  std::set<std::string> code_files_;         // files with conditions: all that an evaluator needs
+  std::set<std::string, std::less<>> globals_;  // that the language defines
+  mutable policy::DataDocuments documents_;     // of source_
+  std::set<std::string> code_files_;            // files with conditions: all that an evaluator needs
   std::unique_ptr<const rule::RuleBook> book_;
 };
 

@@ -140,7 +140,7 @@ void readRuleTable(lua_State* L, rule::Rule& rule, std::vector<int>& conditions,
     lua_settop(L, table);
   }
   lua_pop(L, 1);
-  if (auto ok = rule::finishRule(rule); !ok) problem(ok.error().message);
+  if (auto ok = rule::finishRule(rule, fields); !ok) problem(ok.error().message);
 }
 
 }  // namespace yett::lua

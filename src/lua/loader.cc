@@ -245,6 +245,11 @@ void LuaLoader::loadFile(const std::string& name) {
   if (spent_) return;  // reported once, where the budget ran out
   const std::string& text = source_.files.at(name);
   file_ = name;
+  if (text.starts_with("\xef\xbb\xbf")) {
+    failed_files_.insert(name);
+    problems_.push_back(name + ":1: begins with a byte order mark: save the file as UTF-8 without one");
+    return;
+  }
   auto ran = state_.run([&](lua_State* L) {
     LuaState::compile(L, text, "@" + name);
     learnMethods(L, name, text);
@@ -288,6 +293,7 @@ void LuaLoader::load(const std::set<std::string>* only, const policy::Budget& bu
       lua_setfield(L, -2, allow ? "allow" : "deny");
     }
     openValues(L);
+    for (lua_pushnil(L); lua_next(L, -2) != 0; lua_pop(L, 1)) globals_.insert(lua_tostring(L, -2));
     lua_rawsetp(L, LUA_REGISTRYINDEX, &kBase);
   });
   if (!prepared) problems_.push_back(source_.directory + ": " + prepared.error().message);

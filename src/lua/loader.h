@@ -30,6 +30,8 @@ class LuaLoader {
   /// The files that `data` and `require` requested, existing or not: `pcall` may hide a missing file.
   const std::set<std::string>& wantedFiles() const { return wanted_files_; }
   const std::vector<std::string>& problems() const { return problems_; }
+  /// The names that the language defines.
+  const std::set<std::string, std::less<>>& globals() const { return globals_; }
 
  private:
   static LuaLoader& of(lua_State* L);
@@ -58,6 +60,7 @@ class LuaLoader {
   std::vector<bool> in_policy_;
   std::vector<int> conditions_;
   std::vector<std::string> problems_;
+  std::set<std::string, std::less<>> globals_;
   std::set<std::string> code_files_;
   std::set<std::string> wanted_files_;
   std::string file_;                    // being loaded

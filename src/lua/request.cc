@@ -216,6 +216,18 @@ void pushHandle(lua_State* L, AttributeReader** reader, Group group, int values)
 
 }  // namespace
 
+std::vector<std::string_view> requestFields(std::string_view group) {
+  std::vector<std::string_view> out;
+  for (const auto& field : kFields) {
+    if (kGroupNames[static_cast<int>(field.group)] == group) out.push_back(field.name);
+  }
+  if (group.empty()) {
+    out.insert(out.end(), std::begin(kGroupNames) + 1, std::end(kGroupNames));
+    out.push_back("headers");
+  }
+  return out;
+}
+
 void pushRequest(lua_State* L, AttributeReader** reader) {
   luaL_newmetatable(L, "yett.request");
   const luaL_Reg methods[] = {

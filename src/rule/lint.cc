@@ -1,10 +1,12 @@
 #include "rule/lint.h"
 
 #include <algorithm>
+#include <map>
 #include <tuple>
 
 #include "base/text.h"
 #include "policy/secret_names.h"
+#include "rule/lint_rule.h"
 #include "target/segment_pattern.h"
 
 namespace yett::rule {
@@ -14,47 +16,6 @@ constexpr size_t kMaxCompared = 2000;  // rules: every pair is compared
 constexpr size_t kMaxPairs = 10'000;   // of two lists
 constexpr size_t kMaxShapes = 64;
 constexpr size_t kMaxCredentials = 20;
-
-bool coversPattern(const target::SegmentPattern& outer, const target::SegmentPattern& inner, bool loose,
-                   bool fold = false) {
-  if (outer.asterisk() || inner.asterisk()) return outer.asterisk() && inner.asterisk();
-  const auto& a = outer.segments();
-  const auto& b = inner.segments();
-  if (outer.rest() ? b.size() < a.size() : inner.rest() || b.size() != a.size()) return false;
-  if (!outer.rest() && !loose && outer.trailingSlash() != inner.trailingSlash()) return false;
-  for (size_t i = 0; i < a.size(); ++i) {
-    if (!a[i].any && (b[i].any || !(fold ? base::equalsIgnoreCase(a[i].text, b[i].text) : a[i].text == b[i].text)))
-      return false;
-  }
-  return true;
-}
-
-bool coversCaller(const PrincipalMatcher& outer, const PrincipalMatcher& inner) {
-  using Kind = PrincipalMatcher::Kind;
-  if (outer.kind == Kind::kAnyone) return true;
-  if (outer.kind == Kind::kAuthenticated) return inner.kind != Kind::kAnyone;
-  if (outer.kind != inner.kind) return false;
-  if (outer.kind == Kind::kRegex) return outer.regex->text() == inner.regex->text();
-  return outer.trust_domain == inner.trust_domain && coversPattern(outer.path, inner.path, false);
-}
-
-bool coversHost(const HostMatcher& outer, const HostMatcher& inner) {
-  if (outer.regex || inner.regex) return outer.regex && inner.regex && outer.regex->text() == inner.regex->text();
-  const std::string& a = outer.pattern.name();
-  const std::string& b = inner.pattern.name();
-  if (!outer.pattern.wildcard()) return !inner.pattern.wildcard() && a == b;
-  return inner.pattern.wildcard() ? b.ends_with(a) : b.size() > a.size() && b.ends_with(a);
-}
-
-bool coversPath(const PathMatcher& outer, const PathMatcher& inner, bool loose, bool fold) {
-  if (!outer.regex && outer.pattern.rest() && outer.pattern.segments().empty()) return true;
-  const auto text = [](const PathMatcher& path) {  // without the prefix that ignores case
-    const std::string_view whole = path.regex->text();
-    return whole.starts_with(kIgnoreCase) ? whole.substr(kIgnoreCase.size()) : whole;
-  };
-  if (outer.regex || inner.regex) return outer.regex && inner.regex && text(outer) == text(inner);
-  return coversPattern(outer.pattern, inner.pattern, loose, fold);
-}
 
 // Every entry of `inner` is covered by one of `outer`; an empty list matches everything.
 template <typename List, typename Covers>
@@ -114,9 +75,15 @@ bool covers(const Rule& outer, const Rule& inner) {
 std::vector<std::string> lint(const RuleBook& book) {
   std::vector<std::pair<const Rule*, std::string>> found;
   const auto& rules = book.rules();
+  std::map<std::pair<std::string_view, std::string>, const Rule*> names;
   for (size_t i = 0; i < rules.size(); ++i) {
     if (rules[i].allow() && everyone(rules[i])) found.emplace_back(&rules[i], "allows everyone everything");
     if (rules.size() <= kMaxCompared && !rules[i].audit_only) compare(rules, i, found);
+    for (auto& what : lintRule(rules[i])) found.emplace_back(&rules[i], std::move(what));
+    const auto [other, fresh] = names.try_emplace({rules[i].policy, looksLike(rules[i].name)}, &rules[i]);
+    if (!fresh)
+      found.emplace_back(&rules[i], "has nearly the name of `" + base::printable(other->second->name) + "` (" +
+                                        other->second->position() + "): reports will be hard to read");
   }
   std::sort(found.begin(), found.end(), [](const auto& a, const auto& b) {
     return std::tie(a.first->file, a.first->line, a.second) < std::tie(b.first->file, b.first->line, b.second);

@@ -278,7 +278,13 @@ Status addObligation(Rule& rule, std::string_view field, std::string_view header
   return {};
 }
 
-Status finishRule(Rule& rule) {
+static bool meantPrincipal(const std::vector<std::string>& fields) {
+  return std::any_of(fields.begin(), fields.end(), [](const std::string& field) {
+    return field == "principal" || base::nearestName(field, ruleFieldNames()) == "principal";
+  });
+}
+
+Status finishRule(Rule& rule, const std::vector<std::string>& fields) {
   for (Matchers* side : {&rule.wanted, rule.unwanted.get()}) {
     if (side == nullptr) continue;
     const auto by_key = [](const auto& a, const auto& b) { return a.key < b.key; };
@@ -290,7 +296,7 @@ Status finishRule(Rule& rule) {
     std::sort(rule.obligations->remove_headers.begin(), rule.obligations->remove_headers.end());
   }
   TRY(foldPaths(rule));
-  if (rule.allow() && rule.wanted.principals.empty())
+  if (rule.allow() && rule.wanted.principals.empty() && !meantPrincipal(fields))
     return Error{"an allow must have a `principal`: a SPIFFE ID pattern, `authenticated` or `anyone`"};
   if (rule.ttl_seconds > 0 && rule.condition < 0)
     return Error{"`ttl` is for rules with `when`: without it nothing is remembered"};

@@ -38,8 +38,9 @@ Status setAuditOnly(Rule& rule, bool value);
 Status setCase(Rule& rule, std::string_view value);
 /// set_header, remove_header (which ignores `value`).
 Status addObligation(Rule& rule, std::string_view field, std::string_view header, std::string_view value);
-/// Checks that need the whole rule; puts lists into a fixed order. Call it once, last.
-Status finishRule(Rule& rule);
+/// Checks that need the whole rule; puts lists into a fixed order. Call it once, last. `fields`: those that the author
+/// wrote, so that a principal that was reported already, or is misspelt, makes no second problem.
+Status finishRule(Rule& rule, const std::vector<std::string>& fields);
 
 /// Reports every duplicate (policy, name): "file:line: ...".
 void checkNames(const std::vector<Rule>& rules, std::vector<std::string>& problems);

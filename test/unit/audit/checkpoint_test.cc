@@ -125,7 +125,7 @@ TEST_CASE("checkpoints: who has the file and not the key can write no chain that
 }
 
 TEST_CASE("checkpoints: a key that is none is refused with what to do") {
-  CHECK(audit::SigningKey::fromPem("").error().message.find("no private key") != std::string::npos);
+  CHECK(audit::SigningKey::fromPem("").error().message.find("does not contain a private key") != std::string::npos);
   CHECK(audit::publicKeyFromPem("-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n")
             .error()
             .message.find("does not contain a key") != std::string::npos);
