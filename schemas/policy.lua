@@ -163,7 +163,12 @@ authenticated = "authenticated"
 ---@field principal? string anonymous if omitted
 ---@field http? string a whole HTTP/1.1 request
 ---@field request? yett.check
----@field source? string
+---@field source? string address or address:port of the peer
+---@field destination? string address or address:port where the connection arrived
+---@field sni? string server name of the TLS handshake
+---@field scheme? "https"|"http"
+---@field protocol? "HTTP/1.1"|"HTTP/2"
+---@field forwarder? boolean the caller is one of `trusted_forwarders`
 ---@field time? integer
 ---@field expect any allowed, denied, rejected, denied.by_default, allowed "rule", denied "rule"
 

@@ -30,8 +30,7 @@ Result<std::unique_ptr<runtime::CheckInput>> inputOf(const EvalOptions& options,
   if (options.request.empty() == options.http.empty()) return Error{"give either --request or --http"};
   if (!options.http.empty()) {
     const std::string message = TRY(readAll(options.http));
-    return runtime::CheckInput::fromHttp(message, {options.principal, options.source, options.time},
-                                         set.ownedHeaders());
+    return runtime::CheckInput::fromHttp(message, options.caller, set.ownedHeaders());
   }
   const std::string text = TRY(readAll(options.request));
   auto parsed = json::parse(text, true);
@@ -72,9 +71,10 @@ void printText(const policy::Decision& d, const std::string& reads, const std::v
 }  // namespace
 
 int eval(const EvalOptions& options) {
-  config::Problems problems(options.directory);
+  config::Problems problems(options.policy.config);
   base::FileTrust trust(base::FileTrust::Mode::kWarn);
-  const auto set = loadPolicyDir(options.directory, problems, trust);
+  std::vector<PolicyFolder> folders;
+  const auto set = loadSelection(options.policy, folders, problems, trust);
   reportDoubts(trust);
   if (problems.any()) return reportProblems(problems);
   const auto input = inputOf(options, *set);
@@ -97,12 +97,18 @@ int eval(const EvalOptions& options) {
 void addEval(CLI::App& app, Action& action) {
   const auto o = std::make_shared<EvalOptions>();
   auto* command = app.add_subcommand("eval", "decide one request");
-  command->add_option("dir", o->directory, "policy directory")->required();
+  addSelection(*command, o->policy);
   command->add_option("--request", o->request, "check request as JSON: a file or -");
   command->add_option("--http", o->http, "HTTP/1.1 request: a file or -");
-  command->add_option("--principal", o->principal, "with --http: the caller's SPIFFE ID");
-  command->add_option("--source", o->source, "with --http: the caller's address")->capture_default_str();
-  command->add_option("--time", o->time, "with --http: seconds since 1970");
+  command->add_option("--principal", o->caller.principal, "with --http: the caller's SPIFFE ID");
+  command->add_option("--source", o->caller.source, "with --http: the caller's address or address:port")
+      ->capture_default_str();
+  command->add_option("--destination", o->caller.destination, "with --http: the address where the connection arrived");
+  command->add_option("--sni", o->caller.sni, "with --http: the server name of the TLS handshake");
+  command->add_option("--scheme", o->caller.scheme, "with --http: https or http")->capture_default_str();
+  command->add_option("--protocol", o->caller.protocol, "with --http: HTTP/1.1 or HTTP/2")->capture_default_str();
+  command->add_flag("--forwarder", o->caller.forwarder, "with --http: the caller is one of `trusted_forwarders`");
+  command->add_option("--time", o->caller.time_seconds, "with --http: seconds since 1970");
   command->add_flag("--explain", o->explain, "every rule, and why it applies or not");
   addFormat(*command, o->format, {"text", "json"});
   command->callback([o, &action] { action = [o] { return eval(*o); }; });

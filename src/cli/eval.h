@@ -3,15 +3,16 @@
 
 #include <string>
 
+#include "cli/policy_dir.h"
+#include "runtime/check_input.h"
+
 namespace yett::cli {
 
 struct EvalOptions {
-  std::string directory;
-  std::string request;  ///< file with a check request as JSON, or "-"
-  std::string http;     ///< file with an HTTP/1.1 request, or "-"
-  std::string principal;
-  std::string source = "127.0.0.1";
-  int64_t time = 0;
+  PolicySelection policy;
+  std::string request;     ///< file with a check request as JSON, or "-"
+  std::string http;        ///< file with an HTTP/1.1 request, or "-"
+  runtime::Caller caller;  ///< with `http`
   bool explain = false;
   std::string format = "text";  ///< text or json
 };

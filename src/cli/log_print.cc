@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/text.h"
+#include "cli/terminal.h"
 
 namespace yett::cli {
 namespace {
@@ -22,7 +23,7 @@ void printLines(const std::vector<Line>& lines, const std::vector<size_t>& most,
     for (size_t i = 0; i < widths.size(); ++i)
       widths[i] = std::min(std::max(widths[i], line[i].size()), i < most.size() ? most[i] : 60);
   }
-  const bool colour = ::isatty(STDOUT_FILENO) == 1;
+  const bool colour = useColour();
   for (const auto& line : lines) {
     std::string out;
     for (size_t i = 0; i < line.size(); ++i) {

@@ -1,8 +1,10 @@
-// A policy directory on the command line, without a configuration: `yett check|test|eval DIR`.
+// Policies that the command line names: directories, or those of a configuration (`yett check|test|eval`).
 #pragma once
 
+#include <CLI/CLI.hpp>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "base/file_trust.h"
 #include "config/object_reader.h"
@@ -14,6 +16,30 @@ namespace yett::cli {
 /// problems.
 std::shared_ptr<const policy::PolicySet> loadPolicyDir(const std::string& directory, config::Problems& problems,
                                                        base::FileTrust& trust);
+
+/// Policies as a command line names them.
+struct PolicySelection {
+  std::string config;                    ///< read if `directories` is empty
+  std::vector<std::string> directories;  ///< several are engines of one policy set
+};
+
+/// One of them as an engine of the set.
+struct PolicyFolder {
+  std::string engine;  ///< its name
+  std::string path;
+};
+
+/// Loads the policy set with the engines, roles and budget that the configuration gives it, or with an engine for each
+/// directory. `folders` gets those with policy files, in the order of the set's engines. Null on problems.
+std::shared_ptr<const policy::PolicySet> loadSelection(const PolicySelection& selection,
+                                                       std::vector<PolicyFolder>& folders, config::Problems& problems,
+                                                       base::FileTrust& trust);
+
+/// Changes with every file that a selection stands for.
+std::string fingerprintOf(const PolicySelection& selection);
+
+/// Adds the arguments: directories, and --config.
+void addSelection(CLI::App& command, PolicySelection& selection);
 
 /// Warns of files that `yett run` would refuse because others could have written them. Returns how many there are.
 size_t reportDoubts(const base::FileTrust& trust);

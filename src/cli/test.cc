@@ -2,14 +2,18 @@
 
 #include <unistd.h>
 
+#include <algorithm>
+#include <chrono>
 #include <iostream>
 #include <memory>
 #include <set>
+#include <thread>
 
 #include "base/clock.h"
 #include "base/text.h"
 #include "cli/command.h"
 #include "cli/policy_dir.h"
+#include "cli/terminal.h"
 #include "cli/test_report.h"
 #include "config/object_reader.h"
 #include "lua/engine.h"
@@ -39,6 +43,34 @@ bool meets(const Expectation& expect, const policy::Decision& d) {
          expect.rule == std::string(d.policy) + "/" + std::string(d.rule);
 }
 
+// How far a rule came: matchers are compared in this order, and then its condition.
+int reached(const policy::RuleTrace& trace) {
+  if (trace.applies) return 20;
+  if (trace.evaluated) return 10;
+  static constexpr std::string_view kOrder[] = {"method", "path", "principal", "host",
+                                                "source", "grpc", "header",    "query"};
+  std::string_view failed = trace.failed;
+  const bool twin = failed.starts_with("not_");
+  if (twin) failed.remove_prefix(4);
+  return (twin ? 1 : 0) +
+         static_cast<int>(std::find(std::begin(kOrder), std::end(kOrder), failed) - std::begin(kOrder));
+}
+
+// The rule that the author most likely meant: the one that was named, else the one of the wanted effect that came
+// closest. -1: none.
+int nearestRule(const std::vector<policy::RuleTrace>& traces, const Expectation& expect) {
+  const char* effect = expect.kind == Expectation::Kind::kAllowed ? "allow" : "deny";
+  int best = -1;
+  for (size_t i = 0; i < traces.size(); ++i) {
+    const auto& trace = traces[i];
+    if (!expect.rule.empty() && (trace.rule == expect.rule || trace.policy + "/" + trace.rule == expect.rule))
+      return static_cast<int>(i);
+    if (expect.by_default ? !trace.applies : trace.effect != effect) continue;
+    if (best < 0 || reached(trace) > reached(traces[static_cast<size_t>(best)])) best = static_cast<int>(i);
+  }
+  return best;
+}
+
 // Runs tests one after the other with one evaluator, as a worker would.
 class Runner {
  public:
@@ -65,6 +97,10 @@ class Runner {
     met_.emplace(decision_.policy, decision_.rule);
     if (const auto slash = decision_.would_deny.find('/'); slash != std::string::npos)
       met_.emplace(decision_.would_deny.substr(0, slash), decision_.would_deny.substr(slash + 1));
+    if (!out.passed) {
+      evaluator_->explain(input.value()->request(), reader_, out.traces);
+      out.nearest = nearestRule(out.traces, test.expect);
+    }
     return out;
   }
 
@@ -99,40 +135,89 @@ void cover(const policy::RuleSet& rules, const Runner& runner, const Lines& all,
   }
 }
 
+// A test and the folder that it stands in.
+struct FolderTest {
+  std::string folder;
+  lua::PolicyTest test;
+};
+
 Result<TestReport> reportOf(const std::string& directory, const std::shared_ptr<const policy::PolicySet>& set,
-                            const std::vector<lua::PolicyTest>& tests, bool coverage) {
+                            const std::vector<FolderTest>& tests, bool coverage) {
   auto evaluator = TRY(policy::PolicyEvaluator::create(set));
-  Lines all;
   Lines ran;
-  if (coverage) {
-    // There is only one engine: loadPolicyDir() chose it.
-    if (auto* lua = dynamic_cast<lua::LuaEvaluator*>(&evaluator->engine(0))) {
-      all = lua->codeLines();
-      lua->watchLines([&ran](const char* file, int line) { ran.emplace(file, line); });
-    }
+  std::vector<Lines> all(set->engines().size());
+  for (size_t i = 0; coverage && i < all.size(); ++i) {
+    auto* lua = dynamic_cast<lua::LuaEvaluator*>(&evaluator->engine(i));
+    if (lua == nullptr) continue;
+    all[i] = lua->codeLines();
+    lua->watchLines([&ran](const char* file, int line) { ran.emplace(file, line); });
   }
   Runner runner(set, std::move(evaluator));
   TestReport report;
   report.directory = directory;
   const int64_t began = base::steadyNanos();
-  for (const auto& test : tests) report.tests.push_back(runner.run(test));
+  for (const auto& [folder, test] : tests) {
+    report.tests.push_back(runner.run(test));
+    report.tests.back().folder = folder;
+  }
   report.nanos = base::steadyNanos() - began;
   report.with_coverage = coverage;
-  if (coverage) cover(*set->engines().front().rules, runner, all, ran, report.coverage);
+  for (size_t i = 0; coverage && i < all.size(); ++i)
+    cover(*set->engines()[i].rules, runner, all[i], ran, report.coverage);
   return report;
 }
 
-int runAll(const TestOptions& options, const std::shared_ptr<const policy::PolicySet>& set,
-           const std::vector<lua::PolicyTest>& tests) {
-  auto made = reportOf(options.directory, set, tests, options.coverage);
+void print(const TestOptions& options, const TestReport& report) {
+  if (options.format == "json") std::cout << asJson(report);
+  else if (options.format == "junit") std::cout << asJunit(report);
+  else std::cout << asText(report, useColour(), options.explain);
+  std::cout.flush();
+}
+
+// What a policy and its tests are made of.
+struct Loaded {
+  std::shared_ptr<const policy::PolicySet> set;
+  std::vector<FolderTest> tests;
+  size_t left_out = 0;
+};
+
+Loaded load(const TestOptions& options, config::Problems& problems, base::FileTrust& trust) {
+  Loaded out;
+  std::vector<PolicyFolder> folders;
+  out.set = loadSelection(options.policy, folders, problems, trust);
+  for (const auto& folder : folders) {
+    const auto source = policy::PolicySource::read(folder.path, trust);
+    if (!source) continue;
+    std::vector<std::string> texts;
+    for (auto& test : lua::loadTests(source.value(), texts)) {
+      if (isSelected(test.name, options.run)) out.tests.push_back({folder.path, std::move(test)});
+      else ++out.left_out;
+    }
+    for (const auto& text : texts) problems.add("test " + text);
+  }
+  if (problems.any() || !out.tests.empty()) return out;
+  const auto& named = options.policy.directories;
+  problems.add(out.left_out > 0 ? "--run " + options.run + ": no test has such a name"
+                                : (named.size() == 1 ? named.front() : std::string("the policy")) +
+                                      ": no tests: write them into files named *_test.lua");
+  return out;
+}
+
+int runOnce(const TestOptions& options) {
+  config::Problems problems(options.policy.config);
+  base::FileTrust trust(base::FileTrust::Mode::kWarn);
+  const Loaded loaded = load(options, problems, trust);
+  reportDoubts(trust);
+  if (problems.any()) return reportProblems(problems);
+  const std::string name =
+      options.policy.directories.empty() ? options.policy.config : base::joined(options.policy.directories, " ");
+  auto made = reportOf(name, loaded.set, loaded.tests, options.coverage);
   if (!made) {
     std::cerr << "yett: " << made.error().message << "\n";
     return 2;
   }
   const TestReport& report = made.value();
-  if (options.format == "json") std::cout << asJson(report);
-  else if (options.format == "junit") std::cout << asJunit(report);
-  else std::cout << asText(report, ::isatty(STDOUT_FILENO) != 0);
+  print(options, report);
   const bool covered = !options.coverage || report.coverage.percent() >= options.min_coverage;
   if (!covered)
     std::cerr << "yett: coverage is " << report.coverage.percent() << " %, below the required " << options.min_coverage
@@ -140,40 +225,61 @@ int runAll(const TestOptions& options, const std::shared_ptr<const policy::Polic
   return report.failed() == 0 && covered ? 0 : 1;
 }
 
+// Until it is interrupted.
+int watch(const TestOptions& options) {
+  constexpr auto kLook = std::chrono::milliseconds(300);
+  std::string seen;
+  for (;;) {
+    std::string now = fingerprintOf(options.policy);
+    if (now != seen) {
+      if (!seen.empty()) std::cout << "\n== " << base::formatTime(base::wallMicros()) << "\n";
+      runOnce(options);
+      std::cout << "watching for changes; Ctrl-C ends it\n" << std::flush;
+      seen = std::move(now);
+    }
+    std::this_thread::sleep_for(kLook);
+  }
+}
+
 }  // namespace
+
+bool isSelected(std::string_view name, std::string_view pattern) {
+  if (pattern.empty()) return true;
+  if (pattern.find('*') == std::string_view::npos) return name.find(pattern) != std::string_view::npos;
+  const auto parts = base::split(pattern, '*');
+  if (!name.starts_with(parts.front())) return false;
+  size_t at = parts.front().size();
+  for (size_t i = 1; i + 1 < parts.size(); ++i) {
+    at = name.find(parts[i], at);
+    if (at == std::string_view::npos) return false;
+    at += parts[i].size();
+  }
+  return name.size() >= at + parts.back().size() && name.ends_with(parts.back());
+}
 
 TestReport testsOf(const std::string& directory, const std::shared_ptr<const policy::PolicySet>& set) {
   std::vector<std::string> problems;
   base::FileTrust trust(base::FileTrust::Mode::kWarn);
   const auto source = policy::PolicySource::read(directory, trust);
   if (!source) return {};
-  const auto tests = lua::loadTests(source.value(), problems);
+  std::vector<FolderTest> tests;
+  for (auto& test : lua::loadTests(source.value(), problems)) tests.push_back({directory, std::move(test)});
   if (!problems.empty() || tests.empty()) return {};
   auto report = reportOf(directory, set, tests, true);
   return report ? std::move(report).value() : TestReport{};
 }
 
 int test(const TestOptions& options) {
-  config::Problems problems(options.directory);
-  base::FileTrust trust(base::FileTrust::Mode::kWarn);
-  const auto set = loadPolicyDir(options.directory, problems, trust);
-  std::vector<lua::PolicyTest> tests;
-  if (const auto source = policy::PolicySource::read(options.directory, trust)) {
-    std::vector<std::string> texts;
-    tests = lua::loadTests(source.value(), texts);
-    for (const auto& text : texts) problems.add("test " + text);
-  }
-  if (!problems.any() && tests.empty())
-    problems.add(options.directory + ": no tests: write them into files named *_test.lua");
-  reportDoubts(trust);
-  if (problems.any()) return reportProblems(problems);
-  return runAll(options, set, tests);
+  return options.watch ? watch(options) : runOnce(options);
 }
 
 void addTest(CLI::App& app, Action& action) {
   const auto o = std::make_shared<TestOptions>();
   auto* command = app.add_subcommand("test", "run the tests of a policy directory (*_test.lua)");
-  command->add_option("dir", o->directory, "policy directory")->required();
+  addSelection(*command, o->policy);
+  command->add_option("--run", o->run, "only tests whose name contains this; with a `*` it must match the whole name");
+  command->add_flag("--explain", o->explain, "show every rule of each test that failed");
+  command->add_flag("--watch", o->watch, "run again whenever a file changes");
   addFormat(*command, o->format, {"text", "json", "junit"});
   command->add_flag("--coverage", o->coverage, "which rules decided and which lines of conditions ran");
   command->add_option("--min-coverage", o->min_coverage, "fail below this percentage; implies --coverage")

@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "policy/rule_engine.h"
+
 namespace yett::cli {
 
 struct TestResult {
@@ -13,7 +15,10 @@ struct TestResult {
   int line = 0;
   bool passed = false;
   int64_t nanos = 0;
-  std::string failure;  ///< expected and actual result; "" if it passed
+  std::string failure;                         ///< expected and actual result; "" if it passed
+  std::string folder = {};                     ///< where `file` is
+  std::vector<policy::RuleTrace> traces = {};  ///< of a test that failed: every rule
+  int nearest = -1;                            ///< the one of them that was most likely meant; -1: none
 };
 
 struct Coverage {
@@ -36,7 +41,8 @@ struct TestReport {
   size_t failed() const;
 };
 
-std::string asText(const TestReport& report, bool colour);
+/// `explain`: with every rule of a test that failed, else with the nearest one.
+std::string asText(const TestReport& report, bool colour, bool explain);
 /// schemas/test-report.schema.json.
 std::string asJson(const TestReport& report);
 /// JUnit XML, as CI systems read it.

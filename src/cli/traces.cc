@@ -22,6 +22,9 @@ void print(const policy::RuleTrace& t, std::string_view indent) {
             << "/" << base::printable(t.rule) << " (" << base::forTerminal(t.position) << ")";
   if (!t.failed.empty()) std::cout << ": `" << base::forTerminal(t.failed) << "` does not match";
   std::cout << "\n";
+  if (!t.wanted.empty())
+    std::cout << indent << "            wants " << base::forTerminal(t.wanted) << "\n"
+              << indent << "            got   " << base::forTerminal(t.got) << "\n";
   if (!t.evaluated) return;
   for (const auto& read : t.reads) std::cout << indent << "            read " << base::printable(read) << "\n";
   std::cout << indent << "            returned " << base::printable(t.result);
@@ -53,6 +56,7 @@ std::string traceJson(const policy::RuleTrace& t) {
   }
   w.flag("applies", t.applies);
   if (!t.failed.empty()) w.field("failed", t.failed);
+  if (!t.wanted.empty()) w.field("wanted", t.wanted).field("got", t.got);
   if (t.evaluated) {
     std::string reads = "[";
     for (const auto& read : t.reads) {

@@ -92,7 +92,10 @@ int testBody(lua_State* L) {
     test.file = lua_tostring(L, lua_upvalueindex(2));
     test.line = static_cast<int>(lua_tointeger(L, lua_upvalueindex(3)));
     test.request.type = json::Value::Type::kObject;
-    static constexpr std::string_view kKnown[] = {"principal", "http", "request", "expect", "source", "time"};
+    static constexpr std::string_view kKnown[] = {"http",        "request", "expect", "principal", "source",   "time",
+                                                  "destination", "sni",     "scheme", "protocol",  "forwarder"};
+    const bool has_request = lua_getfield(L, 1, "request") != LUA_TNIL;
+    lua_pop(L, 1);
     bool expects = false;
     for (lua_pushnil(L); lua_next(L, 1) != 0; lua_pop(L, 1)) {
       const std::string field = lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : "";
@@ -103,10 +106,8 @@ int testBody(lua_State* L) {
       readField(L, field, test);
     }
     if (!expects) luaL_error(L, "test `%s`: `expect` is missing: every test must expect something", test.name.c_str());
-    const bool described = std::any_of(test.request.fields.begin(), test.request.fields.end(), [](const auto& f) {
-      return f.first != "principal" && f.first != "source" && f.first != "time";
-    });
-    if (described != test.http.empty()) luaL_error(L, "test `%s`: give either `http` or `request`", test.name.c_str());
+    if (has_request != test.http.empty())
+      luaL_error(L, "test `%s`: give either `http` or `request`", test.name.c_str());
     std::sort(test.request.fields.begin(), test.request.fields.end(),
               [](const auto& a, const auto& b) { return a.first < b.first; });
     collector.tests.push_back(std::move(test));

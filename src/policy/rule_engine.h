@@ -57,6 +57,8 @@ struct RuleTrace {
   std::string effect;  ///< "allow", "deny", "decide" or "plugin"; with " (audit only)" if it is only recorded
   bool applies = false;
   std::string failed;      ///< the matcher that failed; "" if none did
+  std::string wanted;      ///< what that matcher wants: a pattern, a list; for people
+  std::string got;         ///< what the request has instead
   bool evaluated = false;  ///< its condition ran
   std::string result;      ///< what the condition returned: "true", "false", "permit", "error: ..."
   std::string reason;

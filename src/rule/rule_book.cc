@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <tuple>
 
+#include "rule/mismatch.h"
 #include "target/segment_pattern.h"
 
 namespace yett::rule {
@@ -175,7 +176,12 @@ void RuleEvaluator::explain(policy::AttributeReader& reader, std::vector<policy:
     const target::SegmentPattern* path = nullptr;
     const char* failed = nullptr;
     trace_out.applies = matches(rule, reader, path, &failed);
-    if (!trace_out.applies) trace_out.failed = failed;
+    if (!trace_out.applies) {
+      trace_out.failed = failed;
+      auto mismatch = mismatchOf(rule, failed, reader);
+      trace_out.wanted = std::move(mismatch.wanted);
+      trace_out.got = std::move(mismatch.got);
+    }
     if (trace_out.applies && rule.condition >= 0) {
       reader.setPattern(path);
       begin();

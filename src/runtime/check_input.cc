@@ -76,10 +76,54 @@ Result<identity::Principal> principalOf(const std::string& spiffe_id) {
   return out;
 }
 
+namespace {
+
+constexpr std::string_view kCallerFields[] = {"principal", "source", "time",     "destination",
+                                              "sni",       "scheme", "protocol", "forwarder"};
+
+// "10.0.0.1", "10.0.0.1:80", "2001:db8::1", "[2001:db8::1]:80"
+Status readEndpoint(std::string_view name, std::string_view text, target::IpAddress& address, uint16_t& port) {
+  const auto fail = [&] {
+    return Error{"`" + std::string(name) + "` is `" + base::printable(text) + "`, must be an address or address:port"};
+  };
+  std::string_view host = text;
+  const auto colon = text.rfind(':');
+  const bool bracket = text.starts_with('[');
+  if (colon != std::string_view::npos && (bracket || text.find(':') == colon)) {
+    uint64_t number = 0;
+    if (!base::parseUnsigned(text.substr(colon + 1), number) || number > 65'535) return fail();
+    port = static_cast<uint16_t>(number);
+    host = text.substr(0, colon);
+  }
+  if (bracket) {
+    if (!host.ends_with(']')) return fail();
+    host = host.substr(1, host.size() - 2);
+  }
+  auto parsed = target::IpAddress::parse(host);
+  if (!parsed) return fail();
+  address = parsed.value();
+  return {};
+}
+
+}  // namespace
+
+bool isCallerField(std::string_view name) {
+  return std::find(std::begin(kCallerFields), std::end(kCallerFields), name) != std::end(kCallerFields);
+}
+
 Result<Caller> callerOf(const Value& value) {
   Caller caller;
   caller.principal = TRY(textField(value, "principal"));
   caller.source = TRY(textField(value, "source", caller.source));
+  caller.destination = TRY(textField(value, "destination"));
+  caller.sni = TRY(textField(value, "sni"));
+  caller.scheme = TRY(textField(value, "scheme", caller.scheme));
+  caller.protocol = TRY(textField(value, "protocol", caller.protocol));
+  if (const Value* forwarder = value.find("forwarder")) {
+    if (forwarder->type != Value::Type::kBool)
+      return Error{"`forwarder` is " + std::string(forwarder->typeName()) + ", must be true or false"};
+    caller.forwarder = forwarder->boolean;
+  }
   if (const Value* time = value.find("time")) {
     if (time->type != Value::Type::kInt)
       return Error{"`time` is " + std::string(time->typeName()) + ", must be whole seconds since 1970"};
@@ -96,13 +140,13 @@ Result<std::unique_ptr<CheckInput>> CheckInput::fromHttp(std::string_view messag
 }
 
 Result<std::unique_ptr<CheckInput>> CheckInput::fromJson(const Value& value, std::span<const std::string> owned) {
-  static constexpr std::string_view kKnown[] = {"method", "path",      "host",   "headers",
-                                                "body",   "principal", "source", "time"};
+  std::vector<std::string_view> known = {"method", "path", "host", "headers", "body"};
+  known.insert(known.end(), std::begin(kCallerFields), std::end(kCallerFields));
   if (value.type != Value::Type::kObject)
     return Error{"a check request is " + std::string(value.typeName()) + ", must be an object"};
   for (const auto& [name, field] : value.fields) {
-    if (std::find(std::begin(kKnown), std::end(kKnown), name) == std::end(kKnown))
-      return Error{"unknown field `" + base::printable(name) + "`" + base::didYouMean(name, kKnown)};
+    if (std::find(known.begin(), known.end(), name) == known.end())
+      return Error{"unknown field `" + base::printable(name) + "`" + base::didYouMean(name, known)};
   }
   const Caller caller = TRY(callerOf(value));
   return fromHttp(TRY(messageOf(value)), caller, owned);
@@ -128,18 +172,34 @@ Status CheckInput::take(std::string_view message, const Caller& caller, std::spa
     }
   }
   if (!rest.empty()) return Error{"there are bytes after the end of the request: is content-length missing?"};
-  request::dropUntrusted(head_, {}, owned);
+  request::dropUntrusted(head_, {.forwarder = caller.forwarder}, owned);
   request::visibleHeaders(head_.headers, headers_);
-  principal_ = TRY(principalOf(caller.principal));
   body_ = {true, body_bytes_};
-  request::Arrival arrival;
-  arrival.listener = "test";
-  arrival.scheme = "https";
-  arrival.principal = &principal_;
-  if (!caller.source.empty()) arrival.source = TRY(target::IpAddress::parse(caller.source));
-  arrival.tls_version = "TLSv1.3";
+  caller_ = caller;
+  TRY(arrive(caller_));
   const int64_t time = caller.time_seconds != 0 ? caller.time_seconds : base::wallMicros() / 1'000'000;
-  check_ = request::question(head_, arrival, headers_, time, &body_);
+  check_ = request::question(head_, arrival_, headers_, time, &body_);
+  return {};
+}
+
+// `caller` outlives the arrival, which has views of it.
+Status CheckInput::arrive(const Caller& caller) {
+  principal_ = TRY(principalOf(caller.principal));
+  arrival_.listener = "test";
+  arrival_.principal = &principal_;
+  if (caller.scheme != "https" && caller.scheme != "http")
+    return Error{"`scheme` is `" + base::printable(caller.scheme) + "`, must be https or http"};
+  if (caller.scheme == "http" && !caller.principal.empty())
+    return Error{"`principal` needs TLS: a caller over http is anonymous"};
+  arrival_.scheme = caller.scheme;
+  if (caller.protocol == "HTTP/2") head_.version = http::Version::kHttp2;
+  else if (caller.protocol != "HTTP/1.1")
+    return Error{"`protocol` is `" + base::printable(caller.protocol) + "`, must be HTTP/1.1 or HTTP/2"};
+  if (!caller.source.empty()) TRY(readEndpoint("source", caller.source, arrival_.source, arrival_.source_port));
+  if (!caller.destination.empty())
+    TRY(readEndpoint("destination", caller.destination, arrival_.destination, arrival_.destination_port));
+  if (caller.scheme == "https") arrival_.tls_version = "TLSv1.3";
+  arrival_.tls_sni = caller.sni;
   return {};
 }
 

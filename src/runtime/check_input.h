@@ -11,14 +11,20 @@
 #include "http/head.h"
 #include "identity/principal.h"
 #include "policy/check_request.h"
+#include "request/question.h"
 
 namespace yett::runtime {
 
 /// What the connection would provide.
 struct Caller {
-  std::string principal;  ///< SPIFFE ID; "": anonymous
-  std::string source = "127.0.0.1";
-  int64_t time_seconds = 0;
+  std::string principal;             ///< SPIFFE ID; "": anonymous
+  std::string source = "127.0.0.1";  ///< address, or address:port
+  std::string destination = {};      ///< address, or address:port; "": unknown
+  std::string sni = {};
+  std::string scheme = "https";       ///< or http: no TLS
+  std::string protocol = "HTTP/1.1";  ///< or HTTP/2
+  bool forwarder = false;             ///< one of `trusted_forwarders`
+  int64_t time_seconds = 0;           ///< 0: now
 };
 
 class CheckInput {
@@ -36,7 +42,10 @@ class CheckInput {
  private:
   CheckInput() = default;
   Status take(std::string_view message, const Caller& caller, std::span<const std::string> owned);
+  Status arrive(const Caller& caller);
   http::RequestHead head_;
+  Caller caller_;
+  request::Arrival arrival_;
   std::string body_bytes_;
   policy::Body body_;
   identity::Principal principal_;
@@ -44,8 +53,11 @@ class CheckInput {
   policy::CheckRequest check_;
 };
 
-/// The fields principal, source and time of a check request; ignores the others.
+/// The fields of a check request that describe the connection; ignores the others.
 Result<Caller> callerOf(const json::Value& value);
+
+/// Whether a field of a check request describes the connection.
+bool isCallerField(std::string_view name);
 
 /// The principal for a SPIFFE ID; "": anonymous.
 Result<identity::Principal> principalOf(const std::string& spiffe_id);

@@ -435,7 +435,7 @@ class Tools(unittest.TestCase):
         code, out, _ = yett("test", str(self.dir))
         self.assertEqual(code, 1)
         self.assertIn("not a request: `principal` is a number", out)
-        self.assertIn("not a request: `nowhere` is not an IP address", out)
+        self.assertIn("not a request: `source` is `nowhere`, must be an address or address:port", out)
 
     def test_eval_explains(self):
         self.write("p.lua", 'policy "p" {\n  deny "closed" { path = "/closed/**" },\n  allow "a" { principal = "spiffe://example.org/**", when = function(r)\n    local region = r.header["x-region"]\n    return region == "eu", "not in eu"\n  end },\n}')
