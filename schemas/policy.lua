@@ -22,7 +22,7 @@
 ---@field method string
 
 ---@class yett.body
----@field complete boolean whether policy sees the whole body: if the route sets buffer_body
+---@field complete boolean whether policy sees the whole body; true only if the route sets buffer_body
 ---@field size integer
 ---@field json any
 

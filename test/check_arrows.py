@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Fails on what breaks the architecture: a module that includes or names one it has no arrow to, an arrow that nothing uses,
-a name that is reached through somebody else's include, a third-party library outside of its files, a file that is too
-long. The arrows are those of CMakeLists.txt; src/README.md explains them."""
+"""Checks the architecture. Fails if a module includes or names another without an arrow to it, an arrow is unused, a name
+is reached through a transitive include, a third-party library is included outside its files, or a file is too long.
+The arrows are those of CMakeLists.txt; src/README.md explains them."""
 import pathlib
 import re
 import sys
@@ -25,10 +25,10 @@ libraries = {
     r"librdkafka/": r"sink/kafka_sink\.cc",
     r"CLI/": r"app/main\.cc|cli/",
     r"nghttp2/": r"http/h2_",
-    # One's own headers that only these may use: whoever gets at a pool needs a Permit first.
+    # Yett's own headers that only these may include: access to a pool requires a Permit.
     r"upstream/pools?\.h": r"upstream/|serve/upstreams\.h|proxy/forwarding\.h",
 }
-# Names that are somebody else's namespaces too.
+# Uses of a module's name that mean a third-party namespace.
 foreign = {("admin_client.cc", "net"), ("otlp_sink.cc", "net"), ("syslog_sink.cc", "net")}  # Poco::Net, as Net or net
 MOST_LINES = 400
 LONGER = {}
@@ -39,7 +39,7 @@ def included(text):
 
 
 def code(text):
-    """Without comments and texts."""
+    """The text without comments and string literals."""
     return re.sub(r'//.*|"(?:[^"\\\n]|\\.)*"', "", text)
 
 
@@ -77,7 +77,7 @@ for path in files:
         if other not in arrows[module]:
             problems.append(f"src/{rel}: names `{other}::`, and module `{module}` has no arrow to it")
         elif other not in seen | declared:
-            problems.append(f"src/{rel}: names `{other}::` and includes nothing of it")
+            problems.append(f"src/{rel}: names `{other}::` but includes none of its headers")
 for module, targets in arrows.items():
     if module != "app":
         for other in sorted(targets - used[module]):

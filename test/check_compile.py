@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Code that must not compile: each file of test/compile holds cases, the first of which compiles and each other of which
-must fail with an error that fits its pattern. Usage: check_compile.py BUILD_DIRECTORY"""
+"""Checks that wrong code does not compile: each file of test/compile has cases. The first must compile; each of the others
+must fail with an error that matches its pattern. Usage: check_compile.py BUILD_DIRECTORY"""
 import json
 import pathlib
 import re
@@ -13,7 +13,7 @@ build = pathlib.Path(sys.argv[1]).resolve()
 
 
 def flags():
-    """Those of a file of the proxy, without what names it."""
+    """The compiler and flags used for one proxy file, without its input and output."""
     for entry in json.loads((build / "compile_commands.json").read_text()):
         if entry["file"].endswith("/src/proxy/forwarding.cc"):
             words = shlex.split(entry["command"])
@@ -42,8 +42,8 @@ for file in sorted((root / "test/compile").glob("*.cc")):
         if not pattern and not good:
             problems.append(f"{where}: must compile:\n{errors}")
         elif pattern and good:
-            problems.append(f"{where}: compiles, and must not")
+            problems.append(f"{where}: compiles but must not")
         elif pattern and not any(re.search(pattern, line) for line in errors.splitlines() if "error:" in line):
-            problems.append(f"{where}: fails for another reason than `{pattern}`:\n{errors}")
+            problems.append(f"{where}: fails, but no error matches `{pattern}`:\n{errors}")
 print("\n".join(problems) if problems else f"compile: ok, {count} cases")
 sys.exit(1 if problems else 0)

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Fails where a file is not as clang-format would write it, and says which; --fix writes them.
+# Fails if a file is not formatted by clang-format, and lists such files; --fix reformats them.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 files=$(find src test plugins -name '*.cc' -o -name '*.h' | grep -v '^test/compile/' | sort)
@@ -8,5 +8,5 @@ if [ "${1:-}" = --fix ]; then
   exit
 fi
 wrong=$(echo "$files" | xargs clang-format --dry-run 2>&1 | sed -n 's/^\([^:]*\):[0-9].*code should be clang-formatted.*/\1/p' | sort -u)
-[ -z "$wrong" ] || { echo "not as clang-format writes it (test/check_format.sh --fix):"; echo "$wrong"; exit 1; }
+[ -z "$wrong" ] || { echo "not formatted (run test/check_format.sh --fix):"; echo "$wrong"; exit 1; }
 echo "format: ok, $(echo "$files" | wc -l) files"

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Fails where schemas/config.schema.json and the parser do not know the same keys, or an example breaks the schema."""
+"""Fails if schemas/config.schema.json and the parser know different keys, or if an example violates the schema."""
 import json
 import pathlib
 import re
@@ -27,7 +27,7 @@ source = "".join(path.read_text() for path in sorted((root / "src/config").glob(
 parsed = set(re.findall(r'\.(?:text|requiredText|texts|flag|number|numbers|duration|size|choice|object|objects|entries|has)\("([\w$]+)"', source))
 parsed |= set(re.findall(r'readMode\(in, "(\w+)"', source))
 for key in sorted(parsed ^ keys_of(schema)):
-    problems.append(f"`{key}` is known to {'the parser' if key in parsed else 'the schema'} alone")
+    problems.append(f"`{key}` is known only to {'the parser' if key in parsed else 'the schema'}")
 
 
 def check(value, rule, where):
@@ -35,7 +35,7 @@ def check(value, rule, where):
         rule = schema["$defs"][rule["$ref"].split("/")[-1]]
     kinds = {"object": dict, "array": list, "string": str, "integer": int, "boolean": bool}
     if "type" in rule and not isinstance(value, kinds[rule["type"]]):
-        problems.append(f"{where}: is no {rule['type']}")
+        problems.append(f"{where}: is not of type {rule['type']}")
     elif "enum" in rule and value not in rule["enum"]:
         problems.append(f"{where}: not one of {rule['enum']}")
     elif isinstance(value, dict):
@@ -59,7 +59,7 @@ examples = sorted((root / "examples").glob("*/yett.json"))
 for path in examples:
     text = re.sub(r'("(?:[^"\\]|\\.)*")|//[^\n]*|/\*.*?\*/', lambda m: m.group(1) or "", path.read_text(), flags=re.S)
     check(json.loads(text), schema, path.relative_to(root).as_posix())
-# The other surfaces of policy: what the engine knows, its schema and its definitions for editors.
+# Other descriptions of policy: the engine's fields, their JSON schema and the editor definitions.
 def names_in(file, start, end):
     text = (root / file).read_text()
     text = text[text.index(start):]
@@ -69,7 +69,7 @@ def names_in(file, start, end):
 fields = names_in("src/rule/rule_fields.cc", "names = {", "};")
 rules = json.loads((root / "schemas/rules.schema.json").read_text())["$defs"]["rule"]["properties"]
 for name in sorted((fields - {"when", "ttl"}) ^ (set(rules) - {"allow", "deny"})):
-    problems.append(f"rule field `{name}` is known to the engine or to schemas/rules.schema.json alone")
+    problems.append(f"rule field `{name}` is known only to the engine or only to schemas/rules.schema.json")
 definitions = (root / "schemas/policy.lua").read_text()
 for name in sorted(fields):
     if not re.search(rf"---@field {name}\??[ ]", definitions):
@@ -78,14 +78,14 @@ attributes = names_in("src/lua/request.cc", "kFields[] = {", "};") | names_in("s
 for name in sorted(attributes - {""}):
     if not re.search(rf"---@field {name}\??[ ]", definitions):
         problems.append(f"schemas/policy.lua: request field `{name}` is missing")
-# A class of the definitions for editors: its fields.
+# The fields of a class in the editor definitions.
 def fields_of(name):
     return set(re.findall(r"---@field (\w+)\??[ ]", definitions.split(f"---@class {name}\n")[1].split("\n\n")[0]))
 
 
 for name in sorted(names_in("src/lua/tests.cc", "kKnown[] = {", "};") ^ fields_of("yett.test")):
-    problems.append(f"field `{name}` of a test is known to src/lua/tests.cc or to `yett.test` in schemas/policy.lua alone")
-# docs/policy.md: the table of fields, where `not_...` stands for all twins; and the slow reading that rules are compared with.
+    problems.append(f"field `{name}` of a test is known only to src/lua/tests.cc or only to `yett.test` in schemas/policy.lua")
+# docs/policy.md: the field table, where `not_...` stands for all negated fields; and the slow reference matcher of the tests.
 rows = re.findall(r"^\| ((?:`\w+`(?:, )?)+) \|", (root / "docs/policy.md").read_text().split("## Fields")[1].split("\n## ")[0], re.M)
 told = {name for row in rows for name in re.findall(r"`(\w+)`", row)}
 plain_fields = {name for name in fields if not name.startswith("not_")}
@@ -98,6 +98,6 @@ for name in sorted(name[4:] for name in fields if name.startswith("not_")):
 requests = set(json.loads((root / "schemas/check-request.schema.json").read_text())["properties"])
 known = names_in("src/runtime/check_input.cc", "known = {", "};") | names_in("src/runtime/check_input.cc", "kCallerFields[] = {", "};")
 for name in sorted(requests ^ known):
-    problems.append(f"check request field `{name}` is known to the parser or to its schema alone")
+    problems.append(f"check request field `{name}` is known only to the parser or only to its schema")
 print("\n".join(problems) if problems else f"schema: ok, {len(parsed)} keys, {len(examples)} examples")
 sys.exit(1 if problems else 0)

@@ -3,8 +3,8 @@
 
     test/check_tidy.py BUILD [FILE...]      BUILD has compile_commands.json; with no FILE, all of src/
 
-Most of the time goes into headers. Files of one module are therefore read together, as one translation unit, where no
-name of one file stands in the way of another's. A unit that does not compile so is read file by file."""
+Parsing headers takes most of the time. So files of one module are analyzed together, as one translation unit, unless
+their names collide. A unit that does not compile is analyzed file by file."""
 import json
 import os
 import pathlib
@@ -28,7 +28,7 @@ def names(file):
 
 
 def groups(files):
-    """The files of each module, in sets whose names do not meet."""
+    """The files of each module, in groups whose names do not collide."""
     out = []
     for file in files:
         mine = names(file)
@@ -42,7 +42,7 @@ def groups(files):
 
 
 def tidy(command, folder, files):
-    """What clang-tidy says of these files, and whether they could be read at all."""
+    """What clang-tidy reports for these files, and whether they failed to compile."""
     unit = pathlib.Path(folder) / f"{files[0].parent.name}_{files[0].stem}.cc"
     unit.write_text("".join(f'#include "{file}"\n' for file in files))
     flags = [word for before, word in zip(["", *command], command) if word.startswith(("-D", "-I", "-std", "-isystem")) or before == "-isystem"]
@@ -67,7 +67,7 @@ def main():
             return said
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             found = "".join(pool.map(read, groups(files)))
-    # A header is read by many.
+    # Findings in a header repeat for each file that includes it.
     blocks = re.split(r"(?m)^(?=\S+:\d+:\d+: (?:warning|error): )", found)[1:]
     unique = list(dict.fromkeys(block.replace(f"{ROOT}/", "") for block in blocks))
     print("".join(unique), end="")

@@ -1,10 +1,10 @@
-# What Debian 12 must have before Yett can be built and tested; sourced by the scripts that install it.
+# Debian 12 packages needed to build and test Yett; sourced by the scripts that install them.
 BUILD_PACKAGES="g++ cmake ninja-build ccache pkg-config libpoco-dev libssl-dev liblua5.4-dev libjsoncpp-dev libre2-dev libutf8proc-dev libsqlite3-dev libnghttp2-dev librdkafka-dev libcli11-dev libzstd-dev"
 DEMO_PACKAGES="python3 curl openssl ca-certificates"
 TEST_PACKAGES="catch2 clang-format clang-tidy nginx-light procps nodejs python3-h2 python3-cryptography python3-grpcio python3-websockets apache2-bin haproxy lighttpd rsyslog rsyslog-openssl nghttp2-client strace valgrind sqlite3 python3-zstandard prometheus"
 BENCH_PACKAGES="nginx-light libnginx-mod-http-lua haproxy nghttp2-proxy python3 python3-venv linux-perf"
 
-# install PACKAGE...: installs those that are missing, and says so.
+# install_packages PACKAGE...: installs the missing ones and lists them.
 install_packages() {
   local missing=()
   for package in "$@"; do
@@ -35,7 +35,7 @@ build() {
   log=$(mktemp)
   began=$(date +%s)
   echo "== building $preset"
-  export CCACHE_BASEDIR=$PWD CCACHE_NOHASHDIR=1  # a second clone finds what the first one compiled
+  export CCACHE_BASEDIR=$PWD CCACHE_NOHASHDIR=1  # a second clone reuses what the first one compiled
   if ! { cmake --preset "$preset" ${YETT_WERROR:+-DYETT_WERROR=ON} && cmake --build --preset "$preset" ${@:+--target "$@"}; } >"$log" 2>&1; then
     grep -E 'error|FAILED' "$log" | head -40 >&2
     tail -5 "$log" >&2

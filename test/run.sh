@@ -2,7 +2,7 @@
 # Installs what is missing, builds Yett three times (optimised, ASan+UBSan, TSan) and runs all tests.
 # The last line counts them. Works from a clean clone on Debian 12, as root or with sudo.
 #   --quick     only the optimised build's scenarios and the unit tests under ASan
-#   --interop   also against peers from other registries (test/interop); skips what cannot be had
+#   --interop   also against peers from other registries (test/interop); skips those that are not available
 #   --full      also the tests that take an hour
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -24,7 +24,7 @@ began=$(date +%s)
 passed=0
 failed=0
 skipped=0
-broken=()  # what failed, for the last lines
+broken=()  # what failed, listed at the end
 out=$(mktemp)
 trap 'rm -f "$out"' EXIT
 ulimit -n 65536 2>/dev/null || ulimit -n "$(ulimit -Hn)"
@@ -93,7 +93,7 @@ scenarios() { # PRESET SLOWNESS MODULE...
   left=$(sed -nE 's/^(OK|FAILED) \(.*skipped=([0-9]+).*/\2/p' "$out" | tail -1)
   left=${left:-0}
   pass $((ran - bad - left))
-  [ "$bad" = 0 ] || fail "scenarios ($preset): $(sed -nE 's/^(FAIL|ERROR): ([^ ]*).*/\2/p' "$out" | paste -sd' ' | grep . || echo 'cut off, or did not start')" "$bad"
+  [ "$bad" = 0 ] || fail "scenarios ($preset): $(sed -nE 's/^(FAIL|ERROR): ([^ ]*).*/\2/p' "$out" | paste -sd' ' | grep . || echo 'timed out or did not start')" "$bad"
   skipped=$((skipped + left))
   echo "   $((ran - bad - left)) of $ran passed, $left skipped"
 }
@@ -109,12 +109,12 @@ export ASAN_OPTIONS=detect_leaks=1:abort_on_error=0 UBSAN_OPTIONS=print_stacktra
 YETT_WERROR=1 build release
 check python3 test/check_compile.py build/release
 if ! $quick; then
-  step "clang-tidy, with the analysis of what mutexes protect"
+  step "clang-tidy, with thread safety analysis"
   check python3 test/check_tidy.py build/release
 fi
 properties
 scenarios release 1 test_tools test_metrics test_policy_tools test_identity test_certificates test_documents test_trust test_proxy test_life test_reload test_stalls test_cli test_hostile test_holdup test_shares test_policy test_durability test_audit test_evidence test_evidence_found test_sink_proof test_hostile_log test_mutated_log test_http2 test_http2_found test_grpc test_websocket test_clients test_paths test_desync test_sinks test_chaos test_examples test_cost test_growth
-step "what decisions and records cost (figures; no test fails for them)"
+step "cost of decisions and records (figures only; they fail no test)"
 build/release/test/yett_bench
 build/release/test/yett_micro_bench
 build/release/test/yett_audit_bench
@@ -128,19 +128,19 @@ if ! $quick; then
   YETT_TEST_BODY=$((32 << 20)) YETT_TEST_CONNECTIONS=300 scenarios tsan 5 test_tools test_proxy test_life test_reload test_stalls test_hostile test_policy test_durability test_audit test_evidence test_evidence_found test_sink_proof test_hostile_log test_http2 test_http2_found test_grpc test_websocket test_clients
 fi
 if $interop; then
-  step "interop: peers from other registries; the benchmark beside other proxies (figures; no test fails for them)"
+  step "interop: peers from other registries; benchmark against other proxies (figures only; they fail no test)"
   test/bench/run.sh --quick || true
   test/interop/install.sh
   scenarios release 1 test_interop test_services test_readers
 fi
 if $full; then
-  step "full: a thousand times kill -9, sinks that are 100,000 records behind, ten million decisions"
+  step "full: kill -9 a thousand times, sinks 100,000 records behind, ten million decisions"
   YETT_TEST_TIMEOUT=7200 YETT_TEST_KILLS=1000 YETT_TEST_RECORDS=100000 YETT_TEST_CHAOS=160 scenarios release 1 test_durability test_audit test_chaos
   if YETT_TEST_FULL=1 YETT_TEST_POWER=500 build/release/test/yett_unit --use-colour no "audit: whichever*,audit: a loss*" >"$out" 2>&1; then
     pass 3
   else
     tail -40 "$out"
-    fail "a loss of power at any moment"
+    fail "power loss at any moment"
   fi
   build/release/test/yett_audit_bench 20000000
 fi

@@ -1,8 +1,8 @@
 // Floods of TLS that no ordinary client sends, for test_holdup.py:
 //   yett_attack KIND PORT CERTS WHO SECONDS CONNECTIONS
-// KIND: keyupdate, mixed (now and then a byte of a request between), renegotiate and empty (TLS 1.2), handshake.
-// CERTS: folder with bundle.pem, WHO.pem and WHO.key. Each connection is a thread that connects again when it is
-// closed; the last line says how often.
+// KIND: keyupdate, mixed (keyupdate with a few request bytes now and then), renegotiate and empty (TLS 1.2), handshake.
+// CERTS: folder with WHO.pem and WHO.key. Each connection has a thread that reconnects when it is closed; the last
+// line counts the connections.
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <openssl/ssl.h>
@@ -42,7 +42,7 @@ int connectTo(int port) {
   return -1;
 }
 
-// Records without data until the peer has had enough.
+// Sends records without data until the peer closes the connection or time is up.
 void flood(const std::string& kind, SSL* ssl, int fd, Clock::time_point until) {
   if (kind == "keyupdate" || kind == "mixed") {
     for (int i = 1; Clock::now() < until; ++i) {
@@ -53,7 +53,7 @@ void flood(const std::string& kind, SSL* ssl, int fd, Clock::time_point until) {
     return;
   }
   yett::attack::Tls12Writer writer(ssl);
-  // A handshake message of a type that begins a renegotiation (RFC 5246 7.4.1.1), or nothing at all.
+  // A handshake message that starts a renegotiation (RFC 5246 7.4.1), or an empty record.
   const bool again = kind == "renegotiate";
   const std::string body = again ? std::string("\x01\x00\x00\x26\x03\x03", 6) + std::string(36, '\0') : std::string();
   while (Clock::now() < until) {
@@ -114,7 +114,7 @@ int main(int argc, char** argv) {
   const auto until = Clock::now() + std::chrono::milliseconds(static_cast<int>(std::atof(argv[5]) * 1000));
   const int count = std::atoi(argv[6]);
   std::vector<std::thread> threads;
-  // Of handshakes, so many a second in all, by four threads.
+  // For handshakes, CONNECTIONS is the total rate per second, spread over four threads.
   const bool paced = kind == "handshake";
   for (int i = 0; i < (paced ? 4 : count); ++i)
     threads.emplace_back([&] { attack(kind, context, port, until, paced ? 4.0 / count : 0); });

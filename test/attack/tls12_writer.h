@@ -1,5 +1,5 @@
-// Writes records of any kind on a TLS 1.2 connection that OpenSSL has set up with AES-128-GCM and SHA-256 (RFC
-// 5246 6.3, RFC 5288): what OpenSSL itself would never send.
+// Makes records of any kind for a TLS 1.2 connection that OpenSSL has set up with AES-128-GCM and SHA-256 (RFC
+// 5246 6.3, RFC 5288), including ones that OpenSSL itself would never send.
 #pragma once
 
 #include <openssl/ssl.h>
@@ -19,7 +19,7 @@ class Tls12Writer {
  private:
   std::string key_;
   std::string salt_;
-  uint64_t sequence_ = 1;  // 0 was the Finished message
+  uint64_t sequence_ = 1;  // the Finished message had number 0
 };
 
 }  // namespace yett::attack

@@ -1,6 +1,6 @@
-// What the audit log costs: CPU on the thread that decides and on the writer's, records a second, verification,
-// queries, erasing. Printed as a table; with --check, exit status 1 where a bound is broken. RECORDS (1,000,000) as an
-// argument. --write [--rate N] [--strict] [--sampled]: only that, of one way of writing.
+// The cost of the audit log: CPU of the deciding thread and of the writer thread, records per second, verification,
+// queries, erasing. Prints a table; with --check, exits with 1 if a bound is exceeded. The argument is the number of
+// records (default 1,000,000). --write [--rate N] [--strict] [--sampled] measures only one way of writing.
 #include <sys/resource.h>
 #include <time.h>
 
@@ -42,8 +42,8 @@ double cpuSeconds(clockid_t clock) {
   return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_nsec) / 1e9;
 }
 
-/// Decisions as a shop's services make them: 200 callers, 136,000 paths, 20 rules, 8 hosts, 30 user agents that are
-/// recorded, one in eight with a query, one in 37 denied. `header`: one more is recorded that is different each time.
+/// Decisions like those of a shop's services: 200 callers, 136,000 paths, 20 rules, 8 hosts, 30 recorded user agents,
+/// one in eight with a query, one in 37 denied. `header`: also records a header with a unique value in each request.
 struct Traffic {
   explicit Traffic(bool header = false) : header_(header) {}
   base::Uuid7Source ids;
@@ -98,7 +98,7 @@ struct Traffic {
   const bool header_;
 };
 
-/// How it is written: so many a second (0: as fast as they are taken), and what else.
+/// How to write: decisions per second (0: as fast as the writer takes them), and options.
 struct How {
   bool outcomes = true;
   int64_t rate = 0;
@@ -107,7 +107,7 @@ struct How {
   bool header = false;
 };
 
-// Returns the CPU of the writer, in microseconds a decision.
+// Returns the CPU time of the writer per decision, in microseconds.
 double write(const std::string& path, int64_t decisions, const How& how, double& loop_micros) {
   base::Metrics metrics;
   audit::AuditConfig config;
@@ -134,7 +134,7 @@ double write(const std::string& path, int64_t decisions, const How& how, double&
   };
   const int64_t began = base::steadyNanos();
   for (int64_t i = 0; i < decisions; ++i) {
-    // Paced by the millisecond, as requests of many callers come; alone where there are few.
+    // Paced by the millisecond: in bursts at a high rate, one by one at a low rate.
     while (how.rate > 0 && (base::steadyNanos() - began) / 1000 < i * 1'000'000 / how.rate)
       wait(std::chrono::microseconds(500));
     const auto record = traffic.next();
@@ -158,16 +158,16 @@ double bytesEach(const std::string& path, int64_t decisions) {
 void writeAll(const test::TempDir& dir, const std::string& path, int64_t decisions) {
   double loop = 0;
   double cpu = write(dir.path("decisions.db"), decisions, {.outcomes = false}, loop);
-  report("a decision, CPU of the thread that decides", loop, "us", 1);
+  report("a decision, CPU of the deciding thread", loop, "us", 1);
   report("a decision, CPU of the writer, chain and filters included", cpu, "us", 5);
   cpu = write(path, decisions, {}, loop);
-  report("a decision and its outcome, CPU of the thread that decides", loop, "us", 1);
+  report("a decision and its outcome, CPU of the deciding thread", loop, "us", 1);
   report("a decision and its outcome, CPU of the writer, all blocks verified", cpu, "us", 0);
-  report("bytes of database for each decision with its outcome", bytesEach(path, decisions), "B", 45);
+  report("bytes of database per decision with its outcome", bytesEach(path, decisions), "B", 45);
   cpu = write(dir.path("sampled.db"), decisions, {.sampled = true}, loop);
   report("the same, one block in 64 verified", cpu, "us", 0);
   (void)write(dir.path("header.db"), decisions, {.header = true}, loop);
-  report("bytes with a header recorded that is different each time", bytesEach(dir.path("header.db"), decisions), "B",
+  report("bytes with a recorded header that differs in each request", bytesEach(dir.path("header.db"), decisions), "B",
          80);
   report("CPU of the writer at 30,000 a second", write(dir.path("fast.db"), 90'000, {.rate = 30'000}, loop), "us", 0);
   report("CPU of the writer at 3,000 a second", write(dir.path("slow.db"), 9'000, {.rate = 3'000}, loop), "us", 0);
@@ -209,10 +209,10 @@ void read(const std::string& path, int64_t decisions) {
   query("query: one principal on one path", q);
   q = {};
   q.principal = "spiffe://example.org/nobody";
-  query("query: a principal that never came", q);
+  query("query: a principal without records", q);
   q = {};
   q.path = "/admin/*";
-  query("query: a path that was never asked for", q);
+  query("query: a path without records", q);
   q = {};
   q.since = 1'800'000'000'000'000 + decisions * 17;
   q.until = *q.since + 1000;
@@ -226,7 +226,7 @@ void read(const std::string& path, int64_t decisions) {
   }
 }
 
-// Somebody who is in every block is forgotten, in steps between which the writer writes.
+// Erases a caller who appears in every block, in steps between which the writer can write.
 void eraseOne(const std::string& path, int64_t decisions) {
   std::vector<int64_t> seqs;
   audit::Query query;
@@ -246,13 +246,13 @@ void eraseOne(const std::string& path, int64_t decisions) {
   });
   report("erase a caller who is in every block, for ten million", took * 1e7 / static_cast<double>(decisions), "s",
          120);
-  report("the longest step of it", longest * 1e3, "ms", 0);
+  report("longest step of the erasure", longest * 1e3, "ms", 0);
   const auto v = audit::verify({path}, {}, 2, [](int64_t) {}).value();
   if (!v.broken.empty() || v.erased != static_cast<int64_t>(seqs.size()))
     std::printf("BROKEN %s\n", v.broken.c_str()), failed = true;
 }
 
-// A policy of a dozen rules with conditions decides all of it again.
+// Replays all of it against a policy of a dozen rules with conditions.
 void replayAll(const std::string& path, int64_t decisions) {
   policy::PolicySource source;
   std::string text = "policy \"candidate\" {\n";
@@ -294,7 +294,7 @@ int main(int argc, char** argv) {
   }
   const test::TempDir dir;
   const std::string path = dir.path("yett.db");
-  if (only_write) {  // to be compared with another build
+  if (only_write) {  // for comparison with another build
     double loop = 0;
     std::printf("%.2f us of the writer\n", write(path, decisions, how, loop));
     return 0;

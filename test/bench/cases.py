@@ -1,5 +1,5 @@
-"""What is compared with what. A group starts its subjects once; each of its cases is a load that all of them get, in
-alternating rounds. The first subject of a group is the one that the others are compared with."""
+"""What is compared with what. A group starts its subjects once; each case is a load that all of them get in alternating
+rounds. The first subject of a group is compared with each of the others."""
 import dataclasses
 
 from measure import CORES, Load
@@ -11,7 +11,7 @@ class Case:
     name: str
     load: Load
     quick: bool = False
-    only: tuple = ()  # names of subjects; all where empty
+    only: tuple = ()  # names of subjects; empty: all
 
 
 @dataclasses.dataclass
@@ -84,7 +84,7 @@ GET = ("--path", "/hello")
 
 
 def load(connections, *arguments):
-    return Load(connections, arguments or GET, warmup=max(0.4, connections / 500))  # all of them are to be open
+    return Load(connections, arguments or GET, warmup=max(0.4, connections / 500))  # time for all connections to open
 
 
 def connections(*counts, quick=(32,)):
@@ -114,7 +114,7 @@ GROUPS = [
     Group("idle", _idle, [Case("32 busy", load(32)), Case("32 busy beside 10,000 idle", Load(32, (*GET, "--idle", 10_000), 2))]),
 ]
 
-# The table of promises: group, case, subject, what it is compared with, at most, aim.
+# The promises: group, cases, subject, peer it is compared with, maximum ratio, target ratio.
 PROMISES = [
     ("plain", ("32 connections", "256 connections"), "yett", "nginx", 1.35, 1.10),
     ("mTLS", ("32 connections", "256 connections"), "yett", "nginx+lua", 0.95, 0.80),
@@ -127,7 +127,7 @@ PROMISES = [
     ("rules", ("random hits",), "100,000 rules", "10 rules", 1.10, 1.02),
 ]
 
-# Latencies that are at most another's: group, case, figure, its name, with what it is compared.
+# Latencies that should not exceed a peer's: group, case, figure, its title, the peer.
 LATENCIES = [
     ("mTLS", "1 connection", "p50_us", "p50", "nginx+lua"),
     ("mTLS", "32 connections", "p999_us", "p99.9", "nginx"),

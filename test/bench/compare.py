@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Yett beside other proxies: CPU microseconds for each request, and the ratio to each of them in the same run.
+"""Compares Yett with other proxies: CPU microseconds per request, and the ratio to each of them in the same run.
 test/bench/run.sh installs and builds what it needs; docs/performance.md says how to read it."""
 import argparse
 import datetime
@@ -43,7 +43,7 @@ def measure_case(case, subjects, arguments):
     if not arguments.no_calls and case.name == "32 connections":
         for subject in subjects:
             out[subject.name]["system_calls"] = measure.system_calls(subject, case.load or rules_load(subject))
-    # The ratio of each round by itself: what drifts slower than a round falls out.
+    # The ratio is computed per round, so drift slower than a round cancels out.
     first = subjects[0].name
     for name, of in rounds.items():
         out[name]["ratio"] = statistics.median(a["cpu_us"] / b["cpu_us"] for a, b in zip(rounds[first], of))
@@ -81,21 +81,21 @@ def run_group(group, wanted, arguments, service, certs, folder):
 
 
 def show_promises(results):
-    print("\nratio of CPU for each request (medians of rounds)")
+    print("\nratio of CPU per request (medians of rounds)")
     broken = 0
     for group, names, subject, peer, most, aim in cases.PROMISES:
         for name in names:
             found = results.get(group, {}).get(name)
             if not found or subject not in found or peer not in found:
                 continue
-            # Compared with the first subject where that is not the one promised about (rules).
+            # Ratios are relative to the first subject; invert if the promise is about another one (rules).
             ratio = found[peer]["ratio"] if found[subject]["ratio"] == 1 else 1 / found[subject]["ratio"]
             verdict = "aim reached" if ratio <= aim else "holds" if ratio <= most else "BROKEN"
             broken += ratio > most
             print(f"  {group}, {name}: {subject} / {peer} = {ratio:.2f}  (at most {most:.2f}, aim {aim:.2f}: {verdict})")
     for group, name, figure, title, peer in cases.LATENCIES:
         found = results.get(group, {}).get(name)
-        if found and "yett" in found and peer in found:  # told, not judged: a tail is mostly the machine's
+        if found and "yett" in found and peer in found:  # report only: tail latency depends on the machine
             ours, theirs = found["yett"][figure], found[peer][figure]
             print(f"  {group}, {name}: {title} {ours:.0f} us, {peer} {theirs:.0f}  (at most that: {'holds' if ours <= theirs else 'above'})")
     return broken

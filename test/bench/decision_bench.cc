@@ -1,4 +1,4 @@
-// What a decision costs: nanoseconds, printed as a table; with --check, exit status 1 where a bound is broken.
+// The cost of a decision in nanoseconds, as a table; with --check, exits with 1 if a bound is exceeded.
 // Random hits over all rules, not one hot path. The best of several rounds.
 #include <sys/resource.h>
 
@@ -32,7 +32,7 @@ void report(const char* what, double nanos, double bound) {
   failed = failed || bad;
 }
 
-/// The time of one call in the best of several rounds: the others say more about the machine than about the code.
+/// The time of one call in the best of several rounds: slower rounds measure noise of the machine.
 template <typename Call>
 double measure(size_t calls, Call call) {
   std::vector<double> rounds;
@@ -124,7 +124,7 @@ std::string manyRules(size_t count, const std::string& extra = "") {
 void nativeMatch(size_t count) {
   const auto set = setOf(loadLua(manyRules(count)));
   const auto evaluator = evaluatorOf(set);
-  // A request has just been read when it is decided about: what is its own is near, what is the rules' is not.
+  // A request has just been read when it is decided: its data is in cache, the data of the rules is not.
   std::vector<std::unique_ptr<Request>> callers;
   for (int i = 0; i < 97; ++i) callers.push_back(std::make_unique<Request>("/", "s" + std::to_string(i)));
   policy::CheckRequest request = callers[0]->check;
@@ -181,7 +181,7 @@ void conditions() {
   if (!decision.cached) std::fprintf(stderr, "wrong: not remembered\n"), std::exit(2);
 }
 
-// What an API sends: 1 KiB of JSON, of which a condition reads three places.
+// A typical API body: 1 KiB of JSON, of which a condition reads three values.
 std::string orderJson() {
   std::string out =
       R"({"order":{"id":4711,"region":"eu","customer":{"name":"Ada","tier":"gold"},"total":99.5},"items":[)";
@@ -231,7 +231,7 @@ void rememberedOnly() {
 }
 
 void worstShapes() {
-  std::printf("worst shapes (linear where docs/policy.md says so):\n");
+  std::printf("worst cases (linear where docs/policy.md says so):\n");
   const auto time = [](const char* what, const std::string& text, const std::string& path, size_t calls,
                        policy::Budget budget = {}) {
     const auto set = setOf(loadLua(text), budget);
@@ -249,11 +249,11 @@ void worstShapes() {
     when += "allow 'r" + n + "' { principal = anyone, path = '/**', when = function(r) return r.method == 'X' end },\n";
     headers += "allow 'r" + n + "' { principal = anyone, path = '/**', header = { ['x-region'] = 'r" + n + "' } },\n";
   }
-  time("10,000 rules `/**`, each for another method, none fits", all + "}", "/a/b", 20'000);
-  time("10,000 rules with `re` paths, the last fits", re + "}", "/v1/svc9999/x", 2'000);
-  time("10,000 rules with `re` paths, none fits", re + "}", "/a/b", 2'000);
-  time("10,000 rules `/**` with a header each, none fits (linear)", headers + "}", "/a/b", 20);
-  time("10,000 rules `/**` with `when`, budget enough (linear)", when + "}", "/a/b", 5, {100'000'000, 1 << 30});
+  time("10,000 rules `/**`, each for another method, none matches", all + "}", "/a/b", 20'000);
+  time("10,000 rules with `re` paths, the last matches", re + "}", "/v1/svc9999/x", 2'000);
+  time("10,000 rules with `re` paths, none matches", re + "}", "/a/b", 2'000);
+  time("10,000 rules `/**` with a header each, none matches (linear)", headers + "}", "/a/b", 20);
+  time("10,000 rules `/**` with `when`, large budget (linear)", when + "}", "/a/b", 5, {100'000'000, 1 << 30});
   time("10,000 rules `/**` with `when`, default budget (ends in deny)", when + "}", "/a/b", 20);
   time("an endless `when`, default budget",
        "policy 'p' { allow 'a' { principal = anyone, when = function(r) while true do end end } }", "/a", 20);
@@ -286,7 +286,7 @@ int main(int argc, char** argv) {
   if (only == "conditions") return conditions(), 0;
   if (only == "bodies") return bodies(), 0;
   if (only == "remembered") return rememberedOnly(), 0;
-  loading();  // first: the peak is the process's
+  loading();  // first, because it measures the peak memory of the process
   std::printf("a decision, without proxy and audit:\n");
   for (const size_t count : {size_t{10}, size_t{1000}, size_t{100'000}}) nativeMatch(count);
   conditions();

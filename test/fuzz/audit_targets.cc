@@ -1,4 +1,4 @@
-// What stands in an audit log may be anybody's.
+// The bytes in an audit log may come from anybody.
 #include "audit/block_builder.h"
 #include "audit/block_data.h"
 #include "audit/query.h"
@@ -11,7 +11,7 @@
 namespace yett::fuzz {
 namespace {
 
-// All that is ever read of a block.
+// Reads everything that Yett ever reads of a block.
 void readAll(audit::BlockData& data) {
   const audit::Search search({.effect = "allow", .principal = "spiffe://example.org/*", .id = "x"});
   (void)search.rows(data);
@@ -36,7 +36,7 @@ std::string block(std::string_view bytes) {
   return taken || !taken.error().message.empty() ? "" : "refused without a reason";
 }
 
-// Pieces, each after two bytes of its size.
+// Pieces, each preceded by its size in two bytes.
 std::string pieces(std::string_view bytes) {
   audit::BlockData data;
   while (bytes.size() >= 2) {
@@ -51,7 +51,7 @@ std::string pieces(std::string_view bytes) {
   return {};
 }
 
-// What the bytes, taken as random numbers, make: it comes back.
+// Makes random records with the bytes as seed: a block of them must read back unchanged.
 std::string records(std::string_view bytes) {
   std::seed_seq seed(bytes.begin(), bytes.end());
   std::mt19937_64 random(seed);

@@ -1,4 +1,4 @@
-// Targets for what comes off a socket. Where bytes may come in any pieces, the pieces must not matter.
+// Targets for network input. Where bytes may arrive in any pieces, the split must not matter.
 #include <algorithm>
 
 #include "fuzz/targets.h"
@@ -12,7 +12,7 @@
 namespace yett::fuzz {
 namespace {
 
-constexpr size_t kMax = 4096;  // byte by byte takes its square
+constexpr size_t kMax = 4096;  // feeding byte by byte takes quadratic time
 
 std::string told(const test::H1Harness& h) {
   std::string out = std::to_string(h.bad_status) + " " + std::to_string(h.finished) + "\n";
@@ -75,7 +75,7 @@ std::string h1Response(std::string_view bytes) {
   Response whole, pieces;
   whole.feed(bytes, std::string_view::npos);
   pieces.feed(bytes, 1 + bytes.size() % 7);
-  // What follows a complete response closes the connection sooner or later, as the pieces have it.
+  // Bytes after a complete response close the connection sooner or later, depending on the split.
   const auto said = [](const Response& r) { return r.log.substr(0, r.log.find(" end")); };
   return said(whole) == said(pieces) ? "" : "pieces matter: " + whole.log + " -- " + pieces.log;
 }

@@ -23,7 +23,7 @@ std::string decideSome(std::shared_ptr<const policy::RuleSet> rules) {
   auto set = std::make_shared<const policy::PolicySet>(
       std::vector<policy::LoadedEngine>{{"main", false, std::move(rules)}}, policy::Budget{20'000, 256 << 10});
   auto evaluator = policy::PolicyEvaluator::create(set);
-  if (!evaluator) return {};  // loading ended by its budget the second time
+  if (!evaluator) return {};  // the second load exceeded its budget
   for (const char* text :
        {R"({"path": "/orders/42", "principal": "spiffe://example.org/ns/shop/sa/frontend"})",
         R"({"path": "/debug/x?a=1&a=2", "method": "POST", "headers": {"x-a": ["1", "2"]}, "body": "{}"})"}) {

@@ -1,7 +1,6 @@
-// One fuzz target per parser: of files that people write, and of what comes off a socket. Each takes any bytes and must
-// come back: no crash, no hang, and where it refuses, a problem that says something. test/unit/fuzz replays a corpus
-// and mutations of it with every run of the tests; with -DYETT_FUZZ=ON and clang each is a libFuzzer program too (see
-// CONTRIBUTING.md).
+// One fuzz target per parser, for files that people write and for network input. Each takes any bytes and must return:
+// no crash, no hang, and a meaningful problem if it rejects the input. test/unit/fuzz replays a corpus and mutations of
+// it in every test run; with -DYETT_FUZZ=ON and clang each is a libFuzzer program too (see CONTRIBUTING.md).
 #pragma once
 
 #include <span>
@@ -13,7 +12,7 @@ namespace yett::fuzz {
 
 struct Target {
   const char* name;
-  /// Returns what is wrong with the answer to these bytes; "" where nothing is.
+  /// Returns what is wrong with the result for these bytes; "" if nothing is.
   std::string (*run)(std::string_view bytes);
 };
 

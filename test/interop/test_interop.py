@@ -1,4 +1,4 @@
-"""Yett against peers from other registries than Debian's; test/interop/install.sh gets them. What is not there is skipped."""
+"""Yett against peers that Debian does not package; test/interop/install.sh installs them. Missing ones are skipped."""
 import json
 import os
 import pathlib
@@ -37,7 +37,7 @@ class H2Spec(unittest.TestCase):
     def test_plaintext(self):
         with Nginx() as up:
             y = Yett(up.address, rules=OPEN).plaintext()
-            y.listener["protocol"] = "http2"  # else what is no preface is read as HTTP/1.1
+            y.listener["protocol"] = "http2"  # otherwise input without the preface is read as HTTP/1.1
             y.write_config()
             with y:
                 self.run_against(y)
@@ -74,7 +74,7 @@ class GrpcInterop(unittest.TestCase):
 
 
 class Leaving(unittest.TestCase):
-    """The audit log to a Kafka broker and to the OpenTelemetry Collector's decoder: down, and back."""
+    """The audit log sent to a Kafka broker and the OpenTelemetry Collector's decoder, which go down and come back."""
 
     RECORDS = int(os.environ.get("YETT_TEST_RECORDS") or 4_000)
 
@@ -88,7 +88,7 @@ class Leaving(unittest.TestCase):
                 self.assertEqual(process.stdout.readline(), "ready\n")
                 return process
 
-            process = None if topic else start()  # this broker holds all in memory: it comes late instead of back
+            process = None if topic else start()  # an in-memory broker starts late instead of restarting
             try:
                 y = Yett("127.0.0.1:1", rules='policy "p" { deny "closed" { path = "/**", public_reason = "admin is closed" } }', audit={
                     "database": "yett.db", "sinks": [{"name": "out", "timeout": "5s", **{k: v.format(port=port) for k, v in args[0].items()}}]}).plaintext()

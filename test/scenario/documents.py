@@ -1,7 +1,7 @@
-"""JSON documents and what they mean: a seeded generator, a strict reader of RFC 8259, and how to ask policy and node.
+"""JSON documents and what they mean: a seeded generator, a strict reader of RFC 8259, and ways to ask policy and node.
 
-What a reader understood is written as text, the same for all readers: {hex of name:value,...} in bytewise order of the
-names and without null members, [length|value,...], "hex of the UTF-8", #number, true, false, null.
+What a reader understood is rendered as text in one format for all readers: {hex of name:value,...} sorted bytewise by
+name and without null members, [length|value,...], "hex of the UTF-8", #number, true, false, null.
 """
 import base64
 import json
@@ -19,7 +19,7 @@ DEEPEST = 32
 LARGEST = 2**53 - 1
 READER = pathlib.Path(__file__).resolve().parent / "json_reader.js"
 
-# The same in policy's language. #i and #f say which of Lua's two kinds a number has.
+# The same rendering in policy's language. #i and #f tell Lua's integers from its floats.
 RENDER = r"""
 local function hex(text) return (text:gsub(".", function(c) return ("%02x"):format(c:byte()) end)) end
 
@@ -51,7 +51,7 @@ WHOLE = RENDER + """
 policy "documents" { allow "no" { principal = anyone, when = function(r) return false, said(r.body.json) end } }
 """
 
-# What stands under the name in the query, in the document or in the object `item` of it.
+# The value under the name given in the query, in the document or in its object `item`.
 BY_NAME = RENDER + """
 policy "documents" { allow "no" { principal = anyone, when = function(r)
   local from = r.body.json
@@ -63,7 +63,7 @@ end } }
 
 
 class Refused(Exception):
-    """A document that policy must not read, and why."""
+    """A document that policy must not accept, and why."""
 
 
 # --- names ---------------------------------------------------------------------------------------------------------
@@ -74,14 +74,14 @@ def simple_fold(text):
 
 
 def fold_either_way(name, other):
-    """Alike only under full folding (ß is ss), which may count as alike or not."""
+    """Equal only under full case folding (ß is ss): policy may treat these as equal or not."""
     return simple_fold(name) != simple_fold(other) and name.casefold() == other.casefold()
 
 
 # --- numbers -------------------------------------------------------------------------------------------------------
 
 def number(token):
-    """What policy must make of a number, and whether that is certain. Raises Refused where it must be an error."""
+    """How policy must read a number, and whether that is certain. Raises Refused if it must be an error."""
     mantissa, _, exponent = token.lstrip("-").lower().partition("e")
     before, _, after = mantissa.partition(".")
     digits = (before + after).lstrip("0")
@@ -97,12 +97,12 @@ def number(token):
             raise Refused("a whole number beyond 2^53-1")
         return f"#i{-value if token.startswith('-') else value}", True
     value = float(token)
-    # The double next to 1.00000000000000000001 is whole, and that next to 1e-400 is none of its neighbours.
+    # Not certain if the nearest double is whole, as for 1.00000000000000000001 and 1e-400.
     return f"#f{value!r}", not value.is_integer()
 
 
 def canonical(text, marks=False):
-    """The text with all numbers written in one way; `marks` keeps the i of integers and the f of others."""
+    """The text with all numbers in one notation; `marks` keeps the i of integers and the f of floats."""
     def rewrite(match):
         mark, token = match.groups()
         mark = mark if marks else ""
@@ -121,7 +121,7 @@ class Number(str):
 
 
 def refuse_constant(text):
-    raise Refused(f"{text} is no number")
+    raise Refused(f"{text} is not a number")
 
 
 def unique(pairs):
@@ -134,13 +134,13 @@ STRICT = json.JSONDecoder(object_pairs_hook=unique, parse_float=Number, parse_in
 
 
 def strict(document):
-    """The document as RFC 8259 has it; numbers stay text. Raises Refused."""
+    """The document parsed as RFC 8259 requires; numbers stay text. Raises Refused."""
     try:
         return STRICT.decode(document.decode("utf-8"))
     except UnicodeDecodeError:
         raise Refused("invalid UTF-8") from None
     except json.JSONDecodeError as e:
-        raise Refused(f"no JSON: {e.msg}") from None
+        raise Refused(f"not JSON: {e.msg}") from None
     except RecursionError:
         raise Refused("too deep") from None
 
@@ -162,7 +162,7 @@ def check_depth(value, depth=0):
 
 
 def render_strict(value):
-    """What policy must say of a value that strict() gave, and whether that is certain. Raises Refused."""
+    """What policy must render for a value from strict(), and whether that is certain. Raises Refused."""
     certain = True
 
     def write(v):
@@ -189,18 +189,18 @@ def render_strict(value):
 
 
 def expected(document):
-    """What policy must say of the whole document, and whether that is certain. Raises Refused."""
+    """What policy must render for the whole document, and whether that is certain. Raises Refused."""
     value = strict(document)
     check_depth(value)
     if value is None:
-        raise Refused("null is no value")
+        raise Refused("null is not a value")
     return render_strict(value)
 
 
 # --- the readers ---------------------------------------------------------------------------------------------------
 
 def render_python(v):
-    """What Python's json makes of a document, as text."""
+    """Renders what Python's json read in a document."""
     if v is None or type(v) is bool:
         return {None: "null", True: "true", False: "false"}[v]
     if type(v) is str:
@@ -213,7 +213,7 @@ def render_python(v):
 
 
 def python(documents):
-    """What Python's json makes of the documents; None where it refuses one."""
+    """What Python's json reads in the documents; None for one that it refuses."""
     out = []
     for document in documents:
         try:
@@ -224,9 +224,9 @@ def python(documents):
 
 
 def reader(command, asked):
-    """What another program makes of documents, None where it refuses one. Each is asked as (document,), or as (document,
-    name, whether to look into `item`): a line of base64, the hex of the name and true or false goes in, a rendering or "-"
-    comes back."""
+    """What another program reads in documents; None for one that it refuses. Each entry is (document,) or (document, name,
+    whether to look in `item`). Each input line is base64, then the hex of the name and true or false; each output line is
+    a rendering or "-"."""
     lines = []
     for document, *name in asked:
         words = [base64.b64encode(document).decode()]
@@ -245,7 +245,7 @@ def node(documents):
 
 
 class Said:
-    """What policy said of one request: `text` is the reason, `errors` those of its rules."""
+    """What policy recorded for one request: `text` is the reason, `errors` are the errors of rules."""
 
     def __init__(self, row):
         self.text = row["reason"]
@@ -257,7 +257,7 @@ class Said:
 
 
 def buffered(y, **route):
-    """A yett whose policy sees bodies of callers without TLS, with a budget for whole documents."""
+    """Makes `y` plaintext, with buffered bodies and a budget that is enough to walk whole documents."""
     y.plaintext()
     y.listener["routes"][0].update({"buffer_body": "64KiB", **route})
     y.config["policy"]["budget"] = {"instructions": 10_000_000, "memory": "16MiB"}
@@ -268,7 +268,7 @@ def buffered(y, **route):
 
 def ask(y, requests):
     """Sends requests on one connection; each is a body, or (path, headers, body), or (path, headers, body, query).
-    Returns what policy said of each."""
+    Returns a Said for each."""
     y.asked = getattr(y, "asked", 0)
     first = y.asked
     pieces = []
@@ -320,7 +320,7 @@ ODD_NUMBERS += ["1" + "0" * 30, "1" + "0" * 30 + "e-30", "0." + "0" * 30 + "1e31
 NO_NUMBERS = ["01", "-01", "00", "+1", ".5", "5.", "1.e1", "1e", "1e+", "-", "--1", "0x10", "1_000", "1,0", "NaN", "-NaN", "Infinity", "-Infinity", "inf", "nan", "1f", "1L", "1n", "0b1", "0o7", "\uff11", "\u0661", "1e1.5", "1 2",
               "- 1", "1e 1", "-.5", "0.e1", "TRUE", "True", "FALSE", "Null", "NULL", "None", "nil", "undefined", "tru", "nul", "yes"]
 
-# Names for which another spelling is the same under simple case folding, and spellings that look so and are not.
+# Names with spellings that are equal under simple case folding, and spellings that only look equal.
 SPELLINGS = {
     "kind": ["kind", "Kind", "KIND", "kInD", "\u212aind", "\u212aIND", "kınd", "KİND", "k\u0456nd", "kin\uff44", "kind\u0000", "kind "],
     "user": ["user", "User", "USER", "u\u017fer", "U\u017fER", "uʂer", "us\u0435r", "u\u00dfer", "user\u200b"],
@@ -348,7 +348,7 @@ INSERTS = [b'"', b"{", b"}", b"[", b"]", b",", b":", b"\\", b"/", b"'", b"0", b"
 
 
 class Generator:
-    """Documents by a seed. `evil` is how often something is wrong where something can be."""
+    """Generates documents from a seed. `evil` is the probability of an error at each place where one is possible."""
 
     def __init__(self, seed):
         self.random = random.Random(seed)
@@ -413,7 +413,7 @@ class Generator:
             if not self.evil and simple_fold(name) in seen:
                 continue
             seen.add(simple_fold(name))
-            # An escape after the name makes it another one: these go without.
+            # quoted() may append an escape, which would change the name; so it is used only for wrong names.
             written = json.dumps(name, ensure_ascii=self.random.random() < 0.3) if not self.wrong() else self.pick([name, f"'{name}'", "1", "null", self.quoted(name)])
             parts.append(written + self.space() + (self.pick(["", "::", "=", "=>"]) if self.wrong() else ":") + self.space() + self.value(depth + 1, null=True))
         return self.separators(parts, "{", "}")
@@ -469,7 +469,7 @@ class Generator:
         return self.mutated(data) if self.random.random() < 0.3 else data
 
     def named(self):
-        """(name, whether it is looked for in the object `item`, document): the name, other spellings of it, and others."""
+        """(name, whether it is looked up in the object `item`, document with the name, its spellings and other names)."""
         self.evil = 0.0
         name = self.pick(NAMES)
         parts = []
@@ -496,7 +496,7 @@ TAME_NUMBERS = [token for token in ODD_NUMBERS if tame(token)]
 
 
 def written_down():
-    """Documents that no generator should have to find."""
+    """Handwritten documents: known edge cases that should not depend on the generator."""
     values = [*ODD_NUMBERS, *NO_NUMBERS, "null", "true", "false", "{}", "[]", "[[]]", "[{}]", '{"a":[]}', '{"a":{}}', '{"a":null}', "[null]", "[1,null]", "[null,1]", "[1,null,3]", "[[null]]", '[{"a":null}]', '{"a":[null]}']
     values += [f'"{text}"' for text in PIECES + ESCAPES + BAD_ESCAPES]
     values += [left + right for left in ("[1", '{"a":1') for right in ("", ",", ",]", ",}", "}", "]", "]]", "}}", "] x", "} x")]
@@ -519,5 +519,5 @@ def written_down():
 
 
 def folding_characters():
-    """All characters that simple folding changes, with what they become."""
+    """All characters that simple folding changes, with their folded form."""
     return [(chr(c), simple_fold(chr(c))) for c in range(0x80, 0x110000) if not 0xd800 <= c < 0xe000 and unicodedata.category(chr(c)) != "Cn" and simple_fold(chr(c)) != chr(c)] + [(c, c.lower()) for c in "ABCDEFGHIJKLMNOPQRSTUVWXYZ"]

@@ -1,4 +1,4 @@
-"""A wall clock for a program under test: it may be set, and it may run faster. Timeouts, which go by the monotonic clock, stay as they are."""
+"""A fake wall clock for a program under test, which can be set and can run faster. Timeouts use the monotonic clock and are not affected."""
 import contextlib
 import os
 import subprocess
@@ -41,7 +41,7 @@ int clock_gettime(clockid_t id, struct timespec* out) {
 
 @contextlib.contextmanager
 def fake_clock(folder, speed=1):
-    """What is started inside has it. Seconds in the file `ahead` of the folder are added to it; it runs `speed` times as fast from here on."""
+    """Programs started inside get the fake clock. It adds the seconds in the file `ahead` of the folder and runs `speed` times as fast."""
     (folder / "clock.c").write_text(SOURCE)
     subprocess.run(["cc", "-shared", "-fPIC", "-O1", "-o", folder / "clock.so", folder / "clock.c", "-ldl"], check=True)
     ahead = folder / "ahead"

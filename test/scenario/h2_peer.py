@@ -1,4 +1,4 @@
-"""HTTP/2 by hand (python3-h2): a client that may break every rule, and a service that answers as it is told."""
+"""HTTP/2 peers (python3-h2): a client that can break every rule, and a service with scripted responses."""
 import contextlib
 import socket
 import ssl
@@ -23,7 +23,7 @@ def frame(kind, flags=0, stream=0, payload=b""):
 
 
 class Answer:
-    """What came on one stream."""
+    """What was received on one stream."""
 
     def __init__(self):
         self.status, self.headers, self.trailers, self.body = None, {}, {}, bytearray()
@@ -35,7 +35,7 @@ class Answer:
 
 
 class H2Client:
-    """One connection. Outbound headers are sent as they are given, right or wrong."""
+    """One connection. Outbound headers are sent as given, valid or not."""
 
     def __init__(self, y, who="frontend", plain=False, timeout=10):
         self.sock = y.raw(timeout)
@@ -66,7 +66,7 @@ class H2Client:
         return stream
 
     def send(self, stream, body, end=False):
-        """Sends within the peer's windows, reading when they are used up."""
+        """Sends within the peer's flow control windows; reads when they are exhausted."""
         while body:
             room = min(self.h2.local_flow_control_window(stream), self.h2.max_outbound_frame_size)
             if room <= 0:
@@ -82,7 +82,7 @@ class H2Client:
         self.flush()
 
     def read(self, give_back=True):
-        """One piece off the socket. False at its end."""
+        """Reads once from the socket. False at the end of the connection."""
         try:
             data = self.sock.recv(65536)
         except (ConnectionError, ssl.SSLError):
@@ -115,7 +115,7 @@ class H2Client:
             answer.reset = event.error_code
         elif isinstance(event, h2.events.ConnectionTerminated):
             self.goaway = event.error_code
-            self.h2.state_machine.state = h2.connection.ConnectionState.CLIENT_OPEN  # what is open goes on; h2 forgets that
+            self.h2.state_machine.state = h2.connection.ConnectionState.CLIENT_OPEN  # h2 forgets that open streams continue
         elif isinstance(event, h2.events.RemoteSettingsChanged):
             setting = event.changed_settings.get(h2.settings.SettingCodes.ENABLE_CONNECT_PROTOCOL)
             self.extended_connect = self.extended_connect or bool(setting and setting.new_value)
@@ -148,8 +148,8 @@ class H2Client:
 
 
 class H2Service:
-    """An upstream that speaks HTTP/2 with prior knowledge: handle(service connection, stream, headers, body) once a request
-    is complete, early(…, stream, headers) once its head is."""
+    """An upstream that speaks HTTP/2 with prior knowledge. Calls handle(service connection, stream, headers, body) for each
+    complete request and early(…, stream, headers) once its head is complete."""
 
     def __init__(self, handle, early=None, websockets=False):
         self.handle, self.early, self.websockets = handle, early, websockets
@@ -178,7 +178,7 @@ class H2Service:
         heads, bodies, waiting = {}, {}, {}
 
         def respond(stream, body, trailers=None):
-            """The rest of an answer, as far as the windows let it and as they open."""
+            """Sends the body and the end of a response as the flow control windows allow."""
             waiting[stream] = [memoryview(body), trailers]
             pump()
 

@@ -1,7 +1,7 @@
-"""What the scenarios share: a real yett in a folder of its own, real peers, and ways to talk to them.
+"""Shared by the scenarios: a real yett in its own folder, real peers, and ways to talk to them.
 
-Everything listens on loopback, and is ended by the test that started it. Yett takes ports that the kernel gives it, and
-says which: its `port`, `admin_port` and `ports` (by listener) are known once it is started, and others after a restart.
+Everything listens on loopback and is stopped by the test that started it. The kernel picks Yett's ports: `port`,
+`admin_port` and `ports` (by listener) are known once it has started, and change at a restart.
 """
 import contextlib
 import http.client
@@ -22,7 +22,7 @@ import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 BINARY = os.environ.get("YETT_TEST_BINARY") or str(ROOT / "build/release/yett")
-SLOW = float(os.environ.get("YETT_TEST_SLOW") or 1)  # sanitizers: limits of time are this much longer
+SLOW = float(os.environ.get("YETT_TEST_SLOW") or 1)  # factor for all time limits; larger with sanitizers
 DOMAIN = "spiffe://example.org"
 RULES = """
 policy "test" {
@@ -38,8 +38,8 @@ def environment():
 
 
 def free_port():
-    """A port that nobody listens on, below those that the system gives to connections: between this and the use of it no
-    other process's connection can take it."""
+    """A port that nobody listens on, below the ephemeral ports, so that no outgoing connection of another process can
+    take it before it is used."""
     for _ in range(1000):
         port = random.randrange(20000, 32000)
         with socket.socket() as s, contextlib.suppress(OSError):
@@ -55,11 +55,11 @@ def wait_for(what, condition, seconds=5.0):
         if result:
             return result
         time.sleep(0.02)
-    raise AssertionError(f"waited {seconds * SLOW:.0f} s in vain for {what}")
+    raise AssertionError(f"timed out after {seconds * SLOW:.0f} s waiting for {what}")
 
 
 class Yett:
-    """A folder with certificates, rules and configuration, and the process that serves it."""
+    """A folder with certificates, rules and configuration, and the yett process that runs on it."""
 
     def __init__(self, upstream="127.0.0.1:1", rules=RULES, **changes):
         self.dir = pathlib.Path(tempfile.mkdtemp(prefix="yett-scenario-"))
@@ -98,7 +98,7 @@ class Yett:
         return self.config["listeners"][0]
 
     def plaintext(self):
-        """Callers without TLS: for tests of what is not TLS."""
+        """Makes the listener plaintext, for tests that are not about TLS."""
         self.listener.pop("tls", None)
         self.listener["plaintext"] = True
         self.write_config()
@@ -118,7 +118,7 @@ class Yett:
         temporary.rename(path)
 
     def start(self, command=(), **process):
-        """`command`: other arguments than the configuration's; `process`: what Popen takes."""
+        """`command`: arguments instead of `-c CONFIG`; `process`: passed to Popen."""
         self.stderr = open(self.dir / "stderr.log", "ab")
         before = self.log()
         self.process = subprocess.Popen([BINARY, "run", *(command or ("-c", str(self.dir / "yett.json")))], stderr=self.stderr, stdout=self.stderr, env=environment(), **process)
@@ -130,12 +130,12 @@ class Yett:
         return self
 
     def said(self, pattern):
-        """What this run's log has of it."""
+        """Matches of the pattern in the log of this run."""
         return re.findall(pattern, self.log()[self.began:], re.M)
 
     @property
     def ports(self):
-        """By listener, also of those that a reload has added."""
+        """Ports by listener, including listeners added by a reload."""
         return {name: int(port) for name, port in self.said(r" listening listener=(\S+) address=\"?\S+:(\d+)\"?$")}
 
     def stop(self, how=signal.SIGTERM, expect=0):
@@ -206,7 +206,7 @@ class Yett:
             connection.close()
 
     def get_plain(self, path):
-        """The status alone, over a connection without TLS."""
+        """Only the status, over a connection without TLS."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30 * SLOW)
         try:
             connection.request("GET", path)
@@ -243,7 +243,7 @@ class Yett:
             connection.close()
 
     def socket_get(self, path):
-        """What the admin socket says."""
+        """The response body from the admin socket."""
         with socket.socket(socket.AF_UNIX) as s:
             s.settimeout(10 * SLOW)
             s.connect(str(self.dir / "admin.sock"))
@@ -261,7 +261,7 @@ def run(*args):
 
 
 def hello_times(y, seconds, count=10_000):
-    """How long GET /hello takes, again and again on one plaintext connection: seconds, sorted."""
+    """Times of repeated GET /hello on one plaintext connection: seconds, sorted."""
     took = []
     sock = y.raw()
     until = time.monotonic() + seconds
@@ -318,7 +318,7 @@ def read_head(connection):
 
 
 def echo(connection):
-    """Answers each request (bodies by Content-Length only) with its own head."""
+    """Answers each request (bodies only with Content-Length) with the head it received."""
     while True:
         got = read_head(connection)
         if got is None:

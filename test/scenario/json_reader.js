@@ -1,5 +1,5 @@
-// Reads a line of base64 for each document and writes what JSON.parse makes of it (see documents.py), or "-".
-// Bytes are decoded as fetch() does: a BOM is skipped, what is no UTF-8 becomes U+FFFD.
+// Reads a line of base64 for each document and writes what JSON.parse reads in it (see documents.py), or "-".
+// Bytes are decoded as fetch() does: a BOM is skipped, invalid UTF-8 becomes U+FFFD.
 const hex = (text) => Buffer.from(text, 'utf8').toString('hex')
 
 function render(v) {

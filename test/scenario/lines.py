@@ -1,4 +1,4 @@
-"""Connections that are looked at now and then: what came on them, and when they ended. And a service that goes on and on."""
+"""Connections that are polled now and then: what they received, and when they ended. And a service that streams forever."""
 import contextlib
 import select
 import ssl
@@ -17,7 +17,7 @@ KINDS = ("HTTP/1.1 idle", "HTTP/1.1 response", "WebSocket", "HTTP/2 idle", "HTTP
 
 
 class Upstream(Service):
-    """Below /stream and /ws it ticks until `finish` is set, elsewhere it says ok. Notes each path."""
+    """Sends ticks below /stream and /ws until `finish` is set; answers ok elsewhere. Records each path."""
 
     def __init__(self):
         self.finish, self.paths = threading.Event(), []
@@ -46,13 +46,13 @@ class Upstream(Service):
 
 
 class Line:
-    """`closed`, `over` and `goaway` are when the connection closed, its open exchange ended, its GOAWAY came; None: not yet."""
+    """`closed`, `over`, `goaway`: when the connection closed, its open exchange ended, its GOAWAY arrived; None: not yet."""
 
     def __init__(self):
         self.closed = self.over = self.goaway = None
 
     def look(self):
-        """Takes all that is there."""
+        """Reads everything available."""
         while self.closed is None and (piece := self.piece()) is not None:
             if piece:
                 self.take(piece)
@@ -62,11 +62,11 @@ class Line:
             self.over = time.time()
 
     def piece(self):
-        """None: nothing there; empty: the end."""
+        """None: nothing to read; empty: end of the connection."""
         pending = isinstance(self.sock, ssl.SSLSocket) and self.sock.pending()
         if not pending and not select.select([self.sock], [], [], 0)[0]:
             return None
-        self.sock.settimeout(0.02)  # what is there may be no data
+        self.sock.settimeout(0.02)  # readable does not mean that there is application data
         try:
             return self.sock.recv(65536)
         except TimeoutError:
@@ -79,7 +79,7 @@ class Line:
         self.look()
 
     def opened(self):
-        """Waits until its exchange is under way."""
+        """Waits until data of its stream arrives."""
         until = time.time() + 10 * SLOW
         while not self.ticks():
             assert self.over is None and time.time() < until, f"the stream never began: {self.shown()}"
@@ -99,7 +99,7 @@ class Http1Line(Line):
         return f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
 
     def send(self, path):
-        """The rest of a request that was begun, or a new one."""
+        """Sends the rest of a half-sent request, or a new request."""
         data, self.rest = self.rest or self.request(path), None
         with contextlib.suppress(OSError):
             self.sock.sendall(data)
@@ -127,7 +127,7 @@ class Http1Line(Line):
         return bytes(self.came[-300:])
 
     def get(self, path):
-        """The status; None where there is no answer."""
+        """The status; None if there is no response."""
         self.came.clear()
         self.send(path)
         until = time.time() + 10 * SLOW
@@ -158,7 +158,7 @@ class Http2Line(Line):
 
     def take(self, piece):
         self.came += piece
-        # Frame by frame: h2 takes nothing more in one go with a GOAWAY.
+        # Frame by frame, since h2 drops frames that follow a GOAWAY in the same call.
         while len(self.came) >= 9 and len(self.came) >= (size := 9 + int.from_bytes(self.came[:3], "big")):
             for event in self.peer.h2.receive_data(bytes(self.came[:size])):
                 self.peer.take(event, True)
@@ -186,7 +186,7 @@ class Http2Line(Line):
 
 
 def line(caller, kind, name="x"):
-    """A connection of this kind: its first request answered, or begun, or its stream under way."""
+    """A connection of this kind: its first request is answered, or half sent, or its stream is running."""
     if kind in HALVES:
         out = Http1Line(caller)
         out.begin(f"/{'body' if 'body' in kind else 'after'}/{name}", "body" in kind)
@@ -201,7 +201,7 @@ def line(caller, kind, name="x"):
 
 
 def watch(lines, until):
-    """Looks at them by turns up to this moment."""
+    """Polls them in turn until this time."""
     while True:
         for each in lines:
             each.look()

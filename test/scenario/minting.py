@@ -20,12 +20,12 @@ def rsa_key(bits):
 
 
 def in_seconds(seconds):
-    """A moment that a certificate can name: whole seconds since 1970."""
+    """A time as certificates have it: whole seconds since 1970."""
     return int(time.time() + seconds)
 
 
 class Minted:
-    """A certificate, its key and those that signed it."""
+    """A certificate with its key and its issuers."""
 
     def __init__(self, key, certificate, issuer, expires):
         self.key, self.certificate, self.issuer, self.expires = key, certificate, issuer, expires
@@ -39,7 +39,7 @@ class Minted:
         return self.key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()).decode()
 
     def chain(self, *more):
-        """What a client sends: this one and all above it but the root; then what it need not send."""
+        """The chain a client sends: this certificate, its issuers except the root, then unneeded ones (`more`)."""
         out, at = self.pem, self.issuer
         while at and at.issuer:
             out, at = out + at.pem, at.issuer
@@ -52,7 +52,7 @@ def usage(ca):
 
 
 def mint(name, issuer=None, ca=False, uri=None, expires=None, key=None, digest=SHA256, identifiers=True):
-    """`issuer` None: signed by itself. `identifiers` False: without those extensions that tell keys of one name apart."""
+    """`issuer` None: self-signed. `identifiers` False: without key identifiers, which tell apart keys of one name."""
     key = key or ec_key()
     expires = expires or in_seconds(LONG)
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])

@@ -1,4 +1,4 @@
-"""The audit trail as people use it: reading, erasing, masking, keeping, replaying, learning, and what leaves the machine."""
+"""The audit trail in use: reading, erasing, masking, retention, replay, learning rules, and sending it off the machine."""
 import contextlib
 import csv
 import hashlib
@@ -59,7 +59,7 @@ def bytes_of(y):
 
 
 class Reading(unittest.TestCase):
-    def test_the_story_of_a_decision_and_the_numbers(self):
+    def test_show_explains_a_decision_and_stats_counts_them(self):
         with Nginx() as up, Yett(up.address, rules=SHOP) as y:
             traffic(y)
             settled(y, 11)
@@ -83,7 +83,7 @@ class Reading(unittest.TestCase):
             for part in ("DENY by default", "spiffe://example.org/frontend from 127.0.0.1", "wrong region", "header.x-region = us",
                          "allow shop/reads (test.lua:4)", "returned false, \"wrong region\" at test.lua:7", "`path` does not match"):
                 self.assertIn(part, out)
-            # The rule as it was, though the files are others by now.
+            # The rule as it was at the time, although the files have changed since.
             allowed = next(row for row in y.query() if row["rule"] == "reads")
             y.write_rules('policy "new" { allow "all" { principal = anyone, path = "/**" } }')
             wait_for("the reload", lambda: y.log().count("reloaded") == 1)
@@ -97,7 +97,7 @@ class Reading(unittest.TestCase):
             events = yett("log", "query", "-c", config, "--events", "--format", "json")[1]
             self.assertIn(" -> ", next(e["detail"] for e in map(json.loads, events.splitlines()) if e["event"] == "reload accepted"))
 
-    def test_csv_that_a_spreadsheet_takes_for_text(self):
+    def test_csv_cells_that_a_spreadsheet_treats_as_text(self):
         with Nginx() as up, Yett(up.address, rules=SHOP) as y:
             y.get("/x%22,=cmd")
             settled(y, 1)
@@ -134,7 +134,7 @@ class Personal(unittest.TestCase):
                 self.assertTrue(y.verify()["ok"])
                 y.start()
 
-    def test_erased_while_it_runs_and_while_it_does_not(self):
+    def test_erase_while_yett_runs_and_while_it_is_stopped(self):
         with Nginx() as up, Yett(up.address, rules=SHOP) as y:
             config = str(y.dir / "yett.json")
             traffic(y)
@@ -164,8 +164,8 @@ class Personal(unittest.TestCase):
             y.start()
 
 
-    def test_events_that_a_caller_brought_about_are_erased_like_decisions(self):
-        """A failed handshake stood in the log in clear, for good."""
+    def test_events_caused_by_a_caller_are_erased_like_decisions(self):
+        """A failed handshake stayed in the log in clear text, even after an erasure."""
         with Nginx() as up, Yett(up.address, rules=SHOP) as y:
             config = str(y.dir / "yett.json")
             other = pathlib.Path(tempfile.mkdtemp(dir=y.dir))
@@ -189,7 +189,7 @@ class Personal(unittest.TestCase):
             self.assertEqual((event.get("erased"), event["detail"]), (True, ""))
 
     def test_a_masked_principal_is_masked_in_events_too(self):
-        rules = 'policy "p" { allow "all" { principal = authenticated } }'  # a policy that names a caller is kept as it is
+        rules = 'policy "p" { allow "all" { principal = authenticated } }'  # names no caller: policy sources are recorded unmasked
         with Nginx() as up, Yett(up.address, rules=rules, audit={"database": "yett.db", "mask_key_file": "certs/mask.key", "record": {"mask": ["principal.id", "source.ip"]}}) as y:
             with y.raw_tls() as s:
                 s.sendall(b"BAD\r\n\r\n")
@@ -201,7 +201,7 @@ class Personal(unittest.TestCase):
                 self.assertFalse(secret in (y.dir / "yett.db").read_bytes(), secret)
             y.start()
 
-    def test_show_masks_what_looks_like_a_credential_in_a_rule_and_check_warns_of_it(self):
+    def test_show_masks_and_check_warns_of_possible_credentials_in_rules(self):
         rules = 'policy "shop" {\n  allow "keyed" { principal = authenticated, path = "/hello",\n    header = { ["x-api-key"] = "hunter2-is-it", ["x-region"] = "eu" } },\n}\n'
         with Nginx() as up, Yett(up.address, rules=rules) as y:
             self.assertEqual(y.get("/hello", headers={"x-api-key": "hunter2-is-it", "x-region": "eu"})[0], 200)
@@ -226,7 +226,7 @@ class Replay(unittest.TestCase):
         self.assertEqual(code, 1 if report["newly_denied"] + report["newly_allowed"] else 3 if report["undecided"] else 0)
         return report
 
-    def test_what_a_change_would_change(self):
+    def test_replay_shows_the_effect_of_a_policy_change(self):
         with Nginx() as up, Yett(up.address, rules=SHOP) as y:
             traffic(y)
             settled(y, 11)
@@ -251,7 +251,7 @@ policy "new" {
             groups = {(g["difference"], g["candidate"]): g for g in report["groups"]}
             self.assertEqual(groups[("newly_allowed", "new/admin")]["principals"], {f"{DOMAIN}/frontend": 1})
             self.assertEqual(len(groups[("newly_denied", "default")]["examples"]), 3)
-            # What nobody knows changes nothing where something known decides.
+            # An unknown value does not matter if a known one decides.
             report = self.replay(y, """
 policy "new" {
   deny "all" { path = "/**" },
@@ -268,7 +268,7 @@ policy "new" {
             code, _, err = yett("replay", "-c", str(y.dir / "yett.json"), "--policy", self.candidate(y, "nonsense"))
             self.assertEqual(code, 2, err)
 
-    def test_a_policy_in_the_shadow_changes_nothing_and_tells_all(self):
+    def test_a_shadow_policy_changes_nothing_and_reports_differences(self):
         with Nginx() as up, Yett(up.address, rules=SHOP) as y:
             shadow = y.dir / "candidate"
             shadow.mkdir()
@@ -316,7 +316,7 @@ policy "new" {
             self.assertIn('path      = "/orders/{order_id}"', text)
             self.assertNotIn("/admin", text)
             self.assertEqual(yett("test", str(y.dir / "again"))[0], 0)
-            self.assertEqual(yett("suggest", "-c", config, "--out", str(y.dir / "again"))[0], 2)  # replaces nothing
+            self.assertEqual(yett("suggest", "-c", config, "--out", str(y.dir / "again"))[0], 2)  # does not overwrite
             out = json.loads(yett("log", "coverage", "-c", config, "--policy", str(y.dir / "rules"), "--format", "json", "--since", later)[1])
             used = {rule["rule"]: rule["decisions"] for rule in out["rules"]}
             self.assertEqual(used, {"closed": 1, "reads": 13, "hello": 1, "looks": 0})
@@ -325,9 +325,9 @@ policy "new" {
             self.assertEqual((lines["test.lua:6"], lines["test.lua:7"]), (13, 1))
 
 
-    def test_an_opened_path_is_never_the_same_where_the_old_policy_cannot_be_known(self):
-        """A header that the old policy set was taken off each request. Beside a plugin, or with bytes that are invalid UTF-8 in its files,
-        that must be known all the same; without it, nothing is."""
+    def test_replay_reports_undecided_if_headers_set_by_the_old_policy_are_unknown(self):
+        """Headers that the old policy sets are removed from each request. The log must record which ones they are, even with a plugin
+        engine or with invalid UTF-8 in the policy files; without that record, such a header's value is unknown."""
         plugin = pathlib.Path(BINARY).parent / "plugins/cidr_list.so"
         old = b"""policy "p" {
   -- r\xe9gion
@@ -361,7 +361,7 @@ policy "new" {
                 report = self.replay(y, new)
                 self.assertEqual((report["undecided"], report["unknown"]), (1, {"header.x-internal": 1}))
 
-    def test_show_says_undecided_where_a_value_was_masked(self):
+    def test_show_says_undecided_if_a_value_was_masked(self):
         rules = """policy "p" {
   deny "blocked" { path = "/hello", header = { ["x-token"] = "evil" } },
   allow "known" { principal = authenticated, path = "/hello", when = function(r) return r.header["x-token"] == "good" end },
@@ -400,7 +400,7 @@ class Keeping(unittest.TestCase):
                 threads = [threading.Thread(target=client) for _ in range(4)]
                 [t.start() for t in threads]
                 wait_for("two files to be closed", lambda: len(list(y.dir.glob("yett.0*.db"))) >= 2, 60)
-                # Verified while it is written, file by file and whole.
+                # It verifies while it is being written.
                 config = str(y.dir / "yett.json")
                 for _ in range(5):
                     code, out, err = yett("log", "verify", "-c", config, "--key", str(y.dir / "certs/audit.pub"))
@@ -410,7 +410,7 @@ class Keeping(unittest.TestCase):
                 [t.join() for t in threads]
                 self.assertEqual(codes, {b"200"})
 
-    def test_a_long_stream_leaves_heartbeats(self):
+    def test_a_long_stream_records_heartbeats(self):
         def slow(connection):
             read_head(connection)
             connection.sendall(b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n")
@@ -430,7 +430,7 @@ class Keeping(unittest.TestCase):
 
 
 def flood(y, count):
-    """So many denied requests on four plaintext connections."""
+    """Sends `count` denied requests on four plaintext connections."""
     def client(n):
         sock = y.raw(60)
         for _ in range(n):
@@ -450,13 +450,13 @@ def seqs_in(lines):
 
 
 def others_say(files, *options):
-    """What the verifier says that shares no code with Yett."""
+    """The output of the independent verifier, which shares no code with Yett."""
     done = subprocess.run(["/usr/bin/python3", str(ROOT / "tools/yett_verify.py"), *options, *map(str, files)], capture_output=True, text=True, timeout=120 * SLOW)
     return done.returncode, done.stdout + done.stderr
 
 
 class OtherHands(unittest.TestCase):
-    """The log in the hands of programs that are not Yett."""
+    """The log read by programs other than Yett."""
 
     def test_the_other_verifier_agrees(self):
         with Nginx() as up:
@@ -479,7 +479,7 @@ class OtherHands(unittest.TestCase):
             y.stop()
             ours = y.verify()
             self.assertTrue(ours["ok"], ours)
-            self.assertGreater(ours["erased"], 0)  # a kill may lose what was asked just before it
+            self.assertGreater(ours["erased"], 0)  # a kill may lose the most recent requests
             self.assertEqual(others_say([db], "--key", key), (0, f"ok: {ours['records']} records, head {ours['head']}\n"))
             stranger = pathlib.Path(tempfile.mkdtemp(dir=y.dir))
             run("certs", "init", "--dir", str(stranger))
@@ -492,7 +492,7 @@ class OtherHands(unittest.TestCase):
             self.assertRegex(out, r"^BROKEN: record \d+: column `detail` of table `events` differs from the record")
             self.assertIn(out.split(":")[1].strip() + ":", y.verify()["broken"])
 
-    def test_sql_by_yett_by_the_shell_and_by_python(self):
+    def test_sql_with_yett_the_sqlite_shell_and_python(self):
         with Nginx() as up, Yett(up.address, rules=SHOP) as y:
             for _ in range(20):
                 y.get("/hello")
@@ -502,7 +502,7 @@ class OtherHands(unittest.TestCase):
             counts = "SELECT effect, count(*) AS n FROM decisions WHERE path = '/hello' GROUP BY effect"
             code, out, err = yett("log", "sql", "--log", db, "--format", "json", counts)
             self.assertEqual((code, out), (0, '{"effect":"allow","n":20}\n'), err)
-            if SLOW == 1:  # a build with sanitizers does not load into other programs
+            if SLOW == 1:  # an extension built with sanitizers cannot be loaded into other programs
                 self.by_others(y, db, counts)
             for statement, why in (("DELETE FROM events", "only reads of"), ("SELEC", "syntax error"), ("PRAGMA user_version", "only reads of"),
                                    ("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n", "took longer than 1 s: raise --seconds")):
@@ -528,7 +528,7 @@ class OtherHands(unittest.TestCase):
                 names = [row[1] for row in tables.execute("PRAGMA table_info(decisions)")]
                 lines = tables.execute(f"SELECT {'||chr||'.join(f'quote({name})' for name in names)} FROM decisions, (SELECT ',' AS chr) ORDER BY seq").fetchall()
                 digest = hashlib.sha256("".join(line + "\n" for line, in lines).encode()).hexdigest()
-                self.assertEqual(digest, manifest["tables"]["decisions"]["sha256"])  # as docs/audit.md says, by SQL alone
+                self.assertEqual(digest, manifest["tables"]["decisions"]["sha256"])  # as docs/audit.md says, with SQL only
                 tables.execute("UPDATE decisions SET effect = 'allow'")
             self.assertEqual(yett("log", "verify-export", plain)[:2], (1, "BROKEN: table `decisions` does not match its manifest\n"))
             self.assertIn("already exists", yett("log", "export", "--log", db, "--to", plain)[2])
@@ -537,7 +537,7 @@ class OtherHands(unittest.TestCase):
             self.assertIn("is not signed by", yett("log", "verify-export", other, "--key", pub)[1])
             with sqlite3.connect(other) as tables:
                 tables.execute("UPDATE manifest SET document = replace(document, '\"first\":', '\"first\":1')")
-            self.assertEqual(yett("log", "verify-export", other)[0], 0)  # nobody signed it
+            self.assertEqual(yett("log", "verify-export", other)[0], 0)  # it is not signed
 
     def by_others(self, y, db, counts):
         extension = str(pathlib.Path(BINARY).parent / "yett_log")
@@ -565,7 +565,7 @@ class Leaving(unittest.TestCase):
         return None
 
     def head(self, y):
-        """The number of the last record, once no more come."""
+        """The number of the last record, once no more are added."""
         def now():
             return sqlite3.connect(y.dir / "yett.db").execute("SELECT max(last) FROM (SELECT last FROM blocks UNION ALL SELECT last FROM tail)").fetchone()[0]
 
@@ -577,7 +577,7 @@ class Leaving(unittest.TestCase):
         return wait_for("the last record", still, 20)
 
     def check(self, got, head, window=0):
-        """All of them, in order but for what was sent again, none twice beyond the window."""
+        """All records arrived, with at most `window` duplicates."""
         self.assertEqual(set(got), set(range(1, head + 1)))
         self.assertLessEqual(len(got) - head, window)
 
@@ -591,9 +591,9 @@ class Leaving(unittest.TestCase):
                 y.process.kill()
                 y.process.wait()
                 with open(y.dir / "lines.jsonl", "ab") as f:
-                    f.write(b'{"seq":9')  # cut off in the middle of a line
+                    f.write(b'{"seq":9')  # a torn line
                 y.start()
-            for _ in range(20):  # with a slow disk a kill loses nearly all that was asked just before it
+            for _ in range(20):  # on a slow disk a kill loses most of the recent requests
                 flood(y, self.RECORDS // 10)
                 head = self.head(y)
                 wait_for("the lag to go", lambda: f'{{"seq":{head},' in "".join(p.read_text() for p in y.dir.glob("lines.jsonl*")), 20)
@@ -601,14 +601,14 @@ class Leaving(unittest.TestCase):
                     break
             names = sorted((p for p in y.dir.glob("lines.jsonl.*")), key=lambda p: -int(p.suffix[1:])) + list(y.dir.glob("lines.jsonl"))
             self.assertGreater(len(names), 2)
-            for name in names:  # a file ends with the record that fills it
+            for name in names:  # a file is rotated after the record that fills it
                 self.assertLess(name.stat().st_size, (100 << 10) + 2000)
             got = [seq for name in names for seq in seqs_in(name.read_text().splitlines())]
-            self.assertEqual(got, sorted(set(got)))  # the file itself says what it has: none twice
+            self.assertEqual(got, sorted(set(got)))  # the position is read from the file: no duplicates
             self.assertEqual(len(got), y.verify()["records"])
             self.assertEqual(got[-1], head)
 
-    def test_rsyslog_over_tls_down_and_back(self):
+    def test_rsyslog_over_tls_goes_down_and_comes_back(self):
         y = Yett("127.0.0.1:1", rules=SHOP)
         port = free_port()
         folder = pathlib.Path(tempfile.mkdtemp(prefix="yett-rsyslog-"))

@@ -1,5 +1,5 @@
-"""Certificates that expire, roots that come and go, listeners that change, while their callers stay: each way of arriving,
-whatever happened since. Who is let in, and what goes on, is as a full handshake would have it now."""
+"""Certificates expire, roots come and go and listeners change while callers stay connected. However a caller arrives, and
+whatever has happened since, it is let in or kept only if a full handshake would succeed now."""
 import concurrent.futures
 import contextlib
 import itertools
@@ -17,15 +17,15 @@ from minting import MD5, SHA1, between, in_seconds, leaf, root, rsa_key
 RULES = 'policy "p" { allow "frontend" { principal = "spiffe://example.org/frontend" } }'
 OPEN = 'policy "p" { allow "all" { principal = anyone } }'
 IN, RESUMED, OUT, ANY = "let in", "let in by resumption", "not let in", "not judged"
-SOON = 6 * SLOW   # what expires soon lives this long
-GRACE = 2 * SLOW  # what must end at once or at expiry has ended this much later
-EARLY = 0.5       # and not this much sooner
+SOON = 6 * SLOW   # lifetime of certificates that expire soon
+GRACE = 2 * SLOW  # connections must end this soon after an event or expiry
+EARLY = 0.5       # and not earlier than this before it
 TLS12, TLS13 = ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3
 numbers = itertools.count()
 
 
 def yett(upstream, bundle, rules=RULES):
-    """Not yet started; without a port for the admin."""
+    """A Yett that is not started yet, without an admin port."""
     y = Yett(upstream.address, rules=rules)
     (y.dir / "callers").mkdir()
     y.config["admin"] = {}
@@ -39,7 +39,7 @@ def yett(upstream, bundle, rules=RULES):
 
 
 def listener(y, name, **changes):
-    """One more, like the first; its name."""
+    """Adds a listener like the first one; returns its name."""
     out = json.loads(json.dumps(y.listener))
     out.update(name=name, **changes)
     if changes.get("plaintext"):
@@ -49,7 +49,7 @@ def listener(y, name, **changes):
 
 
 def reload(y, files):
-    """Replaces the files, one after the other: the moment at which the last one counts."""
+    """Replaces the files one by one; returns the time at which the last one took effect."""
     for name, text in files.items():
         before = y.log().count(" reloaded ")
         y.replace(name, text)
@@ -58,7 +58,7 @@ def reload(y, files):
 
 
 class Caller:
-    """Someone with a certificate (None: without) before a port of this Yett."""
+    """A caller with a certificate (None: without one) that connects to a port of this Yett."""
 
     def __init__(self, y, minted, listener=None, plain=False, version=None, extra=()):
         self.y, self.port, self.plain, self.version, self.session = y, y.ports[listener] if listener else y.port, plain, version, None
@@ -76,7 +76,7 @@ class Caller:
 
     def context(self, who=None):
         tls = ssl.create_default_context(cafile=str(self.y.certs / "bundle.pem"))
-        tls.set_ciphers("DEFAULT:@SECLEVEL=0")  # it is for Yett to refuse what is weak
+        tls.set_ciphers("DEFAULT:@SECLEVEL=0")  # weak certificates must be refused by Yett, not by the client
         if self.version:
             tls.minimum_version = tls.maximum_version = self.version
         if self.files:
@@ -90,19 +90,19 @@ class Caller:
         return self.raw() if self.plain else self.tls.wrap_socket(self.raw(), server_hostname="localhost")
 
     def ask(self, path):
-        """A connection of its own for one request, by the last one's session where there was one: (status or None, resumed)."""
+        """Sends one request on a new connection, which resumes the last session if there is one: (status or None, resumed)."""
         status, reused = None, False
         with contextlib.suppress(OSError), self.tls.wrap_socket(self.raw(), server_hostname="localhost", session=self.session) as s:
             s.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
             answer = s.recv(4096)
             if answer.startswith(b"HTTP/1.1 "):
                 status, reused, self.session = int(answer.split()[1]), s.session_reused, s.session
-                s.unwrap()  # else OpenSSL resumes it no more
+                s.unwrap()  # otherwise OpenSSL does not resume the session
         return status, reused
 
 
 class World:
-    """What the certificates of one case are. `short` names what expires soon."""
+    """The certificates of one case. `short` names the one that expires soon."""
 
     def __init__(self, short=None, names=True):
         self.soon = in_seconds(SOON)
@@ -112,18 +112,18 @@ class World:
         self.root = root(expires=until("root"), identifiers=names)
         self.between = between(self.root, expires=until("between"), identifiers=names)
         self.leaf = leaf(self.between, expires=until("leaf"))
-        self.renewed = root(key=self.root.key)          # the same name and key, for long
+        self.renewed = root(key=self.root.key)          # the same name and key, long-lived
         self.shortened = root(key=self.root.key, expires=self.soon)
         self.namesake = root(identifiers=names)         # the same name, another key
         self.stranger = root("another root")
-        self.stray = root("stray", expires=self.soon)   # no path needs it
+        self.stray = root("stray", expires=self.soon)   # in no needed chain
         self.stray_before = root("stray", expires=in_seconds(-10))
 
 
-# What happened since the caller came first: the certificates (World), which bundle was there and which is now, what else.
-# Then who is let in by a full handshake, by resumption, by the next request of a connection that was kept, and whether an
-# open stream goes on; then, where it differs from the next request, what becomes of one that was half sent. Where something
-# expires, it is judged after that, and streams must have ended then, not sooner.
+# Each row: what happened since the caller first connected; the certificates (World); changes of bundles and the like; then
+# the expected results for a full handshake, a resumption, the next request on a kept connection, an open stream, and (if it
+# differs from the next request) a half-sent request. If something expires, results are checked after that, and streams must
+# have ended then, not earlier.
 TABLE = (
     ("the root expired", dict(short="root"), dict(), (OUT, OUT, OUT, OUT)),
     ("the intermediate expired", dict(short="between"), dict(), (OUT, OUT, OUT, OUT)),
@@ -131,9 +131,9 @@ TABLE = (
     ("the root was removed from the bundle", dict(), dict(now=["stranger"]), (OUT, OUT, OUT, OUT)),
     ("a root was added to the bundle", dict(), dict(now=["stranger", "root"]), (IN, IN, IN, IN)),
     ("the other domain's bundle changed", dict(), dict(other=["stranger"]), (IN, IN, IN, IN)),
-    ("a certificate that no path needs had expired before", dict(), dict(extra=["stray_before"]), (IN, RESUMED, IN, IN)),
-    ("a certificate that no path needs expired", dict(), dict(extra=["stray"], expires=True), (IN, RESUMED, IN, IN)),
-    # Found by thinking of who would try what.
+    ("a certificate that no chain needs had expired before", dict(), dict(extra=["stray_before"]), (IN, RESUMED, IN, IN)),
+    ("a certificate that no chain needs expired", dict(), dict(extra=["stray"], expires=True), (IN, RESUMED, IN, IN)),
+    # Further cases, found by thinking like an attacker.
     ("nothing", dict(), dict(), (IN, RESUMED, IN, IN)),
     ("Yett's own certificate was renewed", dict(), dict(svid=True), (IN, IN, IN, IN)),
     ("another root of the same name took the root's place", dict(names=False), dict(now=["namesake"]), (OUT, OUT, OUT, OUT)),
@@ -141,8 +141,8 @@ TABLE = (
     ("the root was removed and came back", dict(), dict(back=True), (IN, IN, OUT, OUT, ANY)),
     ("the caller's domain was removed", dict(), dict(no_domain=True), (OUT, OUT, OUT, OUT)),
     ("the root was renewed under its key, then the old one expired", dict(short="root"), dict(now=["renewed"]), (IN, IN, IN, IN)),
-    ("the root gave way to one of its key that expired since", dict(), dict(now=["shortened"], expires=True), (OUT, OUT, OUT, OUT)),
-    ("the root expired, one of its key is beside it", dict(short="root"), dict(then=["root", "renewed"]), (IN, IN, ANY, ANY)),
+    ("the root was replaced by one with its key, which has expired since", dict(), dict(now=["shortened"], expires=True), (OUT, OUT, OUT, OUT)),
+    ("the root expired, another one with its key is in the bundle", dict(short="root"), dict(then=["root", "renewed"]), (IN, IN, ANY, ANY)),
     ("the leaf expired, the caller has a newer one", dict(short="leaf"), dict(newer=True), (IN, IN, OUT, OUT)),
 )
 WAYS = ("full handshake", "TLS 1.2 resumed", "TLS 1.3 resumed", *KINDS, *HALVES)
@@ -153,7 +153,7 @@ def named(way):
 
 
 def asks(way):
-    """It is a connection that has a request to make, or to end."""
+    """Whether this is a connection on which a request will be sent or completed."""
     return way.endswith("idle") or way in HALVES
 
 
@@ -162,7 +162,7 @@ def column(way):
 
 
 class Case:
-    """One row of the table, by a Yett of its own: way -> what became of it."""
+    """One row of the table, with its own Yett; `found` maps each way to its result."""
 
     def __init__(self, world, what):
         self.upstream, self.what, self.found = Upstream(), what, {}
@@ -206,7 +206,7 @@ class Case:
         for way, version in (("TLS 1.2 resumed", TLS12), ("TLS 1.3 resumed", TLS13)):
             with self.noting(way) as name:
                 caller = Caller(self.y, self.w.leaf, version=version, extra=extra)
-                came = [caller.ask(f"/before/{name}") for _ in range(3)]  # what counts later is a session that was itself resumed
+                came = [caller.ask(f"/before/{name}") for _ in range(3)]  # later sessions are themselves resumed
                 assert came == [(200, False), (200, True), (200, True)], f"{came} {self.y.log()[-300:]}"
                 self.resuming[way] = caller
         self.caller = Caller(self.y, self.w.leaf, extra=extra)
@@ -259,14 +259,14 @@ class Case:
         if held.over is None:
             before = held.ticks()
             watch([held], time.time() + 0.5 * SLOW)
-            return IN if held.ticks() > before else "goes on without a word"
+            return IN if held.ticks() > before else "open but silent"
         if self.expires and held.over < moment - EARLY:
             return f"ended {moment - held.over:.1f} s before expiry"
         return OUT if held.over < moment + GRACE else f"ended only after {held.over - moment:.1f} s"
 
 
 def at_the_same_time(jobs):
-    """Each waits for real seconds: their results or what they raised."""
+    """Runs the jobs in parallel, since each waits in real time; returns their results or exceptions."""
     with concurrent.futures.ThreadPoolExecutor(len(jobs)) as pool:
         futures = [pool.submit(job) for job in jobs]
         concurrent.futures.wait(futures)
@@ -276,7 +276,7 @@ def at_the_same_time(jobs):
 class Since(unittest.TestCase):
     maxDiff = None
 
-    def test_each_way_of_arriving_is_judged_as_a_full_handshake_would_be_now(self):
+    def test_each_way_to_connect_is_judged_as_a_full_handshake_would_be_now(self):
         found = at_the_same_time([Case(world, what).run for _, world, what, _ in TABLE])
         for (happened, _, _, expected), ways in zip(TABLE, found):
             for way in WAYS:
@@ -288,7 +288,7 @@ class Since(unittest.TestCase):
                         self.assertEqual(IN if (want, ways[way]) == (IN, RESUMED) else ways[way], want)
 
     def test_the_last_second_of_a_certificate_is_the_same_for_all(self):
-        """A full handshake is refused in the very second that the certificate names as its end; the others were let in."""
+        """In the final second of a certificate a full handshake was refused, but other ways were let in."""
         top = root()
         with Upstream() as upstream, yett(upstream, top.pem) as y:
             last = leaf(top, expires=in_seconds(3 * SLOW))
@@ -306,7 +306,7 @@ class Since(unittest.TestCase):
 
 
 RSA = rsa_key(2048)
-# What the root, the intermediate and the leaf are made of. Only a root's signature counts for nothing: it is believed as it is.
+# Parameters of the root, the intermediate and the leaf. The signature of a root does not matter: a root is trusted as it is.
 STRENGTH = (
     ("P-256 and SHA-256", {}, {}, {}, IN),
     ("RSA-2048 and SHA-256", {"key": RSA}, {"key": RSA}, {"key": RSA}, IN),
@@ -338,11 +338,11 @@ class Strength(unittest.TestCase):
                     with self.subTest(what=what, version=version.name):
                         status, _ = Caller(y, shown, version=version).ask("/hello")
                         self.assertEqual(IN if status == 200 else OUT, want)
-            with self.subTest(what="each refusal is written down"):
+            with self.subTest(what="each refusal is recorded"):
                 failed = " ".join(e["detail"] for e in y.query("--events") if e["event"] == "handshake failed")
                 for why in ("ee certificate key too weak", "ca certificate key too weak", "ca signature digest algorithm too weak"):
                     self.assertIn(why, failed)
-            # As a root such a key is refused too, be it when the bundle is read or when somebody comes.
+            # Such a key is refused in a root too, either when the bundle is read or at a handshake.
             tops = [root(f"weak root {bits}", key=rsa_key(bits)) for bits in WEAK_ROOTS]
             y.replace("example.pem", "".join(top.pem for top in tops))
             wait_for("the bundle to be read", lambda: " reloaded " in y.log() or "reload refused" in y.log())
@@ -352,7 +352,7 @@ class Strength(unittest.TestCase):
 
 
 class Namesakes(unittest.TestCase):
-    def test_roots_of_one_name_vouch_each_for_their_own(self):
+    def test_roots_with_the_same_name_are_told_apart_by_key(self):
         tops = [root("the same", identifiers=False) for _ in range(3)]
         foreign = root("the same", identifiers=False)
         for order in ((0, 1, 2), (2, 1, 0), (1, 2, 0)):
@@ -364,7 +364,7 @@ class Namesakes(unittest.TestCase):
                         self.assertEqual(Caller(y, leaf(between(tops[number], identifiers=False), identifiers=False)).ask("/x")[0], 200)
                 self.assertIsNone(Caller(y, leaf(foreign, identifiers=False)).ask("/x")[0])
 
-    def test_intermediates_of_one_name_vouch_each_for_their_own(self):
+    def test_intermediates_with_the_same_name_are_told_apart_by_key(self):
         top = root()
         middles = [between(top, "the same", identifiers=False) for _ in range(2)]
         with Upstream() as upstream, yett(upstream, top.pem + "".join(middle.pem for middle in middles)) as y:
@@ -372,8 +372,8 @@ class Namesakes(unittest.TestCase):
                 with self.subTest(place=place):
                     self.assertEqual(Caller(y, leaf(middle, identifiers=False)).ask("/x")[0], 200)
 
-    def test_certificates_that_all_vouch_for_one_another_cost_no_time(self):
-        """The paths through them are more than anybody can try: 14 keys of one name, each signed by each."""
+    def test_cross_signed_certificates_do_not_slow_down_verification(self):
+        """There are too many chains to try them all: 14 keys of one name, each signed by every other."""
         top = root("the same", identifiers=False)
         keys = [minting.ec_key() for _ in range(14)]
         selves = [root("the same", key=key, identifiers=False) for key in keys]
@@ -386,7 +386,7 @@ class Namesakes(unittest.TestCase):
             self.assertEqual(Caller(y, leaf(top, identifiers=False)).ask("/x")[0], 200)
 
 
-# What a listener was and what it is now ("gone": no more), and whether its connections go on.
+# The mode of a listener before and after ("gone": removed), and whether its connections stay.
 LISTENERS = (
     ("removed", "required", "gone", False),
     ("removed-plain", "plaintext", "gone", False),
@@ -404,7 +404,7 @@ DRAINED = ("HTTP/1.1 idle", "HTTP/1.1 response", "HTTP/2 idle", "HTTP/2 stream")
 
 
 class Listeners(unittest.TestCase):
-    def test_connections_of_a_listener_that_changed_are_drained_at_once_and_no_others(self):
+    def test_only_connections_of_a_changed_listener_are_drained_at_once(self):
         top = root()
         modes = {mode: {"plaintext": True} if mode == "plaintext" else {"tls": {"client_certificate": mode}} for mode in ("required", "optional", "none", "plaintext")}
         with Upstream() as upstream:
@@ -460,8 +460,8 @@ class Listeners(unittest.TestCase):
                 self.assertEqual([path for path in upstream.paths[upstream_before:] if path.startswith("/further")], [])
                 self.assertEqual([d["path"] for d in y.query("--effect", "allow") if d["path"].startswith("/further")], [])
 
-    def test_a_stream_that_a_listener_left_behind_still_ends_with_the_trust_in_its_caller(self):
-        """Drained, it may last for long; its caller's root is removed, or its certificate expires, all the same."""
+    def test_a_draining_stream_of_a_removed_listener_ends_when_its_caller_is_no_longer_trusted(self):
+        """A draining stream may last long. It must end if its caller's root is removed or its certificate expires."""
         top = root()
         left = {"removed": None, "required-to-none": {"tls": {"client_certificate": "none"}}, "tls-to-plaintext": {"plaintext": True}}
         with Upstream() as upstream:
@@ -556,8 +556,8 @@ class OnExpiry(unittest.TestCase):
                 else:
                     self.assertGreater(held.ticks(), before[kind])
 
-    def test_an_end_far_away_is_no_end_that_is_near(self):
-        """Milliseconds that do not fit into 31, 32 or 63 bits, the year 2050 (another form of time) and the end of time."""
+    def test_an_expiry_far_in_the_future_is_not_treated_as_near(self):
+        """Milliseconds beyond 31, 32 or 63 bits, the year 2050 (another time format) and the latest possible time."""
         ends = [in_seconds(2 ** 31 / 1000 + 2), in_seconds(2 ** 32 / 1000 + 2), 2 ** 31 - 1, 2 ** 31 + 1, 2 ** 32 + 1, 2524608000, 253402300799]
         top = root(expires=253402300799)
         with Upstream() as upstream, yett(upstream, top.pem) as y:

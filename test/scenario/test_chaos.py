@@ -1,6 +1,6 @@
-"""Everything that happens to a log, at once and at random: rotation, retention, erasure, sinks that go and come, readers that stop in
-the middle, kill -9. The clock runs a hundred times as fast. At every stop the chain is whole, nothing that was let through is lost, and the
-disk holds no more than it may."""
+"""Everything that can happen to a log, at random and concurrently: rotation, retention, erasure, sinks going down and up, readers that
+stop halfway, kill -9. The clock runs 120 times as fast. At every stop the chain is intact, no forwarded request has lost its record, and
+the log stays within its size limit."""
 import contextlib
 import json
 import os
@@ -31,8 +31,8 @@ class Chaos(unittest.TestCase):
         self.rng = random.Random(7)
         self.forwarded = set()  # ids of requests that the service has seen
         self.down = threading.Event()
-        self.sent = bytearray()  # of each record, whether the receiver has it
-        self.lost = set()  # numbers that a gap names
+        self.sent = bytearray()  # for each record, whether the receiver has it
+        self.lost = set()  # record numbers reported in gaps
         self.twice = 0
 
     def serve(self, connection):
@@ -88,7 +88,7 @@ class Chaos(unittest.TestCase):
         readers.clear()
 
     def check(self, y):
-        """The log as it is found after a stop."""
+        """Verifies the log after a stop."""
         code, out, err = yett("log", "verify", *config(y), "--format", "json")
         told = json.loads(out or "{}")
         self.assertEqual((code, told.get("broken")), (0, ""), err)
@@ -129,7 +129,7 @@ class Chaos(unittest.TestCase):
             receiver.batches.clear()
             decisions += len(seen)
             if strict:
-                # What retention has deleted went in order: of this round nothing is younger than what is left.
+                # Retention deletes in order, so it cannot have deleted all decisions of this round.
                 gone = seen - ids
                 self.assertLess(len(gone), len(seen), "every decision of a round is gone")
                 lost += 0 if told["deleted_through"] else len(gone)
@@ -139,7 +139,7 @@ class Chaos(unittest.TestCase):
         def size():
             sizes = []
             for file in y.dir.glob("yett*.db"):
-                with contextlib.suppress(FileNotFoundError):  # retention is at work
+                with contextlib.suppress(FileNotFoundError):  # retention deletes files meanwhile
                     sizes.append(file.stat().st_size)
             return sum(sizes)
 
@@ -147,7 +147,7 @@ class Chaos(unittest.TestCase):
         largest = size()
         y.stop()
         told, _ = self.check(y)
-        # Numbers of what a crash lost are gaps, and say so; every other number left the host.
+        # Numbers lost in a crash are reported as gaps; every other record left the host.
         missing = {seq for seq in range(1, told["last_seq"] + 1) if not self.sent[seq]}
         print(f"  {durability}: {decisions} requests in {ROUNDS} rounds, {kills} kills, {len(self.lost)} records lost, {sum(self.sent)} in the sink, "
               f"{self.twice} twice, {largest / MIB:.1f} MiB at the end")

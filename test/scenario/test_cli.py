@@ -1,4 +1,4 @@
-"""What a person sees on the command line, above all when something is wrong."""
+"""What users see on the command line, especially when something is wrong."""
 import json
 import os
 import pathlib
@@ -32,7 +32,7 @@ class CommandLine(unittest.TestCase):
         self.assertEqual(code, 2)
         self.assertIn("/nonexistent.json: there is no such file", err)
 
-    def test_check_says_every_problem_at_once(self):
+    def test_check_reports_all_problems_at_once(self):
         y = Yett("127.0.0.1:1", rules='policy "p" {\n  allow "a" { principal = anyone, pathh = "/x" },\n}')
         y.config["listeners"][0]["adress"] = y.config["listeners"][0].pop("address")
         y.write_config()
@@ -43,7 +43,7 @@ class CommandLine(unittest.TestCase):
         self.assertTrue(err.endswith("yett: 3 problems\n"), err)
         self.assertEqual(yett("run", "-c", str(y.dir / "yett.json"))[0], 2)
         self.assertEqual(yett("check", str(y.dir / "rules"))[0], 2)
-        # Where the file is understood, what it names is looked at too, all of it.
+        # If the file is valid, everything it refers to is checked too.
         y.config["listeners"][0]["address"] = y.config["listeners"][0].pop("adress")
         y.config["clusters"][0]["endpoints"] = ["no.such.host.invalid:1"]
         y.config["identity"]["svid"]["private_key"] = "certs/frontend.key"
@@ -59,7 +59,7 @@ class CommandLine(unittest.TestCase):
     def test_unsafe_files_are_refused(self):
         y = Yett("127.0.0.1:1")
         (y.certs / "server.key").chmod(0o644)
-        for command, status in (("check", 0), ("run", 2)):  # one looks, the other serves
+        for command, status in (("check", 0), ("run", 2)):  # check only warns, run refuses
             code, _, err = yett(command, "-c", str(y.dir / "yett.json"))
             self.assertEqual(code, status)
             self.assertIn("others may read or write this key: it must be 0400, 0440, 0600 or 0640", err)
@@ -75,7 +75,7 @@ class CommandLine(unittest.TestCase):
             self.assertEqual(code, 0)
             self.assertEqual(os.stat(f"{d}/certs/dev/a.key").st_mode & 0o777, 0o600)
             before = open(f"{d}/certs/dev/ca.key").read()
-            for name in ("ca", "bundle", "audit", "mask", "cache"):  # a caller's name is a file's name
+            for name in ("ca", "bundle", "audit", "mask", "cache"):  # the caller's name becomes a file name
                 code, _, err = yett("certs", "issue", f"{DOMAIN}/sa/{name}", cwd=d)
                 self.assertEqual((code, "choose another name with --name" in err), (2, True), err)
             self.assertEqual(open(f"{d}/certs/dev/ca.key").read(), before)
@@ -84,10 +84,10 @@ class CommandLine(unittest.TestCase):
             self.assertRegex(out, rf"names +URI:{DOMAIN}/ns/a\n")
             self.assertRegex(out, r"\(\d+ (hours|days?) left\)")
             issued = open(f"{d}/certs/dev/a.pem").read()
-            code, _, err = yett("certs", "issue", f"{DOMAIN}/other/a", cwd=d)  # another workload of the same last name
+            code, _, err = yett("certs", "issue", f"{DOMAIN}/other/a", cwd=d)  # another workload whose ID ends alike
             self.assertEqual((code, f"files of {DOMAIN}/ns/a already exist" in err), (2, True), err)
             self.assertEqual(open(f"{d}/certs/dev/a.pem").read(), issued)
-            self.assertEqual(yett("certs", "issue", f"{DOMAIN}/ns/a", cwd=d)[0], 0)  # its own is renewed
+            self.assertEqual(yett("certs", "issue", f"{DOMAIN}/ns/a", cwd=d)[0], 0)  # a renewal for the same workload
             code, _, err = yett("certs", "issue", "spiffe://elsewhere.org/ns/b", cwd=d)
             self.assertEqual((code, "is not in the trust domain of this CA" in err), (2, True), err)
             os.chmod(f"{d}/certs/dev", 0o777)

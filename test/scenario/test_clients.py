@@ -1,4 +1,4 @@
-"""What real clients and services expect of what stands between them: found in public reports about other proxies."""
+"""What real clients and services expect of a proxy between them, taken from public bug reports about other proxies."""
 import contextlib
 import json
 import os
@@ -21,7 +21,7 @@ OPEN = 'policy "p" { allow "all" { principal = anyone, path = "/**" }, deny "adm
 
 
 def heads(seen):
-    """A service that keeps the heads that it gets and reads their bodies away."""
+    """A service that records the heads it gets and answers 200."""
     def serve(connection):
         got = read_head(connection)
         while got:
@@ -45,7 +45,7 @@ class Uploads(unittest.TestCase):
                 answer += data
             return answer
 
-    def test_a_refused_upload_reads_its_answer(self):
+    def test_a_refused_upload_gets_its_response(self):
         with Nginx() as up, Yett(up.address, rules=OPEN).plaintext() as y:
             for size, pause in ((20 << 20, 0), (3 << 20, 0.0625)):
                 answer = self.upload(y, size, pause)
@@ -57,7 +57,7 @@ class Uploads(unittest.TestCase):
             done = subprocess.run(["curl", "-sS", "-m", "60", "-T", str(big), "-H", "Expect:", "-w", "%{http_code}", "-o", "/dev/null", f"http://127.0.0.1:{y.port}/admin/x"], capture_output=True, text=True)
             self.assertEqual((done.returncode, done.stdout), (0, "403"), done.stderr)
 
-    def test_who_says_nothing_more_is_let_go_of(self):
+    def test_a_refused_upload_that_stalls_is_closed(self):
         with Nginx() as up, Yett(up.address, rules=OPEN).plaintext() as y:
             with y.raw(60) as sock:
                 sock.sendall(b"POST /admin/x HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000\r\n\r\nx")
@@ -69,7 +69,7 @@ class Uploads(unittest.TestCase):
 
 
 class Messages(unittest.TestCase):
-    def test_what_has_no_body_reaches_the_service_as_it_expects(self):
+    def test_requests_without_a_body_reach_the_service_with_correct_framing(self):
         seen = []
         with Service(heads(seen)) as s, Yett(s.address, rules=OPEN).plaintext() as y, H2Client(y, plain=True) as c:
             self.assertEqual(c.wait(c.request("/a", method="POST")).status, 200)
@@ -80,7 +80,7 @@ class Messages(unittest.TestCase):
             self.assertEqual(c.wait(stream).status, 200)
             self.assertNotIn("transfer-encoding", seen[-1].lower())
             began = time.monotonic()
-            stream = c.request("/c", end=False)  # a GET whose body comes late, or never
+            stream = c.request("/c", end=False)  # a GET whose body arrives late or never
             wait_for("the request", lambda: "/c " in seen[-1], 5)
             self.assertLess(time.monotonic() - began, 4 * SLOW)
             self.assertIn("transfer-encoding: chunked", seen[-1].lower())
@@ -88,7 +88,7 @@ class Messages(unittest.TestCase):
             self.assertRegex(answer.headers["date"], r"^\w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d GMT$")
             self.assertNotIn("traceparent", "".join(seen))
 
-    def test_a_body_that_nobody_expects_reaches_the_service_whole(self):
+    def test_an_unusual_body_reaches_the_service_complete(self):
         bodies = []
 
         def serve(connection):
@@ -111,7 +111,7 @@ class Messages(unittest.TestCase):
                     self.assertIn(b"FIRST", bodies[-1])
                     self.assertIn(b"SECOND", bodies[-1])
 
-    def test_crumbs_are_one_field(self):
+    def test_cookie_crumbs_are_joined_into_one_field(self):
         seen = []
         with Service(heads(seen)) as s, Yett(s.address, rules=OPEN).plaintext() as y, H2Client(y, plain=True) as c:
             crumbs = [("cookie", f"c{i}=v{i}") for i in range(105)]
@@ -119,7 +119,7 @@ class Messages(unittest.TestCase):
             self.assertIn("cookie: " + "; ".join(f"{n}" for _, n in crumbs), seen[-1])
             self.assertEqual(c.wait(c.request("/a", headers=[("cookie", "")] * 1100)).status, 431)
 
-    def test_the_asterisk_is_routed_and_decided(self):
+    def test_asterisk_form_requests_are_routed_and_decided(self):
         seen = []
         with Service(heads(seen)) as s:
             y = Yett(s.address, rules='policy "p" { allow "ask" { principal = anyone, path = "*", method = "OPTIONS" }, allow "a" { principal = anyone, path = "/a" } }').plaintext()
@@ -132,7 +132,7 @@ class Messages(unittest.TestCase):
                         self.assertEqual(sock.recv(1000)[9:12], expect, target)
                 self.assertEqual([head.split("\r\n")[0] for head in seen], ["OPTIONS * HTTP/1.1", "OPTIONS * HTTP/1.1", "OPTIONS /a HTTP/1.1"])
 
-    def test_refusals_say_what(self):
+    def test_refusals_name_their_reason(self):
         def many(connection):
             got = read_head(connection)
             if got:
@@ -170,7 +170,7 @@ class AccessLog(unittest.TestCase):
     def lines(self, path):
         return [json.loads(line) for line in path.read_text().splitlines()]
 
-    def test_it_is_opened_anew_by_both_signals(self):
+    def test_both_signals_reopen_it(self):
         with Nginx() as up, Yett(up.address, rules=OPEN).plaintext() as y:
             for n, name in ((1, signal.SIGUSR1), (2, signal.SIGHUP)):
                 hello_times(y, 30, 3)
@@ -186,11 +186,11 @@ class AccessLog(unittest.TestCase):
             hello_times(y, 30, 4)
             wait_for("the lines", lambda: len(y.access_log()) == 4)
 
-    def test_a_torn_line_joins_no_other_and_losses_are_counted(self):
+    def test_a_torn_line_is_not_joined_to_the_next_and_lost_lines_are_counted(self):
         with Nginx() as up:
             y = Yett(up.address, rules=OPEN).plaintext()
             log = y.dir / "access.log"
-            before = 64 << 20  # more than any other file has, which the limit is for too
+            before = 64 << 20  # larger than every other file, since the limit applies to all files
             log.touch()
             os.truncate(log, before)
             y.start()
@@ -218,7 +218,7 @@ class AccessLog(unittest.TestCase):
             self.assertIn("yett_access_log_lost_lines_total 1\n", y.admin("/metrics")[1])
             y.stop()
 
-    def test_a_dead_reader_is_told_and_a_new_one_is_served(self):
+    def test_a_dead_reader_is_reported_and_a_new_one_gets_lines(self):
         with Nginx() as up:
             y = Yett(up.address, rules=OPEN).plaintext()
             os.mkfifo(y.dir / "access.log")
@@ -250,7 +250,7 @@ class Configuration(unittest.TestCase):
         done = subprocess.run([BINARY, "check", "-c", str(y.dir / "yett.json")], capture_output=True, text=True, env=environment(), timeout=20 * SLOW)
         return done.returncode, done.stdout + done.stderr
 
-    def test_foreign_variables_are_a_warning(self):
+    def test_unknown_environment_variables_are_a_warning(self):
         done = subprocess.run([BINARY, "version"], capture_output=True, text=True, env={**environment(), "YETT_PORT_8080_TCP": "tcp://10.0.0.1:8080", "YETT_CONFIGG": "x"})
         self.assertEqual(done.returncode, 0)
         self.assertIn("warning: the environment variable `YETT_PORT_8080_TCP` is not a Yett setting", done.stderr)
@@ -263,7 +263,7 @@ class Configuration(unittest.TestCase):
         code, out = self.check(y)
         self.assertEqual((code, "`a.example:8080` has a port: write the host without it" in out), (2, True), out)
 
-    def test_an_endpoint_is_what_it_says(self):
+    def test_malformed_endpoints_are_errors(self):
         for endpoint, why in (("127.0.0.1:70000", "has no port from 1 to 65535"), ("127.0.0.1:0", "has no port from 1 to 65535"), ("::1:80", "write an IPv6 address in brackets")):
             code, out = self.check(Yett(endpoint))
             self.assertEqual((code, why in out), (2, True), out)
@@ -301,7 +301,7 @@ class Configuration(unittest.TestCase):
             self.assertEqual((code, why in out), (2, True), out)
             self.assertNotIn(secret[4:20], out)
 
-    def test_a_key_with_a_passphrase_is_an_error_and_holds_nothing_up(self):
+    def test_a_key_with_a_passphrase_is_an_error_and_blocks_no_other_reload(self):
         with Nginx() as up, Yett(up.address, rules=OPEN) as y:
             plain = (y.certs / "server.key").read_text()
             subprocess.run(["openssl", "pkey", "-in", str(y.certs / "server.key"), "-aes256", "-passout", "pass:x", "-out", str(y.dir / "locked")], check=True, capture_output=True)
@@ -330,12 +330,12 @@ class Connections(unittest.TestCase):
                     self.assertEqual(sock.recv(1000)[9:12], b"200", version)
 
     def test_all_addresses_of_a_name_are_tried(self):
-        with Nginx() as up:  # on 127.0.0.1; `localhost` is ::1 too
+        with Nginx() as up:  # on 127.0.0.1; `localhost` may also be ::1
             port = up.address.rsplit(":", 1)[1]
             with Yett(f"localhost:{port}", rules=OPEN).plaintext() as y:
                 self.assertEqual([y.get_plain("/hello") for _ in range(6)], [200] * 6)
 
-    def test_a_service_sees_an_idle_connection_end_in_order(self):
+    def test_idle_upstream_connections_are_closed_without_a_reset(self):
         ends = []
 
         def serve(connection):
@@ -355,7 +355,7 @@ class Connections(unittest.TestCase):
                 wait_for("the end", lambda: ends)
                 self.assertEqual(ends, [b""])
 
-    def test_the_end_is_orderly_and_a_successor_can_begin(self):
+    def test_shutdown_is_orderly_and_a_successor_can_bind_the_port(self):
         slow = threading.Event()
 
         def serve(connection):
@@ -370,7 +370,7 @@ class Connections(unittest.TestCase):
             busy.sendall(b"GET /hello HTTP/1.1\r\nHost: a\r\n\r\n")
             wait_for("the request", lambda: 'yett_connections{listener="inbound"} 2\n' in y.admin("/metrics")[1])
             y.process.send_signal(signal.SIGTERM)
-            self.assertEqual(idle.recv(10), b"")  # an end, no reset
+            self.assertEqual(idle.recv(10), b"")  # an orderly close, not a reset
             wait_for("the listening socket to close", lambda: socket.socket().connect_ex(("127.0.0.1", y.port)) != 0, 3)
             with socket.socket() as next_one:
                 next_one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -380,7 +380,7 @@ class Connections(unittest.TestCase):
             self.assertEqual(busy.recv(1000)[9:12], b"200")
             y.stop()
 
-    def test_one_socket_goes_from_one_process_to_the_next_without_a_refusal(self):
+    def test_a_listening_socket_is_handed_to_the_next_process_without_refused_connections(self):
         with Nginx() as up:
             listening = socket.socket()
             listening.bind(("127.0.0.1", 0))
@@ -398,7 +398,7 @@ class Connections(unittest.TestCase):
                     os.dup2(listening.fileno(), 3)
                     os.environ.update(LISTEN_FDS="1", LISTEN_PID=str(os.getpid()), LISTEN_FDNAMES="http")
 
-                # The environment of a process that is not there yet cannot have its id.
+                # LISTEN_PID can be set only once the process exists, so a shell sets it.
                 wrapper = ["sh", "-c", f'LISTEN_PID=$$ exec "{BINARY}" run -c "{y.dir / "yett.json"}"']
                 y.stderr = open(y.dir / "stderr.log", "ab")
                 env = {**environment(), "LISTEN_FDS": "1", "LISTEN_FDNAMES": "http"}
@@ -434,11 +434,11 @@ class Connections(unittest.TestCase):
             self.assertEqual((failures, {status for status in done}), ([], {b"200"}))
             print(f"  three hand-overs under load: {len(done)} requests, none refused")
 
-    def test_descriptors_and_waiting_connections_show(self):
+    def test_descriptors_and_waiting_connections_appear_in_metrics(self):
         with Nginx() as up:
             y = Yett(up.address, rules=OPEN, max_connections=3).plaintext()
             y.start()
-            y.write_rules(OPEN + " -- changed")  # listeners outlive the configuration that made them
+            y.write_rules(OPEN + " -- changed")  # listeners outlive the configuration that created them
             wait_for("the reload", lambda: "reloaded" in y.log())
             held = [y.raw() for _ in range(6)]
             wait_for("the warning", lambda: "connections wait in the backlog" in y.log())
@@ -474,7 +474,7 @@ int getaddrinfo(const char* node, const char* service, const struct addrinfo* hi
 """
 
 
-@unittest.skipUnless("release" in BINARY, "a library before the sanitizers' own")
+@unittest.skipUnless("release" in BINARY, "a preloaded library conflicts with sanitizers")
 class Names(unittest.TestCase):
     def test_a_name_that_moves_is_looked_up_again_at_reload(self):
         who = []
@@ -514,7 +514,7 @@ class Names(unittest.TestCase):
             wait_for("the reload", lambda: "reloaded" in y.log())
             self.assertEqual(y.get_plain("/a"), 200)
             self.assertEqual(who, ["one", "two"])
-            (y.dir / "moves").unlink()  # nobody can look it up: what was found goes on
+            (y.dir / "moves").unlink()  # the lookup fails: the previous addresses stay in use
             y.process.send_signal(signal.SIGHUP)
             y.write_rules(OPEN.replace("/admin/**", "/b"))
             wait_for("the policy", lambda: y.get_plain("/b") == 403)

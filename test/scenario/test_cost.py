@@ -1,5 +1,5 @@
-"""What a request costs in counts that do not depend on the machine's mood: system calls, heap allocations, memory,
-instructions. Times are test/bench's. On the optimised build only; each test prints its figure."""
+"""What a request costs in counts that do not depend on the machine's load: system calls, heap allocations, memory,
+instructions. test/bench measures times. Only for the optimised build; each test prints its figure."""
 import json
 import os
 import pathlib
@@ -24,11 +24,11 @@ def say(figure):
 
 
 class Request(unittest.TestCase):
-    """Of a proxied mTLS request: policy with ten rules, batched audit, 32 connections, one worker."""
+    """The cost of a proxied mTLS request: policy with ten rules, batched audit, 32 connections, one worker."""
 
     def setUp(self):
         if not LOAD.exists() or pathlib.Path(harness.BINARY).resolve() != (BUILD / "yett").resolve():
-            self.skipTest("counts are those of the optimised build")
+            self.skipTest("the limits are for the optimised build")
         self.nginx = Nginx().__enter__()
         self.addCleanup(self.nginx.__exit__, None, None, None)
         self.yett = Yett(self.nginx.address, rules=POLICY, workers=1, access_log="off")
@@ -39,7 +39,7 @@ class Request(unittest.TestCase):
                 "--key", str(y.certs / "frontend.key"), *map(str, words)]
 
     def loop_thread(self):
-        """The one that has done most."""
+        """The id of the thread that has used the most CPU time."""
         subprocess.run(self.load("-n", 3000, "-s", 20), capture_output=True, check=True)
         tasks = pathlib.Path(f"/proc/{self.yett.process.pid}/task").glob("*")
         return max((int((t / "schedstat").read_text().split()[0]), t.name) for t in tasks)[1]

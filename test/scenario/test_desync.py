@@ -1,4 +1,4 @@
-"""Ambiguous messages through Yett to real servers: none of them gets a request that was not decided, and no answer goes to
+"""Ambiguous messages through Yett to real servers: no server gets a request without a decision, and no response goes to
 the wrong request."""
 import collections
 import contextlib
@@ -65,7 +65,7 @@ require('http').createServer((q, r) => {{ require('fs').appendFileSync('{dir}/se
 
 
 class Server:
-    """A real server of Debian that notes what it was asked and answers /probe/N with N."""
+    """A real server from Debian that logs its requests and answers /probe/N with N."""
 
     def __init__(self, name, config, command):
         self.name = name
@@ -103,7 +103,7 @@ class Server:
 
     def seen(self):
         lines = (self.dir / "seen").read_text(errors="replace").splitlines()
-        # "<BADREQ>" is haproxy's word for a connection that ended without a request: those that Yett breaks off.
+        # haproxy logs "<BADREQ>" for a connection that ended without a request, such as those that Yett aborts.
         return [tuple(line.split(" ", 1)) for line in lines if re.match(r"^[!-~]+ \S", line) and "<BADREQ>" not in line]
 
 
@@ -118,7 +118,7 @@ def servers():
 
 
 def messages():
-    """Some hundred ways to say where a message ends, each with a second request hidden where another reader would find one."""
+    """Hundreds of ways to delimit a message, each hiding a second request where another parser would find it."""
     hidden = "GET /admin/{n} HTTP/1.1\r\nHost: a\r\nX: y"
     inner = hidden + "\r\n\r\n"
     size = len(inner.format(n=1000))
@@ -156,7 +156,7 @@ class Desync(unittest.TestCase):
             connection.close()
 
     def probe(self, y, wrong):
-        """Asks on one connection, pipelined and one by one, while the others send what they send."""
+        """Sends probes on one connection, pipelined and one by one, while other clients send ambiguous messages."""
         connection = y.raw(20)
         data = b""
         for i in range(0, PROBES, 2):
@@ -204,13 +204,13 @@ class Desync(unittest.TestCase):
                     t.join()
                 self.assertEqual(wrong, [], server.name)
                 wait_for("the records", lambda: len(y.query("--effect", "allow")) >= 2 * PROBES)
-                server.process.terminate()  # and writes what it has noted
+                server.process.terminate()  # which flushes its log
                 server.process.wait(20)
                 decided = collections.Counter((d["method"], d["path"]) for d in y.query("--effect", "allow"))
                 seen = collections.Counter((method, path.split("?")[0]) for method, path in server.seen())
                 self.assertGreaterEqual(seen[("GET", "/probe/0")], 2, server.name)
                 for request, count in seen.items():
-                    self.assertLessEqual(count, 2 * decided[request], f"{server.name} saw {request} {count} times, decided {decided[request]} times")  # one may be sent again
+                    self.assertLessEqual(count, 2 * decided[request], f"{server.name} saw {request} {count} times, decided {decided[request]} times")  # may be retried
                     self.assertFalse(request[1].startswith("/admin"), f"{server.name} saw {request}")
                     if request[0] == "POST":
                         self.assertLessEqual(count, decided[request], request)

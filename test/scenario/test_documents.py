@@ -1,6 +1,6 @@
-"""The JSON documents that policy reads: what they mean to it is what they mean to Python's and node's readers, or an error.
+"""The JSON documents that policy reads: policy reads them as the parsers of Python and node do, or reports an error.
 
-documents.py says how; test/interop/test_readers.py asks Go's and Java's.
+See documents.py; test/interop/test_readers.py does the same with Go and Java.
 """
 import os
 import unittest
@@ -14,7 +14,7 @@ COUNT = int(int(os.environ.get("YETT_TEST_DOCUMENTS") or 12_000) / SLOW)
 SHOWN = int(os.environ.get("YETT_TEST_SHOWN") or 40)
 JSON = ["content-type: application/json"]
 
-# The classes of JSONTestSuite (github.com/nst/JSONTestSuite): none of these is a document.
+# By the classes of JSONTestSuite (github.com/nst/JSONTestSuite): none of these is a valid document.
 NO_DOCUMENTS = [
     # arrays
     b"[1 true]", b"[a\xe5]", b'["": 1]', b'[""],', b"[,1]", b"[1,,2]", b'["x",,]', b'["x"]]', b'["",]', b'["x"', b"[x", b"[3[4]]", b"[\xff]", b"[1:2]", b"[,]", b"[-]", b'[   , ""]', b'["a",\n4\n,1,', b"[1,]", b"[1,,]", b'["\x0ba"\\f]',
@@ -34,7 +34,7 @@ NO_DOCUMENTS = [
     # structure
     b"", b" ", b"\xef\xbb\xbf", b"\xef\xbb{}", b"\xe5", b"\xe9", b"[" * 60_000, b'[{"":' * 12_000, "[\u2060]".encode(), b"[1]x", b"[1]]", b'["asd]', b"1]", b'{"x": true,', b"[][]", b"]", b"[", b"[\x00]", b"{}}", b'{"":',
     b'{"a":/*comment*/"b"}', b'{"a": true} "x"', b"['", b"[,", b"[{", b'["a', b'["a"', b"{", b"{]", b"{,", b"{[", b'{"a', b"{'a'", b'["\\{["\\{["\\{["\\{', b'{"a":"b"}#{}', b'[\\u000A""]', b"[1", b'{"asd":"asd"', b"[\x0c]",
-    # what the suite leaves open and the contract does not: invalid UTF-8, a BOM, half of a surrogate pair, deep nesting
+    # what the suite leaves open but Yett refuses: invalid UTF-8, a BOM, half of a surrogate pair, deep nesting
     b"\xef\xbb\xbf{}", '["é"]'.encode("utf-16"), '["é"]'.encode("utf-16-le"), '["é"]'.encode("utf-16-be"), b'["\xff"]', b'["\xe9"]', b'["\x81"]', b'["\xc0\xaf"]', b'["\xe0\xff"]', b'["\xed\xa0\x80"]', b'["\xf4\xbf\xbf\xbf"]',
     b'["\xfc\x83\xbf\xbf\xbf\xbf"]', b'["\xfc\x80\x80\x80\x80\x80"]', b'["\xe6\x97\xa5\xd1\x88\xfa"]', b'{"\\uDFAA":0}', b'["\\uDADA"]', b'["\\uD888\\u1234"]', b'["\\uD800\\n"]', b'["\\uDd1ea"]', b'["\\uD800\\uD800\\n"]',
     b'["\\ud800"]', b'["\\ud800abc"]', b'["\\uDd1e\\uD834"]', b'["\\uDFAA"]', b"[" * 500 + b"]" * 500,
@@ -42,7 +42,7 @@ NO_DOCUMENTS = [
     b'{"a":"b","a":"c"}', b'{"a":"b","a":"b"}',
 ]
 
-# All of these are documents, with what policy makes of them.
+# Valid documents, and what policy reads in them.
 DOCUMENTS = {
     b"[[]   ]": "[1|[0|]]", b'[""]': '[1|""]', b"[]": "[0|]", b'["a"]\n': '[1|"61"]', b"[false]": "[1|false]", b'[1, "1", {}]': '[3|#i1,"31",{}]', b"[1\n]": "[1|#i1]", b" [1]": "[1|#i1]", b"[2] ": "[1|#i2]", b" [] ": "[0|]",
     b"[0e+1]": "[1|#i0]", b"[0e1]": "[1|#i0]", b"[ 4]": "[1|#i4]", b"[-0.000000000000000000000000000000000000000000000000000000000000000000000000000001]\n": "[1|#f-1e-78]", b"[20e1]": "[1|#i200]",
@@ -59,7 +59,7 @@ DOCUMENTS = {
     '{"\u00e9":1,"e\u0301":2}'.encode(): "{65cc81:#i2,c3a9:#i1}",
 }
 
-# What can be asked about a document without walking all of it; v is the document. "error" wherever a service may see more.
+# Questions about a document that do not walk all of it; v is the document. "error" wherever a service might see more.
 WALK = "(function() local n = 0 for _ in {} do n = n + 1 end return n end)()"
 QUESTIONS = [
     # nulls
@@ -82,7 +82,7 @@ QUESTIONS = [
     ("[1,2,3]", "#v", "#i3"),
     ("[]", "#v", "#i0"),
     ("[]", WALK.format("ipairs(v)"), "#i0"),
-    # an object where policy iterates over a list, and what is neither
+    # an object where policy iterates over a list, and values that are neither
     ("{}", "#v", "error"),
     ("{}", WALK.format("ipairs(v)"), "error"),
     ('{"1":"a"}', WALK.format("ipairs(v)"), "error"),
@@ -148,7 +148,7 @@ QUESTIONS = [
     ('{"\u0131d":1}', 'has(v, "id")', "false"),
 ]
 
-# What ipairs and pairs give, called with something else than what they were made for.
+# The results of ipairs and pairs when called with arguments they are not meant for.
 WALKERS = [
     ("[1]", "(function() local walk = ipairs(v) return walk(1, 0) end)()", "error"),
     ("[1]", "(function() local walk = ipairs(v) return walk() end)()", "error"),
@@ -185,7 +185,7 @@ class Documents(unittest.TestCase):
         if problems:
             self.fail(f"{len(problems)} documents:\n" + "\n".join(problems[:SHOWN]))
 
-    def test_policy_reads_what_is_json_and_nothing_else_and_takes_it_as_other_readers_do(self):
+    def test_policy_reads_only_valid_json_and_reads_it_as_other_parsers_do(self):
         generator = Generator(SEED)
         corpus = list(dict.fromkeys(written_down() + [generator.document() for _ in range(COUNT)]))
         with buffered(Yett(rules=WHOLE)) as y:
@@ -201,23 +201,23 @@ class Documents(unittest.TestCase):
             try:
                 want, certain = expected(document)
                 if not said.read and certain:
-                    problems.append(f"{shown}valid, and an error: {said.errors}")
+                    problems.append(f"{shown}valid but an error: {said.errors}")
                 elif said.read and certain and canonical(said.text, marks=True) != want:
                     problems.append(f"{shown}{said.text} instead of {want}")
             except Refused as why:
                 if said.read:
-                    problems.append(f"{shown}read as {said.text} in spite of {why}")
+                    problems.append(f"{shown}read as {said.text} although invalid: {why}")
             for name, got in zip(agreed, readers):
                 if said.read and got is not None:
                     agreed[name] += 1
                     if got != canonical(said.text):
                         problems.append(f"{shown}policy reads {said.text}, {name} {got}")
         self.none(problems)
-        print(f"  {len(corpus)} documents (seed {SEED}): {counts['read']} read, {counts['error']} errors; the same to Python {agreed['python']} times, to node {agreed['node']} times")
+        print(f"  {len(corpus)} documents (seed {SEED}): {counts['read']} read, {counts['error']} errors; {agreed['python']} read the same by Python, {agreed['node']} by node")
         self.assertGreater(counts["read"], len(corpus) / 4)
         self.assertGreater(counts["error"], len(corpus) / 4)
 
-    def test_what_the_public_suite_calls_invalid_is_an_error_and_what_it_calls_valid_is_read(self):
+    def test_invalid_documents_of_the_public_suite_are_errors_and_valid_ones_are_read(self):
         corpus = NO_DOCUMENTS + list(DOCUMENTS)
         with buffered(Yett(rules=WHOLE)) as y:
             answers = ask(y, corpus)
@@ -238,13 +238,13 @@ class Documents(unittest.TestCase):
                 problems.append(f"{question} of {document}: {got} instead of {want}{'; ' + said.errors if not said.read else ''}")
         self.none(problems)
 
-    def test_nothing_that_a_condition_asks_hides_what_a_service_may_see(self):
+    def test_questions_of_a_condition_never_hide_what_a_service_may_see(self):
         self.check_questions(QUESTIONS)
 
-    def test_what_walks_a_document_refuses_anything_else(self):
+    def test_iterators_of_documents_refuse_anything_else(self):
         self.check_questions(WALKERS)
 
-    def test_a_name_is_read_only_where_no_other_spelling_of_it_stands_beside_it(self):
+    def test_a_name_is_read_only_if_no_other_spelling_of_it_is_in_the_object(self):
         generator = Generator(SEED)
         corpus = [generator.named() for _ in range(COUNT // 4)]
         corpus += [(name, False, f'{{"{spelling}":1}}'.encode()) for name in NAMES for spelling in SPELLINGS[name] if "\0" not in spelling]
@@ -260,7 +260,7 @@ class Documents(unittest.TestCase):
                 value = strict(document)
                 for key in ("item", name) if nested else (name,):
                     if type(value) is not dict:
-                        raise Refused("no object")
+                        raise Refused("not an object")
                     either = either or any(fold_either_way(key, other) for other in value)
                     if [other for other in value if simple_fold(other) == simple_fold(key)] not in ([], [key]):
                         raise Refused("another spelling")
@@ -275,7 +275,7 @@ class Documents(unittest.TestCase):
         self.none(problems)
         print(f"  {len(corpus)} names: {counts['value']} values, {counts['absent']} absent, {counts['error']} errors")
 
-    def test_a_route_with_exact_names_reads_all_spellings_beside_each_other(self):
+    def test_a_route_with_exact_names_accepts_several_spellings_in_one_object(self):
         corpus = [(b'{"user":1,"User":2}', "#i1"), (b'{"User":2}', "absent"), ('{"user":1,"u\u017fer":2}'.encode(), "#i1"), (b'{"user":1,"user":2}', "error"), (b'{"user":null,"User":2}', "absent")]
         with buffered(Yett(rules=BY_NAME), json_keys="exact") as y:
             answers = ask(y, [("", JSON, document, {"name": "user"}) for document, _ in corpus])
@@ -284,22 +284,22 @@ class Documents(unittest.TestCase):
             document = '{"user":1,"User":2,"u\u017fer":3}'.encode()
             self.assertEqual([canonical(said.text) for said in ask(y, [document])], python([document]))
 
-    def test_only_a_body_that_says_once_that_it_is_json_is_read(self):
+    def test_only_a_body_with_exactly_one_json_content_type_is_read(self):
         with buffered(Yett(rules=WHOLE)) as y:
             wanted = [(headers, want) for _ in range(2) for pair in zip(TYPES_OF_JSON * 4, OTHER_TYPES) for headers, want in zip(pair, ("#i7", "error"))]
             answers = ask(y, [("", headers, b"7") for headers, _ in wanted])
             problems = [f"{headers}: {said.text or said.errors} instead of {want}" for (headers, want), said in zip(wanted, answers) if (said.text if said.read else "error") != want]
             self.none(problems)
 
-    def test_a_charset_that_turns_ascii_into_something_else_is_refused(self):
-        """Django under WSGI decodes the query by it, so a deny of debug=1 missed `?debug=%2BADE-`."""
+    def test_a_charset_that_is_not_ascii_compatible_is_refused(self):
+        """Django under WSGI decodes the query with this charset, so a deny of debug=1 missed `?debug=%2BADE-`."""
         with Yett(rules='policy "p" { allow "all" { principal = anyone } }').plaintext() as y:
             for charset, status in (("utf-7", 400), ('"UTF-7"', 400), ("utf-8; charset=utf-7", 400), ("utf-8; charset*=utf-7", 400), ("utf-8; charset*0=utf-; charset*1=7", 400), ("unicode_escape", 400), ("U7", 400), ("cp037", 400), ("utf-8", 503), ("ISO-8859-15", 503), ("windows-1252", 503), ("Shift_JIS", 503), ("utf-16", 503)):
                 with y.raw() as s:
                     s.sendall(f"GET /?debug=%2BADE- HTTP/1.1\r\nhost: a\r\ncontent-type: text/plain; charset={charset}\r\n\r\n".encode())
                     self.assertEqual(s.recv(4096).split()[1], str(status).encode(), charset)
 
-    def test_a_route_names_more_types_of_json(self):
+    def test_a_route_can_name_more_content_types_as_json(self):
         with buffered(Yett(rules=WHOLE), json_types=["text/plain"]) as y:
             answers = ask(y, [("", [f"content-type: {kind}"], b"7") for kind in ("text/plain", "text/plain; charset=utf-8", "application/json", "text/plain; charset=utf-16", "text/html")])
             self.assertEqual([said.read for said in answers], [True, True, True, False, False])

@@ -1,4 +1,4 @@
-"""What is forwarded is recorded: strict durability, kill -9 under load, disks that are full or locked."""
+"""Every forwarded request is recorded: strict durability, kill -9 under load, full disks and locked databases."""
 import contextlib
 import json
 import os
@@ -30,7 +30,7 @@ def strict(address, rules=OPEN, **changes):
 
 
 class Strict(unittest.TestCase):
-    def test_a_request_goes_on_once_its_record_is_on_disk(self):
+    def test_a_request_is_forwarded_only_once_its_record_is_on_disk(self):
         with Nginx() as up, strict(up.address, workers=1) as y:
             took = hello_times(y, 60, 300)
             with H2Client(y, plain=True) as c:
@@ -90,7 +90,7 @@ class Strict(unittest.TestCase):
                 self.assertEqual([i for i in seen if i not in recorded], [])
                 verified = y.verify()
                 self.assertTrue(verified["ok"])
-                print(f"  {rounds} times kill -9 under load: {len(seen)} requests were forwarded, all are recorded; {verified['gaps']} gaps")
+                print(f"  {rounds} times kill -9 under load: {len(seen)} requests forwarded, all recorded; {verified['gaps']} gaps")
 
 
 def gaps(y):
@@ -103,7 +103,7 @@ class Lost(unittest.TestCase):
         self.assertEqual(code, 0, err)
         return sum(json.loads(out.splitlines()[0]).values())
 
-    def test_the_gap_after_a_kill_says_how_many_records_are_lost(self):
+    def test_the_gap_event_after_a_kill_counts_the_lost_records(self):
         with Nginx() as up:
             y = Yett(up.address, rules=OPEN).plaintext()
             y.config["audit"].update(batch_interval="3s", commit_timeout="30s")
@@ -127,14 +127,14 @@ class Lost(unittest.TestCase):
             self.assertEqual((y.verify()["gaps"], y.verify()["missing"]), (len(lost), sum(lost)))
             print(f"  killed three times: {lost} records lost, each gap says so")
             y.stop(signal.SIGKILL, expect=None)
-            (y.dir / "yett.db.taken").unlink()  # as after a reboot, nobody can know it
+            (y.dir / "yett.db.taken").unlink()  # as after a reboot: the number of lost records is unknown
             with y:
                 self.assertRegex(gaps(y)[-1]["detail"], r": at most \d{5,6} records were accepted but not written")
                 self.assertTrue(y.verify()["ok"])
 
 
 class Failing(unittest.TestCase):
-    """A disk that takes no more: 503 while it lasts, in both modes, and back by itself."""
+    """Writes to the disk fail: 503 meanwhile, in both modes, and automatic recovery."""
 
     def check(self, durability):
         with Nginx() as up:
@@ -153,7 +153,7 @@ class Failing(unittest.TestCase):
                     self.assertEqual(status(), 200)
                     breakage()
                     wait_for("503", lambda: status() == 503, 10)
-                    self.assertEqual(status("/admin/x"), 503)  # a refusal that cannot be recorded
+                    self.assertEqual(status("/admin/x"), 503)  # a denial that cannot be recorded
                     self.assertEqual(y.admin("/readyz")[0], 503)
                     with H2Client(y, plain=True) as c:
                         answer = c.get("/x", method="POST", headers=[("content-type", "application/grpc")], body=b"")
@@ -162,7 +162,7 @@ class Failing(unittest.TestCase):
                     wait_for("200", lambda: status() == 200, 10)
                     self.assertEqual(y.admin("/readyz")[0], 200)
 
-                # No room: every write beyond the first bytes of a file fails.
+                # Disk full: every write beyond the first bytes of a file fails.
                 limits = resource.prlimit(y.process.pid, resource.RLIMIT_FSIZE)
                 ends(lambda: resource.prlimit(y.process.pid, resource.RLIMIT_FSIZE, (4096, limits[1])),
                      lambda: resource.prlimit(y.process.pid, resource.RLIMIT_FSIZE, limits))
@@ -178,7 +178,7 @@ class Failing(unittest.TestCase):
     def test_strict(self):
         self.check("strict")
 
-    def test_who_waits_for_a_record_may_go_away_or_be_overtaken_by_policy(self):
+    def test_clients_may_disconnect_while_their_request_waits_for_its_record(self):
         reached = []
 
         def service(connection):
@@ -233,14 +233,14 @@ class Failing(unittest.TestCase):
                     wait_for("readiness to see it", lambda: y.get_plain("/hello") and y.admin("/readyz")[0] == 503, 8)
                 wait_for("the disk to be quick again", lambda: y.get_plain("/hello") == 200, 15)
                 wait_for("word of it", lambda: "requests were answered with 503 meanwhile" in y.log())
-                print(f"  {durability}, a disk that takes 4 s: an answer after {max(took):.1f} s at the most, {statuses.count(503)} of {len(statuses)} were 503")
+                print(f"  {durability}, a disk that takes 4 s: a response after at most {max(took):.1f} s, {statuses.count(503)} of {len(statuses)} were 503")
                 y.stop()
                 self.assertTrue(y.verify()["ok"])
 
 
 class Sizes(unittest.TestCase):
-    def test_nobody_can_make_a_record_large(self):
-        """An anonymous caller wrote half a GiB of log in 8 s."""
+    def test_no_caller_can_make_a_record_large(self):
+        """An anonymous caller could add half a GiB to the log in 8 s."""
         rules = 'policy "p" { allow "all" { principal = anyone, when = function(r) return r.raw_path ~= "" and (optional(r.header["x-a"]) or "") ~= "b" end } }'
         with Nginx() as up, Yett(up.address, rules=rules, workers=1).plaintext() as y:
             before = y.log_bytes()
@@ -254,7 +254,7 @@ class Sizes(unittest.TestCase):
             self.assertIn('{"bytes":25006,"begins":"/00', record["path"])
             self.assertTrue(y.verify()["ok"])
             recorded = int(re.search(r"yett_audit_record_bytes_total (\d+)", y.admin("/metrics")[1])[1]) / count
-            y.stop()  # The write-ahead log goes: its size depends on how many records each commit took.
+            y.stop()  # removes the write-ahead log, whose size depends on the number of records per commit
             each = (y.log_bytes() - before) / count
             print(f"  {recorded:.0f} bytes of record and {each:.0f} bytes of file for a request with a head of 58 KB")
             self.assertTrue(0 < recorded < 6_000)
@@ -264,7 +264,7 @@ class Sizes(unittest.TestCase):
 
 @contextlib.contextmanager
 def slow_disk(y, seconds):
-    """Each fdatasync() takes so long."""
+    """Makes each fdatasync() take this long."""
     strace = subprocess.Popen(["strace", "-qq", "-f", "-p", str(y.process.pid), "-e", "trace=fdatasync,fsync", "-e", f"inject=fdatasync,fsync:delay_enter={seconds * 1_000_000}"],
                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     time.sleep(1)

@@ -1,4 +1,4 @@
-"""What surrounds the chain: young logs and copies say what they are, readers hold nothing up, a stop tells what was lost."""
+"""Everything around the chain: new logs and copies are recognized, readers block nothing, a stop signs and reports the end."""
 import html.parser
 import json
 import os
@@ -32,7 +32,7 @@ def config(y):
 
 
 def fill(y, count):
-    """So many requests, each with a kilobyte that cannot be compressed in its record."""
+    """Sends `count` requests, each with a kilobyte of incompressible data in its record."""
     sock = y.raw(60)
     data = b""
     for _ in range(count):
@@ -46,7 +46,7 @@ def fill(y, count):
 
 
 class Young(unittest.TestCase):
-    def test_a_log_of_a_moment_is_authenticated_and_the_configuration_names_the_key(self):
+    def test_a_new_log_is_authenticated_soon_with_the_key_from_the_configuration(self):
         with signed("127.0.0.1:1") as y:
             def authenticated(*more):
                 code, out, err = yett("log", "verify", *more, "--format", "json")
@@ -67,7 +67,7 @@ class Young(unittest.TestCase):
 
 
 class Copies(unittest.TestCase):
-    def test_reading_a_copy_leaves_nothing_beside_it_and_sees_its_write_ahead_log(self):
+    def test_reading_a_copy_includes_its_write_ahead_log_and_creates_no_files(self):
         with Nginx() as up, Yett(up.address, rules=OPEN).plaintext() as y:
             hello_times(y, 30, 40)
             wait_for("the records", lambda: len(y.query()) == 40)
@@ -121,7 +121,7 @@ class Readers(unittest.TestCase):
     def closed(self, y):
         return sorted(f.name for f in y.dir.glob("yett.0*.db"))
 
-    def test_a_paused_reader_holds_neither_rotation_nor_retention(self):
+    def test_a_paused_reader_blocks_neither_rotation_nor_retention(self):
         with Nginx() as up, self.small(up, retention={"size": "8MiB"}) as y:
             fill(y, 3000)
             reader = subprocess.Popen([BINARY, "log", "export", *config(y)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment())
@@ -142,10 +142,10 @@ class Readers(unittest.TestCase):
             self.assertEqual(reader.wait(30), 0, reader.stderr.read())
             ids = [json.loads(line)["id"] for line in (first + rest).splitlines()]
             self.assertEqual(len(ids), len(set(ids)))
-            print(f"  a paused export went on with {len(ids)} decisions while {len(self.closed(y))} files were closed and others deleted")
+            print(f"  a paused export continued with {len(ids)} decisions while {len(self.closed(y))} files were closed and others deleted")
             self.assertTrue(y.verify()["ok"])
 
-    def test_a_write_ahead_log_that_a_reader_kept_is_given_back(self):
+    def test_a_write_ahead_log_that_grew_because_of_a_reader_is_truncated(self):
         with Nginx() as up, Yett(up.address, rules=OPEN).plaintext() as y:
             hello_times(y, 30, 10)
             held = sqlite3.connect(y.dir / "yett.db", isolation_level=None)
@@ -162,7 +162,7 @@ class Readers(unittest.TestCase):
 
 
 class Tail(unittest.TestCase):
-    def test_tail_that_is_held_up_shows_every_record_across_rotations(self):
+    def test_a_tail_that_falls_behind_shows_every_record_across_rotations(self):
         with Nginx() as up:
             y = Readers().small(up)
             with y:
@@ -179,7 +179,7 @@ class Tail(unittest.TestCase):
                 while len(seen) < 4001:
                     seen.append(json.loads(tail.stdout.readline()))
                 took = time.monotonic() - began
-                print(f"  tail showed 4,000 records that it was behind in {took:.2f} s")
+                print(f"  tail caught up on 4,000 records in {took:.2f} s")
                 self.assertEqual(len({row["id"] for row in seen}), 4001)
                 self.assertEqual([row["seq"] for row in seen], sorted(row["seq"] for row in seen))
                 tail.terminate()
@@ -187,7 +187,7 @@ class Tail(unittest.TestCase):
 
 
 def streaming(connection):
-    """Answers, and goes on answering for ever."""
+    """Sends a response that never ends."""
     if read_head(connection) is None:
         return
     connection.sendall(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n")
@@ -215,7 +215,7 @@ class End(unittest.TestCase):
         y.write_config()
         return y
 
-    def test_a_stop_gives_its_last_checkpoint_to_the_sinks(self):
+    def test_a_stop_sends_its_last_checkpoint_to_the_sinks(self):
         with Nginx() as up, self.make(up.address) as y:
             hello_times(y, 30, 50)
             y.stop()
@@ -224,7 +224,7 @@ class End(unittest.TestCase):
             self.assertEqual((last["kind"], last["seq"]), ("checkpoint", told["last_seq"]))
             self.assertEqual((told["authenticated"], told["signed_seq"]), (True, told["last_seq"]))
 
-    def test_a_pod_that_is_killed_while_it_drains_has_signed_what_it_did(self):
+    def test_decisions_are_signed_even_if_yett_is_killed_while_draining(self):
         with Service(streaming) as service, self.make(service.address) as y:
             sock = y.raw()
             sock.sendall(b"GET /stream HTTP/1.1\r\nHost: a\r\n\r\n")
@@ -252,7 +252,7 @@ class End(unittest.TestCase):
             late = y.raw()
             late.sendall(b"GET /stream HTTP/1.1\r\nHost: a\r\n\r\n")
             self.assertIn(b"200 OK", late.recv(1000))
-            y.write_rules('policy "p" { deny "all" {} }')  # policies are obeyed to the end
+            y.write_rules('policy "p" { deny "all" {} }')  # policy changes apply until the end
             wait_for("the denial", lambda: b" 403 " in self.first_line(y))
             y.process.send_signal(signal.SIGTERM)
             wait_for("draining", lambda: " draining " in y.log())
@@ -260,7 +260,7 @@ class End(unittest.TestCase):
             y.stop()
             self.assertTrue(y.verify()["ok"])
 
-    def test_a_sink_that_is_down_gets_its_time_and_no_more(self):
+    def test_a_sink_that_is_down_delays_a_stop_only_by_its_timeout(self):
         with Nginx() as up:
             y = signed(up.address, shutdown={"sink_flush_timeout": "2s"})
             y.config["audit"]["sinks"] = [{"name": "otlp", "type": "otlp", "url": "http://127.0.0.1:1/v1/logs"}]
@@ -274,12 +274,12 @@ class End(unittest.TestCase):
 
 
 def sets(y):
-    """The events of clocks that were set, in all files."""
+    """The events of clock steps, in all files."""
     rows = [json.loads(line) for line in yett("log", "query", *config(y), "--events", "--format", "json", "--limit", "10000")[1].splitlines()]
     return [row for row in rows if row["event"] == "clock set"]
 
 
-@unittest.skipUnless("release" in BINARY, "a library before the sanitizers' own")
+@unittest.skipUnless("release" in BINARY, "a preloaded library conflicts with sanitizers")
 class Clock(unittest.TestCase):
     def test_a_clock_that_is_set_forward_is_an_event_and_deletes_nothing(self):
         with Nginx() as up:
@@ -294,7 +294,7 @@ class Clock(unittest.TestCase):
                 event = sets(y)[0]
                 self.assertRegex(event["detail"], r"^forward by 604(799|80\d) s, from ")
                 self.assertIn("for a day, this step is ignored for the age of records", y.log())
-                time.sleep(7)  # retention looks every five seconds
+                time.sleep(7)  # retention runs every five seconds
                 self.assertTrue(closed[0].exists())
                 fill(y, 10)
                 y.replace("ahead", "0")
@@ -302,12 +302,12 @@ class Clock(unittest.TestCase):
                 fill(y, 10)
                 wait_for("all", lambda: len(yett("log", "export", *config(y))[1].splitlines()) == 3020)
                 seqs = [json.loads(line)["seq"] for line in yett("log", "export", *config(y))[1].splitlines()]
-                self.assertEqual(seqs, sorted(seqs))  # by number, whatever the clock said
+                self.assertEqual(seqs, sorted(seqs))  # ordered by number, whatever the clock said
             finally:
                 y.stop()
 
 
-    def test_a_restart_makes_no_clock_right(self):
+    def test_a_restart_does_not_make_a_wrong_clock_trusted(self):
         with Nginx() as up:
             for retention in ({"age": "1h"}, {"size": "1MiB", "min_age": "1d"}):
                 y = Readers().small(up, retention=retention)
@@ -318,7 +318,7 @@ class Clock(unittest.TestCase):
                     y.replace("ahead", str(7 * 86400))
                     wait_for("the event", lambda: sets(y), 20)
                     closed = sorted(y.dir.glob("yett.0*.db"))
-                    if "age" in retention:  # else the log is full, and all of it too young
+                    if "age" in retention:  # with a size limit the log would be full of records that are too young
                         fill(y, 3000)  # whole files from after the step
                     for _ in range(2):
                         y.stop()
@@ -327,12 +327,12 @@ class Clock(unittest.TestCase):
                         self.assertTrue(closed[0].exists(), retention)
                     if "age" in retention:
                         before = sorted(y.dir.glob("yett.0*.db"))
-                        later = [file for file in before if file not in closed][1:]  # the first has records from before
+                        later = [file for file in before if file not in closed][1:]  # the first has older records
                         self.assertTrue(later)
                         for file in set(before) - set(later):
                             file.unlink()
                         time.sleep(7)
-                        self.assertTrue(all(file.exists() for file in later))  # young too
+                        self.assertTrue(all(file.exists() for file in later))  # they are young as well
                     y.stop()
 
 
@@ -345,7 +345,7 @@ class Hold(unittest.TestCase):
                 files = wait_for("rotation", lambda: sorted(y.dir.glob("yett.0*.db")), 10)
                 time.sleep(6)
                 self.assertTrue(files[0].exists())
-                self.assertEqual([e["event"] for e in y.query("--events") if e["event"].startswith("hold")], [])  # in the first file
+                self.assertEqual([e["event"] for e in y.query("--events") if e["event"].startswith("hold")], [])  # recorded in the first file
                 erase = ("log", "erase", *config(y), "--principal", "anonymous", "--reason", "ticket 12", "--yes")
                 code, _, err = yett(*erase)
                 self.assertEqual((code, "is on hold" in err), (2, True), err)
@@ -387,7 +387,7 @@ class Hold(unittest.TestCase):
 
 
 class Report(unittest.TestCase):
-    def test_a_report_says_what_an_auditor_asks(self):
+    def test_a_report_answers_the_questions_of_an_auditor(self):
         with Nginx() as up, signed(up.address) as y:
             hello_times(y, 30, 30)
             wait_for("the records", lambda: len(y.query()) == 30)
@@ -410,10 +410,10 @@ class Report(unittest.TestCase):
             parsed.handle_starttag = lambda tag, attributes: tags.append((tag, dict(attributes)))
             parsed.feed(text)
             self.assertFalse({"script", "img", "link", "iframe"} & {tag for tag, _ in tags})
-            self.assertFalse([a for _, a in tags if {"src", "href"} & set(a)])  # no network
+            self.assertFalse([a for _, a in tags if {"src", "href"} & set(a)])  # no network access
             for part in ("Intact, and signed by the required key", "1 denied", "/admin/x", "ticket 12; asked by uid", "<ins>+   deny &quot;admin&quot;", "&lt;script&gt;"):
                 self.assertIn(part, text)
-            self.assertEqual(yett("log", "report", *config(y), "--out", out)[0], 2)  # replaces nothing
+            self.assertEqual(yett("log", "report", *config(y), "--out", out)[0], 2)  # does not overwrite
             self.assertIn("No decision was made", yett("log", "report", *config(y), "--until", "2020-01-01T00:00:00Z")[1])
             y.stop()
             db = sqlite3.connect(y.dir / "yett.db")

@@ -1,4 +1,4 @@
-"""What a review of the audit trail found: faults that no other test of it would have shown."""
+"""Bugs found in a review of the audit trail that its other tests did not catch."""
 import contextlib
 import json
 import os
@@ -30,7 +30,7 @@ class Reload(unittest.TestCase):
             leaf = ssl.PEM_cert_to_DER_cert((fresh / "server.pem").read_text().split("-----END")[0] + "-----END CERTIFICATE-----\n")
             wait_for("the new certificate", lambda: ssl.PEM_cert_to_DER_cert(ssl.get_server_certificate(("127.0.0.1", y.port))) == leaf)
 
-    def test_a_shadow_that_is_broken_is_told_once_for_each_edit(self):
+    def test_a_broken_shadow_policy_is_reported_once_per_edit(self):
         with Nginx() as up, Yett(up.address, rules=OPEN) as y:
             (y.dir / "next").mkdir()
             (y.dir / "next/p.lua").write_text(SHADOW)
@@ -49,14 +49,14 @@ class Reload(unittest.TestCase):
 
 
 class Log(unittest.TestCase):
-    def test_the_page_of_what_was_taken_may_be_cut_off(self):
+    def test_the_page_of_accepted_records_may_be_truncated(self):
         with Nginx() as up, Yett(up.address, rules=OPEN).plaintext() as y:
             hello_times(y, 30, 5)
             os.truncate(y.dir / "yett.db.taken", 0)
             hello_times(y, 30, 5)
             wait_for("the records", lambda: len(y.query()) == 10)
 
-    def test_sources_over_the_size_do_not_stop_the_service(self):
+    def test_policy_sources_larger_than_the_size_limit_do_not_stop_the_service(self):
         with Nginx() as up:
             y = Yett(up.address, rules='local big = data "big.json"\n' + OPEN, audit={"database": "yett.db", "retention": {"size": "1MiB", "min_age": "2s"}}).plaintext()
             (y.dir / "rules/big.json").write_text(json.dumps({"hosts": ["x" * 50] * 30_000}))
@@ -69,7 +69,7 @@ class Log(unittest.TestCase):
                     time.sleep(0.5)
                 hello_times(y, 30, 5)
 
-    @unittest.skipUnless("release" in BINARY, "a library before the sanitizers' own")
+    @unittest.skipUnless("release" in BINARY, "a preloaded library conflicts with sanitizers")
     def test_a_clock_that_was_wrong_for_a_moment_stops_nothing(self):
         with Nginx() as up:
             y = test_evidence.Readers().small(up, rotate_size="0B", retention={"size": "1MiB", "min_age": "3s"})
@@ -79,14 +79,14 @@ class Log(unittest.TestCase):
             hello_times(y, 30, 3)
             time.sleep(2)
             y.replace("ahead", "0")
-            with contextlib.suppress(AssertionError):  # full, and all of it too young
+            with contextlib.suppress(AssertionError):  # the log is full of records that are too young
                 fill(y, 4000)
             wait_for("the oldest to be old enough", lambda: [e for e in y.query("--events") if e["event"] == "retention"], 30)
             wait_for("room", lambda: y.admin("/readyz")[0] == 200, 30)
             hello_times(y, 30, 3)
             y.stop()
 
-    def test_nothing_is_erased_where_the_configuration_says_hold(self):
+    def test_nothing_is_erased_if_the_configuration_says_hold(self):
         with Nginx() as up:
             y = Yett(up.address, rules=OPEN).plaintext()
             y.start()
@@ -98,7 +98,7 @@ class Log(unittest.TestCase):
             code, _, err = yett("log", "erase", *config(y), "--principal", "anonymous", "--yes")
             self.assertEqual((code, "is on hold (`audit.hold`)" in err), (2, True), err)
 
-    def test_a_report_names_the_changes_of_policy_that_were(self):
+    def test_a_report_lists_exactly_the_policy_changes_that_happened(self):
         with Nginx() as up:
             y = test_evidence.Readers().small(up)
             (y.dir / "next").mkdir()
@@ -119,7 +119,7 @@ class Log(unittest.TestCase):
 
 
 class Sinks(unittest.TestCase):
-    def test_a_receiver_that_says_nothing_holds_up_no_stop(self):
+    def test_a_silent_receiver_does_not_delay_a_stop(self):
         silent = socket.create_server(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{silent.getsockname()[1]}/v1/logs"
         with Nginx() as up:
@@ -135,7 +135,7 @@ class Sinks(unittest.TestCase):
             connection.close()
             silent.close()
 
-    def test_a_receiver_that_refuses_all_does_not_feed_itself(self):
+    def test_a_receiver_that_refuses_everything_causes_no_endless_loop(self):
         with Nginx() as up, Receiver(lambda records: (400, {}, b"no")) as receiver:
             y = Yett(up.address, rules=OPEN, audit={"database": "yett.db", "sinks": [{"name": "out", "type": "otlp", "url": receiver.url}]}).plaintext()
             refused = y.dir / "yett.db.sink-out.refused"
@@ -146,7 +146,7 @@ class Sinks(unittest.TestCase):
                 time.sleep(4)
                 self.assertEqual(len(refused.read_text().splitlines()), before)
                 told = [e for e in y.query("--events") if e["event"] == "sink refused"]
-                self.assertEqual(before, 2 * len(told))  # each record that is no such event has one, which is refused too
+                self.assertEqual(before, 2 * len(told))  # each one's `sink refused` event is refused too
 
 
 if __name__ == "__main__":

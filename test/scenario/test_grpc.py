@@ -1,4 +1,4 @@
-"""gRPC through the real program, with Debian's grpcio on both ends: all kinds of calls, refusals, deadlines, open streams."""
+"""gRPC through the real program, with Debian's grpcio on both sides: all kinds of calls, refusals, deadlines, open streams."""
 import concurrent.futures
 import contextlib
 import socket
@@ -22,7 +22,7 @@ policy "p" {
 
 
 class Handler(grpc.GenericRpcHandler):
-    """Bytes in, bytes out; no messages are needed."""
+    """Bytes in, bytes out; needs no message definitions."""
 
     def __init__(self):
         self.calls = []
@@ -94,7 +94,7 @@ class Grpc(unittest.TestCase):
                 self.assertEqual(get(b"ab" * (size // 2)), b"ba" * (size // 2))
             self.assertEqual(list(c.unary_stream("/shop.Orders/List")(b"300")), [b"%d" % i for i in range(300)])
             self.assertEqual(c.stream_unary("/shop.Orders/Sum")(b"x" * 10_000 for _ in range(200)), b"2000000")
-            # Each message is answered before the next is sent.
+            # Each message is sent after the reply to the one before.
             asks = queue.Queue()
             answers = c.stream_stream("/shop.Orders/Chat")(iter(asks.get, None))
             for i in range(100):
@@ -128,7 +128,7 @@ class Grpc(unittest.TestCase):
             self.assertEqual(refusal("/other.Service/Get").code(), grpc.StatusCode.PERMISSION_DENIED)
             self.assertEqual(refusal("/shop.Orders/Who").code(), grpc.StatusCode.UNAUTHENTICATED)
             self.assertEqual(handler.calls, [])
-            # The same path is closed to what only looks like something else.
+            # The same path is denied whatever the content type.
             for headers in (["-H", "content-type: application/grpc"], ["-H", "content-type: text/plain"], []):
                 out = y.curl("/shop.Orders/Delete", "--http2", "-i", "-X", "POST", *headers).stdout.decode()
                 self.assertTrue("grpc-status: 7" in out if len(headers) and "grpc" in headers[1] else out.startswith("HTTP/2 403"), out)
@@ -145,8 +145,8 @@ class Grpc(unittest.TestCase):
                 c.unary_unary("/shop.Orders/Sleep")(b"6", timeout=0.5)
             self.assertEqual(failed.exception.code(), grpc.StatusCode.DEADLINE_EXCEEDED)
             self.assertLess(time.monotonic() - began, 5 * SLOW)
-            self.assertTrue(handler.cancelled.wait(5 * SLOW))  # the service was told
-            # A caller that sets a deadline and does not keep it: Yett does.
+            self.assertTrue(handler.cancelled.wait(5 * SLOW))  # the service saw the cancellation
+            # Yett enforces a deadline that the caller sets but does not enforce itself.
             out = y.curl("/shop.Orders/Sleep", "--http2", "-i", "-X", "POST", "-H", "content-type: application/grpc", "-H", "grpc-timeout: 300m", "-H", "te: trailers",
                          "--data-binary", "@" + str(self.message(y, b"6"))).stdout.decode()
             self.assertIn("grpc-status: 4", out)
@@ -184,7 +184,7 @@ class Grpc(unittest.TestCase):
                     next(s)
                 self.assertEqual(failed.exception.code(), grpc.StatusCode.PERMISSION_DENIED)
             took = time.monotonic() - began
-            print(f"  {count} of {2 * count} open gRPC calls ended with PERMISSION_DENIED {took * 1000:.0f} ms after the edit of the policy")
+            print(f"  {count} of {2 * count} open gRPC calls ended with PERMISSION_DENIED {took * 1000:.0f} ms after the policy edit")
             self.assertLess(took, 2 * SLOW)
             for i, q in enumerate(asks):
                 q.put(b"b")
@@ -195,14 +195,14 @@ class Grpc(unittest.TestCase):
 
 
 class Relay:
-    """Between Yett and a service: the connections that are there can be made silent, as by a host that is gone."""
+    """A relay between Yett and a service that can silence existing connections, as if the host had vanished."""
 
     def __init__(self, address):
         host, port = address.rsplit(":", 1)
         self.service = (host, int(port))
         self.listening = socket.create_server(("127.0.0.1", 0))
         self.address = f"127.0.0.1:{self.listening.getsockname()[1]}"
-        self.made, self.silent = 0, 0  # connections, and how many of the first are
+        self.made, self.silent = 0, 0  # connections made, and how many of the oldest are silent
         threading.Thread(target=self.accept, daemon=True).start()
 
     def accept(self):
@@ -250,19 +250,19 @@ class Silent(unittest.TestCase):
                     took = time.monotonic() - began
                     print(f"  a silent service, {give_up}: {failed} calls failed in {took:.1f} s")
                     self.assertLessEqual(failed, 2)
-                with self.assertRaises(grpc.RpcError) as found:  # what was open on the dead connection ends too
+                with self.assertRaises(grpc.RpcError) as found:  # other calls on the dead connection end too
                     next(waiting)
                 self.assertEqual(found.exception.code(), grpc.StatusCode.UNAVAILABLE)
                 self.assertLess(time.monotonic() - began, 10 * SLOW)
 
-    def test_a_unix_socket_is_called_as_grpc_calls_it(self):
+    def test_grpc_calls_over_a_unix_socket_work(self):
         with service() as (_, address):
             y = yett(address).plaintext()
             y.listener["address"] = f"unix://{y.dir}/in.sock"
             y.write_config()
             y.start()
             with grpc.insecure_channel(f"unix:{y.dir}/in.sock") as c:
-                with self.assertRaises(grpc.RpcError) as found:  # nobody is known there: the rule wants a caller
+                with self.assertRaises(grpc.RpcError) as found:  # anonymous there, but the rule needs a caller
                     c.unary_unary("/shop.Orders/Get")(b"ab", timeout=5 * SLOW)
                 self.assertEqual(found.exception.code(), grpc.StatusCode.PERMISSION_DENIED)
                 y.write_rules('policy "p" { allow "all" { principal = anyone, host = "localhost" } }')

@@ -1,5 +1,5 @@
-"""No caller can hold up another: one worker on one core, an attack and a caller who measures on the other. For each attack the
-caller's worst wait, how long a reload and a probe took, and what memory grew by; then SIGTERM. Printed as a table."""
+"""No caller can delay others: one worker on one core, an attack and a measuring caller on the other. Prints a table: for each
+attack the caller's median and worst wait, the time of a reload and of a probe, and the growth of memory. Then SIGTERM."""
 import contextlib
 import multiprocessing
 import os
@@ -32,7 +32,7 @@ policy "bodies" { deny "closed" { path = "/body", when = function(r) return r.bo
 
 
 def hello(connection):
-    """A service that answers every request at once, without looking."""
+    """A service that answers every request at once without parsing it."""
     data = b""
     while True:
         piece = connection.recv(65536)
@@ -48,7 +48,7 @@ def hello(connection):
 
 
 def sink(connection):
-    """A service that takes all and says nothing."""
+    """A service that reads everything and never responds."""
     while connection.recv(1 << 18):
         pass
 
@@ -59,7 +59,7 @@ def apart(core, nice=0):
 
 
 class Caller(threading.Thread):
-    """Asks again and again on one connection of its own; `worst` is the longest wait, `count` how often it was answered."""
+    """Sends requests in a loop on its own connection; `worst` is the longest wait, `count` the number of responses."""
 
     def __init__(self, y):
         super().__init__(daemon=True)
@@ -85,7 +85,7 @@ class Caller(threading.Thread):
 
 
 class Floods:
-    """yett_attack with these arguments, as long as the block lasts."""
+    """Runs yett_attack with these arguments for the given time."""
 
     def __init__(self, kind, connections):
         self.kind, self.connections = kind, connections
@@ -96,13 +96,13 @@ class Floods:
 
 
 def in_process(what):
-    """An attack that is a function of (y, until), in a process of its own beside the caller."""
+    """Makes a function of (y, until) an attack that runs in its own process, on the core of the caller."""
     def begin(y, seconds):
         def run():
             apart(CORES[-1], 19)
             with contextlib.suppress(OSError, EOFError, h2.exceptions.ProtocolError):
                 what(y, time.monotonic() + seconds)
-            threading.Event().wait(60)  # the connections stay until the measuring is over
+            threading.Event().wait(60)  # keeps the connections open until the measurement is over
 
         process = multiprocessing.Process(target=run, daemon=True)
         process.start()
@@ -112,7 +112,7 @@ def in_process(what):
 
 @in_process
 def zero_windows(y, until):
-    """1,000 streams whose callers take nothing of large answers."""
+    """1,000 streams whose clients read nothing of large responses."""
     clients = []
     for _ in range(4):
         c = H2Client(y, who="other")
@@ -127,7 +127,7 @@ def zero_windows(y, until):
 
 @in_process
 def trickling_bodies(y, until):
-    """64 bodies that policy would see, a byte at a time."""
+    """64 bodies that policy waits for, sent byte by byte."""
     socks = []
     for _ in range(64):
         sock = y.raw_tls("other")
@@ -140,7 +140,7 @@ def trickling_bodies(y, until):
 
 @in_process
 def large_bodies(y, until):
-    """As many bodies as one caller may have policy wait for."""
+    """As many buffered bodies as one caller may have."""
     socks = []
     while time.monotonic() < until:
         sock = y.raw_tls("other")
@@ -149,7 +149,7 @@ def large_bodies(y, until):
 
 
 def repeated(head, answers=True):
-    """The same head again and again on four connections."""
+    """Sends the same head in a loop on four connections."""
     @in_process
     def ask(y, until):
         socks = []
@@ -186,7 +186,7 @@ def dribbling_admin(y, until):
 
 @in_process
 def pipelined_denials(y, until):
-    """8 connections that send all they can of requests that are denied at once."""
+    """8 connections that send as many requests as they can, all denied at once."""
     head = b"GET /admin/x HTTP/1.1\r\nHost: a\r\n\r\n" * 1500
     socks = [y.raw_tls("other") for _ in range(8)]
     pending = {sock: head for sock in socks}
@@ -203,7 +203,7 @@ def pipelined_denials(y, until):
 
 @in_process
 def bursts_of_streams(y, until):
-    """32 connections that send 256 denied requests of HTTP/2 in one write, again and again."""
+    """32 connections that send 256 denied HTTP/2 requests per write, in a loop."""
     context = y.context("other")
     context.set_alpn_protocols(["h2"])
     path = b"/admin/x"
@@ -228,7 +228,7 @@ def bursts_of_streams(y, until):
 
 
 def half_handshakes(said):
-    """Thousands of connections that say so much of a ClientHello and stay."""
+    """Thousands of connections that send this part of a ClientHello and stay open."""
     @in_process
     def begin(y, until):
         socks = []
@@ -240,7 +240,7 @@ def half_handshakes(said):
 
 
 def trickle(connections, protocol, head, piece):
-    """Uploads in pieces of one byte, as fast as they are taken."""
+    """Uploads in pieces of one byte, as fast as Yett reads them."""
     @in_process
     def send(y, until):
         context = y.context("other")
@@ -275,7 +275,7 @@ class HoldUp(unittest.TestCase):
 
     def measure(self, name, attack, y=None, worst=0.05, more=64):
         with contextlib.ExitStack() as stack:
-            # The service is a process of its own: this one measures.
+            # The service runs in a separate process, since this one measures.
             if y is None:
                 service = stack.enter_context(Apart(hello))
                 y = Yett(service.address, rules=RULES, workers=1)
@@ -289,8 +289,8 @@ class HoldUp(unittest.TestCase):
             caller.start()
             wait_for("a first answer", lambda: caller.count > 20 or caller.error)
             memory = y.rss_mib()
-            # Other users of this machine stop everything for tens of milliseconds, and not every time. What
-            # Yett does wrong comes back in each attempt.
+            # Other load on this machine sometimes stops everything for tens of milliseconds. A fault of Yett shows
+            # in every attempt.
             for attempt in range(3):
                 caller.worst, caller.waits = 0.0, []
                 running = attack(y, SECONDS)
@@ -338,7 +338,7 @@ class HoldUp(unittest.TestCase):
         self.measure("8 floods of empty records", Floods("empty", 8))
 
     def test_zero_windows(self):
-        with Nginx() as up, Apart(hello) as service:  # the caller's own service is not kept busy
+        with Nginx() as up, Apart(hello) as service:  # so that the caller's service is not kept busy by the attack
             (up.dir / "www/large").write_bytes(b"x" * 1_000_000)
             os.sched_setaffinity(up.process.pid, {CORES[-1]})
             y = Yett(service.address, rules=RULES, workers=1)
@@ -352,7 +352,7 @@ class HoldUp(unittest.TestCase):
             os.sched_setaffinity(up.process.pid, {CORES[-1]})
             y = Yett(up.http2_address, rules=RULES, workers=1)
             y.config["clusters"][0]["protocol"] = "http2"
-            self.measure("the same, to a service over HTTP/2", zero_windows, y)
+            self.measure("1,000 zero-window streams to an HTTP/2 service", zero_windows, y)
 
     def with_bodies(self, service):
         y = Yett(service, rules=RULES + BODY_RULES, workers=1)
@@ -365,7 +365,7 @@ class HoldUp(unittest.TestCase):
 
     def test_large_bodies(self):
         with Apart(hello) as service:
-            self.measure("bodies until nothing more is taken", large_bodies, self.with_bodies(service.address), more=2000)
+            self.measure("large bodies until they are refused", large_bodies, self.with_bodies(service.address), more=2000)
 
     def test_connection_lists(self):
         with Apart(hello) as service:
@@ -401,11 +401,11 @@ class HoldUp(unittest.TestCase):
     def test_half_handshakes(self):
         part = b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(200)
         self.measure("thousands of half handshakes", half_handshakes(part), more=160)
-        # A record that is whole, of a message that is not: OpenSSL makes room for all of it.
-        self.measure("the same, of 131,000 bytes each", half_handshakes(b"\x16\x03\x01\x00\x08\x01\x01\xff\xb8\x03\x03\x00\x00"), more=160)
+        # A complete record of an incomplete message: OpenSSL allocates memory for the whole message.
+        self.measure("half handshakes of 131,000 bytes each", half_handshakes(b"\x16\x03\x01\x00\x08\x01\x01\xff\xb8\x03\x03\x00\x00"), more=160)
 
     def test_bodies_in_pieces_of_one_byte(self):
-        """64 callers who sent DATA of one byte each made another wait for 725 ms."""
+        """64 callers who sent DATA frames of one byte made another caller wait for 725 ms."""
         with Apart(hello) as service, Apart(sink) as other:
             for name, attack in self.uploads():
                 y = Yett(service.address, rules=RULES, workers=1)
@@ -433,7 +433,7 @@ def finish(running):
 
 
 class Apart:
-    """A Service in a process of its own, beside the attackers."""
+    """A Service in its own process, on the core of the attackers."""
 
     def __init__(self, handle):
         ready, child = multiprocessing.Pipe()

@@ -1,5 +1,5 @@
-"""Hostile clients before a hostile upstream: resets, cuts, garbage and half-closes at every stage of an exchange, while
-policies and routes reload. Nothing may crash, leak, hang, or reach the service undecided."""
+"""Hostile clients with a hostile upstream: resets, cuts, garbage and half-closes at every stage of an exchange, while
+policies and routes reload. Nothing may crash, leak, hang, or reach the service without a decision."""
 import contextlib
 import os
 import random
@@ -67,7 +67,7 @@ class Hostile(unittest.TestCase):
                     return reset(connection)
 
         def second(connection):
-            """The same over HTTP/2: some sense, some nonsense, whatever was asked."""
+            """The same over HTTP/2: valid and invalid frames, regardless of the request."""
             connection.recv(65536)
             connection.sendall(frame(SETTINGS, 0, 0, rng.choice([b"", struct.pack(">HI", 6, rng.choice([100, 5000])), struct.pack(">HIHI", 4, rng.choice([0, 65535]), 8, 1), struct.pack(">HI", 3, rng.choice([0, 1, 100]))])))
             stream = 1
@@ -107,7 +107,7 @@ class Hostile(unittest.TestCase):
             return bytes(data)
 
         def frames():
-            """An HTTP/2 connection with some sense and some nonsense in it."""
+            """The bytes of an HTTP/2 connection with valid and invalid frames."""
             out = PREFACE + frame(SETTINGS, 0, 0, rng.choice([b"", struct.pack(">HI", 4, rng.choice([0, 1, 65535])), struct.pack(">HI", 1, 0)]))
             stream = 1
             for _ in range(rng.randrange(1, 12)):
@@ -196,27 +196,27 @@ class Hostile(unittest.TestCase):
                 wait_for("all connections to end", lambda: all(f'yett_connections{{listener="{n}"}} 0\n' in y.admin("/metrics")[1] for n in ("inbound", "plain")), 25)
                 before = y.cpu_ticks()
                 time.sleep(1)
-                self.assertLess(y.cpu_ticks() - before, 30, "busy without a connection")
+                self.assertLess(y.cpu_ticks() - before, 30, "busy although there are no connections")
                 self.assertTrue(y.verify()["ok"])
                 if SECONDS >= 120:
                     return print(f"  {sum(counts)} hostile connections in {SECONDS:.0f} s")
                 decided = {d["id"]: d for d in y.query()}
                 undecided = [i for i in seen if i not in decided or decided[i]["effect"] != "allow"]
                 self.assertEqual(undecided, [])
-                self.assertFalse([d for d in decided.values() if d["effect"] == "allow" and (d["path"] + "/").startswith("/admin/")])  # /admin3x is not below it
+                self.assertFalse([d for d in decided.values() if d["effect"] == "allow" and (d["path"] + "/").startswith("/admin/")])  # /admin3x is not below /admin
                 print(f"  {sum(counts)} hostile connections, {len(decided)} decisions, {len(seen)} forwarded, none undecided")
 
 
 
 class Slow(unittest.TestCase):
-    """Who takes a place and gives little: others' median latency stays near the quiet one, memory bounded."""
+    """Slow clients that hold connections: the latency of others stays near the idle one, and memory is bounded."""
 
     def attacks(self, y, up):
         count = int(os.environ.get("YETT_TEST_CONNECTIONS") or 10_000)
         request = b"\x82\x87\x04\x05/blob\x41\x01a"
 
         def hold(n, first, drip=b""):
-            """Opens n connections; each sends `first`, then one byte of `drip` now and again."""
+            """Opens n connections; each sends `first`, then one byte of `drip` now and then."""
             held = []
             for _ in range(n):
                 s = y.raw(20)
@@ -234,7 +234,7 @@ class Slow(unittest.TestCase):
             return held, (go_on if drip else None)
 
         many = min(count, 2000)
-        yield f"{count} connections that say nothing", lambda: hold(count, b"")
+        yield f"{count} silent connections", lambda: hold(count, b"")
         yield f"slowloris, {many} heads", lambda: hold(many, b"GET /hello HTTP/1.1\r\n", b"X: y\r\n")
         yield f"slow bodies, {many}", lambda: hold(many, b"POST /hello HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\n", b"z")
         yield f"slow heads over HTTP/2, {many}", lambda: hold(many, PREFACE + frame(SETTINGS) + frame(HEADERS, 0, 1, request), b"")
@@ -246,7 +246,7 @@ class Slow(unittest.TestCase):
     def test_slow_clients(self):
         soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
         resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 65536), hard))
-        with Nginx() as up, Nginx() as other:  # the attackers use up the connections of one
+        with Nginx() as up, Nginx() as other:  # the attackers exhaust the connections of the first one
             (up.dir / "www/blob").write_bytes(os.urandom(1 << 20))
             y = Yett(up.address, rules='policy "p" { allow "all" { principal = anyone } }', workers=1, access_log="off").plaintext()
             y.config["clusters"].append({"name": "other", "endpoints": [other.address]})
@@ -261,7 +261,7 @@ class Slow(unittest.TestCase):
                     dripping = threading.Thread(target=go_on or (lambda stop: None), args=(stop,), daemon=True)
                     dripping.start()
                     ticks = -1
-                    while go_on is None and y.cpu_ticks() - ticks > 5:  # until their requests are served and buffers are full
+                    while go_on is None and y.cpu_ticks() - ticks > 5:  # until requests are served and buffers full
                         ticks = y.cpu_ticks()
                         time.sleep(0.2)
                     loud = statistics.median(hello_times(y, 2))
@@ -271,10 +271,10 @@ class Slow(unittest.TestCase):
                     for s in held:
                         s.close()
                     wait_for("the attackers to be gone", lambda: re.search(r'yett_connections\{listener="inbound"\} 0\n', y.admin("/metrics")[1]), 60)
-                    print(f"  {name}: others' median {loud * 1e6:.0f} us, {loud / quiet:.1f} of the quiet {quiet * 1e6:.0f}; memory +{grown:.0f} MiB")
+                    print(f"  {name}: others' median {loud * 1e6:.0f} us, {loud / quiet:.1f} times the idle {quiet * 1e6:.0f} us; memory +{grown:.0f} MiB")
                     if SLOW == 1:
                         self.assertLess(grown, 400, name)
-                        self.assertLess(loud, max(4 * quiet, 0.005), name)  # twice is the aim; the client above is in the way of itself
+                        self.assertLess(loud, max(4 * quiet, 0.005), name)  # the aim is twice; the client itself takes CPU time
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""A log may be anybody's: what was put into the file while nothing ran shows, and no command that reads it hangs."""
+"""A log may be written by anybody: changes made while Yett was stopped are detected, and no command hangs on it."""
 import contextlib
 import json
 import pathlib
@@ -26,7 +26,7 @@ class HostileLog(unittest.TestCase):
     made = 0
 
     def changed(self, *statements, of="yett.db"):
-        """A copy with a name of its own, so that nothing of another one stands beside it."""
+        """A changed copy under a unique name, so that no files of another copy lie next to it."""
         HostileLog.made += 1
         path = self.y.dir / f"changed-{HostileLog.made}.db"
         shutil.copy(self.y.dir / of, path)
@@ -55,7 +55,7 @@ class HostileLog(unittest.TestCase):
         self.assertEqual(done.returncode, 2, done.stdout + done.stderr)
 
     @unittest.skipUnless("release" in BINARY, "a build with sanitizers does not load into other programs")
-    def test_nor_is_it_by_another_program_with_the_extension(self):
+    def test_a_view_in_place_of_a_table_is_refused_by_the_sqlite_extension_too(self):
         log = self.changed("DROP TABLE blocks; CREATE VIEW blocks AS SELECT 1 AS last")
         extension = str(pathlib.Path(BINARY).parent / "yett_log")
         for path, why in ((log, "its schema was changed: view `blocks` is not part of yett's schema"), (":memory:", "is not an audit log")):
@@ -63,7 +63,7 @@ class HostileLog(unittest.TestCase):
             self.assertEqual(done.stdout, "")
             self.assertIn(f"this database: {why}", done.stderr)
 
-    def test_what_stands_in_a_last_file_without_records_counts(self):
+    def test_rows_in_a_last_file_without_records_are_verified_too(self):
         folder = self.y.dir / "several"
         folder.mkdir()
         closed = folder / "yett.000000000009.db"
@@ -76,14 +76,14 @@ class HostileLog(unittest.TestCase):
         self.assertEqual(done.returncode, 1, done.stdout)
         self.assertIn("BROKEN", done.stdout)
 
-    def test_an_erasure_without_the_key_is_refused_however_checkpoints_are_hidden(self):
+    def test_an_erasure_without_the_key_is_refused_even_if_checkpoints_are_hidden(self):
         log = self.changed("UPDATE rare SET kind = CAST(kind AS BLOB) WHERE kind = 4")
         done = self.run_within(10, "log", "erase", "--log", log, "--since", "1970-01-01", "--yes")
         self.assertEqual(done.returncode, 2, done.stdout)
         with contextlib.closing(sqlite3.connect(log)) as db:
             self.assertEqual(db.execute("SELECT count(*) FROM erased").fetchone()[0], 0)
 
-    def test_an_export_that_was_changed_is_not_what_was_signed(self):
+    def test_a_changed_export_does_not_verify(self):
         plain = self.y.dir / "plain.db"
         self.assertEqual(self.run_within(10, "log", "export", "--log", str(self.y.dir / "yett.db"), "--to", str(plain), "--key", str(self.y.certs / "audit.key")).returncode, 0)
         for change in ("ALTER TABLE decisions RENAME COLUMN effect TO x; ALTER TABLE decisions RENAME COLUMN policy TO effect; ALTER TABLE decisions RENAME COLUMN x TO policy",
@@ -94,7 +94,7 @@ class HostileLog(unittest.TestCase):
             self.assertEqual((done.returncode, done.stdout[:8]), (1, "BROKEN: "), change)
         self.assertEqual(self.run_within(10, "log", "verify-export", str(plain), "--key", self.key).returncode, 0)
 
-    def test_a_recorded_policy_has_no_more_budget_than_any_configuration_gives(self):
+    def test_a_recorded_policy_cannot_exceed_the_largest_configurable_budget(self):
         with contextlib.closing(sqlite3.connect(self.y.dir / "yett.db")) as db:
             (document,) = db.execute("SELECT document FROM policies").fetchone()
         changed = json.loads(document)
@@ -104,21 +104,21 @@ class HostileLog(unittest.TestCase):
         done = self.run_within(10, "log", "show", denied["id"], "--log", log)
         self.assertIn("its budget is larger than any that a configuration allows", done.stdout)
 
-    def test_a_statement_has_an_end_whatever_it_does(self):
+    def test_every_sql_statement_is_stopped_at_its_time_limit(self):
         for statement in ("SELECT instr(hex(zeroblob(7000000)), hex(zeroblob(3000000)) || '1')", "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n"):
             began = time.monotonic()
             done = self.run_within(10, "log", "sql", statement, "--seconds", "1", "--log", str(self.y.dir / "yett.db"))
             self.assertEqual((done.returncode, done.stderr), (2, "yett: the statement took longer than 1 s: raise --seconds\n"))
             self.assertLess(time.monotonic() - began, 5 * SLOW)
 
-    def test_texts_are_compared_as_the_statement_says(self):
+    def test_texts_are_compared_with_the_collation_of_the_statement(self):
         def count(where):
             done = self.run_within(10, "log", "sql", f"SELECT count(*) FROM decisions WHERE {where}", "--format", "csv", "--log", str(self.y.dir / "yett.db"))
             return int(done.stdout.splitlines()[1])
 
         self.assertEqual((count("path = '/HELLO'"), count("path = '/HELLO' COLLATE NOCASE"), count("path = '/hello'")), (0, 1, 1))
 
-    def test_control_characters_reach_no_terminal_and_no_line(self):
+    def test_control_characters_are_escaped_in_every_output_format(self):
         log = self.changed("UPDATE events SET subject = char(27) || '[31m', detail = 'a' || char(10) || 'b'")
         for form in ("table", "json", "csv"):
             done = self.run_within(10, "log", "query", "--events", "--log", log, "--format", form)
@@ -128,7 +128,7 @@ class HostileLog(unittest.TestCase):
 
 
 class Missing(unittest.TestCase):
-    """The guarantee is about the file, not about a descriptor that nobody can open again."""
+    """Records must be in the file at the configured path, not only behind an open descriptor."""
 
     def yett(self, durability, on_missing="refuse"):
         audit = {"database": "yett.db", "durability": durability, "key_file": "certs/audit.key", "on_missing": on_missing}
@@ -137,7 +137,7 @@ class Missing(unittest.TestCase):
     def status(self, y):
         return y.get("/nothing")[0]
 
-    def test_removed_renamed_or_cut_off_while_yett_runs(self):
+    def test_a_log_removed_replaced_or_truncated_while_yett_runs(self):
         def cut(db, aside):
             shutil.copy(db, aside)
             db.write_bytes(b"")
@@ -154,7 +154,7 @@ class Missing(unittest.TestCase):
                 (replace, lambda db, aside: aside.rename(db), "is another file"), (cut, uncut, "was cut off"))
         for durability in ("strict", "batched"):
             for take, give_back, why in ways:
-                with self.subTest(durability=durability, why=why), self.yett(durability, "start_new") as y:  # which is for starts alone
+                with self.subTest(durability=durability, why=why), self.yett(durability, "start_new") as y:  # start_new applies only at startup
                     self.assertEqual(self.status(y), 403)
                     aside = y.dir / "aside.db"
                     take(y.dir / "yett.db", aside)
@@ -168,7 +168,7 @@ class Missing(unittest.TestCase):
                     y.stop()
                     self.assertTrue(y.verify()["ok"])
 
-    def test_a_start_where_a_log_was(self):
+    def test_a_start_after_the_log_was_removed(self):
         y = self.yett("batched")
         y.start()
         self.status(y)

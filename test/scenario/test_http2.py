@@ -1,4 +1,4 @@
-"""HTTP/2 on both sides of the real program: bodies, rules of the protocol, drain, upstreams that speak it, floods."""
+"""HTTP/2 on both sides of the real program: bodies, protocol rules, drain, HTTP/2 upstreams, floods."""
 import os
 import random
 import signal
@@ -20,14 +20,14 @@ OPEN = 'policy "p" { allow "all" { principal = authenticated }, deny "admin" { p
 
 
 def echo_body(connection, stream, headers, body):
-    """An HTTP/2 service: answers with the body it was sent, or its headers where there was none."""
+    """An HTTP/2 service that answers with the request's body, or with its headers if there is no body."""
     text = body or "\n".join(f"{k}: {v}" for k, v in headers).encode()
     connection.send_headers(stream, [(":status", "200"), ("x-size", str(len(body)))])
     connection.respond(stream, text, [("x-sum", str(sum(text)))])
 
 
 class Serving(unittest.TestCase):
-    def test_curl_and_node_speak_it_over_mutual_tls(self):
+    def test_curl_and_node_use_http2_over_mutual_tls(self):
         with Nginx() as up:
             blob = os.urandom(3_000_000)
             (up.dir / "www/blob").write_bytes(blob)
@@ -51,7 +51,7 @@ class Serving(unittest.TestCase):
                 self.assertEqual(node.stdout.split(), ["3000000"] * 20, node.stderr)
                 wait_for("the records", lambda: {d["protocol"] for d in y.access_log()} == {"HTTP/2", "HTTP/1.1"})
 
-    def test_bodies_pass_unchanged_both_ways_to_services_of_both_versions(self):
+    def test_bodies_pass_unchanged_in_both_directions_to_http1_and_http2_services(self):
         rng = random.Random(4)
         sizes = [0, 1, 16383, 16384, 16385, 65535, 65536, 200_000]
         with H2Service(echo_body) as second, Service(answer_with_request) as first:
@@ -95,7 +95,7 @@ class Serving(unittest.TestCase):
                 self.assertEqual([line for line in seen if line.startswith("x_forwarded")], [])
                 self.assertEqual(len([line for line in seen if line.startswith("host")]), 0)
 
-    def test_each_stream_is_decided_by_itself(self):
+    def test_each_stream_is_decided_separately(self):
         with Nginx() as up, Yett(up.address, rules=OPEN) as y, H2Client(y) as c:
             streams = [(c.request(path), status) for path, status in [("/hello", 200), ("/admin/x", 403)] * 40]
             for stream, status in streams:
@@ -105,7 +105,7 @@ class Serving(unittest.TestCase):
 
 
 class Rules(unittest.TestCase):
-    """What breaks the rules of HTTP/2 reaches no service, and ends its stream or its connection, not the program."""
+    """Requests that violate HTTP/2 reach no service and end their stream or connection, never the program."""
 
     def test_malformed_requests(self):
         P = [(":method", "GET"), (":scheme", "https"), (":authority", "localhost"), (":path", "/x")]
@@ -170,14 +170,14 @@ class Rules(unittest.TestCase):
                     refused = answer.reset is not None or (answer.status or 0) >= 400 or (c.closed and answer.status is None)
                     self.assertTrue(refused, f"{name}: {vars(answer)}")
                     self.assertEqual(reached, [], name)
-                    if answer.status and not c.closed:  # the connection goes on
+                    if answer.status and not c.closed:  # the connection stays usable
                         self.assertEqual(c.get("/fine").status, 200, name)
                         reached.clear()
             with H2Client(y) as c:
                 self.assertEqual(c.get("/fine").status, 200)
             self.assertTrue(y.verify()["ok"])
 
-    def test_bodies_that_do_not_keep_to_their_length_and_forbidden_trailers(self):
+    def test_bodies_that_differ_from_their_content_length_and_forbidden_trailers(self):
         with Service(answer_with_request) as s:
             y = Yett(s.address, rules=OPEN)
             y.listener["limits"] = {"body": "1KiB"}
@@ -215,7 +215,7 @@ class Rules(unittest.TestCase):
                     answer = c.get("/x", headers=[("x", "y" * 3000)] * 40)
                     self.assertTrue(c.closed or c.goaway == 11, vars(answer))
 
-    def test_websocket_by_connect_needs_a_route_that_lets_it(self):
+    def test_websocket_by_connect_needs_a_route_that_allows_upgrades(self):
         with Service(echo) as s, Yett(s.address, rules=OPEN) as y, H2Client(y) as c:
             stream = c.request(pseudo=[(":method", "CONNECT"), (":protocol", "websocket"), (":scheme", "https"), (":authority", "localhost"), (":path", "/ws")],
                                headers=[("sec-websocket-version", "13")], end=False)
@@ -225,7 +225,7 @@ class Rules(unittest.TestCase):
 
 
 class Flow(unittest.TestCase):
-    def test_a_client_that_does_not_read_and_a_service_that_does_not_hold_no_memory(self):
+    def test_clients_and_services_that_do_not_read_use_no_memory(self):
         size = int(os.environ.get("YETT_TEST_BODY") or 256 << 20)
 
         def pour(connection):
@@ -268,11 +268,11 @@ class Flow(unittest.TestCase):
                     c.read()
                 except TimeoutError:
                     pass
-            self.assertLess(sent, 120 << 20)  # windows, and what the sockets of the kernel hold
+            self.assertLess(sent, 120 << 20)  # flow control windows and kernel socket buffers
             self.assertLess(y.rss_mib() - before, 30 if SLOW == 1 else 1000)
 
     def test_both_directions_at_once(self):
-        """Each piece is answered before the next is sent."""
+        """Each piece is sent after the reply to the one before."""
         pieces = []
 
         def talk(connection):
@@ -299,7 +299,7 @@ class Flow(unittest.TestCase):
                     self.assertTrue(c.read())
             self.assertEqual(len(pieces), 50)
 
-    def test_drain_lets_streams_end_and_tells_the_client(self):
+    def test_drain_sends_goaway_and_lets_streams_end(self):
         release = threading.Event()
 
         def slow(connection):
@@ -322,7 +322,7 @@ class Flow(unittest.TestCase):
                 pass
             y.process.wait(20 * SLOW)
 
-    def test_idle_connections_end_and_half_said_heads_too(self):
+    def test_idle_connections_and_incomplete_heads_time_out(self):
         with Service(echo) as s:
             y = Yett(s.address, rules=OPEN)
             y.listener["timeouts"] = {"idle": "400ms", "request_head": "400ms"}
@@ -335,7 +335,7 @@ class Flow(unittest.TestCase):
                     self.assertEqual(c.goaway, 0)
                 with H2Client(y) as c:
                     self.assertEqual(c.get("/x").status, 200)
-                    c.raw(frame(HEADERS, 0, 3, b"\x82"))  # no END_HEADERS, and nothing more
+                    c.raw(frame(HEADERS, 0, 3, b"\x82"))  # no END_HEADERS, and nothing follows
                     while c.read():
                         pass
                     self.assertEqual(c.goaway, 11)
@@ -356,7 +356,7 @@ class Upstreams(unittest.TestCase):
                 streams = [c.request("/hello") for _ in range(90)]
                 self.assertEqual({bytes(c.wait(stream).body) for stream in streams}, {b"hello\n"})
 
-    def test_requests_share_one_connection_and_refused_ones_are_sent_again(self):
+    def test_requests_share_one_connection_and_refused_ones_are_retried(self):
         refuse = [3]
 
         def early(connection, stream, headers):
@@ -384,7 +384,7 @@ class Upstreams(unittest.TestCase):
                 self.assertEqual({c.wait(stream).status for stream in streams}, {200})
                 self.assertLess(s.connections, 6)
 
-    def test_an_upstream_that_breaks_rules_is_502_and_one_that_leaves_is_left(self):
+    def test_an_upstream_that_violates_http2_or_goes_away_is_502(self):
         def handle(connection, stream, headers, body):
             path = dict(headers)[":path"]
             if path == "/reset":
@@ -410,7 +410,7 @@ class Upstreams(unittest.TestCase):
                     self.assertNotIn("set-cookie", headers)
                     self.assertEqual(y.get("/fine")[0], 200, path)
 
-    def test_auto_speaks_as_the_caller(self):
+    def test_auto_uses_the_protocol_of_the_caller(self):
         seen = []
 
         def service(connection):
@@ -431,7 +431,7 @@ class Upstreams(unittest.TestCase):
 
 
 class Floods(unittest.TestCase):
-    """Frames that cost little to send: the connection ends, others notice nothing, memory stays bounded."""
+    """Floods of cheap frames: the connection is closed, others are not affected, memory stays bounded."""
 
     def attacks(self):
         opened = PREFACE + frame(SETTINGS)
@@ -523,7 +523,7 @@ class Floods(unittest.TestCase):
                     stop.set()
                     attacker.join(30)
                     grown = y.rss_mib() - before
-                    print(f"  {name}: {len(ended)} connections ended, others' median {loud * 1e6:.0f} us ({loud / quiet:.1f} of the quiet {quiet * 1e6:.0f}), memory +{grown:.0f} MiB")
+                    print(f"  {name}: {len(ended)} connections ended, others' median {loud * 1e6:.0f} us ({loud / quiet:.1f} times the idle {quiet * 1e6:.0f} us), memory +{grown:.0f} MiB")
                     self.assertGreater(len(ended), 0, name)
                     if SLOW == 1:  # sanitizers keep freed memory for a while
                         self.assertLess(grown, 60, name)

@@ -1,4 +1,4 @@
-"""HTTP/2: what was found wrong once, by reviewers and adversaries, through the real program."""
+"""HTTP/2 bugs found by reviewers and in attacks, tested through the real program."""
 import os
 import subprocess
 import threading
@@ -16,7 +16,7 @@ from test_http2 import OPEN
 
 
 class Found(unittest.TestCase):
-    """What was found wrong once: each line says what."""
+    """Regression tests; the name of most describes the bug."""
 
     def second(self, service, **changes):
         y = Yett(service.address, rules=OPEN, workers=1, **changes)
@@ -25,13 +25,13 @@ class Found(unittest.TestCase):
         return y
 
     def closed_window(self, y):
-        """A client that takes nothing."""
+        """A client that reads nothing."""
         c = H2Client(y)
         c.h2.update_settings({4: 0})
         c.flush()
         return c
 
-    def test_a_bodiless_answer_whose_end_comes_later_freed_its_stream(self):
+    def test_a_response_without_a_body_that_ended_late_freed_its_stream(self):
         def early(connection, stream, headers):
             path = headers[":path"]
             if path == "/fine":
@@ -39,7 +39,7 @@ class Found(unittest.TestCase):
             connection.send_headers(stream, [(":status", "204")] if path == "/204" else [(":status", "200"), ("content-length", "0")])
             if headers[":method"] == "POST":
                 connection.increment_flow_control_window(1000)
-            connection.sock.sendall(connection.data_to_send() + frame(DATA, 0, stream, b"abc"))  # and what must not follow
+            connection.sock.sendall(connection.data_to_send() + frame(DATA, 0, stream, b"abc"))  # and a frame that must not follow
             return None
 
         with H2Service(lambda *_: None, early) as s, self.second(s) as y:
@@ -53,7 +53,7 @@ class Found(unittest.TestCase):
             wait_for("the log", lambda: len(y.access_log()) == 8)
             self.assertEqual({line["result"] for line in y.access_log()}, {"complete"})
 
-    def test_curl_threw_an_early_answer_away_that_it_read_together_with_a_reset(self):
+    def test_curl_discarded_an_early_response_that_came_together_with_a_reset(self):
         with Service(echo) as s, Yett(s.address, rules=OPEN) as y:
             body = y.dir / "body"
             for size in (5000, 300_000, 3_000_000):
@@ -61,7 +61,7 @@ class Found(unittest.TestCase):
                 for _ in range(4):
                     self.assertEqual(y.curl("/admin/x", "--http2", "--data-binary", f"@{body}", "-o", "/dev/null", "-w", "%{http_code}").stdout, b"403")
 
-    def test_callers_that_take_nothing_used_up_the_connection_that_others_share(self):
+    def test_callers_that_read_nothing_exhausted_the_shared_upstream_connection(self):
         def handle(connection, stream, headers, body):
             size = 250_000 if dict(headers)[":path"] == "/big" else 5
             connection.send_headers(stream, [(":status", "200"), ("content-length", str(size))])
@@ -86,7 +86,7 @@ class Found(unittest.TestCase):
             for c in held:
                 c.close()
 
-    def test_whole_answers_that_nobody_takes_had_no_limit_of_time(self):
+    def test_complete_responses_that_nobody_read_had_no_timeout(self):
         with Service(echo) as s:
             y = Yett(s.address, rules=OPEN)
             y.listener["timeouts"] = {"idle": "1s", "body": "1s", "stream_idle": "1s"}
@@ -96,10 +96,10 @@ class Found(unittest.TestCase):
                 streams = [c.request(path) for path in ("/x", "/admin/x") * 20]
                 while c.read():
                     pass
-                self.assertLessEqual({c.answers[stream].reset for stream in streams}, {2, 8})  # what was not taken from the service, and what was whole
+                self.assertLessEqual({c.answers[stream].reset for stream in streams}, {2, 8})  # still being read from the service, or complete
                 wait_for("the connection to end", lambda: 'yett_connections{listener="inbound"} 0' in y.admin("/metrics")[1], 8)
 
-    def test_a_busy_connection_never_looked_at_what_is_stalled(self):
+    def test_a_busy_connection_never_checked_for_stalled_streams(self):
         with Service(echo) as s:
             y = Yett(s.address, rules=OPEN)
             y.listener["timeouts"] = {"body": "1s"}
@@ -118,7 +118,7 @@ class Found(unittest.TestCase):
                 self.assertIn(c.answers[stalled].reset, (2, 8))
                 c.close()
 
-    def test_max_connections_refused_what_needed_none(self):
+    def test_max_connections_refused_requests_that_needed_no_new_connection(self):
         def handle(connection, stream, headers, body):
             connection.send_headers(stream, [(":status", "200")], end_stream=True)
 
@@ -131,7 +131,7 @@ class Found(unittest.TestCase):
                 self.assertEqual({c.wait(stream).status for stream in streams}, {200})
                 self.assertEqual(s.connections, 1)
 
-    def test_a_slow_reader_made_all_that_it_took_stay_in_memory(self):
+    def test_data_already_sent_to_a_slow_reader_stayed_in_memory(self):
         size = 40 << 20
 
         def pour(connection):
@@ -141,7 +141,7 @@ class Found(unittest.TestCase):
                 connection.sendall(b"x" * 65536)
 
         with Service(pour) as s, Yett(s.address, rules=OPEN, workers=1) as y, H2Client(y) as c:
-            c.h2.update_settings({4: 30_000})  # less than what waits, so what waits never runs out
+            c.h2.update_settings({4: 30_000})  # less than what is buffered, so the buffer never runs empty
             c.flush()
             before = y.rss_mib()
             stream = c.request("/")
@@ -149,7 +149,7 @@ class Found(unittest.TestCase):
             if SLOW == 1:
                 self.assertLess(y.rss_mib() - before, 10)
 
-    def test_messages_on_their_way_when_a_call_ended_early_counted_as_a_flood(self):
+    def test_messages_in_flight_when_a_call_ended_early_counted_as_a_flood(self):
         with Service(echo) as s, Yett(s.address, rules=OPEN) as y, H2Client(y) as c:
             while c.h2.outbound_flow_control_window < 500_000:
                 c.read()
@@ -176,7 +176,7 @@ class Found(unittest.TestCase):
             self.assertFalse(c.answers[kept].over)
             hold.set()
 
-    def test_a_service_that_gives_up_streams_keeps_its_connection(self):
+    def test_a_service_that_resets_streams_keeps_its_connection(self):
         def early(connection, stream, headers):
             if headers[":path"] == "/reset":
                 connection.reset_stream(stream, 2)
@@ -193,7 +193,7 @@ class Found(unittest.TestCase):
             self.assertFalse(c.answers[kept].over)
             self.assertEqual(s.connections, 1)
 
-    def test_a_caller_whose_bundle_is_gone_went_on_over_an_open_connection(self):
+    def test_a_caller_whose_bundle_was_removed_could_continue_on_an_open_connection(self):
         with Service(echo) as s, Yett(s.address, rules=OPEN) as y:
             other = y.dir / "other"
             subprocess.run([BINARY, "certs", "init", "--dir", str(other)], check=True, capture_output=True, env=environment())
@@ -207,8 +207,8 @@ class Found(unittest.TestCase):
             self.assertEqual([d["path"] for d in y.query("--effect", "allow") if d["path"].startswith("/after")], [])
             c.close()
 
-    def test_answers_that_just_fill_a_window_end_with_their_last_byte(self):
-        """The end stood behind the last byte and was read too late: without a window nothing more goes out."""
+    def test_responses_that_exactly_fill_a_window_end_with_their_last_byte(self):
+        """The end of the response was read only after the last byte, when no window was left to send it."""
         def chunked(connection):
             while True:
                 got = read_head(connection)
@@ -235,7 +235,7 @@ class Found(unittest.TestCase):
                             self.assertTrue(c.read(give_back=False), (window, later, size, piece))
                         self.assertEqual((c.answers[stream].ended, len(c.answers[stream].body)), (True, size), (window, later, size, piece))
 
-    def test_one_large_head_ended_what_others_had_under_way_on_nginx(self):
+    def test_one_large_head_ended_other_streams_to_nginx(self):
         up = Nginx()
         blob = os.urandom(4_000_000)
         (up.dir / "www/blob").write_bytes(blob)
@@ -251,14 +251,14 @@ class Found(unittest.TestCase):
             statuses = set()
             for size in (1_000, 5_000, 9_000, 20_000, 40_000):
                 statuses.add((size, y.get("/hello", headers={"x-large": "a" * size})[0]))
-            print(f"  nginx over HTTP/2, heads of so many bytes: {sorted(statuses)}")
+            print(f"  nginx over HTTP/2, statuses by head size: {sorted(statuses)}")
             self.assertIn((5_000, 200), statuses)
             slow.h2.acknowledge_received_data(len(slow.answers[stream].body), stream)
             slow.flush()
             answer = slow.wait(stream, 20)
             self.assertEqual((answer.ended, bytes(answer.body) == blob), (True, True))
 
-    def test_a_head_over_what_the_service_announced_is_a_431_and_nothing_else(self):
+    def test_a_head_larger_than_the_service_announced_is_only_a_431(self):
         def serve(sock):
             connection = h2.connection.H2Connection(h2.config.H2Configuration(client_side=False, header_encoding="utf-8"))
             connection.local_settings = h2.settings.Settings(client=False, initial_values={**dict(connection.local_settings), h2.settings.SettingCodes.MAX_HEADER_LIST_SIZE: 6000})

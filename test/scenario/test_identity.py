@@ -1,4 +1,4 @@
-"""Who may pass: every kind of certificate, with real TLS, before a real nginx."""
+"""Which callers may pass: every kind of certificate, over real TLS, with a real nginx upstream."""
 import ssl
 import subprocess
 import unittest
@@ -11,7 +11,7 @@ def openssl(*args):
 
 
 def make_certificate(y, name, san, ca_dir=None, ca=False, days=1, start=None):
-    """A certificate that `yett certs` would never issue, by the openssl command."""
+    """Makes a certificate that `yett certs` would never issue, with the openssl command."""
     ca_dir = ca_dir or y.certs
     config = y.certs / f"{name}.cnf"
     usage = "keyUsage=critical,digitalSignature,keyCertSign" if ca else "keyUsage=critical,digitalSignature"
@@ -27,7 +27,7 @@ def make_certificate(y, name, san, ca_dir=None, ca=False, days=1, start=None):
 
 
 class Identity(unittest.TestCase):
-    def test_every_certificate_gets_what_it_deserves(self):
+    def test_each_kind_of_certificate_is_accepted_or_refused_correctly(self):
         with Nginx() as nginx, Yett(nginx.address) as y:
             foreign = y.dir / "foreign"
             run("certs", "init", "--dir", str(foreign))
@@ -56,7 +56,7 @@ class Identity(unittest.TestCase):
             self.assertEqual([(d["principal"], d["effect"], d["rule"]) for d in decisions],
                              [(f"{DOMAIN}/frontend", "allow", "frontend"), (f"{DOMAIN}/frontend", "deny", "closed"), (f"{DOMAIN}/other", "deny", "default")])
 
-    def test_optional_mode_makes_anonymous_of_no_certificate_but_never_of_a_bad_one(self):
+    def test_optional_mode_takes_callers_without_certificate_as_anonymous_but_refuses_bad_ones(self):
         with Nginx() as nginx:
             y = Yett(nginx.address, rules='policy "p" { allow "all" { principal = anyone, path = "/hello" }, allow "known" { principal = authenticated } }')
             y.listener["tls"]["client_certificate"] = "optional"
@@ -71,7 +71,7 @@ class Identity(unittest.TestCase):
                 self.assertEqual(done.stdout, b"")
                 self.assertEqual([d["principal"] for d in y.query()], ["", "", f"{DOMAIN}/frontend"])
 
-    def test_mode_none_asks_for_no_certificate_and_believes_none(self):
+    def test_mode_none_requests_no_certificate_and_trusts_none(self):
         with Nginx() as nginx:
             y = Yett(nginx.address, rules='policy "p" { allow "all" { principal = anyone, path = "/hello" }, allow "known" { principal = authenticated } }')
             y.listener["tls"]["client_certificate"] = "none"
@@ -98,7 +98,7 @@ class Identity(unittest.TestCase):
                 self.assertTrue(any(reused[1:]), f"{version}: {reused}")
                 self.assertEqual({d["principal"] for d in y.query()}, {f"{DOMAIN}/frontend"})
 
-    def test_identity_headers_come_from_yett_alone(self):
+    def test_identity_headers_come_only_from_yett(self):
         import harness
         with harness.Service(harness.echo) as service, Yett(service.address) as y:
             spoofed = {"X-Yett-Principal": "spiffe://evil/x", "X_Yett_Principal": "spiffe://evil/x", "x.yett.principal": "spiffe://evil/x", "X-Forwarded-Client-Cert": "evil", "X-Forwarded-For": "6.6.6.6",

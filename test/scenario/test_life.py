@@ -1,4 +1,4 @@
-"""A life of the process: reload under load, rotation, drain, crash, many connections, policies that misbehave."""
+"""The life of the process: reload under load, rotation, drain, crash, many connections, misbehaving policies."""
 import http.client
 import json
 import os
@@ -17,7 +17,7 @@ from harness import BINARY, DOMAIN, SLOW, Nginx, Service, Yett, echo, environmen
 
 
 class Load(threading.Thread):
-    """One kept-alive connection that asks without pause; `check` gets (path, status, body)."""
+    """Sends requests without pause on one kept-alive connection; `check` gets (path, status, body)."""
 
     def __init__(self, y, paths, check, who="frontend"):
         super().__init__(daemon=True)
@@ -47,14 +47,14 @@ class Load(threading.Thread):
 
 
 def policy(version):
-    """Version N allows exactly one of /v1 and /v2, and says in two rules which: a mix would show."""
+    """Version N allows exactly one of /v1 and /v2, with two rules, so that a mix of versions would show."""
     good = 1 + version % 2
     return (f'policy "test" {{ allow "n{version}" {{ principal = authenticated, path = "/v{good}", when = function(r) return r.path == "/v{good}", "{version}" end }},'
             f' deny "d{version}" {{ path = "/v{3 - good}" }} }}')
 
 
 class Reload(unittest.TestCase):
-    def test_a_hundred_edits_under_load_half_of_them_broken(self):
+    def test_a_hundred_edits_under_load_half_of_them_invalid(self):
         with Nginx() as nginx, Yett(nginx.address, rules=policy(0)) as y:
             def check(path, status, body):
                 return None if (status == 200 and body in (b"one\n", b"two\n")) or status == 403 else f"{path}: {status} {body!r}"
@@ -78,9 +78,9 @@ class Reload(unittest.TestCase):
                 load.join(30)
             self.assertEqual([p for load in loads for p in load.problems], [])
             total = sum(load.count for load in loads)
-            print(f"  {total} requests, 50 good and 50 broken edits, slowest taken after {slowest * 1000:.0f} ms")
+            print(f"  {total} requests, 50 valid and 50 invalid edits, slowest in force after {slowest * 1000:.0f} ms")
             self.assertLess(slowest, 1 * SLOW)
-            # Not one decision by a mix: the digest belongs to the rule that decided.
+            # No decision was made by a mix: the digest belongs to the rule that decided.
             digests = {}
             for d in y.query():
                 if d["rule"][1:].isdigit():
@@ -91,7 +91,7 @@ class Reload(unittest.TestCase):
             self.assertIn('yett_reloads_total{what="policy",result="accepted"} 50', metrics)
             self.assertEqual(sum(e["event"] == "reload refused" for e in y.query("--events")), 50)
 
-    def test_a_pinned_policy_is_the_only_one_that_is_taken(self):
+    def test_only_the_pinned_policy_is_accepted(self):
         def digest(y):
             done = subprocess.run([BINARY, "check", str(y.dir / "rules")], capture_output=True, text=True, env=environment())
             return re.search(r"policy digest ([0-9a-f]{64})", done.stdout)[1]
@@ -116,7 +116,7 @@ class Reload(unittest.TestCase):
             self.assertEqual(done.returncode, 2)
             self.assertIn("policy.pin", done.stderr)
 
-    def test_kubernetes_swaps_the_link_of_a_volume(self):
+    def test_kubernetes_swaps_the_symlink_of_a_volume(self):
         with Nginx() as nginx:
             y = Yett(nginx.address)
             volume = y.dir / "volume"
@@ -151,7 +151,7 @@ class Reload(unittest.TestCase):
                 return subprocess.run(["openssl", "x509", "-noout", "-ext", "subjectAltName"], input=pem, capture_output=True).stdout
 
             wait_for("the new certificate", lambda: b"server2" in shown())
-            # A bundle without our CA: callers of old are no longer believed, on open connections too.
+            # A bundle without our CA: its callers are no longer trusted, even on open connections.
             held = y.connect()
             held.request("GET", "/hello")
             held.getresponse().read()
@@ -172,7 +172,7 @@ class Reload(unittest.TestCase):
             y.replace("certs/bundle.pem", old)
             wait_for("the old bundle", lambda: y.log().count(" reloaded ") >= 3)
             self.assertEqual(y.get("/hello")[0], 200)
-            # A listener more; then a change that needs a restart, refused whole.
+            # One more listener; then a change that needs a restart, which is refused as a whole.
             y.config["listeners"].append({"name": "second", "address": "127.0.0.1:0", "plaintext": True, "routes": [{"path": "/hello", "cluster": "app"}]})
             y.write_config()
             port = wait_for("the second listener", lambda: y.ports.get("second"))
@@ -188,7 +188,7 @@ class Reload(unittest.TestCase):
             wait_for("the listener to go", lambda: socket.socket().connect_ex(("127.0.0.1", port)) != 0)
             y.process.send_signal(signal.SIGHUP)
             wait_for("the reload by signal", lambda: "nothing to reload" in y.log())
-            # A directory that is emptied by a copy in progress must not count.
+            # A directory that is empty because of a copy in progress must not be accepted.
             y.replace("rules/test.lua", "")
             wait_for("the refusal", lambda: "contains no policy" in y.log())
             self.assertEqual(y.get("/hello")[0], 200)
@@ -243,7 +243,7 @@ class Crash(unittest.TestCase):
             self.assertEqual(len([d for d in y.query() if d["outcome"]["result"] == "complete"]), 4)
             self.assertEqual([e["event"] for e in y.query("--events")][-1], "stop")
 
-    def test_two_processes_share_neither_log_nor_port(self):
+    def test_two_processes_cannot_share_a_log_or_a_port(self):
         with Yett("127.0.0.1:1") as y:
             y.config["listeners"][0]["address"] = f"127.0.0.1:{y.port}"
             (y.dir / "second.json").write_text(json.dumps(y.config))
@@ -321,11 +321,11 @@ class Budget(unittest.TestCase):
             times = sorted(t for load in loads for path, t in load.times if path == "/hello")
             hostile = sorted(t for load in loads for path, t in load.times if path != "/hello")
             p99 = times[len(times) * 99 // 100] * 1000
-            print(f"  {len(times)} fine requests p99 {p99:.1f} ms beside {len(hostile)} hostile ones (median {hostile[len(hostile) // 2] * 1000:.1f} ms)")
+            print(f"  {len(times)} harmless requests p99 {p99:.1f} ms, with {len(hostile)} hostile ones (median {hostile[len(hostile) // 2] * 1000:.1f} ms)")
             self.assertLess(p99, 20 * SLOW)
             errors = {d["errors"] for d in y.query("--effect", "deny")}
         self.assertEqual({e.split(":")[0] for e in errors}, {"p/loop", "p/eats"})
-        self.assertTrue(all("used up" in e for e in errors), errors)  # a budget, or where the machine stands still the time
+        self.assertTrue(all("used up" in e for e in errors), errors)  # the budget, or the time limit on a stall
 
 
 if __name__ == "__main__":

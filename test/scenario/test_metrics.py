@@ -1,4 +1,4 @@
-"""What /metrics shows, that docs/metrics.md names all of it, and that the monitoring examples use what is there."""
+"""What /metrics shows; docs/metrics.md documents all of it, and the monitoring examples use only existing metrics."""
 import json
 import pathlib
 import re
@@ -48,7 +48,7 @@ def documented():
 
 
 def everything(nginx):
-    """A Yett that has all that makes metrics."""
+    """A Yett with every feature that has metrics."""
     y = Yett(nginx.address, rules=SHOP, cache={"database": "remembered.db", "key_file": "certs/cache.key"})
     shutil.copytree(y.dir / "rules", y.dir / "candidate")
     y.config["policy"]["shadow"] = {"engines": [{"name": "main", "type": "lua", "path": "candidate"}]}
@@ -58,7 +58,7 @@ def everything(nginx):
 
 
 class Metrics(unittest.TestCase):
-    def test_each_family_is_documented_and_there_from_the_start(self):
+    def test_each_metric_family_is_documented_and_present_from_the_start(self):
         with Nginx() as nginx, everything(nginx) as y:
             before = y.admin("/metrics")[1]
             found = families(before)
@@ -83,7 +83,7 @@ class Metrics(unittest.TestCase):
                 self.assertEqual(changed.get(name), grown, name)
             self.assertNotIn('rule="watched"', before)
 
-    def test_what_the_files_and_the_process_are(self):
+    def test_metrics_of_files_and_of_the_process(self):
         with Nginx() as nginx, Yett(nginx.address, rules=SHOP) as y:
             now = values(y.admin("/metrics")[1])
             self.assertEqual((now["yett_audit_healthy"], now["yett_last_reload_successful"]), (1, 1))
@@ -125,7 +125,7 @@ class Monitoring(unittest.TestCase):
         for text in (*queries, alerts):
             for name in re.findall(r"\b(?:yett|process)_\w+", text):
                 self.assertIn(re.sub(r"_(bucket|sum|count)$", "", name), known)
-        # Each query is one that Prometheus reads.
+        # Each query is valid PromQL.
         folder = pathlib.Path(tempfile.mkdtemp(prefix="yett-dashboard-"))
         self.addCleanup(shutil.rmtree, folder)
         rules = [{"record": f"panel:q{i}", "expr": query.replace("$__rate_interval", "5m")} for i, query in enumerate(queries)]

@@ -1,5 +1,5 @@
-"""Whatever stands in the file of a log, each command that reads it ends in time, with a code of its own, and nothing of it moves a terminal.
-With ASan and UBSan a fault of memory shows too. YETT_TEST_MUTATIONS: how many files; YETT_TEST_SEED: which."""
+"""Whatever the file of a log contains, each command that reads it ends in time with a regular exit code and prints no control characters.
+With ASan and UBSan memory errors show too. YETT_TEST_MUTATIONS: number of mutated files; YETT_TEST_SEED: the seed."""
 import concurrent.futures
 import contextlib
 import json
@@ -73,7 +73,7 @@ def change_cells(rng, path):
             rows = db.execute(f"SELECT {column}, {', '.join(columns)} FROM {table}").fetchall()
             row = rng.choice(rows)
             where = " AND ".join(f"{name} IS ?" for name in columns)
-            with contextlib.suppress(sqlite3.Error):  # a key that already exists, a number that the column does not take
+            with contextlib.suppress(sqlite3.Error):  # a duplicate key, or a value that the column does not accept
                 db.execute(f"UPDATE {table} SET {column} = ? WHERE {where}", (other_value(rng, row[0]), *row[1:]))
         db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
@@ -88,7 +88,7 @@ class Mutated(unittest.TestCase):
         wait_for("the records", lambda: len(cls.y.query()) == 60)
         cls.id = cls.y.query()[30]["id"]
         cls.y.stop()
-        cls.y.start()  # a block that is closed, and an open one
+        cls.y.start()  # so that there is a closed block and an open one
         for i in range(20):
             cls.y.get("/c")
         wait_for("the records", lambda: len(cls.y.query()) == 80)
@@ -132,11 +132,11 @@ class Mutated(unittest.TestCase):
                 self.assertEqual(path.read_bytes(), kept, f"{where}: reading changed the file")
             return [subprocess.run([BINARY, *commands[1]], capture_output=True, env=environment()).returncode]
 
-    def test_whatever_stands_in_the_file_each_command_ends_in_order(self):
+    def test_each_command_ends_regularly_whatever_the_file_contains(self):
         with concurrent.futures.ThreadPoolExecutor(2) as pool:
             codes = [code for codes in pool.map(self.run_all, range(MUTATIONS)) for code in codes]
         found = sum(code != 0 for code in codes)
-        self.assertGreater(found, MUTATIONS // 2)  # what is not found changed nothing that counts: free pages, say
+        self.assertGreater(found, MUTATIONS // 2)  # the others changed nothing of importance, such as free pages
         print(f"  {MUTATIONS} changed files (seed {SEED}), fifteen commands on each: {found} found by verify, the others changed nothing that it reads")
 
 

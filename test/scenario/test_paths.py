@@ -1,4 +1,4 @@
-"""Every trick that has made a proxy and a service read one path two ways, sent at a policy that closes /admin."""
+"""Every known trick to make a proxy and a service read a path differently, against a policy that closes /admin."""
 import itertools
 import re
 import subprocess
@@ -12,7 +12,7 @@ RULES = 'policy "p" { allow "all" { principal = anyone }, deny "admin" { path = 
 
 
 def tricks():
-    """Request targets: those of the table, and all that their parts make together."""
+    """Request targets: those of the table, and all combinations of their parts."""
     out = ["/admin", "/admin/", "/admin/x", "//admin/x", "/./admin/x", "/x/../admin/x", "/%61dmin/x", "/%41dmin/x", "/adm%69n/x", "/admin%2fx", "/admin%2Fx", "/admin%5cx", "/admin\\x", "\\admin\\x", "/x%2f..%2fadmin/x",
            "/x/..%2fadmin", "/x/..%5cadmin", "/..;/admin/x", "/x/..;/admin/x", "/x/..;a=b/admin/x", "/x/%2e%2e;/admin", "/admin;/x", "/admin;a=1/x", "/;/admin/x", "/;a/admin/x", "/.;/admin", "/x;/../admin/x",
            "/x;/..;/admin", "/%2e%2e/admin", "/x/%2e%2e/admin/x", "/x/%2E./admin/x", "/x/.%2e/admin/x", "/%252e%252e/admin", "/%2561dmin/x", "/admin%00/x", "/admin%00.png", "/admin#/x", "/x#/../admin", "/admin%23/x",
@@ -28,7 +28,7 @@ def tricks():
     return out
 
 
-# How services read what they get (each as its documentation and source have it).
+# How services read the paths they get (according to their documentation and source).
 def cleaned(path):
     kept = []
     for segment in path.split("/"):
@@ -49,7 +49,7 @@ READERS = {
 
 
 class Tricks(unittest.TestCase):
-    def test_no_service_that_reads_what_is_forwarded_sees_admin(self):
+    def test_no_service_reads_a_forwarded_path_as_admin(self):
         targets = []
 
         def service(connection):
@@ -85,9 +85,9 @@ class Tricks(unittest.TestCase):
             for name, read in READERS.items():
                 seen = read(path)
                 self.assertFalse(seen == "/admin" or seen.startswith("/admin/"), f"{target} is {seen} for {name}")
-        print(f"  {2 * len(tricks())} targets over HTTP/1.1 answered {statuses}; of {len(targets)} that were forwarded none is /admin to any reader")
+        print(f"  {2 * len(tricks())} targets over HTTP/1.1: statuses {statuses}; none of the {len(targets)} forwarded ones is /admin to any reader")
 
-    def test_parameters_are_forwarded_only_where_the_route_says_so(self):
+    def test_parameters_are_forwarded_only_if_the_route_says_so(self):
         seen = []
 
         def service(connection):
@@ -115,7 +115,7 @@ class Profiles(unittest.TestCase):
         self.assertEqual(done.returncode, 0, done.stderr)
         return [line for line in done.stderr.splitlines() if "disagree" in line]
 
-    def test_check_warns_where_a_rule_and_the_service_disagree(self):
+    def test_check_warns_if_a_rule_and_the_service_read_paths_differently(self):
         rules = 'policy "p" {\n  allow "files" { principal = anyone, path = "/files/*" },\n  deny "admin" { path = "/admin/**" },\n  allow "all" { principal = anyone, path = "/**" },\n}'
         for profile in ("strict", "nginx", "tomcat", "go"):
             self.assertEqual(self.warnings(profile, rules), [], profile)

@@ -1,4 +1,4 @@
-"""Policy through the whole program: bodies, headers it sets, a memory that outlives the process, plugins, the tools."""
+"""Policy in the whole program: bodies, headers it sets, remembered decisions that survive a restart, plugins, tools."""
 import contextlib
 import datetime
 import json
@@ -26,7 +26,7 @@ policy "p" {
 
 
 def answer_with_request(connection):
-    """Answers with the request as it came: head, a line, body."""
+    """Answers with the request as received: head, an empty line, body."""
     while True:
         got = read_head(connection)
         if got is None:
@@ -45,7 +45,7 @@ def answer_with_request(connection):
 
 
 class Policy(unittest.TestCase):
-    def test_policy_sees_the_body_and_the_service_gets_it_whole(self):
+    def test_policy_sees_the_body_and_the_service_gets_all_of_it(self):
         with Service(answer_with_request) as service:
             y = Yett(service.address, rules=BODY_RULES)
             y.listener["routes"][0]["buffer_body"] = "4KiB"
@@ -61,10 +61,10 @@ class Policy(unittest.TestCase):
                 wait_for("the records", lambda: len(y.query()) == 8)
                 self.assertIn("too much", [d["reason"] for d in y.query("--effect", "deny")])
                 record = json.dumps(y.query())
-                self.assertNotIn("amount\\\": 5", record)  # bodies are never written down
+                self.assertNotIn("amount\\\": 5", record)  # bodies are never recorded
                 self.assertIn('"body.json": {"bytes"', record.replace('\\"', '"'))
 
-    def test_nobody_waits_for_a_body_that_can_change_nothing(self):
+    def test_a_body_that_cannot_change_the_decision_is_not_awaited(self):
         rules = BODY_RULES.replace('authenticated, method = "POST"', '"spiffe://example.org/frontend", method = "POST"') + 'policy "open" { deny "closed" { path = "/closed/**", public_reason = "closed" } }'
         head = b"POST %s HTTP/1.1\r\nHost: a\r\ncontent-type: application/json\r\nContent-Length: %d\r\n%s\r\n"
         with Service(answer_with_request) as service:
@@ -76,13 +76,13 @@ class Policy(unittest.TestCase):
                 for who, path, length, extra in (("other", b"/orders/1", 100, b""), ("frontend", b"/closed/x", 100, b""), ("frontend", b"/closed/x", 100, b"Expect: 100-continue\r\n"), ("other", b"/orders/1", 1_000_000, b"")):
                     began = time.monotonic()
                     with y.raw_tls(who) as sock:
-                        sock.sendall(head % (path, length, extra))  # and not one byte of the body
+                        sock.sendall(head % (path, length, extra))  # without any byte of the body
                         answer = sock.recv(65536)
                     self.assertTrue(answer.startswith(b"HTTP/1.1 403"), answer)
                     self.assertLess(time.monotonic() - began, 1 * SLOW)
                 wait_for("the records", lambda: len(y.query("--effect", "deny")) == 4)
                 self.assertEqual({d["rule"] for d in y.query()}, {"default", "closed"})
-                with y.raw_tls() as sock:  # it may be allowed: it is waited for, but not for ever
+                with y.raw_tls() as sock:  # the body may lead to an allow, so it is awaited, but not forever
                     sock.sendall(head % (b"/orders/1", 1000, b""))
                     began = time.monotonic()
                     sock.settimeout(15 * SLOW)
@@ -91,7 +91,7 @@ class Policy(unittest.TestCase):
                             sock.sendall(b" ")
                             time.sleep(0.05)
                     self.assertTrue(sock.recv(65536).startswith(b"HTTP/1.1 408"))
-                    self.assertLess(time.monotonic() - began, 6 * SLOW)  # 2 s, and what 20 bytes a second earn
+                    self.assertLess(time.monotonic() - began, 6 * SLOW)  # 2 s, extended by 20 bytes per second
                 self.assertEqual(y.get("/orders/1", method="POST", body='{"amount": 5}', headers={"content-type": "application/json"})[0], 200)
 
     def test_the_bodies_of_one_caller_leave_room_for_others(self):
@@ -118,12 +118,12 @@ class Policy(unittest.TestCase):
                 for _ in range(5):
                     body = '{"n": 1' + " " * 900_000 + "}"
                     self.assertEqual(y.get("/x", method="POST", body=body, headers={"content-type": "application/json"})[0], 200)
-                print(f"  one caller's 30 bodies of 1 MB: {refused} refused; another caller's are taken")
+                print(f"  one caller's 30 bodies of 1 MB: {refused} refused; another caller's are accepted")
                 for sock in socks:
                     sock.close()
 
     def test_a_path_in_another_case_is_denied_by_its_body_too(self):
-        """The route of /ADMIN was another one, which let policy see no body."""
+        """/ADMIN matched another route, on which policy did not see the body."""
         with Service(answer_with_request) as service:
             y = Yett(service.address, rules='policy "p" { deny "x" { path = "/admin/**", when = function(r) return has(r.body, "json") and r.body.json.role == "x" end }, allow "all" { principal = anyone } }')
             y.listener["routes"] = [{"path": "/admin/**", "cluster": "app", "buffer_body": "4KiB"}, {"path": "/**", "cluster": "app"}]
@@ -133,8 +133,8 @@ class Policy(unittest.TestCase):
                     for role, status in (("x", 403), ("y", 200)):
                         self.assertEqual(y.get(path, method="POST", body=json.dumps({"role": role}), headers={"content-type": "application/json"})[0], status, (path, role))
 
-    def test_what_a_policy_quotes_is_masked_once_however_often_it_stands_there(self):
-        """A value that stands in what hides it made the text grow, and took seconds."""
+    def test_values_quoted_in_a_reason_are_masked_once_however_often_they_appear(self):
+        """A value that is part of the mask text made the reason grow, which took seconds."""
         rules = 'policy "p" { deny "d" { query = { d = re ".*" }, when = function(r) return true, "no: " .. r.header["x-t"] end }, allow "all" { principal = anyone } }'
         with Service(answer_with_request) as service, Yett(service.address, rules=rules) as y:
             began = time.monotonic()
@@ -143,7 +143,7 @@ class Policy(unittest.TestCase):
             reason = wait_for("the record", lambda: y.query())[0]["reason"]
             self.assertEqual(reason, "no: (masked)")
 
-    def test_a_slow_or_broken_body_asks_nobody(self):
+    def test_a_slow_or_broken_body_does_not_reach_the_service(self):
         with Service(answer_with_request) as service:
             y = Yett(service.address, rules=BODY_RULES).plaintext()
             y.write_rules('policy "p" { allow "all" { principal = anyone } }')
@@ -159,7 +159,7 @@ class Policy(unittest.TestCase):
                 with y.raw() as s:  # a broken chunk
                     s.sendall(b"POST /c HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n5\r\n12345\r\nzz\r\n")
                     self.assertIn(b" 400 ", s.recv(4096))
-                with y.raw() as s:  # too large, said in advance, is not even asked for
+                with y.raw() as s:  # a body announced as too large is refused before it is sent
                     s.sendall(b"POST /d HTTP/1.1\r\nhost: a\r\ncontent-length: 99999\r\nexpect: 100-continue\r\n\r\n")
                     self.assertTrue(s.recv(4096).startswith(b"HTTP/1.1 413 "))
                 with y.raw() as s:  # two on one connection, the first with a body
@@ -172,7 +172,7 @@ class Policy(unittest.TestCase):
                     self.assertIn(b"abc", seen)
                 wait_for("the records", lambda: {d["path"] for d in y.query()} == {"/e", "/f"})
 
-    def test_a_body_that_was_held_back_is_decided_as_of_its_end(self):
+    def test_a_delayed_body_is_decided_as_of_the_time_it_ends(self):
         with Service(answer_with_request) as service:
             until = int(time.time()) + 2
             y = Yett(service.address, rules=f'policy "p" {{ allow "early" {{ principal = anyone, when = function(r) return r.time < {until} end }} }}').plaintext()
@@ -188,7 +188,7 @@ class Policy(unittest.TestCase):
                 decided = datetime.datetime.fromisoformat(record["time"].replace("Z", "+00:00")).timestamp()
                 self.assertGreaterEqual(decided, until)
 
-    def test_a_header_that_policy_sets_is_nobody_elses(self):
+    def test_a_header_that_policy_sets_cannot_be_sent_by_callers(self):
         with Service(answer_with_request) as service:
             y = Yett(service.address, rules=BODY_RULES)
             y.listener["routes"][0]["buffer_body"] = "4KiB"
@@ -200,11 +200,11 @@ class Policy(unittest.TestCase):
                 self.assertEqual(out.count("x-role: buyer"), 1)
                 self.assertNotIn("debug", out)
                 self.assertIn("x-other: kept", out)
-                out = y.curl("/orders/1", *sent).stdout.decode().lower()  # another rule allows: the name is still taken off
+                out = y.curl("/orders/1", *sent).stdout.decode().lower()  # another rule allows: it is still removed
                 self.assertNotIn("role", out)
                 self.assertIn("x-debug: 1", out)
 
-    def test_a_restart_is_warm_and_a_forged_row_is_none(self):
+    def test_a_restart_keeps_remembered_decisions_but_refuses_a_forged_row(self):
         rules = 'policy "p" { allow "a" { principal = authenticated, when = function(r) return r.path == "/open" end } }'
         with Service(answer_with_request) as service:
             y = Yett(service.address, rules=rules, workers=1)
@@ -220,14 +220,14 @@ class Policy(unittest.TestCase):
             self.assertEqual([y.get("/open")[0], y.get("/shut")[0]], [200, 403])
             wait_for("the records", lambda: [d["cached"] for d in y.query()][3:] == [True, True])
             y.stop()
-            with sqlite3.connect(y.dir / "cache.db") as db:  # what allowed /open shall allow /shut
+            with sqlite3.connect(y.dir / "cache.db") as db:  # a forged row: the allow of /open, for /shut
                 db.execute("UPDATE remembered SET (value, proof) = (SELECT value, proof FROM remembered WHERE instr(key, CAST('/open' AS BLOB)) > 0)")
             y.start()
             self.assertEqual([y.get("/open")[0], y.get("/shut")[0]], [200, 403])
             self.assertIn("yett_remembered_rows_refused_total 1", y.admin("/metrics")[1])
             y.stop()
             y.write_rules(rules.replace("/open", "/shut"))
-            y.start()  # another policy: nothing of the old one counts
+            y.start()  # another policy: decisions of the old one do not count
             self.assertEqual([y.get("/open")[0], y.get("/shut")[0]], [403, 200])
             y.stop()
             shutil.rmtree(y.dir)
@@ -269,7 +269,7 @@ class Policy(unittest.TestCase):
 
 
 def stream_events(connection):
-    """Answers with an event each 50 ms, for ever."""
+    """Answers with an event every 50 ms, forever."""
     if read_head(connection) is None:
         return
     connection.sendall(b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n")
@@ -279,7 +279,7 @@ def stream_events(connection):
 
 
 class OpenStreams(unittest.TestCase):
-    """An exchange that is under way obeys the newest policy."""
+    """An in-flight exchange obeys the newest policy."""
 
     def open_stream(self, y, path):
         s = y.raw_tls()
@@ -302,7 +302,7 @@ class OpenStreams(unittest.TestCase):
             last = (last + piece)[-100:]
         return False
 
-    def test_streams_that_are_allowed_no_more_end_and_the_others_notice_nothing(self):
+    def test_streams_that_are_no_longer_allowed_end_and_others_continue(self):
         with Service(stream_events) as service:
             rules = 'policy "p" { allow "a" { principal = authenticated, path = "/a/**" }, allow "b" { principal = authenticated, path = "/b/**", when = function(r) return r.header["x-go"] == "1" end } }'
             with Yett(service.address, rules=rules) as y:
@@ -312,7 +312,7 @@ class OpenStreams(unittest.TestCase):
                 began = time.monotonic()
                 self.assertTrue(all(self.ends(s, 5) for s in ended))
                 took = time.monotonic() - began
-                print(f"  40 of 80 open streams ended {took * 1000:.0f} ms after the edit of the policy")
+                print(f"  40 of 80 open streams ended {took * 1000:.0f} ms after the policy edit")
                 self.assertTrue(all(s.recv(65536) for s in kept))
                 self.assertFalse(self.ends(kept[0], 0.5))
                 wait_for("the records", lambda: len([d for d in y.query("--effect", "deny") if d.get("outcome", {}).get("result") == "ended by a newer policy"]) == 40)
@@ -323,7 +323,7 @@ class OpenStreams(unittest.TestCase):
                 for s in kept + ended:
                     s.close()
 
-    def test_a_request_that_waits_for_its_answer_gets_the_new_one(self):
+    def test_a_waiting_request_gets_the_decision_of_the_new_policy(self):
         def silent(connection):
             read_head(connection)
             time.sleep(30)
@@ -339,14 +339,14 @@ class OpenStreams(unittest.TestCase):
                 self.assertIn(b"shut since", answer)
                 s.close()
 
-    def test_a_stream_ends_with_the_trust_in_its_caller(self):
+    def test_a_stream_ends_when_its_caller_is_no_longer_trusted(self):
         with Service(stream_events) as service:
             with Yett(service.address, rules='policy "p" { allow "a" { principal = authenticated } }') as y:
                 s = self.open_stream(y, "/x")
                 bundle = (y.dir / "certs/bundle.pem").read_text()
                 run("certs", "init", "--dir", str(y.dir / "other"))
                 other = (y.dir / "other/bundle.pem").read_text()
-                y.replace("certs/bundle.pem", bundle + other)  # one more CA: nobody notices
+                y.replace("certs/bundle.pem", bundle + other)  # one more CA: no effect on open streams
                 wait_for("the reload", lambda: y.log().count(" reloaded ") == 1)
                 self.assertFalse(self.ends(s, 0.5))
                 y.replace("certs/bundle.pem", other)  # without the caller's
@@ -354,7 +354,7 @@ class OpenStreams(unittest.TestCase):
                 s.close()
                 wait_for("the record", lambda: [d for d in y.query("--effect", "deny") if d["reason"] == "the caller's certificate is trusted no more"])
 
-    def test_no_exchange_lasts_for_ever(self):
+    def test_an_exchange_ends_at_its_lifetime_limit(self):
         with Service(stream_events) as service:
             y = Yett(service.address, rules='policy "p" { allow "a" { principal = authenticated } }')
             y.listener["timeouts"] = {"lifetime": "700ms"}
@@ -365,7 +365,7 @@ class OpenStreams(unittest.TestCase):
                 s.close()
                 wait_for("the outcome", lambda: [d for d in y.query() if d.get("outcome", {}).get("result") == "lifetime over"])
 
-    def test_a_broken_edit_ends_nothing(self):
+    def test_an_invalid_edit_ends_no_stream(self):
         with Service(stream_events) as service:
             with Yett(service.address, rules='policy "p" { allow "a" { principal = authenticated } }') as y:
                 s = self.open_stream(y, "/x")
@@ -385,7 +385,7 @@ class Tools(unittest.TestCase):
         path.write_text(text)
         path.chmod(0o600)
 
-    def test_the_library_of_rules_passes_its_tests_and_every_rule_decides_one(self):
+    def test_the_rule_library_passes_its_tests_and_each_rule_decides_at_least_one(self):
         code, out, err = yett("test", str(ROOT / "rules"), "--min-coverage", "100")
         self.assertEqual(code, 0, out + err)
         self.assertIn("0 failed", out)
@@ -401,7 +401,7 @@ class Tools(unittest.TestCase):
         print(f"  1000 tests of a policy in {took * 1000:.0f} ms")
         self.assertLess(took, 1 * SLOW)
 
-    def test_failures_are_told_in_every_format(self):
+    def test_failures_are_reported_in_every_format(self):
         self.write("p.lua", 'policy "p" {\n  allow "a" { principal = authenticated, when = function(r)\n    if r.method == "GET" then return true end\n    return false, "GET <only>"\n  end },\n  deny "never" { path = "/never" },\n}')
         self.write("p_test.lua", 'test "reads" { principal = "spiffe://example.org/a", request = { path = "/" }, expect = allowed }\ntest "writes" { principal = "spiffe://example.org/a", request = { method = "POST" }, expect = allowed "a" }\ntest "two hosts" { http = "GET / HTTP/1.1\\r\\nHost: a\\r\\nHost: b\\r\\n\\r\\n", expect = rejected }')
         code, out, _ = yett("test", str(self.dir), "--coverage")
@@ -452,7 +452,7 @@ class Tools(unittest.TestCase):
         for args in ((), ("--request", "nowhere.json"), ("--http", str(self.dir / "request.json")), ("--request", str(self.dir / "request.http"))):
             self.assertEqual(yett("eval", str(self.dir), *args)[0], 2, args)
 
-    def test_check_finds_a_cache_key_that_is_none(self):
+    def test_check_reports_an_invalid_cache_key(self):
         y = Yett("127.0.0.1:1")
         self.addCleanup(shutil.rmtree, y.dir)
         y.replace("short.key", "short")
@@ -462,14 +462,14 @@ class Tools(unittest.TestCase):
         self.assertEqual(code, 2)
         self.assertIn("short.key: a key must have at least 32 bytes", err)
 
-    def test_one_mistake_is_one_problem(self):
+    def test_one_mistake_is_reported_as_one_problem(self):
         self.write("p.lua", 'policy "p" {\n  deny "x" { path = "/a" },\n  allow "y" { path = re "(" },\n}')
         code, _, err = yett("check", str(self.dir))
         self.assertEqual(code, 2)
         self.assertIn("p.lua:3: re `(`", err)
         self.assertNotIn("is not in a policy", err)
 
-    def test_a_set_that_cannot_be_read_whole_is_refused(self):
+    def test_a_policy_directory_that_cannot_be_read_completely_is_refused(self):
         self.write("p.lua", 'policy "p" { allow "a" { principal = authenticated } }')
         os.symlink("nowhere.lua", self.dir / "deny.lua")
         code, _, err = yett("check", str(self.dir))

@@ -27,7 +27,7 @@ class PolicyTools(unittest.TestCase):
         path.write_text(text)
         return path
 
-    def test_what_the_connection_says(self):
+    def test_properties_of_the_connection(self):
         self.write("rules/a.lua", f'''policy "p" {{
           allow "sees all" {{ principal = "{ID}", path = "/all", when = function(r)
             return r.destination.ip == "10.1.2.3" and r.destination.port == 8443 and r.tls.sni == "orders" and r.protocol == "HTTP/2"

@@ -1,4 +1,4 @@
-"""What passes through: bodies of any size, both ways, and every way in which an upstream or a client can fail."""
+"""Proxying: bodies of any size in both directions, and every way in which an upstream or a client can fail."""
 import hashlib
 import os
 import socket
@@ -16,7 +16,7 @@ SIZE = int(os.environ.get("YETT_TEST_BODY") or 1 << 30)
 
 
 def sink_and_source(connection):
-    """PUT: answers with the SHA-256 and the size of the body. GET /cl, /chunked: SIZE bytes."""
+    """PUT: answers with the SHA-256 and the size of the body. GET /cl, /chunked: answers with SIZE bytes."""
     got = harness.read_head(connection)
     if got is None:
         return
@@ -107,7 +107,7 @@ class Streaming(unittest.TestCase):
                 print(f"  {SIZE >> 20} MiB each way, twice: {y.rss_mib():.1f} MiB resident")
                 self.assertLess(y.rss_mib(), 64)
 
-    def test_a_slow_reader_slows_no_other(self):
+    def test_a_slow_reader_does_not_slow_others(self):
         with Service(sink_and_source) as service, Nginx() as nginx:
             y = Yett(service.address, workers=1)
             y.config["clusters"].append({"name": "nginx", "endpoints": [nginx.address]})
@@ -129,8 +129,8 @@ class Streaming(unittest.TestCase):
                     self.assertLess(y.rss_mib(), before + 16)
                 slow.close()
 
-    def test_endpoints_have_their_turns_whatever_connections_are_kept(self):
-        """A kept connection was taken whatever its endpoint: one of two endpoints got all requests of a quiet caller."""
+    def test_endpoints_take_turns_even_if_connections_are_kept_alive(self):
+        """A kept connection was reused whatever its endpoint: one of two endpoints got all requests of a quiet caller."""
         with Nginx() as one, Nginx() as two:
             for up, name in ((one, "one"), (two, "two")):
                 (up.dir / "www/name").write_text(name)
@@ -147,7 +147,7 @@ class Streaming(unittest.TestCase):
                         answers.append(connection.getresponse().read())
                     self.assertEqual(answers.count(b"one"), 10, (protocol, answers))
 
-    def test_an_endpoint_that_takes_no_connections_is_passed_over_for_a_while(self):
+    def test_an_endpoint_that_refuses_connections_is_skipped_for_a_while(self):
         with Nginx() as up:
             y = Yett(up.address, workers=1)
             y.config["clusters"][0]["endpoints"] = [f"127.0.0.1:{free_port()}", up.address]
@@ -159,7 +159,7 @@ class Streaming(unittest.TestCase):
                     response = connection.getresponse()
                     self.assertEqual((response.status, response.read()), (200, b"hello\n"))
 
-    def test_trailers_interim_answers_and_head(self):
+    def test_trailers_interim_responses_and_head_requests(self):
         def service(connection):
             head, rest = harness.read_head(connection)
             if "100-continue" in head.lower():
@@ -210,7 +210,7 @@ class Streaming(unittest.TestCase):
 
 
 class Failures(unittest.TestCase):
-    def test_absent_upstream_is_503_slow_is_504_broken_is_502(self):
+    def test_an_unreachable_upstream_is_503_a_slow_one_504_a_broken_one_502(self):
         def service(connection):
             head, _ = harness.read_head(connection)
             if "/slow" in head:
@@ -268,14 +268,14 @@ class Failures(unittest.TestCase):
         with Service(until_close_reset) as s, Yett(s.address) as y:
             self.assertNotEqual(y.curl("/x").returncode, 0)
 
-    def test_a_kept_alive_connection_that_died_is_tried_again_only_where_that_is_safe(self):
+    def test_a_request_on_a_dead_kept_alive_connection_is_retried_only_if_that_is_safe(self):
         seen = []
 
         def service(connection):
             head, rest = harness.read_head(connection)
             seen.append(head.split(" ")[0])
             connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
-            got = harness.read_head(connection)  # the next request meets a closing connection
+            got = harness.read_head(connection)  # the next request arrives while the connection closes
             if got:
                 seen.append("dropped " + got[0].split(" ")[0])
 
@@ -285,13 +285,13 @@ class Failures(unittest.TestCase):
             self.assertEqual(y.get("/c", method="POST", body=b"x")[0], 502)
             self.assertEqual(seen, ["GET", "dropped GET", "GET", "dropped POST"])
 
-    def test_clients_that_go_away_or_dawdle_leave_nothing_behind(self):
+    def test_clients_that_disconnect_or_stall_leave_nothing_behind(self):
         with Service(sink_and_source) as s:
             y = Yett(s.address, rules='policy "p" { allow "all" { principal = anyone, path = "/cl" }, deny "d" { path = "/d" } }').plaintext()
             y.listener["timeouts"] = {"request_head": "300ms", "idle": "600ms", "body": "400ms"}
             y.write_config()
             with y:
-                # Each stops at another stage; all must be gone soon, without a spinning core.
+                # Each stops at another stage; all must be closed soon, without a busy loop.
                 for request in (b"", b"G", b"GET /cl HTTP/1.1\r\n", b"GET /cl HTTP/1.1\r\nHost: h\r\n\r\n", b"PUT /cl HTTP/1.1\r\nHost: h\r\nContent-Length: 10\r\n\r\nab",
                                 b"POST /d HTTP/1.1\r\nHost: h\r\nContent-Length: 10\r\n\r\nab", b"PUT /cl HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nab"):
                     held = y.raw()
@@ -306,8 +306,8 @@ class Failures(unittest.TestCase):
                 time.sleep(1)
                 self.assertLess(y.cpu_ticks() - before, 20, "busy without a connection")
 
-    def test_a_client_that_asks_and_does_not_read_costs_no_memory(self):
-        """An adversary pipelined denied requests without reading: 748 MiB in 12 seconds."""
+    def test_a_client_that_sends_requests_and_does_not_read_uses_no_memory(self):
+        """An attacker pipelined denied requests without reading: 748 MiB in 12 seconds."""
         with Yett("127.0.0.1:1", rules='policy "p" { deny "all" {} }').plaintext() as y:
             c = y.raw()
             c.setblocking(False)
@@ -323,7 +323,7 @@ class Failures(unittest.TestCase):
             c.close()
 
     def test_a_client_that_resets_while_its_request_waits_leaves_no_busy_loop(self):
-        """A half-close, or a pipelined request, then a reset: the poller reported HUP for ever."""
+        """A half-close or a pipelined request, then a reset: the poller reported HUP forever."""
         def slow(connection):
             harness.read_head(connection)
             time.sleep(2.5)
@@ -342,7 +342,7 @@ class Failures(unittest.TestCase):
             self.assertLess(y.cpu_ticks() - before, 30)
 
     def test_half_a_tls_record_leaves_no_busy_loop(self):
-        """OpenSSL says that it holds input while it waits for the rest of a record."""
+        """OpenSSL reports pending input while it waits for the rest of a record."""
         with Yett("127.0.0.1:1") as y:
             sock = y.raw()
             incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
@@ -371,8 +371,8 @@ class Failures(unittest.TestCase):
                     incoming.write(sock.recv(65536))
             sock.close()
 
-    def test_a_connection_that_comes_too_late_serves_nobody(self):
-        """The upstream took the connection after its exchange had answered 504, and got a request without a permit."""
+    def test_an_upstream_connection_that_opens_too_late_is_not_used(self):
+        """The upstream accepted after the exchange had answered 504, and got a request without a permit."""
         full = socket.socket()
         full.bind(("127.0.0.1", 0))
         full.listen(0)
@@ -390,7 +390,7 @@ class Failures(unittest.TestCase):
                 self.assertEqual(y.get("/admin/x")[0], 403)
             received, end = b"", time.monotonic() + 5
             full.settimeout(0.5)
-            while time.monotonic() < end:  # room in the backlog: the kernel tries again and connects
+            while time.monotonic() < end:  # once there is room in the backlog, the kernel's retry connects
                 try:
                     connection, _ = full.accept()
                     connection.settimeout(0.3)
@@ -403,7 +403,7 @@ class Failures(unittest.TestCase):
             s.close()
 
     def test_a_slow_client_does_not_spoil_the_upstream_connection_for_the_next(self):
-        """The last piece of a response paused the connection, and it went back to the pool paused."""
+        """The last piece of a response paused the connection, which then returned to the pool paused."""
         body = b"x" * 8_000_000
 
         def service(connection):
@@ -427,8 +427,8 @@ class Failures(unittest.TestCase):
                 self.assertTrue(data.endswith(body))
                 fast.close()
 
-    def test_the_last_response_arrives_whole_however_late_it_is_read(self):
-        """A close one second after the last write threw away what the kernel still had to send."""
+    def test_the_last_response_arrives_complete_however_late_it_is_read(self):
+        """A close one second after the last write discarded data that the kernel had not sent yet."""
         body = b"y" * 1_000_000
 
         def service(connection):
@@ -465,7 +465,7 @@ class Failures(unittest.TestCase):
         y.config["listeners"] = [{"name": "unix", "address": f"unix://{y.dir}/in.sock", **listener}, {"name": "six", "address": "[::1]:0", **listener}]
         y.config["clusters"] = [{"name": "app", "endpoints": [f"unix://{path}"]}]
         y.write_config()
-        with socket.socket(socket.AF_UNIX) as stale:  # nobody serves it any more: it is replaced
+        with socket.socket(socket.AF_UNIX) as stale:  # a stale socket without a listener: it is replaced
             stale.bind(str(y.dir / "in.sock"))
         with y:
             for _ in range(2):

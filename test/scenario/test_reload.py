@@ -1,5 +1,5 @@
-"""Reloads that do not wait for one another: a refused configuration holds back no policy and no certificate, and files that no policy
-uses change nothing."""
+"""Independent reloads: a refused configuration does not block new policies or certificates, and files that no policy uses change
+nothing."""
 import shutil
 import unittest
 
@@ -18,7 +18,7 @@ class Independence(unittest.TestCase):
         y.write_rules(CLOSED)
         wait_for("the denial", lambda: y.get("/hello")[0] == 403)
 
-    def test_a_refused_configuration_holds_back_no_policy(self):
+    def test_a_refused_configuration_does_not_block_policy_changes(self):
         with Nginx() as up, Yett(up.address, rules=OPEN) as y:
             self.assertEqual(y.get("/hello")[0], 200)
             y.replace("yett.json", "{ nonsense")
@@ -31,7 +31,7 @@ class Independence(unittest.TestCase):
             y.write_config()
             wait_for("no refusal", lambda: "last_reload_refused" not in y.socket_get("/policies"))
 
-    def test_a_change_that_needs_a_restart_holds_back_no_policy_and_is_shown(self):
+    def test_a_change_that_needs_a_restart_is_reported_and_does_not_block_policy_changes(self):
         with Nginx() as up, Yett(up.address, rules=OPEN) as y:
             before = (y.dir / "yett.json").read_text()
             y.config["access_log"] = "elsewhere.log"
@@ -44,7 +44,7 @@ class Independence(unittest.TestCase):
             y.replace("yett.json", before)
             wait_for("the gauge to fall", lambda: "yett_config_restart_required 0" in y.admin("/metrics")[1])
 
-    def test_a_broken_certificate_and_a_broken_policy_hold_back_neither(self):
+    def test_a_broken_certificate_and_a_broken_policy_do_not_block_each_other(self):
         with Nginx() as up, Yett(up.address, rules=OPEN) as y:
             whole = (y.dir / "certs/server.pem").read_text()
             y.replace("certs/server.pem", "no certificate\n")
@@ -66,7 +66,7 @@ class Independence(unittest.TestCase):
             wait_for("the bundle without our authority", refused)
             self.assertIn("test.lua:1:", y.socket_get("/policies"))
 
-    def test_a_mended_policy_is_taken_where_the_configuration_names_another_directory(self):
+    def test_a_fixed_policy_is_loaded_after_the_configuration_switched_to_its_directory(self):
         with Nginx() as up, Yett(up.address, rules=CLOSED) as y:
             (y.dir / "next").mkdir()
             y.replace("next/p.lua", "policy (")
@@ -78,7 +78,7 @@ class Independence(unittest.TestCase):
 
 
 class Beside(unittest.TestCase):
-    def test_what_no_policy_uses_changes_nothing(self):
+    def test_files_that_no_policy_uses_change_nothing(self):
         with Nginx() as up, Yett(up.address, rules=OPEN) as y:
             digest = y.socket_get("/policies")
             for name in ("README.md", "a_test.lua", "test.lua~", "#test.lua#", "test.lua.bak", "notes.json", "picture.json.png"):

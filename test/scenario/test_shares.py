@@ -1,5 +1,5 @@
-"""What one caller, or many, may have of what is shared: memory for heads, places for handshakes, room in the audit queue,
-connections to a service. What was found wrong once: each line says what."""
+"""How much of shared resources one caller or many may take: memory for heads, concurrent handshakes, the audit queue,
+upstream connections. Regression tests; the names describe the bugs."""
 import collections
 import contextlib
 import selectors
@@ -21,7 +21,7 @@ def metric(y, name):
 
 class Heads(unittest.TestCase):
     def fields(self, where, streams=250):
-        """One field of 3.9 KB, named 15 times on each stream for a byte each."""
+        """One field of 3.9 KB, referenced 15 times on each stream with one byte each."""
         value = b"v" * 3900
         define = b"\x40\x05x-big" + b"\x7f" + bytes([(len(value) - 127) % 128 + 128, (len(value) - 127) // 128]) + value
         start = b"\x83\x86\x84\x01\x01a"
@@ -34,7 +34,7 @@ class Heads(unittest.TestCase):
                 out += frame(HEADERS, 5, 1 + 2 * k, start + block)
         return out
 
-    def test_trailers_had_no_limit_where_heads_had_one(self):
+    def test_trailers_had_no_memory_limit_while_heads_had_one(self):
         """Four connections that sent 14 KB each held 62 MiB."""
         for where in ("heads", "trailers"):
             with Service(lambda c: time.sleep(20)) as s, Yett(s.address, rules=OPEN, workers=1).plaintext() as y:
@@ -53,7 +53,7 @@ class Heads(unittest.TestCase):
                     self.assertLess(grown, 16)
                 wait_for("nothing to be held", lambda: metric(y, "yett_held_bytes ") == 0)
 
-    def test_a_client_that_sent_refused_requests_again_lost_its_connection(self):
+    def test_a_client_that_retried_refused_requests_lost_its_connection(self):
         hold = threading.Event()
 
         def up(connection):
@@ -74,15 +74,15 @@ class Heads(unittest.TestCase):
                     streams.append(c.request("/", headers=heads))
                     again += 1
             hold.set()
-            print(f"  {again} requests sent again")
+            print(f"  {again} requests retried")
             self.assertGreater(again, 20)
             self.assertIsNone(c.goaway)
             self.assertFalse(c.closed)
 
 
 class Handshakes(unittest.TestCase):
-    def test_callers_who_came_all_at_once_were_closed_while_they_waited_for_their_rate(self):
-        """Of 400 at 100 a second 37 got in at their first try."""
+    def test_callers_who_arrived_at_once_were_closed_while_rate_limited(self):
+        """Of 400 callers at 100 handshakes per second, 37 succeeded at the first try."""
         y = Yett(workers=1, max_connections=1000)
         y.listener["tls"]["handshakes_per_second"] = 100
         y.write_config()
@@ -112,8 +112,8 @@ class Handshakes(unittest.TestCase):
 
 
 class Records(unittest.TestCase):
-    def test_many_who_asked_a_little_at_once_filled_the_queue_for_all(self):
-        """Four denied requests in a write, on 64 connections: 14 of another caller's 526 answers were 503."""
+    def test_many_callers_with_a_few_requests_each_filled_the_audit_queue(self):
+        """Four denied requests per write on 64 connections: 14 of another caller's 526 responses were 503."""
         rules = 'policy "t" { deny "closed" { path = "/admin/**" }, allow "all" { principal = anyone } }'
         with Nginx() as up, Yett(up.address, rules=rules, workers=1).plaintext() as y, contextlib.ExitStack() as stack:
             over = threading.Event()
@@ -138,13 +138,13 @@ class Records(unittest.TestCase):
                 statuses[y.get_plain("/hello")] += 1
             over.set()
             thread.join(10)
-            print(f"  answers to another caller: {dict(statuses)}")
+            print(f"  responses to another caller: {dict(statuses)}")
             self.assertEqual(set(statuses), {200})
 
 
 class Responses(unittest.TestCase):
-    def test_many_who_held_a_little_kept_more_than_the_budget(self):
-        """93 MB of answers that nobody took, of a budget of 32 MiB, for a minute."""
+    def test_many_connections_that_held_a_little_exceeded_the_budget(self):
+        """93 MB of unread responses were held for a minute, with a budget of 32 MiB."""
         body = b"x" * 15_500
 
         def up(connection):
@@ -168,7 +168,7 @@ class Responses(unittest.TestCase):
 
 
 class LargeHeads(unittest.TestCase):
-    def test_a_dead_endpoint_took_the_connections_of_large_heads(self):
+    def test_a_dead_endpoint_used_up_the_connections_for_large_heads(self):
         with Nginx() as up:
             y = Yett(up.http2_address, workers=1)
             y.config["clusters"][0].update(protocol="http2", max_connections=64, endpoints=["127.0.0.1:1", up.http2_address])

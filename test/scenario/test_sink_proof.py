@@ -1,4 +1,4 @@
-"""The lines that a sink with `proof` has written prove themselves, without the database."""
+"""The lines written by a sink with `proof` can be verified without the database."""
 import json
 import subprocess
 import unittest
@@ -18,11 +18,11 @@ def yett_of(upstream, **audit):
 
 
 def filled(y):
-    """Requests, a stop, and the lines of all of it."""
+    """Sends requests and stops; returns the verification of the database."""
     y.start()
     for path in ("/hello", "/orders/1?a=b", "/hello", "/closed") * 6:
         y.get(path)
-    y.get("/caf%ff?q=%fe")  # invalid UTF-8: JSON cannot hold it, the proof can
+    y.get("/caf%ff?q=%fe")  # invalid UTF-8: JSON cannot represent it, the proof can
     y.stop()
     return y.verify()
 
@@ -36,11 +36,11 @@ class FromSink(unittest.TestCase):
             (y.dir / "changed.jsonl").write_bytes(b"".join(lines))
         return run("log", "verify", "--from-sink", str(y.dir / ("lines.jsonl" if lines is None else "changed.jsonl")), *words)
 
-    def test_they_say_the_same_as_the_database(self):
+    def test_sink_lines_verify_like_the_database(self):
         with Nginx() as up:
             y = yett_of(up.address)
             ours = filled(y)
-            # The last checkpoint comes at the stop: a sink gets it after the next start.
+            # The last checkpoint is made at the stop; the sink gets it after the next start.
             y.start()
             wait_for("the lines", lambda: len(self.lines(y)) >= ours["records"])
             y.stop()
@@ -52,18 +52,18 @@ class FromSink(unittest.TestCase):
             self.assertRegex(said["writer"], rf"^till-3, {DOMAIN}/server, key [0-9a-f]{{16}}$")
             self.assertEqual(said["writer"], ours["writer"])
             self.assertIn("written by till-3", self.verify(y).stdout)
-            # A part of them, from a later line on, is proved as a part.
+            # Lines from a later one on verify as a part of the log.
             part = json.loads(self.verify(y, self.lines(y)[5:], "--key", key, "--format", "json").stdout)
             self.assertTrue(part["ok"] and part["authenticated"], part)
             self.assertEqual(part["continues"], json.loads(self.lines(y)[4])["hash"])
-            # Twice is as good as once: sinks send again what may not have come.
+            # Duplicates are fine: sinks send again what may not have arrived.
             again = json.loads(self.verify(y, self.lines(y)[:9] + self.lines(y)[4:], "--format", "json").stdout)
             self.assertEqual((again["ok"], again["records"]), (True, said["records"]))
-            # In another order of the fields, as other programs write them.
+            # With fields in another order, as other programs may write them.
             other = [json.dumps(dict(reversed(json.loads(line).items())), indent=None).encode() + b"\n" for line in self.lines(y)]
             self.assertEqual(self.verify(y, other).returncode, 0)
 
-    def test_what_was_changed_is_named(self):
+    def test_changes_are_found_and_located(self):
         with Nginx() as up:
             y = yett_of(up.address)
             filled(y)
@@ -101,7 +101,7 @@ class FromSink(unittest.TestCase):
                 self.assertEqual((done.returncode, said["ok"]), (1, False), what)
                 self.assertIn(what, said["broken"])
             self.assertIn(f":{at + 1}: record {seq}: ", json.loads(self.verify(y, changed(lambda line: line.update(path="/x")), "--format", "json").stdout)["broken"])
-            # Another key than expected, and a tail that was cut off at the end of a line.
+            # An unexpected key, and a tail that was cut off after a line.
             run("certs", "init", "--dir", str(y.dir / "stranger"))
             self.assertIn("another key", self.verify(y, lines, "--key", str(y.dir / "stranger/audit.pub")).stdout)
             last = [json.loads(line) for line in lines if b'"kind":"checkpoint"' in line][-1]
@@ -109,7 +109,7 @@ class FromSink(unittest.TestCase):
             self.assertIn("its tail was cut off", cut.stdout)
             self.assertEqual(self.verify(y, lines, "--checkpoint", f"{last['seq']}:{last['hash']}").returncode, 0)
 
-    def test_wrong_use_is_told(self):
+    def test_a_missing_lines_file_is_reported(self):
         done = run("log", "verify", "--from-sink", "/nowhere/lines.jsonl")
         self.assertEqual((done.returncode, done.stderr), (2, "yett: /nowhere/lines.jsonl: No such file or directory\n"))
 

@@ -1,4 +1,4 @@
-"""Sinks that refuse, that ask for time, that are no sinks: nothing is lost, nothing arrives again and again, people are told why."""
+"""Receivers that refuse, ask for a delay or are not receivers at all: nothing is lost or sent endlessly, and the reason is reported."""
 import http.server
 import json
 import socket
@@ -13,7 +13,7 @@ from test_evidence import OPEN, config, fill
 
 
 class Receiver:
-    """An OTLP receiver that answers as `judge(records)` says: (status, headers, body)."""
+    """An OTLP receiver that answers with the result of `judge(records)`: (status, headers, body)."""
 
     def __init__(self, judge):
         outer = self
@@ -25,7 +25,7 @@ class Receiver:
             def do_POST(self):
                 data = self.rfile.read(int(self.headers["content-length"]))
                 if len(data) < int(self.headers["content-length"]):
-                    return  # who sent it was killed
+                    return  # the sender was killed
                 body = json.loads(data)
                 records = [json.loads(r["body"]["stringValue"]) for part in body["resourceLogs"] for r in part["scopeLogs"][0]["logRecords"]]
                 outer.batches.append((time.monotonic(), [r["seq"] for r in records]))
@@ -106,10 +106,10 @@ class Refused(unittest.TestCase):
     def test_a_record_that_a_partial_success_drops(self):
         self.poisoned(True)
 
-    def test_a_record_for_which_a_batch_is_refused(self):
+    def test_a_record_that_causes_its_batch_to_be_refused(self):
         self.poisoned(False)
 
-    def test_retention_keeps_what_was_refused_until_somebody_has_dealt_with_it(self):
+    def test_retention_keeps_refused_records_until_they_are_dealt_with(self):
         def judge(records):
             return (400, {}, b"no") if any("poison" in json.dumps(r) for r in records) else (200, {}, b"{}")
 
@@ -120,10 +120,10 @@ class Refused(unittest.TestCase):
                 wait_for("the record to be put aside", lambda: metric(y, "yett_audit_sink_refused_total") == 1, 30)
             fill(y, 4000)
             wait_for("the sink", lambda: metric(y, "yett_audit_sink_lag_records") == 0, 60)
-            time.sleep(6)  # retention looks every five seconds
+            time.sleep(6)  # retention runs every five seconds
             first = sorted(y.dir.glob("yett.0*.db"))[0]
             y.stop()
-            y.start()  # it is remembered
+            y.start()  # the refusal survives the restart
             time.sleep(6)
             self.assertTrue(first.exists())
             (y.dir / "yett.db.sink-out.refused").rename(y.dir / "dealt-with")
@@ -131,27 +131,27 @@ class Refused(unittest.TestCase):
 
 
 class Waiting(unittest.TestCase):
-    def test_retry_after_is_kept(self):
+    def test_retry_after_is_respected(self):
         answers = [(503, {"Retry-After": "3"}, b"")]
         judge = lambda records: answers.pop() if answers else (200, {}, b"{}")
         with Nginx() as up, Receiver(judge) as receiver, sending(up.address, {"type": "otlp", "url": receiver.url}) as y:
             wait_for("the second try", lambda: len(receiver.batches) > 1, 10)
             self.assertGreater(receiver.batches[1][0] - receiver.batches[0][0], 2.9)
 
-    def test_an_answer_that_is_no_otlp_is_no_delivery(self):
+    def test_a_response_that_is_not_otlp_is_not_a_delivery(self):
         for body in (b"<html>Welcome</html>", b'{"status":"ok"}', b"[]", b""):
             with self.subTest(body), Nginx() as up, Receiver(lambda records, b=body: (200, {}, b)) as receiver, \
                     sending(up.address, {"type": "otlp", "url": receiver.url}) as y:
                 wait_for("the report", lambda: "answers 200 without an OTLP response" in y.log())
                 self.assertGreater(metric(y, "yett_audit_sink_lag_records"), 0)
 
-    def test_kafka_says_why(self):
+    def test_kafka_failures_are_reported_with_the_reason(self):
         with Nginx() as up, sending(up.address, {"type": "kafka", "brokers": "127.0.0.1:1", "topic": "t", "timeout": "2s"}) as y:
             wait_for("the report", lambda: "Connection refused" in y.log(), 20)
 
 
 class Syslog(unittest.TestCase):
-    def test_a_message_is_no_longer_than_receivers_take(self):
+    def test_syslog_messages_do_not_exceed_the_size_that_receivers_accept(self):
         got = []
 
         class Handler(socketserver.StreamRequestHandler):

@@ -1,5 +1,5 @@
-"""What stands still, and what runs out: a loop that a plugin holds, files that grow without end, descriptors, inotify, a working
-directory that is gone. Yett says so, goes on, reloads and ends."""
+"""Stalls and exhausted resources: a loop blocked by a plugin, endlessly growing files, descriptors, inotify, a deleted working
+directory. Yett reports the problem, keeps running, reloads and stops."""
 import contextlib
 import ctypes
 import http.client
@@ -21,7 +21,7 @@ ALLOW = 'policy "p" { allow "all" { principal = authenticated } }'
 
 
 def sleepy(service, **changes):
-    """A Yett whose loops sleep for as many milliseconds as the header x-sleep says."""
+    """A Yett whose loops sleep for the milliseconds given in the header x-sleep."""
     y = Yett(service.address, rules=ALLOW, **changes)
     shutil.copy(pathlib.Path(BINARY).parent / "plugins/test_plugin_one.so", y.dir / "sleep.so")
     (y.dir / "sleep.txt").write_text("sleep")
@@ -41,7 +41,7 @@ def ask_for_sleep(y, millis):
 
 
 class Stalls(unittest.TestCase):
-    def test_a_loop_that_stands_is_seen_and_a_reload_does_not_wait_for_it(self):
+    def test_a_blocked_loop_is_reported_and_does_not_delay_a_reload(self):
         with Service(echo) as service, sleepy(service, workers=1) as y:
             y.stop()
             y.config["admin"]["liveness_stall"] = "3s"
@@ -66,7 +66,7 @@ class Stalls(unittest.TestCase):
             wait_for("liveness to fail", lambda: y.admin("/healthz")[0] == 503, 5)
             self.assertRegex(y.admin("/metrics")[1], r"yett_loop_stalled_seconds [1-9]")
             wait_for("the loop to turn", lambda: "the event loop runs again" in y.log(), 10)
-            wait_for("the policy to be in force", lambda: "every loop now uses the new generation" in y.log(), 20)  # the exchange under way is asked about again
+            wait_for("the policy to be in force", lambda: "every loop now uses the new generation" in y.log(), 20)  # the in-flight exchange is re-evaluated
             asking.join(10)
             self.assertEqual(y.admin("/readyz"), (200, "ready\n"))
             self.assertEqual(y.admin("/healthz")[0], 200)
@@ -74,7 +74,7 @@ class Stalls(unittest.TestCase):
             self.assertEqual([e["event"] for e in y.query("--events") if "incomplete" in e["event"]], ["reload incomplete"])
             self.assertEqual(y.get("/x")[0], 200)
 
-    def test_a_loop_that_does_not_end_does_not_keep_the_process(self):
+    def test_a_loop_that_stays_blocked_does_not_prevent_a_stop(self):
         with Service(echo) as service:
             y = sleepy(service, workers=2, shutdown={"drain_timeout": "1s"})
             with y:
@@ -90,7 +90,7 @@ class Stalls(unittest.TestCase):
                 self.assertEqual(y.verify()["ok"], True)
                 self.assertGreaterEqual(len(y.query()), 5)
 
-    def test_the_admin_side_answers_probes_beside_any_number_of_dribblers(self):
+    def test_the_admin_listener_answers_probes_despite_any_number_of_slow_clients(self):
         with Service(echo) as service, Yett(service.address) as y:
             over = threading.Event()
             socks = []
@@ -112,21 +112,21 @@ class Stalls(unittest.TestCase):
             thread = threading.Thread(target=dribble, daemon=True)
             thread.start()
             worst = 0.0
-            end = time.monotonic() + 7  # longer than a head may take
+            end = time.monotonic() + 7  # longer than the timeout of a head
             while time.monotonic() < end:
                 began = time.monotonic()
                 self.assertEqual(y.admin("/healthz"), (200, "ok\n"))
                 worst = max(worst, time.monotonic() - began)
             over.set()
             thread.join(5)
-            print(f"  100 dribbling admin connections: a probe took {worst * 1000:.0f} ms at the most")
+            print(f"  100 dribbling admin connections: a probe took at most {worst * 1000:.0f} ms")
             self.assertLess(worst, 0.5 * SLOW)
-            many = [connect() for _ in range(600)]  # more than there is room for: the oldest go
+            many = [connect() for _ in range(600)]  # more than the limit: the oldest are closed
             for _ in range(20):
                 self.assertEqual(y.admin("/healthz"), (200, "ok\n"))
             for sock in many:
                 sock.close()
-            # one alone gets its whole head's time and no more
+            # a single one gets the full timeout of a head and no more
             lone = connect()
             lone.settimeout(8 * SLOW)
             began = time.monotonic()
@@ -136,7 +136,7 @@ class Stalls(unittest.TestCase):
                     time.sleep(0.1)
             self.assertLess(time.monotonic() - began, 7 * SLOW)
 
-    def test_the_admin_side_keeps_connections_and_refuses_what_it_should(self):
+    def test_the_admin_listener_keeps_connections_alive_and_refuses_bad_requests(self):
         with Service(echo) as service, Yett(service.address) as y:
             connection = http.client.HTTPConnection("127.0.0.1", y.admin_port, timeout=10)
             for method, path, status in (("GET", "/healthz", 200), ("HEAD", "/metrics", 200), ("GET", "/nowhere", 404), ("POST", "/healthz", 405), ("GET", "/config", 404), ("GET", "/version", 200)):
@@ -153,7 +153,7 @@ class Stalls(unittest.TestCase):
 
 class Memory(unittest.TestCase):
     @unittest.skipIf(SLOW > 1, "sanitizers reserve more than any limit")
-    def test_without_memory_single_connections_are_given_up_and_nothing_else(self):
+    def test_out_of_memory_only_closes_single_connections(self):
         with Service(echo) as service:
             y = Yett(service.address, rules=ALLOW, workers=1)
             y.listener["routes"].insert(0, {"path": "/body", "cluster": "app", "buffer_body": "16MiB"})
@@ -180,12 +180,12 @@ class Memory(unittest.TestCase):
                 self.assertIn("exception on an event loop", y.log())
                 resource.prlimit(y.process.pid, resource.RLIMIT_AS, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
                 wait_for("the newest policy", lambda: y.log().count(" reloaded ") > 0, 8)
-                for _ in range(15):  # what was given up has given its share back
+                for _ in range(15):  # closed connections have returned their share
                     self.assertEqual(y.get("/body", method="POST", body=b"x" * 15_000_000)[0], 200)
                 self.assertEqual(y.admin("/readyz"), (200, "ready\n"))
 
 
-    def test_what_nobody_takes_has_a_budget_and_only_who_holds_much_pays(self):
+    def test_unread_responses_have_a_budget_and_only_large_holders_are_cut_off(self):
         with Nginx() as up:
             (up.dir / "www/blob").write_bytes(b"x" * 20_000_000)
             y = Yett(up.address, rules='policy "p" { allow "all" { principal = anyone } }', workers=1, memory_limit="64MiB").plaintext()  # 32 MiB for responses
@@ -202,14 +202,14 @@ class Memory(unittest.TestCase):
                 connection = http.client.HTTPConnection("127.0.0.1", y.port, timeout=10 * SLOW)
                 end = time.monotonic() + 4 * SLOW
                 count = 0
-                while time.monotonic() < end:  # an innocent caller on one connection, who sees nothing of it
+                while time.monotonic() < end:  # an innocent caller on one connection, who must not be affected
                     connection.request("GET", "/hello")
                     response = connection.getresponse()
                     self.assertEqual((response.status, response.read()), (200, b"hello\n"))
                     count += 1
                 cut = shed()
                 held = int(re.search(r"yett_held_bytes (\d+)", y.admin("/metrics")[1])[1])
-                print(f"  600 callers who take nothing: {cut} cut off, {held >> 20} MiB held, {y.rss_mib() - before:.0f} MiB more; another's {count} requests went well")
+                print(f"  600 callers who read nothing: {cut} cut off, {held >> 20} MiB held, {y.rss_mib() - before:.0f} MiB more; another's {count} requests succeeded")
                 self.assertGreater(cut, 0)
                 self.assertLess(cut, 600)
                 self.assertLessEqual(held, 33 << 20)
@@ -219,9 +219,9 @@ class Memory(unittest.TestCase):
 
 
 class Reloads(unittest.TestCase):
-    def test_files_of_any_size_neither_end_it_nor_stop_it(self):
+    def test_files_of_any_size_neither_crash_nor_block_it(self):
         with Service(echo) as service, Yett(service.address, rules=ALLOW) as y:
-            with open(y.dir / "rules/core", "wb") as core:  # as a core dump would be
+            with open(y.dir / "rules/core", "wb") as core:  # like a core dump
                 core.truncate(1 << 40)
             y.write_rules(ALLOW + "-- one")
             wait_for("a reload beside it", lambda: y.log().count(" reloaded ") == 1)
@@ -238,7 +238,7 @@ class Reloads(unittest.TestCase):
             y.write_config()
             self.assertEqual(y.get("/x")[0], 200)
 
-    def test_a_file_that_never_stops_changing_holds_back_nothing(self):
+    def test_a_constantly_changing_file_does_not_block_reloads(self):
         with Service(echo) as service, Yett(service.address, rules=ALLOW) as y:
             over = threading.Event()
 
@@ -254,11 +254,11 @@ class Reloads(unittest.TestCase):
             y.write_rules('policy "p" { deny "all" {} }')
             began = time.monotonic()
             wait_for("the new policy", lambda: y.get("/x")[0] == 403, 8)
-            print(f"  taken after {time.monotonic() - began:.1f} s beside a policy file that grows every 30 ms")
+            print(f"  in force after {time.monotonic() - began:.1f} s with a policy file that grows every 30 ms")
             wait_for("the warning", lambda: "keep changing" in y.log(), 5)
             over.set()
 
-    def test_links_that_lead_round_and_round(self):
+    def test_symlink_cycles(self):
         with Service(echo) as service, Yett(service.address, rules=ALLOW) as y:
             (y.dir / "rules/lib").mkdir()
             for i in range(4):
@@ -273,7 +273,7 @@ class Reloads(unittest.TestCase):
             time.sleep(1)
             self.assertLess(y.cpu_ticks() - before, 30 * SLOW)
 
-    def test_a_deploy_that_replaces_the_folder_it_was_started_in(self):
+    def test_a_deploy_that_replaces_its_working_directory(self):
         with Service(echo) as service:
             y = Yett(service.address, rules=ALLOW)
             home = y.dir / "release"
@@ -294,7 +294,7 @@ class Reloads(unittest.TestCase):
                 y.process.wait(20)
                 shutil.rmtree(y.dir, ignore_errors=True)
 
-    def test_without_inotify_it_looks_every_two_seconds(self):
+    def test_without_inotify_it_polls_every_two_seconds(self):
         libc = ctypes.CDLL(None, use_errno=True)
         taken = []
         while len(taken) < 200_000:
@@ -319,7 +319,7 @@ class Reloads(unittest.TestCase):
             y.start(preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (200, 200)))
             try:
                 self.assertIn("RLIMIT_NOFILE is too low", y.log())
-                socks = [y.raw() for _ in range(300)]  # more than it may have
+                socks = [y.raw() for _ in range(300)]  # more than its limit
                 time.sleep(0.5)
                 self.assertEqual(y.admin("/healthz")[0], 200)
                 y.write_rules(ALLOW + "-- again")

@@ -1,4 +1,4 @@
-"""The commands that a person starts with: init, check, admin, and what they say about mistakes."""
+"""The commands that users start with (init, check, admin), and their messages about mistakes."""
 import json
 import os
 import pathlib
@@ -60,7 +60,7 @@ class Hints(Folder):
             self.assertTrue(err.startswith(f"yett: yett.json:{line}: "), (text, err))
             self.assertEqual(err.count("\n"), 2, (text, err))
 
-    def test_values_that_others_would_take(self):
+    def test_values_in_the_notation_of_other_programs(self):
         def config(endpoint):
             return json.dumps({"listeners": [{"name": "a", "address": "127.0.0.1:1", "plaintext": True, "routes": [{"cluster": "c"}]}],
                                "clusters": [{"name": "c", "endpoints": [endpoint]}], "audit": {"database": "x.db"},
@@ -92,7 +92,7 @@ class Hints(Folder):
 
 
 class Init(Folder):
-    def test_what_it_writes_runs(self):
+    def test_its_output_runs(self):
         port, service, admin = free_port(), free_port(), free_port()
         code, out, err = yett("init", "gate", "--port", port, "--upstream", f"127.0.0.1:{service}", cwd=self.dir)
         self.assertEqual((code, err), (0, ""))
@@ -117,7 +117,7 @@ class Init(Folder):
                 process.terminate()
                 process.wait(30)
 
-    def test_nothing_is_overwritten_and_wrong_input_is_told(self):
+    def test_nothing_is_overwritten_and_wrong_input_is_reported(self):
         self.assertEqual(yett("init", cwd=self.dir)[0], 0)
         before = {p: p.read_bytes() for p in self.dir.rglob("*") if p.is_file()}
         code, _, err = yett("init", cwd=self.dir)
@@ -142,14 +142,14 @@ class Check(unittest.TestCase):
     def check(self, *args):
         return yett("check", "-c", "yett.json", *args, cwd=self.y.dir)
 
-    def test_the_tree(self):
+    def test_the_summary(self):
         code, out, err = self.check()
         self.assertEqual((code, err), (0, ""))
         for part in ("certificate  spiffe://example.org/server, valid for ", "trusts       example.org", "/**  -> app", "app  127.0.0.1:1, HTTP/1.1",
                      "main  lua rules: 1 allow, 0 deny", "audit       yett.db, batched, not signed", "memory: at most ", "disk: "):
             self.assertIn(part, out)
 
-    def test_what_run_needs(self):
+    def test_check_finds_what_run_would_fail_on(self):
         def problem(change, *wanted, warning=False):
             kept = json.dumps(self.y.config)
             change(self.y.config)
@@ -158,7 +158,7 @@ class Check(unittest.TestCase):
             self.assertEqual(code, 0 if warning else 2, err)
             for part in wanted:
                 self.assertIn(part, err)
-            if not warning:  # run agrees
+            if not warning:  # `yett run` reports the same
                 self.assertEqual(yett("run", "-c", "yett.json", cwd=self.y.dir)[0], 2)
             self.y.config = json.loads(kept)
             self.y.write_config()
@@ -250,7 +250,7 @@ class Admin(unittest.TestCase):
             self.assertEqual({who for who, _ in said}, {"uid"})
 
     @unittest.skipUnless(os.geteuid() == 0, "takes root")
-    def test_others_may_look_and_not_act(self):
+    def test_other_users_may_read_but_not_change(self):
         y = Yett("127.0.0.1:1", rules=SHOP)
         y.config["admin"]["socket_mode"] = "0666"
         y.write_config()

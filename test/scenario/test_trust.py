@@ -1,4 +1,4 @@
-"""Who may write policy: volumes as Kubernetes mounts them, owners, sockets. Each test runs Yett in a mount namespace of its own."""
+"""Who may write policy: volumes as Kubernetes mounts them, owners, sockets. Each test runs Yett in its own mount namespace."""
 import json
 import os
 import pathlib
@@ -16,7 +16,7 @@ DENY = 'policy "p" { deny "all" {}, allow "none" { principal = anyone } }\n'
 
 
 class Pod:
-    """A tmpfs of its own on a folder, what a script puts there, and a Yett that runs as some user."""
+    """A tmpfs mounted on a folder and filled by a script, and a Yett that runs on it as a given user."""
 
     def __init__(self, script, uid=0, gid=0, groups="", **changes):
         self.dir = pathlib.Path(tempfile.mkdtemp(prefix="yett-trust-"))
@@ -51,7 +51,7 @@ class Pod:
         return self.process.poll() is None
 
     def inside(self, script):
-        """Runs a script where Yett sees its files."""
+        """Runs a script in the mount namespace of Yett."""
         return subprocess.run(["nsenter", "-t", str(self.process.pid), "-m", "bash", "-ec", f"cd {self.volume} && {script}"], check=True, capture_output=True)
 
     def __enter__(self):
@@ -66,7 +66,7 @@ class Pod:
 
 
 def config_map(text, more="", at="rules"):
-    """As kubelet lays one out: the folder is 0777, its files are links by way of ..data, and then the mount is read-only."""
+    """A volume as kubelet lays it out: the folder is 0777, its files are links through ..data, and the mount is read-only."""
     return f"""
 mkdir -m 0777 -p {at} && chmod 0777 {at} && mkdir {at}/..2026_11_28
 cat > {at}/..2026_11_28/p.lua <<'END'
@@ -79,7 +79,7 @@ mount -o remount,ro none {{volume}}""".replace("{volume}", "$PWD")
 
 @unittest.skipUnless(os.geteuid() == 0, "makes mount namespaces, which is for root")
 class Volumes(unittest.TestCase):
-    def test_volumes_of_kubernetes_are_taken_as_they_are_mounted(self):
+    def test_kubernetes_volumes_are_accepted_as_they_are_mounted(self):
         secret = "mkdir -m 1777 keys && mkdir keys/..1 && head -c 32 /dev/urandom | base64 > keys/..1/mask.key && chmod {} keys/..1/mask.key && chgrp 2000 keys/..1/mask.key && ln -s ..1 keys/..data && ln -s ..data/mask.key keys/mask.key"
         audit = {"audit": {"database": "data/yett.db", "mask_key_file": "volume/keys/mask.key"}}
         cases = (
@@ -94,7 +94,7 @@ class Volumes(unittest.TestCase):
             with self.subTest(what), Pod(script, **options) as pod:
                 self.assertTrue(pod.serves, pod.log())
 
-    def test_what_others_could_have_written_is_not_taken(self):
+    def test_policy_that_others_could_have_written_is_refused(self):
         rules = f"mkdir rules && echo '{OPEN.strip()}' > rules/p.lua"
         cases = (
             ("the folder of rules is 0777", rules + " && chmod 0755 . && chmod 0777 rules", {}, "rules: mode 0777: others may write into this folder"),
@@ -117,7 +117,7 @@ class Volumes(unittest.TestCase):
         with Pod(script, trusted_owners=[4242]) as pod:
             self.assertTrue(pod.serves, pod.log())
 
-    def test_a_rule_that_another_user_put_into_an_open_folder_was_in_force_a_second_later(self):
+    def test_a_rule_written_by_another_user_into_an_open_folder_took_effect(self):
         script = f"mkdir rules && echo '{OPEN.strip()}' > rules/p.lua && chmod 0755 ."
         with Pod(script) as pod:
             self.assertTrue(pod.serves, pod.log())
@@ -126,7 +126,7 @@ class Volumes(unittest.TestCase):
             self.assertIn("others may write into this folder", pod.log())
             self.assertNotIn(" reloaded ", pod.log())
 
-    def test_a_config_map_is_swapped_and_taken(self):
+    def test_a_swapped_config_map_is_loaded(self):
         swap = "mount -o remount,rw none $PWD && mkdir rules/..new && cat > rules/..new/p.lua <<'END'\n" + DENY + "END\nln -s ..new rules/..tmp && mv -T rules/..tmp rules/..data && rm -r rules/..2026_11_28 && mount -o remount,ro none $PWD"
         with Pod(config_map(OPEN), uid=1000690000) as pod:
             self.assertTrue(pod.serves, pod.log())
@@ -135,12 +135,12 @@ class Volumes(unittest.TestCase):
 
 
 class Offline(unittest.TestCase):
-    """Commands that only look say what a serving Yett would refuse, and go on."""
+    """Read-only commands warn of what `yett run` would refuse, and continue."""
 
     def run_command(self, *args):
         return subprocess.run([BINARY, *args], capture_output=True, text=True, env=environment())
 
-    def test_check_warns_and_counts_it_with_strict(self):
+    def test_check_warns_and_fails_with_strict(self):
         y = Yett()
         try:
             (y.dir / "rules").chmod(0o777)
@@ -154,7 +154,7 @@ class Offline(unittest.TestCase):
         finally:
             shutil.rmtree(y.dir, ignore_errors=True)
 
-    def test_a_file_that_nothing_loads_is_a_warning_of_check_and_at_load(self):
+    def test_check_and_load_warn_of_files_that_nothing_loads(self):
         y = Yett()
         (y.dir / "rules/sub").mkdir()
         for name in ("sub/deny.lua", "deny.LUA", "deny.json"):
@@ -168,7 +168,7 @@ class Offline(unittest.TestCase):
 
 
 class Sockets(unittest.TestCase):
-    def test_sockets_are_for_their_owner_unless_the_configuration_says_otherwise(self):
+    def test_sockets_are_only_for_their_owner_unless_configured_otherwise(self):
         for mode in (None, "0660"):
             y = Yett().plaintext()
             y.listener["address"] = f"unix://{y.dir}/in.sock"
@@ -179,7 +179,7 @@ class Sockets(unittest.TestCase):
                 for name in ("in.sock", "admin.sock"):
                     self.assertEqual((y.dir / name).stat().st_mode & 0o777, int(mode or "0600", 8), name)
 
-    def test_what_stands_where_a_socket_should_be_is_left_alone(self):
+    def test_a_file_at_the_path_of_a_socket_is_left_alone(self):
         for field in ("listener", "admin"):
             y = Yett().plaintext()
             (y.dir / "precious").write_text("precious")

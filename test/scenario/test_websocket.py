@@ -1,4 +1,4 @@
-"""WebSocket through the real program: RFC 6455 over HTTP/1.1, RFC 8441 over HTTP/2, and who tries to get by with less."""
+"""WebSocket through the real program: RFC 6455 over HTTP/1.1, RFC 8441 over HTTP/2, and peers that violate them."""
 import asyncio
 import base64
 import contextlib
@@ -18,7 +18,7 @@ import websockets
 from h2_peer import DATA, RST_STREAM, H2Client, H2Service, frame
 from harness import SLOW, Service, Yett, read_head, wait_for
 
-logging.getLogger("websockets").setLevel(logging.CRITICAL)  # connections that are cut are what is tested
+logging.getLogger("websockets").setLevel(logging.CRITICAL)  # cut connections are part of the tests
 
 RULES = """
 policy "p" {
@@ -48,7 +48,7 @@ def header(head, name):
 
 
 def tunnel(after=lambda connection, data: None, answer=None):
-    """A service that agrees to WebSocket and then does as it is told with the raw connection."""
+    """A service that accepts a WebSocket and then passes the raw connection to `after`."""
     def handle(connection):
         got = read_head(connection)
         if not got:
@@ -70,7 +70,7 @@ def echo_bytes(connection, data):
 
 
 class EchoServer:
-    """The websockets package, echoing, in a thread of its own."""
+    """An echo server with the websockets package, in its own thread."""
 
     def __init__(self):
         self.loop = asyncio.new_event_loop()
@@ -149,7 +149,7 @@ class WebSocket(unittest.TestCase):
             self.assertEqual(header(head, "sec-websocket-accept"), accept_of(KEY))
             self.assertEqual(header(head, "upgrade"), "websocket")
 
-    def test_nothing_passes_before_101(self):
+    def test_nothing_is_forwarded_before_101(self):
         early = []
 
         def late(connection):
@@ -170,11 +170,11 @@ class WebSocket(unittest.TestCase):
             self.assertIn(" 101 ", head)
             while not rest.endswith(b"\r\n\r\n"):
                 rest += connection.recv(65536)
-            self.assertEqual(early, [b""])  # it came later, as bytes of the tunnel: the service agreed to WebSocket
+            self.assertEqual(early, [b""])  # it was sent later, as bytes of the tunnel, after the service had accepted
             self.assertTrue(rest.startswith(b"GET /ws/admin/x"))
 
-    def test_who_does_not_agree_gets_no_tunnel(self):
-        """Upgrades that are refused, forged or of another kind; what follows them is a request like any other."""
+    def test_an_upstream_that_does_not_accept_gets_no_tunnel(self):
+        """Upgrades that are refused, forged or of another kind; bytes after them are treated as an ordinary request."""
         smuggled = b"GET /ws/admin/x HTTP/1.1\r\nHost: localhost\r\n\r\n"
         agreed = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
         answers = {
@@ -208,7 +208,7 @@ class WebSocket(unittest.TestCase):
                 self.assertNotIn(b"admin", b"".join(received), answer)
                 connection.close()
 
-    def test_handshakes_that_are_none(self):
+    def test_invalid_handshakes(self):
         seen = []
 
         def service(connection):
@@ -227,7 +227,7 @@ class WebSocket(unittest.TestCase):
                     self.assertEqual(header(head, "sec-websocket-version"), "13")
                 connection.close()
             self.assertEqual(seen, [])
-            # Not asked for by the rules of HTTP, or not let through by the route: an ordinary request, and no Upgrade with it.
+            # Not a valid upgrade, or not allowed by the route: an ordinary request, forwarded without Upgrade.
             for changes in ({"upgrade": "h2c"}, {"upgrade": "h2c", "extra": "HTTP2-Settings: AAMAAABkAAQCAAAAAAIAAAAA\r\n"}, {"connection": "keep-alive"}, {"connection": None}, {"upgrade": "websocket, h2c"}, {"extra": "Upgrade: h2c\r\n"},
                             {"path": "/plain/x"}, {"upgrade": "tls/1.2"}):
                 connection, head, _ = opened(y, **changes)
@@ -250,7 +250,7 @@ class WebSocket(unittest.TestCase):
                 if not piece:
                     break
                 data += piece
-            connection.sendall(b"got %d" % len(data))  # after the client's end
+            connection.sendall(b"got %d" % len(data))  # after the client's half-close
             done.append(data)
 
         rules = RULES
@@ -273,7 +273,7 @@ class WebSocket(unittest.TestCase):
                         break
                     rest += piece
                 self.assertEqual(rest, b"got 300000")
-                # One that breaks off: the service sees it.
+                # A client that aborts: the service sees it.
                 connection = y.raw()
                 connection.sendall(handshake())
                 read_head(connection)
@@ -335,15 +335,15 @@ class WebSocket(unittest.TestCase):
             self.assertEqual(c.wait(connect(c, "/ws/x", headers=[("sec-websocket-version", "8")])).status, 426)
             wait_for("the records", lambda: len([d for d in y.query() if d["path"].startswith("/ws/")]) == 12)
             self.assertEqual({d["method"] for d in y.query()}, {"GET"})
-        # An upstream that answers a handshake with 200 has not agreed to anything.
+        # An upstream that answers a handshake with 200 has not accepted the WebSocket.
         def never(connection):
             read_head(connection)
             connection.sendall(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok")
         with Service(never) as s, yett(s.address) as y, H2Client(y) as c:
             self.assertEqual(c.wait(connect(c, "/ws/x")).status, 502)
 
-    def test_what_comes_before_the_service_agrees_waits_over_http2_too(self):
-        """DATA on the CONNECT reached the service behind the handshake's GET: a request that nobody had decided."""
+    def test_data_before_the_service_accepts_waits_over_http2_too(self):
+        """DATA on the CONNECT stream reached the service after the handshake's GET: a request without a decision."""
         smuggled = b"GET /ws/admin/secret HTTP/1.1\r\nhost: localhost\r\n\r\n"
         received = []
 
@@ -399,11 +399,11 @@ class WebSocket(unittest.TestCase):
                 while rest != b"welcome":
                     rest += connection.recv(100)
                 connection.sendall(b"some bytes")
-                connection.close()  # the service sees the end of the stream, or its reset
+                connection.close()  # the service sees the stream end or reset
 
 
-    def test_a_service_that_does_not_say_that_it_takes_them_is_asked_for_none(self):
-        """RFC 8441 3: an extended CONNECT that nobody has agreed to may be read as another request."""
+    def test_a_service_that_does_not_announce_websockets_gets_no_extended_connect(self):
+        """RFC 8441 3: a service that does not support extended CONNECT may read it as another request."""
         seen = []
         with H2Service(lambda connection, stream, headers, body: (connection.send_headers(stream, [(":status", "200")]), connection.respond(stream, b"plain")), lambda connection, stream, headers: seen.append(headers)) as s:
             y = yett(s.address)
@@ -420,10 +420,10 @@ class WebSocket(unittest.TestCase):
 
 
 class Found(unittest.TestCase):
-    """What was found wrong once."""
+    """Regression tests; the names describe the bugs."""
 
-    def test_the_last_words_of_a_service_that_then_takes_no_more_were_lost(self):
-        """DATA with END_STREAM and RST_STREAM(NO_ERROR) in one read (RFC 9113 8.1): what was said is whole."""
+    def test_final_data_of_a_service_that_stopped_reading_was_lost(self):
+        """DATA with END_STREAM and RST_STREAM(NO_ERROR) in one read (RFC 9113 8.1): the data is complete."""
         said = b"last words" * 1500
 
         def early(connection, stream, headers):
@@ -442,13 +442,13 @@ class Found(unittest.TestCase):
                     self.assertIn(" 101 ", head)
                     connection.settimeout(10 * SLOW)
                     time.sleep(0.02)
-                    connection.sendall(b"more")  # nobody wants it
+                    connection.sendall(b"more")  # the service no longer reads it
                     while len(rest) < len(said):
                         piece = connection.recv(65536)
                         self.assertTrue(piece, f"{len(rest)} of {len(said)} bytes came")
                         rest += piece
                     self.assertEqual(rest, said)
-                    self.assertEqual(connection.recv(100), b"")  # and an end in order
+                    self.assertEqual(connection.recv(100), b"")  # and an orderly close
                     connection.close()
                 with H2Client(y) as c:
                     for _ in range(20):
@@ -458,7 +458,7 @@ class Found(unittest.TestCase):
                 wait_for("connections to end", lambda: 'yett_connections{listener="inbound"} 0' in y.admin("/metrics")[1])
                 self.assertEqual({line["result"] for line in y.access_log()}, {"complete"})
 
-    def test_a_tunnel_whose_service_ends_its_half_and_then_breaks_off_was_used_after_it_was_freed(self):
+    def test_a_tunnel_was_used_after_free_when_its_service_half_closed_and_aborted(self):
         for breakage in ("reset", "reset 0", "close"):
             ready = threading.Event()
 
@@ -490,14 +490,14 @@ class Found(unittest.TestCase):
                         c.raw(frame(DATA, 0, stream, b"more"))
                         time.sleep(0.02)
                     other = c.request("/none")
-                    while c.answers[other].status is None:  # its body may find no window
+                    while c.answers[other].status is None:  # its body may have no window left
                         self.assertTrue(c.read())
                     self.assertEqual(c.answers[other].status, 403)
                     self.assertIsNone(y.process.poll())
 
 
 class Thousands(unittest.TestCase):
-    def test_a_thousand_sockets_obey_the_newest_policy(self):
+    def test_a_thousand_websockets_obey_the_newest_policy(self):
         count = int(os.environ.get("YETT_TEST_CONNECTIONS") or 1000)
         soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
         resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 65536), hard))
@@ -517,7 +517,7 @@ class Thousands(unittest.TestCase):
                 began = time.monotonic()
                 await asyncio.gather(*(asyncio.wait_for(ws.wait_closed(), 30 * SLOW) for ws in ended))
                 took = time.monotonic() - began
-                print(f"  {len(ended)} of {count} open WebSockets ended within {took * 1000:.0f} ms of the edit of the policy; {memory / count * 1024:.0f} KiB each with its TLS")
+                print(f"  {len(ended)} of {count} open WebSockets ended within {took * 1000:.0f} ms of the policy edit; {memory / count * 1024:.0f} KiB each with its TLS")
                 self.assertLess(took, 2 * SLOW)
                 for ws in kept:
                     await ws.send("still here")

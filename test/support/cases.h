@@ -10,13 +10,13 @@ struct MarkdownCase {
   std::string file;
   std::string title;
   std::string meta;    ///< the comment before the block
-  std::string input;   ///< the bytes, escapes undone, lines ended by CRLF
+  std::string input;   ///< the bytes: escapes decoded, lines ending in CRLF
   std::string expect;  ///< the block after it
 };
 
-/// All cases of a Markdown file; none where it does not exist.
+/// All cases of a Markdown file; empty if it does not exist.
 std::vector<MarkdownCase> readMarkdownCases(const std::string& path);
-/// Markdown files of a folder, in order.
+/// The Markdown files of a folder, sorted.
 std::vector<std::string> markdownFiles(const std::string& folder);
 
 }  // namespace yett::test

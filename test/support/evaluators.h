@@ -1,4 +1,4 @@
-// Evaluators of policies that a test writes down. What does not load is an exception with its problems.
+// Evaluators of policies given as text. Throws with the problems if one does not load.
 #pragma once
 
 #include <memory>
@@ -9,7 +9,7 @@
 
 namespace yett::test {
 
-/// One engine, "main", of one file of Lua, or of one file of JSON.
+/// An engine from one Lua file, or from one JSON file.
 policy::LoadedEngine luaEngine(const std::string& text);
 policy::LoadedEngine jsonEngine(const std::string& text, const std::string& name = "main", bool veto = false);
 

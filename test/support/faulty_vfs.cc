@@ -15,8 +15,8 @@ namespace {
 struct Undo {
   std::string path;
   int64_t offset;
-  std::string before;  // what stood there; shorter where the file ended
-  int64_t size;        // how much was written
+  std::string before;  // the previous bytes; shorter if the file ended there
+  int64_t size;        // bytes written
 };
 
 std::mutex mutex;  // protects all below
@@ -49,7 +49,7 @@ void losePower() {
     ++undone_writes;
     const int fd = ::open(undo->path.c_str(), O_WRONLY | O_CLOEXEC);
     if (fd < 0) continue;
-    undo->before.resize(static_cast<size_t>(undo->size));  // zeros where the file ended
+    undo->before.resize(static_cast<size_t>(undo->size));  // zeros beyond the old end of the file
     [[maybe_unused]] const ssize_t wrote = ::pwrite(fd, undo->before.data(), undo->before.size(), undo->offset);
     ::close(fd);
   }

@@ -1,5 +1,5 @@
-// A disk that fails: an SQLite VFS over the real one. It fails at a chosen write, or loses power: then what was not
-// synced is there, or not, in any mixture.
+// A disk that fails: an SQLite VFS on top of the real one. It fails at a chosen write, or loses power: then any subset
+// of the unsynced writes is lost.
 #pragma once
 
 #include <cstdint>
@@ -10,19 +10,19 @@ namespace yett::test {
 
 class FaultyVfs {
  public:
-  /// Makes it the default VFS of the process until it is destroyed. One at a time.
+  /// Becomes the default VFS of the process until destroyed. Only one may exist at a time.
   FaultyVfs();
   ~FaultyVfs();
   FaultyVfs(const FaultyVfs&) = delete;
 
-  /// The n-th of the writes, syncs and truncations from here on fails, and `count` in all. 0: none.
+  /// From now on the n-th write, sync or truncation fails, and `count` in total. 0: none.
   void failAt(int64_t n, int64_t count = 1);
   /// Operations that could have failed since the last failAt().
   int64_t operations() const;
-  /// Power is lost at the n-th operation from here on: nothing can be written any more, and of what was not synced each
-  /// write is undone or kept, as `keep` says (last first). Afterwards the files are as a restart would find them.
+  /// Power is lost at the n-th operation from now on: nothing can be written any more, and each unsynced write is kept
+  /// or undone, as `keep` says (last first). Afterwards the files are as a restart would find them.
   void losePowerAt(int64_t n, std::function<bool()> keep);
-  /// How many writes the loss undid; -1: there was none yet.
+  /// How many writes the power loss undid; -1: no power loss yet.
   int64_t undone() const;
 };
 

@@ -1,4 +1,4 @@
-// Drives the HTTP/1.1 server codec without a socket: what came out of which bytes.
+// Drives the HTTP/1.1 server codec without a socket and records what it makes of the bytes.
 #pragma once
 
 #include <memory>
@@ -17,20 +17,20 @@ struct SeenRequest {
   bool reset = false;
 };
 
-/// Answers every complete request with 200 and its body's size; keeps all it saw.
+/// Answers every complete request with 200; keeps all it saw.
 class H1Harness final : public http::Wire, public http::ServerEvents, public http::RequestHandler {
  public:
   explicit H1Harness(http::Limits limits = {}) : limits_(limits), codec_(*this, *this, limits_) {}
 
-  /// Feeds in pieces of `piece` bytes (0: all at once), offering again what the codec left.
+  /// Feeds in pieces of `piece` bytes (0: all at once), offering again what the codec did not consume.
   void feed(std::string_view bytes, size_t piece = 0);
   void eof() { codec_.onPeerClosed(); }
-  /// An answer as a service gives it, which knows nothing of the request's body.
+  /// Sends a response without regard to the request's body, as a service might.
   void respond(int status = 200);
-  /// Answer as soon as the head is there, instead of at the end.
+  /// Answer once the head is read instead of at the end of the request.
   bool answer_early = false;
 
-  /// Bytes that nothing took.
+  /// Bytes that were not consumed.
   size_t leftover() const { return held_.size(); }
 
   std::vector<SeenRequest> seen;

@@ -73,7 +73,7 @@ struct H2ServerHarness::Request final : http::RequestHandler {
   bool begun = false;
   bool ended = false;
   bool answered = false;
-  bool over = false;  // nothing may be called any more but onStreamEnd()
+  bool over = false;  // only onStreamEnd() may still be called
   bool tunnel = false;
   bool resumed = false;
 };

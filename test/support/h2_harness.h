@@ -1,5 +1,5 @@
-// Drives the HTTP/2 codecs without sockets: a server that answers, resets, pauses or stays silent as it is told, and a
-// client that asks. Notes what must never happen.
+// Drives the HTTP/2 codecs without sockets: a server that answers, resets, pauses or stays silent as configured, and a
+// client that sends requests. Reports what must never happen.
 #pragma once
 
 #include <map>
@@ -11,7 +11,7 @@
 
 namespace yett::test {
 
-/// Keeps what is written and does at once what should be done soon.
+/// Keeps what is written, and remembers that a flush was requested.
 class TestWire : public http::Wire {
  public:
   void write(std::string_view bytes) override { out += bytes; }
@@ -40,7 +40,7 @@ class H2ServerHarness final : public http::ServerEvents {
   ~H2ServerHarness() override;
 
   void feed(std::string_view bytes);
-  /// The connection is gone: whatever was open must end now.
+  /// The connection is gone: all open streams must end now.
   void close();
 
   http::RequestHandler& onStream(http::ServerStream& stream) override;
@@ -48,9 +48,9 @@ class H2ServerHarness final : public http::ServerEvents {
   void onConnectionError(std::string_view why) override { error = why; }
 
   TestWire wire;
-  std::string wrong;  ///< what must not have happened, the first of it
+  std::string wrong;  ///< the first violation of the codec's contract; "": none
   std::string error;
-  std::string bodies;  ///< all that came
+  std::string bodies;  ///< all body bytes received
   int requests = 0;
   int refused = 0;
   int ended = 0;
@@ -64,7 +64,7 @@ class H2ServerHarness final : public http::ServerEvents {
   http::H2Server codec_;
 };
 
-/// Asks `requests` times and takes what comes.
+/// Sends `requests` requests and takes any response.
 class H2ClientHarness {
  public:
   explicit H2ClientHarness(int requests);

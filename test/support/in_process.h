@@ -1,5 +1,5 @@
-// A whole loop with its worker in the test's own process: a client on one end of a socket pair, services on Unix sockets.
-// The loop has a thread; the test's thread blocks on its ends, so that nothing sleeps or guesses how long something takes.
+// An event loop with its worker in the test's process: clients use socket pairs, services Unix sockets. The loop has
+// its own thread; the test's thread blocks on its sockets, so nothing sleeps or guesses how long something takes.
 #pragma once
 
 #include <memory>
@@ -17,7 +17,7 @@
 
 namespace yett::test {
 
-/// One end of a connection, blocking. A read waits for ten seconds at the most and then throws.
+/// One end of a connection, blocking. A read waits at most ten seconds, then throws.
 class End {
  public:
   explicit End(int fd = -1);
@@ -25,11 +25,11 @@ class End {
   End& operator=(End&& other) noexcept;
   ~End() { close(); }
   void send(const std::string& bytes) const;
-  /// All up to `mark`, the mark included; what comes behind it stays.
+  /// Everything up to and including `mark`; later bytes stay unread.
   std::string readUntil(const std::string& mark);
-  /// Bytes of the body that `head` announces.
+  /// The body, of the content-length in `head`.
   std::string readBody(const std::string& head);
-  /// "" at an orderly end or a reset.
+  /// Everything until the connection is closed or reset.
   std::string readRest();
   void close();
 
@@ -39,7 +39,7 @@ class End {
   std::string read_;
 };
 
-/// A service that the test plays: it accepts, reads and answers when the test says so.
+/// A service played by the test, which accepts, reads and answers explicitly.
 class TestService {
  public:
   explicit TestService(const std::string& path);
@@ -58,18 +58,18 @@ class TestService {
 
 class InProcess {
  public:
-  /// `policy`: the text of p.lua. One cluster `app` of these endpoints takes every path.
+  /// `policy`: the text of p.lua. Every path is routed to the cluster `app` of these endpoints.
   InProcess(const std::string& policy, const std::vector<std::string>& endpoints, bool strict = false);
   ~InProcess();
   InProcess(const InProcess&) = delete;
 
   /// A caller's connection: plaintext, anonymous.
   End connect();
-  /// Another policy is in force when this returns.
+  /// Swaps the policy; the new one is in force when this returns.
   void setPolicy(const std::string& policy);
-  /// Runs on the loop's thread, and waits for it.
+  /// Runs the task on the loop's thread and waits for it.
   void onLoop(const std::function<void()>& task);
-  /// The decisions, oldest first, once all exchanges have ended and the log is written. Call last: it ends the loop.
+  /// Ends all exchanges and the loop, and returns the logged decisions, oldest first. Call it last.
   std::vector<audit::Row> finish();
   std::string metrics() const { return metrics_.text(); }
 

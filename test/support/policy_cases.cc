@@ -19,7 +19,7 @@ class CaseReader {
         out_.emplace_back();
         out_.back().name = line.substr(3);
       } else if (line.starts_with("```")) {
-        if (out_.empty()) fail("a block before the first case");
+        if (out_.empty()) fail("block before the first case");
         block(line.substr(3));
       }
     }
@@ -44,18 +44,18 @@ class CaseReader {
       else if (info == "problems") c.problems.push_back(line);
       else text += (text.empty() ? "" : "\n") + line;
     }
-    if (line != "```") fail("a block does not end");
+    if (line != "```") fail("block is not closed");
     if (info == "requests" || info == "problems") return;
     if (info == "error") return void(c.error = text);
     const auto blank = info.find(' ');
-    if (blank == std::string::npos) fail("a block of `" + info + "`: of which file?");
+    if (blank == std::string::npos) fail("block `" + info + "` names no file");
     if (info.starts_with("json-string")) text = parsed(text).text;
     c.files[info.substr(blank + 1)] = text;
   }
 
   PolicyCase::Request request(const std::string& line) const {
     const auto brace = line.find('{');
-    if (brace == std::string::npos) fail("a request is `EXPECTED {...}`");
+    if (brace == std::string::npos) fail("expected a request as `EXPECTED {...}`");
     std::string expect = line.substr(0, brace);
     expect.erase(expect.find_last_not_of(' ') + 1);
     return {std::move(expect), parsed(line.substr(brace)), line};

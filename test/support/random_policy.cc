@@ -112,7 +112,7 @@ Found keyed(const std::vector<std::string>& wanted, const std::vector<std::strin
   return sent.size() > 1 ? Found::kNoOfMany : Found::kNo;
 }
 
-// "package.Service/Method", or "package.Service/*". Read widely it is about the path alone.
+// "package.Service/Method", or "package.Service/*". A loose match looks only at the path.
 Found call(const std::vector<std::string>& wanted, const RequestText& r, bool loose) {
   std::vector<std::string> types;
   for (const auto& [name, value] : r.headers) {
@@ -171,7 +171,7 @@ Found look(const std::string& field, const std::vector<std::string>& wanted, con
 bool applies(const RuleText& rule, const RequestText& r) {
   for (const auto& [field, values] : rule.fields) {
     const bool twin = field.starts_with("not_");
-    // A deny is read widely, an allow narrowly, and a twin the other way round.
+    // A deny matches loosely, an allow strictly, and a `not_` field the other way round.
     const Found found = look(twin ? field.substr(4) : field, values, r, twin ? rule.allow : !rule.allow);
     bool holds = false;
     if (!twin) holds = found == Found::kYes || (found == Found::kUnsure && !rule.allow);

@@ -1,5 +1,5 @@
-// Random rules and requests from a small alphabet, so that they meet often; and the slow, obvious reading of a rule,
-// written from docs/policy.md over its text, sharing no code with the engine.
+// Random rules and requests from a small alphabet, so that they often match; and a slow, obvious matcher, written from
+// docs/policy.md, that works on the text of rules and shares no code with the engine.
 #pragma once
 
 #include <map>
@@ -13,7 +13,7 @@ namespace yett::test {
 
 using Random = std::mt19937_64;
 
-/// field -> values; keyed fields as "header:x-a". "re:..." is an expression.
+/// field -> values; keyed fields as "header:x-a". "re:..." is a regular expression.
 struct RuleText {
   std::string policy;
   std::string name;
@@ -52,7 +52,7 @@ RequestText randomRequest(Random& random);
 /// A whole JSON rule file.
 std::string rulesJson(const std::vector<RuleText>& rules);
 
-/// The decision, obviously: "allow policy/name", "deny policy/name" or "deny /default".
+/// The decision of the obvious matcher: "allow policy/name", "deny policy/name" or "deny /default".
 std::string obviousDecision(const std::vector<RuleText>& rules, const RequestText& request);
 
 }  // namespace yett::test

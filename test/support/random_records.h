@@ -1,4 +1,4 @@
-// Random records of all kinds, as they go into blocks.
+// Random records of all kinds, ready to be added to blocks.
 #pragma once
 
 #include <random>
@@ -8,7 +8,7 @@
 
 namespace yett::test {
 
-/// A record with its strings.
+/// A record that owns its strings.
 struct MadeRecord {
   audit::Kind kind;
   int64_t seq;
@@ -30,7 +30,7 @@ struct MadeRecord {
   }
 };
 
-/// Of any kind; its texts come again and again, are empty, long, or no text at all.
+/// A record of any kind; its texts repeat, are empty, long or arbitrary bytes.
 MadeRecord anyRecord(std::mt19937_64& random, int64_t seq);
 
 }  // namespace yett::test

@@ -1,4 +1,4 @@
-// Somebody who may write the file of an audit log: changes its blocks as one who knows their form would.
+// Changes the blocks of an audit log as an attacker would who can write the file and knows its format.
 #pragma once
 
 #include <array>
@@ -12,7 +12,7 @@
 
 namespace yett::test {
 
-/// A record of a block. Texts and numbers of decisions and outcomes by key.
+/// A decoded record of a block. Texts and numbers of decisions and outcomes are indexed by key.
 struct OpenRecord {
   audit::Kind kind;
   int64_t seq;
@@ -20,16 +20,16 @@ struct OpenRecord {
   int64_t decision_seq = 0;
   std::array<std::string, audit::kMaxFields> text;
   std::array<int64_t, audit::kMaxFields> number{};
-  std::string commitment;  ///< of a decision whose personal fields are gone
+  std::string commitment;  ///< of a decision whose personal fields were erased
 };
 
-/// The open block of a log becomes a closed one.
+/// Closes the open block of a log.
 void closeBlock(const std::string& database);
 void closeBlock(const audit::AuditConfig& config);
-/// Hands the records of each closed block to `change`, and writes the block again: its body, its filter, its numbers and
-/// times. Hashes stay as they are.
+/// Passes the records of each closed block to `change` and rewrites the block: its body, filter, numbers and times.
+/// Hashes stay unchanged.
 void tamper(const std::string& database, const std::function<void(std::vector<OpenRecord>&, audit::Salts&)>& change);
-/// Takes the personal fields of these decisions away, and leaves their commitments.
+/// Erases the personal fields of these decisions and leaves their commitments.
 void blank(std::vector<OpenRecord>& records, audit::Salts& salts, const std::vector<int64_t>& seqs);
 /// Runs SQL on the file.
 void runSql(const std::string& database, const std::string& sql);

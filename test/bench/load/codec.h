@@ -1,4 +1,4 @@
-// Requests to bytes, bytes to answers: HTTP/1.1 by a few lines of our own, HTTP/2 by nghttp2.
+// Turns requests into bytes and bytes into responses: HTTP/1.1 with our own code, HTTP/2 with nghttp2.
 #pragma once
 
 #include <memory>
@@ -13,13 +13,13 @@ namespace load {
 class Codec {
  public:
   virtual ~Codec() = default;
-  /// The connection is open: the first requests, appended to `out`.
+  /// The connection is open: appends the first requests to `out`.
   virtual void begin(std::string& out) = 0;
-  /// Takes all bytes; what is to be said next is appended to `out`. False where the answer makes no sense.
+  /// Consumes all bytes and appends what to send next to `out`. False if the response is malformed.
   virtual bool onBytes(std::string_view bytes, std::string& out) = 0;
-  /// All that was asked is answered, and nothing more will be asked.
+  /// All requests are answered, and no more will be sent.
   virtual bool done() const = 0;
-  /// Requests without an answer.
+  /// Requests not answered yet.
   virtual uint64_t waiting() const = 0;
 };
 

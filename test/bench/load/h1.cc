@@ -73,7 +73,7 @@ class H1 final : public Codec {
       const auto digits = line.substr(line.find_first_of("0123456789"));
       length = std::from_chars(digits.data(), digits.data() + digits.size(), left_).ec == std::errc();
     }
-    return length;  // all that is measured here has one
+    return length;  // every response measured here has one
   }
 
   const Options& options_;

@@ -29,10 +29,10 @@ class Generator {
       slots_.push_back(std::make_unique<Slot>());
       slots_.back()->idle = i >= options_.connections;
       connect(*slots_.back());
-      waitForOpen(slots_.size() - std::min<size_t>(slots_.size(), 256));  // not all at once: a backlog has its limits
+      waitForOpen(slots_.size() - std::min<size_t>(slots_.size(), 256));  // not all at once: the backlog is limited
     }
     waitForOpen(slots_.size());
-    // Nobody asks before all are connected: who asks would keep the others from it.
+    // No requests before all are connected: they would delay the remaining handshakes.
     started_ = true;
     for (auto& slot : slots_) {
       if (slot->opened && options_.reconnect == Reconnect::kNever) ask(*slot);

@@ -1,4 +1,4 @@
-// What the load generator is told on its command line.
+// The command line options of the load generator.
 #pragma once
 
 #include <netinet/in.h>
@@ -9,18 +9,18 @@
 
 namespace load {
 
-enum class Reconnect { kNever, kFull, kResumed };  ///< a connection for each request, and how it shakes hands
+enum class Reconnect { kNever, kFull, kResumed };  ///< whether each request gets a new connection, and its handshake
 
 struct Options {
   sockaddr_in address{};
   std::string host = "localhost";
   int connections = 1;
-  int idle = 0;     ///< connections that are opened beside and say nothing
-  int streams = 0;  ///< at a time on each connection, over HTTP/2; 0: HTTP/1.1
+  int idle = 0;     ///< additional connections that send no requests
+  int streams = 0;  ///< concurrent streams per connection, over HTTP/2; 0: HTTP/1.1
   double seconds = 3;
   double warmup = 0.5;
-  uint64_t requests = 0;             ///< ends after so many, warm-up included; 0: by time alone
-  std::string ca, certificate, key;  ///< TLS where `ca` is given
+  uint64_t requests = 0;             ///< stop after this number, warm-up included; 0: stop by time only
+  std::string ca, certificate, key;  ///< TLS if `ca` is set
   Reconnect reconnect = Reconnect::kNever;
   std::string method = "GET";
   std::string path = "/hello";       ///< each `%` stands for a number below `choices`, drawn for each request
@@ -30,10 +30,10 @@ struct Options {
   int expect = 200;  ///< every other status is an error
 };
 
-/// Prints what is wrong and ends the program.
+/// On wrong options prints an error and exits.
 Options parse(int argc, char** argv);
 
-/// A number for each `%` of requests: the same sequence in each run.
+/// Random numbers for the `%` of requests: the same sequence in each run.
 class Choices {
  public:
   explicit Choices(uint64_t below) : below_(below) {}

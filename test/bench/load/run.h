@@ -1,4 +1,4 @@
-// What one run counts, and who tells it.
+// The counters of one run.
 #pragma once
 
 #include <chrono>
@@ -14,12 +14,12 @@ inline int64_t nanos() {
 
 struct Run {
   bool measuring = false;
-  uint64_t answered = 0;  ///< in all
+  uint64_t answered = 0;  ///< in total
   uint64_t errors = 0;    ///< other statuses, broken connections
   uint64_t handshakes = 0;
   uint64_t resumed = 0;
   uint64_t bytes = 0;               ///< of bodies received, while measuring
-  std::vector<uint32_t> latencies;  ///< nanoseconds, while measuring; 4.2 s at the most
+  std::vector<uint32_t> latencies;  ///< nanoseconds, while measuring; at most 4.2 s
 
   void answer(int64_t asked, bool ok) {
     ++answered;

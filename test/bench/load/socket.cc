@@ -52,7 +52,7 @@ Socket::Socket(const Options& o, const Tls& tls, Session& session)
   if (fd_ < 0) die("no more sockets (ulimit -n)");
   const int one = 1;
   ::setsockopt(fd_, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-  // Ten thousand closed connections shall not use up the ports.
+  // Close with RST, so that thousands of connections in TIME_WAIT do not use up the ports.
   const struct linger now { 1, 0 };
   if (o.reconnect != Reconnect::kNever) ::setsockopt(fd_, SOL_SOCKET, SO_LINGER, &now, sizeof now);
   if (::connect(fd_, reinterpret_cast<const sockaddr*>(&o.address), sizeof o.address) != 0 && errno != EINPROGRESS)

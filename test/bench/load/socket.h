@@ -11,7 +11,7 @@
 
 namespace load {
 
-/// The TLS side of all connections; null inside where there is none.
+/// The TLS context of all connections; null inside without TLS.
 class Tls {
  public:
   explicit Tls(const Options& options);
@@ -23,25 +23,25 @@ class Tls {
   std::string host_;
 };
 
-/// What the next handshake of one place in the loop may resume. TLS 1.3 lets a session be used once, so each has its
-/// own.
+/// The session that the next handshake of one slot may resume. A TLS 1.3 session can be used only once, so each slot
+/// has its own.
 using Session = std::unique_ptr<SSL_SESSION, decltype(&SSL_SESSION_free)>;
 
 class Socket {
  public:
   enum class State { kReady, kWaits, kClosed };
 
-  /// REQUIRES: `session` outlives it.
+  /// REQUIRES: `session` outlives the socket.
   Socket(const Options& options, const Tls& tls, Session& session);
   ~Socket();
   Socket(const Socket&) = delete;
 
   int fd() const { return fd_; }
-  /// Goes on with connecting and shaking hands.
+  /// Continues the connect and the TLS handshake.
   State open();
   bool resumed() const { return ssl_ != nullptr && SSL_session_reused(ssl_) == 1; }
   State read(char* to, size_t size, size_t& got);
-  /// Sends what is in `out` from `at` on, as far as it goes.
+  /// Sends as much of `out` from `at` on as the socket takes.
   State write(const std::string& out, size_t& at);
   bool wantsWrite() const { return wants_write_; }
   bool holdsInput() const { return ssl_ != nullptr && SSL_has_pending(ssl_) == 1; }

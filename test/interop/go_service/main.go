@@ -1,5 +1,5 @@
-// A net/http service on the port of its argument that answers with what it read. With `post URL TEXT` a client: it posts the
-// text as JSON and prints the answer.
+// A net/http service that listens on the port given as argument and answers with what it read. With `post URL TEXT` it is
+// a client that posts the text as JSON and prints the response.
 package main
 
 import (

@@ -1,6 +1,6 @@
-// Reads a line for each document: base64 of it, and maybe the hex of a name and whether to look into the object `item`.
-// Writes what encoding/json makes of it (see test/scenario/documents.py), "-" where it refuses: of the whole document, or
-// of the field of a struct that has this name, "absent" where nothing came there.
+// Reads one line per document: its base64, optionally the hex of a name, and whether to look in the object `item`.
+// Writes how encoding/json reads the whole document, or the struct field of this name (see test/scenario/documents.py);
+// "-" if it refuses the document, "absent" if the field was not set.
 package main
 
 import (
@@ -55,7 +55,7 @@ func whole(document []byte) string {
 
 var types = map[string]reflect.Type{}
 
-// The type of a struct with one field of this name, or, for `item`, of one with such a struct in it.
+// The type of a struct with one field of this name; with `in`, of a struct that has such a struct as `item`.
 func structOf(name string, in bool) reflect.Type {
 	key := fmt.Sprint(in, name)
 	if types[key] == nil {

@@ -1,5 +1,5 @@
-// A Kafka broker for the tests, in memory: listens on the port of its first argument with the topic of its second in one
-// partition, and appends the value of every record to the file of its third, a line each.
+// An in-memory Kafka broker for the tests. Arguments: port, topic (one partition), and a file to which it appends the
+// value of every record, one per line.
 package main
 
 import (

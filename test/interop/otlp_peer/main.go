@@ -1,5 +1,5 @@
-// A receiver of OTLP logs for the tests, with the OpenTelemetry Collector's own decoding (pdata): listens on the port of
-// its first argument, path /v1/logs, and appends the body of every log record to the file of its second, a line each.
+// A receiver of OTLP logs at /v1/logs for the tests, with the OpenTelemetry Collector's own decoding (pdata). Arguments:
+// port, and a file to which it appends the body of every log record, one per line.
 package main
 
 import (

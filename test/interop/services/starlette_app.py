@@ -1,4 +1,4 @@
-"""A Starlette service (what FastAPI stands on) that answers with what it read."""
+"""A Starlette service (FastAPI is built on Starlette) that answers with what it read."""
 import json
 
 from starlette.applications import Starlette

@@ -57,7 +57,7 @@ void sql(const std::string& path, const std::string& text) {
 
 }  // namespace
 
-TEST_CASE("cbor: deterministic form, and nothing else is read") {
+TEST_CASE("cbor: only the deterministic form is read") {
   std::string out;
   audit::CborWriter w(out);
   w.map(2);
@@ -76,7 +76,7 @@ TEST_CASE("cbor: deterministic form, and nothing else is read") {
   CHECK_FALSE(wide.ok());
 }
 
-TEST_CASE("audit: what is appended can be read, joined with its outcome, and verifies") {
+TEST_CASE("audit: appended records can be read, are joined with their outcomes, and verify") {
   const test::TempDir dir;
   const std::string path = dir.path("yett.db");
   writeSome(path, 50);
@@ -102,7 +102,7 @@ TEST_CASE("audit: what is appended can be read, joined with its outcome, and ver
   CHECK(v.gaps == 0);
 }
 
-TEST_CASE("audit: a second start goes on with the same chain") {
+TEST_CASE("audit: a second start continues the same chain") {
   const test::TempDir dir;
   writeSome(dir.path("yett.db"), 3);
   writeSome(dir.path("yett.db"), 3);
@@ -114,7 +114,7 @@ TEST_CASE("audit: a second start goes on with the same chain") {
 
 namespace {
 
-// Three blocks: records 1 to 21, 22 to 41, and one that is open.
+// Three blocks: records 1 to 21, records 22 to 41, and an open block.
 void writeBlocks(const std::string& path) {
   writeSome(path, 10);
   test::closeBlock(path);
@@ -123,7 +123,7 @@ void writeBlocks(const std::string& path) {
   writeSome(path, 10);
 }
 
-// What the verifier of other hands says, tools/yett_verify.py; "" where it cannot run here.
+// The output of the independent verifier tools/yett_verify.py; "" if it cannot run here.
 std::string otherVerifier(const std::string& path) {
   static const bool there = std::system("/usr/bin/python3 -c 'import zstandard, cryptography' 2>/dev/null") == 0;
   if (!there) return "";
@@ -135,7 +135,7 @@ std::string otherVerifier(const std::string& path) {
   return std::string(buffer.data(), size);
 }
 
-// "record 12", of what a verifier says; "" where it names none.
+// "record 12" from a verifier's output; "" if it names no record.
 std::string recordIn(const std::string& said) {
   const auto at = said.find("record ");
   return at == std::string::npos ? "" : said.substr(at, said.find_first_not_of("0123456789", at + 7) - at);
@@ -207,7 +207,7 @@ TEST_CASE("audit: whatever is changed in a block is found, at its record") {
     writeBlocks(path);
     REQUIRE(brokenness(path).empty());
     test::tamper(path, [](auto&, auto&) {});
-    REQUIRE(brokenness(path).empty());  // written again it is what it was
+    REQUIRE(brokenness(path).empty());  // rewriting it unchanged changes nothing
     if (&c == &cases[0]) {
       const auto whole = audit::verify({path}, {}, 1, [](int64_t) {}).value();
       const std::string good = otherVerifier(path);
@@ -216,7 +216,7 @@ TEST_CASE("audit: whatever is changed in a block is found, at its record") {
     test::tamper(path, c.change);
     const std::string broken = brokenness(path);
     INFO(broken);
-    // A hash that is wrong by chance begins with the right byte, one time in 256: the next one then does not.
+    // One wrong hash in 256 has the right first byte by chance; then the mismatch is found later.
     CHECK((broken.find(c.found) != std::string::npos || broken.find("its content was changed") != std::string::npos));
     const std::string other = otherVerifier(path);
     INFO(other);
@@ -298,8 +298,8 @@ TEST_CASE("audit: whatever is changed around the blocks is found") {
       {"a time as text", "UPDATE events SET time = time || 'x'", "column `time`"},
       {"a heartbeat too many", "INSERT INTO heartbeats VALUES (9999, 1, 1, 1, 1)",
        "record 9999: a row in table `heartbeats`"},
-      {"an index of one's own", "CREATE INDEX mine ON events (what)", "index `mine` is not part of yett's schema"},
-      {"a view in the place of a table",
+      {"an added index", "CREATE INDEX mine ON events (what)", "index `mine` is not part of yett's schema"},
+      {"a view in place of a table",
        "ALTER TABLE events RENAME TO hidden; CREATE VIEW events AS SELECT * FROM hidden WHERE what = 'start'",
        "its schema was changed"},
   };
@@ -320,7 +320,7 @@ TEST_CASE("audit: whatever is changed around the blocks is found") {
     CHECK(broken.find(c.found) != std::string::npos);
     const std::string other = otherVerifier(path);
     INFO(other);
-    // It knows nothing of filters, schema and rows that stand alone.
+    // The independent verifier does not check filters, the schema and rows outside the chain.
     if (other.starts_with("BROKEN")) CHECK(recordIn(other) == recordIn(broken));
     else if (!other.empty())
       CHECK((broken.find("table `") != std::string::npos || broken.find("schema") != std::string::npos ||
@@ -328,7 +328,7 @@ TEST_CASE("audit: whatever is changed around the blocks is found") {
   }
 }
 
-TEST_CASE("audit: numbers that a crash lost are a visible gap, and the chain is whole") {
+TEST_CASE("audit: numbers lost in a crash are a visible gap, and the chain is intact") {
   const test::TempDir dir;
   const std::string path = dir.path("yett.db");
   writeSome(path, 5);
@@ -338,10 +338,10 @@ TEST_CASE("audit: numbers that a crash lost are a visible gap, and the chain is 
   const auto v = audit::verify({path}, {}, 1, [](int64_t) {}).value();
   CHECK(v.broken.empty());
   CHECK(v.gaps == 1);
-  CHECK(v.last_seq == 5011);  // one of them says so
+  CHECK(v.last_seq == 5011);  // one of them is the gap event
 }
 
-TEST_CASE("audit: a second process on the same file is refused, and the file is for its owner alone") {
+TEST_CASE("audit: a second process on the same file is refused, and only the owner can read the file") {
   const test::TempDir dir;
   base::Metrics metrics;
   const audit::AuditConfig config{dir.path("yett.db"), false, base::Millis(1), 1000};
@@ -354,7 +354,7 @@ TEST_CASE("audit: a second process on the same file is refused, and the file is 
         std::filesystem::perms::none);
 }
 
-TEST_CASE("audit: a full queue takes no decision") {
+TEST_CASE("audit: a full queue accepts no decision") {
   base::BatchQueue queue({100, 3});
   CHECK(queue.push("a"));
   CHECK(queue.push("b"));
@@ -367,7 +367,7 @@ TEST_CASE("audit: a full queue takes no decision") {
   CHECK(queue.push("e"));
 }
 
-TEST_CASE("audit: the consumer sleeps until enough is queued, or its time has come") {
+TEST_CASE("audit: the consumer sleeps until enough is queued or its deadline has passed") {
   using std::chrono::milliseconds;
   using Clock = base::BatchQueue::Clock;
   base::BatchQueue queue({1000, 100});
@@ -391,7 +391,7 @@ TEST_CASE("audit: the consumer sleeps until enough is queued, or its time has co
   CHECK(queue.take(batch, Clock::now() + milliseconds(60'000), 3) == 1);
 }
 
-// One whose batches would take a minute.
+// A writer whose batches would take a minute.
 static std::unique_ptr<audit::Writer> patientWriter(const std::string& path, size_t batch_records,
                                                     base::Metrics& metrics) {
   audit::AuditConfig config;
@@ -401,19 +401,19 @@ static std::unique_ptr<audit::Writer> patientWriter(const std::string& path, siz
   return audit::Writer::open(config, metrics, {[](const std::string&) {}, {}}).value();
 }
 
-TEST_CASE("audit: what is asked of the writer while a batch gathers does not wait for the next") {
+TEST_CASE("audit: tasks for the writer do not wait until the current batch is complete") {
   const test::TempDir dir;
   base::Metrics metrics;
   auto writer = patientWriter(dir.path("yett.db"), 20000, metrics);
   for (int i = 0; i < 500; ++i) writer->append(decision("x"));
-  std::this_thread::sleep_for(std::chrono::milliseconds(50));  // it is in the midst of them
+  std::this_thread::sleep_for(std::chrono::milliseconds(50));  // it is in the middle of the batch
   const auto began = std::chrono::steady_clock::now();
   CHECK(writer->runOnChain([](audit::ChainWriter&) { return Status(); }).ok());
   CHECK(std::chrono::steady_clock::now() - began < std::chrono::milliseconds(700));
   CHECK(audit::Reader::open(dir.path("yett.db")).value().range().value().second > 1);
 }
 
-TEST_CASE("audit: batch_records ends a batch, however few they are") {
+TEST_CASE("audit: batch_records ends a batch before its interval, however small the limit is") {
   const test::TempDir dir;
   base::Metrics metrics;
   auto writer = patientWriter(dir.path("yett.db"), 10, metrics);
@@ -426,7 +426,7 @@ TEST_CASE("audit: batch_records ends a batch, however few they are") {
   CHECK(last == 11);
 }
 
-TEST_CASE("audit: while another holds the database, decisions are refused; nothing that was taken is lost") {
+TEST_CASE("audit: a concurrent reader of the database causes no refusals and no losses") {
   const test::TempDir dir;
   const std::string path = dir.path("yett.db");
   base::Metrics metrics;
@@ -434,7 +434,7 @@ TEST_CASE("audit: while another holds the database, decisions are refused; nothi
   REQUIRE(writer.ok());
   int taken = 0;
   {
-    auto reader = store::Database::open(path, store::Database::Mode::kRead);  // no harm
+    auto reader = store::Database::open(path, store::Database::Mode::kRead);  // must do no harm
     REQUIRE(reader.ok());
     for (int i = 0; i < 100; ++i) taken += writer.value()->append(decision("x")) != 0 ? 1 : 0;
   }

@@ -39,7 +39,7 @@ void check(const test::MadeRecord& made, audit::BlockData& data, size_t i) {
 
 }  // namespace
 
-TEST_CASE("block: whatever is added comes back, from the whole and from pieces, and the proof holds") {
+TEST_CASE("block: all added records are read back, from the whole and from pieces, and the proof is valid") {
   Random random(7);
   audit::BlockBuilder builder;
   for (const size_t size : {1, 2, 3, 40, 255, 256, 257, 1500}) {
@@ -74,7 +74,7 @@ TEST_CASE("block: whatever is added comes back, from the whole and from pieces, 
   }
 }
 
-TEST_CASE("block: of a changed body the proof says so, or nothing that it holds is another") {
+TEST_CASE("block: a changed body fails the proof, or its records are unchanged") {
   Random random(8);
   audit::BlockBuilder builder;
   for (int64_t seq = 1; seq <= 300; ++seq) builder.add(test::anyRecord(random, seq).linked());
@@ -88,11 +88,11 @@ TEST_CASE("block: of a changed body the proof says so, or nothing that it holds 
     else changed[random() % changed.size()] ^= static_cast<char>(1 << random() % 8);
     found += builder.differs(changed, salts).empty() ? 0 : 1;
   }
-  // What is left are bits of a frame that mean nothing.
+  // The rest are changes of meaningless bits in a frame.
   CHECK(found > 2950);
 }
 
-TEST_CASE("block: the filter is what the rows alone would give, however they come") {
+TEST_CASE("block: the filter is the same as computed from the rows, however they are added") {
   Random random(9);
   audit::BlockBuilder builder;
   audit::BlockFilter plain;
@@ -114,7 +114,7 @@ TEST_CASE("block: the filter is what the rows alone would give, however they com
 
 namespace {
 
-int damaged = 0;  // how many bodies are to be damaged still
+int damaged = 0;  // how many more bodies to damage
 
 std::string encodeWrongly(audit::BlockBuilder& builder, std::string_view salts) {
   std::string out = builder.body(salts);
@@ -124,8 +124,8 @@ std::string encodeWrongly(audit::BlockBuilder& builder, std::string_view salts) 
 
 }  // namespace
 
-TEST_CASE("block: what an encoder gets wrong is not written, and the records stay in the tail") {
-  const auto how = GENERATE(audit::VerifyBlocks::kAll, audit::VerifyBlocks::kSampled);  // of these the first one too
+TEST_CASE("block: a wrongly encoded block is not written, and its records stay in the tail") {
+  const auto how = GENERATE(audit::VerifyBlocks::kAll, audit::VerifyBlocks::kSampled);  // the first one is sampled
   const test::TempDir dir;
   audit::AuditConfig config;
   config.database = dir.path("yett.db");
@@ -159,7 +159,7 @@ TEST_CASE("block: what an encoder gets wrong is not written, and the records sta
     CHECK(audit::verify({config.database}, {}, 1, [](int64_t) {}).value().broken == "");
     REQUIRE(tail.resume(db).ok());
     REQUIRE(db.execute("BEGIN").ok());
-    REQUIRE(tail.close().ok());  // the encoder is right again
+    REQUIRE(tail.close().ok());  // the encoder works again
     REQUIRE(db.execute("COMMIT").ok());
   }
   const auto v = audit::verify({config.database}, {}, 1, [](int64_t) {}).value();

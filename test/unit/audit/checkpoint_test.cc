@@ -20,7 +20,7 @@ struct Signed {
   test::TempDir dir;
   std::string path = dir.path("yett.db");
   std::string public_key;
-  std::vector<std::pair<int64_t, std::string>> told;  // what left the host
+  std::vector<std::pair<int64_t, std::string>> told;  // the checkpoints that left the host
 
   void makeKey() {
     const auto pair = audit::generateSigningKey().value();
@@ -56,7 +56,7 @@ struct Signed {
 
 }  // namespace
 
-TEST_CASE("checkpoints: a signed chain is authenticated by its key, and by no other") {
+TEST_CASE("checkpoints: a signed chain is authenticated only by its own key") {
   Signed s;
   s.makeKey();
   s.write(100);
@@ -67,14 +67,14 @@ TEST_CASE("checkpoints: a signed chain is authenticated by its key, and by no ot
   CHECK(v.checkpoints >= 5);
   CHECK(v.signed_seq == v.last_seq);  // the end is signed
   CHECK(v.keys == std::vector<std::string>{audit::keyId(s.public_key)});
-  CHECK_FALSE(s.verify().authenticated);  // nobody said which key it must be
+  CHECK_FALSE(s.verify().authenticated);  // no expected key was given
   const auto other = audit::publicKeyFromPem(audit::generateSigningKey().value().public_pem).value();
   const auto wrong = s.verify({.public_key = other});
   CHECK_FALSE(wrong.authenticated);
   CHECK(wrong.broken.find("by another key") != std::string::npos);
 }
 
-TEST_CASE("checkpoints: a tail that was cut off shows by a checkpoint that left the host") {
+TEST_CASE("checkpoints: a cut-off tail is detected with a checkpoint that left the host") {
   Signed s;
   s.makeKey();
   s.write(100);
@@ -82,7 +82,7 @@ TEST_CASE("checkpoints: a tail that was cut off shows by a checkpoint that left 
   const auto [early_seq, early_hash] = s.told.front();
   CHECK(s.verify({s.public_key, seq, hash}).authenticated);
   CHECK(s.verify({s.public_key, early_seq, early_hash}).authenticated);
-  // Somebody cuts the tail where a piece ended with a checkpoint.
+  // An attacker cuts the tail after a piece that ended with a checkpoint.
   auto db = store::Database::open(s.path, store::Database::Mode::kWrite).value();
   auto row =
       db.prepare("SELECT max(last) FROM tail WHERE last IN (SELECT seq FROM rare WHERE kind = 4) AND last < ?").value();
@@ -91,18 +91,18 @@ TEST_CASE("checkpoints: a tail that was cut off shows by a checkpoint that left 
   row.reset();
   for (const char* where : {"tail WHERE last", "rare WHERE seq", "events WHERE seq"})
     REQUIRE(db.execute(std::string("DELETE FROM ") + where + " > " + after).ok());
-  CHECK(s.verify({.public_key = s.public_key}).authenticated);  // by itself it is whole
+  CHECK(s.verify({.public_key = s.public_key}).authenticated);  // on its own it looks intact
   CHECK(s.verify({s.public_key, seq, hash}).broken.find("its tail was cut off") != std::string::npos);
   CHECK(s.verify({s.public_key, early_seq, early_hash}).authenticated);
   CHECK(s.verify({s.public_key, early_seq, std::string(64, '0')}).broken.find("written anew") != std::string::npos);
 }
 
-TEST_CASE("checkpoints: who has the file and not the key can write no chain that passes") {
+TEST_CASE("checkpoints: an attacker with the file but not the key cannot write a chain that verifies") {
   Signed s;
   s.makeKey();
   s.write(30);
   const std::string owner = s.public_key;
-  SECTION("a signature that is moved to another place") {
+  SECTION("a signature moved to another record") {
     auto db = store::Database::open(s.path, store::Database::Mode::kWrite).value();
     auto row = db.prepare("SELECT bytes FROM rare WHERE kind = 4 ORDER BY seq LIMIT 1").value();
     REQUIRE(row.step().value());
@@ -114,7 +114,7 @@ TEST_CASE("checkpoints: who has the file and not the key can write no chain that
     REQUIRE(update.bindBlob(1, bytes).run().ok());
     CHECK(s.verify().broken.find("its content was changed") != std::string::npos);
   }
-  SECTION("a whole log written anew under a key of one's own") {
+  SECTION("a whole log rewritten with the attacker's key") {
     for (const char* suffix : {"", "-wal", "-shm", ".lock"}) std::remove((s.path + suffix).c_str());
     s.makeKey();
     s.write(30);
@@ -124,7 +124,7 @@ TEST_CASE("checkpoints: who has the file and not the key can write no chain that
   }
 }
 
-TEST_CASE("checkpoints: a key that is none is refused with what to do") {
+TEST_CASE("checkpoints: an invalid key is refused with advice on what to do") {
   CHECK(audit::SigningKey::fromPem("").error().message.find("does not contain a private key") != std::string::npos);
   CHECK(audit::publicKeyFromPem("-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n")
             .error()

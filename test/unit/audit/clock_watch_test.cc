@@ -4,7 +4,7 @@
 
 using namespace yett;
 
-TEST_CASE("clock watch: a step over a minute is seen once, whatever time has passed, and slewing is none") {
+TEST_CASE("clock watch: a step of over a minute is reported once, whatever time has passed; slewing is not a step") {
   constexpr int64_t kSecond = 1'000'000;
   audit::ClockWatch watch;
   int64_t wall = 1'800'000'000 * kSecond;

@@ -1,4 +1,4 @@
-// The audit log on a disk that fails, and on one that loses power.
+// The audit log on a disk that fails, and after power losses.
 #include <atomic>
 #include <catch2/catch.hpp>
 #include <cstdlib>
@@ -55,7 +55,7 @@ std::string brokenness(const std::string& path) {
 
 }  // namespace
 
-TEST_CASE("audit: whichever write fails, nothing that was taken is lost and the chain is whole") {
+TEST_CASE("audit: whichever write fails, no accepted record is lost and the chain is intact") {
   int failing = 0;
   for (int64_t n = 1;; n += times("YETT_TEST_FULL", 0) != 0 ? 1 : 4) {
     const test::TempDir dir;
@@ -82,7 +82,7 @@ TEST_CASE("audit: whichever write fails, nothing that was taken is lost and the 
       operations = disk.operations();
     }
     INFO("the write that fails: " << n);
-    if (!opened) continue;  // it said why; there is nothing to lose yet
+    if (!opened) continue;  // it reported why; there is nothing to lose yet
     CHECK(brokenness(path) == "");
     CHECK(idsIn(path) == taken);
     if (operations < n) break;
@@ -91,7 +91,7 @@ TEST_CASE("audit: whichever write fails, nothing that was taken is lost and the 
   CHECK(failing > 5);
 }
 
-TEST_CASE("audit: a stop on a disk that is full tells once what is lost, all of it") {
+TEST_CASE("audit: a stop on a full disk reports all lost records once") {
   const test::TempDir dir;
   auto config = configOf(dir.path("yett.db"), false);
   config.batch_records = 50;  // many batches
@@ -113,8 +113,7 @@ TEST_CASE("audit: a stop on a disk that is full tells once what is lost, all of 
   CHECK(told[1].starts_with(std::to_string(taken) + " records are lost: "));
 }
 
-TEST_CASE(
-    "audit: a batch that came in pieces and could not be committed is written again, each outcome to its decision") {
+TEST_CASE("audit: a batch that could not be committed is written again, with outcomes attached to their decisions") {
   int failed = 0;
   for (int64_t n = 1; n < 120; n += times("YETT_TEST_FULL", 0) != 0 ? 1 : 7) {
     INFO("the write that fails: " << n);
@@ -153,7 +152,7 @@ TEST_CASE(
   CHECK(failed > 5);
 }
 
-TEST_CASE("audit: a loss of power takes nothing that strict mode let through") {
+TEST_CASE("audit: a loss of power loses no record whose request strict mode forwarded") {
   const int rounds = times("YETT_TEST_POWER", 6);
   size_t let_through = 0;
   int64_t undone = 0;
@@ -190,13 +189,13 @@ TEST_CASE("audit: a loss of power takes nothing that strict mode let through") {
     }
     let_through += tickets.size();
   }
-  WARN(rounds << " losses of power, " << let_through << " records that requests went through on, none lost; " << undone
+  WARN(rounds << " power losses, " << let_through << " records of forwarded requests, none lost; " << undone
               << " unsynced writes undone");
   CHECK(undone > 0);
   CHECK(let_through > 0);
 }
 
-TEST_CASE("audit: whichever write fails while a file is closed and the next is made, the chain goes on whole") {
+TEST_CASE("audit: whichever write fails during a rotation, the chain continues intact") {
   int rotated = 0;
   for (int64_t n = 1; n < 600; n += times("YETT_TEST_FULL", 0) != 0 ? 1 : 5) {
     const test::TempDir dir;

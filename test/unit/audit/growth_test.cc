@@ -8,7 +8,7 @@
 
 using namespace yett;
 
-TEST_CASE("growth: a log tells how fast it grows") {
+TEST_CASE("growth: a log reports how fast it grows") {
   const test::TempDir dir;
   audit::AuditConfig config;
   config.database = dir.path("yett.db");
@@ -19,7 +19,7 @@ TEST_CASE("growth: a log tells how fast it grows") {
   CHECK(audit::growthWarning(config).find(" a day), the disk is full in ") != std::string::npos);
 }
 
-TEST_CASE("growth: the days until the disk is full, once the log is old enough to tell") {
+TEST_CASE("growth: the days until the disk is full are estimated once the log is old enough") {
   const int64_t day = int64_t{24} * 3'600'000'000;
   CHECK(audit::growthWarning(0, 0, uint64_t{20} << 30) ==
         "nothing is ever deleted (no `audit.retention`), and 20GiB are free");

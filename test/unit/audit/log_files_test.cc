@@ -1,4 +1,4 @@
-// Which file of a log a name means, while rotation and retention move and delete them.
+// The files of a log, while rotation renames and retention deletes them.
 #include "audit/log_files.h"
 
 #include <catch2/catch.hpp>
@@ -16,7 +16,7 @@
 
 using namespace yett;
 
-TEST_CASE("rotation: a closed file that was deleted before its write-ahead log was emptied does not come back") {
+TEST_CASE("rotation: a closed file deleted before its write-ahead log was emptied does not reappear") {
   test::TempDir dir;
   audit::AuditConfig config;
   config.database = dir.path("yett.db");
@@ -39,14 +39,14 @@ TEST_CASE("rotation: a closed file that was deleted before its write-ahead log w
   CHECK_FALSE(std::filesystem::exists(closed + ".lock"));
 }
 
-TEST_CASE("log files: to open a closed file makes none") {
+TEST_CASE("log files: opening a missing closed file does not create it") {
   test::TempDir dir;
   const std::string path = dir.path("yett.000000000007.db");
   CHECK_FALSE(audit::openClosedLog(path).ok());
   CHECK(std::filesystem::is_empty(dir.path("")));
 }
 
-TEST_CASE("log files: a file that was listed is never taken for another one") {
+TEST_CASE("log files: a listed file is never mistaken for another one") {
   test::TempDir dir;
   const std::string live = dir.path("yett.db");
   const std::string closed = dir.path("yett.000000000007.db");
@@ -56,11 +56,11 @@ TEST_CASE("log files: a file that was listed is never taken for another one") {
   REQUIRE(files.size() == 2);
   CHECK(audit::nameNow(files[0]) == closed);
   CHECK(audit::nameNow(files[1]) == live);
-  // Rotation gives the live file another name, and its own to another.
+  // Rotation renames the live file and gives its name to a new file.
   const std::string next = dir.path("yett.000000000009.db");
   std::filesystem::rename(live, next);
   CHECK(audit::nameNow(files[1]) == next);
-  // Retention deletes both, and whatever is made then may get their inodes.
+  // Retention deletes both, and new files may get their inodes.
   std::filesystem::remove(closed);
   std::filesystem::remove(next);
   for (int i = 0; i < 64; ++i) {
@@ -81,7 +81,7 @@ TEST_CASE("rotation: a kill between its renames loses nothing") {
   {
     auto chain = audit::ChainWriter::open(config).value();
     reader.emplace(store::Database::open(config.database, store::Database::Mode::kRead).value());
-    REQUIRE(reader->execute("BEGIN; SELECT count(*) FROM meta").ok());  // it keeps the write-ahead log
+    REQUIRE(reader->execute("BEGIN; SELECT count(*) FROM meta").ok());  // keeps the write-ahead log alive
     for (int i = 0; i < 5; ++i) {
       REQUIRE(chain->begin(1).ok());
       REQUIRE(chain->add(audit::EventRecord{1, "start", "x", "y"}).ok());
@@ -91,7 +91,7 @@ TEST_CASE("rotation: a kill between its renames loses nothing") {
   }
   const std::string closed = audit::closedName(config.database, last);
   REQUIRE(std::filesystem::exists(config.database + "-wal"));
-  std::filesystem::copy(config.database + "-wal", dir.path("kept"));  // its last connection would remove it
+  std::filesystem::copy(config.database + "-wal", dir.path("kept"));  // closing the last connection removes it
   reader.reset();
   std::filesystem::rename(dir.path("kept"), config.database + "-wal");
   std::filesystem::rename(config.database, closed);
@@ -105,13 +105,13 @@ TEST_CASE("rotation: a kill between its renames loses nothing") {
   CHECK(v.records == v.last_seq);
 }
 
-TEST_CASE("log files: a closed file's name says how far it goes") {
+TEST_CASE("log files: the name of a closed file contains its last record number") {
   CHECK(audit::closedNumber("audit/yett.000000000412.db") == 412);
   CHECK(audit::closedNumber(audit::closedName("a.b/yett", 7)) == 7);
   CHECK(audit::closedNumber(audit::closedName("yett.db", 9'999'999'999'999)) == 9'999'999'999'999);
 }
 
-TEST_CASE("readers: what retention deletes while it is read is told") {
+TEST_CASE("readers: records that retention deletes during a read are reported") {
   test::TempDir dir;
   audit::AuditConfig config;
   config.database = dir.path("yett.db");
@@ -150,7 +150,7 @@ TEST_CASE("readers: what retention deletes while it is read is told") {
   CHECK_FALSE(reader.takeGone());
 }
 
-TEST_CASE("readers: a later file that retention has deleted has no outcomes, and is no error") {
+TEST_CASE("readers: a later file deleted by retention has no outcomes and is not an error") {
   test::TempDir dir;
   dir.write("yett.db", "live");
   dir.write("yett.000000000007.db", "closed");

@@ -25,9 +25,9 @@ std::vector<std::string> all(audit::Salts& salts, size_t decisions) {
 
 }  // namespace
 
-TEST_CASE("salts: AES-128 is that of FIPS 197") {
-  // Appendix C.1: key 00..0f, plaintext 00112233445566778899aabbccddeeff is no small number, so: NIST's AESAVS, B.1,
-  // key 10a58869d74be5a374cf867cfb473859 and plaintext 0.
+TEST_CASE("salts: AES-128 as in FIPS 197") {
+  // The plaintext in appendix C.1 does not fit the counter, so this uses NIST's AESAVS, B.1: key
+  // 10a58869d74be5a374cf867cfb473859 and plaintext 0.
   base::Aes128 aes;
   const unsigned char key[] = {0x10, 0xa5, 0x88, 0x69, 0xd7, 0x4b, 0xe5, 0xa3,
                                0x74, 0xcf, 0x86, 0x7c, 0xfb, 0x47, 0x38, 0x59};
@@ -37,7 +37,7 @@ TEST_CASE("salts: AES-128 is that of FIPS 197") {
   CHECK(base::hex(out) == "6d251e6944b051e04eaa6fb4dbf78465");
 }
 
-TEST_CASE("salts: they come from the seed, in any order and number") {
+TEST_CASE("salts: they are derived from the seed, in any order and number") {
   audit::Salts one(kSeed);
   const auto salts = all(one, 500);
   audit::Salts other(kSeed);
@@ -48,7 +48,7 @@ TEST_CASE("salts: they come from the seed, in any order and number") {
   for (size_t i = 1; i < salts.size(); ++i) CHECK(salts[i] != salts[i - 1]);
 }
 
-TEST_CASE("salts: what is taken away is nowhere in the bytes, and the rest stays") {
+TEST_CASE("salts: removed ones appear nowhere in the bytes, and the others stay") {
   std::mt19937_64 random(1);
   for (const size_t decisions : {1, 31, 32, 33, 500, 2048}) {
     audit::Salts salts(kSeed);
@@ -64,7 +64,7 @@ TEST_CASE("salts: what is taken away is nowhere in the bytes, and the rest stays
       for (const size_t i : gone) {
         if (!expected[i].empty()) CHECK(bytes.find(expected[i]) == std::string::npos);
         expected[i].clear();
-        // Nor is what it could be made from.
+        // Nor does anything it could be derived from.
         base::Aes128 aes;
         aes.setKey(kSeed);
         REQUIRE(aes.numbers(i / audit::kSaltGroup, 1, group_seed.data()));
@@ -80,7 +80,7 @@ TEST_CASE("salts: what is taken away is nowhere in the bytes, and the rest stays
   }
 }
 
-TEST_CASE("salts: one of a block of 2,048 taken away costs 1.6 KB") {
+TEST_CASE("salts: removing one from a block of 2,048 costs 1.6 KB") {
   audit::Salts salts(kSeed);
   REQUIRE(salts.remove({1000}, 2048).ok());
   CHECK(written(salts).size() < 1700);

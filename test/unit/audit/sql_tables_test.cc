@@ -26,7 +26,7 @@ std::string rowsOf(store::Database& db, const std::string& sql) {
   }
 }
 
-// Decisions in three blocks, with outcomes that come at once, in a later block, or never.
+// Decisions in three blocks, with outcomes in the same block, in a later block, or missing.
 struct SqlLog {
   test::TempDir dir;
   std::string path = dir.path("yett.db");
@@ -69,7 +69,7 @@ struct SqlLog {
 
 }  // namespace
 
-TEST_CASE("sql tables: whatever is asked, the answer is that of ordinary tables with the same rows") {
+TEST_CASE("sql tables: every query gives the same result as on ordinary tables with the same rows") {
   SqlLog log;
   auto db = store::Database::open(log.path, store::Database::Mode::kRead).value();
   REQUIRE(audit::addSqlTables(db).ok());
@@ -128,7 +128,7 @@ TEST_CASE("sql tables: whatever is asked, the answer is that of ordinary tables 
   }
 }
 
-TEST_CASE("sql tables: who may only read does nothing else, and not for ever") {
+TEST_CASE("sql tables: only reading statements are allowed, and only for a limited time") {
   SqlLog log;
   auto db = store::Database::open(log.path, store::Database::Mode::kRead).value();
   REQUIRE(audit::addSqlTables(db).ok());

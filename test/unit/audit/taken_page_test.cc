@@ -1,4 +1,4 @@
-// What a crash lost: counted in memory that outlives the process.
+// The number of records lost in a crash, counted in memory that outlives the process.
 #include "audit/taken_page.h"
 
 #include <catch2/catch.hpp>
@@ -26,7 +26,7 @@ struct Page {
   std::unique_ptr<audit::TakenPage> open() const { return audit::TakenPage::open(path); }
   std::unique_ptr<audit::TakenPage> begun() const {
     auto out = open();
-    REQUIRE(out->lost(kLog, 10) == std::nullopt);  // nobody knows what was before
+    REQUIRE(out->lost(kLog, 10) == std::nullopt);  // earlier losses are unknown
     out->begin(kLog, 10);
     return out;
   }
@@ -34,7 +34,7 @@ struct Page {
 
 }  // namespace
 
-TEST_CASE("taken: what was counted and not written is lost, whether the last commit came through or not") {
+TEST_CASE("taken: counted records that were not written are lost, whether the last commit succeeded or not") {
   Page page;
   auto first = page.begun();
   first->counter() += 7;
@@ -42,7 +42,7 @@ TEST_CASE("taken: what was counted and not written is lost, whether the last com
   first->note(13);
   first->noted();
   first->setWritten(5);
-  first->note(16);  // and a kill
+  first->note(16);  // then a kill
   first.reset();
   CHECK(page.open()->lost(kLog, 13) == 4);
   CHECK(page.open()->lost(kLog, 16) == 2);
@@ -51,7 +51,7 @@ TEST_CASE("taken: what was counted and not written is lost, whether the last com
   CHECK(page.open()->lost(std::string(16, 'b'), 13) == std::nullopt);
 }
 
-TEST_CASE("taken: a process goes on where the one before it was killed") {
+TEST_CASE("taken: a process continues where the previous one was killed") {
   Page page;
   auto first = page.begun();
   first->counter() += 7;
@@ -62,7 +62,7 @@ TEST_CASE("taken: a process goes on where the one before it was killed") {
   first.reset();
   auto second = page.open();
   REQUIRE(second->lost(kLog, 17) == 2);
-  second->note(20);  // its first commit: the two numbers, and the event that names them
+  second->note(20);  // its first commit: the two lost numbers and the gap event
   CHECK(page.open()->lost(kLog, 17) == 2);
   CHECK(page.open()->lost(kLog, 20) == 0);
   second->noted();
@@ -73,7 +73,7 @@ TEST_CASE("taken: a process goes on where the one before it was killed") {
   CHECK(page.open()->lost(kLog, 21) == 4);
 }
 
-TEST_CASE("taken: what is no page, or cannot be one, is not believed") {
+TEST_CASE("taken: an invalid or implausible page is not trusted") {
   Page page;
   page.dir.write("yett.db.taken", std::string(8192, '\xff'));
   CHECK(page.open()->lost(kLog, -1) == std::nullopt);
@@ -81,7 +81,7 @@ TEST_CASE("taken: what is no page, or cannot be one, is not believed") {
   CHECK(page.open()->lost(kLog, 0) == std::nullopt);
   CHECK(std::filesystem::file_size(page.path) == 4096);
   auto wrong = page.begun();
-  wrong->counter() += uint64_t{1} << 40;  // more than can have been taken
+  wrong->counter() += uint64_t{1} << 40;  // more than can have been accepted
   wrong.reset();
   CHECK(page.open()->lost(kLog, 10) == std::nullopt);
   std::filesystem::remove(page.path);
@@ -89,7 +89,7 @@ TEST_CASE("taken: what is no page, or cannot be one, is not believed") {
   CHECK(page.open() == nullptr);
 }
 
-TEST_CASE("taken: a file that begins after records were lost says so") {
+TEST_CASE("taken: a new file that begins after lost records has a gap event") {
   test::TempDir dir;
   audit::AuditConfig config;
   config.database = dir.path("yett.db");
@@ -100,7 +100,7 @@ TEST_CASE("taken: a file that begins after records were lost says so") {
     REQUIRE(chain->commit().ok());
     REQUIRE(chain->rotate().value() != "");
   }
-  // As a kill between the two files leaves it.
+  // The state after a kill between closing one file and creating the next.
   for (const char* part : {"", "-wal", "-shm"}) std::filesystem::remove(config.database + part);
   std::filesystem::remove(config.database + ".taken");
   auto page = audit::TakenPage::open(config.database + ".taken");
@@ -120,7 +120,7 @@ TEST_CASE("taken: a file that begins after records were lost says so") {
   CHECK(events[0].detail.find("9 records were accepted but not written") != std::string::npos);
 }
 
-TEST_CASE("taken: a copy is not believed") {
+TEST_CASE("taken: a copy is not trusted") {
   Page page;
   auto open = page.begun();
   open.reset();
@@ -130,7 +130,7 @@ TEST_CASE("taken: a copy is not believed") {
   CHECK(page.open()->lost(kLog, 10) == std::nullopt);
 }
 
-TEST_CASE("taken: a start that fails before the gap is written down leaves the next one as wise as it was") {
+TEST_CASE("taken: if a start fails before it records the gap, the next start still records it") {
   test::TempDir dir;
   audit::AuditConfig config;
   config.database = dir.path("yett.db");
@@ -154,7 +154,7 @@ TEST_CASE("taken: a start that fails before the gap is written down leaves the n
   CHECK(chain.value()->seq() > 100'000);
 }
 
-TEST_CASE("retention: what is thought of the clock goes on in the next file") {
+TEST_CASE("retention: knowledge of clock steps is carried over to the next file") {
   test::TempDir dir;
   audit::AuditConfig config;
   config.database = dir.path("yett.db");
@@ -170,7 +170,7 @@ TEST_CASE("retention: what is thought of the clock goes on in the next file") {
   CHECK_FALSE(audit::metaNumber(chain->database(), "clock_ahead").value());
 }
 
-TEST_CASE("taken: who cuts the file off ends nobody's process") {
+TEST_CASE("taken: truncating the file does not crash the process") {
   Page page;
   auto open = page.begun();
   std::filesystem::resize_file(page.path, 0);

@@ -1,4 +1,4 @@
-// What happens to a log over the years: keys change, files are full, records get old, and people ask to be forgotten.
+// The life of a log over the years: keys change, files fill up, records age, and people request erasure.
 #include <sys/stat.h>
 
 #include <catch2/catch.hpp>
@@ -59,7 +59,7 @@ struct Log {
       r.host = "orders";
       r.rule = "default";
       r.policy_digest = "d1";
-      const std::string reads = "{\"header.x\":\"" + base::sha256Hex(id) + "\"}";  // what cannot be made smaller
+      const std::string reads = "{\"header.x\":\"" + base::sha256Hex(id) + "\"}";  // incompressible
       r.reads = reads;
       const uint64_t ticket = writer.append(r);
       REQUIRE(ticket != 0);
@@ -94,7 +94,7 @@ struct Log {
 
 }  // namespace
 
-TEST_CASE("keys: a change that the old key signs is trusted from the old one and from the new one") {
+TEST_CASE("keys: a key change signed by the old key is trusted with the old key and with the new one") {
   Log log;
   const std::string first = log.makeKey("one.key");
   const std::string second = log.makeKey("two.key");
@@ -113,13 +113,13 @@ TEST_CASE("keys: a change that the old key signs is trusted from the old one and
     CHECK(log.events("key changed").empty());
     const std::string stranger = log.makeKey("three.key");
     CHECK_FALSE(log.verify({.public_key = stranger}).authenticated);
-    // The old key counts no more after it has handed over.
+    // The old key is no longer valid after the handover.
     log.config.key_file = log.dir.path("one.key");
     log.write(*log.open(), 10);
     CHECK(log.events("key changed").size() == 1);
     CHECK_FALSE(log.verify({.public_key = second}).authenticated);
   }
-  SECTION("not signed: an event says so, and the old key is not the new one's witness") {
+  SECTION("not signed: an event says so, and the old key does not authenticate the new one") {
     log.config.key_file = log.dir.path("two.key");
     log.write(*log.open(), 10);
     CHECK(log.verify().broken == "");
@@ -134,7 +134,7 @@ TEST_CASE("keys: a change that the old key signs is trusted from the old one and
   }
 }
 
-TEST_CASE("erase: personal fields are gone from the files, the chain says so and verifies") {
+TEST_CASE("erase: personal fields are gone from the files, the chain records it and verifies") {
   Log log;
   auto writer = log.open();
   log.write(*writer, 3000, "secret-name");
@@ -170,7 +170,7 @@ TEST_CASE("erase: personal fields are gone from the files, the chain says so and
   }
   const int64_t gone = seqs.front();
   SECTION("more rows than the event names") {
-    const int64_t more = seqs[2999] + 2;  // somebody else's
+    const int64_t more = seqs[2999] + 2;  // of another principal
     test::tamper(log.config.database, [more](auto& records, auto& salts) { test::blank(records, salts, {more}); });
     test::runSql(log.config.database,
                  "INSERT INTO erased VALUES (" + std::to_string(more) + ", (SELECT max(event_seq) FROM erased))");
@@ -186,7 +186,7 @@ TEST_CASE("erase: personal fields are gone from the files, the chain says so and
   }
 }
 
-TEST_CASE("retention: by age and by size the oldest go, and the rest verifies against a key and a saved checkpoint") {
+TEST_CASE("retention: the oldest go by age and by size; the rest verifies with a key and a saved checkpoint") {
   Log log;
   const std::string key = log.makeKey("audit.key");
   log.config.key_file = log.dir.path("audit.key");
@@ -223,9 +223,9 @@ TEST_CASE("retention: by age and by size the oldest go, and the rest verifies ag
   CHECK(log.count() < 6000);
   if (by_age) CHECK(log.count() >= 3000);
   auto reader = audit::Reader::open(log.config.database).value();
-  CHECK(reader.policySource("d1").value() == "source");  // what stays was decided by it
+  CHECK(reader.policySource("d1").value() == "source");  // the remaining decisions used it
   CHECK(log.failures == std::vector<std::string>{});
-  SECTION("more than was said is gone") {
+  SECTION("more is missing than retention recorded") {
     test::closeBlock(log.config);
     log.write(*log.open(), 5);
     test::closeBlock(log.config);
@@ -238,7 +238,7 @@ TEST_CASE("retention: by age and by size the oldest go, and the rest verifies ag
   }
 }
 
-TEST_CASE("rotation: a full file is closed and the chain goes on in a new one") {
+TEST_CASE("rotation: a full file is closed and the chain continues in a new one") {
   Log log;
   const std::string key = log.makeKey("audit.key");
   log.config.key_file = log.dir.path("audit.key");
@@ -246,7 +246,7 @@ TEST_CASE("rotation: a full file is closed and the chain goes on in a new one") 
   {
     auto writer = log.open();
     writer->appendPolicy("d1", "source");
-    auto reader = audit::Reader::open(log.config.database).value();  // keeps the file open over its rotation
+    auto reader = audit::Reader::open(log.config.database).value();  // keeps the file open during its rotation
     for (int i = 0; i < 12; ++i) {
       log.write(*writer, 1000);
       std::this_thread::sleep_for(std::chrono::milliseconds(30));
@@ -274,7 +274,7 @@ TEST_CASE("rotation: a full file is closed and the chain goes on in a new one") 
   CHECK(all == 12'000);
   log.config.database = files.back();
 
-  SECTION("a crash between the closing of a file and the making of the next") {
+  SECTION("a crash between closing a file and creating the next one") {
     for (const char* part : {"", "-wal", "-shm"}) std::filesystem::remove(files.back() + part);
     log.write(*log.open(), 3);
     files.pop_back();
@@ -299,7 +299,7 @@ TEST_CASE("rotation: a full file is closed and the chain goes on in a new one") 
   }
 }
 
-TEST_CASE("events: what they say of callers is behind a commitment, can be erased, and its absence shows") {
+TEST_CASE("events: their data about callers is committed to, can be erased, and its absence is detected") {
   Log log;
   {
     auto writer = log.open();
@@ -353,7 +353,7 @@ TEST_CASE("events: what they say of callers is behind a commitment, can be erase
   }
 }
 
-TEST_CASE("audit: a log of an earlier version is refused, and stays as it is") {
+TEST_CASE("audit: a log of an earlier version is refused and left unchanged") {
   Log log;
   log.write(*log.open(), 5);
   test::runSql(log.config.database, "PRAGMA user_version = 3");
@@ -364,7 +364,7 @@ TEST_CASE("audit: a log of an earlier version is refused, and stays as it is") {
   CHECK(log.verify().broken == "");
 }
 
-TEST_CASE("policies: a source that was changed or taken away is found") {
+TEST_CASE("policies: a changed or removed source is detected") {
   Log log;
   {
     auto writer = log.open();
@@ -409,7 +409,7 @@ TEST_CASE("policies: a source that was changed or taken away is found") {
 
 namespace {
 
-// A log, and somebody who may write its file and has no key.
+// A log, and an attacker who can write its file but has no key.
 struct Forged : Log {
   std::string key;
   Forged() {
@@ -436,7 +436,7 @@ struct Forged : Log {
 
 }  // namespace
 
-TEST_CASE("forgery: without the key no event excuses what is missing, not even once it has been signed over") {
+TEST_CASE("forgery: events written without the key do not excuse missing data, even once signed over") {
   Forged log;
   const bool signed_over = GENERATE(false, true);
   SECTION("an erasure") {
@@ -465,7 +465,7 @@ TEST_CASE("forgery: without the key no event excuses what is missing, not even o
     if (signed_over) log.write(*log.open(), 1);
     CHECK(log.verify({.public_key = log.key}).broken.find("does not begin with its first record") != std::string::npos);
   }
-  SECTION("a tail that was signed over is named") {
+  SECTION("an event names an unsigned tail that was signed over") {
     log.append({{1, "invented", "", "", 1}});
     log.write(*log.open(), 1);
     CHECK(log.verify({.public_key = log.key}).authenticated);
@@ -473,7 +473,7 @@ TEST_CASE("forgery: without the key no event excuses what is missing, not even o
   }
 }
 
-TEST_CASE("forgery: a log without any checkpoint is not one that a key has signed") {
+TEST_CASE("forgery: a log without any checkpoint does not verify against a key") {
   Log log;
   const std::string key = log.makeKey("audit.key");
   log.write(*log.open(), 5);
@@ -481,7 +481,7 @@ TEST_CASE("forgery: a log without any checkpoint is not one that a key has signe
   CHECK(log.verify({.public_key = key}).broken.find("no checkpoint") != std::string::npos);
 }
 
-TEST_CASE("forgery: an event of an erasure covers the records that it named, and no others") {
+TEST_CASE("forgery: an erasure event covers only the records that it named") {
   Log log;
   {
     auto writer = log.open();
@@ -502,7 +502,7 @@ TEST_CASE("forgery: an event of an erasure covers the records that it named, and
   CHECK(log.verify().broken.find("names other records") != std::string::npos);
 }
 
-TEST_CASE("retention: a gap right behind the last block that goes is no alarm") {
+TEST_CASE("retention: a gap right after the last deleted block is not reported as broken") {
   Log log;
   const int64_t now =
       std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::system_clock::now().time_since_epoch())
@@ -523,7 +523,7 @@ TEST_CASE("retention: a gap right behind the last block that goes is no alarm") 
     std::filesystem::remove(log.config.database + ".taken");
   }
   log.time = now;
-  log.write(*log.open(), 2500);  // a block that is young: else the clock may be wrong
+  log.write(*log.open(), 2500);  // a young block: otherwise the clock might be wrong
   log.config.retention_age = base::Millis(1'800'000);
   {
     auto writer = log.open();
@@ -536,7 +536,7 @@ TEST_CASE("retention: a gap right behind the last block that goes is no alarm") 
   CHECK(log.count() == 2520);
 }
 
-TEST_CASE("retention: files that rotation has closed go as a whole, and the rest verifies") {
+TEST_CASE("retention: closed files are deleted as a whole, and the rest verifies") {
   Log log;
   const std::string key = log.makeKey("audit.key");
   log.config.key_file = log.dir.path("audit.key");
@@ -565,7 +565,7 @@ TEST_CASE("retention: files that rotation has closed go as a whole, and the rest
   CHECK(log.failures == std::vector<std::string>{});
 }
 
-TEST_CASE("erase: what was erased in the open block is in no filter after a restart, and that is no alarm") {
+TEST_CASE("erase: data erased in the open block is in no filter after a restart, and the log still verifies") {
   Log log;
   {
     auto writer = log.open();
@@ -584,7 +584,7 @@ TEST_CASE("erase: what was erased in the open block is in no filter after a rest
   CHECK(log.verify().erased > 0);
 }
 
-TEST_CASE("keys: a log that is signed only later is healthy, and says from where on it is signed") {
+TEST_CASE("keys: a log signed only from some point on verifies and reports where signing begins") {
   Log log;
   {
     auto writer = log.open();
@@ -605,7 +605,7 @@ TEST_CASE("keys: a log that is signed only later is healthy, and says from where
   CHECK(v.broken == "");
   CHECK(v.authenticated);
   CHECK(v.signing_begins > 30);
-  SECTION("without its key nothing is taken from it any more") {
+  SECTION("without its key nothing can be erased any more") {
     log.config.key_file.clear();
     auto chain = audit::ChainWriter::open(log.config).value();
     const std::vector<int64_t> seqs = {6, 8};
@@ -613,7 +613,7 @@ TEST_CASE("keys: a log that is signed only later is healthy, and says from where
   }
 }
 
-TEST_CASE("forgery: a change of keys does not sign what stood unsigned without naming it") {
+TEST_CASE("forgery: a key change does not silently sign records that were unsigned") {
   Forged log;
   log.append({{1, "invented", "", "", 1}});
   log.makeKey("two.key");
@@ -648,7 +648,7 @@ TEST_CASE("forgery: a checkpoint by a stranger's key does not make a forged even
   CHECK(log.verify({.public_key = log.key}).broken.find("no checkpoint covers") != std::string::npos);
 }
 
-TEST_CASE("rotation: where a reader comes between, the log goes on in its file, and its lease is true") {
+TEST_CASE("rotation: if a reader interferes, the chain and its lease stay correct") {
   Log log;
   log.write(*log.open(), 3);
   auto chain = audit::ChainWriter::open(log.config).value();
@@ -657,7 +657,7 @@ TEST_CASE("rotation: where a reader comes between, the log goes on in its file, 
     std::optional<store::Database> reader;
     int commits = 0;
   } between{log.config.database, {}};
-  // After the first commit of rotate(), its event, somebody begins to read.
+  // A reader starts after the first commit of rotate(), which adds its event.
   sqlite3_wal_hook(
       chain->database().handle(),
       [](void* at, sqlite3*, const char*, int) {
@@ -684,7 +684,7 @@ TEST_CASE("rotation: where a reader comes between, the log goes on in its file, 
   const std::vector<std::string> both = {closed, log.config.database};
   CHECK(log.verify({}, both).broken == "");
   const auto last = log.verify({}, both).last_seq;
-  chain.reset();  // no close(): as a crash leaves it
+  chain.reset();  // no close(): the state after a crash
   std::filesystem::remove(log.config.database + ".taken");
   log.open();
   CHECK(log.verify({}, both).broken == "");
@@ -693,7 +693,7 @@ TEST_CASE("rotation: where a reader comes between, the log goes on in its file, 
   CHECK(log.verify({}, both).last_seq > last);
 }
 
-TEST_CASE("a start on a log that was changed while nothing ran refuses, or names what nobody signed") {
+TEST_CASE("a start on a log that was changed while Yett was stopped fails, or reports what is unsigned") {
   Log log;
   log.config.key_file = log.dir.path("a.key");
   const std::string key = log.makeKey("a.key");
@@ -710,12 +710,12 @@ TEST_CASE("a start on a log that was changed while nothing ran refuses, or names
     log.config.key_file = "";
     CHECK_FALSE(audit::ChainWriter::open(log.config).ok());
   }
-  SECTION("a checkpoint that is in no block, after all records") {
+  SECTION("a checkpoint outside all blocks, after all records") {
     test::runSql(log.config.database,
                  "INSERT INTO rare SELECT 4611686018427387904, 4, bytes FROM rare WHERE kind = 4 LIMIT 1");
     CHECK(refused().find("is damaged") != std::string::npos);
   }
-  SECTION("numbers that cannot be") {
+  SECTION("impossible numbers") {
     test::runSql(log.config.database, "UPDATE meta SET value = 9223372036854775807 WHERE name = 'lease'");
     CHECK(refused().find("leased are invalid") != std::string::npos);
   }
@@ -724,18 +724,18 @@ TEST_CASE("a start on a log that was changed while nothing ran refuses, or names
                  "CREATE TRIGGER t AFTER INSERT ON tail BEGIN DELETE FROM tail WHERE last < NEW.last; END");
     CHECK(refused().find("its schema was changed: trigger `t`") != std::string::npos);
   }
-  SECTION("another key, which nobody handed over to") {
+  SECTION("another key without a handover") {
     log.config.key_file = log.dir.path("b.key");
     const std::string other = log.makeKey("b.key");
     log.write(*log.open(), 1);
     const auto v = log.verify({.public_key = other});
     CHECK(v.broken == "");
     CHECK(v.authenticated);
-    CHECK(v.key_breaks > 3);  // what is before is not what this key says
+    CHECK(v.key_breaks > 3);  // earlier records are not signed by this key
   }
 }
 
-TEST_CASE("retention: blocks without decisions are as old as their events, and a quiet log forgets too") {
+TEST_CASE("retention: blocks without decisions are as old as their events, and a quiet log is pruned too") {
   Log log;
   log.config.retention_age = base::Millis(3'600'000);
   SECTION("events alone, all young") {
@@ -753,11 +753,11 @@ TEST_CASE("retention: blocks without decisions are as old as their events, and a
     {
       auto writer = log.open();
       log.write(*writer, 20, "eve");
-      writer->append(audit::EventRecord{base::wallMicros(), "stop", "x", "y", 1});  // else the clock may be wrong
+      writer->append(audit::EventRecord{base::wallMicros(), "stop", "x", "y", 1});  // else the clock might be wrong
     }
     auto chain = audit::ChainWriter::open(log.config).value();
     for (int i = 0; i < 3; ++i) {
-      audit::Retention retention(log.config);  // looks at once
+      audit::Retention retention(log.config);  // the first step runs at once
       REQUIRE(retention.step(*chain, INT64_MAX).ok());
     }
     audit::Query eve;
@@ -767,7 +767,7 @@ TEST_CASE("retention: blocks without decisions are as old as their events, and a
   }
 }
 
-TEST_CASE("rotation: files are in the order of their numbers, however many digits these have") {
+TEST_CASE("rotation: files are ordered by number, however many digits it has") {
   const test::TempDir dir;
   const std::string live = dir.path("yett.db");
   const std::vector<int64_t> numbers = {7, 999'999'999'999, 1'000'000'000'035, 12'000'000'000'000};
@@ -780,7 +780,7 @@ TEST_CASE("rotation: files are in the order of their numbers, however many digit
   CHECK(audit::closedFiles(live) == names);
 }
 
-TEST_CASE("rotation: an outcome that came after its file was closed is found in the next") {
+TEST_CASE("rotation: an outcome recorded after its decision's file was closed is found in the next file") {
   Log log;
   auto chain = audit::ChainWriter::open(log.config).value();
   const auto put = [&](audit::Kind kind, const audit::Encoded& e, int64_t decision) {

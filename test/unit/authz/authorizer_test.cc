@@ -89,7 +89,7 @@ TEST_CASE("authorizer: an engine that throws denies the request") {
   CHECK(rows[0].errors.find("broken engine") != std::string::npos);
 }
 
-TEST_CASE("authorizer: what was decided and never ended is recorded as aborted") {
+TEST_CASE("authorizer: a decided request that never ended is recorded as aborted") {
   Fixture f;
   f.authorizer.swap(evaluatorOf<Allowing>());
   CHECK(std::holds_alternative<authz::Permit>(f.ask()));
@@ -103,7 +103,7 @@ TEST_CASE("authorizer: what was decided and never ended is recorded as aborted")
 TEST_CASE("authorizer: an allow that cannot be recorded is a 503, not a permit") {
   test::TempDir dir;
   base::Metrics metrics;
-  // A queue of one record that the writer is slow to take.
+  // A queue of one record and a slow writer.
   auto writer =
       audit::Writer::open({dir.path("yett.db"), false, base::Millis(500), 2}, metrics, {[](const std::string&) {}, {}})
           .value();
@@ -148,7 +148,7 @@ TEST_CASE("authorizer: in strict mode there is no permit before the record is on
     authz::Answer answer = ask(decided);
     auto* pending = std::get_if<authz::Pending>(&answer);
     REQUIRE(pending != nullptr);
-    CHECK(pending->ticket() > before);  // so that who waits stands in order
+    CHECK(pending->ticket() > before);  // so that waiting requests are ordered
     before = pending->ticket();
     while (durable < pending->ticket()) std::this_thread::yield();
     const auto rows = audit::Reader::open(dir.path("yett.db")).value().decisions({.limit = 1000}).value();
@@ -163,7 +163,7 @@ TEST_CASE("authorizer: in strict mode there is no permit before the record is on
   }
 }
 
-TEST_CASE("authorizer: a permit that was moved from is good for nothing") {
+TEST_CASE("authorizer: a moved-from permit is worthless") {
   Fixture f;
   f.authorizer.swap(evaluatorOf<Allowing>());
   authz::Answer answer = f.ask();

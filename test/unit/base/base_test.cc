@@ -28,7 +28,7 @@ TEST_CASE("json: values keep their lines, comments only where allowed") {
   CHECK_FALSE(json::parse(std::string(10'000, '['), false).ok());
 }
 
-TEST_CASE("json: what is written is one line of valid JSON, whatever it quotes") {
+TEST_CASE("json: output is one line of valid JSON, whatever it quotes") {
   std::string out;
   json::ObjectWriter(out)
       .field("a", std::string_view("x\n\"\\\x01\xff\xc3\xa4\x7f", 9))
@@ -39,14 +39,14 @@ TEST_CASE("json: what is written is one line of valid JSON, whatever it quotes")
   CHECK(json::parse(out, false).ok());
 }
 
-TEST_CASE("text: the nearest name is meant, a far one is not") {
+TEST_CASE("text: only a close name is suggested") {
   const std::string_view known[] = {"path", "principal", "method"};
   CHECK(base::didYouMean("pathh", known) == ", did you mean `path`?");
   CHECK(base::didYouMean("pricipal", known) == ", did you mean `principal`?");
   CHECK(base::didYouMean("zzzzzz", known).empty());
 }
 
-TEST_CASE("text: numbers are digits alone, and fit") {
+TEST_CASE("text: numbers consist only of digits and must not overflow") {
   uint64_t n = 0;
   CHECK(base::parseUnsigned("18446744073709551615", n));
   for (const char* bad : {"", "-1", "+1", " 1", "1 ", "1a", "18446744073709551616", "0x1"})
@@ -54,7 +54,7 @@ TEST_CASE("text: numbers are digits alone, and fit") {
   CHECK(base::printable(std::string_view("a\x1b[31m\n", 7)) == "a\\x1b[31m\\x0a");
 }
 
-TEST_CASE("uuid7: version, variant, time order, no repetition") {
+TEST_CASE("uuid7: version, variant, time order, uniqueness") {
   base::Uuid7Source source;
   std::set<std::string> seen;
   for (int i = 0; i < 10'000; ++i) {
@@ -83,7 +83,7 @@ TEST_CASE("metrics: Prometheus text, labels escaped") {
   CHECK(text.find("yett_h_sum 0.000300\n") != std::string::npos);
 }
 
-TEST_CASE("batch queue: nothing is lost or repeated between many producers and one consumer") {
+TEST_CASE("batch queue: nothing is lost or duplicated between many producers and one consumer") {
   base::BatchQueue queue({1 << 20, 1000});
   std::vector<std::thread> producers;
   for (int p = 0; p < 4; ++p) {
@@ -102,7 +102,7 @@ TEST_CASE("batch queue: nothing is lost or repeated between many producers and o
   CHECK(bytes == 20'000);
 }
 
-TEST_CASE("file: what is no file, or too large, is not read") {
+TEST_CASE("file: what is not a regular file, or is too large, is not read") {
   const test::TempDir dir;
   dir.write("a", "text");
   CHECK(base::readFile(dir.path("a")).value() == "text");

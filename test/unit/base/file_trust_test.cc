@@ -22,7 +22,7 @@ std::string why(const Result<std::string>& read) {
 }
 
 void mode(const std::string& path, unsigned bits) {
-  // Another group than the owner's own, which is nobody else's.
+  // A group other than the owner's private group.
   if (::geteuid() == 0) REQUIRE(::chown(path.c_str(), 0, 4242) == 0);
   REQUIRE(::chmod(path.c_str(), bits) == 0);
 }
@@ -56,7 +56,7 @@ TEST_CASE("file trust: modes of files, keys and the folders above them") {
   }
 }
 
-TEST_CASE("file trust: a sticky folder is fine on the way, not where its listing counts") {
+TEST_CASE("file trust: a sticky folder is fine as a parent, but not if its listing matters") {
   const test::TempDir dir;
   dir.write("a/b/file", "text");
   base::FileTrust trust;
@@ -69,7 +69,7 @@ TEST_CASE("file trust: a sticky folder is fine on the way, not where its listing
   CHECK_FALSE(trust.read(dir.path("a")).ok());
 }
 
-TEST_CASE("file trust: links are followed, and each folder on their way is looked at") {
+TEST_CASE("file trust: links are followed, and each folder on the way is checked") {
   const test::TempDir dir;
   dir.write("real/deep/file", "text");
   fs::create_directories(dir.path("way"));
@@ -90,7 +90,7 @@ TEST_CASE("file trust: links are followed, and each folder on their way is looke
 }
 
 TEST_CASE("file trust: owners") {
-  if (::geteuid() != 0) return;  // only root gives files away
+  if (::geteuid() != 0) return;  // only root can change the owner of files
   const test::TempDir dir;
   dir.write("a/file", "text");
   base::FileTrust trust;
@@ -104,7 +104,7 @@ TEST_CASE("file trust: owners") {
   CHECK(trust.read(dir.path("a/file")).ok());
 }
 
-TEST_CASE("file trust: a group with its owner's name and nobody else in it is its owner") {
+TEST_CASE("file trust: a private group (named like the owner, without other members) counts as the owner") {
   if (::geteuid() != 0) return;
   const test::TempDir dir;
   dir.write("a/file", "text");
@@ -116,7 +116,7 @@ TEST_CASE("file trust: a group with its owner's name and nobody else in it is it
   CHECK_FALSE(trust.readSecret(dir.path("a/file")).ok());
 }
 
-TEST_CASE("file trust: commands that only look warn, each doubt once") {
+TEST_CASE("file trust: read-only commands warn once of each problem") {
   const test::TempDir dir;
   dir.write("a/file", "text");
   mode(dir.path("a"), 0777);
@@ -127,7 +127,7 @@ TEST_CASE("file trust: commands that only look warn, each doubt once") {
   CHECK(trust.warnings()[0].find("others may write into this folder") != std::string::npos);
 }
 
-TEST_CASE("unix socket: what is not a socket is left alone, what is served too, what is stale goes") {
+TEST_CASE("unix socket: other files and sockets in use are left alone, stale sockets are replaced") {
   const test::TempDir dir;
   dir.write("file", "precious");
   CHECK(base::makeRoomForSocket(dir.path("file")).error().message.find("is not a socket") != std::string::npos);

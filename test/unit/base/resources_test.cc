@@ -17,7 +17,7 @@ void put(const std::string& path, const std::string& text) {
 
 }  // namespace
 
-TEST_CASE("resources: the least CPU quota and memory limit of all cgroups that the process is in") {
+TEST_CASE("resources: the smallest CPU quota and memory limit of all cgroups of the process") {
   const test::TempDir dir;
   const std::string root = dir.path("root");
   CHECK(base::cgroupCpus(root) == 0);
@@ -31,7 +31,7 @@ TEST_CASE("resources: the least CPU quota and memory limit of all cgroups that t
   CHECK(base::cgroupMemory(root) == 256 << 20);
 }
 
-TEST_CASE("resources: version 1 of cgroups, and a container whose path is the host's") {
+TEST_CASE("resources: cgroups v1, and a container that sees the host's cgroup path") {
   const test::TempDir dir;
   const std::string root = dir.path("root");
   put(root + "/proc/self/cgroup", "4:cpu,cpuacct:/docker/abc\n3:memory:/docker/abc\n1:name=systemd:/docker/abc\n");
@@ -42,7 +42,7 @@ TEST_CASE("resources: version 1 of cgroups, and a container whose path is the ho
   CHECK(base::cgroupMemory(root) == 0);
 }
 
-TEST_CASE("resources: there is at least one CPU, some memory, and a limit of descriptors") {
+TEST_CASE("resources: there is at least one CPU, some memory, and a descriptor limit") {
   CHECK(base::usableCpus() >= 1);
   CHECK(base::usableMemory() > (1 << 20));
   CHECK(base::descriptorLimit() > 3);

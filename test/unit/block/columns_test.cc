@@ -22,7 +22,7 @@ int64_t anyNumber(Random& random) {
   }
 }
 
-// Some come again, some do not; some are empty, long, or no text at all.
+// Random texts: some repeat, some are empty, long, or arbitrary bytes.
 std::string anyText(Random& random, size_t different) {
   std::string out = std::to_string(random() % different);
   switch (random() % 8) {
@@ -33,7 +33,7 @@ std::string anyText(Random& random, size_t different) {
   }
 }
 
-// Written as a whole and in pieces of several sizes, read back, it is what was added.
+// Writes the values as a whole and in pieces of several sizes; they must read back unchanged.
 template <typename Column, typename Values, typename Add, typename Same>
 void roundTrip(Column& column, Values whole, Values pieces, size_t rows, Random& random, Add add, Same same) {
   block::Packer packer;
@@ -56,7 +56,7 @@ void roundTrip(Column& column, Values whole, Values pieces, size_t rows, Random&
     same(whole, i);
     same(pieces, i);
   }
-  // What is cut short is refused, and nothing is read beyond it.
+  // A truncated column is refused, and nothing is read beyond its end.
   for (size_t size = 0; size < packed.size(); size += 1 + packed.size() / 50) {
     Values cut;
     CHECK_FALSE(cut.take(std::string_view(packed).substr(0, size)).ok());
@@ -65,7 +65,7 @@ void roundTrip(Column& column, Values whole, Values pieces, size_t rows, Random&
 
 }  // namespace
 
-TEST_CASE("block: varints of all sizes, and what is none") {
+TEST_CASE("block: varints of all sizes, and invalid ones") {
   for (const uint64_t value : {uint64_t{0}, uint64_t{127}, uint64_t{128}, uint64_t{1} << 62, UINT64_MAX}) {
     std::string bytes;
     block::putVarint(value, bytes);
@@ -86,7 +86,7 @@ TEST_CASE("block: varints of all sizes, and what is none") {
   CHECK(block::folded(-1) == 1);
 }
 
-TEST_CASE("block: columns of numbers come back as they were") {
+TEST_CASE("block: columns of numbers read back unchanged") {
   Random random(1);
   for (size_t rows : {0, 1, 2, 300, 5000}) {
     for (const auto how : {block::Numbers::kValues, block::Numbers::kDistances}) {
@@ -100,7 +100,7 @@ TEST_CASE("block: columns of numbers come back as they were") {
   }
 }
 
-TEST_CASE("block: columns of texts come back as they were") {
+TEST_CASE("block: columns of texts read back unchanged") {
   Random random(2);
   for (size_t rows : {0, 1, 2, 300, 5000}) {
     for (const size_t different : {1, 20, 200, 100'000}) {
@@ -136,7 +136,7 @@ TEST_CASE("block: a column is empty again after clear()") {
   }
 }
 
-TEST_CASE("block: ids come back as they were, UUIDs or not") {
+TEST_CASE("block: ids read back unchanged, whether UUIDs or not") {
   Random random(4);
   base::Uuid7Source source;
   for (size_t rows : {0, 1, 300, 3000}) {
@@ -157,7 +157,7 @@ TEST_CASE("block: ids come back as they were, UUIDs or not") {
       std::string id(base::view(source.next(random() % 3 == 0 ? time + 5000 : time)));
       switch (random() % 12) {
         case 0: id = anyText(random, 100); break;
-        case 1: id[random() % id.size()] = static_cast<char>(random()); break;  // mostly no UUID any more
+        case 1: id[random() % id.size()] = static_cast<char>(random()); break;  // usually no longer a UUID
         case 2: id[20] = 'A'; break;
         default: break;
       }
@@ -181,7 +181,7 @@ TEST_CASE("block: ids come back as they were, UUIDs or not") {
   }
 }
 
-TEST_CASE("block: a stream that says it is huge is refused before memory is taken for it") {
+TEST_CASE("block: a stream that claims to be huge is refused before memory is allocated for it") {
   std::string stream(1, '\x03');  // one byte, repeated
   block::putVarint(uint64_t{1} << 40, stream);
   stream += 'x';

@@ -14,7 +14,7 @@ std::string diff(std::string_view a, std::string_view b, size_t context = 1) {
 
 }  // namespace
 
-TEST_CASE("line diff: what was added and removed, with what stands around it") {
+TEST_CASE("line diff: added and removed lines, with context") {
   CHECK(diff("", "") == "");
   CHECK(diff("a\nb\n", "a\nb\n") == "");
   CHECK(diff("", "a\nb\n") == "+a|+b|");
@@ -25,7 +25,7 @@ TEST_CASE("line diff: what was added and removed, with what stands around it") {
   CHECK(diff("same\nno end", "same\nno end\n") == "");
 }
 
-TEST_CASE("line diff: texts that are too long are all removed and all added") {
+TEST_CASE("line diff: texts that are too long count as removed and added completely") {
   std::string a;
   std::string b;
   for (int i = 0; i < 5000; ++i) a += std::to_string(i) + "\n", b += std::to_string(i + 1) + "\n";

@@ -37,7 +37,7 @@ std::string problemsOf(const std::string& text) {
 
 }  // namespace
 
-TEST_CASE("config: a good one, paths relative to its folder") {
+TEST_CASE("config: a valid file, with paths relative to its folder") {
   const test::TempDir dir;
   dir.write("yett.json", kGood);
   config::Problems problems("yett.json");
@@ -49,7 +49,7 @@ TEST_CASE("config: a good one, paths relative to its folder") {
   CHECK(config.listeners[0].client_certificate == net::ClientCertificate::kRequired);
 }
 
-TEST_CASE("config: each mistake names its line, its pointer and what to do") {
+TEST_CASE("config: each mistake is reported with its line, its JSON pointer and what to do") {
   struct Case {
     const char* from;
     const char* to;
@@ -89,7 +89,7 @@ TEST_CASE("config: all problems at once") {
   CHECK(all.find("is not a size") != std::string::npos);
 }
 
-TEST_CASE("config: a sink whose type is not known makes one problem") {
+TEST_CASE("config: a sink of unknown type is one problem") {
   for (const char* type : {"\"type\": \"kafak\", ", ""}) {
     const std::string sink = std::string("{ \"name\": \"out\", ") + type + "\"brokers\": \"a:1\", \"topic\": \"t\" }";
     const std::string all = problemsOf(
@@ -101,7 +101,7 @@ TEST_CASE("config: a sink whose type is not known makes one problem") {
   }
 }
 
-TEST_CASE("units: durations and sizes need a unit, and fit") {
+TEST_CASE("units: durations and sizes need a unit and must not overflow") {
   CHECK(base::parseDuration("250ms").value().count() == 250);
   CHECK(base::parseDuration("2h").value().count() == 7'200'000);
   CHECK(base::parseSize("64KiB").value() == 65536);

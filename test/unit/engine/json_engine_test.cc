@@ -38,7 +38,7 @@ std::string warningsOf(const std::string& rules) {
 
 }  // namespace
 
-TEST_CASE("rules: every mistake is told, with its line") {
+TEST_CASE("rules: every mistake is reported, with its line") {
   struct Case {
     const char* text;
     const char* problem;
@@ -71,7 +71,7 @@ TEST_CASE("rules: every mistake is told, with its line") {
         std::string::npos);
 }
 
-TEST_CASE("check: warns of what is hardly meant, and of nothing else") {
+TEST_CASE("check: warns only of what is probably a mistake") {
   CHECK(warningsOf("allow 'a' { principal = anyone }").find("`a` allows everyone everything") != std::string::npos);
   CHECK(warningsOf("allow 'a' { principal = anyone, path = '/**' }").find("allows everyone everything") !=
         std::string::npos);

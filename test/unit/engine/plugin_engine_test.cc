@@ -55,7 +55,7 @@ policy::Decision decide(policy::PolicyEvaluator& evaluator, const test::RequestT
 
 }  // namespace
 
-TEST_CASE("plugin: what it says is what is decided; whatever goes wrong denies") {
+TEST_CASE("plugin: its answer is the decision; any failure denies") {
   struct Case {
     const char* settings;
     bool allow;
@@ -79,8 +79,8 @@ TEST_CASE("plugin: what it says is what is decided; whatever goes wrong denies")
   CHECK(long_text.status == 403);
 }
 
-TEST_CASE("plugin: two of them are two, also when loaded one after the other from the same place") {
-  // Regression: the loader took an object from the same descriptor number for the one it had.
+TEST_CASE("plugin: two plugins stay distinct even if loaded one after the other") {
+  // Regression: the loader mistook an object opened with the same descriptor number for the loaded one.
   const auto both = evaluatorOf({plugin("test_plugin_one", "allow"), plugin("test_plugin_two", "deny")});
   CHECK(decide(*both, plain()).policy == "two");
   for (int i = 0; i < 20; ++i) {
@@ -89,13 +89,13 @@ TEST_CASE("plugin: two of them are two, also when loaded one after the other fro
   }
 }
 
-TEST_CASE("plugin: one with the role veto allows nothing") {
+TEST_CASE("plugin: a veto plugin cannot allow") {
   CHECK_FALSE(decide(*evaluatorOf({plugin("test_plugin_one", "allow", true)}), plain()).allow);
   CHECK(decide(*evaluatorOf({plugin("test_plugin_one", "allow"), plugin("test_plugin_two", "header", true)}), plain())
             .allow);
 }
 
-TEST_CASE("plugin: a pure one is remembered under what it read, never under the time") {
+TEST_CASE("plugin: decisions of a pure one are remembered by what it read, but not if it read the time") {
   const auto evaluator = evaluatorOf({plugin("test_plugin_one", "header")}, 100);
   auto request = plain();
   request.headers = {{"x-a", "1"}};
@@ -112,7 +112,7 @@ TEST_CASE("plugin: a pure one is remembered under what it read, never under the 
   CHECK_FALSE(decide(*timed, request, 101).cached);
 }
 
-TEST_CASE("plugin: what is none is refused with a reason") {
+TEST_CASE("plugin: what is not a plugin, or does not start, is refused with a reason") {
   const auto why = [](const std::string& name, const std::string& settings) {
     return load(name, settings).error().message;
   };
@@ -127,7 +127,7 @@ TEST_CASE("plugin: what is none is refused with a reason") {
         std::string::npos);
 }
 
-TEST_CASE("plugin: cidr_list denies what is on its list and nothing else") {
+TEST_CASE("plugin: cidr_list denies only what is on its list") {
   const auto evaluator = evaluatorOf({plugin("test_plugin_one", "allow"),
                                       plugin("cidr_list", "10.0.0.0/8  inside\n2001:db8::/33\n192.168.0.7\n", true)});
   const auto from = [&](const std::string& source) {
@@ -146,7 +146,7 @@ TEST_CASE("plugin: cidr_list denies what is on its list and nothing else") {
   CHECK(from("192.168.0.8").allow);
 }
 
-TEST_CASE("plugin: signed_header wants a fresh signature over this very request") {
+TEST_CASE("plugin: signed_header requires a fresh signature of exactly this request") {
   const std::string secret(40, 's');
   const auto evaluator = evaluatorOf(
       {plugin("test_plugin_one", "allow"), plugin("signed_header", "k1 " + secret + "\nmax_age 60\n", true)});
@@ -171,7 +171,7 @@ TEST_CASE("plugin: signed_header wants a fresh signature over this very request"
   CHECK(ask({"nonsense"}).rule == "unsigned");
 }
 
-TEST_CASE("plugin: while the body is awaited, one that keeps a state is not asked, and nobody knows what it will say") {
+TEST_CASE("plugin: while the body is awaited, a stateful one is not called, and its answer is unknown") {
   auto evaluator = evaluatorOf({plugin("test_plugin_state", "deny")});
   test::OwnedRequest request(plain());
   policy::AttributeReader reader;
@@ -179,14 +179,14 @@ TEST_CASE("plugin: while the body is awaited, one that keeps a state is not aske
   policy::Body body{.awaited = true};
   request.check.body = &body;
   evaluator->decide(request.check, reader, out);
-  CHECK(out.allow);  // it waits for the body
+  CHECK(out.allow);  // the decision waits for the body
   CHECK(reader.unknownReads() > 0);
   body = {.complete = true};
   evaluator->decide(request.check, reader, out);
   CHECK_FALSE(out.allow);
 }
 
-TEST_CASE("plugin: what it makes of a body that is not here is not remembered for one that is") {
+TEST_CASE("plugin: its answer without the body is not remembered for requests with one") {
   for (const size_t remembered : {size_t{0}, size_t{100}}) {
     auto evaluator = evaluatorOf({plugin("test_plugin_one", "body")}, remembered);
     test::RequestText text = plain();

@@ -70,7 +70,7 @@ Outcome decide(policy::PolicyEvaluator& evaluator, const json::Value& r) {
 
 }  // namespace
 
-TEST_CASE("policy: the cases of language and sandbox decide as they say") {
+TEST_CASE("policy: the cases in test/cases/policy are decided as they say") {
   for (const char* file : {"language", "sandbox", "documents", "spellings"}) {
     for (const auto& c : test::readPolicyCases(file)) {
       INFO(c.name);
@@ -84,7 +84,7 @@ TEST_CASE("policy: the cases of language and sandbox decide as they say") {
                                                            policy::Budget{});
       auto evaluator = policy::PolicyEvaluator::create(set);
       REQUIRE(evaluator.ok());
-      for (int round = 0; round < 2; ++round) {  // twice: the first must leave nothing behind
+      for (int round = 0; round < 2; ++round) {  // twice: the first decision must leave nothing behind
         for (const auto& [expect, r, line] : c.requests) {
           const Outcome outcome = decide(*evaluator.value(), r);
           INFO(line << " errors: " << outcome.decision.errors);
@@ -122,7 +122,7 @@ TEST_CASE("policy: every problem is reported, with its place") {
   }
 }
 
-TEST_CASE("policy: a file that others may write is refused") {
+TEST_CASE("policy: a file that others can write is refused") {
   const test::TempDir dir;
   dir.write("rules/p.lua", "policy 'p' { deny 'a' {} }");
   std::filesystem::permissions(dir.path("rules/p.lua"), std::filesystem::perms(0666));
@@ -131,7 +131,7 @@ TEST_CASE("policy: a file that others may write is refused") {
   CHECK(source.error().message.find("chmod go-w") != std::string::npos);
 }
 
-TEST_CASE("policy: dot-files and tests are no policies, and do not change who is allowed") {
+TEST_CASE("policy: dot-files and tests are not policies, and do not change decisions") {
   const test::TempDir dir;
   dir.write("rules/p.lua", "policy 'p' { deny 'a' {} }");
   dir.write("rules/.hidden.lua", "this is not Lua");
@@ -140,7 +140,7 @@ TEST_CASE("policy: dot-files and tests are no policies, and do not change who is
   CHECK(lua::LuaRuleSet::load(readSource(dir).value(), problems) != nullptr);
 }
 
-TEST_CASE("policy: what a condition read is noted, absence too") {
+TEST_CASE("policy: the reads of a condition are recorded, including absent values") {
   const test::TempDir dir;
   dir.write("rules/p.lua",
             "policy 'p' { allow 'a' { principal = anyone, when = function(r) return has(r.header, 'x') or r.method == "

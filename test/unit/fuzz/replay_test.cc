@@ -42,7 +42,7 @@ std::string frame(uint8_t type, uint8_t flags, uint8_t stream, std::string_view 
   return out += payload;
 }
 
-// Messages of all kinds, from the cases and by hand.
+// Messages of all kinds, from the cases and handwritten.
 void addHttp(std::map<std::string, Corpus>& out, const std::string& root) {
   for (const auto& file : test::markdownFiles(root + "/test/cases/http")) {
     for (const auto& c : test::readMarkdownCases(file)) out["h1_request"].push_back(c.input);
@@ -91,7 +91,7 @@ void addHttp(std::map<std::string, Corpus>& out, const std::string& root) {
                       ok + frame(7, 0, 0, std::string(8, '\0')) + frame(3, 0, 5, std::string("\0\0\0\7", 4))};
 }
 
-// Blocks as they are written: whole, and in pieces.
+// Blocks as Yett writes them: whole and in pieces.
 void addBlocks(std::map<std::string, Corpus>& out) {
   std::mt19937_64 random(1);
   for (const int64_t size : {1, 5, 40, 300}) {
@@ -115,7 +115,7 @@ void addBlocks(std::map<std::string, Corpus>& out) {
   }
 }
 
-// What the project has of each kind, and what test/fuzz/corpus/<target> holds: inputs that once broke something.
+// Inputs of each kind from this project, and those of test/fuzz/corpus/<target>, which once broke something.
 std::map<std::string, Corpus> corpora() {
   const std::string root = YETT_SOURCE_DIR;
   std::map<std::string, Corpus> out;
@@ -207,7 +207,7 @@ std::string mutated(const Corpus& corpus, std::mt19937_64& random) {
 
 }  // namespace
 
-TEST_CASE("fuzz: the corpora and mutations of them crash nothing, hang nothing and are refused with a place") {
+TEST_CASE("fuzz: the corpora and their mutations cause no crash and no hang, and are refused with a location") {
   const char* wanted = std::getenv("YETT_TEST_FUZZ");
   const int rounds = wanted != nullptr ? std::atoi(wanted) : 400;
   std::mt19937_64 random(42);

@@ -13,7 +13,7 @@ namespace {
 const std::string kPreface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 const std::string kGet =
     "\x82\x87\x84\x41\x01"
-    "a";  // GET https / of host a, by HPACK's static table
+    "a";  // GET https / of host a, with HPACK's static table
 const std::string kPost =
     "\x83\x87\x84\x41\x01"
     "a";
@@ -32,7 +32,7 @@ std::string frame(uint8_t type, uint8_t flags, uint8_t stream, std::string_view 
 }
 const std::string kSettings = frame(4, 0, 0, "");
 
-// The frames of this type in what was written.
+// The frames of this type in the written bytes.
 std::vector<std::string> frames(std::string_view bytes, uint8_t type) {
   std::vector<std::string> out;
   while (bytes.size() >= 9) {
@@ -46,7 +46,7 @@ std::vector<std::string> frames(std::string_view bytes, uint8_t type) {
 
 }  // namespace
 
-TEST_CASE("http2 server: requests become heads and bodies, answers frames") {
+TEST_CASE("http2 server: requests become heads and bodies, responses become frames") {
   H2ServerHarness h(Answering::kAtEnd);
   h.feed(kPreface + kSettings + frame(1, 5, 1, kGet) + frame(1, 4, 3, kPost) + frame(0, 0, 3, "abc") +
          frame(0, 1, 3, "def"));
@@ -55,11 +55,11 @@ TEST_CASE("http2 server: requests become heads and bodies, answers frames") {
   CHECK(h.ended == 2);
   CHECK(h.wrong.empty());
   CHECK(frames(h.wire.out, 1).size() == 2);  // HEADERS
-  CHECK(frames(h.wire.out, 0).size() == 2);  // DATA: all of a body and its end in one
+  CHECK(frames(h.wire.out, 0).size() == 2);  // DATA: the whole body and its end in one frame
   CHECK(frames(h.wire.out, 3).empty());      // no stream was reset
 }
 
-TEST_CASE("http2 server: in pieces of every size the same comes out") {
+TEST_CASE("http2 server: input split at any size gives the same result") {
   const std::string all = kPreface + kSettings + frame(1, 4, 1, kPost) + frame(0, 8, 1, std::string("\2ab\0\0", 5)) +
                           frame(1, 5, 1, std::string("\0\1x\1y", 5)) + frame(1, 5, 3, kGet);
   for (size_t piece = 1; piece < 30; ++piece) {
@@ -72,24 +72,24 @@ TEST_CASE("http2 server: in pieces of every size the same comes out") {
   }
 }
 
-TEST_CASE("http2 server: who is paused gives no window back, and gets all that came once it goes on") {
+TEST_CASE("http2 server: a paused stream returns no window, and gets all received data once it resumes") {
   H2ServerHarness paused(Answering::kNever, true);
   paused.feed(kPreface + kSettings + frame(1, 4, 1, kPost));
   paused.wire.out.clear();
   std::string data;
   for (int i = 0; i < 3; ++i) data += frame(0, 0, 1, std::string(16'000, 'x'));
   paused.feed(data);
-  CHECK(paused.bodies.size() == 48'000);  // the harness went on after each piece of input
+  CHECK(paused.bodies.size() == 48'000);  // the harness resumed after each piece of input
   CHECK_FALSE(frames(paused.wire.out, 8).empty());
-  CHECK(paused.wrong.empty());  // nothing came while it was paused
+  CHECK(paused.wrong.empty());  // nothing was delivered while it was paused
   paused.close();
   CHECK(paused.ended == 1);
   CHECK(paused.wrong.empty());
 }
 
-TEST_CASE("http2 server: a peer that takes no bytes is sent none, and what it may make wait is bounded") {
+TEST_CASE("http2 server: a peer without window is sent nothing, and what is buffered for it is bounded") {
   H2ServerHarness h(Answering::kAtEnd);
-  h.feed(kPreface + frame(4, 0, 0, std::string("\0\4\0\0\0\0", 6)) + frame(1, 5, 1, kGet));  // its windows are shut
+  h.feed(kPreface + frame(4, 0, 0, std::string("\0\4\0\0\0\0", 6)) + frame(1, 5, 1, kGet));  // its windows are closed
   CHECK(frames(h.wire.out, 0).empty());
   h.feed(frame(8, 0, 1, std::string("\0\0\0\1", 4)));
   REQUIRE(frames(h.wire.out, 0).size() == 1);
@@ -99,19 +99,19 @@ TEST_CASE("http2 server: a peer that takes no bytes is sent none, and what it ma
   CHECK(h.ended == 1);
 }
 
-TEST_CASE("http2 server: floods use up their budget, work refills it") {
+TEST_CASE("http2 server: floods exhaust their budget, useful work refills it") {
   http::H2Flood idle(0, 100);
   int left = 0;
   while (idle.charge(http::H2Flood::Kind::kReset, 0)) ++left;
-  CHECK(left == 400);  // 100 streams are cancelled at once, twice, and half as many again
-  CHECK(idle.charge(http::H2Flood::Kind::kReset, 1000));  // time heals
+  CHECK(left == 400);  // 200 for cancelling the 100 streams twice, plus a minimum burst of 200
+  CHECK(idle.charge(http::H2Flood::Kind::kReset, 1000));  // time refills the budget
   http::H2Flood busy(0, 100);
-  for (int i = 0; i < 100'000; ++i) {  // a client that cancels as many calls as it lets end
+  for (int i = 0; i < 100'000; ++i) {  // a client that cancels as many calls as it completes
     REQUIRE(busy.charge(http::H2Flood::Kind::kReset, 0));
     busy.completed();
   }
   http::H2Flood stream(0, 100);
-  for (int i = 0; i < 100'000; ++i) {  // each message taken is answered by window updates and a ping
+  for (int i = 0; i < 100'000; ++i) {  // a client that answers each message with window updates and a ping
     stream.dataSent();
     REQUIRE(stream.charge(http::H2Flood::Kind::kPing, 0));
     REQUIRE(stream.charge(http::H2Flood::Kind::kWindowUpdate, 0));
@@ -119,7 +119,7 @@ TEST_CASE("http2 server: floods use up their budget, work refills it") {
   }
 }
 
-TEST_CASE("http2 server: rapid resets end the connection, with every request told") {
+TEST_CASE("http2 server: rapid resets end the connection, and every request is notified") {
   H2ServerHarness h(Answering::kNever);
   std::string all = kPreface + kSettings;
   for (int i = 0; i < 120; ++i) {
@@ -137,7 +137,7 @@ TEST_CASE("http2 server: rapid resets end the connection, with every request tol
   CHECK(worse.wire.finished);
 }
 
-TEST_CASE("http2 client: answers, trailers, refusals and lost connections") {
+TEST_CASE("http2 client: responses, trailers, refusals and lost connections") {
   H2ClientHarness h(3);
   h.feed(kSettings + frame(1, 4, 1, "\x88") + frame(0, 0, 1, "abc") + frame(1, 5, 1, std::string("\0\1x\1y", 5)));
   CHECK(h.responses == 1);

@@ -1,5 +1,5 @@
-// The vectors of nodejs/llhttp against our parser. What llhttp refuses, and what it takes only in a lenient mode, must
-// be refused here; what it takes must be taken, unless the difference is named below with its reason.
+// The test vectors of nodejs/llhttp against our parser. What llhttp refuses or accepts only in a lenient mode must be
+// refused here; what it accepts must be accepted, unless llhttp_differences.inc gives a reason for the difference.
 #include <catch2/catch.hpp>
 #include <filesystem>
 
@@ -18,7 +18,7 @@ struct Difference {
   const char* why;
 };
 
-// Titles of cases that llhttp takes and Yett refuses; with `taken: ` before it, the other way round.
+// Titles of cases that llhttp accepts and Yett refuses; with the prefix `taken: `, the other way round.
 const Difference kDifferences[] = {
 #include "llhttp_differences.inc"
 };
@@ -30,7 +30,7 @@ const char* differsBecause(const std::string& title) {
   return nullptr;
 }
 
-// Codes 21 to 23 are llhttp's own pauses, not errors of the message.
+// Codes 21 to 23 are pauses of llhttp itself, not errors in the message.
 bool llhttpAccepts(const test::MarkdownCase& c) {
   const auto at = c.expect.find("error code=");
   return at == std::string::npos || std::string_view(c.expect).substr(at + 11, 2) == "21" ||
@@ -40,7 +40,7 @@ bool lenient(const test::MarkdownCase& c) {
   return c.meta.find("-lenient-") != std::string::npos;
 }
 
-// llhttp does not ask for a Host; the first message gets one, so that the rest of it is looked at.
+// llhttp does not require Host; the first message gets one, so that the rest of it is tested.
 std::string withHost(std::string input) {
   const auto line = input.find("\r\n", input.starts_with("\r\n") ? 2 : 0);
   std::string lower = base::lowered(input);
@@ -50,7 +50,7 @@ std::string withHost(std::string input) {
 
 struct Seen {
   bool refused;
-  bool whole;  // every byte became part of a complete request, and none was thrown away after a close
+  bool whole;  // every byte became part of a complete request, and none was discarded after a close
   std::string why;
 };
 

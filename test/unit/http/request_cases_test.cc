@@ -19,7 +19,7 @@ static std::string resultOf(const std::string& input, size_t piece) {
   return out;
 }
 
-// Each title has its two blocks: a case that the reader passes over tests nothing.
+// The number of titles in the file: a case that the reader skips would test nothing.
 static size_t titlesIn(const std::string& path) {
   std::ifstream file(path);
   size_t out = 0;
@@ -41,7 +41,7 @@ TEST_CASE("http requests: the cases, whole and byte by byte") {
   }
 }
 
-TEST_CASE("http requests: limits answer 414, 431 and 413, however the bytes come") {
+TEST_CASE("http requests: limits answer 414, 431 and 413, however the bytes are split") {
   http::Limits limits;
   limits.head_bytes = 1024;
   limits.header_count = 5;
@@ -82,7 +82,7 @@ TEST_CASE("http requests: limits answer 414, 431 and 413, however the bytes come
   }
 }
 
-TEST_CASE("http requests: a refused body is read away when small, else the connection closes") {
+TEST_CASE("http requests: a small refused body is discarded, after a large one the connection closes") {
   {
     test::H1Harness h;
     h.answer_early = true;
@@ -107,7 +107,7 @@ TEST_CASE("http requests: a refused body is read away when small, else the conne
   }
 }
 
-TEST_CASE("http requests: chunk extensions of a message have 4 KiB together") {
+TEST_CASE("http requests: chunk extensions of a message are limited to 4 KiB in total") {
   const std::string chunk = "1;x=" + std::string(1000, 'a') + "\r\nb\r\n";
   for (const size_t piece : {0, 1}) {
     test::H1Harness h;
@@ -124,14 +124,14 @@ TEST_CASE("http requests: chunk extensions of a message have 4 KiB together") {
   }
 }
 
-TEST_CASE("http requests: a final answer instead of 100 says that the connection closes") {
+TEST_CASE("http requests: a final response instead of 100 announces that the connection closes") {
   test::H1Harness h;
   h.feed("POST /a HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\n");
   h.respond();
   CHECK(h.out.find("connection: close") != std::string::npos);
 }
 
-TEST_CASE("http requests: a WebSocket handshake may say that it has no body") {
+TEST_CASE("http requests: a WebSocket handshake may declare that it has no body") {
   test::H1Harness h;
   h.feed("GET /a HTTP/1.1\r\nHost: h\r\nConnection: upgrade\r\nUpgrade: websocket\r\nContent-Length: 0\r\n\r\n");
   REQUIRE(h.seen.size() == 1);

@@ -35,7 +35,7 @@ struct ClientHarness final : http::Wire, http::ResponseHandler {
   void finishWriting() override {}
   void finish() override {}
   void abort() override { aborted = true; }
-  /// Gives the exchange back, and says whether the connection may serve another.
+  /// Ends the exchange and returns whether the connection can be reused.
   bool reusable() {
     client.close(client);
     return client.idle();
@@ -97,7 +97,7 @@ TEST_CASE("responses: framing of every kind, whole and byte by byte") {
   }
 }
 
-TEST_CASE("responses: a malformed or ambiguous one is never taken") {
+TEST_CASE("responses: a malformed or ambiguous one is never accepted") {
   for (const char* bytes : {
            "HTTP/1.1 200 OK\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
            "HTTP/1.1 200 OK\r\nContent-Length: 3\r\nContent-Length: 4\r\n\r\nabc",
@@ -127,7 +127,7 @@ TEST_CASE("responses: a malformed or ambiguous one is never taken") {
   }
 }
 
-TEST_CASE("responses: a blank before the colon is taken off") {  // RFC 9112 5.1: a proxy must
+TEST_CASE("responses: a space before the colon is removed") {  // RFC 9112 5.1: a proxy must
   ClientHarness h;
   h.feed("HTTP/1.1 200 OK\r\nContent-Length : 3\r\nX \t: a\r\n\r\nabc", 0);
   CHECK(h.failure.empty());
@@ -137,7 +137,7 @@ TEST_CASE("responses: a blank before the colon is taken off") {  // RFC 9112 5.1
   CHECK(value == "a");
 }
 
-TEST_CASE("responses: a connection with bytes that nobody asked for is not used again") {
+TEST_CASE("responses: a connection with unsolicited bytes is not reused") {
   ClientHarness h;
   h.feed("HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\naHTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nb", 0);
   CHECK(h.ended);
@@ -145,7 +145,7 @@ TEST_CASE("responses: a connection with bytes that nobody asked for is not used 
   CHECK_FALSE(h.reusable());
 }
 
-TEST_CASE("responses: closing in the middle is a failure, not an end") {
+TEST_CASE("responses: a close in the middle is a failure, not an end") {
   for (const char* bytes : {"", "HTTP/1.1 200", "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nabc",
                             "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n"}) {
     ClientHarness h;
@@ -166,7 +166,7 @@ TEST_CASE("responses: a reset does not end a body without a length; an orderly c
   }
 }
 
-TEST_CASE("head: a control character is found wherever it stands in a value, among tabs and bytes that are not ASCII") {
+TEST_CASE("head: a control character is found anywhere in a value, even among tabs and non-ASCII bytes") {
   const http::Limits limits;
   const auto refused = [&](const std::string& value) {
     http::RequestHead head;
@@ -179,7 +179,7 @@ TEST_CASE("head: a control character is found wherever it stands in a value, amo
       CHECK_FALSE(refused(value));
       for (size_t at = 0; at < size; ++at) {
         for (int c = 0; c < 0x80; c = c == 0x1f ? 0x7f : c + 1) {
-          if (c == '\t' || c == '\n') continue;  // the one is allowed, the other ends the line
+          if (c == '\t' || c == '\n') continue;  // a tab is allowed, a line feed ends the line
           std::string bad = value;
           bad[at] = static_cast<char>(c);
           if (!refused(bad)) FAIL("byte " << c << " at " << at << " of " << size);
@@ -187,7 +187,7 @@ TEST_CASE("head: a control character is found wherever it stands in a value, amo
       }
     }
   }
-  // Found or not, it is looked for once: this took a third of a second when each tab began anew.
+  // The value is scanned only once: restarting the scan at each tab took a third of a second.
   const int64_t began = base::steadyNanos();
   for (int i = 0; i < 20; ++i) CHECK_FALSE(refused(std::string(60'000, '\t')));
   CHECK(base::steadyNanos() - began < 2'000'000'000);

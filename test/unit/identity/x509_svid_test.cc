@@ -65,7 +65,7 @@ TEST_CASE("spiffe id: the grammar") {
   CHECK(id.path() == "/ns/a");
 }
 
-TEST_CASE("x509-svid: a sound one gives its principal, each broken one says why") {
+TEST_CASE("x509-svid: a valid one yields its principal, each invalid one is refused with a reason") {
   const auto ca = mint(caSpec("example.org"), nullptr).value();
   const auto foreign = mint(caSpec("example.org"), nullptr).value();
   const auto other = mint(caSpec("other.org"), nullptr).value();
@@ -97,7 +97,7 @@ TEST_CASE("x509-svid: a sound one gives its principal, each broken one says why"
       {"no URI SAN", leafSpec({}), &ca, "has 0 URI SANs"},
       {"two URI SANs", leafSpec({id, "spiffe://example.org/b"}), &ca, "has 2 URI SANs"},
       {"the same URI SAN twice", leafSpec({id, id}), &ca, "has 2 URI SANs"},
-      {"a URI that is no SPIFFE ID", leafSpec({"https://example.org/a"}), &ca, "is not a SPIFFE ID"},
+      {"a URI that is not a SPIFFE ID", leafSpec({"https://example.org/a"}), &ca, "is not a SPIFFE ID"},
       {"a trust domain's ID", leafSpec({"spiffe://example.org"}), &ca, "names a trust domain, not a workload"},
       {"a CA", with([](auto& s) { s.ca = true; }), &ca, "is a CA certificate"},
       {"no key usage", with([](auto& s) { s.key_usage = ""; }), &ca, "lacks the key usage digitalSignature"},
@@ -126,7 +126,7 @@ TEST_CASE("x509-svid: a sound one gives its principal, each broken one says why"
   }
 }
 
-TEST_CASE("x509-svid: the chain that was verified ends with its anchor") {
+TEST_CASE("x509-svid: the verified chain ends with its trust anchor") {
   CertificateSpec root = caSpec("example.org");
   root.not_after = kNow + 500;
   const auto ca = mint(root, nullptr).value();
@@ -139,7 +139,7 @@ TEST_CASE("x509-svid: the chain that was verified ends with its anchor") {
   CHECK(bundles.find("example.org")->anchors.contains(principal.value().anchor_sha256));
 }
 
-TEST_CASE("x509-svid: OpenSSL tries one issuer of a name only, and two CAs of one name in a bundle are both trusted") {
+TEST_CASE("x509-svid: two CAs with the same name in a bundle are both trusted, although OpenSSL tries only one") {
   const auto ca = mint(caSpec("example.org"), nullptr).value();
   const auto namesake = mint(caSpec("example.org"), nullptr).value();
   const auto stranger = mint(caSpec("example.org"), nullptr).value();
@@ -152,7 +152,7 @@ TEST_CASE("x509-svid: OpenSSL tries one issuer of a name only, and two CAs of on
   CHECK_FALSE(verifySvid(parse(leaf.certificate_pem).get(), nullptr, bundles, kNow).ok());
 }
 
-TEST_CASE("trust bundle: only CA certificates vouch") {
+TEST_CASE("trust bundle: only CA certificates are trusted as issuers") {
   const auto ca = mint(caSpec("example.org"), nullptr).value();
   const auto leaf = mint(leafSpec({"spiffe://example.org/a"}), &ca).value();
   CHECK_FALSE(TrustBundles::create({{"example.org", leaf.certificate_pem}}).ok());

@@ -38,7 +38,7 @@ policy::Decision decide(policy::PolicyEvaluator& evaluator, const std::string& p
 
 }  // namespace
 
-TEST_CASE("sandbox: every attack ends as a policy error within its budget, and the next decision is right") {
+TEST_CASE("sandbox: every attack ends as a policy error within its budget, and the next decision is correct") {
   const auto cases = test::readPolicyCases("attacks");
   CHECK(cases.size() >= 80);
   int64_t slowest = 0;
@@ -64,7 +64,7 @@ TEST_CASE("sandbox: every attack ends as a policy error within its budget, and t
   WARN("the slowest of " << cases.size() << " attacks took " << slowest << " us");
 }
 
-TEST_CASE("sandbox: a rule that keeps using up its budget is cut short for a while, what takes little goes on") {
+TEST_CASE("sandbox: a rule that keeps exhausting its budget gets a smaller one for a while, cheap runs still work") {
   const auto evaluator =
       evaluatorOf("local n = 0 for i = 1, r.method == 'GET' and 1000000 or 100 do n = n + i end return n > 0");
   for (int i = 0; i < 10; ++i)

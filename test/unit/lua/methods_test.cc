@@ -4,7 +4,7 @@
 
 using yett::lua::MethodCalls;
 
-TEST_CASE("methods of strings: a text that can only call them, and one that may read them otherwise") {
+TEST_CASE("string methods: code that can only call them, and code that may read them as fields") {
   for (const char* text : {"return x:sub(1, 2)", "return string.sub(x, 1)", "return r.header['x-sub']", "return t[1]",
                            "t = { ['sub'] = 1, [k] = 2 }", "f { [k] = 1, }", "return r.body.json.owner",
                            "return x[ [[a]] ]", "return 'x.sub'", "-- x.sub", "return x:lower():sub(1)"}) {

@@ -10,7 +10,7 @@ using namespace yett;
 
 namespace {
 
-// Calls `name(text, pattern, extra...)` of the library table at `library` and describes all that it gives.
+// Calls `name(text, pattern, extra...)` of the library table at `library` and renders all results.
 std::string call(lua_State* L, int library, const char* name, const std::string& text, const std::string& pattern,
                  const char* replacement) {
   const int top = lua_gettop(L);
@@ -33,7 +33,7 @@ std::string call(lua_State* L, int library, const char* name, const std::string&
 
 }  // namespace
 
-TEST_CASE("patterns: find, match, gmatch and gsub give what Lua's own give") {
+TEST_CASE("patterns: find, match, gmatch and gsub give the same results as Lua's own") {
   std::mt19937_64 random(5);
   const std::vector<std::string> pieces = {"a",    "b",     ".",  "%a", "%d",   "%s",   "[ab]",  "[^a]", "[a-c]",
                                            "*",    "+",     "-",  "?",  "(",    ")",    "()",    "^",    "$",

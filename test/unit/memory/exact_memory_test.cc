@@ -16,8 +16,8 @@ const char* pick(test::Random& random, const std::vector<const char*>& of) {
   return of[random() % of.size()];
 }
 
-// A condition of a few statements over the attributes that requests have: reads that depend on reads, absences, lists,
-// loops, errors, work that comes near the budget.
+// A random condition of a few statements over the attributes of requests: reads that depend on reads, absent values,
+// lists, loops, errors, work close to the budget.
 std::string randomCondition(test::Random& random, int depth = 0) {
   static const std::vector<const char*> kTests = {"r.header['x-a'] == '1'",
                                                   "has(r.header, 'x-b')",
@@ -112,7 +112,7 @@ std::unique_ptr<policy::PolicyEvaluator> evaluatorOf(const std::shared_ptr<const
   options.remembered_entries = entries;
   if (rows != nullptr) options.remembered = rows->store;
   options.metrics = metrics;
-  options.most_spent = 0;  // it depends on what came before
+  options.most_spent = 0;  // it depends on earlier decisions
   return policy::PolicyEvaluator::create(set, options).value();
 }
 
@@ -121,7 +121,7 @@ struct Seen {
   bool cached;
 };
 
-// Everything that a record or an answer shows of a decision, but the time it took.
+// Everything that a record or a response shows of a decision, except the time it took.
 Seen decide(policy::PolicyEvaluator& evaluator, const test::RequestText& text, int64_t time) {
   test::OwnedRequest request(text);
   request.check.time_seconds = time;
@@ -135,7 +135,7 @@ Seen decide(policy::PolicyEvaluator& evaluator, const test::RequestText& text, i
 
 }  // namespace
 
-TEST_CASE("exact memory: on, off, small, after a restart and on other workers, decisions are alike") {
+TEST_CASE("exact memory: decisions are the same with it on, off, small, after a restart and on other workers") {
   const char* wanted = std::getenv("YETT_TEST_PROPERTY");
   const size_t requests = wanted != nullptr ? std::strtoull(wanted, nullptr, 10) / 10 : 6'000;
   test::Random random(99);
@@ -143,7 +143,7 @@ TEST_CASE("exact memory: on, off, small, after a restart and on other workers, d
   size_t spent = 0;
   for (size_t done = 0; done < requests;) {
     const std::string text = randomPolicy(random);
-    // Tight budgets, so that many runs end near them.
+    // Tight budgets, so that many runs end close to them.
     const auto set = setOf(text, {4'000 + random() % 12'000, 20'000 + random() % 200'000});
     Rows rows;
     const auto off = evaluatorOf(set, 0, nullptr), on = evaluatorOf(set, 10'000, &rows),
@@ -153,7 +153,7 @@ TEST_CASE("exact memory: on, off, small, after a restart and on other workers, d
     auto restarted = evaluatorOf(set, 10'000, &rows);
     for (int i = 0; i < 300; ++i, ++done) {
       const auto& request = some[random() % some.size()];
-      // A second of its own for each: a rule with a ttl that reads the time may differ by design.
+      // Each request gets its own second: a rule with a ttl that reads the time may differ by design.
       const bool timed = text.find("ttl") != std::string::npos && text.find("r.time") != std::string::npos;
       const int64_t time = 1'800'000'000 + (timed ? i * 10 : i / 7);
       const Seen fresh = decide(*off, request, time);
@@ -161,7 +161,7 @@ TEST_CASE("exact memory: on, off, small, after a restart and on other workers, d
       INFO(text << "\n" << request.method << " " << request.path << " " << request.principal);
       for (auto* other : {on.get(), small.get(), restarted.get()}) {
         const Seen seen = decide(*other, request, time);
-        // The backstop goes by the clock, and a machine that stands still for 20 ms ends what it likes.
+        // The backstop uses the clock, so a machine that stalls for 20 ms may end any run.
         const auto late = [](const Seen& s) { return s.text.find("time limit") != std::string::npos; };
         if (late(seen) || late(fresh)) continue;
         REQUIRE(seen.text == fresh.text);
@@ -175,7 +175,7 @@ TEST_CASE("exact memory: on, off, small, after a restart and on other workers, d
   WARN(requests << " decisions, " << remembered << " remembered by one of three, " << spent << " over budget");
 }
 
-TEST_CASE("exact memory: the time is remembered only as long as a ttl says") {
+TEST_CASE("exact memory: decisions that read the time are remembered only for the ttl") {
   const auto set = setOf(
       "policy 'p' { allow 'a' { principal = anyone, path = '/a', when = function(r) return r.time > 5 end }, allow 'b' "
       "{ "
@@ -198,7 +198,7 @@ TEST_CASE("exact memory: the time is remembered only as long as a ttl says") {
   CHECK(metrics.text().find("yett_remembered_hits_total{policy=\"p\"} 1") != std::string::npos);
 }
 
-TEST_CASE("exact memory: bounded, and names that the client chooses do not fill it") {
+TEST_CASE("exact memory: it is bounded, and names chosen by clients do not fill it") {
   const auto set = setOf(
       "policy 'p' { allow 'a' { principal = anyone, when = function(r) return has(r.header, r.query.k) end } }", {});
   base::Metrics metrics;

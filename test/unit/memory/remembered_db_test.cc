@@ -56,7 +56,7 @@ std::unique_ptr<policy::PolicyEvaluator> evaluatorOf(const std::shared_ptr<const
 
 }  // namespace
 
-TEST_CASE("remembered database: rows come back for the same policy, engine and key, and for no other") {
+TEST_CASE("remembered database: rows are restored only for the same policy, engine and key") {
   Fixture f;
   {
     const auto db = f.open();
@@ -74,7 +74,7 @@ TEST_CASE("remembered database: rows come back for the same policy, engine and k
   CHECK(f.load("digest").empty());
 }
 
-TEST_CASE("remembered database: what is masked in the log is never written down") {
+TEST_CASE("remembered database: what is masked in the log is never stored") {
   for (const bool masked : {false, true}) {
     Fixture f;
     policy::PolicySource source;
@@ -110,7 +110,7 @@ TEST_CASE("remembered database: what is masked in the log is never written down"
   }
 }
 
-TEST_CASE("remembered database: a row that was inserted, changed, moved or made under another key is as none") {
+TEST_CASE("remembered database: a row that was inserted, changed, moved or made with another key is ignored") {
   for (const char* attack : {
            "UPDATE remembered SET value = CAST('allow!' AS BLOB) WHERE key = CAST('a' AS BLOB)",
            "UPDATE remembered SET key = CAST('c' AS BLOB) WHERE key = CAST('a' AS BLOB)",
@@ -146,7 +146,7 @@ TEST_CASE("remembered database: a row that was inserted, changed, moved or made 
   CHECK(f.metrics.text().find("yett_remembered_rows_refused_total 1") != std::string::npos);
 }
 
-TEST_CASE("remembered database: a restart is warm, and an allow that somebody put there is none") {
+TEST_CASE("remembered database: decisions survive a restart, and a forged allow is ignored") {
   Fixture f;
   policy::PolicySource source;
   source.files["p.lua"] =
@@ -183,7 +183,7 @@ TEST_CASE("remembered database: a restart is warm, and an allow that somebody pu
     CHECK(ask(*evaluator, "/shut").cached);
     CHECK_FALSE(ask(*evaluator, "/shut").allow);
   }
-  // The answer of the denied request becomes that of the allowed one, its proof too.
+  // The denied request's row gets the answer and the proof of the allowed one.
   f.sql("UPDATE remembered SET value = (SELECT value FROM remembered WHERE instr(key, CAST('/open' AS BLOB)) > 0)");
   const auto db = f.open();
   const auto evaluator = evaluatorOf(set, *db);
@@ -191,7 +191,7 @@ TEST_CASE("remembered database: a restart is warm, and an allow that somebody pu
   CHECK(ask(*evaluator, "/open").allow);
 }
 
-TEST_CASE("remembered database: nobody else's file is taken") {
+TEST_CASE("remembered database: a foreign file is refused") {
   Fixture f;
   f.dir.write("cache.db", "this is a letter to my mother, and long enough to look like something");
   CHECK_FALSE(memory::RememberedDb::open(f.config, f.metrics).ok());

@@ -40,7 +40,7 @@ TEST_CASE("event loop: a timer may move or destroy others, and itself, while it 
   CHECK(count == 3);
 }
 
-TEST_CASE("event loop: a timer longer than one turn of the wheel is not early") {
+TEST_CASE("event loop: a timer longer than one revolution of the wheel does not fire early") {
   net::EventLoop loop;
   bool early = false;
   net::Timer far([&] { early = true; });
@@ -64,11 +64,11 @@ TEST_CASE("event loop: posts from another thread run on the loop, in order") {
   CHECK(std::is_sorted(seen.begin(), seen.end()));
 }
 
-TEST_CASE("event loop: slow work leaves every batch time for what has its turn") {
+TEST_CASE("event loop: slow work does not starve tasks scheduled for the next turn") {
   net::EventLoop loop;
   int turns = 0;
   int slow = 0;
-  int most = 0;  // slow pieces between two turns
+  int most = 0;  // slow tasks between two turns
   int since = 0;
   std::vector<std::unique_ptr<net::Timer>> work;
   net::Timer turn([&] {
@@ -84,7 +84,7 @@ TEST_CASE("event loop: slow work leaves every batch time for what has its turn")
       ++since;
     }));
     loop.whenThereIsTime(*work.back());
-    loop.whenThereIsTime(*work.back());  // waits once
+    loop.whenThereIsTime(*work.back());  // queued only once
   }
   loop.nextTurn(turn);
   loop.run();
@@ -93,7 +93,7 @@ TEST_CASE("event loop: slow work leaves every batch time for what has its turn")
   CHECK(turns >= 14);
 }
 
-TEST_CASE("rate: a second's worth at once, then one after another") {
+TEST_CASE("rate: a second's worth at once, then one by one") {
   net::Rate rate(10);
   int64_t now = 5'000'000'000;
   int taken = 0;
@@ -103,14 +103,14 @@ TEST_CASE("rate: a second's worth at once, then one after another") {
   CHECK_FALSE(rate.take(now + 50'000'000));
   CHECK(rate.take(now + 101'000'000));
   CHECK_FALSE(rate.take(now + 102'000'000));
-  now += 3'600'000'000'000;  // a quiet hour saves up no more than a second's worth
+  now += 3'600'000'000'000;  // an idle hour accumulates no more than a second's worth
   taken = 0;
   while (rate.take(now)) ++taken;
   CHECK(taken <= 11);
   CHECK(net::Rate(0).take(now));
 }
 
-TEST_CASE("event loop: what throws is told of, and the rest goes on") {
+TEST_CASE("event loop: exceptions are reported, and everything else continues") {
   net::EventLoop loop;
   std::vector<std::string> told;
   loop.onFault([&](const char* what) { told.emplace_back(what); });

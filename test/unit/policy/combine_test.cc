@@ -25,12 +25,12 @@ Decision decide(std::vector<Verdict> verdicts, const std::vector<bool>& veto = {
 
 }  // namespace
 
-TEST_CASE("combine: nothing allows, so deny by default") {
+TEST_CASE("combine: denied by default if nothing allows") {
   CHECK_FALSE(decide({}).allow);
   CHECK(decide({verdict(Effect::kAbstain)}).rule == "default");
 }
 
-TEST_CASE("combine: an allow allows, a deny beside it wins") {
+TEST_CASE("combine: an allow allows, but a deny overrides it") {
   CHECK(decide({verdict(Effect::kAllow)}).allow);
   CHECK_FALSE(decide({verdict(Effect::kAllow), verdict(Effect::kDeny, "z", "no")}).allow);
   CHECK(decide({verdict(Effect::kAllow), verdict(Effect::kDeny, "z", "no")}).rule == "no");
@@ -48,14 +48,14 @@ TEST_CASE("combine: an engine with a veto can deny and never allow") {
   CHECK(decide({verdict(Effect::kAllow), verdict(Effect::kAllow)}, {true, false}).allow);
 }
 
-TEST_CASE("combine: the first (policy, rule) bytewise is recorded, in whatever order engines stand") {
+TEST_CASE("combine: the bytewise first (policy, rule) is recorded, whatever the order of engines") {
   const auto a = verdict(Effect::kDeny, "a", "x");
   const auto b = verdict(Effect::kDeny, "b", "a");
   CHECK(decide({a, b}).policy == "a");
   CHECK(decide({b, a}).policy == "a");
 }
 
-TEST_CASE("combine: adding a deny, an error or a veto never grows what is allowed; over all sets of three") {
+TEST_CASE("combine: adding a deny, an error or a veto never allows more; over all sets of three") {
   const Effect effects[] = {Effect::kAllow, Effect::kDeny, Effect::kAbstain, Effect::kError};
   for (const Effect x : effects) {
     for (const Effect y : effects) {

@@ -1,5 +1,5 @@
-// A look before the body is here: what it denies no body could make an allow, and it leaves nothing behind in the
-// memory.
+// An early decision before the body has arrived: if it denies, no body could lead to an allow, and it leaves nothing in
+// the remembered decisions.
 #include <catch2/catch.hpp>
 
 #include "lua/engine.h"
@@ -14,7 +14,7 @@ namespace {
 const std::vector<std::string> kBodies = {"",    "{}",   "{\"a\":1}", "{\"a\":2}", "{\"a\":1,\"b\":true}",
                                           "[1]", "null", "{\"a\":",   "7"};
 
-// Conditions that read the body, or do not, or do after something else.
+// Conditions that read the body, do not read it, or read it after something else.
 const std::vector<std::string> kConditions = {
     "r.body.json.a == 1",
     "has(r.body.json) and r.body.json.a == 2",
@@ -23,7 +23,7 @@ const std::vector<std::string> kConditions = {
     "(optional(r.header['x-a']) or '') == '1'",
     "(optional(r.header['x-a']) or '') == '1' and r.body.json.a == 1",
     "(optional(r.header['x-a']) or '') == '1' or r.body.json.b == true",
-    "pcall(function() return r.body.json.a end)",  // a refused read cannot be caught
+    "pcall(function() return r.body.json.a end)",  // a read of a missing body cannot be caught
     "not pcall(function() return r.body.size end)",
     "r.method == 'POST'",
     "r.header['x-missing'] == '1'",
@@ -62,7 +62,7 @@ policy::CheckRequest asked(const test::OwnedRequest& request, const policy::Body
 
 }  // namespace
 
-TEST_CASE("early look: what it denies no body makes an allow, what any body allows it lets wait") {
+TEST_CASE("early look: denies only if no body could lead to an allow, and otherwise waits") {
   test::Random random(20261128);
   size_t denied = 0;
   size_t waited = 0;
@@ -98,7 +98,7 @@ TEST_CASE("early look: what it denies no body makes an allow, what any body allo
         remembering->decide(asked(request, awaited), reader, again);
         fresh->decide(asked(request, body), reader, alone);
         INFO(text << "\nx-a: " << header << "\nbody: " << bytes);
-        REQUIRE(after.allow == alone.allow);  // nothing of the early look was remembered for it
+        REQUIRE(after.allow == alone.allow);  // nothing of the early look was remembered
         REQUIRE(after.rule == alone.rule);
         REQUIRE(again.allow == early.allow);
         REQUIRE((early.allow || !alone.allow));

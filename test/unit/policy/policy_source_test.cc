@@ -26,7 +26,7 @@ constexpr const char* kRules =
 
 }  // namespace
 
-TEST_CASE("policy source: a name that appears twice in one table is found, and nothing else is") {
+TEST_CASE("policy source: only names that appear twice in one table are found") {
   const std::pair<const char*, const char*> cases[] = {
       {"t = { a = 1, a = 2 }", "a@1/1 "},
       {"t = {\n a = 1,\n b = 2,\n ['a'] = 3 }", "a@4/2 "},
@@ -69,7 +69,7 @@ TEST_CASE("policy source: a field that appears twice is refused, in rules, libra
   CHECK(says(problems, "lib.lua:1: the field `a` appears twice"));
 }
 
-TEST_CASE("policy source: files that look like rules and that nothing loads are told of") {
+TEST_CASE("policy source: files that look like rules but that nothing loads are reported") {
   const test::TempDir dir;
   for (const char* name :
        {"r/sub/deny.lua", "r/deny.LUA", "r/deny.json", "r/deny.lua.bak", "r/lib/unused.lua", "r/sub/x_test.lua"})
@@ -97,7 +97,7 @@ TEST_CASE("policy source: files that look like rules and that nothing loads are 
   CHECK(says(json->unusedFiles(), "q.lua: nothing loads this file: the engine `lua`"));
 }
 
-TEST_CASE("policy source: a set is the files that it uses; what stands beside them makes no other") {
+TEST_CASE("policy source: only the files that a set uses matter; other files do not change it") {
   const test::TempDir dir;
   dir.write("r/lib/used.lua", "return 1");
   dir.write("r/used.json", "{}");
@@ -127,7 +127,7 @@ TEST_CASE("policy source: a set is the files that it uses; what stands beside th
   CHECK(problems.empty());
 }
 
-TEST_CASE("policy source: linked folders are followed, one above itself is an error") {
+TEST_CASE("policy source: links to folders are followed, a link to a folder above is an error") {
   const test::TempDir dir;
   dir.write("volume/one/lib/used.lua", "return 1");
   dir.write("volume/one/used.json", "{}");

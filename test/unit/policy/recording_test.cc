@@ -1,4 +1,4 @@
-// Values that are too long to be kept: their size, their first bytes and their digest.
+// Of values that are too long, the record keeps the size, the first bytes and a digest.
 #include "policy/recording.h"
 
 #include <catch2/catch.hpp>
@@ -21,14 +21,14 @@ TEST_CASE("recording: a long value is cut, a masked one keeps its keyed digest")
   CHECK(recording.shortened(over, kept) ==
         "{\"bytes\":4097,\"begins\":\"" + std::string(256, 'a') + "\",\"sha256\":\"" + base::sha256Hex(over) + "\"}");
   CHECK(recording.cut(over, true) == "{\"bytes\":4097," + recording.masked(over).substr(1));
-  // No half of a character, and no bytes that are none.
+  // Never half a character, and no invalid UTF-8.
   CHECK(recording.cut(std::string(255, 'a') + "\xc3\xa9" + over, false)
             .find("\"begins\":\"" + std::string(255, 'a') + "\"") != std::string::npos);
   CHECK(recording.cut(std::string("\xff", 1) + over, false).find("\"begins\":{\"hex\":\"ff6161") != std::string::npos);
   CHECK(recording.cut("short", false).find("\"begins\":\"short\"") != std::string::npos);
 }
 
-TEST_CASE("recording: long paths and queries are cut each for itself") {
+TEST_CASE("recording: long paths and long queries are cut separately") {
   std::string kept;
   policy::RecordingConfig clear;
   clear.plain_query = true;
@@ -40,7 +40,7 @@ TEST_CASE("recording: long paths and queries are cut each for itself") {
   CHECK(std::string(plain.target(path + "?x=1", kept)).ends_with("}?x=1"));
 }
 
-TEST_CASE("recording: what a request makes anybody keep has a largest size, whatever it holds") {
+TEST_CASE("recording: what is recorded of a request has a maximum size, whatever it contains") {
   test::RequestText asked{"GET", "/", "a", "", "spiffe://example.org/x", "127.0.0.1", {}};
   for (int i = 0; i < 250; ++i) asked.headers.emplace_back("x-" + std::to_string(i), std::string(4000, '"'));
   for (int i = 0; i < 4000; ++i) asked.query += "k=v&";
@@ -55,7 +55,7 @@ TEST_CASE("recording: what a request makes anybody keep has a largest size, what
     const std::string reads = reader.readsJson(policy::Recording(config, kKey));
     CHECK(reads.size() < (96 << 10));
     CHECK(reads.find("\"queries.k\":{\"values\":4000,") != std::string::npos);
-    // What was cut is not known to a replay: neither there nor absent.
+    // A value that was cut is unknown to a replay: neither present nor absent.
     policy::Recorded recorded;
     REQUIRE(policy::parseReads(reads, recorded));
     CHECK(recorded.find(policy::Attr::kHeader, "x-0") != nullptr);

@@ -1,4 +1,4 @@
-// What policy says must not quote what is masked.
+// Messages of policy must not quote masked values.
 #include <catch2/catch.hpp>
 
 #include "policy/attribute_reader.h"
@@ -24,17 +24,17 @@ std::string redacted(const std::vector<std::string>& secrets, std::string text) 
 
 }  // namespace
 
-TEST_CASE("redaction: values that overlap, repeat themselves or stand side by side are hidden whole") {
+TEST_CASE("redaction: overlapping, repeated and adjacent values are hidden completely") {
   CHECK(redacted({"secret"}, "is secret, and secretsecret") == "is (masked), and (masked)");
   CHECK(redacted({"abcab"}, "x abcabcab y") == "x (masked) y");
   CHECK(redacted({"abcd", "cdef"}, "x abcdef y") == "x (masked) y");
   CHECK(redacted({"aaa"}, "baaaaab") == "b(masked)b");
   CHECK(redacted({"masked", "(mas"}, "masked") == "(masked)");
-  CHECK(redacted({"ab"}, "ab") == "ab");  // so short a text stands anywhere
+  CHECK(redacted({"ab"}, "ab") == "ab");  // too short: such a text occurs anywhere
   CHECK(redacted({"secret"}, "") == "");
 }
 
-TEST_CASE("redaction: a reason that quotes more than anybody needs is hidden whole") {
+TEST_CASE("redaction: a reason that quotes too many masked values is hidden completely") {
   std::vector<std::string> secrets;
   std::string text = "begin ";
   for (int i = 0; i < 100; ++i) text += secrets.emplace_back("value" + std::to_string(1000 + i)) + " ";

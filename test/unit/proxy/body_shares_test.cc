@@ -4,7 +4,7 @@
 
 using namespace yett;
 
-TEST_CASE("body shares: one caller gets half, and the next always finds room") {
+TEST_CASE("body shares: one caller gets half, and there is always room for the next") {
   proxy::BodyShares shares(1'000'000);
   std::vector<size_t> connections(1000, 0);
   const auto fill = [&](const std::string& owner, size_t from) {
@@ -25,7 +25,7 @@ TEST_CASE("body shares: one caller gets half, and the next always finds room") {
   CHECK(connections[0] == 0);
 }
 
-TEST_CASE("body shares: one connection cannot have all that its caller may") {
+TEST_CASE("body shares: one connection cannot use the whole share of its caller") {
   proxy::BodyShares shares(900'000);
   size_t one = 0;
   size_t other = 0;

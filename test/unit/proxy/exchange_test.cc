@@ -18,7 +18,7 @@ std::string get(const std::string& path, const std::string& method = "GET") {
 
 const std::string kAnswer = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
 
-// As tests read it; oldest first.
+// In a short form for tests; oldest first.
 std::vector<std::string> results(InProcess& yett) {
   std::vector<std::string> out;
   for (const auto& row : yett.finish()) out.push_back(row.effect + " " + std::to_string(row.status) + " " + row.result);
@@ -32,7 +32,7 @@ struct Folder {
 
 }  // namespace
 
-TEST_CASE("exchange: what is allowed is forwarded with its decision's id, and what is denied reaches nobody") {
+TEST_CASE("exchange: an allowed request is forwarded with its decision's id, a denied one is not forwarded") {
   const Folder folder;
   TestService service(folder.path("s"));
   InProcess yett(kOpen, {service.endpoint()});
@@ -54,7 +54,7 @@ TEST_CASE("exchange: what is allowed is forwarded with its decision's id, and wh
   CHECK(results(yett) == std::vector<std::string>{"deny 403 denied", "allow 200 complete"});
 }
 
-TEST_CASE("exchange: a kept connection that closes under a GET is replaced once, and under a POST it is a 502") {
+TEST_CASE("exchange: if a kept connection closes during a GET, it is retried once; during a POST it is a 502") {
   const Folder folder;
   TestService service(folder.path("s"));
   InProcess yett(kOpen, {service.endpoint()});
@@ -70,7 +70,7 @@ TEST_CASE("exchange: a kept connection that closes under a GET is replaced once,
   client.readBody(client.readUntil(kHeadEnd));
   client.send(get("/second"));
   kept.readUntil(kHeadEnd);
-  kept.close();  // without an answer: the request goes over a fresh connection
+  kept.close();  // without a response: the request is retried on a new connection
   End fresh = served();
   fresh.send(kAnswer);
   CHECK(client.readUntil(kHeadEnd).starts_with("HTTP/1.1 200"));
@@ -84,7 +84,7 @@ TEST_CASE("exchange: a kept connection that closes under a GET is replaced once,
         std::vector<std::string>{"allow 200 complete", "allow 200 complete", "allow 502 upstream closed"});
 }
 
-TEST_CASE("exchange: a client that goes ends its request at the service") {
+TEST_CASE("exchange: a client that disconnects ends its request at the service") {
   const Folder folder;
   TestService service(folder.path("s"));
   InProcess yett(kOpen, {service.endpoint()});
@@ -97,7 +97,7 @@ TEST_CASE("exchange: a client that goes ends its request at the service") {
   CHECK(results(yett) == std::vector<std::string>{"allow 0 client closed"});
 }
 
-TEST_CASE("exchange: a newer policy ends an answer that has begun, and refuses one that has not") {
+TEST_CASE("exchange: a newer policy aborts a response that has begun and refuses one that has not") {
   const Folder folder;
   TestService service(folder.path("s"));
   InProcess yett(kOpen, {service.endpoint()});
@@ -139,7 +139,7 @@ TEST_CASE("exchange: in strict mode nothing reaches the service before the recor
   }
 }
 
-TEST_CASE("upstream: endpoints have their turns, and one that takes no connection is passed over") {
+TEST_CASE("upstream: endpoints take turns, and one that refuses connections is skipped") {
   const Folder folder;
   TestService one(folder.path("1"));
   TestService two(folder.path("2"));
@@ -154,10 +154,10 @@ TEST_CASE("upstream: endpoints have their turns, and one that takes no connectio
   client.send(get("/1"));
   kept.push_back(one.accept());
   ask(kept[0]);
-  client.send(get("/2"));  // the second endpoint's turn: nobody is there, and the third takes it
+  client.send(get("/2"));  // the second endpoint's turn: nothing listens there, so the third gets it
   kept.push_back(two.accept());
   ask(kept[1]);
-  for (const size_t at : {1, 0, 1, 0, 1}) {  // the third's own turn comes first
+  for (const size_t at : {1, 0, 1, 0, 1}) {  // the third endpoint's own turn comes first
     client.send(get("/more"));
     ask(kept[at]);
   }

@@ -22,7 +22,7 @@ TEST_CASE("grpc: a timeout is up to eight digits and a unit, and nothing else") 
   }
 }
 
-TEST_CASE("grpc: what counts as a call, and how refusals are called") {
+TEST_CASE("grpc: what counts as a call, and the status of refusals") {
   http::RequestHead head;
   head.version = http::Version::kHttp2;
   head.method = "POST";
@@ -45,7 +45,7 @@ TEST_CASE("grpc: what counts as a call, and how refusals are called") {
   CHECK(grpcMessage("100% sure\nof \xc3\xa9") == "100%25 sure%0Aof %C3%A9");
 }
 
-TEST_CASE("websocket: the example of RFC 6455 1.3, and handshakes that are none") {
+TEST_CASE("websocket: the example of RFC 6455 1.3, and invalid handshakes") {
   CHECK(webSocketAccept("dGhlIHNhbXBsZSBub25jZQ==") == "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
   CHECK(webSocketKey().size() == 24);
   CHECK(webSocketKey() != webSocketKey());

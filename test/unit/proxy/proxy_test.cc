@@ -22,7 +22,7 @@ std::string forwarded(const std::string& headers, bool trusted) {
 
 }  // namespace
 
-TEST_CASE("headers: what only Yett may say is taken away in every spelling") {
+TEST_CASE("headers: fields that only Yett may set are removed in every spelling") {
   for (const char* name : {"X-Yett-Principal",
                            "x_yett_principal",
                            "X.Yett.Principal",
@@ -80,13 +80,13 @@ TEST_CASE("headers: what only Yett may say is taken away in every spelling") {
   }
 }
 
-TEST_CASE("headers: a trusted forwarder keeps the exact names, and no alias") {
+TEST_CASE("headers: a trusted forwarder may send the exact names, but no alias") {
   CHECK(forwarded("X-Forwarded-For: 1.2.3.4\r\n", true).find("1.2.3.4") != std::string::npos);
   CHECK(forwarded("X_Forwarded_For: 1.2.3.4\r\n", true).find("1.2.3.4") == std::string::npos);
   CHECK(forwarded("X-Yett-Principal: evil\r\n", true).find("evil") == std::string::npos);
 }
 
-TEST_CASE("headers: keep_headers lets a trusted forwarder say families, and names of them, by their exact names") {
+TEST_CASE("headers: keep_headers lets a trusted forwarder send header families, or names from them, by exact name") {
   const std::vector<std::string> keep = {"x-envoy-*", "x-auth-request-user"};
   const auto kept = [&](const std::string& name, bool forwarder) {
     http::RequestHead head;
@@ -108,7 +108,7 @@ TEST_CASE("headers: keep_headers lets a trusted forwarder say families, and name
   CHECK(request::whyNotKept("x-envo-*").find("did you mean `x-envoy-*`?") != std::string::npos);
 }
 
-TEST_CASE("headers: two request ids or two traceparents count as none, and a tracestate alone as nothing") {
+TEST_CASE("headers: duplicate request ids or traceparents are ignored, and so is a tracestate without traceparent") {
   const std::string trace = "traceparent: 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01\r\n";
   CHECK(forwarded("x-request-id: a\r\n", false).find("x-request-id: a") != std::string::npos);
   CHECK(forwarded("x-request-id: a\r\nx-request-id: b\r\n", false).find("x-request-id") == std::string::npos);
@@ -118,7 +118,7 @@ TEST_CASE("headers: two request ids or two traceparents count as none, and a tra
   CHECK(forwarded("trace_parent: a\r\n", false).find("trace_parent") != std::string::npos);
 }
 
-TEST_CASE("headers: what Connection lists goes, but not the host") {
+TEST_CASE("headers: fields listed in Connection are removed, except Host") {
   const auto out = forwarded("Connection: X-A, close, Host\r\nX-A: 1\r\nX-B: 2\r\n", false);
   CHECK(out.find("x-a") == std::string::npos);
   CHECK(out.find("x-b: 2") != std::string::npos);
@@ -126,7 +126,7 @@ TEST_CASE("headers: what Connection lists goes, but not the host") {
   CHECK(out.find("connection") == std::string::npos);
 }
 
-TEST_CASE("headers: a trace context is continued only where it is one") {
+TEST_CASE("headers: a trace context is continued only if it is valid") {
   CHECK(request::validTraceParent("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"));
   CHECK(request::validTraceParent("01-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"));
   CHECK(request::validTraceParent("cc-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-what-comes"));
@@ -140,7 +140,7 @@ TEST_CASE("headers: a trace context is continued only where it is one") {
   CHECK(forwarded("Traceparent: bad\r\nTracestate: a=b\r\n", false).find("tracestate") == std::string::npos);
 }
 
-TEST_CASE("routes: the first that fits, by path, host and method") {
+TEST_CASE("routes: the first match by path, host and method") {
   proxy::RouteConfig a, b, c;
   a.path = "/api/**";
   a.hosts = {"*.example.org"};

@@ -11,7 +11,7 @@ using namespace yett;
 
 namespace {
 
-// What a matcher asks for, and requests that have it and that have not.
+// What a matcher wants, and requests that match and do not match.
 struct Sample {
   std::string wanted;  // JSON
   test::RequestText has;
@@ -74,7 +74,7 @@ std::string failedAt(policy::PolicyEvaluator& evaluator, const test::RequestText
 
 }  // namespace
 
-TEST_CASE("every matcher and its twin decide alone, where the index finds their rule, and are named where they fail") {
+TEST_CASE("every matcher and its `not_` twin decide on their own, are found by the index, and are named if they fail") {
   size_t tried = 0;
   for (const std::string_view field : rule::ruleFieldNames()) {
     if (!rule::isListField(field) && !rule::isKeyedField(field)) continue;

@@ -1,4 +1,4 @@
-// What `yett check` warns of in rules that load.
+// The warnings of `yett check` for rules that load.
 #include <algorithm>
 #include <catch2/catch.hpp>
 #include <string>
@@ -11,7 +11,7 @@ using namespace yett;
 
 namespace {
 
-// Of a policy with these rules; `before`: what stands before it in the file.
+// The warnings for a policy with these rules; `before`: text before it in the file.
 std::string warningsOf(const std::string& rules, const std::string& before = "") {
   policy::PolicySource source;
   source.files["p.lua"] = before + "policy 'p' {\n" + rules + " }";
@@ -24,7 +24,7 @@ std::string warningsOf(const std::string& rules, const std::string& before = "")
   return all;
 }
 
-// Of a JSON rule with these fields.
+// The warnings for a JSON rule with these fields.
 std::string problemsOf(const std::string& fields) {
   policy::PolicySource source;
   source.files["r.json"] = "{\"policies\": {\"p\": {\"rules\": [\n{" + fields + "}]}}}";
@@ -68,7 +68,7 @@ TEST_CASE("lint: matchers that exclude each other, methods that do not exist, na
   CHECK(warns("allow '\xd0\xb1\xd0\xb0\xd0\xbd\xd0\xba' { principal = authenticated, path = '/a' }", ""));
 }
 
-TEST_CASE("lint: what a condition would find out only when it runs") {
+TEST_CASE("lint: mistakes that a condition would show only when it runs") {
   const auto warns = [](const std::string& body, const std::string& wanted, const std::string& before = "",
                         const std::string& kind = "deny", const std::string& more = "") {
     const std::string rules = kind + " 'a' { " + (kind == "allow" ? "principal = authenticated, " : "") + more +
@@ -99,7 +99,7 @@ TEST_CASE("lint: what a condition would find out only when it runs") {
   CHECK(warns("local r = { pth = 1 } return r.pth == 1", ""));  // another r
 }
 
-TEST_CASE("one mistake is one problem") {
+TEST_CASE("one mistake is reported as one problem") {
   const auto count = [](const std::string& rules) {
     const std::string all = problemsOf(rules);
     INFO(all);

@@ -38,7 +38,7 @@ std::string decisionOf(policy::PolicyEvaluator& evaluator, const test::RequestTe
 }  // namespace
 
 TEST_CASE("rule index: agrees with the slow, obvious matcher") {
-  // A million takes a minute and a half; YETT_TEST_PROPERTY says how many.
+  // YETT_TEST_PROPERTY sets the number; a million takes a minute and a half.
   const char* wanted = std::getenv("YETT_TEST_PROPERTY");
   const size_t requests = wanted != nullptr ? std::strtoull(wanted, nullptr, 10) : 20'000;
   test::Random random(20261121);
@@ -61,7 +61,7 @@ TEST_CASE("rule index: agrees with the slow, obvious matcher") {
       (found[0] == 'a' ? allowed : denied) += found != "deny /default" ? 1 : 0;
     }
   }
-  // Both kinds have to be met often, or nothing is shown.
+  // Both kinds must occur often, or the test proves nothing.
   CHECK(allowed > requests / 20);
   CHECK(denied > requests / 20);
 }
@@ -112,7 +112,7 @@ TEST_CASE("combining: another veto engine or a failing one never allows more, an
       auto rule = test::randomRule(random, 90 + n);
       rule.allow = false;
       rule.audit_only = true;
-      rule.name = "0" + rule.name;  // before all others, if it counted
+      rule.name = "0" + rule.name;  // it would come before all others if it counted
       audited.push_back(rule);
     }
     const auto before = evaluatorOf(rules), with_audit = evaluatorOf(audited);
@@ -139,7 +139,7 @@ TEST_CASE("combining: another veto engine or a failing one never allows more, an
   CHECK(would > 50);
 }
 
-TEST_CASE("combining: which file a policy stands in changes no byte of a decision") {
+TEST_CASE("combining: the file that contains a policy changes no byte of a decision") {
   const std::vector<std::string> policies = {
       "policy 'a' { allow 'x' { principal = anyone, path = '/**', when = function(r) return has(r.header, 'x-a'), 'no "
       "x-a' end } }",
@@ -165,7 +165,7 @@ TEST_CASE("combining: which file a policy stands in changes no byte of a decisio
       policy::AttributeReader reader;
       policy::Decision d;
       evaluator->decide(request.check, reader, d);
-      std::string errors = d.errors;  // they name files
+      std::string errors = d.errors;  // they contain file names
       for (size_t at = 0; (at = errors.find(".lua")) != std::string::npos;) errors.erase(at - 1, 5);
       seen[evaluator == one.get() ? 0 : 1] = std::string(d.policy) + "/" + std::string(d.rule) + d.reason + errors +
                                              reader.readsJson(policy::Recording::plain()) + (d.allow ? "+" : "-");

@@ -1,4 +1,4 @@
-// A deny keeps denying when the request is spelled otherwise in a way that some service reads as the same.
+// A deny still applies if the request is spelled differently in a way that some service reads as the same.
 #include <algorithm>
 #include <catch2/catch.hpp>
 #include <cstdlib>
@@ -17,7 +17,7 @@ std::unique_ptr<policy::PolicyEvaluator> evaluatorOf(const std::vector<test::Rul
   return test::evaluatorOf({test::jsonEngine(test::rulesJson(rules))});
 }
 
-// What a deny says of this: "" where it allows, or where no deny was named.
+// The deny rule that decides the request; "" if it is allowed or no deny rule decided.
 std::string denyOf(policy::PolicyEvaluator& evaluator, const test::RequestText& text) {
   const test::OwnedRequest request(text);
   policy::AttributeReader reader;
@@ -35,7 +35,7 @@ std::string otherCase(std::string text, test::Random& random) {
   return text;
 }
 
-// Keys as PHP, Rack, qs and the like fold them; each pair of its own or behind another's `;`.
+// Keys as folded by PHP, Rack, qs and the like; each pair is separate or follows another after `;`.
 std::string otherQuery(const std::string& query, test::Random& random) {
   std::string out;
   for (const auto pair : base::split(query, '&')) {
@@ -54,7 +54,7 @@ std::string otherQuery(const std::string& query, test::Random& random) {
   return out;
 }
 
-// `not_...` makes the rule say the contrary: what it leaves out, it leaves out in one spelling alone.
+// Not plain: a deny with `not_path` or `not_query`, which may not apply to other spellings of path and query.
 bool plain(const test::RuleText& rule) {
   return rule.allow || std::none_of(rule.fields.begin(), rule.fields.end(), [](const auto& field) {
            return field.first.starts_with("not_path") || field.first.starts_with("not_query");
@@ -63,7 +63,7 @@ bool plain(const test::RuleText& rule) {
 
 }  // namespace
 
-TEST_CASE("spellings: what a deny denies it denies in every spelling of path and query") {
+TEST_CASE("spellings: a deny applies in every spelling of path and query") {
   const char* wanted = std::getenv("YETT_TEST_PROPERTY");
   const size_t requests = wanted != nullptr ? std::strtoull(wanted, nullptr, 10) : 20'000;
   test::Random random(20261128);
@@ -92,7 +92,7 @@ TEST_CASE("spellings: what a deny denies it denies in every spelling of path and
       }
     }
   }
-  // They have to be met often, or nothing is shown.
+  // Denials must occur often, or the test proves nothing.
   CHECK(denied > requests / 20);
   CHECK(otherwise > denied / 2);
 }

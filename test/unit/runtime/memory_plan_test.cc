@@ -4,7 +4,7 @@
 
 using namespace yett;
 
-TEST_CASE("memory plan: budgets follow the limit, within bounds, and connections take half of it at the most") {
+TEST_CASE("memory plan: budgets follow the limit, within bounds, and connections take at most half of it") {
   config::Config config;
   config.engines.emplace_back();
   config.memory_limit = uint64_t{4} << 30;

@@ -1,4 +1,4 @@
-// A policy as the log keeps it gives the same policy again, whatever bytes its files hold.
+// A policy restored from the log is the same policy, whatever bytes its files contain.
 #include "runtime/policy_document.h"
 
 #include <catch2/catch.hpp>
@@ -27,7 +27,7 @@ constexpr const char* kSets =
 
 }  // namespace
 
-TEST_CASE("policy document: files come back byte for byte, and the headers that rules set are named") {
+TEST_CASE("policy document: files are restored byte for byte, and the headers that rules set are listed") {
   const std::map<std::string, std::string> cases[] = {
       {{"p.lua", kSets}},
       {{"p.lua", std::string("-- r\xe9gion\n") + kSets}},
@@ -49,7 +49,7 @@ TEST_CASE("policy document: files come back byte for byte, and the headers that 
   }
 }
 
-TEST_CASE("policy document: one that does not say which headers its rules set is no evidence that they set none") {
+TEST_CASE("policy document: if the headers that rules set are missing or malformed, they are unknown") {
   CHECK_FALSE(runtime::ownedHeadersOf("{}").has_value());
   CHECK_FALSE(runtime::ownedHeadersOf("nonsense").has_value());
   CHECK_FALSE(runtime::ownedHeadersOf(R"({"owned_headers":"x-a"})").has_value());

@@ -1,4 +1,4 @@
-// What is learned from a log must not allow what the log denies.
+// Rules learned from a log must not allow what the log denies.
 #include "runtime/suggest.h"
 
 #include <catch2/catch.hpp>
@@ -29,7 +29,7 @@ std::vector<std::string> problemsOf(const runtime::Suggestion& suggestion) {
 
 }  // namespace
 
-TEST_CASE("suggest: anonymous callers make a rule for everybody, from which those who were denied are taken") {
+TEST_CASE("suggest: anonymous callers lead to a rule for everybody, with a deny for callers who were denied") {
   runtime::Learner learner;
   learner.add(row("", "GET", "/public", true));
   learner.add(row("spiffe://example.org/alice", "GET", "/public", true));
@@ -40,7 +40,7 @@ TEST_CASE("suggest: anonymous callers make a rule for everybody, from which thos
   CHECK(out.denies[0].principals == std::set<std::string>{"spiffe://example.org/bob"});
 }
 
-TEST_CASE("suggest: what no rule can say is left out, and the rest still loads") {
+TEST_CASE("suggest: requests that no rule can express are left out, and the rest still loads") {
   runtime::Learner learner;
   learner.add(row("spiffe://example.org/a", "GET", "/" + std::string(500, 'x'), true));
   learner.add(row("spiffe://example.org/a", "get", "/lower", true));
@@ -52,7 +52,7 @@ TEST_CASE("suggest: what no rule can say is left out, and the rest still loads")
   CHECK(problemsOf(out) == std::vector<std::string>{});
 }
 
-TEST_CASE("suggest: templates are general where identifiers or many alike were seen") {
+TEST_CASE("suggest: path templates generalize identifiers and segments with many values") {
   const auto t = runtime::templatesOf({"/orders/1", "/orders/22/items", "/users/a", "/users/b", "/health", "/",
                                        "/files/0123456789abcdef01", "/t/v1", "/t/v2", "/t/v3", "/t/v4", "/t/v5"});
   CHECK(t.at("/orders/1") == "/orders/{order_id}");

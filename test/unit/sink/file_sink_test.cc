@@ -17,7 +17,7 @@ namespace fs = std::filesystem;
 
 static bool sync_fails = false;
 
-// In place of the library's, for this program: a disk that takes what is written and cannot keep it.
+// Replaces the library function in this program: a disk that accepts writes but fails to sync them.
 extern "C" int fdatasync(int fd) {
   if (!sync_fails) return static_cast<int>(::syscall(SYS_fdatasync, fd));
   errno = EIO;
@@ -41,7 +41,7 @@ struct Files {
     config.keep = 3;
   }
   std::unique_ptr<sink::Sink> open() const { return std::move(sink::makeFileSink(config)).value(); }
-  /// As the exporter gives them; how many were taken before a failure.
+  /// Sends them as the exporter does; returns how many were accepted before a failure.
   size_t send(sink::Sink& sink, const std::vector<sink::Record>& records) const {
     std::span<const sink::Record> rest = records;
     while (!rest.empty()) {
@@ -58,7 +58,7 @@ struct Files {
 
 }  // namespace
 
-TEST_CASE("a file ends with the record that fills it, in the midst of what came at once") {
+TEST_CASE("a file is rotated after the record that fills it, even in the middle of a batch") {
   Files f;
   CHECK(f.send(*f.open(), records(1, 40)) == 40);
   for (const char* suffix : {".1", ".2", ".3"}) {
@@ -69,29 +69,29 @@ TEST_CASE("a file ends with the record that fills it, in the midst of what came 
   CHECK(f.text().find("{\"seq\":40,") != std::string::npos);
 }
 
-TEST_CASE("what the files have is not sent again, whatever the position says") {
+TEST_CASE("records that are in the files are not sent again, even if the saved position is older") {
   Files f;
   CHECK(f.send(*f.open(), records(1, 5)) == 5);
   CHECK(f.open()->resumeAt(2) == 5);
   CHECK(f.open()->resumeAt(9) == 9);
-  CHECK(f.open()->resumeAt(0) == 0);  // the lines may be another log's
+  CHECK(f.open()->resumeAt(0) == 0);  // the lines may belong to another log
   SECTION("the last line was cut off") {
     std::ofstream(f.config.path, std::ios::app) << "{\"seq\":6,\"pa";
     CHECK(f.open()->resumeAt(2) == 5);
     CHECK(f.text().ends_with("\"}\n"));
   }
-  SECTION("it is the log that was just written to") {
+  SECTION("the sink has just written this log") {
     const auto sink = f.open();
     CHECK(f.send(*sink, records(6, 7)) == 2);
     CHECK(sink->resumeAt(0) == 7);
   }
-  SECTION("another file stands there now") {
+  SECTION("the file was renamed away") {
     fs::rename(f.config.path, f.config.path + ".1");
     CHECK(f.open()->resumeAt(2) == 2);
   }
 }
 
-TEST_CASE("what could not be synced is sent again, though it can be read") {
+TEST_CASE("records that could not be synced are sent again, although they can be read") {
   Files f;
   const auto sink = f.open();
   CHECK(f.send(*sink, records(1, 3)) == 3);
@@ -104,14 +104,14 @@ TEST_CASE("what could not be synced is sent again, though it can be read") {
   CHECK(sink->resumeAt(3) == 6);
 }
 
-TEST_CASE("what was cut off and could not be taken back is a line of its own") {
+TEST_CASE("a torn line that could not be removed stays a line of its own") {
   Files f;
   std::ofstream(f.config.path) << "{\"seq\":6,\"pa";
   CHECK(f.send(*f.open(), records(7, 7)) == 1);
   CHECK(f.text().starts_with("{\"seq\":6,\"pa\n{\"seq\":7,"));
 }
 
-TEST_CASE("a full file that cannot be renamed is a failure, loses no other, and goes on once it can be") {
+TEST_CASE("a full file that cannot be renamed is a failure, loses no other file, and recovers") {
   Files f;
   const auto sink = f.open();
   CHECK(f.send(*sink, records(1, 27)) == 27);  // .1 and .2
@@ -132,7 +132,7 @@ TEST_CASE("a full file that cannot be renamed is a failure, loses no other, and 
   CHECK(f.text().starts_with("{\"seq\":28,"));
 }
 
-TEST_CASE("0 rotates never; keep 0 keeps none") {
+TEST_CASE("rotate_size 0 never rotates; keep 0 keeps no old files") {
   Files f;
   SECTION("size") {
     f.config.rotate_size = 0;
@@ -149,7 +149,7 @@ TEST_CASE("0 rotates never; keep 0 keeps none") {
   }
 }
 
-TEST_CASE("a batch of a new log that came in part does not make another log's line its own") {
+TEST_CASE("a partly written batch of a new log does not claim the lines of another log") {
   Files f;
   f.config.rotate_size = 0;
   f.dir.write("lines", "{\"seq\":912998,\"pad\":\"another log's\"}\n");

@@ -29,7 +29,7 @@ TEST_CASE("canonical target: one reading of every spelling") {
       {"/%7euser", "/~user"},
       {"/a%20b", "/a%20b"},
       {"/%e2%82%ac", "/%E2%82%AC"},
-      {"/orders%3Apurge", "/orders:purge"},  // else a deny of /orders:purge would miss it
+      {"/orders%3Apurge", "/orders:purge"},  // otherwise a deny of /orders:purge would miss it
       {"/%40root%2b%24", "/@root+$"},
       {"/a%3bb", "/a%3Bb"},
       {"/a|b", "/a%7Cb"},
@@ -49,7 +49,7 @@ TEST_CASE("canonical target: one reading of every spelling") {
   }
 }
 
-TEST_CASE("canonical target: what two readers could read two ways is refused") {
+TEST_CASE("canonical target: ambiguous targets are refused") {
   for (const char* raw :
        {"",           "a",          "http://h/", "/..",       "/../a",  "/a/../../b", "/%2e%2e", "/a#b",
         "/a\\b",      "/a b",       "/a%",       "/a%2",      "/a%zz",  "/%00",       "/a\x01",  "/a\x7f",
@@ -99,7 +99,7 @@ TEST_CASE("canonical target: canonicalizing again changes nothing, over generate
   CHECK(accepted > 10'000);
 }
 
-TEST_CASE("canonical target: parameters are kept beside the path, for routes that forward them") {
+TEST_CASE("canonical target: parameters are kept next to the path, for routes that forward them") {
   const std::pair<const char*, const char*> cases[] = {
       {"/a;v=1/b", "/a;v=1/b"},
       {"/a/b", ""},
@@ -118,7 +118,7 @@ TEST_CASE("canonical target: parameters are kept beside the path, for routes tha
   }
 }
 
-TEST_CASE("path profiles: how services read what is forwarded") {
+TEST_CASE("path profiles: how services read forwarded paths") {
   using yett::target::PathProfile;
   using yett::target::readAs;
   CHECK(readAs(PathProfile::kStrict, "/a%2Fb;v/c") == "/a%2Fb%3Bv/c");

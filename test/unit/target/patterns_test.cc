@@ -80,7 +80,7 @@ TEST_CASE("host: canonical form") {
   }
 }
 
-TEST_CASE("host pattern: a wildcard stands for one label or more") {
+TEST_CASE("host pattern: a wildcard matches one or more labels") {
   const auto pattern = HostPattern::parse("*.Example.org");
   REQUIRE(pattern.ok());
   CHECK(pattern.value().matches("a.example.org"));

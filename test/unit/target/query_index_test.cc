@@ -5,7 +5,7 @@
 
 using namespace yett;
 
-TEST_CASE("query index: finds what a scan finds, in the same order, in both readings") {
+TEST_CASE("query index: finds what a scan finds, in the same order, for exact and for folded keys") {
   std::mt19937 random(20261128);
   const auto key = [&] {
     static constexpr std::string_view kAlphabet = "aAbB._[] ";
