@@ -23,13 +23,15 @@ Search::Search(const Query& query) : query_(query) {
     query_.until = std::min(query.until.value_or(INT64_MAX), *millis * 1000 + kMargin);
   }
   want(Term::kEffect, "effect", query.effect);
-  want(Term::kPrincipal, "principal", query.principal);
-  want(Term::kPath, "path", query.path);
+  want(Term::kPrincipal, "principal", query.principal, query.principal_fits);
+  want(Term::kPath, "path", query.path, query.path_fits);
   want(Term::kMethod, "method", query.method);
   want(Term::kPolicy, "policy", query.policy);
   want(Term::kRule, "rule", query.rule);
   if (query.id.ends_with('*')) wanted_.push_back({Place::kId, query.id.substr(0, query.id.size() - 1), true});
   else if (!query.id.empty()) wantExactly(Place::kId, query.id);
+  if (!query.host.empty()) wantExactly(decisionColumn("host"), query.host);
+  if (!query.source.empty()) wantExactly(decisionColumn("source"), query.source);
   if (query.anonymous) wantExactly(decisionColumn("principal"), "");
   for (const auto& [column, text] : query.exactly) wantExactly(column, text);
   for (const auto& [a, b] : {std::pair(effect_, principal_), std::pair(effect_, path_), std::pair(principal_, path_)}) {
@@ -38,10 +40,11 @@ Search::Search(const Query& query) : query_(query) {
 }
 
 // With a trailing `*`, by prefix.
-void Search::want(Term term, const char* column, const std::string& wanted) {
+void Search::want(Term term, const char* column, const std::string& wanted,
+                  const std::function<bool(std::string_view)>& fits) {
   if (wanted.empty()) return;
   if (wanted.back() != '*') return wantExactly(decisionColumn(column), wanted);
-  wanted_.push_back({decisionColumn(column), wanted.substr(0, wanted.size() - 1), true});
+  wanted_.push_back({decisionColumn(column), wanted.substr(0, wanted.size() - 1), true, fits});
   const auto slash = wanted.rfind('/');
   const bool few = std::count(wanted.begin(), wanted.end(), '/') <= 8;  // more prefixes are not in a filter
   if (slash != std::string::npos && few && (term == Term::kPath || term == Term::kPrincipal))
@@ -75,7 +78,8 @@ bool Search::mayBeIn(std::string_view filter) const {
 // Compares each distinct text once, then looks up the result for each row.
 Status Search::keepText(BlockData& data, const Wanted& wanted, std::vector<uint32_t>& rows) const {
   const auto fits = [&](std::string_view text) {
-    return wanted.prefix ? text.starts_with(wanted.text) : text == wanted.text;
+    if (wanted.prefix ? !text.starts_with(wanted.text) : text != wanted.text) return false;
+    return !wanted.fits || wanted.fits(text);
   };
   if (wanted.column == Place::kId) {
     const auto* ids = TRY(data.ids());

@@ -2,8 +2,10 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -18,7 +20,9 @@ namespace yett::audit {
 struct Query {
   std::optional<int64_t> since;  ///< microseconds, included
   std::optional<int64_t> until;  ///< not included
-  std::string effect, principal, method, path, policy, rule, id;
+  std::string effect, principal, method, path, policy, rule, id, host, source;
+  /// What the whole text must also be like; empty: anything. `path` and `principal` then hold the prefix to look for.
+  std::function<bool(std::string_view)> path_fits = {}, principal_fits = {};
   bool anonymous = false;                                    ///< only callers without an identity
   std::vector<std::pair<size_t, std::string>> exactly = {};  ///< columns of layout(Kind::kDecision), and their texts
   int64_t after_seq = 0;
@@ -45,8 +49,10 @@ class Search {
     size_t column;  // of layout(Kind::kDecision)
     std::string text;
     bool prefix;
+    std::function<bool(std::string_view)> fits = {};
   };
-  void want(Term term, const char* column, const std::string& wanted);
+  void want(Term term, const char* column, const std::string& wanted,
+            const std::function<bool(std::string_view)>& fits = {});
   void wantExactly(size_t column, const std::string& text);
   Status keepText(BlockData& data, const Wanted& wanted, std::vector<uint32_t>& rows) const;
 

@@ -70,18 +70,22 @@ Result<std::vector<EventRow>> Reader::events(const Query& query) {
 
 Result<std::vector<int64_t>> Reader::callerEvents(const Query& query) {
   std::vector<int64_t> out;
-  const bool others = !(query.effect + query.method + query.path + query.policy + query.rule + query.id).empty();
+  const bool others =
+      !(query.effect + query.method + query.path + query.policy + query.rule + query.id + query.host + query.source)
+           .empty();
   if (others) return out;
   Conditions where = timesOf(query, "e");
   if (query.anonymous) where.exactly("c.caller", "");
   where.text("c.caller", query.principal);
-  auto rows =
-      TRY(db_->prepare("SELECT e.seq FROM event_callers c JOIN events e ON e.seq = c.seq WHERE length(c.salt) > 0 AND "
-                       "e.seq BETWEEN ? AND ?" +
-                       where.sql() + " ORDER BY e.seq"));
+  auto rows = TRY(db_->prepare(
+      "SELECT e.seq, c.caller FROM event_callers c JOIN events e ON e.seq = c.seq WHERE length(c.salt) > 0 AND "
+      "e.seq BETWEEN ? AND ?" +
+      where.sql() + " ORDER BY e.seq"));
   rows.bind(1, query.after_seq + 1).bind(2, query.up_to_seq);
   where.bindTo(rows, 3);
-  while (TRY(rows.step())) out.push_back(rows.integer(0));
+  while (TRY(rows.step())) {
+    if (!query.principal_fits || query.principal_fits(rows.text(1))) out.push_back(rows.integer(0));
+  }
   return out;
 }
 

@@ -1,11 +1,14 @@
 #include "cli/command.h"
 
+#include <algorithm>
 #include <set>
 
 #include "audit/log_files.h"
 #include "base/text.h"
 #include "cli/log.h"
 #include "target/canonical.h"
+#include "target/cidr.h"
+#include "target/segment_pattern.h"
 
 namespace yett::cli {
 
@@ -37,31 +40,103 @@ void addFilters(CLI::App& command, audit::Query& q, bool rules) {
     });
   };
   command.add_option("--effect", q.effect, "allow or deny")->check(CLI::IsMember({"allow", "deny"}));
-  filter("--principal", q.principal, "SPIFFE ID, or `anonymous`; a trailing * matches a prefix");
+  filter("--principal", q.principal,
+         "SPIFFE ID, a pattern as in policy (spiffe://example.org/ns/*/sa/{name}), or `anonymous`");
   filter("--method", q.method, "method");
-  filter("--path", q.path, "canonical path; a trailing * matches a prefix");
+  filter("--path", q.path, "canonical path, or a pattern as in policy: /orders/{id}, /secret/**");
+  filter("--host", q.host, "host, without a port");
+  filter("--source", q.source, "address of the caller");
   if (rules) filter("--policy", q.policy, "policy");
   if (rules) filter("--rule", q.rule, "rule; `default` for default denials");
-  filter("--id", q.id, "decision id");
+  filter("--id", q.id, "decision id, or how it begins");
 }
 
 namespace {
 
-// Converts user input to the form used in records: `anonymous`, and paths with characters that a request encodes.
-void normalize(audit::Query& q) {
+// A text that ends with `*` inside of a segment: what begins so.
+bool isPrefix(const std::string& text) {
+  return text.size() > 1 && text.ends_with('*') && text[text.size() - 2] != '/' && text[text.size() - 2] != '*' &&
+         text.find_first_of("*{") == text.size() - 1;
+}
+
+// The literal beginning of a pattern, and a `*`: where the log is looked through.
+std::string beginningOf(const std::string& pattern) {
+  const auto wild = pattern.find_first_of("*{");
+  std::string out = pattern.substr(0, wild);
+  if (pattern.substr(wild) == "**" && out.ends_with('/')) out.pop_back();  // /secret/** is /secret too
+  return out + "*";
+}
+
+Status readPath(audit::Query& q) {
+  if (q.path == "*") return {};  // the target of OPTIONS *
+  if (!q.path.starts_with('/')) return Error{"--path `" + q.path + "`: a path begins with `/`, so no record can match"};
+  const bool prefix = isPrefix(q.path);
+  if (!prefix && q.path.find_first_of("*{") != std::string::npos) {
+    auto pattern = target::SegmentPattern::parsePath(q.path);
+    if (!pattern) return std::move(pattern).error().within("--path `" + q.path + "`");
+    q.path = beginningOf(pattern.value().text());
+    q.path_fits = [pattern = std::move(pattern).value()](std::string_view path) { return pattern.matches(path); };
+    return {};
+  }
+  // Letters that a request encodes.
+  auto literal = target::canonicalLiteral(std::string_view(q.path).substr(0, q.path.size() - (prefix ? 1 : 0)));
+  if (literal) q.path = literal.value() + (prefix ? "*" : "");
+  return {};
+}
+
+Status readPrincipal(audit::Query& q) {
+  constexpr std::string_view kScheme = "spiffe://";
   if (q.principal == "anonymous") {
     q.principal.clear();
     q.anonymous = true;
+    return {};
   }
-  const bool prefix = q.path.ends_with('*');
-  auto literal = target::canonicalLiteral(std::string_view(q.path).substr(0, q.path.size() - (prefix ? 1 : 0)));
-  if (q.path.starts_with('/') && literal) q.path = literal.value() + (prefix ? "*" : "");
+  const std::string& text = q.principal;
+  if (isPrefix(text) && kScheme.starts_with(text.substr(0, std::min(text.size() - 1, kScheme.size())))) return {};
+  const auto slash = text.find('/', kScheme.size());
+  if (!text.starts_with(kScheme) || text.size() == kScheme.size())
+    return Error{"--principal `" + text +
+                 "`: a caller is `anonymous` or begins with `spiffe://`, so no record can match"};
+  if (text.find_first_of("*{") == std::string::npos) return {};
+  if (slash == std::string::npos || text.find_first_of("*{") < slash)
+    return Error{"--principal `" + text + "`: a trust domain is literal; patterns are for the path after it"};
+  auto pattern = target::SegmentPattern::parseExact(text.substr(slash));
+  if (!pattern) return std::move(pattern).error().within("--principal `" + text + "`");
+  const std::string domain = text.substr(0, slash);
+  q.principal = domain + beginningOf(pattern.value().text());
+  q.principal_fits = [domain, pattern = std::move(pattern).value()](std::string_view id) {
+    return id.starts_with(domain) && pattern.matches(id.substr(domain.size()));
+  };
+  return {};
+}
+
+// What people write, as records have it. What no record can match is an error, not an empty answer.
+Status normalize(audit::Query& q) {
+  if (!q.principal.empty()) TRY(readPrincipal(q));
+  if (!q.path.empty()) TRY(readPath(q));
+  q.host = base::lowered(q.host);
+  if (q.host.find('/') != std::string::npos) return Error{"--host `" + q.host + "` is not a host name"};
+  if (!q.source.empty()) {
+    const auto address = target::IpAddress::parse(q.source);
+    if (!address) return Error{"--source `" + q.source + "` is not an IP address"};
+    q.source = address.value().text();
+  }
+  if (q.method != "" && std::any_of(q.method.begin(), q.method.end(), [](char c) { return c >= 'a' && c <= 'z'; }))
+    return Error{"--method `" + q.method + "`: methods are in upper case, so no record can match"};
+  constexpr size_t kId = 36;
+  if (q.id.empty()) return {};
+  q.id = base::lowered(q.id);
+  if (q.id.ends_with('*')) q.id.pop_back();
+  if (q.id.size() > kId || q.id.find_first_not_of("0123456789abcdef-") != std::string::npos)
+    return Error{"--id `" + q.id + "` is not a decision id, nor how one begins"};
+  if (q.id.size() < kId) q.id += '*';
+  return {};
 }
 
 }  // namespace
 
 int withLogs(LogSource& source, audit::Query& query, const Action& then) {
-  normalize(query);
+  if (auto ok = normalize(query); !ok) return failed(ok.error());
   std::set<std::string> once;
   for (const auto& log : source.named) {
     if (!once.insert(log).second) return failed(Error{"--log " + log + " is given twice"});

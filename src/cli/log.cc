@@ -17,44 +17,11 @@
 #include "base/json.h"
 #include "base/text.h"
 #include "cli/log_print.h"
+#include "cli/log_rows.h"
 #include "cli/times.h"
 
 namespace yett::cli {
 namespace {
-
-template <typename Row>
-void print(const std::vector<Row>& rows, const LogOptions& options, bool with_header) {
-  if (options.format == "table") return printTable(rows, with_header);
-  if (options.format == "csv" && with_header) std::cout << (options.events ? csvEventHeader() : csvHeader());
-  for (const auto& row : rows) std::cout << (options.format == "csv" ? asCsv(row) : asJson(row));
-  std::cout.flush();
-}
-
-template <typename Row>
-Result<std::vector<Row>> rowsOf(audit::Reader& reader, const audit::Query& query) {
-  if constexpr (std::is_same_v<Row, audit::Row>) return reader.decisions(query);
-  else return reader.events(query);
-}
-
-// Prints the newest rows of all files, oldest first.
-template <typename Row>
-Status query(const LogOptions& options) {
-  std::vector<Row> all;
-  audit::LaterOutcomes later(options.databases);
-  audit::Query left = options.query;
-  for (size_t file = options.databases.size(); file-- > 0 && left.limit > 0;) {
-    auto reader = TRY(openListed(options.databases[file]));
-    if (!reader) continue;
-    auto rows = TRY(rowsOf<Row>(*reader, left));
-    if constexpr (std::is_same_v<Row, audit::Row>) {
-      for (auto& row : rows) TRY(later.complete(file, row));
-    }
-    left.limit -= static_cast<int64_t>(rows.size());
-    all.insert(all.begin(), std::make_move_iterator(rows.begin()), std::make_move_iterator(rows.end()));
-  }
-  print(all, options, true);
-  return {};
-}
 
 // Passes each matching row of a file to `take`, oldest first. Events are read in pages of 1000.
 Status eachRow(audit::Reader& reader, const audit::Query& query, const std::function<bool(audit::Row&)>& take) {
@@ -109,7 +76,7 @@ class Tail {
     reader_.emplace(TRY(audit::Reader::open(live_)));
     const int64_t end = TRY(audit::BlockSource(reader_->database()).end()).first;
     const auto rows = TRY(rowsOf<Row>(*reader_, options_.query));
-    print(rows, options_, true);
+    printRows(rows, options_, true);
     seen_ = rows.empty() ? end : rows.back().seq;
     return {};
   }
@@ -150,7 +117,7 @@ class Tail {
     options_.query.after_seq = seen_;
     std::vector<Row> rows;
     const auto tell = [&] {
-      print(rows, options_, false);
+      printRows(rows, options_, false);
       rows.clear();
       return static_cast<bool>(std::cout);
     };
@@ -208,12 +175,6 @@ Result<std::vector<audit::LogRef>> databasesOf(const std::string& config_file) {
   return audit::logFiles(base::relativeTo(config_file, database->text));
 }
 
-int logQuery(LogOptions options) {
-  if (auto ok = resolveTimes(options.since, options.until, options.query); !ok) return failed(ok.error());
-  const auto done = options.events ? query<audit::EventRow>(options) : query<audit::Row>(options);
-  return done ? 0 : failed(done.error());
-}
-
 int logTail(LogOptions options) {
   if (auto ok = resolveTimes(options.since, options.until, options.query); !ok) return failed(ok.error());
   return options.events ? Tail<audit::EventRow>(options).run() : Tail<audit::Row>(options).run();
@@ -224,9 +185,10 @@ int logExport(LogOptions options) {
   if (options.events) {
     options.query.newest = false;
     options.query.limit = INT64_MAX;
-    const auto done = query<audit::EventRow>(options);
-    return done ? 0 : failed(done.error());
+    options.format = options.format == "table" ? "json" : options.format;
+    return logQuery(options);
   }
+  if (auto ok = checkStatus(options.status); !ok) return failed(ok.error());
   if (options.format == "csv") std::cout << csvHeader();
   audit::LaterOutcomes later(options.databases);
   for (size_t file = 0; file < options.databases.size(); ++file) {
@@ -237,6 +199,7 @@ int logExport(LogOptions options) {
     Status completed;
     auto done = reader.each(options.query, [&](audit::Row& row) {
       completed = later.complete(file, row);
+      if (completed && !fitsStatus(row, options.status)) return true;
       if (completed) std::cout << (options.format == "csv" ? asCsv(row) : asJson(row));
       return completed && std::cout;
     });

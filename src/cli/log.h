@@ -18,6 +18,7 @@ struct LogOptions {
   std::string format = "table";  ///< table, json or csv
   bool events = false;           ///< events instead of decisions
   std::vector<std::string> by;   ///< for stats: columns to group by
+  std::string status = {};       ///< of the answer: "403", "5xx"; "": any
 };
 
 /// The audit database of a configuration and the files next to it that rotation has closed. Reads nothing else from

@@ -47,6 +47,7 @@ class LogCommands {
     command_->add_flag("--events", r.options.events,
                        "events (starts, reloads, failed handshakes) instead of decisions");
   }
+  void status(Reading& r) { command_->add_option("--status", r.options.status, "status of the answer: 403, 4xx, 5xx"); }
   void limit(Reading& r, const char* help, int64_t most) {
     r.options.query.limit = most;
     command_->add_option("--limit", r.options.query.limit, help)
@@ -63,7 +64,9 @@ class LogCommands {
 
 int query(Reading& r) {
   const audit::Query& q = r.options.query;
-  if (r.options.events && !(q.effect + q.principal + q.method + q.path + q.policy + q.rule + q.id).empty())
+  if (r.options.events &&
+      !(q.effect + q.principal + q.method + q.path + q.policy + q.rule + q.id + q.host + q.source + r.options.status)
+           .empty())
     return failed(Error{"--events can be filtered only by --since and --until"});
   return logQuery(r.options);
 }
@@ -213,6 +216,7 @@ void addLog(CLI::App& app, Action& action) {
 
   Reading& q = commands.add("query", "decisions, newest last", rows, query);
   commands.filters(q);
+  commands.status(q);
   commands.events(q);
   commands.limit(q, "at most this many", 100);
 
@@ -226,6 +230,7 @@ void addLog(CLI::App& app, Action& action) {
     return logExportTo(r.options, r.file, r.key);
   });
   commands.filters(exported);
+  commands.status(exported);
   commands.events(exported);
   commands.command().add_option("--to", exported.file, "a new SQLite database of ordinary tables, with a manifest");
   commands.command().add_option("--key", exported.key, "the key that signs the manifest (PEM)");
@@ -240,7 +245,7 @@ void addLog(CLI::App& app, Action& action) {
 
   Reading& show = commands.add("show", "the whole story of one decision", words,
                                [](Reading& r) { return logShow(r.options.databases, r.id, r.options.format); });
-  commands.command().add_option("id", show.id, "decision id")->required();
+  commands.command().add_option("id", show.id, "decision id, or how it begins")->required();
 
   addVerify(*log, action, words);
   addVerifyExport(*log, action);

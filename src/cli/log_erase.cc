@@ -72,7 +72,8 @@ Status checkKey(const audit::AuditConfig& config) {
 }
 
 bool asksForEverything(const audit::Query& q) {
-  return q.principal.empty() && !q.anonymous && q.id.empty() && q.path.empty() && !q.since && !q.until;
+  return q.principal.empty() && !q.anonymous && q.id.empty() && q.path.empty() && q.host.empty() && q.source.empty() &&
+         !q.since && !q.until;
 }
 
 }  // namespace

@@ -1,7 +1,5 @@
 #include "cli/log_print.h"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <array>
 #include <iostream>
@@ -16,19 +14,41 @@ namespace {
 
 using Line = std::vector<std::string>;
 
+constexpr size_t kShownId = 18;  // of a decision id: its time and enough more; --id and `log show` take it
+
+// Makes a table fit the terminal: the widest columns give way first, none below 8.
+void shrink(std::vector<size_t>& widths, size_t limit) {
+  constexpr size_t kMin = 8;
+  if (limit == 0 || widths.empty()) return;
+  size_t sum = 2 * (widths.size() - 1);
+  for (const size_t width : widths) sum += width;
+  while (sum > limit) {
+    const auto widest = std::max_element(widths.begin(), widths.end());
+    if (*widest <= kMin) return;
+    --*widest;
+    --sum;
+  }
+}
+
+// Cells are cut to their column on a terminal alone: in a file or a pipe nothing is lost.
 void printLines(const std::vector<Line>& lines, const std::vector<size_t>& most, size_t coloured,
                 const std::vector<size_t>& right) {
+  const size_t terminal = terminalWidth();
   std::vector<size_t> widths(lines.empty() ? 0 : lines.front().size());
   for (const auto& line : lines) {
-    for (size_t i = 0; i < widths.size(); ++i)
-      widths[i] = std::min(std::max(widths[i], line[i].size()), i < most.size() ? most[i] : 60);
+    for (size_t i = 0; i < widths.size(); ++i) {
+      const size_t wide = std::max(widths[i], columnsOf(line[i]));
+      widths[i] = terminal > 0 ? wide : std::min(wide, i < most.size() ? most[i] : 60);
+    }
   }
+  shrink(widths, terminal);
   const bool colour = useColour();
   for (const auto& line : lines) {
     std::string out;
     for (size_t i = 0; i < line.size(); ++i) {
-      std::string cell = line[i];
-      const size_t missing = widths[i] > cell.size() ? widths[i] - cell.size() : 0;
+      std::string cell = terminal > 0 ? cutTo(line[i], std::max<size_t>(widths[i], 2)) : line[i];
+      const size_t columns = columnsOf(cell);
+      const size_t missing = widths[i] > columns ? widths[i] - columns : 0;
       const bool to_right = std::find(right.begin(), right.end(), i) != right.end();
       if (to_right) cell.insert(0, missing, ' ');
       else if (i + 1 < line.size()) cell.append(missing, ' ');
@@ -67,11 +87,11 @@ std::string shownTime(int64_t micros) {
 }
 
 std::string shownRule(std::string_view policy, std::string_view rule) {
-  return base::printable(policy.empty() ? std::string(rule) : std::string(policy) + ": " + std::string(rule));
+  return base::forTerminal(policy.empty() ? std::string(rule) : std::string(policy) + ": " + std::string(rule));
 }
 
 std::string shownPrincipal(const std::string& principal) {
-  return principal.empty() ? "anonymous" : base::printable(principal);
+  return principal.empty() ? "anonymous" : base::forTerminal(principal);
 }
 
 std::string asJson(const audit::Row& row) {
@@ -178,7 +198,7 @@ std::string asCsv(const audit::EventRow& r) {
 void printTable(const std::vector<audit::Row>& rows, bool with_header) {
   std::vector<Line> lines;
   if (with_header && !rows.empty())
-    lines.push_back({"TIME", "EFFECT", "STATUS", "PRINCIPAL", "REQUEST", "POLICY: RULE", "REASON"});
+    lines.push_back({"TIME", "EFFECT", "STATUS", "PRINCIPAL", "REQUEST", "POLICY: RULE", "ID", "REASON"});
   for (const auto& row : rows) {
     std::string why = row.reason;
     if (!row.errors.empty()) why += (why.empty() ? "" : "; ") + row.errors;
@@ -187,19 +207,19 @@ void printTable(const std::vector<audit::Row>& rows, bool with_header) {
     lines.push_back({shownTime(row.time), row.effect == "allow" ? "ALLOW" : "DENY",
                      row.ended ? std::to_string(row.status) : "-",
                      row.erased ? "(erased)" : shownPrincipal(row.principal),
-                     base::printable(row.method + " " + (row.erased ? "(erased)" : row.path)),
-                     shownRule(row.policy, row.rule), base::printable(why)});
+                     base::forTerminal(row.method + " " + (row.erased ? "(erased)" : row.path)),
+                     shownRule(row.policy, row.rule), row.id.substr(0, kShownId), base::forTerminal(why)});
   }
-  printLines(lines, {24, 6, 6, 60, 48, 48, 200}, 1, {});
+  printLines(lines, {24, 6, 6, 60, 48, 48, kShownId, 200}, 1, {});
 }
 
 void printTable(const std::vector<audit::EventRow>& rows, bool with_header) {
   std::vector<Line> lines;
   if (with_header && !rows.empty()) lines.push_back({"TIME", "COUNT", "WHAT", "SUBJECT", "DETAIL"});
   for (const auto& row : rows)
-    lines.push_back({shownTime(row.time), std::to_string(row.count), base::printable(row.what),
-                     base::printable(row.subject),
-                     row.erased ? "(erased)" : base::printable(row.about.empty() ? row.detail : row.about)});
+    lines.push_back({shownTime(row.time), std::to_string(row.count), base::forTerminal(row.what),
+                     base::forTerminal(row.subject),
+                     row.erased ? "(erased)" : base::forTerminal(row.about.empty() ? row.detail : row.about)});
   printLines(lines, {24, 6, 24, 64, 400}, SIZE_MAX, {1});
 }
 

@@ -53,11 +53,34 @@ Status explain(Story& story) {
   return {};
 }
 
+// Makes the beginning of an id the whole id.
+Status complete(const std::vector<audit::LogRef>& databases, std::string& id) {
+  constexpr size_t kMax = 5;
+  audit::Query query;
+  query.id = id + "*";
+  query.limit = kMax;
+  std::vector<std::string> found;
+  for (const auto& database : databases) {
+    auto opened = TRY(openListed(database));
+    if (!opened) continue;
+    for (const auto& row : TRY(opened->decisions(query))) found.push_back(row.id);
+  }
+  if (found.empty()) return Error{"no decision whose id begins with `" + id + "` in the log"};
+  if (found.size() > 1)
+    return Error{"several decisions have ids that begin with `" + id + "`: " + base::joined(found, ", ") +
+                 (found.size() >= kMax ? ", ..." : "")};
+  id = found.front();
+  return {};
+}
+
 Result<Story> find(const std::vector<audit::LogRef>& databases, const std::string& id) {
   Story out{};
   if (id.empty()) return Error{"which decision? Give its id, as `yett log query --format json` shows it"};
   audit::Query query;
-  query.id = id;
+  query.id = base::lowered(id);
+  if (query.id.size() > 36 || query.id.find_first_not_of("0123456789abcdef-") != std::string::npos)
+    return Error{"`" + base::printable(id) + "` is not a decision id, nor how one begins"};
+  if (query.id.size() < 36) TRY(complete(databases, query.id));
   query.limit = 1;
   for (size_t file = 0; file < databases.size(); ++file) {
     auto opened = TRY(openListed(databases[file]));

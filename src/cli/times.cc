@@ -55,7 +55,22 @@ std::optional<int64_t> named(const std::string& text, int64_t now) {
   static constexpr std::array<std::string_view, 7> kDays = {"sunday",   "monday", "tuesday", "wednesday",
                                                             "thursday", "friday", "saturday"};
   for (int i = 0; i < 7; ++i) {
-    if (text == kDays[static_cast<size_t>(i)]) return today - (parts.tm_wday - i + 7) % 7 * kDay;
+    const std::string_view day = kDays[static_cast<size_t>(i)];
+    const int64_t ago = (parts.tm_wday - i + 7) % 7;
+    if (text == day) return today - ago * kDay;
+    if (text == "last " + std::string(day)) return today - (ago == 0 ? 7 : ago) * kDay;
+  }
+  if (text == "last month" || text == "this quarter" || text == "last quarter" || text == "this year" ||
+      text == "last year") {
+    tm first{};
+    first.tm_year = parts.tm_year - (text == "last year" ? 1 : 0);
+    first.tm_mday = 1;
+    const int quarter = parts.tm_mon / 3 * 3;
+    first.tm_mon = text == "last month"     ? parts.tm_mon - 1
+                   : text == "this quarter" ? quarter
+                   : text == "last quarter" ? quarter - 3
+                                            : 0;
+    return timegm(&first);
   }
   return std::nullopt;
 }
@@ -73,9 +88,10 @@ bool zone(const char* text, bool allowed, int64_t& micros) {
   int hours = 0;
   int minutes = 0;
   int length = 0;
-  if ((*text != '+' && *text != '-') || std::sscanf(text + 1, "%2d:%2d%n", &hours, &minutes, &length) != 2 ||
-      text[1 + length] != '\0' || hours > 23 || minutes > 59)
-    return false;
+  if (*text != '+' && *text != '-') return false;
+  const bool colon = std::sscanf(text + 1, "%2d:%2d%n", &hours, &minutes, &length) == 2 && length == 5;
+  if (!colon && !(std::sscanf(text + 1, "%2d%2d%n", &hours, &minutes, &length) == 2 && length == 4)) return false;
+  if (text[1 + length] != '\0' || hours > 23 || minutes > 59) return false;
   micros -= (*text == '-' ? -1 : 1) * (hours * int64_t{3600} + minutes * int64_t{60}) * 1'000'000;
   return true;
 }
@@ -102,14 +118,27 @@ Result<int64_t> parseTime(const std::string& said, int64_t now_micros) {
     if (clock && day != parts.tm_mday) break;
     return seconds * 1'000'000 + micros;
   }
+  int year = 0;
+  int quarter = 0;
+  int length = 0;
+  if (std::sscanf(text.c_str(), "%4d-q%1d%n", &year, &quarter, &length) == 2 && length == 7 && text.size() == 7 &&
+      year >= 1970 && quarter >= 1 && quarter <= 4) {
+    tm first{};
+    first.tm_year = year - 1900;
+    first.tm_mon = (quarter - 1) * 3;
+    first.tm_mday = 1;
+    return static_cast<int64_t>(timegm(&first)) * 1'000'000;
+  }
+  // Seconds since 1970: ten digits are 2001 to 2286.
+  if (uint64_t epoch = 0; text.size() == 10 && base::parseUnsigned(text, epoch))
+    return static_cast<int64_t>(epoch) * 1'000'000;
   if (tm parts{}; text.size() == 7) {
     const char* end = ::strptime((text + "-01").c_str(), "%Y-%m-%d", &parts);
     if (end != nullptr && *end == '\0') return static_cast<int64_t>(timegm(&parts)) * 1'000'000;
   }
-  return Error{
-      "`" + base::printable(said) +
-      "` is not a time: write `10m` or `2 hours ago`, `today`, `yesterday`, `monday`, `14:30`, `2026-11-21` or "
-      "`2026-11-21T12:00:00Z` (UTC)"};
+  return Error{"`" + base::printable(said) +
+               "` is not a time: write `10m` or `2 hours ago`, `today`, `yesterday`, `monday`, `14:30`, `2026-11-21`, "
+               "`2026-q3`, `2026-11-21T12:00:00Z` (UTC) or seconds since 1970"};
 }
 
 }  // namespace yett::cli
