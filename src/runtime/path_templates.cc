@@ -25,6 +25,7 @@ std::string shapeOf(std::string_view segment) {
 struct Path {
   std::string raw;
   std::vector<std::string> segments;  // templates so far
+  std::vector<bool> identifier;       // the segment looks like one
 };
 
 std::string joinedPath(const std::vector<std::string>& segments, const std::vector<std::string>* names) {
@@ -63,29 +64,43 @@ std::vector<std::string> named(const std::vector<std::string>& segments) {
 std::map<std::string, std::string> templatesOf(const std::set<std::string>& paths) {
   std::vector<Path> all;
   for (const auto& raw : paths) {
-    Path path{raw, {}};
-    for (const auto segment : base::split(std::string_view(raw).substr(raw.starts_with('/') ? 1 : 0), '/'))
-      path.segments.push_back(shapeOf(segment).empty() ? std::string(segment) : kAny);
+    Path path{raw, {}, {}};
+    for (const auto segment : base::split(std::string_view(raw).substr(raw.starts_with('/') ? 1 : 0), '/')) {
+      path.segments.emplace_back(segment);
+      path.identifier.push_back(!shapeOf(segment).empty());
+    }
     all.push_back(std::move(path));
   }
-  // Position by position, left to right: generalizes words that vary while all the rest is the same.
+  // Position by position, left to right: generalizes what varies while all the rest is the same. Identifiers count as
+  // the same elsewhere. One value stays as it is: a placeholder for it would also allow /admin.
   size_t longest = 0;
   for (const auto& path : all) longest = std::max(longest, path.segments.size());
   for (size_t at = 0; at < longest; ++at) {
-    std::map<std::string, std::set<std::string>> values;
+    struct Values {
+      std::set<std::string> all, identifiers;
+    };
+    std::map<std::string, Values> values;
     const auto around = [&](const Path& path) {
       std::vector<std::string> rest = path.segments;
-      rest[at] = kAny;
+      for (size_t i = 0; i < rest.size(); ++i) {
+        if (i == at || path.identifier[i]) rest[i] = kAny;
+      }
       return joinedPath(rest, nullptr);
     };
+    const auto varies = [&](const Path& path) { return path.segments.size() > at && !path.segments[at].empty(); };
     for (const auto& path : all) {
-      if (path.segments.size() > at && !path.segments[at].empty()) values[around(path)].insert(path.segments[at]);
+      if (!varies(path)) continue;
+      Values& here = values[around(path)];
+      here.all.insert(path.segments[at]);
+      if (path.identifier[at]) here.identifiers.insert(path.segments[at]);
     }
+    std::vector<Path*> general;
     for (auto& path : all) {
-      if (path.segments.size() <= at || path.segments[at].empty()) continue;
-      const auto& found = values[around(path)];
-      if (found.size() >= kAlike || found.contains(kAny)) path.segments[at] = kAny;
+      if (!varies(path)) continue;
+      const Values& here = values[around(path)];
+      if (here.all.size() >= kAlike || here.identifiers.size() >= 2) general.push_back(&path);
     }
+    for (Path* path : general) path->segments[at] = kAny;
   }
   std::map<std::string, std::string> out;
   for (const auto& path : all) {

@@ -75,6 +75,7 @@ void merge(SuggestedRule& to, const SuggestedRule& more) {
   to.first = to.count == 0 ? more.first : std::min(to.first, more.first);
   to.last = std::max(to.last, more.last);
   to.count += more.count;
+  to.hosts.insert(more.hosts.begin(), more.hosts.end());
   to.methods.insert(more.methods.begin(), more.methods.end());
   to.principals.insert(more.principals.begin(), more.principals.end());
   to.seen_principals.insert(more.seen_principals.begin(), more.seen_principals.end());
@@ -84,12 +85,12 @@ void merge(SuggestedRule& to, const SuggestedRule& more) {
 }  // namespace
 
 void Learner::add(const audit::Row& row) {
-  if (row.erased || isMasked(row.principal) || isMasked(row.path) || !row.path.starts_with('/') ||
+  if (row.erased || isMasked(row.principal) || isMasked(row.host) || isMasked(row.path) || !row.path.starts_with('/') ||
       readsAsPattern(row.path) || !isMethod(row.method) || row.principal.size() > kLongestName) {
     ++left_out_;
     return;
   }
-  const Key key{row.principal, row.method, row.path};
+  const Key key{row.principal, row.method, row.host, row.path};
   if (row.effect != "allow") {
     ++denied_[key];
     return;
@@ -109,6 +110,7 @@ SuggestedRule Learner::ruleOf(const Key& key) const {
   SuggestedRule out;
   out.principals = out.seen_principals = {key.principal};
   out.methods = {key.method};
+  out.hosts = {key.host};
   out.path = key.path;
   out.seen_paths = {key.path};
   out.count = seen.count;
@@ -119,8 +121,8 @@ SuggestedRule Learner::ruleOf(const Key& key) const {
 }
 
 bool Learner::covers(const SuggestedRule& rule, const Key& key) const {
-  return rule.methods.contains(key.method) && matchesPath(rule.path, key.path) &&
-         matchesCaller(rule.principals, key.principal);
+  return rule.methods.contains(key.method) && (rule.hosts.contains("") || rule.hosts.contains(key.host)) &&
+         matchesPath(rule.path, key.path) && matchesCaller(rule.principals, key.principal);
 }
 
 int64_t Learner::deniedBy(const SuggestedRule& rule) const {
@@ -141,20 +143,22 @@ bool Learner::exceptions(const SuggestedRule& rule, std::map<std::string, Sugges
     deny.path = key.path;
     deny.principals.insert(key.principal);
     deny.methods.insert(key.method);
+    deny.hosts.insert(key.host);
     deny.count += count;
   }
   if (found.size() > std::max<size_t>(3, rule.seen_paths.size() / 10)) return false;
   for (const auto& [path, deny] : found) {
     if (deny.principals.contains("")) return false;
     for (const auto& principal : deny.principals) {
-      for (const std::string& method : deny.methods) {
-        // A deny for GET also covers HEAD, and ignores a trailing slash.
-        const bool slash = path.ends_with('/');
-        for (const std::string& same : {path, slash ? path.substr(0, path.size() - 1) : path + "/"}) {
-          if (seen_.contains({principal, method, same})) return false;
-          if (method == "GET" && seen_.contains({principal, "HEAD", same})) return false;
+      for (const std::string& method : deny.methods)
+        for (const std::string& host : deny.hosts) {
+          // A deny for GET also covers HEAD, and ignores a trailing slash.
+          const bool slash = path.ends_with('/');
+          for (const std::string& same : {path, slash ? path.substr(0, path.size() - 1) : path + "/"}) {
+            if (seen_.contains({principal, method, host, same})) return false;
+            if (method == "GET" && seen_.contains({principal, "HEAD", host, same})) return false;
+          }
         }
-      }
     }
   }
   for (auto& [path, deny] : found) denies.emplace(path + " " + rule.path, std::move(deny));
@@ -166,29 +170,36 @@ bool Learner::exceptions(const SuggestedRule& rule, std::map<std::string, Sugges
 std::vector<SuggestedRule> Learner::generalize() const {
   std::map<std::string, std::set<std::string>> paths;
   for (const auto& [key, seen] : seen_) paths[key.principal].insert(key.path);
-  std::map<std::pair<std::string, std::string>, SuggestedRule> by_caller;
+  std::map<std::tuple<std::string, std::string, std::string>, SuggestedRule> by_caller;
   std::string principal;
   std::map<std::string, std::string> templates;
   for (const auto& [key, seen] : seen_) {  // ordered by caller
     if (templates.empty() || key.principal != principal) templates = templatesOf(paths[principal = key.principal]);
     SuggestedRule rule = ruleOf(key);
     rule.path = templates.at(key.path);
-    SuggestedRule& mine = by_caller[{key.principal, rule.path}];
+    SuggestedRule& mine = by_caller[{key.principal, key.host, rule.path}];
     merge(mine, rule);
     mine.path = rule.path;
   }
   // Callers with an identity do not share a rule with anonymous callers: such a rule would match everybody.
-  std::map<std::tuple<std::string, std::set<std::string>, bool>, SuggestedRule> alike;
+  using Alike = std::tuple<std::string, std::set<std::string>, std::set<std::string>, bool>;
+  std::map<Alike, SuggestedRule> alike;
   for (auto& [key, rule] : by_caller) {
-    SuggestedRule& mine = alike[{rule.path, rule.methods, key.first.empty()}];
+    SuggestedRule& mine = alike[{rule.path, rule.methods, rule.hosts, std::get<0>(key).empty()}];
     merge(mine, rule);
     mine.path = rule.path;
   }
   std::vector<SuggestedRule> out;
-  for (auto& [key, rule] : alike) {
+  std::map<std::tuple<std::string, std::set<std::string>, std::set<std::string>>, SuggestedRule> by_host;
+  for (auto& [key, rule] : alike) {  // those that differ in the host alone are one rule
     rule.principals = generalCallers(rule.seen_principals);
-    out.push_back(std::move(rule));
+    SuggestedRule& mine = by_host[{rule.path, rule.methods, rule.principals}];
+    const auto principals = rule.principals;
+    merge(mine, rule);
+    mine.path = rule.path;
+    mine.principals = principals;
   }
+  for (auto& [key, rule] : by_host) out.push_back(std::move(rule));
   return out;
 }
 
@@ -204,7 +215,7 @@ void Learner::narrow(SuggestedRule rule, std::vector<SuggestedRule>& out,
   if (exceptions(rule, denies)) return out.push_back(std::move(rule));
   for (const auto& [key, seen] : seen_) {
     if (!rule.seen_principals.contains(key.principal) || !rule.methods.contains(key.method) ||
-        !rule.seen_paths.contains(key.path))
+        !rule.seen_paths.contains(key.path) || !rule.hosts.contains(key.host))
       continue;
     SuggestedRule literal = ruleOf(key);
     literal.also_denied = deniedBy(literal);

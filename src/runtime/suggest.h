@@ -14,8 +14,8 @@ namespace yett::runtime {
 /// This many values of one segment, with the same other segments, make it a `{...}`, or a `*` in a SPIFFE ID.
 inline constexpr size_t kAlike = 5;
 
-/// Path -> template. A segment is generalized if it looks like an identifier (a number, a UUID, a token), or if at
-/// least kAlike values of it were seen with the same other segments. Each path matches its own template.
+/// Path -> template. A segment is generalized if two values of it that look like identifiers (a number, a UUID, a
+/// token), or kAlike values of any kind, were seen with the same other segments. Each path matches its own template.
 std::map<std::string, std::string> templatesOf(const std::set<std::string>& paths);
 
 /// An allow rule: callers, methods, one path template, and the evidence for it.
@@ -23,7 +23,8 @@ struct SuggestedRule {
   std::string name;
   std::set<std::string> principals;  ///< SPIFFE IDs, or one pattern; "": anonymous callers
   std::set<std::string> methods;
-  std::string path;  ///< "/orders/{order_id}"
+  std::set<std::string> hosts;  ///< "" if one had none
+  std::string path;             ///< "/orders/{order_id}"
   int64_t count = 0;
   int64_t first = 0, last = 0;  ///< microseconds
   int64_t also_denied = 0;      ///< denied decisions with the same callers, methods and paths
@@ -34,7 +35,7 @@ struct SuggestedRule {
 
 /// A deny rule for an exception: it was denied, but a template would allow it.
 struct SuggestedDeny {
-  std::set<std::string> principals, methods;
+  std::set<std::string> principals, methods, hosts;
   std::string path;
   int64_t count = 0;
 };
@@ -57,7 +58,7 @@ class Learner {
 
  private:
   struct Key {
-    std::string principal, method, path;
+    std::string principal, method, host, path;
     auto operator<=>(const Key&) const = default;
   };
   struct Seen {

@@ -1,8 +1,10 @@
 // A suggestion as the files of a policy directory.
+#include <algorithm>
 #include <cstdio>
 
 #include "audit/reader.h"
 #include "base/clock.h"
+#include "base/text.h"
 #include "runtime/suggest.h"
 
 namespace yett::runtime {
@@ -33,8 +35,35 @@ std::string listOf(const std::set<std::string>& values) {
   return out + " }";
 }
 
+// Nothing if one of them is unknown: then the rule is for every host.
+std::string hostField(const std::set<std::string>& hosts) {
+  return hosts.empty() || hosts.contains("") ? "" : ",\n    host      = " + listOf(hosts);
+}
+
 std::string counted(size_t n, const char* what) {
   return std::to_string(n) + " " + what + (n == 1 ? "" : "s");
+}
+
+// What a rule allows beyond what was seen, as comments.
+std::string widthOf(const SuggestedRule& rule) {
+  std::string out;
+  for (auto open = rule.path.find('{'); open != std::string::npos; open = rule.path.find('{', open + 1)) {
+    const std::string name = rule.path.substr(open, rule.path.find('}', open) - open + 1);
+    const auto place = std::count(rule.path.begin(), rule.path.begin() + static_cast<std::ptrdiff_t>(open), '/');
+    std::set<std::string_view> values;
+    for (const auto& path : rule.seen_paths) {
+      const auto segments = base::split(path, '/');
+      if (segments.size() > static_cast<size_t>(place)) values.insert(segments[static_cast<size_t>(place)]);
+    }
+    out += "  -- WIDER than seen: " + name + " allows any segment; " + counted(values.size(), "value") + " seen\n";
+  }
+  for (const auto& principal : rule.principals) {
+    if (principal.find('*') != std::string::npos)
+      out += "  -- WIDER than seen: any caller like " + principal + "; " +
+             counted(rule.seen_principals.size(), "caller") + " seen\n";
+  }
+  if (rule.hosts.contains("")) out += "  -- WIDER than seen: any host, since some requests had none\n";
+  return out;
 }
 
 }  // namespace
@@ -49,17 +78,19 @@ std::string Suggestion::policyText(const std::string& name) const {
     out += "  -- " + counted(static_cast<size_t>(deny.count), "time") + " denied, and never allowed\n  deny " +
            quoted("seen denied " + std::to_string(i + 1) + ": " + deny.path.substr(0, 200)) +
            " {\n    principal = " + listOf(deny.principals) + ",\n    method    = " + listOf(deny.methods) +
-           ",\n    path      = " + quoted(deny.path) + ",\n  },\n";
+           hostField(deny.hosts) + ",\n    path      = " + quoted(deny.path) + ",\n  },\n";
   }
   for (const auto& rule : rules) {
     out += "  -- " + counted(static_cast<size_t>(rule.count), "time") + ", " + base::formatTime(rule.first) + " to " +
            base::formatTime(rule.last) + "; " + counted(rule.seen_paths.size(), "path") + ", " +
            counted(rule.seen_principals.size(), "caller") + " seen\n";
+    out += widthOf(rule);
     if (rule.also_denied > 0)
       out += "  -- CAREFUL: the same was denied " + counted(static_cast<size_t>(rule.also_denied), "time") +
              ": something other than caller, method and path decided\n";
     out += "  allow " + quoted(rule.name) + " {\n    principal = " + listOf(rule.principals) +
-           ",\n    method    = " + listOf(rule.methods) + ",\n    path      = " + quoted(rule.path) + ",\n  },\n";
+           ",\n    method    = " + listOf(rule.methods) + hostField(rule.hosts) +
+           ",\n    path      = " + quoted(rule.path) + ",\n  },\n";
   }
   return out + "}\n";
 }
@@ -70,8 +101,9 @@ std::string Suggestion::testText() const {
     const audit::Row& r = rule.example;
     out += "test " + quoted("seen: " + rule.name) + " {\n";
     if (!r.principal.empty()) out += "  principal = " + quoted(r.principal) + ",\n";
-    out += "  request = { method = " + quoted(r.method) + ", path = " + quoted(r.path) + " },\n  expect = allowed " +
-           quoted(rule.name) + ",\n}\n";
+    out += "  request = { method = " + quoted(r.method) + ", path = " + quoted(r.path) +
+           (r.host.empty() ? "" : ", host = " + quoted(r.host)) + " },\n  expect = allowed " + quoted(rule.name) +
+           ",\n}\n";
   }
   return out +
          "test \"never seen\" {\n  principal = \"spiffe://never.seen/stranger\",\n  request = { method = \"GET\", path "

@@ -53,12 +53,37 @@ TEST_CASE("suggest: requests that no rule can express are left out, and the rest
 }
 
 TEST_CASE("suggest: path templates generalize identifiers and segments with many values") {
-  const auto t = runtime::templatesOf({"/orders/1", "/orders/22/items", "/users/a", "/users/b", "/health", "/",
-                                       "/files/0123456789abcdef01", "/t/v1", "/t/v2", "/t/v3", "/t/v4", "/t/v5"});
+  const auto t = runtime::templatesOf({"/orders/1", "/orders/2", "/orders/22/items", "/orders/23/items", "/v/7/x", "/7",
+                                       "/users/a", "/users/b", "/health", "/", "/files/0123456789abcdef01",
+                                       "/files/0123456789abcdef02", "/t/v1", "/t/v2", "/t/v3", "/t/v4", "/t/v5"});
   CHECK(t.at("/orders/1") == "/orders/{order_id}");
   CHECK(t.at("/orders/22/items") == "/orders/{order_id}/items");
   CHECK(t.at("/users/a") == "/users/a");
   CHECK(t.at("/t/v3") == "/t/{t_id}");
   CHECK(t.at("/files/0123456789abcdef01") == "/files/{file_id}");
   CHECK(t.at("/") == "/");
+  CHECK(t.at("/v/7/x") == "/v/7/x");  // one value: a placeholder would also allow /v/admin/x
+  CHECK(t.at("/7") == "/7");
+}
+
+TEST_CASE("suggest: the host is part of what was seen, and the width of a rule is said") {
+  runtime::Learner learner;
+  const auto at = [](const char* host, const std::string& path, bool allowed) {
+    auto out = row("spiffe://example.org/a", "GET", path, allowed);
+    out.host = host;
+    return out;
+  };
+  learner.add(at("one.example.org", "/x/1", true));
+  learner.add(at("one.example.org", "/x/2", true));
+  learner.add(at("two.example.org", "/y", true));
+  learner.add(at("two.example.org", "/x/1", false));
+  const auto out = learner.suggest();
+  CHECK(problemsOf(out).empty());
+  REQUIRE(out.rules.size() == 2);
+  CHECK(out.denies.empty());  // another host
+  CHECK(out.rules[0].hosts == std::set<std::string>{"one.example.org"});
+  const std::string text = out.policyText("p");
+  CHECK(text.find("host      = \"one.example.org\"") != std::string::npos);
+  CHECK(text.find("-- WIDER than seen: {x_id} allows any segment; 2 values seen") != std::string::npos);
+  CHECK(text.find("WIDER") == text.rfind("WIDER"));
 }
