@@ -76,8 +76,8 @@ function range:contains(ip) end
 ---@field not_host? yett.texts
 ---@field path? yett.texts
 ---@field not_path? yett.texts
----@field header? table<string, yett.texts>
----@field not_header? table<string, yett.texts>
+---@field header? table<string, yett.texts> also `absent`, alone or in a list
+---@field not_header? table<string, yett.texts> also `absent`, alone or in a list
 ---@field query? table<string, yett.texts>
 ---@field not_query? table<string, yett.texts>
 ---@field source? string|yett.cidr|(string|yett.cidr)[] address or range of the socket's peer
@@ -135,6 +135,23 @@ function re(pattern) end
 ---@param text string
 ---@return yett.cidr
 function cidr(text) end
+
+---A value of `header` and `query`: it was not sent.
+absent = nil ---@type any
+
+json = {}
+---@param text string strict JSON, at most 4096 values
+---@return any document read like `r.body.json`; valid in this decision only
+function json.decode(text) end
+base64 = {}
+---@param text string with its padding
+---@return string
+function base64.decode(text) end
+base64url = {}
+---@param text string without padding
+---@return string
+function base64url.decode(text) end
+
 ---Whether the key exists.
 ---@param t table
 ---@param key any

@@ -125,9 +125,12 @@ class FileReader {
 
   bool readValue(const std::string& field, const Value& value, rule::FieldValue& out) {
     if (value.type == Value::Type::kString) return out.text = value.text, true;
+    const Value* absent = value.find("absent");
+    if (absent != nullptr && value.fields.size() == 1 && absent->type == Value::Type::kBool && absent->boolean)
+      return out.absent = true;
     const Value* regex = value.find("re");
     if (regex == nullptr || value.fields.size() != 1 || regex->type != Value::Type::kString)
-      return wrongType(value, field, "a string, { \"re\": \"...\" }, or a list of these"), false;
+      return wrongType(value, field, "a string, { \"re\": \"...\" }, { \"absent\": true }, or a list of these"), false;
     auto compiled = target::Regex::compile(regex->text);
     if (!compiled) return fail(value, compiled.error().message), false;
     out.regex = std::move(compiled).value();

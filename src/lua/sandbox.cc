@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 
+#include "lua/decode.h"
 #include "lua/document.h"
 #include "lua/freeze.h"
 #include "lua/patterns.h"
@@ -278,6 +279,7 @@ void openSandbox(lua_State* L) {
   frozenLibrary(L, globals, "math");
   lua_settop(L, globals);
 
+  openDecoders(L);
   luaL_requiref(L, "utf8", luaopen_utf8, 0);
   lua_newtable(L);
   take(L, globals + 1, {"char", "codepoint", "len", "offset"}, charged);

@@ -208,6 +208,7 @@ void LuaState::begin(const policy::Budget& budget, Purpose purpose) {
   limit_ = budget.instructions;
   deadline_ = 0;
   over_memory_ = over_string_ = over_budget_ = late_ = shortened_ = false;
+  documents_.clear();
 }
 
 bool LuaState::chargeRun(uint64_t instructions, uint64_t allocated) {

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <type_traits>
@@ -15,6 +16,7 @@
 
 #include "base/result.h"
 #include "lua/methods.h"
+#include "policy/document.h"
 #include "policy/rule_engine.h"
 
 struct lua_State;
@@ -61,6 +63,16 @@ class LuaState {
   bool late() const { return late_; }
   /// Raises a pending abort again: for code that catches errors.
   void reraise();
+  /// Between begin() for a decision and the next begin().
+  bool deciding() const { return purpose_ == Purpose::kDecide; }
+  /// A document of this decision over a copy of `text`, which documentText() is until the next call; both live until
+  /// begin().
+  policy::Document& newDocument(std::string_view text) {
+    documents_.push_back(std::make_unique<Decoded>());
+    documents_.back()->text = text;
+    return documents_.back()->document;
+  }
+  std::string_view documentText() const { return documents_.back()->text; }
   /// Differs for each begin(): what one decision creates must not be used in another.
   int64_t serial() const { return serial_; }
   /// The cost of the runs since begin(). The same run costs the same in every state, whatever the state's history.
@@ -93,6 +105,10 @@ class LuaState {
   void watchLines(LineSink sink);
 
  private:
+  struct Decoded {
+    std::string text;
+    policy::Document document;
+  };
   struct Call {
     void (*body)(lua_State*, void*);
     void* at;
@@ -133,6 +149,7 @@ class LuaState {
   const char* method_chunk_ = nullptr;                       // Lua's pointer to the name of the last one
   const MethodCalls* method_calls_ = nullptr;
   LineSink lines_;
+  std::vector<std::unique_ptr<Decoded>> documents_;  // that this decision has decoded
 };
 
 }  // namespace yett::lua

@@ -11,6 +11,7 @@
 namespace yett::lua {
 namespace {
 
+const char kAbsent = 0;  // its address is `absent`
 const char kPermit = 0;  // their addresses represent the answers
 const char kRefuse = 0;
 const char kLoaded = 0;  // registry key: loading is over
@@ -142,6 +143,8 @@ void openValues(lua_State* L) {
     lua_pushcclosure(L, answer, 1);
     lua_setfield(L, to, key == &kPermit ? "permit" : "refuse");
   }
+  lua_pushlightuserdata(L, const_cast<char*>(&kAbsent));
+  lua_setfield(L, to, "absent");
   for (const char* word : {"anyone", "authenticated"}) {
     lua_pushstring(L, word);
     lua_setfield(L, to, word);
@@ -166,6 +169,7 @@ bool fieldValue(lua_State* L, int index, rule::FieldValue& out) {
     out.text = cidr->text;
     return true;
   }
+  if (lua_type(L, index) == LUA_TLIGHTUSERDATA && lua_touserdata(L, index) == &kAbsent) return out.absent = true;
   return false;
 }
 

@@ -49,13 +49,17 @@ class AnyOf {
 // An allow needs exactly one value; a deny compares each value and, with `lists`, each element of a value.
 Match matchValues(const std::vector<ValueMatcher>& values, const std::vector<std::string_view>& sent, bool loose,
                   bool lists, policy::AttributeReader& reader) {
-  if (sent.empty()) return Match::kAbsent;
+  if (sent.empty()) {
+    const bool wanted = std::any_of(values.begin(), values.end(), [](const auto& value) { return value.absent; });
+    return wanted ? Match::kYes : Match::kAbsent;
+  }
   if (!loose && sent.size() > 1) return Match::kError;
   AnyOf any(reader);
   const auto look = [&](std::string_view value) {
     // The cost is the product of sent and listed values.
     if ((lists || sent.size() > kFreeValues) && !any.spend(kLookSteps + values.size())) return false;
     return std::any_of(values.begin(), values.end(), [&](const ValueMatcher& wanted) {
+      if (wanted.absent) return false;
       return wanted.regex ? any.regex(*wanted.regex, value) : any.plain(wanted.text == value);
     });
   };

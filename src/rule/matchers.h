@@ -50,6 +50,7 @@ struct PathMatcher {
 struct ValueMatcher {
   std::string text;
   std::optional<target::Regex> regex;
+  bool absent = false;  ///< matches if nothing was sent, and nothing that was sent
 };
 
 /// A header or query key and its values.

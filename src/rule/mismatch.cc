@@ -44,7 +44,7 @@ std::string textOf(const HostMatcher& matcher) {
 
 std::string textOf(const KeyedMatcher& matcher) {
   return matcher.key + ": " + listed(matcher.values, [](const ValueMatcher& value) {
-           return value.regex ? "re " + value.regex->text() : value.text;
+           return value.absent ? "(absent)" : value.regex ? "re " + value.regex->text() : value.text;
          });
 }
 

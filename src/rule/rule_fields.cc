@@ -179,6 +179,7 @@ Status setMatcher(Rule& rule, std::string_view field, const std::vector<FieldVal
   if (values.empty()) return Error{"is an empty list, which can match nothing"};
   if (values.size() > kMaxListed) return Error{"has over " + std::to_string(kMaxListed) + " entries: use `data`"};
   for (const auto& value : values) {
+    if (value.absent) return Error{"does not accept `absent`: it is for `header` and `query`"};
     if (field == "method") TRY(addMethod(to, value));
     else if (field == "principal") TRY(addPrincipal(to, value));
     else if (field == "host") TRY(addHost(to, value));
@@ -202,10 +203,10 @@ Status addKeyedMatcher(Rule& rule, std::string_view field, std::string_view key,
   if (values.size() > kMaxListed)
     return Error{quoted(key) + " has over " + std::to_string(kMaxListed) + " values: use `data`"};
   for (auto& value : values) {
-    if (header && !value.regex && !isFieldValue(value.text))
+    if (header && !value.regex && !value.absent && !isFieldValue(value.text))
       return Error{quoted(key) + ": " + quoted(value.text) +
                    " can match nothing: it is not a valid field value (RFC 9110 5.5)"};
-    matcher.values.push_back({std::move(value.text), std::move(value.regex)});
+    matcher.values.push_back({std::move(value.text), std::move(value.regex), value.absent});
   }
   (header ? to.headers : to.queries).push_back(std::move(matcher));
   return {};

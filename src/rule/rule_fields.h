@@ -16,6 +16,7 @@ namespace yett::rule {
 struct FieldValue {
   std::string text;
   std::optional<target::Regex> regex;
+  bool absent = false;  ///< the header or key was not sent
 };
 
 /// All fields a rule may have.

@@ -102,11 +102,13 @@ bool sourceMatches(const std::string& range, const std::string& source) {
 enum class Found { kNo, kYes, kUnsure, kAbsent, kNoOfMany };
 
 Found keyed(const std::vector<std::string>& wanted, const std::vector<std::string>& sent, bool loose) {
-  if (sent.empty()) return Found::kAbsent;
+  const bool none = std::find(wanted.begin(), wanted.end(), "absent:") != wanted.end();
+  if (sent.empty()) return none ? Found::kYes : Found::kAbsent;
   if (!loose && sent.size() > 1) return Found::kUnsure;
   for (const auto& value : sent) {
     for (const auto& w : wanted) {
-      if (w.starts_with("re:") ? std::regex_match(value, std::regex(w.substr(3))) : w == value) return Found::kYes;
+      if (w.starts_with("re:") ? std::regex_match(value, std::regex(w.substr(3))) : w != "absent:" && w == value)
+        return Found::kYes;
     }
   }
   return sent.size() > 1 ? Found::kNoOfMany : Found::kNo;
@@ -195,6 +197,7 @@ std::string randomPattern(Random& random, bool principal) {
 }
 
 std::string quoted(const std::string& value) {
+  if (value == "absent:") return "{\"absent\": true}";
   std::string escaped;
   for (const char c : value) escaped += c == '\\' || c == '"' ? std::string("\\") + c : std::string(1, c);
   return value.starts_with("re:") ? "{\"re\": \"" + escaped.substr(3) + "\"}" : "\"" + escaped + "\"";
@@ -282,10 +285,10 @@ RuleText randomRule(Random& random, int number) {
   some("source", 20, [&] {
     return one(random, {"10.0.0.0/8", "10.0.0.0/16", "10.1.2.3", "2001:db8::/32", "::ffff:10.0.0.1", "0.0.0.0/0"});
   });
-  some("header:x-a", 15, [&] { return one(random, {"1", "2", "re:[0-9]"}); });
+  some("header:x-a", 15, [&] { return one(random, {"1", "2", "re:[0-9]", "absent:"}); });
   some("header:x-b", 8, [&] { return one(random, {"1", "2"}); });
   some("grpc", 8, [&] { return one(random, {"a.B/C", "a.B/*", "a.D/C"}); });
-  some("query:k", 10, [&] { return one(random, {"v", "w", ""}); });
+  some("query:k", 10, [&] { return one(random, {"v", "w", "", "absent:"}); });
   if (rule.allow && !rule.fields.contains("principal")) rule.fields["principal"] = {"anyone"};
   return rule;
 }

@@ -40,6 +40,10 @@ std::string randomCondition(test::Random& random, int depth = 0) {
                                                   "ids:matches(optional(r.principal, 'id', ''))",
                                                   "sorted(#r.path) ~= 'x'",
                                                   "keyed(r.path, r.host, r.method) > 0",
+                                                  "json.decode('[1,' .. r.header['x-a'] .. ']')[2] == 1",
+                                                  "json.decode(('[' .. ('1,'):rep(#r.path * 20) .. '1]'))[1] == 1",
+                                                  "base64.decode('MQ==') == r.header['x-a']",
+                                                  "base64url.decode(r.host:sub(1, 4)) ~= ''",
                                                   "r.body.complete"};
   std::string out;
   const size_t kind = random() % 10;
