@@ -6,6 +6,7 @@
 #include <memory>
 
 #include "app/run.h"
+#include "app/version.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "cli/command.h"
@@ -54,7 +55,7 @@ void addRun(CLI::App& app, cli::Action& action) {
 void addVersion(CLI::App& app, cli::Action& action) {
   app.add_subcommand("version", "print the version")->callback([&action] {
     action = [] {
-      std::cout << "yett " YETT_VERSION "\n";
+      std::cout << app::versionText();
       return 0;
     };
   });
@@ -67,7 +68,14 @@ int runCommand(int argc, char** argv) {
   CLI::App app("Yett: an authorization sidecar. Runs in front of a service and checks every request against policy.",
                "yett");
   app.require_subcommand(1);
-  app.set_version_flag("--version", "yett " YETT_VERSION, "print the version");
+  app.set_version_flag(
+      "--version",
+      [] {
+        std::string text = app::versionText();
+        text.pop_back();  // the parser adds a line break
+        return text;
+      },
+      "print the version");
   addRun(app, action);
   cli::addCheck(app, action);
   cli::addTest(app, action);

@@ -120,6 +120,7 @@ Status Server::checkRestartOnly(const runtime::Generation& next) const {
     return Error{std::string(what) + " cannot be changed while running: restart yett, or undo the change"};
   };
   if (now.workers != then.workers) return needs("`workers`");
+  if (now.trusted_owners != then.trusted_owners) return needs("`trusted_owners`");
   audit::AuditConfig audit_now = now.audit;
   audit_now.hold = then.audit.hold;  // which may change
   if (!(audit_now == then.audit) || !(now.sinks == then.sinks)) return needs("`audit`");

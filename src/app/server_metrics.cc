@@ -4,6 +4,7 @@
 
 #include "app/process_metrics.h"
 #include "app/server.h"
+#include "app/version.h"
 #include "audit/writer.h"
 #include "authz/authorizer.h"
 #include "base/clock.h"
@@ -28,8 +29,9 @@ std::string gaugeText(const std::string& name, const std::string& help, const st
 }  // namespace
 
 void Server::showMetrics() {
-  auto& build =
-      metrics_.counter("yett_build_info", {{"version", YETT_VERSION}}, "always 1; the version is a label", "gauge");
+  const std::string commit = versionCommit();
+  auto& build = metrics_.counter("yett_build_info", {{"version", YETT_VERSION}, {"commit", commit}},
+                                 "always 1; version and commit are labels", "gauge");
   build.add(1 - build.value());
   metrics_.gauge("yett_audit_healthy", "1 if the audit log can be written, else 0",
                  [this] { return audit_->healthy() ? 1 : 0; });

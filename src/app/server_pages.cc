@@ -6,6 +6,7 @@
 
 #include "admin/admin_server.h"
 #include "app/server.h"
+#include "app/version.h"
 #include "audit/erase.h"
 #include "audit/log_files.h"
 #include "base/json.h"
@@ -22,7 +23,15 @@ admin::AdminContent Server::adminContent() {
   out.ready = [this] { return readiness(); };
   out.started = [this] { return started_.load(); };
   out.metrics = [this] { return metricsText(); };
-  out.version = [] { return std::string("{\"name\":\"yett\",\"version\":\"" YETT_VERSION "\"}\n"); };
+  out.version = [] {
+    std::string text;
+    json::ObjectWriter(text)
+        .field("name", "yett")
+        .field("version", YETT_VERSION)
+        .field("commit", versionCommit())
+        .end();
+    return text + "\n";
+  };
   out.command = [this](const std::string& path, const std::string& body, const std::string& peer) {
     return command(path, body, peer);
   };

@@ -18,7 +18,7 @@ void readRoute(ObjectReader& in, proxy::RouteConfig& out) {
   in.flag("allow_encoded_slashes", out.allow_encoded_slashes);
   in.flag("forward_trailers", out.forward_trailers);
   in.flag("forward_parameters", out.forward_parameters);
-  in.duration("idle_timeout", out.idle_timeout);
+  in.durationOrZero("idle_timeout", out.idle_timeout);
   std::vector<std::string> upgrades;
   in.texts("upgrades", upgrades);
   for (const auto& upgrade : upgrades) {

@@ -81,11 +81,17 @@ void ObjectReader::number(std::string_view key, int64_t least, int64_t most, int
 }
 
 void ObjectReader::duration(std::string_view key, base::Millis& out) {
+  base::Millis read = out;
+  durationOrZero(key, read);
+  if (read.count() == 0 && read != out) return problem(key, "is zero: must be longer than 0");
+  out = read;
+}
+
+void ObjectReader::durationOrZero(std::string_view key, base::Millis& out) {
   const auto* value = find(key, Type::kString, "a string with a duration, as in \"250ms\"");
   if (value == nullptr) return;
   auto parsed = base::parseDuration(value->text);
   if (!parsed) return problem(key, parsed.error().message);
-  if (parsed.value().count() == 0) return problem(key, "is zero: must be longer than 0");
   out = parsed.value();
 }
 

@@ -40,6 +40,8 @@ class ObjectReader {
   void flag(std::string_view key, bool& out);
   void number(std::string_view key, int64_t least, int64_t most, int64_t& out);
   void duration(std::string_view key, base::Millis& out);
+  /// The same where zero means none.
+  void durationOrZero(std::string_view key, base::Millis& out);
   void size(std::string_view key, uint64_t& out);
   void numbers(std::string_view key, int64_t least, int64_t most, std::vector<int64_t>& out);
   void texts(std::string_view key, std::vector<std::string>& out);

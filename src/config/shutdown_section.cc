@@ -3,7 +3,7 @@
 namespace yett::config {
 
 void readShutdown(ObjectReader& in, ShutdownConfig& out) {
-  in.duration("delay", out.delay);
+  in.durationOrZero("delay", out.delay);
   in.duration("drain_timeout", out.drain_timeout);
   in.duration("sink_flush_timeout", out.sink_flush_timeout);
 }

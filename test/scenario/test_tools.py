@@ -181,6 +181,17 @@ class Check(unittest.TestCase):
             taken.listen()
             problem(listener(address=f"127.0.0.1:{taken.getsockname()[1]}"), "another process listens on", warning=True)
 
+    def test_zero_where_it_means_none(self):
+        self.y.config["shutdown"] = {"delay": "0s"}
+        self.y.listener["routes"][0]["idle_timeout"] = "0ms"
+        self.y.write_config()
+        self.assertEqual(self.check()[0], 0)
+        self.y.config["shutdown"] = {"drain_timeout": "0s"}
+        self.y.write_config()
+        code, _, err = self.check()
+        self.assertEqual(code, 2)
+        self.assertIn("/shutdown/drain_timeout: is zero: must be longer than 0", err)
+
     def test_its_own_certificate(self):
         certs = self.y.certs
         for args, wanted in ((("--ttl", "1s"), "no longer (expired"),):
