@@ -2,6 +2,7 @@
 
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <deque>
 #include <list>
 #include <thread>
@@ -68,11 +69,15 @@ class AdminServer::Running {
     AdminSession* session;
     std::string path;
     std::string body;
-    std::string peer;
+    int64_t peer;  // user ID
   };
 
   void accept(Side& side, Poco::Net::StreamSocket socket) {
-    if (side.sessions.size() >= most_sessions_) side.sessions.front()->close();
+    if (side.sessions.size() >= most_sessions_) {
+      const auto idle =
+          std::find_if(side.sessions.begin(), side.sessions.end(), [](const auto& s) { return !s->busy(); });
+      (idle != side.sessions.end() ? *idle : side.sessions.front())->close();
+    }
     ucred credentials{};
     socklen_t size = sizeof credentials;
     const bool known =
@@ -102,7 +107,7 @@ class AdminServer::Running {
 
   void later(AdminSession& session, std::string path, std::string body) {
     const base::Lock lock(mutex_);
-    waiting_.push_back({&session, std::move(path), std::move(body), base::userName(session.peer())});
+    waiting_.push_back({&session, std::move(path), std::move(body), session.peer()});
     wake_.notifyAll();
   }
 
@@ -115,7 +120,7 @@ class AdminServer::Running {
       waiting_.pop_front();
       at_work_ = command.session;
       lock.unlock();
-      const auto done = content_.command(command.path, command.body, command.peer);
+      const auto done = content_.command(command.path, command.body, base::userName(command.peer));
       const Page page{done ? 200 : 400, "text/plain", (done ? done.value() : done.error().message) + "\n"};
       loop_.post([this, page] { finish(page); });
       lock.lock();

@@ -28,6 +28,8 @@ class AdminSession final : public net::ConnectionEvents,
   /// The user of the peer process; below 0: unknown.
   void knowPeer(int64_t uid) { peer_ = uid; }
   int64_t peer() const { return peer_; }
+  /// Waits for the answer to a command.
+  bool busy() const { return busy_; }
   void answer(const Page& page);
   /// Makes room for another.
   void close() { connection_.abort(); }

@@ -143,7 +143,7 @@ int run(const std::string& name, base::Logger::Level level) {
   base::FileTrust trust;
   auto generation = runtime::readAndBuild(config_file, nullptr, problems, trust);
   if (!generation) {
-    for (const auto& problem : problems.texts()) std::cerr << "yett: " << problem << "\n";
+    for (const auto& problem : problems.texts()) std::cerr << "yett: " << base::forTerminal(problem) << "\n";
     std::cerr << "yett: not started: " << problems.texts().size()
               << (problems.texts().size() == 1 ? " problem\n" : " problems\n");
     return 2;

@@ -63,7 +63,7 @@ void Server::showSeries(const runtime::Generation& generation) {
       if (effect != "allow") authz::Authorizer::showRule(metrics_, false, rules[i].policy, rules[i].rule);
     }
   }
-  authz::Authorizer::showRule(metrics_, false, "", "default");
+  for (const char* rule : {"default", "error", "identity"}) authz::Authorizer::showRule(metrics_, false, "", rule);
   if (generation.shadow) authz::Authorizer::showShadow(metrics_);
 }
 

@@ -70,9 +70,9 @@ Result<std::vector<EventRow>> Reader::events(const Query& query) {
 
 Result<std::vector<int64_t>> Reader::callerEvents(const Query& query) {
   std::vector<int64_t> out;
-  const bool others =
-      !(query.effect + query.method + query.path + query.policy + query.rule + query.id + query.host + query.source)
-           .empty();
+  const bool others = !query.exactly.empty() || !(query.effect + query.method + query.path + query.policy + query.rule +
+                                                  query.id + query.host + query.source)
+                                                     .empty();
   if (others) return out;
   Conditions where = timesOf(query, "e");
   if (query.anonymous) where.exactly("c.caller", "");

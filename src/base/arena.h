@@ -12,9 +12,11 @@ namespace yett::base {
 
 class Arena {
  public:
+  /// `block`: bytes that are taken at once.
+  explicit Arena(size_t block = 256 << 10) : block_(block) {}
   /// A copy that lives until clear().
   std::string_view copy(std::string_view bytes) {
-    char* to = bytes.size() > kBlock / 4 ? own(large_, bytes.size()) : take(bytes.size());
+    char* to = bytes.size() > block_ / 4 ? own(large_, bytes.size()) : take(bytes.size());
     if (!bytes.empty()) std::memcpy(to, bytes.data(), bytes.size());
     return {to, bytes.size()};
   }
@@ -37,15 +39,14 @@ class Arena {
 
  private:
   using Blocks = std::vector<std::unique_ptr<char[]>>;
-  static constexpr size_t kBlock = 256 << 10;
 
   static char* own(Blocks& blocks, size_t size) {
     return blocks.emplace_back(std::make_unique_for_overwrite<char[]>(size)).get();
   }
 
   char* take(size_t size) {
-    if (blocks_.empty() || used_ > kBlock || size > kBlock - used_) {
-      own(blocks_, kBlock);
+    if (blocks_.empty() || used_ > block_ || size > block_ - used_) {
+      own(blocks_, block_);
       used_ = 0;
     }
     used_ += size;
@@ -55,6 +56,7 @@ class Arena {
   Blocks blocks_;  // the last one is being filled
   Blocks large_;
   size_t used_ = 0;
+  const size_t block_;
 };
 
 }  // namespace yett::base

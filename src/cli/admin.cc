@@ -92,7 +92,7 @@ int status(const Options& options) {
 // The answer to a command as text for people.
 std::string told(const std::string& path, const std::string& answer) {
   const auto parsed = json::parse(answer, false);
-  if (!parsed) return answer;
+  if (!parsed) return base::forTerminal(answer);
   const auto text = [&](const char* key) {
     const auto* value = parsed.value().find(key);
     return value != nullptr ? base::forTerminal(value->text) : std::string();

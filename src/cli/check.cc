@@ -16,6 +16,7 @@
 #include "runtime/generation.h"
 #include "runtime/memory_plan.h"
 #include "runtime/path_warnings.h"
+#include "runtime/policy_warnings.h"
 #include "runtime/preflight.h"
 #include "sink/sink.h"
 
@@ -77,9 +78,11 @@ class Checker {
     sinks_ = generation->config.sinks;
     for (const auto& problem : generation->shadow_problems) problems_.add(problem);
     for (const auto& warning : runtime::pathWarnings(*generation)) warnings_.push_back("policy " + warning);
+    for (const auto& warning : runtime::policyWarnings(*generation)) warnings_.push_back("policy " + warning);
     const auto found = runtime::preflight(*generation);
     for (const auto& problem : found.problems) problems_.add(problem);
     warnings_.insert(warnings_.end(), found.warnings.begin(), found.warnings.end());
+    notes_ = found.notes;
     const auto memory = runtime::planMemory(generation->config, runtime::workersOf(generation->config));
     if (memory.sum() > memory.limit)
       warnings_.push_back("memory: " + memory.text() +
@@ -131,6 +134,7 @@ class Checker {
 
   int tellText() const {
     for (const auto& warning : warnings_) std::cerr << "yett: warning: " << base::forTerminal(warning) << "\n";
+    for (const auto& note : notes_) std::cerr << "yett: note: " << base::forTerminal(note) << "\n";
     for (const auto& problem : texts_) std::cerr << "yett: " << base::forTerminal(problem) << "\n";
     if (!texts_.empty()) {
       std::cerr << "yett: " << counted(texts_.size(), "problem") << "\n";
@@ -159,6 +163,7 @@ class Checker {
   std::vector<std::string> folders_;  // of policies
   std::vector<std::string> texts_;    // the problems, with paths as shown
   std::vector<std::string> warnings_;
+  std::vector<std::string> notes_;  // which never count
   std::string what_;
   std::string after_;
 };

@@ -68,7 +68,11 @@ std::string beginningOf(const std::string& pattern) {
 }
 
 Status readPath(audit::Query& q) {
-  if (q.path == "*") return {};  // the target of OPTIONS *
+  if (q.path == "*") {  // the target of OPTIONS *
+    q.exactly.emplace_back(audit::decisionColumn("path"), "*");
+    q.path.clear();
+    return {};
+  }
   if (!q.path.starts_with('/')) return Error{"--path `" + q.path + "`: a path begins with `/`, so no record can match"};
   const bool prefix = isPrefix(q.path);
   if (!prefix && q.path.find_first_of("*{") != std::string::npos) {
@@ -80,7 +84,9 @@ Status readPath(audit::Query& q) {
   }
   // Letters that a request encodes.
   auto literal = target::canonicalLiteral(std::string_view(q.path).substr(0, q.path.size() - (prefix ? 1 : 0)));
-  if (literal) q.path = literal.value() + (prefix ? "*" : "");
+  if (!literal)
+    return Error{"--path `" + q.path + "` is not a path that a record can have: " + literal.error().message};
+  q.path = literal.value() + (prefix ? "*" : "");
   return {};
 }
 
@@ -90,6 +96,11 @@ Status readPrincipal(audit::Query& q) {
     q.principal.clear();
     q.anonymous = true;
     return {};
+  }
+  if (const auto end = q.principal.find('/', kScheme.size());
+      q.principal.starts_with(kScheme)) {  // domains have no case
+    const std::string domain = base::lowered(q.principal.substr(0, end));
+    q.principal.replace(0, domain.size(), domain);
   }
   const std::string& text = q.principal;
   if (isPrefix(text) && kScheme.starts_with(text.substr(0, std::min(text.size() - 1, kScheme.size())))) return {};
@@ -127,7 +138,7 @@ Status normalize(audit::Query& q) {
   if (q.id.empty()) return {};
   q.id = base::lowered(q.id);
   if (q.id.ends_with('*')) q.id.pop_back();
-  if (q.id.size() > kId || q.id.find_first_not_of("0123456789abcdef-") != std::string::npos)
+  if (q.id.empty() || q.id.size() > kId || q.id.find_first_not_of("0123456789abcdef-") != std::string::npos)
     return Error{"--id `" + q.id + "` is not a decision id, nor how one begins"};
   if (q.id.size() < kId) q.id += '*';
   return {};

@@ -111,7 +111,18 @@ void addEval(CLI::App& app, Action& action) {
   command->add_option("--time", o->caller.time_seconds, "with --http: seconds since 1970");
   command->add_flag("--explain", o->explain, "every rule, and why it applies or not");
   addFormat(*command, o->format, {"text", "json"});
-  command->callback([o, &action] { action = [o] { return eval(*o); }; });
+  command->callback([o, command, &action] {
+    action = [o, command] {
+      for (const char* name :
+           {"--principal", "--source", "--destination", "--sni", "--scheme", "--protocol", "--forwarder", "--time"}) {
+        if (o->http.empty() && command->count(name) > 0) {
+          std::cerr << "yett: " << name << " is for --http: in a --request write it as a field\n";
+          return 2;
+        }
+      }
+      return eval(*o);
+    };
+  });
 }
 
 }  // namespace yett::cli

@@ -94,9 +94,8 @@ std::vector<File> filesOf(const InitOptions& options) {
           {"rules/service_test.lua", filled(kTest, options)}};
 }
 
-Status writeFile(const std::string& path, const std::string& text, bool replace) {
-  const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW | (replace ? O_TRUNC : O_EXCL), 0644);
-  if (fd < 0 && errno == EEXIST) return Error{path + " exists: --force replaces it"};
+Status writeFile(const std::string& path, const std::string& text) {
+  const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_EXCL, 0644);
   if (fd < 0) return Error{path + ": cannot write: " + std::strerror(errno)};
   const bool ok = ::write(fd, text.data(), text.size()) == static_cast<ssize_t>(text.size());
   ::close(fd);
@@ -112,6 +111,7 @@ std::string ask(const std::string& question, const std::string& usual) {
 }
 
 Status complete(InitOptions& options) {
+  if (options.directory.empty()) return Error{"the folder's name is empty: leave it out for the one you are in"};
   const bool person = ::isatty(STDIN_FILENO) == 1 && ::isatty(STDOUT_FILENO) == 1;
   if (options.upstream.empty())
     options.upstream = person ? ask("Where does your service listen (host:port)?", "127.0.0.1:8080") : "127.0.0.1:8080";
@@ -138,16 +138,49 @@ Status complete(InitOptions& options) {
   return {};
 }
 
+// The files that init would replace.
+std::vector<std::string> existing(const InitOptions& options) {
+  std::vector<std::string> out;
+  std::error_code error;
+  for (const auto& file : filesOf(options)) {
+    const auto what = std::filesystem::symlink_status(options.directory + "/" + file.name, error);
+    if (std::filesystem::exists(what)) out.push_back(file.name);
+  }
+  return out;
+}
+
+// The name, or the first of NAME2, NAME3, ... that nothing has.
+std::string freeName(const std::string& name) {
+  std::error_code error;
+  const auto taken = [&](const std::string& path) {
+    return std::filesystem::exists(std::filesystem::symlink_status(path, error));
+  };
+  std::string out = name;
+  for (int n = 2; taken(out) && n < 1000; ++n) out = name + std::to_string(n);
+  return out;
+}
+
+// Before anything is written.
+Status checkFree(const InitOptions& options) {
+  const auto there = existing(options);
+  if (options.force || there.empty()) return {};
+  return Error{options.directory + ": " + base::joined(there, ", ") + (there.size() == 1 ? " exists" : " exist") +
+               ": --force replaces " + (there.size() == 1 ? "it" : "all of them") + ", and keeps a copy as .bak"};
+}
+
 Status writeAll(const InitOptions& options) {
   std::error_code error;
   std::filesystem::create_directories(options.directory + "/rules", error);
   if (error) return Error{options.directory + "/rules: " + error.message()};
-  const auto files = filesOf(options);
-  for (const auto& file : files) {  // all or nothing
-    const std::string path = options.directory + "/" + file.name;
-    if (!options.force && std::filesystem::exists(path, error)) return Error{path + " exists: --force replaces it"};
+  for (const auto& name : existing(options)) {
+    const std::string path = options.directory + "/" + name;
+    const std::string kept =
+        freeName(options.directory + "/" + std::filesystem::path(name).filename().string() + ".bak");
+    std::filesystem::rename(path, kept, error);
+    if (error) return Error{path + ": cannot be kept as " + kept + ": " + error.message()};
+    std::cout << "kept " << path << " as " << kept << "\n";
   }
-  for (const auto& file : files) TRY(writeFile(options.directory + "/" + file.name, file.text, options.force));
+  for (const auto& file : filesOf(options)) TRY(writeFile(options.directory + "/" + file.name, file.text));
   return {};
 }
 
@@ -172,8 +205,9 @@ int makeCertificates(const InitOptions& options) {
 
 int init(InitOptions options) {
   if (auto ok = complete(options); !ok) return failed(ok.error());
-  if (auto ok = writeAll(options); !ok) return failed(ok.error());
+  if (auto ok = checkFree(options); !ok) return failed(ok.error());
   if (const int code = makeCertificates(options); code != 0) return code;
+  if (auto ok = writeAll(options); !ok) return failed(ok.error());
   const bool here = options.directory == ".";
   const std::string in = here ? "" : options.directory + "/";
   std::cout << "wrote " << in << "yett.json, " << in << "rules/service.lua and its test\n\n"
@@ -196,7 +230,8 @@ void addInit(CLI::App& app, Action& action) {
       ->check(CLI::Range(1, 65535));
   command->add_option("--upstream", o->upstream, "host:port of the service (default: ask, or 127.0.0.1:8080)");
   command->add_option("--trust-domain", o->trust_domain, "trust domain of the certificates")->capture_default_str();
-  command->add_flag("--force", o->force, "replace files that exist (never the certificates of another identity)");
+  command->add_flag("--force", o->force,
+                    "replace files that exist, and keep them as .bak (never the certificates of another identity)");
   command->callback([o, &action] { action = [o] { return init(*o); }; });
 }
 

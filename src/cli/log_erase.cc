@@ -73,7 +73,7 @@ Status checkKey(const audit::AuditConfig& config) {
 
 bool asksForEverything(const audit::Query& q) {
   return q.principal.empty() && !q.anonymous && q.id.empty() && q.path.empty() && q.host.empty() && q.source.empty() &&
-         !q.since && !q.until;
+         q.exactly.empty() && !q.since && !q.until;
 }
 
 }  // namespace

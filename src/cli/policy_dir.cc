@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <iostream>
 
+#include "base/text.h"
 #include "cli/command.h"
 #include "config/config.h"
 #include "engine/engine_config.h"
@@ -106,12 +107,13 @@ void addSelection(CLI::App& command, PolicySelection& selection) {
 }
 
 size_t reportDoubts(const base::FileTrust& trust) {
-  for (const auto& doubt : trust.warnings()) std::cerr << "yett: warning: `yett run` would refuse " << doubt << "\n";
+  for (const auto& doubt : trust.warnings())
+    std::cerr << "yett: warning: `yett run` would refuse " << base::forTerminal(doubt) << "\n";
   return trust.warnings().size();
 }
 
 int reportProblems(const config::Problems& problems) {
-  for (const auto& problem : problems.texts()) std::cerr << "yett: " << problem << "\n";
+  for (const auto& problem : problems.texts()) std::cerr << "yett: " << base::forTerminal(problem) << "\n";
   std::cerr << "yett: " << problems.texts().size() << (problems.texts().size() == 1 ? " problem\n" : " problems\n");
   return 2;
 }

@@ -8,6 +8,7 @@
 #include <memory>
 #include <set>
 #include <thread>
+#include <tuple>
 
 #include "base/clock.h"
 #include "base/text.h"
@@ -43,17 +44,16 @@ bool meets(const Expectation& expect, const policy::Decision& d) {
          expect.rule == std::string(d.policy) + "/" + std::string(d.rule);
 }
 
-// How far a rule came: matchers are compared in this order, and then its condition.
-int reached(const policy::RuleTrace& trace) {
-  if (trace.applies) return 20;
-  if (trace.evaluated) return 10;
-  static constexpr std::string_view kOrder[] = {"method", "path", "principal", "host",
-                                                "source", "grpc", "header",    "query"};
+// How near a rule is: fewer failing matchers are nearer. Of equals, one that matches the caller and the path.
+int nearness(const policy::RuleTrace& trace) {
+  if (trace.applies) return 1000;
+  if (trace.evaluated) return 999;
+  static constexpr std::string_view kOrder[] = {"principal", "path", "host",   "source",
+                                                "method",    "grpc", "header", "query"};
   std::string_view failed = trace.failed;
-  const bool twin = failed.starts_with("not_");
-  if (twin) failed.remove_prefix(4);
-  return (twin ? 1 : 0) +
-         static_cast<int>(std::find(std::begin(kOrder), std::end(kOrder), failed) - std::begin(kOrder));
+  if (failed.starts_with("not_")) failed.remove_prefix(4);
+  const auto at = std::find(std::begin(kOrder), std::end(kOrder), failed) - std::begin(kOrder);
+  return -10 * trace.failures + static_cast<int>(at);
 }
 
 // The rule that the author most likely meant: the one that was named, else the one of the wanted effect that came
@@ -66,7 +66,7 @@ int nearestRule(const std::vector<policy::RuleTrace>& traces, const Expectation&
     if (!expect.rule.empty() && (trace.rule == expect.rule || trace.policy + "/" + trace.rule == expect.rule))
       return static_cast<int>(i);
     if (expect.by_default ? !trace.applies : trace.effect != effect) continue;
-    if (best < 0 || reached(trace) > reached(traces[static_cast<size_t>(best)])) best = static_cast<int>(i);
+    if (best < 0 || nearness(trace) > nearness(traces[static_cast<size_t>(best)])) best = static_cast<int>(i);
   }
   return best;
 }
@@ -93,10 +93,12 @@ class Runner {
     evaluator_->decide(input.value()->request(), reader_, decision_);
     out.nanos = base::steadyNanos() - began;
     out.passed = meets(test.expect, decision_);
-    if (!out.passed) out.failure = "expected " + test.expect.text() + ", " + describe(decision_);
-    met_.emplace(decision_.policy, decision_.rule);
-    if (const auto slash = decision_.would_deny.find('/'); slash != std::string::npos)
-      met_.emplace(decision_.would_deny.substr(0, slash), decision_.would_deny.substr(slash + 1));
+    if (!out.passed) out.failure = "expected " + test.expect.text() + ", got " + describe(decision_);
+    met_.emplace(decision_.engine, decision_.policy, decision_.rule);
+    if (const auto slash = decision_.would_deny.find('/'); slash != std::string::npos) {
+      for (const auto& engine : set_->engines())
+        met_.emplace(engine.name, decision_.would_deny.substr(0, slash), decision_.would_deny.substr(slash + 1));
+    }
     if (!out.passed) {
       evaluator_->explain(input.value()->request(), reader_, out.traces);
       out.nearest = nearestRule(out.traces, test.expect);
@@ -104,7 +106,9 @@ class Runner {
     return out;
   }
 
-  bool met(const policy::RuleInfo& rule) const { return met_.contains({rule.policy, rule.rule}); }
+  bool met(const std::string& engine, const policy::RuleInfo& rule) const {
+    return met_.contains({engine, rule.policy, rule.rule});
+  }
 
  private:
   Result<std::unique_ptr<runtime::CheckInput>> inputOf(const lua::PolicyTest& test) const {
@@ -117,15 +121,16 @@ class Runner {
   std::unique_ptr<policy::PolicyEvaluator> evaluator_;
   policy::AttributeReader reader_;
   policy::Decision decision_;
-  std::set<std::pair<std::string, std::string>> met_;
+  std::set<std::tuple<std::string, std::string, std::string>> met_;  // engine, policy, rule
 };
 
 using Lines = std::set<std::pair<std::string, int>>;
 
-void cover(const policy::RuleSet& rules, const Runner& runner, const Lines& all, const Lines& ran, Coverage& out) {
-  for (const auto& rule : rules.rules()) {
+void cover(const policy::LoadedEngine& engine, const Runner& runner, const Lines& all, const Lines& ran,
+           Coverage& out) {
+  for (const auto& rule : engine.rules->rules()) {
     ++out.rules;
-    if (runner.met(rule)) ++out.rules_met;
+    if (runner.met(engine.name, rule)) ++out.rules_met;
     else out.rules_missed.push_back(rule.position + ": " + rule.policy + "/" + rule.rule);
   }
   for (const auto& line : all) {
@@ -144,13 +149,13 @@ struct FolderTest {
 Result<TestReport> reportOf(const std::string& directory, const std::shared_ptr<const policy::PolicySet>& set,
                             const std::vector<FolderTest>& tests, bool coverage) {
   auto evaluator = TRY(policy::PolicyEvaluator::create(set));
-  Lines ran;
   std::vector<Lines> all(set->engines().size());
+  std::vector<Lines> ran(all.size());
   for (size_t i = 0; coverage && i < all.size(); ++i) {
     auto* lua = dynamic_cast<lua::LuaEvaluator*>(&evaluator->engine(i));
     if (lua == nullptr) continue;
     all[i] = lua->codeLines();
-    lua->watchLines([&ran](const char* file, int line) { ran.emplace(file, line); });
+    lua->watchLines([&mine = ran[i]](const char* file, int line) { mine.emplace(file, line); });
   }
   Runner runner(set, std::move(evaluator));
   TestReport report;
@@ -162,8 +167,7 @@ Result<TestReport> reportOf(const std::string& directory, const std::shared_ptr<
   }
   report.nanos = base::steadyNanos() - began;
   report.with_coverage = coverage;
-  for (size_t i = 0; coverage && i < all.size(); ++i)
-    cover(*set->engines()[i].rules, runner, all[i], ran, report.coverage);
+  for (size_t i = 0; coverage && i < all.size(); ++i) cover(set->engines()[i], runner, all[i], ran[i], report.coverage);
   return report;
 }
 
@@ -181,6 +185,26 @@ struct Loaded {
   size_t left_out = 0;
 };
 
+// A name in `expect` that no rule has, so that the test can only fail, or say the wrong thing.
+void checkNames(const policy::PolicySet& set, const std::vector<FolderTest>& tests, config::Problems& problems) {
+  std::set<std::string> names;
+  for (const auto& engine : set.engines()) {
+    if (std::string_view(engine.rules->type()) == "plugin") return;  // it makes up its own
+    for (const auto& rule : engine.rules->rules()) {
+      names.insert(rule.rule);
+      names.insert(rule.policy + "/" + rule.rule);
+    }
+  }
+  const std::vector<std::string_view> known(names.begin(), names.end());
+  for (const auto& [folder, test] : tests) {
+    const std::string& rule = test.expect.rule;
+    if (rule.empty() || names.contains(rule) || rule == "default" || rule == "error") continue;
+    problems.add("test " + test.file + ":" + std::to_string(test.line) + ": `" + base::printable(test.name) +
+                 "` expects the rule `" + base::printable(rule) + "`, which does not exist" +
+                 base::didYouMean(rule, known));
+  }
+}
+
 Loaded load(const TestOptions& options, config::Problems& problems, base::FileTrust& trust) {
   Loaded out;
   std::vector<PolicyFolder> folders;
@@ -195,6 +219,7 @@ Loaded load(const TestOptions& options, config::Problems& problems, base::FileTr
     }
     for (const auto& text : texts) problems.add("test " + text);
   }
+  if (out.set) checkNames(*out.set, out.tests, problems);
   if (problems.any() || !out.tests.empty()) return out;
   const auto& named = options.policy.directories;
   problems.add(out.left_out > 0 ? "--run " + options.run + ": no test has such a name"

@@ -101,7 +101,9 @@ bool zone(const char* text, bool allowed, int64_t& micros) {
 Result<int64_t> parseTime(const std::string& said, int64_t now_micros) {
   const std::string text = base::lowered(base::trimmed(said));
   const int64_t now = now_micros / 1'000'000;
-  if (auto duration = base::parseDuration(text)) return now_micros - duration.value().count() * 1000;
+  if (auto duration = base::parseDuration(text);
+      duration && duration.value().count() / 1000 <= static_cast<int64_t>(kMaxSeconds))
+    return now_micros - duration.value().count() * 1000;
   if (const auto seconds = ago(text)) return now_micros - *seconds * 1'000'000;
   if (const auto seconds = named(text, now)) return *seconds * 1'000'000;
   for (const char* form : {"%Y-%m-%dt%H:%M:%S", "%Y-%m-%d %H:%M:%S", "%Y-%m-%dt%H:%M", "%Y-%m-%d %H:%M", "%Y-%m-%d",

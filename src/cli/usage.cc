@@ -59,6 +59,10 @@ std::string explainUsage(const CLI::App& app, const CLI::ParseError& error, int 
   if (!commands.empty()) {
     const std::string list = "\ncommands: " + base::joined(commands, ", ") + "\n";
     if (used >= argc) return "yett: `" + name + "` needs a command\n" + command.help(parentName);
+    const std::string_view first = argv[used];
+    if (first.starts_with("-") && first != "-h" && first != "--help")
+      return "yett: `" + name + "` has no option `" + base::printable(first) + "`" +
+             nearest(first, optionsOf(command)) + list;
     if (argv[used][0] != '-')
       return "yett: `" + base::printable(argv[used]) + "` is not a command of `" + name + "`" +
              nearest(argv[used], commands) + list;

@@ -35,10 +35,14 @@ void checkClusters(ObjectReader& root, const Config& config) {
 
 // Reports `${NAME}`: Yett would take it literally, which nobody wants.
 void findVariables(const json::Value& value, const std::string& pointer, Problems& problems) {
-  static const std::regex variable(R"(\$\{[A-Za-z_][A-Za-z0-9_]*)");
+  static const std::regex variable(R"(\$\{?[A-Za-z_][A-Za-z0-9_]*|\{\{)");
   if (std::regex_search(value.text, variable))
-    problems.add(value.line, pointer, "holds `${`: variables are not replaced in this file, write the value itself");
-  for (const auto& [name, field] : value.fields) findVariables(field, pointer + "/" + name, problems);
+    problems.add(value.line, pointer,
+                 "holds a variable (`$NAME`, `${NAME}` or `{{`): variables are not replaced in this file, write the "
+                 "value itself");
+  for (const auto& [name, field] : value.fields) {
+    if (name != "settings") findVariables(field, pointer + "/" + name, problems);  // other programs' own, passwords too
+  }
   for (size_t i = 0; i < value.items.size(); ++i)
     findVariables(value.items[i], pointer + "/" + std::to_string(i), problems);
 }

@@ -1,5 +1,6 @@
 #include "identity/own_certificate.h"
 
+#include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
 
@@ -60,6 +61,7 @@ std::string doubtOf(const std::vector<Cert>& certs, const TrustBundles::Bundle& 
 
 Result<OwnCertificate> readOwnCertificate(const std::string& pem, const TrustBundles& bundles, int64_t now) {
   const auto certs = readAll(pem);
+  ERR_clear_error();  // reading ends with an error of its own, and others would be told that one
   if (certs.empty()) return Error{"no certificate in it"};
   OwnCertificate out;
   out.certificates = certs.size();
@@ -73,6 +75,7 @@ Result<OwnCertificate> readOwnCertificate(const std::string& pem, const TrustBun
   out.spiffe_id = id.value().text();
   const auto* bundle = bundles.find(id.value().trustDomain());
   if (bundle != nullptr) out.doubt = doubtOf(certs, *bundle, now);
+  ERR_clear_error();
   return out;
 }
 

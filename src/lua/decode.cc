@@ -16,6 +16,7 @@ namespace {
 
 constexpr int kMaxDepth = 32;
 constexpr size_t kMaxValues = 4096;
+constexpr size_t kMemoryPerDocument = 4096;
 constexpr size_t kMemoryPerByte = 8;  // of text: about what its values take
 
 std::string_view textAt(lua_State* L, int index) {
@@ -28,8 +29,9 @@ int decodeJson(lua_State* L) {
   if (!state.deciding())
     return luaL_error(L, "json.decode is for conditions: a document of the policy itself is read with `data`");
   const std::string_view text = textAt(L, 1);
-  state.charge(20 + text.size() / 2);
-  lua_newuserdatauv(L, text.size() * kMemoryPerByte + 64, 0);  // the budget of memory pays for the document
+  state.charge(60 + text.size() / 2);
+  lua_newuserdatauv(L, text.size() * kMemoryPerByte + kMemoryPerDocument,
+                    0);  // the budget of memory pays for the document
   policy::Document& document = state.newDocument(text);
   if (const auto parsed = document.parse(state.documentText(), {kMaxDepth, kMaxValues}); !parsed) {
     lua_pushfstring(L, "json.decode: %s", parsed.error().message.c_str());

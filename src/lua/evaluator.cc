@@ -139,9 +139,10 @@ void LuaEvaluator::trace(uint32_t number, policy::AttributeReader& reader, polic
   policy::Verdict verdict;
   reader_ = &reader;
   std::string last;
+  LuaState::LineSink before = state_->lineSink();
   state_->watchLines([&](const char* file, int line) { last = std::string(file) + ":" + std::to_string(line); });
   const Answer answer = fresh(number, reader, verdict);
-  state_->watchLines(nullptr);
+  state_->watchLines(std::move(before));
   out.evaluated = true;
   out.decided_at = last;
   out.reason = verdict.reason;

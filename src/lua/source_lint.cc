@@ -13,6 +13,27 @@ namespace {
 
 using Kind = Token::Kind;
 
+struct Library {
+  std::string_view name;
+  std::vector<std::string_view> members;
+};
+
+// What docs/policy.md says that each library has.
+const std::vector<Library>& libraries() {
+  static const std::vector<Library> all = {
+      {"string",
+       {"byte", "char", "find", "format", "gmatch", "gsub", "len", "lower", "match", "rep", "reverse", "sub", "upper"}},
+      {"table", {"concat", "insert", "pack", "remove", "sort", "unpack"}},
+      {"math",
+       {"abs", "ceil", "floor", "fmod", "huge", "max", "maxinteger", "min", "mininteger", "modf", "pi", "sqrt",
+        "tointeger", "type", "ult"}},
+      {"utf8", {"char", "codepoint", "len", "offset"}},
+      {"json", {"decode"}},
+      {"base64", {"decode"}},
+      {"base64url", {"decode"}}};
+  return all;
+}
+
 bool isKeyword(std::string_view text) {
   static constexpr std::string_view kWords[] = {"and",      "break",  "do",   "else", "elseif", "end",  "false", "for",
                                                 "function", "goto",   "if",   "in",   "local",  "nil",  "not",   "or",
@@ -32,15 +53,28 @@ class SourceLint {
     collectNames();
     for (size_t i = 0; i < tokens_.size(); ++i) {
       lookAtName(i);
+      lookAtLibrary(i);
       lookAtRequest(i);
     }
     for (size_t i = 0; i + 2 < tokens_.size(); ++i) {
-      if (isName(i, "deny") && at(i + 1).kind == Kind::kString && at(i + 2).is("{")) lookAtDeny(i);
+      const bool deny = isName(i, "deny");
+      if ((!deny && !isName(i, "allow")) || at(i + 1).kind != Kind::kString || !at(i + 2).is("{")) continue;
+      lookAtParams(i);
+      if (deny) lookAtDeny(i);
     }
     std::stable_sort(found_.begin(), found_.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
     std::vector<std::string> out;
     for (const auto& [line, what] : found_) out.push_back(std::to_string(line) + ": " + what);
     return out;
+  }
+
+  bool readsBody() {
+    markKeys();
+    collectNames();
+    for (size_t i = 0; i < tokens_.size(); ++i) {
+      if (isIdentifier(i) && requests_.contains(at(i).text) && symbol(i + 1, ".") && isName(i + 2, "body")) return true;
+    }
+    return false;
   }
 
  private:
@@ -84,7 +118,9 @@ class SourceLint {
       } else if (isName(i, "function")) {
         size_t k = i + 1;
         if (isIdentifier(k)) defined_.insert(at(k).text);
-        while (k < tokens_.size() && !symbol(k, "(")) ++k;
+        for (; k < tokens_.size() && !symbol(k, "("); ++k) {
+          if (symbol(k, ":")) defined_.insert("self");
+        }
         const bool condition = takesRequest(i);
         for (++k; k < tokens_.size() && !symbol(k, ")"); ++k) {
           if (!isIdentifier(k)) continue;
@@ -128,14 +164,24 @@ class SourceLint {
   void lookAtRequest(size_t i) {
     if (!isIdentifier(i) || key_[i] || !requests_.contains(at(i).text)) return;
     if (i > 0 && (symbol(i - 1, ".") || symbol(i - 1, ":"))) return;
+    const std::string r(at(i).text);
+    if (symbol(i + 1, ":") && at(i + 2).kind == Kind::kName && at(i + 2).text != "headers")
+      return tell(i + 2, "a request has no method `" + std::string(at(i + 2).text) + "`: write " + r +
+                             ".header[\"x-name\"] or " + r + ":headers(\"x-name\")");
     if (!symbol(i + 1, ".") || at(i + 2).kind != Kind::kName) return;
     const std::string_view field = at(i + 2).text;
+    if (field == "headers" && symbol(i + 3, "["))
+      return tell(i + 2, "`" + r + ".headers` is a function: write " + r + ".header[\"x-name\"] or " + r +
+                             ":headers(\"x-name\")");
     const auto root = requestFields("");
     if (!knows(root, field))
       return tell(i + 2, "a request has no field `" + std::string(field) + "`: reading it is an error" +
                              base::didYouMean(field, root));
     const auto inner = requestFields(field);
     std::string_view key;
+    const size_t behind_key = symbol(i + 3, ".") ? i + 5 : symbol(i + 3, "[") ? i + 6 : i + 3;
+    if (behind_key > i + 3 && (symbol(behind_key, "==") || symbol(behind_key, "~=")) && isName(behind_key + 1, "nil"))
+      return tell(behind_key, "an absent value is an error, never nil: check with has() or use optional()");
     if (symbol(i + 3, ".") && at(i + 4).kind == Kind::kName) key = at(i + 4).text;
     else if (symbol(i + 3, "[") && at(i + 4).kind == Kind::kString && symbol(i + 5, "]")) key = at(i + 4).text;
     else if (symbol(i + 3, ",") && at(i + 4).kind == Kind::kString) key = at(i + 4).text;  // has(r.header, "x")
@@ -146,6 +192,49 @@ class SourceLint {
     if (!inner.empty() && !knows(inner, key))
       tell(i + 4, "`" + std::string(field) + "` has no field `" + std::string(key) + "`: reading it is an error" +
                       base::didYouMean(key, inner));
+  }
+
+  // string.startswith, json.parse
+  void lookAtLibrary(size_t i) {
+    if (!isIdentifier(i) || key_[i] || defined_.contains(at(i).text) || !symbol(i + 1, ".") ||
+        at(i + 2).kind != Kind::kName || (i > 0 && (symbol(i - 1, ".") || symbol(i - 1, ":"))))
+      return;
+    for (const auto& library : libraries()) {
+      if (library.name != at(i).text || knows(library.members, at(i + 2).text)) continue;
+      std::string hint = base::didYouMean(at(i + 2).text, library.members);
+      if (hint.empty() && library.members.size() == 1)
+        hint = ", did you mean `" + std::string(library.members.front()) + "`?";
+      tell(i + 2, "`" + std::string(library.name) + "` has no `" + std::string(at(i + 2).text) + "`" + hint);
+    }
+  }
+
+  // r.params.NAME that no pattern of `path` captures.
+  void lookAtParams(size_t rule) {
+    const size_t end = behind(rule + 2);
+    std::vector<std::string_view> captured;
+    bool pattern = false;
+    for (size_t i = rule + 3; i < end; ++i) {
+      if (!isName(i, "path") || !key_[i]) continue;
+      const size_t last = symbol(i + 2, "{") ? behind(i + 2) : i + 3;
+      for (size_t k = i + 2; k < last; ++k) {
+        if (at(k).kind != Kind::kString) {
+          if (at(k).kind == Kind::kName) return;  // `re`, or made elsewhere
+          continue;
+        }
+        pattern = true;
+        const std::string_view text = at(k).text;
+        for (size_t open = text.find('{'); open != std::string_view::npos; open = text.find('{', open + 1))
+          captured.push_back(text.substr(open + 1, text.find('}', open) - open - 1));
+      }
+    }
+    for (size_t i = rule + 3; i < end; ++i) {
+      if (!isIdentifier(i) || !requests_.contains(at(i).text) || !symbol(i + 1, ".") || !isName(i + 2, "params"))
+        continue;
+      if (!symbol(i + 3, ".") || at(i + 4).kind != Kind::kName || knows(captured, at(i + 4).text)) continue;
+      tell(i + 4, pattern ? "`path` captures no `" + std::string(at(i + 4).text) + "`: reading it is an error" +
+                                base::didYouMean(at(i + 4).text, captured)
+                          : "the rule has no `path`, so there are no `params`: reading one is an error");
+    }
   }
 
   // The token after the one that closes the bracket at `open`.
@@ -166,12 +255,15 @@ class SourceLint {
     if (when == end) return;
     std::set<std::string_view> sure = matched(deny + 3, when);
     std::map<std::string_view, size_t> reads;
-    for (size_t i = when; i < end; ++i) {
-      if (!isIdentifier(i) || !requests_.contains(at(i).text) || !symbol(i + 1, ".") || !isName(i + 2, "header"))
-        continue;
+    for (size_t i = when + 5; i < end; ++i) {
+      if (!isIdentifier(i) || !requests_.contains(at(i).text) || symbol(i - 1, ".")) continue;
+      if (!symbol(i + 1, ".")) return;  // r:headers(), or r goes to a function that may look
+      if (!isName(i + 2, "header")) continue;
       if (symbol(i + 3, ",")) {  // has() or optional()
-        if (at(i + 4).kind != Kind::kString) return;
+        if (at(i + 4).kind != Kind::kString || !(symbol(i + 5, ")") || symbol(i + 5, ","))) return;
         sure.insert(at(i + 4).text);
+      } else if (!symbol(i + 3, ".") && !symbol(i + 3, "[")) {
+        return;  // r.header itself
       } else if (symbol(i + 3, ".") && at(i + 4).kind == Kind::kName) {
         reads.emplace(at(i + 4).text, i + 4);
       } else if (symbol(i + 3, "[") && at(i + 4).kind == Kind::kString && symbol(i + 5, "]")) {
@@ -193,6 +285,7 @@ class SourceLint {
       if (!isName(i, "header") || !key_[i] || !symbol(i + 2, "{")) continue;
       const size_t end = behind(i + 2);
       for (size_t k = i + 3; k < end; ++k) {
+        if (isName(k, "absent")) return {};  // some may be missing
         if (at(k).kind == Kind::kString && symbol(k + 1, "]")) out.insert(at(k).text);
         if (key_[k]) out.insert(at(k).text);
       }
@@ -210,6 +303,11 @@ class SourceLint {
 };
 
 }  // namespace
+
+bool readsBody(const std::string& text) {
+  static const std::set<std::string, std::less<>> none;
+  return SourceLint(text, none).readsBody();
+}
 
 std::vector<std::string> lintSource(const std::string& text, const std::set<std::string, std::less<>>& globals) {
   return SourceLint(text, globals).run();

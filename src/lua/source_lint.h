@@ -12,4 +12,7 @@ namespace yett::lua {
 /// the language defines. It reads tokens, not types, so it stays silent in doubt. REQUIRES: Lua compiles the text.
 std::vector<std::string> lintSource(const std::string& text, const std::set<std::string, std::less<>>& globals);
 
+/// Whether a condition or program in it reads `r.body`.
+bool readsBody(const std::string& text);
+
 }  // namespace yett::lua

@@ -208,7 +208,6 @@ void LuaState::begin(const policy::Budget& budget, Purpose purpose) {
   limit_ = budget.instructions;
   deadline_ = 0;
   over_memory_ = over_string_ = over_budget_ = late_ = shortened_ = false;
-  documents_.clear();
 }
 
 bool LuaState::chargeRun(uint64_t instructions, uint64_t allocated) {
@@ -263,6 +262,7 @@ Status LuaState::runAny(void (*body)(lua_State*, void*), void* at) {
     out = Error{message != nullptr ? message : "an error that is not a string"};
   }
   lua_settop(state_, top);
+  if (!documents_.empty()) documents_.clear();  // nothing that outlives the run can hold a part of one
   collectSome();
   return out;
 }

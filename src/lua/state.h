@@ -66,7 +66,7 @@ class LuaState {
   /// Between begin() for a decision and the next begin().
   bool deciding() const { return purpose_ == Purpose::kDecide; }
   /// A document of this decision over a copy of `text`, which documentText() is until the next call; both live until
-  /// begin().
+  /// the run ends.
   policy::Document& newDocument(std::string_view text) {
     documents_.push_back(std::make_unique<Decoded>());
     documents_.back()->text = text;
@@ -103,11 +103,13 @@ class LuaState {
   /// Calls `sink` for every line that runs (null: off). For coverage and explanations, off the hot path.
   using LineSink = std::function<void(const char* file, int line)>;
   void watchLines(LineSink sink);
+  /// The one in force.
+  const LineSink& lineSink() const { return lines_; }
 
  private:
   struct Decoded {
     std::string text;
-    policy::Document document;
+    policy::Document document{2048};
   };
   struct Call {
     void (*body)(lua_State*, void*);

@@ -79,6 +79,8 @@ class Document {
     size_t values = 20'000;
   };
   Document() = default;
+  /// `block`: bytes that its memory grows by.
+  explicit Document(size_t block) : arena_(block) {}
   Document(const Document&) = delete;
 
   /// Parses the text, replaces the previous contents and reuses their memory. Errors ("line 3: ...") never quote the

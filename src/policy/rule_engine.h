@@ -58,6 +58,7 @@ struct RuleTrace {
   bool applies = false;
   std::string failed;      ///< the matcher that failed; "" if none did
   std::string wanted;      ///< what that matcher wants: a pattern, a list; for people
+  int failures = 0;        ///< matchers that do not match
   std::string got;         ///< what the request has instead
   bool evaluated = false;  ///< its condition ran
   std::string result;      ///< what the condition returned: "true", "false", "permit", "error: ..."
@@ -89,6 +90,8 @@ struct RuleInfo {
   std::string position;  ///< file:line
   bool audit_only = false;
   std::vector<target::SegmentPattern> paths = {};  ///< of `path` and `not_path`; no `re`
+  std::vector<std::string> trust_domains = {};     ///< of the principals that it wants
+  std::vector<std::string> headers = {};           ///< whose values it wants
 };
 
 /// One engine's loaded source. Immutable; any thread.

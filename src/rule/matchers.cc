@@ -193,7 +193,15 @@ Match matchQuery(const KeyedMatcher& matcher, policy::AttributeReader& reader, R
   if (how.fold && (refused(policy::Attr::kQueryList) || !reader.peekQueryList(matcher.key, anyhow) ||
                    !affords(anyhow.size(), reader)))
     return Match::kError;
-  if (how.fold && how.loose) return matchValues(matcher.values, anyhow, true, false, reader);
+  if (how.fold && how.loose) {
+    const Match out = matchValues(matcher.values, anyhow, true, false, reader);
+    // Sent in another spelling alone, it is absent for some services and there for others.
+    if (out == Match::kYes ||
+        std::none_of(matcher.values.begin(), matcher.values.end(), [](const auto& value) { return value.absent; }))
+      return out;
+    if (refused(policy::Attr::kQuery) || !reader.peekQuery(matcher.key, sent)) return Match::kError;
+    return sent.empty() != anyhow.empty() ? Match::kError : out;
+  }
   if (refused(policy::Attr::kQuery) || !reader.peekQuery(matcher.key, sent) || !affords(sent.size(), reader))
     return Match::kError;
   if (how.fold && anyhow.size() != sent.size()) return Match::kError;

@@ -54,12 +54,17 @@ std::string valuesOf(const std::string& key, const std::vector<std::string_view>
 }
 
 std::string headersGot(const std::vector<KeyedMatcher>& list, policy::AttributeReader& reader) {
-  return listed(list, [&](const KeyedMatcher& matcher) { return valuesOf(matcher.key, reader.peekList(matcher.key)); });
+  return listed(list, [&](const KeyedMatcher& matcher) {
+    const bool known = reader.peek(policy::Attr::kHeader, matcher.key).state != policy::AttrValue::State::kRefused;
+    return known ? valuesOf(matcher.key, reader.peekList(matcher.key)) : matcher.key + ": (not recorded)";
+  });
 }
 
 std::string queriesGot(const std::vector<KeyedMatcher>& list, policy::AttributeReader& reader) {
   return listed(list, [&](const KeyedMatcher& matcher) {
     std::vector<std::string_view> values;
+    if (reader.peek(policy::Attr::kQuery, matcher.key).state == policy::AttrValue::State::kRefused)
+      return matcher.key + ": (not recorded)";
     if (!reader.peekQuery(matcher.key, values)) return matcher.key + ": (the query cannot be decoded)";
     return valuesOf(matcher.key, values);
   });
@@ -67,7 +72,7 @@ std::string queriesGot(const std::vector<KeyedMatcher>& list, policy::AttributeR
 
 }  // namespace
 
-Mismatch mismatchOf(const Rule& rule, std::string_view failed, policy::AttributeReader& reader) {
+static Mismatch plainMismatch(const Rule& rule, std::string_view failed, policy::AttributeReader& reader) {
   const policy::CheckRequest& r = reader.request();
   const bool twin = failed.starts_with("not_");
   if (twin) failed.remove_prefix(4);
@@ -94,6 +99,12 @@ Mismatch mismatchOf(const Rule& rule, std::string_view failed, policy::Attribute
   if (failed == "header") return {listed(list.headers, text), headersGot(list.headers, reader)};
   if (failed == "query") return {listed(list.queries, text), queriesGot(list.queries, reader)};
   return {};
+}
+
+Mismatch mismatchOf(const Rule& rule, std::string_view failed, policy::AttributeReader& reader) {
+  Mismatch out = plainMismatch(rule, failed, reader);
+  if (failed.starts_with("not_") && !out.wanted.empty()) out.wanted.insert(0, "anything but ");
+  return out;
 }
 
 }  // namespace yett::rule

@@ -34,6 +34,23 @@ class Side {
                        [&](const auto& q) { return holds("query", matchQuery(q, reader_, how_)); });
   }
 
+  // How many of them fail, looking at all.
+  int failures() {
+    const policy::CheckRequest& r = reader_.request();
+    const target::SegmentPattern* ignored = nullptr;
+    int out = 0;
+    const auto count = [&](bool asked, auto match) { out += asked && !holds("", match()) ? 1 : 0; };
+    count(!list_.methods.empty(), [&] { return matchMethod(list_.methods, r.method, how_.loose); });
+    count(!list_.paths.empty(), [&] { return matchPath(list_.paths, reader_, how_, ignored); });
+    count(!list_.principals.empty(), [&] { return matchPrincipal(list_.principals, reader_); });
+    count(!list_.hosts.empty(), [&] { return matchHost(list_.hosts, reader_); });
+    count(!list_.sources.empty(), [&] { return matchSource(list_.sources, r.source); });
+    count(!list_.grpcs.empty(), [&] { return matchGrpc(list_.grpcs, reader_, how_); });
+    for (const auto& h : list_.headers) count(true, [&] { return matchHeader(h, reader_, how_.loose); });
+    for (const auto& q : list_.queries) count(true, [&] { return matchQuery(q, reader_, how_); });
+    return out;
+  }
+
  private:
   bool holds(const char* what, Match match) {
     bool out = false;
@@ -85,6 +102,11 @@ bool matches(const Rule& rule, policy::AttributeReader& reader, const target::Se
   return false;
 }
 
+int failuresOf(const Rule& rule, policy::AttributeReader& reader) {
+  return Side(rule, reader, false, nullptr).failures() +
+         (rule.unwanted != nullptr ? Side(rule, reader, true, nullptr).failures() : 0);
+}
+
 bool evaluatedBefore(const Rule& a, const Rule& b) {
   const bool allow_a = a.allow();
   const bool allow_b = b.allow();
@@ -99,6 +121,13 @@ policy::RuleInfo infoOf(const Rule& rule) {
       if (!path.regex) out.paths.push_back(path.pattern);
     }
   };
+  for (const auto& principal : rule.wanted.principals) {
+    if (principal.kind == PrincipalMatcher::Kind::kPattern) out.trust_domains.push_back(principal.trust_domain);
+  }
+  for (const auto& header : rule.wanted.headers) {
+    const bool value = std::any_of(header.values.begin(), header.values.end(), [](const auto& v) { return !v.absent; });
+    if (value) out.headers.push_back(header.key);
+  }
   add(rule.wanted.paths);
   if (rule.unwanted != nullptr) add(rule.unwanted->paths);
   return out;

@@ -52,6 +52,9 @@ struct Rule {
 bool matches(const Rule& rule, policy::AttributeReader& reader, const target::SegmentPattern*& path,
              const char** failed = nullptr);
 
+/// How many of its matchers do not match. Slow: for explanations.
+int failuresOf(const Rule& rule, policy::AttributeReader& reader);
+
 /// The order of evaluation: denies and programs, then allows; each by (policy, name) bytewise.
 bool evaluatedBefore(const Rule& a, const Rule& b);
 

@@ -181,6 +181,7 @@ void RuleEvaluator::explain(policy::AttributeReader& reader, std::vector<policy:
       auto mismatch = mismatchOf(rule, failed, reader);
       trace_out.wanted = std::move(mismatch.wanted);
       trace_out.got = std::move(mismatch.got);
+      trace_out.failures = failuresOf(rule, reader);
     }
     if (trace_out.applies && rule.condition >= 0) {
       reader.setPattern(path);

@@ -61,7 +61,7 @@ void checkSocketPath(const std::string& what, const std::string& path, Preflight
     std::memcpy(address.sun_path, path.data(), path.size());
     const int fd = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd >= 0 && ::connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0)
-      out.warnings.push_back(what + ": another process listens on " + path + " now (a running yett?)");
+      out.notes.push_back(what + ": another process listens on " + path + " now (a running yett?)");
     if (fd >= 0) ::close(fd);
   }
   checkWritable(what, path, true, out);
@@ -79,18 +79,33 @@ void checkTcp(const std::string& what, const std::string& text, Preflight& out) 
   ::close(fd);
   const std::string cannot = what + ": cannot listen on " + text + ": ";
   if (failed == EADDRINUSE)
-    out.warnings.push_back(what + ": another process listens on " + text + " now (a running yett?)");
+    out.notes.push_back(what + ": another process listens on " + text + " now (a running yett?)");
   else if (failed == EACCES)
     out.problems.push_back(cannot + "ports below 1024 need root or the capability CAP_NET_BIND_SERVICE");
   else if (failed == EADDRNOTAVAIL) out.problems.push_back(cannot + "no interface of this host has this address");
   else if (failed != 0) out.problems.push_back(cannot + std::strerror(failed));
 }
 
+// "0.0.0.0" and "[::]" take a port on every address.
+bool overlaps(const std::string& a, const std::string& b) {
+  const auto host = [](const std::string& text) { return text.substr(0, text.rfind(':')); };
+  const auto all = [&](const std::string& text) { return host(text) == "0.0.0.0" || host(text) == "[::]"; };
+  const auto tcp = [](const std::string& text) {
+    return text.find("://") == std::string::npos && text.find(':') != std::string::npos;
+  };
+  if (!tcp(a) || !tcp(b)) return a == b;
+  return a.substr(a.rfind(':')) == b.substr(b.rfind(':')) && (host(a) == host(b) || all(a) || all(b));
+}
+
 void checkAddress(const std::string& what, const std::string& text, std::map<std::string, std::string>& taken,
                   Preflight& out) {
   const bool any_port = text.ends_with(":0");
-  if (!any_port && !taken.emplace(text, what).second)
-    return out.problems.push_back(what + ": " + text + " is the address of " + taken[text] + " too");
+  for (const auto& [other, owner] : taken) {
+    if (!any_port && overlaps(text, other))
+      return out.problems.push_back(what + ": " + text + " is the address of " + owner + " too" +
+                                    (text == other ? "" : ", as " + other));
+  }
+  if (!any_port) taken.emplace(text, what);
   if (text.starts_with("fd://")) return;
   if (text.starts_with(kUnix)) return checkSocketPath(what, text.substr(kUnix.size()), out);
   checkTcp(what, text, out);

@@ -12,6 +12,7 @@ namespace yett::runtime {
 struct Preflight {
   std::vector<std::string> problems;  ///< `yett run` would not start
   std::vector<std::string> warnings;  ///< `yett run` would start, but not as expected
+  std::vector<std::string> notes;     ///< worth a look, and no reason to refuse: an address in use by a running yett
   std::string certificate;            ///< one line for people; "" if there is none
   std::string disk;                   ///< one line for people: disk space of the audit log, limit and free
 };

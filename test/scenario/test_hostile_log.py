@@ -46,7 +46,7 @@ class HostileLog(unittest.TestCase):
         done = self.run_within(10, "log", "verify", "--log", log, "--key", self.key)
         self.assertEqual(done.returncode, 1)
         self.assertIn("its schema was changed", done.stdout)
-        for command in (["query"], ["query", "--events"], ["export"], ["stats"], ["show", "01"], ["sql", "SELECT 1"], ["erase", "--principal", "x", "--yes"],
+        for command in (["query"], ["query", "--events"], ["export"], ["stats"], ["show", "01"], ["sql", "SELECT 1"], ["erase", "--principal", "spiffe://x/y", "--yes"],
                         ["coverage", "--policy", str(self.y.dir / "rules")]):
             done = self.run_within(10, "log", *command, "--log", log)
             self.assertEqual((done.returncode, done.stdout), (2, ""), command)

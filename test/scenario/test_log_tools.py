@@ -51,6 +51,9 @@ class LogTools(unittest.TestCase):
         self.assertEqual(set(self.paths("--path", "/*/1/items")), {"/orders/1/items"})
         self.assertEqual(set(self.paths("--path", "/orders*")), {"/orders", "/orders/1", "/orders/1/items", "/orders/2", "/ordersx"})
         self.assertEqual(len(self.paths("--path", "/**")), 13)
+        self.assertEqual(self.paths("--path", "*"), [])  # the target of OPTIONS *, not everything
+        self.assertTrue(self.ask("--path", "*", command="erase")[1].startswith("0 records"))
+        self.assertEqual(len(self.paths("--principal", "spiffe://EXAMPLE.org/frontend")), 7)
         self.assertEqual(len(self.paths("--principal", f"{DOMAIN}/*")), 13)
         self.assertEqual(len(self.paths("--principal", f"{DOMAIN}/front*")), 7)
         self.assertEqual(len(self.paths("--principal", f"{DOMAIN}/*/x")), 0)
@@ -68,7 +71,7 @@ class LogTools(unittest.TestCase):
         self.assertEqual(len(exported), 6)
 
     def test_what_no_record_can_match_is_an_error(self):
-        for args, wanted in ((("--path", "orders"), "a path begins with `/`"), (("--path", "/a/{b"), "--path `/a/{b`"), (("--path", "/a/**/b"), "--path `/a/**/b`"),
+        for args, wanted in ((("--path", "orders"), "a path begins with `/`"), (("--path", "/caf\u00e9 x"), "is not a path that a record can have"), (("--id", "*"), "is not a decision id"), (("--path", "/a/{b"), "--path `/a/{b`"), (("--path", "/a/**/b"), "--path `/a/**/b`"),
                              (("--principal", "frontend"), "a caller is `anonymous` or begins with `spiffe://`"), (("--principal", "spiffe://*/x"), "a trust domain is literal"),
                              (("--method", "get"), "methods are in upper case"), (("--id", "xyz"), "is not a decision id"), (("--source", "localhost"), "is not an IP address"),
                              (("--host", "a/b"), "is not a host name"), (("--status", "200x"), "is not a status"), (("--status", "9xx"), "is not a status"),
@@ -146,7 +149,7 @@ class LogTools(unittest.TestCase):
         for since, count in (("last tuesday", 13), ("this quarter", 13), ("last year", 13), (str(self.began - 60), 13), (str(self.began + 86400), 0),
                              ("2001-Q3", 13), ("2100-Q1", 0), ("2020-01-01T00:00:00-0500", 13), ("2020-01-01T00:00:00+05:30", 13)):
             self.assertEqual(len(self.paths("--since", since)), count, since)
-        for bad in ("last someday", "2026-Q5", "2026-Q0", "2020-01-01T00:00:00-05", "123456789", "2020-01-01T00:00:00-2500"):
+        for bad in ("last someday", "2026-Q5", "2026-Q0", "2020-01-01T00:00:00-05", "123456789", "2020-01-01T00:00:00-2500", "1000000000000d"):
             code, _, err = self.ask("--since", bad)
             self.assertEqual(code, 2, bad)
             self.assertIn("is not a time", err)

@@ -406,7 +406,7 @@ class Tools(unittest.TestCase):
         self.write("p_test.lua", 'test "reads" { principal = "spiffe://example.org/a", request = { path = "/" }, expect = allowed }\ntest "writes" { principal = "spiffe://example.org/a", request = { method = "POST" }, expect = allowed "a" }\ntest "two hosts" { http = "GET / HTTP/1.1\\r\\nHost: a\\r\\nHost: b\\r\\n\\r\\n", expect = rejected }')
         code, out, _ = yett("test", str(self.dir), "--coverage")
         self.assertEqual(code, 1)
-        self.assertIn('p_test.lua:2: expected allowed "a", denied.by_default: GET <only>', out)
+        self.assertIn('p_test.lua:2: expected allowed "a", got denied.by_default: GET <only>', out)
         self.assertIn("never decided: p.lua:6: p/never", out)
         code, out, _ = yett("test", str(self.dir), "--format", "json", "--coverage")
         report = json.loads(out)

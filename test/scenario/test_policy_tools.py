@@ -27,6 +27,15 @@ class PolicyTools(unittest.TestCase):
         path.write_text(text)
         return path
 
+    def test_coverage_tells_engines_apart(self):
+        for engine in ("one", "two"):
+            self.write(f"{engine}/a.lua", f'policy "p" {{\n allow "x" {{ principal = anyone, path = "/{engine}", when = function(r)\n  return true end }} }}')
+        self.write("one/a_test.lua", 'test "fails first" { request = { path = "/" }, expect = allowed }\ntest "one" { request = { path = "/one" }, expect = allowed }')
+        self.write("two/a_test.lua", 'test "nothing" { request = { path = "/" }, expect = denied }')
+        code, out, _ = yett("test", "one", "two", "--coverage", cwd=self.dir)
+        self.assertEqual(code, 1)
+        self.assertIn("coverage: rules 1 of 2, lines of conditions 1 of 2", out)
+
     def test_properties_of_the_connection(self):
         self.write("rules/a.lua", f'''policy "p" {{
           allow "sees all" {{ principal = "{ID}", path = "/all", when = function(r)
@@ -70,7 +79,9 @@ class PolicyTools(unittest.TestCase):
         self.assertEqual(set(re.findall(r"^\w+/\w+_test.lua$", out, re.M)), {"main/a_test.lua", "guard/b_test.lua", "more/r_test.lua"})
         self.assertIn("never decided: b.lua:1: guard/never", out)
         self.assertEqual(yett("eval", "main", "guard", "--request", self.write("r.json", '{"path": "/closed"}'), cwd=self.dir)[0], 1)
-        self.assertEqual(yett("test", "main", cwd=self.dir)[0], 1)  # alone it lacks the other engine
+        code, _, err = yett("test", "main", cwd=self.dir)  # alone it lacks the other engine
+        self.assertEqual(code, 2)
+        self.assertIn("expects the rule `guard/closed`, which does not exist", err)
         config = {"listeners": [{"name": "a", "address": "127.0.0.1:1", "plaintext": True, "routes": [{"cluster": "c"}]}], "clusters": [{"name": "c", "endpoints": ["127.0.0.1:1"]}],
                   "audit": {"database": "x.db"}, "policy": {"engines": [{"name": "m", "type": "lua", "path": "main"}, {"name": "g", "type": "lua", "path": "guard", "role": "veto"}]}}
         self.write("yett.json", json.dumps(config))

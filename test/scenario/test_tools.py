@@ -69,7 +69,7 @@ class Hints(Folder):
         (self.dir / "rules").mkdir()
         (self.dir / "rules" / "a.lua").write_text(SHOP)
         for endpoint, wanted in (("https://orders:443", "connects to services without TLS"), ("http://orders/", "is a URL: write host:port, here `orders:80`"),
-                                 ("${HOST}:80", "holds `${`"), ("orders", "has no port"), ("127.0.0.1:99999", "has no port from 1 to 65535"),
+                                 ("${HOST}:80", "holds a variable"), ("127.0.0.1:$PORT", "holds a variable"), ("{{ .Values.host }}:80", "holds a variable"), ("orders", "has no port"), ("127.0.0.1:99999", "has no port from 1 to 65535"),
                                  ("::1:80", "write an IPv6 address in brackets"), ("no.such.host.invalid:80", "cannot be looked up")):
             err = self.complains(config(endpoint), wanted)
             self.assertEqual(err.count("\n"), 2, err)
@@ -79,7 +79,7 @@ class Hints(Folder):
                              (("log", "qury"), "`qury` is not a command of `yett log`, did you mean `query`?"),
                              (("run", "--confg", "x"), "`yett run` has no option `--confg`, did you mean `--config`?"),
                              (("log", "query", "--effekt=deny"), "`yett log query` has no option `--effekt`, did you mean `--effect`?"),
-                             ((), "`yett` needs a command"), (("certs",), "`yett certs` needs a command"), (("version", "x"), "does not know what to do with `x`"),
+                             (("--hlep",), "`yett` has no option `--hlep`, did you mean `--help`?"), ((), "`yett` needs a command"), (("certs",), "`yett certs` needs a command"), (("version", "x"), "does not know what to do with `x`"),
                              (("c\x1b[31mheck",), "is not a command")):
             code, out, err = yett(*args)
             self.assertEqual((code, out), (2, ""), args)
@@ -122,8 +122,12 @@ class Init(Folder):
         before = {p: p.read_bytes() for p in self.dir.rglob("*") if p.is_file()}
         code, _, err = yett("init", cwd=self.dir)
         self.assertEqual(code, 2)
-        self.assertIn("yett.json exists: --force replaces it", err)
+        self.assertIn("yett.json, rules/service.lua, rules/service_test.lua exist: --force replaces all of them, and keeps a copy as .bak", err)
         self.assertEqual(before, {p: p.read_bytes() for p in self.dir.rglob("*") if p.is_file()})
+        (self.dir / "rules/service.lua").write_text("-- mine")
+        self.assertEqual(yett("init", "--force", cwd=self.dir)[0], 0)
+        self.assertEqual((self.dir / "service.lua.bak").read_text(), "-- mine")
+        self.assertEqual(yett("check", "--strict", cwd=self.dir)[0], 0)
         for args, wanted in ((("--port", "0"), "--port"), (("--upstream", "https://x"), "is not host:port"), (("--upstream", 'a"b:80'), "is not an address"),
                              (("--trust-domain", "A_B!"), "is not a trust domain")):
             code, _, err = yett("init", "x", *args, cwd=self.dir)
@@ -173,6 +177,8 @@ class Check(unittest.TestCase):
         problem(listener(address="192.0.2.1:8443"), "no interface of this host has this address")
         problem(listener(address="no.such.host.invalid:1"), "`no.such.host.invalid` is neither an IP address nor a name")
         problem(listener(address="127.0.0.1"), "has no port: write host:port")
+        problem(lambda c: c["admin"].update(address="0.0.0.0:" + c["listeners"][0]["address"].split(":")[1]), "is the address of listener `inbound` too, as 127.0.0.1")
+        problem(lambda c: c["identity"]["svid"].update(private_key="certs/frontend.key"), "the private key does not match the certificate: key values mismatch")
         problem(lambda c: c["admin"].update(address=c["listeners"][0]["address"]), "is the address of listener `inbound` too")
         problem(lambda c: c["clusters"][0].update(endpoints=[c["listeners"][0]["address"]]), "Yett would send requests to itself", warning=True)
         problem(lambda c: c["audit"].update(retention={"size": "900000GiB"}), "are free", warning=True)

@@ -82,7 +82,17 @@ TEST_CASE("lint: mistakes that a condition would show only when it runs") {
   CHECK(warns("return r.principal.pathh == '/x'", "`principal` has no field `pathh`"));
   CHECK(warns("return has(r.header, 'X-Env')", "header `X-Env`: write header names in lower case"));
   CHECK(warns("return #r:headers('x') > 1", ""));
-  CHECK(warns("return has(r.query, 'Anything') and r.params.id == '1'", ""));
+  CHECK(warns("return has(r.query, 'Anything')", ""));
+  CHECK(warns("return r.params.id == '1'", "`path` captures no `id`"));
+  CHECK(warns("return r.headers['x-a'] == '1'", "`r.headers` is a function"));
+  CHECK(warns("return r:header('x-a') == '1'", "a request has no method `header`"));
+  CHECK(warns("return r.query.a == nil", "an absent value is an error, never nil"));
+  CHECK(warns("return string.startswith(r.path, '/')", "`string` has no `startswith`"));
+  CHECK(warns("return json.parse(r.path)", "`json` has no `parse`, did you mean `decode`?"));
+  CHECK(warns("return M:check(r)", "", "local M = {}\nfunction M:check(r) return self ~= nil end\n"));
+  CHECK(warns("return #r:headers('x-env') > 0 and r.header['x-env'] == 'a'", ""));
+  CHECK(warns("return helper(r) and r.header['x-env'] == 'a'", "",
+              "local function helper(r) return has(r.header, 'x-env') end\n"));
   CHECK(warns("return ownr(r)", "`ownr` is not defined: reading it is an error, did you mean `owner`?",
               "local function owner(r) return true end\n"));
   CHECK(
