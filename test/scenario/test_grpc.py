@@ -48,7 +48,8 @@ class Handler(grpc.GenericRpcHandler):
         return b"ok"
 
     def sleep(self, request, context):
-        context.add_callback(self.cancelled.set)
+        if not context.add_callback(self.cancelled.set):  # cancelled before this thread began
+            self.cancelled.set()
         time.sleep(float(request))
         return b""
 
