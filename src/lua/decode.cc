@@ -115,12 +115,7 @@ void addLibrary(lua_State* L, int globals, const char* name) {
   lua_newtable(L);
   lua_insert(L, -2);
   lua_setfield(L, -2, "decode");
-  const int library = lua_gettop(L);
-  Freezer freezer(L);
-  lua_pushvalue(L, library);
-  freezer.value(name, false);
-  lua_setfield(L, globals, name);
-  lua_settop(L, library - 1);
+  frozenLibrary(L, globals, name);
 }
 
 }  // namespace

@@ -217,4 +217,13 @@ void sealGlobals(lua_State* L) {
   lua_rawsetp(L, LUA_REGISTRYINDEX, &kSealed);
 }
 
+void frozenLibrary(lua_State* L, int globals, const char* name) {
+  const int library = lua_gettop(L);
+  Freezer freezer(L);
+  lua_pushvalue(L, library);
+  freezer.value(name, false);
+  lua_setfield(L, globals, name);
+  lua_settop(L, library - 1);
+}
+
 }  // namespace yett::lua

@@ -29,6 +29,10 @@ class Freezer {
   std::set<const void*> functions_;
 };
 
+/// Pops the table on top of the stack and makes it a read-only field `name` of the table at `globals`. Must run inside
+/// LuaState::run.
+void frozenLibrary(lua_State* L, int globals, const char* name);
+
 /// Pushes the table behind a proxy, or the value itself if it is not one. For C functions that iterate over tables.
 void pushBehind(lua_State* L, int index);
 

@@ -218,16 +218,6 @@ void take(lua_State* L, int from, std::initializer_list<const char*> names, lua_
   }
 }
 
-// The library table on top of the stack becomes a read-only global.
-void frozenLibrary(lua_State* L, int globals, const char* name) {
-  const int library = lua_gettop(L);
-  Freezer freezer(L);
-  lua_pushvalue(L, library);
-  freezer.value(name, false);
-  lua_setfield(L, globals, name);
-  lua_settop(L, library - 1);
-}
-
 }  // namespace
 
 void openSandbox(lua_State* L) {
