@@ -291,7 +291,7 @@ class HoldUp(unittest.TestCase):
             memory = y.rss_mib()
             # Other load on this machine sometimes stops everything for tens of milliseconds. A fault of Yett shows
             # in every attempt.
-            for attempt in range(3):
+            for attempt in range(6):
                 caller.worst, caller.waits = 0.0, []
                 running = attack(y, SECONDS)
                 time.sleep(SECONDS / 3)

@@ -147,8 +147,9 @@ class Missing(unittest.TestCase):
                 f.write(aside.read_bytes())
 
         def replace(db, aside):
-            db.rename(aside)
-            shutil.copy(aside, db)
+            aside.hardlink_to(db)
+            shutil.copy(db, db.with_name("other.db"))
+            db.with_name("other.db").rename(db)  # at once, so that the file is never only gone
 
         ways = ((lambda db, aside: db.rename(aside), lambda db, aside: aside.rename(db), "is gone"),
                 (replace, lambda db, aside: aside.rename(db), "is another file"), (cut, uncut, "was cut off"))
