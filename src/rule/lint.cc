@@ -32,7 +32,7 @@ bool everyone(const Rule& rule) {
   const bool anyone = std::any_of(m.principals.begin(), m.principals.end(),
                                   [](const auto& p) { return p.kind == PrincipalMatcher::Kind::kAnyone; });
   const bool anywhere = m.paths.empty() || std::any_of(m.paths.begin(), m.paths.end(), [](const auto& p) {
-                          return !p.regex && p.pattern.rest() && p.pattern.segments().empty();
+                          return !p.regex && p.pattern.endsWithRest() && p.pattern.segments().empty();
                         });
   return anyone && anywhere && m.hosts.empty() && m.methods.empty() && m.sources.empty() && !rule.conditional();
 }

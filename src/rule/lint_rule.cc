@@ -9,8 +9,17 @@ namespace yett::rule {
 
 bool coversPattern(const target::SegmentPattern& outer, const target::SegmentPattern& inner, bool loose, bool fold) {
   if (outer.asterisk() || inner.asterisk()) return outer.asterisk() && inner.asterisk();
+  // Only what can be compared segment by segment, or is the same pattern.
+  const auto simple = [](const auto& pattern) {
+    return !pattern.endings() && (!pattern.rest() || pattern.endsWithRest());
+  };
+  if (!simple(outer) || !simple(inner)) {
+    if (outer.text() == inner.text()) return true;
+    if (!simple(outer) || inner.before() < outer.segments().size()) return false;
+  }
   const auto& a = outer.segments();
   const auto& b = inner.segments();
+  // From here on `outer` is simple, and only the segments before a `**` of `inner` are compared.
   if (outer.rest() ? b.size() < a.size() : inner.rest() || b.size() != a.size()) return false;
   if (!outer.rest() && !loose && outer.trailingSlash() != inner.trailingSlash()) return false;
   for (size_t i = 0; i < a.size(); ++i) {
@@ -38,7 +47,7 @@ bool coversHost(const HostMatcher& outer, const HostMatcher& inner) {
 }
 
 bool coversPath(const PathMatcher& outer, const PathMatcher& inner, bool loose, bool fold) {
-  if (!outer.regex && outer.pattern.rest() && outer.pattern.segments().empty()) return true;
+  if (!outer.regex && outer.pattern.endsWithRest() && outer.pattern.segments().empty()) return true;
   const auto text = [](const PathMatcher& path) {  // without the prefix that ignores case
     const std::string_view whole = path.regex->text();
     return whole.starts_with(kIgnoreCase) ? whole.substr(kIgnoreCase.size()) : whole;

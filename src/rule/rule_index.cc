@@ -59,6 +59,8 @@ uint64_t RuleIndex::hashOf(Dimension dimension, const Look& look, const Search& 
       if (dimension == kPath && !r.path.starts_with('/') && look.count > 0) return 0;
       for (uint32_t mask = look.mask; mask != 0; mask &= mask - 1)
         part = addTo(part, parts[static_cast<size_t>(__builtin_ctz(mask))].hash);
+      for (uint32_t tail = look.tail; tail != 0; tail &= tail - 1)
+        part = addTo(part, parts[parts.size() - 1 - static_cast<size_t>(__builtin_ctz(tail))].hash);
       return part | 1;
     }
     case Look::Kind::kExact:
@@ -158,14 +160,21 @@ bool RuleIndex::Search::verify(const Record& record, uint32_t shape) const {
     switch (look.kind) {
       case Look::Kind::kAny:
       case Look::Kind::kAuthenticated: break;
-      case Look::Kind::kSegments:
-        for (uint32_t mask = look.mask; mask != 0; mask &= mask - 1) {
-          const auto& parts = d == kPath ? path_ : principal_;
+      case Look::Kind::kSegments: {
+        const auto& parts = d == kPath ? path_ : principal_;
+        const auto differs = [&](size_t place) {
           const auto wanted = takeLiteral(at);
-          const auto sent = parts[static_cast<size_t>(__builtin_ctz(mask))].text;
-          if (wanted != sent && !(record.fold && d == kPath && base::equalsIgnoreCase(wanted, sent))) return false;
+          const auto sent = parts[place].text;
+          return wanted != sent && !(record.fold && d == kPath && base::equalsIgnoreCase(wanted, sent));
+        };
+        for (uint32_t mask = look.mask; mask != 0; mask &= mask - 1) {
+          if (differs(static_cast<size_t>(__builtin_ctz(mask)))) return false;
+        }
+        for (uint32_t tail = look.tail; tail != 0; tail &= tail - 1) {
+          if (differs(parts.size() - 1 - static_cast<size_t>(__builtin_ctz(tail)))) return false;
         }
         break;
+      }
       case Look::Kind::kExact:
         if (takeLiteral(at) != (d == kHost ? r.host : r.method)) return false;
         break;

@@ -96,6 +96,7 @@ class RuleIndex {
     uint8_t count = 0;  // segments, labels or bits
     bool rest = false;
     uint32_t mask = 0;  // segments that are literal
+    uint32_t tail = 0;  // those after a `**`, counted from the last
     auto operator<=>(const Look&) const = default;
   };
   struct Shape {

@@ -22,7 +22,7 @@ class RuleIndex::Builder {
       if (path.regex) addRegex(number, *path.regex, rule);
       else if (path.pattern.asterisk() || path.pattern.segments().size() > kMaxSegments)
         whole = true, choices[kPath].push_back({});
-      else choices[kPath].push_back(segments(path.pattern));
+      else choices[kPath].push_back(segments(path.pattern)), whole = whole || path.pattern.endings();
       if (m.paths.size() > 1 && rule.condition >= 0 && !path.pattern.captures().empty()) whole = true;
     }
     if (!m.paths.empty() && choices[kPath].empty()) return;  // expressions only
@@ -69,13 +69,19 @@ class RuleIndex::Builder {
   };
 
   static Choice segments(const target::SegmentPattern& pattern) {
-    Choice out{{Look::Kind::kSegments, static_cast<uint8_t>(pattern.segments().size()), pattern.rest(), 0}, {}};
-    for (size_t i = 0; i < pattern.segments().size(); ++i) {
-      if (pattern.segments()[i].any) continue;
+    const auto& list = pattern.segments();
+    Choice out{{Look::Kind::kSegments, static_cast<uint8_t>(list.size()), pattern.rest()}, {}};
+    for (size_t i = 0; i < pattern.before(); ++i) {
+      if (list[i].any) continue;
       out.look.mask |= 1u << i;
-      out.literals.push_back(pattern.segments()[i].text);
+      out.literals.push_back(list[i].text);
     }
-    out.slash_counts = !pattern.rest();
+    for (size_t i = list.size(); i > pattern.before(); --i) {
+      if (list[i - 1].any) continue;
+      out.look.tail |= 1u << (list.size() - i);
+      out.literals.push_back(list[i - 1].text);
+    }
+    out.slash_counts = !pattern.endsWithRest();
     out.slash = pattern.trailingSlash();
     return out;
   }
@@ -88,6 +94,7 @@ class RuleIndex::Builder {
       case PrincipalMatcher::Kind::kPattern: break;
     }
     if (matcher.path.segments().size() >= kMaxSegments) return whole = true, Choice{};
+    whole = whole || matcher.path.endings();
     Choice out = segments(matcher.path);
     out.look.mask = out.look.mask << 1 | 1;  // the trust domain precedes the segments
     ++out.look.count;

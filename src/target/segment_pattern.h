@@ -1,5 +1,6 @@
 // Patterns over '/'-separated segments, used in rules and routes for paths and SPIFFE IDs:
-//   literal segments · `*` or `{name}` for exactly one non-empty segment · a final `**` for the rest, even if empty.
+//   literal segments · `*` or `{name}` for exactly one non-empty segment · `*.txt` for one with this ending ·
+//   once in a pattern `**` for any number of segments, even none (`/store/**/cart`); `**.txt` at the end is `**/*.txt`.
 // A path that is just `*` matches only the target of `OPTIONS *` (RFC 9110 7.1).
 #pragma once
 
@@ -29,19 +30,27 @@ class SegmentPattern {
 
   struct Segment {
     bool any;
-    std::string text;  ///< a literal, or the capture's name
+    std::string text;         ///< a literal, or the capture's name
+    std::string ending = {};  ///< of `*.txt`, which may be the whole segment; only if `any`
   };
+  /// Those before `**`, then those after it.
   const std::vector<Segment>& segments() const { return segments_; }
-  bool rest() const { return rest_; }                     ///< ends with /**
+  bool rest() const { return rest_; }        ///< it has a `**`
+  size_t before() const { return before_; }  ///< segments before `**`; without it, all
+  bool endsWithRest() const { return rest_ && before_ == segments_.size(); }
+  bool endings() const;                                   ///< whether any segment has an ending
   bool trailingSlash() const { return trailing_slash_; }  ///< ends with /
   bool asterisk() const { return asterisk_; }             ///< is `*`
 
  private:
   static Result<SegmentPattern> parse(std::string_view text, bool canonical);
+  Status addCapture(std::string_view segment);
+  Status addLiteral(std::string_view segment, bool canonical);
   std::string text_;
   std::vector<Segment> segments_;
   std::vector<std::string> names_;
-  bool rest_ = false;            // ends with /**
+  size_t before_ = 0;
+  bool rest_ = false;
   bool trailing_slash_ = false;  // ends with /
   bool asterisk_ = false;        // is "*"
 };

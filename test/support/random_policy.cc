@@ -41,8 +41,26 @@ std::vector<std::string> segmentsOf(const std::string& path, bool& slash) {
   return out;
 }
 
-bool isAny(const std::string& segment) {
-  return segment == "*" || segment[0] == '{';
+// Tries every number of segments for `**`.
+bool segmentsMatch(const std::vector<std::string>& wanted, size_t w, const std::vector<std::string>& sent, size_t s) {
+  if (w == wanted.size()) return s == sent.size();
+  const std::string& segment = wanted[w];
+  if (segment == "**") {
+    for (size_t next = s; next <= sent.size(); ++next) {
+      if (segmentsMatch(wanted, w + 1, sent, next)) return true;
+    }
+    return false;
+  }
+  if (s == sent.size()) return false;
+  // The ending of a segment; `%20` counts as one character.
+  const auto ends = [&] {
+    if (segment[0] != '*' || !sent[s].ends_with(segment.substr(1))) return false;
+    const size_t at = sent[s].size() - (segment.size() - 1);
+    const auto escape = at == 0 ? std::string::npos : sent[s].rfind('%', at - 1);
+    return escape == std::string::npos || escape + 3 <= at;
+  };
+  const bool same = segment == "*" || segment[0] == '{' || segment == sent[s] || ends();
+  return same && segmentsMatch(wanted, w + 1, sent, s + 1);
 }
 
 std::string inLowerCase(std::string text) {
@@ -57,20 +75,16 @@ bool pathMatches(std::string pattern, std::string path, bool loose) {
     return loose && path.size() > 1 && path.back() == '/' && std::regex_match(path.substr(0, path.size() - 1), re);
   }
   if (loose) pattern = inLowerCase(pattern), path = inLowerCase(path);
-  bool rest = false;
-  if (pattern.ends_with("/**")) {
-    rest = true;
-    pattern.resize(pattern.size() - 3);
-  }
   bool want_slash = false;
   bool has_slash = false;
-  const auto wanted = segmentsOf(pattern, want_slash);
+  auto wanted = segmentsOf(pattern, want_slash);
   const auto sent = segmentsOf(path, has_slash);
-  if (rest ? sent.size() < wanted.size() : sent.size() != wanted.size()) return false;
-  for (size_t i = 0; i < wanted.size(); ++i) {
-    if (!isAny(wanted[i]) && wanted[i] != sent[i]) return false;
+  const bool rest = !wanted.empty() && wanted.back() == "**";
+  if (!wanted.empty() && wanted.back().starts_with("**") && !rest) {
+    wanted.back().erase(0, 1);
+    wanted.insert(wanted.end() - 1, "**");
   }
-  return rest || loose || want_slash == has_slash;
+  return segmentsMatch(wanted, 0, sent, 0) && (rest || loose || want_slash == has_slash);
 }
 
 bool callerMatches(const std::string& pattern, const std::string& id) {
@@ -186,11 +200,16 @@ bool applies(const RuleText& rule, const RequestText& r) {
 std::string randomPattern(Random& random, bool principal) {
   std::string out = principal ? one(random, {"spiffe://example.org", "spiffe://other.org"}) : "";
   const size_t count = pick(random, 4) + (principal ? 1 : 0);
+  const size_t rest = chance(random, 20) ? pick(random, 4) : count;
   for (size_t i = 0; i < count; ++i) {
+    if (i == rest) out += "/**";
     out += '/';
-    if (chance(random, 25)) out += principal || chance(random, 50) ? "*" : "{s" + std::to_string(i) + "}";
+    if (chance(random, 8)) out += principal ? one(random, {"*a", "*x"}) : one(random, {"*s", "*2", "*20y", "*0y"});
+    else if (chance(random, 25)) out += principal || chance(random, 50) ? "*" : "{s" + std::to_string(i) + "}";
     else out += principal ? one(random, {"ns", "a", "b", "sa", "x", "z"}) : one(random, kSegments);
   }
+  if (rest < count) return out + (principal || chance(random, 70) ? "" : "/");
+  if (!principal && chance(random, 10)) return out + one(random, {"/**s", "/**2", "/**y"});
   if (chance(random, 35)) return out + "/**";
   if (!principal && (out.empty() || chance(random, 15))) out += '/';
   return out;

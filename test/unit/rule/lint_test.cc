@@ -46,6 +46,16 @@ TEST_CASE("lint: matchers that exclude each other, methods that do not exist, na
   };
   CHECK(warns("allow 'a' { principal = authenticated, path = '/a/b', not_path = '/a/**' }",
               "can never match: `not_path`"));
+  CHECK(warns("allow 'a' { principal = authenticated, path = '/a/**/b', not_path = '/a/**' }",
+              "can never match: `not_path`"));
+  CHECK(warns("allow 'a' { principal = authenticated, path = '/a/*.txt', not_path = '/a/*' }",
+              "can never match: `not_path`"));
+  CHECK(warns("allow 'a' { principal = authenticated, path = '/a/**.txt', not_path = '/a/**.txt' }",
+              "can never match: `not_path`"));
+  CHECK(warns("allow 'a' { principal = authenticated, path = '/a/**', not_path = '/a/**/b' }", ""));
+  CHECK(warns("allow 'a' { principal = authenticated, path = '/a/**/b', not_path = '/a/*/b' }", ""));
+  CHECK(warns("allow 'a' { principal = authenticated, path = '/a/b', not_path = '/a/*.txt' }", ""));
+  CHECK(warns("allow 'a' { principal = authenticated, path = '/a/**/b', not_path = '/a/x/**' }", ""));
   CHECK(warns("allow 'a' { principal = authenticated, path = '/A', not_path = '/a' }", "can never match: `not_path`"));
   CHECK(warns("allow 'a' { principal = authenticated, path = { '/a', '/b' }, not_path = '/a' }", ""));
   CHECK(warns("deny 'a' { path = '/a', not_path = '/a' }", ""));  // it still denies /A

@@ -102,7 +102,7 @@ TEST_CASE("combining: another veto engine or a failing one never allows more, an
   test::Random random(11);
   size_t vetoed = 0;
   size_t would = 0;
-  for (int round = 0; round < 60; ++round) {
+  for (int round = 0; round < 120; ++round) {
     std::vector<test::RuleText> rules;
     std::vector<test::RuleText> others;
     for (size_t n = 2 + random() % 8; n > 0; --n) rules.push_back(test::randomRule(random, static_cast<int>(n)));

@@ -34,6 +34,31 @@ TEST_CASE("segment pattern: what each form matches") {
       {"/", "/", true, true},
       {"/%61", "/a", true, true},
       {"/a/{x}/{y}", "/a/b/c", true, true},
+      {"/store/**/cart", "/store/cart", true, true},
+      {"/store/**/cart", "/store/a/b/cart", true, true},
+      {"/store/**/cart", "/store/a/cart/", false, true},
+      {"/store/**/cart/", "/store/a/cart/", true, true},
+      {"/store/**/cart", "/store/a/Cart", false, false},
+      {"/store/**/cart", "/store/a/cart/b", false, false},
+      {"/store/**/store", "/store", false, false},
+      {"/store/**/*", "/store/", false, false},
+      {"/**/cart", "/cart", true, true},
+      {"/**/{a}/x/{b}", "/1/2/x/3", true, true},
+      {"/files/**.txt", "/files/a/b.txt", true, true},
+      {"/files/**.txt", "/files/b.txt", true, true},
+      {"/files/**.txt", "/files/b.txt/", false, true},
+      {"/files/**.txt", "/files/.txt", true, true},
+      {"/files/**.txt", "/files/b.TXT", false, false},
+      {"/files/**.txt", "/files/btxt", false, false},
+      {"/files/**.txt", "/files.txt", false, false},
+      {"/files/*.txt", "/files/b.txt", true, true},
+      {"/files/*.txt", "/files/a/b.txt", false, false},
+      {"/*.d/x", "/a.d/x", true, true},
+      {"/x/*F", "/x/a%2F", false, false},  // `%2F` is one character
+      {"/x/*2F", "/x/a%2F", false, false},
+      {"/x/*%2F", "/x/a%2F", true, true},
+      {"/x/*%61", "/x/ba", true, true},
+      {"/**/cart", "*", false, false},
   };
   for (const auto& c : cases) {
     INFO(c.pattern << " on " << c.path);
@@ -45,8 +70,9 @@ TEST_CASE("segment pattern: what each form matches") {
 }
 
 TEST_CASE("segment pattern: mistakes are refused") {
-  for (const char* text : {"", "orders", "/a//b", "/**/b", "/a*", "/{a}b", "/{}", "/{1a}", "/{a}/{a}", "/a?b", "/a#b",
-                           "/..", "/a;b", "/{a"}) {
+  for (const char* text :
+       {"",      "orders", "/a//b", "/**/**", "/**/b/**", "/**/", "/**.a/b", "/***", "/a*",  "/*a*",
+        "/*{a}", "/{a}b",  "/{}",   "/{1a}",  "/{a}/{a}", "/a?b", "/a#b",    "/..",  "/a;b", "/{a"}) {
     INFO(text);
     CHECK_FALSE(SegmentPattern::parsePath(text).ok());
   }
@@ -58,6 +84,13 @@ TEST_CASE("segment pattern: captures") {
   REQUIRE(pattern.value().capture("/shops/a/orders/42", "order", value));
   CHECK(value == "42");
   CHECK_FALSE(pattern.value().capture("/shops/a/orders/42", "other", value));
+  const auto tail = SegmentPattern::parsePath("/shops/{shop}/**/{last}/{order}");
+  for (const auto& [name, wanted] : {std::pair{"shop", "a"}, {"last", "c"}, {"order", "42"}}) {
+    for (const char* path : {"/shops/a/c/42", "/shops/a/b/c/42", "/shops/a/b/b/c/42/"}) {
+      REQUIRE(tail.value().capture(path, name, value));
+      CHECK(value == wanted);
+    }
+  }
 }
 
 TEST_CASE("host: canonical form") {
