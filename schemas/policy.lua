@@ -65,6 +65,11 @@ local range = {}
 function range:contains(ip) end
 
 ---@alias yett.texts string|yett.re|(string|yett.re)[]
+---Times of day and days of the week: { "09:00-18:00", "mon-fri", zone = "Europe/Berlin" }
+---@class yett.hours
+---@field zone string IANA name of a time zone, or "UTC"
+---@field [integer] string
+
 ---@alias yett.condition fun(r: yett.request): boolean, string?
 
 ---@class yett.rule
@@ -82,6 +87,9 @@ function range:contains(ip) end
 ---@field not_query? table<string, yett.texts>
 ---@field source? string|yett.cidr|(string|yett.cidr)[] address or range of the socket's peer
 ---@field not_source? string|yett.cidr|(string|yett.cidr)[]
+---@field hours? yett.hours
+---@field not_hours? yett.hours
+---@field case? "exact" match the case of paths, query keys and gRPC methods, which a deny, and a `not_` field of an allow, otherwise ignores
 ---@field grpc? string|string[] package.Service/Method or package.Service/*
 ---@field not_grpc? string|string[]
 ---@field when? yett.condition
@@ -90,14 +98,13 @@ function range:contains(ip) end
 
 ---@class yett.allow: yett.rule
 ---@field principal yett.texts SPIFFE ID pattern, `authenticated` or `anyone`
----@field set_header? table<string, string> sent upstream; clients may not send these headers
+---@field set_header? table<string, string|fun(r: yett.request): string> sent upstream; a function computes the value; clients may not send these headers
 ---@field remove_header? string|string[]
 
 ---@class yett.deny: yett.rule
 ---@field public_reason? string shown to the caller
 ---@field status? 401|403|404|429
 ---@field audit_only? boolean recorded as would-deny, does not change the decision
----@field case? "exact" match the case of paths, query keys and gRPC methods, which a deny otherwise ignores
 
 ---"object" or "list" for parts of documents (bodies and data), else type(value)
 ---@param value any
@@ -187,6 +194,7 @@ authenticated = "authenticated"
 ---@field protocol? "HTTP/1.1"|"HTTP/2"
 ---@field forwarder? boolean the caller is one of `trusted_forwarders`
 ---@field time? integer
+---@field sets? table<string, string> headers that the decision must set, and their values
 ---@field expect any allowed, denied, rejected, denied.by_default, allowed "rule", denied "rule"
 
 ---@param name string

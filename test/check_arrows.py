@@ -20,6 +20,7 @@ libraries = {
     r"zstd\.h": r"block/stream\.cc",
     r"json/": r"base/json\.cc",
     r"re2/": r"target/",
+    r"absl/": r"rule/time_zone",
     r"utf8proc\.h": r"policy/name_fold\.cc",
     r"Poco/": r"net/|upstream/|proxy/|admin/|sink/",
     r"librdkafka/": r"sink/kafka_sink\.cc",

@@ -212,7 +212,7 @@ bool Server::distribute(std::shared_ptr<const runtime::Generation> next, const S
     if (changes.policy) mine = loop.authorizer->swap(std::move(mine));
     if (changes.shadow) shadow = loop.authorizer->swapShadow(std::move(shadow));
     take(loop, *next, sockets);
-    if (changes.policy) loop.worker->subjects.recheckAll();
+    if (changes.policy) loop.worker->onPolicy();
     loop.worker->reviewSessions(next->bundles);
     loop.generation = number;
   };

@@ -113,7 +113,7 @@ void Authorizer::decide(const Question& question) {
 uint64_t Authorizer::record(const Question& question, const base::UuidText& id) {
   const policy::CheckRequest& r = question.request;
   const policy::Recording& recording = writer_.recording();
-  reader_.readsJson(recording, reads_);
+  reader_.readsJson(recording, reads_, decision_.allow ? decision_.obligations : nullptr);
   std::string masked_target;
   std::string masked[4];
   const auto told = [&](policy::Attr attr, std::string_view value, std::string& kept) {

@@ -82,6 +82,8 @@ class Authorizer {
   /// How long a request may wait for its record to be on disk.
   base::Millis commitTimeout() const;
 
+  /// As PolicySet::clockState(), of the policy in force.
+  uint64_t clockState(int64_t seconds) const { return evaluator_ ? evaluator_->set().clockState(seconds) : 0; }
   /// Headers that only policy may set: must be removed from every request before check().
   const std::vector<std::string>& ownedHeaders() const { return owned_headers_; }
 

@@ -46,6 +46,13 @@ void printJson(const policy::Decision& d, const std::string& reads, const std::v
   if (!d.allow) w.field("status", d.status);
   if (!d.would_deny.empty()) w.field("would_deny", d.would_deny);
   w.field("eval_ns", d.eval_nanos).field("policy_digest", d.policy_digest).raw("reads", reads.empty() ? "{}" : reads);
+  if (d.allow && d.obligations != nullptr) {
+    std::string sets;
+    json::ObjectWriter headers(sets);
+    for (const auto& [name, value] : d.obligations->set_headers) headers.field(name, value);
+    headers.end();
+    w.raw("sets", sets);
+  }
   if (!traces.empty()) {
     std::string list = "[";
     for (const auto& trace : traces) list += (list.size() > 1 ? "," : "") + traceJson(trace);
@@ -66,6 +73,10 @@ void printText(const policy::Decision& d, const std::string& reads, const std::v
   if (!d.would_deny.empty()) std::cout << "would be denied by " << base::printable(d.would_deny) << " (audit_only)\n";
   if (!d.errors.empty()) std::cout << "errors: " << base::printable(d.errors) << "\n";
   if (!reads.empty()) std::cout << "read: " << reads << "\n";
+  if (!d.allow || d.obligations == nullptr) return;
+  for (const auto& [name, value] : d.obligations->set_headers)
+    std::cout << "sets " << base::printable(name) << ": " << base::printable(value) << "\n";
+  for (const auto& name : d.obligations->remove_headers) std::cout << "removes " << base::printable(name) << "\n";
 }
 
 }  // namespace

@@ -44,6 +44,22 @@ bool meets(const Expectation& expect, const policy::Decision& d) {
          expect.rule == std::string(d.policy) + "/" + std::string(d.rule);
 }
 
+// How the headers that the decision sets differ from those that the test expects; "" if they do not.
+std::string wrongHeader(const std::vector<std::pair<std::string, std::string>>& wanted,
+                        const policy::Obligations* obligations) {
+  for (const auto& [name, value] : wanted) {
+    const std::string* got = nullptr;
+    for (size_t i = 0; obligations != nullptr && i < obligations->set_headers.size(); ++i) {
+      if (obligations->set_headers[i].first == name) got = &obligations->set_headers[i].second;
+    }
+    const std::string shown =
+        "expected the header `" + base::printable(name) + "` to be set to `" + base::printable(value) + "`, got ";
+    if (got == nullptr) return shown + "none";
+    if (*got != value) return shown + "`" + base::printable(*got) + "`";
+  }
+  return {};
+}
+
 // How near a rule is: fewer failing matchers are nearer. Of equals, one that matches the caller and the path.
 int nearness(const policy::RuleTrace& trace) {
   if (trace.applies) return 1000;
@@ -74,8 +90,8 @@ int nearestRule(const std::vector<policy::RuleTrace>& traces, const Expectation&
 // Runs tests one after the other with one evaluator, as a worker would.
 class Runner {
  public:
-  Runner(std::shared_ptr<const policy::PolicySet> set, std::unique_ptr<policy::PolicyEvaluator> evaluator)
-      : set_(std::move(set)), evaluator_(std::move(evaluator)) {}
+  Runner(std::shared_ptr<const policy::PolicySet> set, std::unique_ptr<policy::PolicyEvaluator> evaluator, bool explain)
+      : set_(std::move(set)), explain_(explain), evaluator_(std::move(evaluator)) {}
 
   TestResult run(const lua::PolicyTest& test) {
     TestResult out{test.name, test.file, test.line};
@@ -94,12 +110,14 @@ class Runner {
     out.nanos = base::steadyNanos() - began;
     out.passed = meets(test.expect, decision_);
     if (!out.passed) out.failure = "expected " + test.expect.text() + ", got " + describe(decision_);
+    if (out.passed) out.failure = wrongHeader(test.sets, decision_.allow ? decision_.obligations : nullptr);
+    out.passed = out.failure.empty();
     met_.emplace(decision_.engine, decision_.policy, decision_.rule);
     if (const auto slash = decision_.would_deny.find('/'); slash != std::string::npos) {
       for (const auto& engine : set_->engines())
         met_.emplace(engine.name, decision_.would_deny.substr(0, slash), decision_.would_deny.substr(slash + 1));
     }
-    if (!out.passed) {
+    if (!out.passed || explain_) {
       evaluator_->explain(input.value()->request(), reader_, out.traces);
       out.nearest = nearestRule(out.traces, test.expect);
     }
@@ -118,6 +136,7 @@ class Runner {
   }
 
   std::shared_ptr<const policy::PolicySet> set_;
+  const bool explain_;
   std::unique_ptr<policy::PolicyEvaluator> evaluator_;
   policy::AttributeReader reader_;
   policy::Decision decision_;
@@ -147,7 +166,7 @@ struct FolderTest {
 };
 
 Result<TestReport> reportOf(const std::string& directory, const std::shared_ptr<const policy::PolicySet>& set,
-                            const std::vector<FolderTest>& tests, bool coverage) {
+                            const std::vector<FolderTest>& tests, bool coverage, bool explain) {
   auto evaluator = TRY(policy::PolicyEvaluator::create(set));
   std::vector<Lines> all(set->engines().size());
   std::vector<Lines> ran(all.size());
@@ -157,7 +176,7 @@ Result<TestReport> reportOf(const std::string& directory, const std::shared_ptr<
     all[i] = lua->codeLines();
     lua->watchLines([&mine = ran[i]](const char* file, int line) { mine.emplace(file, line); });
   }
-  Runner runner(set, std::move(evaluator));
+  Runner runner(set, std::move(evaluator), explain);
   TestReport report;
   report.directory = directory;
   const int64_t began = base::steadyNanos();
@@ -236,7 +255,7 @@ int runOnce(const TestOptions& options) {
   if (problems.any()) return reportProblems(problems);
   const std::string name =
       options.policy.directories.empty() ? options.policy.config : base::joined(options.policy.directories, " ");
-  auto made = reportOf(name, loaded.set, loaded.tests, options.coverage);
+  auto made = reportOf(name, loaded.set, loaded.tests, options.coverage, options.explain);
   if (!made) {
     std::cerr << "yett: " << made.error().message << "\n";
     return 2;
@@ -290,7 +309,7 @@ TestReport testsOf(const std::string& directory, const std::shared_ptr<const pol
   std::vector<FolderTest> tests;
   for (auto& test : lua::loadTests(source.value(), problems)) tests.push_back({directory, std::move(test)});
   if (!problems.empty() || tests.empty()) return {};
-  auto report = reportOf(directory, set, tests, true);
+  auto report = reportOf(directory, set, tests, true, false);
   return report ? std::move(report).value() : TestReport{};
 }
 

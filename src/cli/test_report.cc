@@ -77,6 +77,7 @@ std::vector<std::string> linesOf(const policy::RuleTrace& t) {
     for (const auto& read : t.reads) out.push_back("  read  " + read);
     if (!t.decided_at.empty()) out.push_back("  at    " + t.decided_at);
   }
+  for (const auto& header : t.sets) out.push_back("  sets  " + header);
   return out;
 }
 
@@ -108,7 +109,10 @@ std::string asText(const TestReport& report, bool colour, bool explain) {
     if (shown != file) out += base::forTerminal(file = shown) + "\n";
     out += test.passed ? "  " + green + "ok  " + off : "  " + red + "FAIL" + off;
     out += "  " + base::forTerminal(test.name) + " (" + millis(test.nanos) + ")\n";
-    if (test.passed) continue;
+    if (test.passed) {
+      if (explain) out += explained(test, true, "        ");
+      continue;
+    }
     out += "        " + base::forTerminal(shown + ":" + std::to_string(test.line) + ": " + test.failure) + "\n";
     out += explained(test, explain, "        ");
   }

@@ -17,7 +17,7 @@ struct TestResult {
   int64_t nanos = 0;
   std::string failure;                         ///< expected and actual result; "" if it passed
   std::string folder = {};                     ///< where `file` is
-  std::vector<policy::RuleTrace> traces = {};  ///< of a test that failed: every rule
+  std::vector<policy::RuleTrace> traces = {};  ///< every rule, of a test that failed or if asked for
   int nearest = -1;                            ///< the one of them that was most likely meant; -1: none
 };
 
@@ -41,7 +41,7 @@ struct TestReport {
   size_t failed() const;
 };
 
-/// `explain`: with every rule of a test that failed, else with the nearest one.
+/// `explain`: with every rule of each test, else with the nearest one of a test that failed.
 std::string asText(const TestReport& report, bool colour, bool explain);
 /// schemas/test-report.schema.json.
 std::string asJson(const TestReport& report);

@@ -25,6 +25,7 @@ void print(const policy::RuleTrace& t, std::string_view indent) {
   if (!t.wanted.empty())
     std::cout << indent << "            wants " << base::forTerminal(t.wanted) << "\n"
               << indent << "            got   " << base::forTerminal(t.got) << "\n";
+  for (const auto& header : t.sets) std::cout << indent << "            sets " << base::printable(header) << "\n";
   if (!t.evaluated) return;
   for (const auto& read : t.reads) std::cout << indent << "            read " << base::printable(read) << "\n";
   std::cout << indent << "            returned " << base::printable(t.result);
@@ -46,6 +47,15 @@ void printTraces(const std::vector<policy::RuleTrace>& traces, std::string_view 
     std::cout << indent << count << " others: `" << failed << "` does not match\n";
 }
 
+static std::string listJson(const std::vector<std::string>& list) {
+  std::string out = "[";
+  for (const auto& text : list) {
+    if (out.size() > 1) out += ',';
+    json::appendQuoted(out, text);
+  }
+  return out + "]";
+}
+
 std::string traceJson(const policy::RuleTrace& t) {
   std::string out;
   json::ObjectWriter w(out);
@@ -58,13 +68,10 @@ std::string traceJson(const policy::RuleTrace& t) {
   if (!t.failed.empty()) w.field("failed", t.failed);
   if (!t.wanted.empty()) w.field("wanted", t.wanted).field("got", t.got);
   if (t.evaluated) {
-    std::string reads = "[";
-    for (const auto& read : t.reads) {
-      if (reads.size() > 1) reads += ',';
-      json::appendQuoted(reads, read);
-    }
-    w.field("result", t.result).field("reason", t.reason).field("decided_at", t.decided_at).raw("reads", reads + "]");
+    w.field("result", t.result).field("reason", t.reason).field("decided_at", t.decided_at);
+    w.raw("reads", listJson(t.reads));
   }
+  if (!t.sets.empty()) w.raw("sets", listJson(t.sets));
   w.end();
   return out;
 }

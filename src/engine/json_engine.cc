@@ -115,6 +115,8 @@ class FileReader {
     } else if (field == "audit_only") {
       if (value.type != Value::Type::kBool) return wrongType(value, field, "true or false");
       note(value, rule::setAuditOnly(rule, value.boolean));
+    } else if (field == "hours" || field == "not_hours") {
+      readHours(rule, field, value);
     } else if (field == "set_header" || field == "remove_header") {
       readObligation(rule, field, value);
     } else {
@@ -153,14 +155,39 @@ class FileReader {
     }
   }
 
+  // { "at": ["09:00-18:00", "mon-fri"], "zone": "Europe/Berlin" }
+  void readHours(rule::Rule& rule, const std::string& field, const Value& value) {
+    constexpr const char* kWanted = "{ \"at\": [\"09:00-18:00\", \"mon-fri\"], \"zone\": \"Europe/Berlin\" }";
+    const Value* at = value.find("at");
+    const Value* zone = value.find("zone");
+    if (at == nullptr || at->type != Value::Type::kArray || (zone != nullptr && zone->type != Value::Type::kString) ||
+        value.fields.size() != (zone != nullptr ? 2 : 1))
+      return fail(value, "`" + field + "` must be " + kWanted);
+    std::vector<std::string> entries;
+    for (const auto& item : at->items) {
+      if (item.type != Value::Type::kString) return fail(item, "`" + field + "` must be " + kWanted);
+      entries.push_back(item.text);
+    }
+    note(value, rule::setHours(rule, field, entries, zone != nullptr ? std::string_view(zone->text) : ""), field);
+  }
+
+  // A value of set_header: a string, or { "from": "principal.id" }.
+  void readHeader(rule::Rule& rule, const std::string& name, const Value& value) {
+    if (value.type == Value::Type::kString)
+      return note(value, rule::addObligation(rule, "set_header", name, value.text));
+    const Value* from = value.find("from");
+    if (from == nullptr || value.fields.size() != 1 || from->type != Value::Type::kString)
+      return wrongType(value, "set_header", "a string or { \"from\": \"principal.id\" } for each name");
+    auto header = rule::copiedHeader(name, from->text);
+    if (!header) return fail(value, header.error().message);
+    note(value, rule::addComputed(rule, std::move(header).value()));
+  }
+
   void readObligation(rule::Rule& rule, const std::string& field, const Value& value) {
     const bool set = field == "set_header";
     if (value.type != (set ? Value::Type::kObject : Value::Type::kArray))
       return wrongType(value, field, set ? "an object of names and values" : "an array of names");
-    for (const auto& [name, item] : value.fields) {
-      if (item.type != Value::Type::kString) wrongType(item, field, "an object of names and values");
-      else note(item, rule::addObligation(rule, field, name, item.text));
-    }
+    for (const auto& [name, item] : value.fields) readHeader(rule, name, item);
     for (const auto& item : value.items) {
       if (item.type != Value::Type::kString) wrongType(item, field, "an array of names");
       else note(item, rule::addObligation(rule, field, item.text, ""));

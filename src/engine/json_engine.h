@@ -23,6 +23,7 @@ class JsonRuleSet final : public policy::RuleSet {
   bool isOf(const policy::PolicySource& source) const override;
   std::vector<policy::RuleInfo> rules() const override { return book_->infos(); }
   std::vector<std::string> ownedHeaders() const override { return book_->ownedHeaders(); }
+  uint64_t clockState(int64_t seconds) const override { return book_->clockState(seconds); }
   std::vector<std::string> warnings() const override;
   std::vector<std::string> unusedFiles() const override { return unused_; }
   Result<std::unique_ptr<policy::Evaluator>> makeEvaluator(const policy::EvaluatorOptions& options) const override;

@@ -29,7 +29,7 @@ LuaEvaluator::LuaEvaluator(const rule::RuleBook& book, const policy::EvaluatorOp
       options_(options),
       state_(std::make_unique<LuaState>()),
       memory_(options, book.policies()),
-      patience_(book.rules().size()),
+      patience_(book.slots()),
       shortened_((options.metrics != nullptr ? *options.metrics : own_metrics_)
                      .counter("yett_rules_shortened_total", {},
                               "rules that used up their budget repeatedly and got only a tenth of it for a while")) {}
@@ -40,16 +40,22 @@ Status LuaEvaluator::load(const policy::PolicySource& source, policy::DataDocume
   loader.load(&files, budget);
   // The same bytes loaded without problems before; a problem now would mean that loading depends on something external.
   if (!loader.problems().empty()) return Error{loader.problems().front()};
-  std::map<std::pair<std::string_view, std::string_view>, int> references;
-  for (const auto& rule : loader.rules()) {
-    if (rule.condition >= 0)
-      references[{rule.policy, rule.name}] = loader.conditions()[static_cast<size_t>(rule.condition)];
-  }
-  for (const auto& rule : book().rules()) {
-    const auto found = references.find({rule.policy, rule.name});
-    if ((rule.condition >= 0) != (found != references.end()))
+  std::map<std::pair<std::string_view, std::string_view>, const rule::Rule*> loaded;
+  for (const auto& rule : loader.rules()) loaded[{rule.policy, rule.name}] = &rule;
+  const auto reference = [&](int function) {
+    return function >= 0 ? loader.conditions()[static_cast<size_t>(function)] : 0;
+  };
+  conditions_.resize(book().slots());
+  for (size_t number = 0; number < book().rules().size(); ++number) {
+    const rule::Rule& rule = book().rules()[number];
+    const auto found = loaded.find({rule.policy, rule.name});
+    if (found == loaded.end() && !rule.captures()) continue;
+    if (found == loaded.end() || (found->second->condition >= 0) != (rule.condition >= 0) ||
+        found->second->computed.size() != rule.computed.size())
       return Error{"loading the policy a second time gave different rules"};
-    conditions_.push_back(rule.condition >= 0 ? found->second : 0);
+    conditions_[number] = reference(found->second->condition);
+    for (size_t i = 0; i < rule.computed.size(); ++i)
+      conditions_[rule.first_slot + i] = reference(found->second->computed[i].function);
   }
   return state_->run([&](lua_State* L) {
     pushRequest(L, &reader_);
@@ -75,19 +81,35 @@ rule::RuleEvaluator::Answer LuaEvaluator::callProgram(lua_State* L, policy::Verd
   return said == ProgramAnswer::kPermit ? Answer::kPermit : Answer::kRefuse;
 }
 
-rule::RuleEvaluator::Answer LuaEvaluator::fresh(uint32_t number, policy::AttributeReader& reader,
+rule::RuleEvaluator::Answer LuaEvaluator::callHeader(lua_State* L, const rule::ComputedHeader& header,
+                                                     policy::Verdict& out) {
+  const char* name = header.name.c_str();
+  if (lua_type(L, 1) != LUA_TSTRING)
+    luaL_error(L, "`set_header` of `%s` returned a %s, must return a string", name, luaL_typename(L, 1));
+  const std::string_view value(lua_tostring(L, 1), lua_rawlen(L, 1));
+  if (value.size() > rule::kLongestHeader)
+    luaL_error(L, "`set_header` of `%s` returned %d bytes, at most 4096 are allowed", name,
+               static_cast<int>(value.size()));
+  if (!rule::isFieldValue(value))
+    luaL_error(L, "`set_header` of `%s` returned a value that is not valid in a header (RFC 9110 5.5)", name);
+  out.reason = value;
+  return Answer::kYes;
+}
+
+rule::RuleEvaluator::Answer LuaEvaluator::fresh(const Function& function, policy::AttributeReader& reader,
                                                 policy::Verdict& out) {
-  const rule::Rule& rule = book().rules()[number];
+  const rule::Rule& rule = function.rule;
   const uint64_t instructions = state_->instructions();
   const uint64_t bytes = state_->allocated();
   Answer answer = Answer::kFailed;
   const uint32_t unknown = reader.unknownReads();
   reader.beginWindow();
   const auto ran = state_->run([&](lua_State* L) {
-    lua_rawgeti(L, LUA_REGISTRYINDEX, conditions_[number]);
+    lua_rawgeti(L, LUA_REGISTRYINDEX, conditions_[function.slot]);
     lua_rawgeti(L, LUA_REGISTRYINDEX, request_);
     lua_call(L, 1, 3);
-    answer = rule.kind == rule::Rule::Kind::kDecide ? callProgram(L, out) : callWhen(L, out);
+    if (function.header != nullptr) answer = callHeader(L, *function.header, out);
+    else answer = rule.kind == rule::Rule::Kind::kDecide ? callProgram(L, out) : callWhen(L, out);
   });
   if (!ran) {
     out.addError(rule.policy, rule.name, ran.error().message);
@@ -96,13 +118,31 @@ rule::RuleEvaluator::Answer LuaEvaluator::fresh(uint32_t number, policy::Attribu
   if (!memory_.enabled() || reader.unknownReads() != unknown)
     return answer;  // results based on unknown values are not remembered
   const int64_t expires = rule.ttl_seconds > 0 ? reader.request().time_seconds + rule.ttl_seconds : 0;
-  memory_.keep(number, reader,
+  memory_.keep(function.slot, reader,
                {static_cast<uint8_t>(answer), out.reason, out.public_reason, state_->instructions() - instructions,
                 state_->allocated() - bytes, expires});
   return answer;
 }
 
 rule::RuleEvaluator::Answer LuaEvaluator::ask(uint32_t number, policy::AttributeReader& reader, policy::Verdict& out) {
+  return call({number, book().rules()[number]}, reader, out);
+}
+
+// The value takes the place of the reason while it is computed and remembered.
+rule::RuleEvaluator::Answer LuaEvaluator::compute(uint32_t slot, const rule::Rule& rule,
+                                                  policy::AttributeReader& reader, policy::Verdict& out,
+                                                  std::string& value) {
+  std::string reason = std::move(out.reason);
+  out.reason.clear();
+  const Answer answer = call({slot, rule, &rule.computed[slot - rule.first_slot]}, reader, out);
+  value = std::move(out.reason);
+  out.reason = std::move(reason);
+  return answer;
+}
+
+rule::RuleEvaluator::Answer LuaEvaluator::call(const Function& function, policy::AttributeReader& reader,
+                                               policy::Verdict& out) {
+  const uint32_t number = function.slot;
   reader_ = &reader;
   memory::Remembered found;
   if (memory_.enabled()) {
@@ -123,7 +163,7 @@ rule::RuleEvaluator::Answer LuaEvaluator::ask(uint32_t number, policy::Attribute
   const int64_t now = reader.request().time_seconds;
   const uint64_t before = state_->instructions();
   if (patience.shortened > now) state_->allowOnly(options_.budget.instructions / 10);
-  const Answer answer = fresh(number, reader, out);
+  const Answer answer = fresh(function, reader, out);
   state_->allowAll();
   if (answer != Answer::kSpent) {
     patience.spent = 0;
@@ -141,7 +181,7 @@ void LuaEvaluator::trace(uint32_t number, policy::AttributeReader& reader, polic
   std::string last;
   LuaState::LineSink before = state_->lineSink();
   state_->watchLines([&](const char* file, int line) { last = std::string(file) + ":" + std::to_string(line); });
-  const Answer answer = fresh(number, reader, verdict);
+  const Answer answer = fresh({number, book().rules()[number]}, reader, verdict);
   state_->watchLines(std::move(before));
   out.evaluated = true;
   out.decided_at = last;

@@ -31,6 +31,8 @@ class LuaEvaluator final : public rule::RuleEvaluator {
  protected:
   void begin() override { state_->begin(options_.budget, LuaState::Purpose::kDecide); }
   Answer ask(uint32_t number, policy::AttributeReader& reader, policy::Verdict& out) override;
+  Answer compute(uint32_t slot, const rule::Rule& rule, policy::AttributeReader& reader, policy::Verdict& out,
+                 std::string& value) override;
   void trace(uint32_t number, policy::AttributeReader& reader, policy::RuleTrace& out) override;
 
  private:
@@ -38,14 +40,22 @@ class LuaEvaluator final : public rule::RuleEvaluator {
     uint32_t spent = 0;     // budgets that it has used up in a row
     int64_t shortened = 0;  // until this time (seconds since 1970) it gets a tenth
   };
-  Answer fresh(uint32_t number, policy::AttributeReader& reader, policy::Verdict& out);
+  // A function of the policy: by its slot, of a rule, and if it is not its condition, of one of its headers.
+  struct Function {
+    uint32_t slot;
+    const rule::Rule& rule;
+    const rule::ComputedHeader* header = nullptr;
+  };
+  Answer call(const Function& function, policy::AttributeReader& reader, policy::Verdict& out);
+  Answer fresh(const Function& function, policy::AttributeReader& reader, policy::Verdict& out);
+  static Answer callHeader(lua_State* L, const rule::ComputedHeader& header, policy::Verdict& out);
   Answer callWhen(lua_State* L, policy::Verdict& out);
   Answer callProgram(lua_State* L, policy::Verdict& out);
 
   const policy::EvaluatorOptions options_;
   std::unique_ptr<LuaState> state_;
   memory::ExactMemory memory_;
-  std::vector<int> conditions_;  // registry reference by rule number, 0 for none
+  std::vector<int> conditions_;  // registry reference by slot, 0 for none
   std::vector<Patience> patience_;
   base::Metrics own_metrics_;
   base::Counter& shortened_;

@@ -33,6 +33,7 @@ class FieldReader {
     if (rule::isListField(field)) return readList();
     if (rule::isKeyedField(field)) return readKeyed();
     if (field == "set_header") return readSetHeader();
+    if (field == "hours" || field == "not_hours") return readHours();
     if (field == "remove_header") return readRemoveHeader();
     if (lua_type(L_, value_) != LUA_TSTRING) return wrongType("a string");
     const std::string text(lua_tostring(L_, value_), lua_rawlen(L_, value_));
@@ -51,9 +52,7 @@ class FieldReader {
 
   void readWhen() {
     if (lua_type(L_, value_) != LUA_TFUNCTION) return wrongType("a function");
-    lua_pushvalue(L_, value_);
-    rule_.condition = static_cast<int>(conditions_.size());
-    conditions_.push_back(luaL_ref(L_, LUA_REGISTRYINDEX));
+    rule_.condition = reference();
   }
 
   void readStatus() {
@@ -97,9 +96,44 @@ class FieldReader {
     });
   }
 
+  int reference() {
+    lua_pushvalue(L_, -1);
+    conditions_.push_back(luaL_ref(L_, LUA_REGISTRYINDEX));
+    return static_cast<int>(conditions_.size()) - 1;
+  }
+
+  // { "09:00-18:00", "mon-fri", zone = "Europe/Berlin" }
+  void readHours() {
+    constexpr const char* kWanted = "a table such as { \"09:00-18:00\", \"mon-fri\", zone = \"Europe/Berlin\" }";
+    if (lua_type(L_, value_) != LUA_TTABLE) return wrongType(kWanted);
+    pushBehind(L_, value_);
+    const int table = lua_gettop(L_);
+    std::vector<std::string> entries;
+    std::string zone;
+    lua_Integer named = 0;
+    const auto textAt = [&](std::string& out) {
+      if (lua_type(L_, -1) == LUA_TSTRING) out.assign(lua_tostring(L_, -1), lua_rawlen(L_, -1));
+      return lua_type(L_, -1) == LUA_TSTRING;
+    };
+    bool good = lua_getfield(L_, table, "zone") == LUA_TNIL || (++named, textAt(zone));
+    const auto size = static_cast<lua_Integer>(lua_rawlen(L_, table));
+    for (lua_Integer i = 1; i <= size && good; ++i) {
+      lua_rawgeti(L_, table, i);
+      good = textAt(entries.emplace_back());
+      lua_settop(L_, table);
+    }
+    lua_settop(L_, table);
+    lua_Integer all = 0;
+    for (lua_pushnil(L_); lua_next(L_, table) != 0; lua_pop(L_, 1)) ++all;
+    lua_settop(L_, value_);
+    if (!good || all != size + named) return fail(std::string("must be ") + kWanted);
+    if (auto ok = rule::setHours(rule_, field_, entries, zone); !ok) fail(ok.error().message);
+  }
+
   void readSetHeader() {
     eachName(" = { [\"x-name\"] = \"value\" }", [&](const std::string& name) {
-      if (lua_type(L_, -1) != LUA_TSTRING) return fail("must give a string for each name");
+      if (lua_type(L_, -1) == LUA_TFUNCTION) return note(rule::addComputed(rule_, {name, reference()}));
+      if (lua_type(L_, -1) != LUA_TSTRING) return fail("must give a string or a function for each name");
       note(rule::addObligation(rule_, field_, name, {lua_tostring(L_, -1), lua_rawlen(L_, -1)}));
     });
   }

@@ -139,7 +139,7 @@ void LuaLoader::place(rule::Rule& rule, const std::string& position) {
 
 // Leaves a value that represents the rule on the stack.
 void LuaLoader::take(lua_State* L, rule::Rule rule) {
-  if (rule.condition >= 0) code_files_.insert(file_);
+  if (rule.captures()) code_files_.insert(file_);
   auto* index = static_cast<int*>(lua_newuserdatauv(L, sizeof(int), 0));
   *index = static_cast<int>(rules_.size());
   luaL_setmetatable(L, kRuleType);
@@ -304,14 +304,18 @@ void LuaLoader::load(const std::set<std::string>* only, const policy::Budget& bu
   if (policies_ == 0 && problems_.empty() && only == nullptr)
     problems_.push_back(source_.directory + ": contains no policy: define at least one");
   for (const auto& rule : rules_) {
-    if (rule.condition < 0) continue;
-    auto frozen = state_.run([&](lua_State* L) {
-      Freezer freezer(L);
-      lua_rawgeti(L, LUA_REGISTRYINDEX, conditions_[static_cast<size_t>(rule.condition)]);
-      freezer.value("a condition", false);
-    });
-    if (!frozen && !spent_) problem(rule, frozen.error().message);
-    spent_ = spent_ || state_.overBudget();
+    std::vector<int> functions(1, rule.condition);
+    for (const auto& header : rule.computed) functions.push_back(header.function);
+    for (const int function : functions) {
+      if (function < 0) continue;
+      auto frozen = state_.run([&](lua_State* L) {
+        Freezer freezer(L);
+        lua_rawgeti(L, LUA_REGISTRYINDEX, conditions_[static_cast<size_t>(function)]);
+        freezer.value("a condition", false);
+      });
+      if (!frozen && !spent_) problem(rule, frozen.error().message);
+      spent_ = spent_ || state_.overBudget();
+    }
   }
   auto sealed = state_.run([](lua_State* L) {
     sealGlobals(L);

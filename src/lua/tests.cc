@@ -71,6 +71,13 @@ void readField(lua_State* L, const std::string& field, PolicyTest& test) {
       luaL_error(L,
                  "`expect` must be allowed, denied, denied.by_default, rejected, allowed \"rule\" or denied \"rule\"");
     test.expect = *expect;
+  } else if (field == "sets") {
+    const json::Value value = lua_type(L, -1) == LUA_TTABLE ? toJson(L, -1) : json::Value();
+    const bool texts = std::all_of(value.fields.begin(), value.fields.end(),
+                                   [](const auto& item) { return item.second.type == json::Value::Type::kString; });
+    if (value.fields.empty() || !texts)
+      luaL_error(L, "`sets` must be a table of headers and their values: { [\"x-user\"] = \"alice\" }");
+    for (const auto& [name, item] : value.fields) test.sets.emplace_back(name, item.text);
   } else if (field == "http") {
     if (lua_type(L, -1) != LUA_TSTRING) luaL_error(L, "`http` is a %s, must be a string", luaL_typename(L, -1));
     test.http.assign(lua_tostring(L, -1), lua_rawlen(L, -1));
@@ -92,8 +99,8 @@ int testBody(lua_State* L) {
     test.file = lua_tostring(L, lua_upvalueindex(2));
     test.line = static_cast<int>(lua_tointeger(L, lua_upvalueindex(3)));
     test.request.type = json::Value::Type::kObject;
-    static constexpr std::string_view kKnown[] = {"http",        "request", "expect", "principal", "source",   "time",
-                                                  "destination", "sni",     "scheme", "protocol",  "forwarder"};
+    static constexpr std::string_view kKnown[] = {"http",        "request", "expect", "principal", "source",    "time",
+                                                  "destination", "sni",     "scheme", "protocol",  "forwarder", "sets"};
     const bool has_request = lua_getfield(L, 1, "request") != LUA_TNIL;
     lua_pop(L, 1);
     bool expects = false;

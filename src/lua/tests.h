@@ -3,6 +3,7 @@
 #pragma once
 
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/json.h"
@@ -27,6 +28,7 @@ struct PolicyTest {
   std::string http;     ///< a whole HTTP/1.1 request, or ""
   json::Value request;  ///< an object of schemas/check-request.schema.json; with `http` only the caller's fields
   Expectation expect;
+  std::vector<std::pair<std::string, std::string>> sets;  ///< headers that the decision must set, and their values
 };
 
 /// All tests of the source, in the order of files and lines. Adds every mistake to `problems`: "file:line: ...".

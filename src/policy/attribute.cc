@@ -59,4 +59,18 @@ bool isSecret(Attr attr, std::string_view key) {
   return named && isSecretName(key);
 }
 
+bool attributeNamed(std::string_view what, Attr& attr, std::string_view& key) {
+  for (size_t i = 0; i <= static_cast<size_t>(kLastAttr); ++i) {
+    attr = static_cast<Attr>(i);
+    const std::string_view prefix = name(attr);
+    key = {};
+    if (!keyed(attr) && what == prefix) return true;
+    if (!keyed(attr) || !what.starts_with(prefix) || what.size() <= prefix.size() || what[prefix.size()] != '.')
+      continue;
+    key = what.substr(prefix.size() + 1);
+    return true;
+  }
+  return false;
+}
+
 }  // namespace yett::policy

@@ -40,6 +40,8 @@ inline constexpr Attr kLastAttr = Attr::kBodyJson;
 
 /// The name as policy writes it: "header", "principal.id". A keyed attribute adds its key.
 std::string_view name(Attr attr);
+/// "header.x-region" -> kHeader, "x-region"; false if it is not an attribute. `key` points into `what`.
+bool attributeNamed(std::string_view what, Attr& attr, std::string_view& key);
 /// Whether its name suggests a secret value (a body, credentials, tokens), which must never be recorded.
 bool isSecret(Attr attr, std::string_view key);
 /// Whether the attribute has a key.

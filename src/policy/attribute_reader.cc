@@ -96,7 +96,9 @@ AttrValue AttributeReader::read(Attr attr, std::string_view key) {
 
 bool AttributeReader::note(Attr attr, std::string_view key, const AttrValue& value) {
   for (size_t i = 0; i < reads_.size(); ++i) {
-    if (reads_[i].attr == attr && keyOf(reads_[i]) == key) return true;
+    if (reads_[i].attr != attr || keyOf(reads_[i]) != key) continue;
+    if (attr == Attr::kParam) reads_[i].value = value;  // as in read()
+    return true;
   }
   return add(attr, key, value);
 }

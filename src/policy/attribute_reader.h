@@ -13,6 +13,7 @@
 #include "base/json.h"
 #include "policy/attribute.h"
 #include "policy/check_request.h"
+#include "policy/decision.h"
 #include "policy/document.h"
 #include "policy/recorded.h"
 #include "policy/recording.h"
@@ -94,9 +95,9 @@ class AttributeReader {
   uint32_t refusedReads() const { return refused_reads_; }
 
   const CheckRequest& request() const { return *request_; }
-  /// What was read, as JSON: {"header.x-region":"eu","header.x-debug":null}; plus headers that are always recorded. ""
-  /// if there is nothing. Replaces the contents of `out`.
-  void readsJson(const Recording& recording, std::string& out);
+  /// What was read, as JSON: {"header.x-region":"eu","header.x-debug":null}; plus headers that are always recorded, and
+  /// those that policy computed, masked: "set_header.x-user". "" if there is nothing. Replaces the contents of `out`.
+  void readsJson(const Recording& recording, std::string& out, const Obligations* obligations = nullptr);
   std::string readsJson(const Recording& recording) {
     std::string out;
     readsJson(recording, out);

@@ -176,10 +176,11 @@ void AttributeReader::redact(std::string& text, const Recording& recording) {
   redaction.finish();
 }
 
-void AttributeReader::readsJson(const Recording& recording, std::string& out) {
+void AttributeReader::readsJson(const Recording& recording, std::string& out, const Obligations* obligations) {
   const auto& headers = recording.config().headers;
   out.clear();
-  if (reads_.empty() && headers.empty()) return;
+  const size_t computed = obligations != nullptr ? obligations->computed : 0;
+  if (reads_.empty() && headers.empty() && computed == 0) return;
   json::ObjectWriter writer(out);
   std::string what;
   crowded_ = false;
@@ -197,6 +198,10 @@ void AttributeReader::readsJson(const Recording& recording, std::string& out) {
     const auto count = peekList(header).size();
     const Attr attr = count > 1 ? Attr::kHeaderList : Attr::kHeader;
     writeValue(writer, std::string(name(attr)) + "." + header, attr, header, peek(attr, header), recording);
+  }
+  for (size_t i = 0; i < computed; ++i) {
+    const auto& [name, value] = obligations->set_headers[obligations->set_headers.size() - computed + i];
+    writer.raw("set_header." + name, recording.masked(value));
   }
   writer.end();
 }

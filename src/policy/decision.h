@@ -15,6 +15,7 @@ enum class Effect : uint8_t { kAllow, kDeny, kAbstain, kError };
 struct Obligations {
   std::vector<std::pair<std::string, std::string>> set_headers;
   std::vector<std::string> remove_headers;
+  size_t computed = 0;  ///< how many of set_headers, at its end, were computed from the request
 };
 
 /// Adds to a list of errors, joined by "; "; a long list is cut with "; and more".

@@ -4,9 +4,19 @@
 #include <tuple>
 
 #include "base/clock.h"
+#include "base/hash.h"
 #include "base/sha256.h"
 
 namespace yett::policy {
+
+uint64_t PolicySet::clockState(int64_t seconds) const {
+  uint64_t out = 0;
+  for (const auto& engine : engines_) {
+    const uint64_t state = engine.rules->clockState(seconds);
+    if (state != 0) out = base::mixed(out ^ state, 0x9e3779b97f4a7c15) | 1;
+  }
+  return out;
+}
 
 PolicySet::PolicySet(std::vector<LoadedEngine> engines, Budget budget) : engines_(std::move(engines)), budget_(budget) {
   std::string all = std::to_string(budget.instructions) + " " + std::to_string(budget.memory_bytes) + "\n";

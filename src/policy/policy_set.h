@@ -24,6 +24,8 @@ class PolicySet {
   const Budget& budget() const { return budget_; }
   /// Headers that any rule of any engine sets: no client may send them.
   const std::vector<std::string>& ownedHeaders() const { return owned_headers_; }
+  /// As RuleSet::clockState(), of all engines.
+  uint64_t clockState(int64_t seconds) const;
 
  private:
   std::vector<LoadedEngine> engines_;

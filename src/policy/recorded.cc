@@ -7,21 +7,6 @@
 namespace yett::policy {
 namespace {
 
-// "header.x-region" -> kHeader, "x-region"; false if it is not an attribute.
-bool attributeOf(std::string_view what, Attr& attr, std::string_view& key) {
-  for (size_t i = 0; i <= static_cast<size_t>(kLastAttr); ++i) {
-    attr = static_cast<Attr>(i);
-    const std::string_view prefix = name(attr);
-    key = {};
-    if (!keyed(attr) && what == prefix) return true;
-    if (!keyed(attr) || !what.starts_with(prefix) || what.size() <= prefix.size() || what[prefix.size()] != '.')
-      continue;
-    key = what.substr(prefix.size() + 1);
-    return true;
-  }
-  return false;
-}
-
 // False if the value is unknown.
 bool take(const json::Value& value, RecordedValue& out) {
   using Type = json::Value::Type;
@@ -78,7 +63,7 @@ Status parseReads(std::string_view text, Recorded& out) {
   for (const auto& [what, item] : parsed.fields) {
     RecordedValue value{};
     std::string_view key;
-    if (!attributeOf(what, value.attr, key) || !take(item, value)) continue;
+    if (!attributeNamed(what, value.attr, key) || !take(item, value)) continue;
     value.key = key;
     out.values.push_back(std::move(value));
   }

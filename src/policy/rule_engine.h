@@ -65,6 +65,7 @@ struct RuleTrace {
   std::string reason;
   std::string decided_at;  ///< file:line of the last line that ran
   std::vector<std::string> reads;
+  std::vector<std::string> sets;  ///< headers that were computed: "name: value"
   std::string undecided;  ///< an unknown value it read, so that the result could be either; "" if all were known
 };
 
@@ -109,6 +110,9 @@ class RuleSet {
   virtual std::vector<RuleInfo> rules() const = 0;
   /// Headers that any rule sets upstream, in lower case: no client may send them.
   virtual std::vector<std::string> ownedHeaders() const = 0;
+  /// Differs between two times (seconds since 1970) if a rule began or ceased to apply because of the time of day. 0 if
+  /// no rule depends on it.
+  virtual uint64_t clockState(int64_t /*seconds*/) const { return 0; }
   /// Warnings for what is valid but hardly intended: "file:line: ...".
   virtual std::vector<std::string> warnings() const = 0;
   /// Files next to the rules that look like rules but are not loaded: "NAME: ...".

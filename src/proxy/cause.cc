@@ -22,6 +22,7 @@ constexpr std::array<CauseInfo, kCauses> kTable{{
      "the decision could not be recorded"},
     {Cause::kNewerPolicy, 403, kByStatus, "ended by a newer policy", "newer_policy", ""},
     {Cause::kAllowedNoMore, 403, kByStatus, "allowed no more after a wait", "allowed_no_more", ""},
+    {Cause::kOutOfHours, 403, kByStatus, "ended by the hours of a rule", "out_of_hours", ""},
     {Cause::kCertificateUntrusted, 403, kByStatus, "the caller's certificate is trusted no more",
      "certificate_untrusted", ""},
     {Cause::kCertificateExpired, 403, kByStatus, "the caller's certificate has expired", "certificate_expired", ""},

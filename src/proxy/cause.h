@@ -20,6 +20,7 @@ enum class Cause : uint8_t {
   kAuditUnavailable,
   kNewerPolicy,
   kAllowedNoMore,
+  kOutOfHours,
   kCertificateUntrusted,
   kCertificateExpired,
   // The request cannot be forwarded as it is.
@@ -45,7 +46,7 @@ enum class Cause : uint8_t {
   kHeadTooLarge,
   kUpstreamClosed,
 };
-inline constexpr size_t kCauses = 31;
+inline constexpr size_t kCauses = 32;
 /// Those that are the service's fault, or the way to it.
 inline constexpr Cause kUpstreamFailures[] = {Cause::kNoUpstream, Cause::kUpstreamTimeout, Cause::kMalformedResponse,
                                               Cause::kResponseTooLarge, Cause::kUpstreamClosed};

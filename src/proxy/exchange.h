@@ -50,7 +50,7 @@ class Exchange final : public http::RequestHandler, public serve::Subject, priva
 
   // From its loop.
   bool underWay() const override;
-  void decideAgain() override;
+  void decideAgain(serve::Again why) override;
   void onRecord() override;
   void beat(int64_t now_nanos, base::Millis interval) override;
   bool waitsForClient() const override;

@@ -66,8 +66,9 @@ bool Exchange::underWay() const {
          (forwarding_->connected() || forwarding_->waiting());
 }
 
-void Exchange::decideAgain() {
-  if (const auto ended = Pipeline::recheck(call_, worker_)) end(*ended);
+void Exchange::decideAgain(serve::Again why) {
+  const Cause cause = why == serve::Again::kTime ? Cause::kOutOfHours : Cause::kNewerPolicy;
+  if (const auto ended = Pipeline::recheck(call_, worker_, cause)) end(*ended);
 }
 
 void Exchange::beat(int64_t now_nanos, base::Millis interval) {

@@ -188,7 +188,10 @@ std::optional<Ended> Pipeline::recheck(Call& call, Worker& worker, Cause cause) 
   if (!refusal) return std::nullopt;
   if (outdated_by != Cause::kNone) cause = outdated_by;
   return Ended{cause, refusal->status, std::move(refusal->public_reason),
-               cause == Cause::kNewerPolicy ? "the policy changed" : "", refusal->id};
+               cause == Cause::kNewerPolicy  ? "the policy changed"
+               : cause == Cause::kOutOfHours ? "the policy allows it at other hours"
+                                             : "",
+               refusal->id};
 }
 
 void Pipeline::annotate(Call& call, const authz::Permit& permit, Annotations& out) {

@@ -59,7 +59,7 @@ class Pipeline {
   static void annotate(Call& call, const authz::Permit& permit, Annotations& out);
 
   /// Decides again, because the policy has changed during the exchange or the exchange has waited.
-  static std::optional<Ended> recheck(Call& call, Worker& worker, Cause cause = Cause::kNewerPolicy);
+  static std::optional<Ended> recheck(Call& call, Worker& worker, Cause cause);
   /// After a wait between the decision and the service: decides again if the wait was long.
   static std::optional<Ended> stillAllowed(Call& call, Worker& worker);
 

@@ -9,6 +9,7 @@
 namespace yett::proxy {
 
 static constexpr size_t kMaxSpare = 64;
+static constexpr base::Millis kClockInterval{1000};
 
 Worker::Worker(net::EventLoop& l, authz::Authorizer& stage, const Shared& shared, const MemoryBudget& memory,
                EventSink sink)
@@ -46,6 +47,20 @@ void Worker::beat() {
   const int64_t now = base::steadyNanos();
   for (serve::Subject* subject : subjects.all()) subject->beat(now, authorizer.heartbeat());
   loop.schedule(heartbeat_timer_, authorizer.heartbeat());
+}
+
+void Worker::onPolicy() {
+  subjects.recheckAll(serve::Again::kPolicy);
+  clock_state_ = authorizer.clockState(base::wallMicros() / 1'000'000);
+  if (clock_state_ == 0) clock_timer_.cancel();
+  else loop.schedule(clock_timer_, kClockInterval);
+}
+
+// Once a second, since the wall clock may be set at any time.
+void Worker::watchClock() {
+  const uint64_t now = authorizer.clockState(base::wallMicros() / 1'000'000);
+  if (std::exchange(clock_state_, now) != now) subjects.recheckAll(serve::Again::kTime);
+  loop.schedule(clock_timer_, kClockInterval);
 }
 
 void Worker::reviewSessions(std::shared_ptr<const identity::TrustBundles> now) {

@@ -59,6 +59,9 @@ class Worker {
   /// A new generation is in force: reviews all connections, a few per loop iteration. Those whose listener is gone or
   /// now treats callers differently take no new requests; those whose caller is no longer trusted close.
   void reviewSessions(std::shared_ptr<const identity::TrustBundles> now);
+  /// The authorizer has a new policy: decides everything in flight again, now and whenever the `hours` of a rule begin
+  /// or end.
+  void onPolicy();
   /// The trust bundles in force.
   const std::shared_ptr<const identity::TrustBundles>& bundles() const { return bundles_; }
   /// All records up to this ticket are on disk.
@@ -86,11 +89,14 @@ class Worker {
  private:
   void clear(Exchange& exchange);
   void beat();
+  void watchClock();
   serve::Shedding shedding_;
   std::vector<std::unique_ptr<Exchange>> busy_;  // each knows its place
   std::vector<std::unique_ptr<Exchange>> spare_;
   std::shared_ptr<const identity::TrustBundles> bundles_;
   net::Timer heartbeat_timer_{[this] { beat(); }};
+  net::Timer clock_timer_{[this] { watchClock(); }};
+  uint64_t clock_state_ = 0;
 };
 
 }  // namespace yett::proxy

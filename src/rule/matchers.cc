@@ -97,7 +97,7 @@ Result<PrincipalMatcher> PrincipalMatcher::parse(std::string_view text) {
   if (!path) return std::move(path).error().within(shown);
   if (rest.ends_with('/')) return Error{shown + " ends with `/`, but a SPIFFE ID never does"};
   for (const auto& segment : path.value().segments()) {
-    const std::string literal = segment.any ? (segment.ending.empty() ? "x" : "x" + segment.ending) : segment.text;
+    const std::string literal = segment.example();
     if (!isIdSegment(literal))
       return Error{shown + " can match nothing: `" + base::printable(literal) + "` is not a SPIFFE ID segment"};
   }

@@ -1,12 +1,14 @@
 // What a rule can require of a request, in native form. Each list means "any of"; an empty list matches everything.
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "policy/attribute_reader.h"
+#include "rule/hours.h"
 #include "target/cidr.h"
 #include "target/host.h"
 #include "target/regex.h"
@@ -74,6 +76,7 @@ struct Matchers {
   std::vector<KeyedMatcher> headers;  // in these two lists every key must match, by any of its values
   std::vector<KeyedMatcher> queries;
   std::vector<GrpcMatcher> grpcs;
+  std::shared_ptr<const Hours> hours = nullptr;  ///< null: any time
 };
 
 /// How a matcher reads what was sent. `loose` is how a deny reads: GET includes HEAD, a trailing slash is ignored, any

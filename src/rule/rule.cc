@@ -31,7 +31,8 @@ class Side {
     return std::all_of(list_.headers.begin(), list_.headers.end(),
                        [&](const auto& h) { return holds("header", matchHeader(h, reader_, how_.loose)); }) &&
            std::all_of(list_.queries.begin(), list_.queries.end(),
-                       [&](const auto& q) { return holds("query", matchQuery(q, reader_, how_)); });
+                       [&](const auto& q) { return holds("query", matchQuery(q, reader_, how_)); }) &&
+           (list_.hours == nullptr || holds("hours", inHours(r)));
   }
 
   // How many of them fail, looking at all.
@@ -48,10 +49,14 @@ class Side {
     count(!list_.grpcs.empty(), [&] { return matchGrpc(list_.grpcs, reader_, how_); });
     for (const auto& h : list_.headers) count(true, [&] { return matchHeader(h, reader_, how_.loose); });
     for (const auto& q : list_.queries) count(true, [&] { return matchQuery(q, reader_, how_); });
+    count(list_.hours != nullptr, [&] { return inHours(r); });
     return out;
   }
 
  private:
+  Match inHours(const policy::CheckRequest& r) const {
+    return list_.hours->contains(r.time_seconds) ? Match::kYes : Match::kNo;
+  }
   bool holds(const char* what, Match match) {
     bool out = false;
     switch (match) {
@@ -78,15 +83,16 @@ class Side {
 };
 
 constexpr std::pair<const char*, const char*> kTwins[] = {
-    {"principal", "not_principal"}, {"method", "not_method"}, {"host", "not_host"},     {"path", "not_path"},
-    {"header", "not_header"},       {"query", "not_query"},   {"source", "not_source"}, {"grpc", "not_grpc"}};
+    {"principal", "not_principal"}, {"method", "not_method"}, {"host", "not_host"},
+    {"path", "not_path"},           {"header", "not_header"}, {"query", "not_query"},
+    {"source", "not_source"},       {"grpc", "not_grpc"},     {"hours", "not_hours"}};
 
 }  // namespace
 
 // Binds every member, so that a new matcher does not compile until it is handled here.
 bool Rule::beyondIndex() const {
-  const auto& [principals, methods, hosts, paths, sources, headers, queries, grpcs] = wanted;
-  return unwanted != nullptr || !headers.empty() || !queries.empty() || !grpcs.empty();
+  const auto& [principals, methods, hosts, paths, sources, headers, queries, grpcs, hours] = wanted;
+  return unwanted != nullptr || !headers.empty() || !queries.empty() || !grpcs.empty() || hours != nullptr;
 }
 
 bool matches(const Rule& rule, policy::AttributeReader& reader, const target::SegmentPattern*& path,

@@ -13,6 +13,14 @@
 
 namespace yett::rule {
 
+/// A header whose value depends on the request. If it cannot be computed, the allow does not apply.
+struct ComputedHeader {
+  std::string name;
+  int function = -1;  ///< index of its function in the engine; -1: a copy of an attribute
+  policy::Attr attribute = policy::Attr::kMethod;
+  std::string key = {};  ///< of the attribute
+};
+
 struct Rule {
   enum class Kind : uint8_t {
     kDeny,
@@ -34,6 +42,9 @@ struct Rule {
   Matchers wanted;
   std::unique_ptr<Matchers> unwanted;  ///< the `not_` twins; null for none
   std::unique_ptr<policy::Obligations> obligations;
+  /// Headers that an allow sets to a value of the request, or to what a function returns.
+  std::vector<ComputedHeader> computed;
+  uint32_t first_slot = 0;  ///< of `computed`; see RuleBook::slots()
 
   bool allow() const { return kind == Kind::kAllow; }
   bool deny() const { return kind == Kind::kDeny; }
@@ -43,6 +54,8 @@ struct Rule {
   bool beyondIndex() const;
   /// The same, or it has a condition.
   bool conditional() const { return condition >= 0 || beyondIndex(); }
+  /// Whether it may need the captures of its path.
+  bool captures() const { return condition >= 0 || !computed.empty(); }
 };
 
 /// Evaluates the matchers one by one, natively, without policy code. An allow is read narrowly: every matcher must be

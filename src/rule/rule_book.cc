@@ -1,9 +1,12 @@
 #include "rule/rule_book.h"
 
 #include <algorithm>
+#include <array>
 #include <tuple>
 
+#include "base/hash.h"
 #include "rule/mismatch.h"
+#include "rule/rule_fields.h"
 #include "target/segment_pattern.h"
 
 namespace yett::rule {
@@ -16,6 +19,17 @@ RuleBook::RuleBook(std::vector<Rule> rules) : rules_(std::move(rules)) {
     return a.audit_only != b.audit_only ? b.audit_only : evaluatedBefore(a, b);
   });
   while (deciding_ < rules_.size() && !rules_[deciding_].audit_only) ++deciding_;
+  slots_ = rules_.size();
+  for (auto& rule : rules_) {
+    rule.first_slot = static_cast<uint32_t>(slots_);
+    slots_ += rule.computed.size();
+    for (const Matchers* side : std::array<const Matchers*, 2>{&rule.wanted, rule.unwanted.get()}) {
+      if (side == nullptr || side->hours == nullptr) continue;
+      const bool known = std::any_of(hours_.begin(), hours_.end(),
+                                     [&](const auto& hours) { return hours->text() == side->hours->text(); });
+      if (!known) hours_.push_back(side->hours);
+    }
+  }
   const std::span<const Rule> all(rules_);
   index_ = std::make_unique<RuleIndex>(all.first(deciding_));
   if (deciding_ < all.size()) audit_index_ = std::make_unique<RuleIndex>(all.subspan(deciding_));
@@ -31,6 +45,7 @@ std::vector<policy::RuleInfo> RuleBook::infos() const {
 std::vector<std::string> RuleBook::ownedHeaders() const {
   std::vector<std::string> out;
   for (const auto& rule : rules_) {
+    for (const auto& header : rule.computed) out.push_back(header.name);
     if (rule.obligations == nullptr) continue;
     for (const auto& [name, value] : rule.obligations->set_headers) out.push_back(name);
   }
@@ -41,23 +56,71 @@ std::vector<std::string> RuleBook::ownedHeaders() const {
 
 std::vector<std::string_view> RuleBook::policies() const {
   std::vector<std::string_view> out;
-  out.reserve(rules_.size());
+  out.reserve(slots_);
   for (const auto& rule : rules_) out.push_back(rule.policy);
+  for (const auto& rule : rules_) out.insert(out.end(), rule.computed.size(), rule.policy);
   return out;
+}
+
+uint64_t RuleBook::clockState(int64_t seconds) const {
+  if (hours_.empty()) return 0;
+  uint64_t state = 1;
+  for (const auto& hours : hours_) state = base::mixed(state ^ (hours->contains(seconds) ? 1 : 2), 0x9e3779b97f4a7c15);
+  return state | 1;
 }
 
 RuleEvaluator::Answer RuleEvaluator::ask(uint32_t, policy::AttributeReader&, Verdict&) {
   return Answer::kFailed;
 }
 
+RuleEvaluator::Answer RuleEvaluator::compute(uint32_t, const Rule&, policy::AttributeReader&, Verdict&, std::string&) {
+  return Answer::kFailed;
+}
+
+RuleEvaluator::Answer RuleEvaluator::copyHeader(const Rule& rule, const ComputedHeader& header,
+                                                policy::AttributeReader& reader, Verdict& out, std::string& value) {
+  const auto found = reader.read(header.attribute, header.key);
+  const auto fail = [&](std::string_view why) {
+    out.addError(rule.policy, rule.name, "`set_header` of `" + header.name + "`: " + std::string(why));
+    return Answer::kFailed;
+  };
+  if (found.state == policy::AttrValue::State::kAbsent) return fail("the value to copy is absent");
+  if (!found.present()) return fail(found.text);
+  value = found.type == policy::AttrValue::Type::kText ? std::string(found.text) : std::to_string(found.number);
+  if (value.size() > kLongestHeader) return fail("the value has over 4096 bytes");
+  return isFieldValue(value) ? Answer::kYes : fail("the value is not valid in a header (RFC 9110 5.5)");
+}
+
+// All or none: with one that fails, the rule does not apply.
+RuleEvaluator::Answer RuleEvaluator::computeHeaders(const Rule& rule, policy::AttributeReader& reader, Verdict& out) {
+  if (rule.obligations != nullptr) computed_ = *rule.obligations;
+  else computed_ = {};
+  const uint32_t unknown = reader.unknownReads();
+  const size_t errors = out.errors.size();
+  uint32_t slot = rule.first_slot;
+  for (const auto& header : rule.computed) {
+    std::string value;
+    const Answer answer =
+        header.function < 0 ? copyHeader(rule, header, reader, out, value) : compute(slot, rule, reader, out, value);
+    ++slot;
+    if (answer != Answer::kYes) {
+      if (!reader.favoursAllow() || reader.unknownReads() == unknown) return answer;
+      out.errors.resize(errors);  // as in askOrAssume(): the decision is not final
+    }
+    computed_.set_headers.emplace_back(header.name, std::move(value));
+    ++computed_.computed;
+  }
+  return Answer::kYes;
+}
+
 void RuleEvaluator::trace(uint32_t, policy::AttributeReader&, policy::RuleTrace&) {}
 
-void RuleEvaluator::applyRule(const Rule& rule, Effect effect, Verdict& out) {
+void RuleEvaluator::applyRule(const Rule& rule, Effect effect, Verdict& out) const {
   out.effect = effect;
   out.policy = rule.policy;
   out.rule = rule.name;
   if (effect == Effect::kAllow) {
-    out.obligations = rule.obligations.get();
+    out.obligations = rule.computed.empty() ? rule.obligations.get() : &computed_;
     out.public_reason.clear();
   } else if (rule.deny()) {
     out.public_reason = rule.public_reason;
@@ -103,9 +166,11 @@ void RuleEvaluator::decide(policy::AttributeReader& reader, Verdict& out) {
     if (permitted != nullptr && rule.allow() &&
         std::tie(permitted->policy, permitted->name) < std::tie(rule.policy, rule.name))
       break;
-    if (rule.condition < 0) return applyRule(rule, rule.allow() ? Effect::kAllow : Effect::kDeny, out);
+    if (!rule.captures()) return applyRule(rule, rule.allow() ? Effect::kAllow : Effect::kDeny, out);
     reader.setPattern(path);
-    switch (askOrAssume(number, rule, reader, out)) {
+    Answer answer = rule.condition < 0 ? Answer::kYes : askOrAssume(number, rule, reader, out);
+    if (answer == Answer::kYes && !rule.computed.empty()) answer = computeHeaders(rule, reader, out);
+    switch (answer) {
       case Answer::kYes:
         if (rule.allow()) out.reason.clear();  // it explains a non-match
         return applyRule(rule, rule.allow() ? Effect::kAllow : Effect::kDeny, out);
@@ -163,6 +228,19 @@ void RuleEvaluator::audit(policy::AttributeReader& reader, Verdict& out) {
   }
 }
 
+void RuleEvaluator::explainHeaders(const Rule& rule, const target::SegmentPattern* path,
+                                   policy::AttributeReader& reader, policy::RuleTrace& out) {
+  scratch_.clear();
+  reader.setPattern(path);
+  begin();
+  out.applies = computeHeaders(rule, reader, scratch_) == Answer::kYes;
+  for (size_t i = computed_.set_headers.size() - computed_.computed; i < computed_.set_headers.size(); ++i)
+    out.sets.push_back(computed_.set_headers[i].first + ": " + computed_.set_headers[i].second);
+  if (out.applies) return;
+  out.evaluated = true;
+  out.result = "error: " + scratch_.errors;
+}
+
 void RuleEvaluator::explain(policy::AttributeReader& reader, std::vector<policy::RuleTrace>& out) {
   for (uint32_t number = 0; number < book_.rules().size(); ++number) {
     const Rule& rule = book_.rules()[number];
@@ -188,6 +266,7 @@ void RuleEvaluator::explain(policy::AttributeReader& reader, std::vector<policy:
       begin();
       trace(number, reader, trace_out);
     }
+    if (trace_out.applies && !rule.computed.empty()) explainHeaders(rule, path, reader, trace_out);
     if (reader.unknownReads() > 0) trace_out.undecided = reader.firstUnknown();
   }
 }

@@ -146,20 +146,20 @@ bool mayBeSet(std::string_view name) {
   return std::find(kOwned.begin(), kOwned.end(), name) == kOwned.end() && !name.starts_with("x-yett-");
 }
 
+}  // namespace
+
 bool isFieldValue(std::string_view value) {
   return std::all_of(value.begin(), value.end(),
                      [](unsigned char c) { return (c >= 0x20 && c != 0x7f) || c == '\t'; }) &&
          base::trimmed(value) == value;
 }
 
-}  // namespace
-
 const std::vector<std::string_view>& ruleFieldNames() {
   static const std::vector<std::string_view> names = {
-      "principal",     "not_principal", "method",     "not_method", "host",          "not_host", "path",
-      "not_path",      "header",        "not_header", "query",      "not_query",     "source",   "not_source",
-      "grpc",          "not_grpc",      "when",       "reason",     "public_reason", "status",   "set_header",
-      "remove_header", "ttl",           "audit_only", "case"};
+      "principal", "not_principal", "method",        "not_method", "host",       "not_host", "path",
+      "not_path",  "header",        "not_header",    "query",      "not_query",  "source",   "not_source",
+      "grpc",      "not_grpc",      "hours",         "not_hours",  "when",       "reason",   "public_reason",
+      "status",    "set_header",    "remove_header", "ttl",        "audit_only", "case"};
   return names;
 }
 
@@ -264,12 +264,44 @@ static Status foldPaths(Rule& rule) {
   return {};
 }
 
-Status addObligation(Rule& rule, std::string_view field, std::string_view header, std::string_view value) {
+Status setHours(Rule& rule, std::string_view field, const std::vector<std::string>& entries, std::string_view zone) {
+  Matchers& to = side(rule, takeTwin(field));
+  to.hours = std::make_shared<const Hours>(TRY(Hours::create(entries, zone)));
+  return {};
+}
+
+// Checks the name of a header that a rule sets or removes.
+static Status checkHeader(const Rule& rule, std::string_view field, std::string_view header) {
   if (!rule.allow()) return Error{"`" + std::string(field) + "` is for allow rules"};
   if (!isToken(header) || base::lowered(header) != header)
     return Error{"`" + std::string(field) + "`: " + quoted(header) + " is not a header name in lower case"};
   if (!mayBeSet(header))
     return Error{"`" + std::string(field) + "`: " + quoted(header) + " belongs to framing, the hop or Yett itself"};
+  return {};
+}
+
+Result<ComputedHeader> copiedHeader(std::string_view name, std::string_view attribute) {
+  ComputedHeader out{std::string(name)};
+  std::string_view key;
+  using policy::Attr;
+  const bool known = policy::attributeNamed(attribute, out.attribute, key) && !policy::ofBody(out.attribute) &&
+                     out.attribute != Attr::kQueryList && out.attribute != Attr::kHeaderList;
+  if (!known || key.size() > policy::AttributeReader::kLongestKey)
+    return Error{"`set_header`: " + quoted(attribute) +
+                 " is not an attribute with a single value: write, for example, `principal.id`, `header.x-name` or "
+                 "`params.id`"};
+  out.key = key;
+  return out;
+}
+
+Status addComputed(Rule& rule, ComputedHeader header) {
+  TRY(checkHeader(rule, "set_header", header.name));
+  rule.computed.push_back(std::move(header));
+  return {};
+}
+
+Status addObligation(Rule& rule, std::string_view field, std::string_view header, std::string_view value) {
+  TRY(checkHeader(rule, field, header));
   if (!isFieldValue(value))
     return Error{"`" + std::string(field) + "`: the value of " + quoted(header) +
                  " is not a valid field value (RFC 9110 5.5)"};
@@ -296,6 +328,7 @@ Status finishRule(Rule& rule, const std::vector<std::string>& fields) {
     std::sort(rule.obligations->set_headers.begin(), rule.obligations->set_headers.end());
     std::sort(rule.obligations->remove_headers.begin(), rule.obligations->remove_headers.end());
   }
+  std::sort(rule.computed.begin(), rule.computed.end(), [](const auto& a, const auto& b) { return a.name < b.name; });
   TRY(foldPaths(rule));
   if (rule.allow() && rule.wanted.principals.empty() && !meantPrincipal(fields))
     return Error{"an allow must have a `principal`: a SPIFFE ID pattern, `authenticated` or `anyone`"};

@@ -39,6 +39,16 @@ Status setAuditOnly(Rule& rule, bool value);
 Status setCase(Rule& rule, std::string_view value);
 /// set_header, remove_header (which ignores `value`).
 Status addObligation(Rule& rule, std::string_view field, std::string_view header, std::string_view value);
+/// A header whose value depends on the request.
+Status addComputed(Rule& rule, ComputedHeader header);
+/// A header that gets the value of an attribute, by its name: "principal.id", "params.id", "header.x-a".
+Result<ComputedHeader> copiedHeader(std::string_view name, std::string_view attribute);
+/// Bytes of a computed value.
+inline constexpr size_t kLongestHeader = 4096;
+/// What a header may contain (RFC 9110 5.5), without blanks around it.
+bool isFieldValue(std::string_view value);
+/// hours, not_hours. The error does not name the field.
+Status setHours(Rule& rule, std::string_view field, const std::vector<std::string>& entries, std::string_view zone);
 /// Checks that need the whole rule; puts lists into a fixed order. Call it once, last. `fields`: those that the author
 /// wrote, so that a principal that was reported already, or is misspelt, makes no second problem.
 Status finishRule(Rule& rule, const std::vector<std::string>& fields);

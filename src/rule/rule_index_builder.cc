@@ -23,7 +23,7 @@ class RuleIndex::Builder {
       else if (path.pattern.asterisk() || path.pattern.segments().size() > kMaxSegments)
         whole = true, choices[kPath].push_back({});
       else choices[kPath].push_back(segments(path.pattern)), whole = whole || path.pattern.endings();
-      if (m.paths.size() > 1 && rule.condition >= 0 && !path.pattern.captures().empty()) whole = true;
+      if (m.paths.size() > 1 && rule.captures() && !path.pattern.captures().empty()) whole = true;
     }
     if (!m.paths.empty() && choices[kPath].empty()) return;  // expressions only
     for (const auto& principal : m.principals) choices[kPrincipal].push_back(caller(principal, whole));
@@ -171,9 +171,9 @@ class RuleIndex::Builder {
   uint32_t addRecord(uint32_t number, const Rule& rule, uint32_t shape) {
     Record record{rule.policy, rule.name, 0, number, shape, rule.kind};
     record.plain = rule.condition < 0 && rule.reason.empty() && rule.public_reason.empty() &&
-                   rule.obligations == nullptr && rule.status == 403;
+                   rule.obligations == nullptr && rule.computed.empty() && rule.status == 403;
     record.path = !rule.wanted.paths.empty();
-    record.captures = rule.condition >= 0 && rule.wanted.paths.size() == 1;
+    record.captures = rule.captures() && rule.wanted.paths.size() == 1;
     auto& records = index_.records_;
     records.resize((std::max<size_t>(records.size(), 1) + alignof(Record) - 1) / alignof(Record) * alignof(Record));
     const auto at = static_cast<uint32_t>(records.size());

@@ -14,8 +14,7 @@ constexpr size_t kMaxWarnings = 50;
 // The segments of a path that matches the pattern.
 std::vector<std::string> sample(const target::SegmentPattern& pattern) {
   std::vector<std::string> out;
-  for (const auto& segment : pattern.segments())
-    out.push_back(segment.any ? (segment.ending.empty() ? "x" : "x" + segment.ending) : segment.text);
+  for (const auto& segment : pattern.segments()) out.push_back(segment.example());
   if (pattern.rest()) out.insert(out.begin() + static_cast<ptrdiff_t>(pattern.before()), {"y", "z"});
   return out;
 }

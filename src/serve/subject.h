@@ -10,6 +10,12 @@ namespace yett::serve {
 
 class Downstream;
 
+/// Why something in flight is decided again.
+enum class Again : uint8_t {
+  kPolicy,  ///< the policy or what it trusts changed
+  kTime,    ///< the `hours` of a rule began or ended
+};
+
 /// Belongs to its loop's thread. A reused subject gets a new serial, so that code that has kept its address knows
 /// whether it is still the same.
 class Subject {
@@ -20,8 +26,8 @@ class Subject {
 
   /// Forwarded or waiting for it, and not ended: a newer policy applies to it.
   virtual bool underWay() const = 0;
-  /// The policy has changed: decides again, and ends if it is no longer allowed. REQUIRES: underWay().
-  virtual void decideAgain() = 0;
+  /// Decides again, and ends if it is no longer allowed. REQUIRES: underWay().
+  virtual void decideAgain(Again why) = 0;
   /// The record that it waits for is on disk, or will not be.
   virtual void onRecord() = 0;
   /// Records its progress if it has lasted for at least `interval`.

@@ -41,8 +41,9 @@ void Subjects::onAuditFailed() {
   for (const auto& waiting : all) goOn(waiting);
 }
 
-void Subjects::recheckAll() {
+void Subjects::recheckAll(Again why) {
   const bool running = !rechecks_.empty();
+  if (!running || why == Again::kPolicy) why_ = why;
   rechecks_.clear();
   for (Subject* subject : all_) {
     if (subject->underWay()) rechecks_.emplace_back(subject, subject->serial());
@@ -55,7 +56,7 @@ void Subjects::recheckSome() {
   for (size_t i = 0; i < kSlice && !rechecks_.empty(); ++i) {
     const auto [subject, serial] = rechecks_.back();
     rechecks_.pop_back();
-    if (subject->serial() == serial && subject->underWay()) subject->decideAgain();
+    if (subject->serial() == serial && subject->underWay()) subject->decideAgain(why_);
   }
   if (!rechecks_.empty()) loop_.nextTurn(recheck_timer_);
 }

@@ -31,8 +31,8 @@ class Subjects {
   /// Records cannot be written: calls onRecord() for all that wait.
   void onAuditFailed();
 
-  /// The policy has changed: decides in-flight subjects again, a few per loop iteration.
-  void recheckAll();
+  /// Decides in-flight subjects again, a few per loop iteration.
+  void recheckAll(Again why);
   /// The same, but only once per loop iteration, however often it is called.
   void recheckSoon();
 
@@ -49,7 +49,8 @@ class Subjects {
   uint64_t next_serial_ = 1;   // never used twice, even for a subject at the address of a destroyed one
   std::deque<Awaiting> awaiting_;
   std::vector<std::pair<Subject*, uint64_t>> rechecks_;  // and their serials
-  net::Timer recheck_all_timer_{[this] { recheckAll(); }};
+  Again why_ = Again::kPolicy;
+  net::Timer recheck_all_timer_{[this] { recheckAll(Again::kPolicy); }};
   net::Timer recheck_timer_{[this] { recheckSome(); }};
 };
 

@@ -36,12 +36,12 @@ bool same(std::string_view a, std::string_view b, bool fold) {
 
 bool fits(const SegmentPattern::Segment& wanted, std::string_view actual, bool fold) {
   if (!wanted.any) return same(wanted.text, actual, fold);
-  if (wanted.ending.empty()) return !actual.empty();
-  if (actual.size() < wanted.ending.size()) return false;
-  const size_t at = actual.size() - wanted.ending.size();
+  if (!wanted.ending) return !actual.empty();
+  if (actual.size() < wanted.text.size()) return false;
+  const size_t at = actual.size() - wanted.text.size();
   // An escape (`%2F`) is one character.
   const bool within = (at > 0 && actual[at - 1] == '%') || (at > 1 && actual[at - 2] == '%');
-  return !within && same(wanted.ending, actual.substr(at), fold);
+  return !within && same(wanted.text, actual.substr(at), fold);
 }
 
 constexpr const char* kStars =
@@ -61,7 +61,7 @@ Status SegmentPattern::addCapture(std::string_view segment) {
   if (!isName(name)) return Error{"`" + std::string(segment) + "`: a capture's name is letters, digits and `_`"};
   if (std::find(names_.begin(), names_.end(), name) != names_.end()) return Error{"captures `" + name + "` twice"};
   names_.push_back(name);
-  segments_.push_back({true, name});
+  segments_.push_back({true, false, name});
   return {};
 }
 
@@ -76,8 +76,7 @@ Status SegmentPattern::addLiteral(std::string_view segment, bool canonical) {
     if (literal.empty() || literal.find('/') != std::string::npos)
       return Error{"`" + std::string(segment) + "` is not a segment of a canonical path"};
   }
-  if (ending) segments_.push_back({true, "", std::move(literal)});
-  else segments_.push_back({false, std::move(literal)});
+  segments_.push_back({ending, ending, std::move(literal)});
   return {};
 }
 
@@ -102,7 +101,7 @@ Result<SegmentPattern> SegmentPattern::parse(std::string_view text, bool canonic
       if (!rest.empty()) return Error{"has an empty segment"};
       pattern.trailing_slash_ = true;
     } else if (segment == "*") {
-      pattern.segments_.push_back({true, ""});
+      pattern.segments_.push_back({true, false, ""});
     } else if (segment.front() == '{' && segment.back() == '}') {
       TRY(pattern.addCapture(segment));
     } else {
@@ -115,8 +114,7 @@ Result<SegmentPattern> SegmentPattern::parse(std::string_view text, bool canonic
 }
 
 bool SegmentPattern::endings() const {
-  return std::any_of(segments_.begin(), segments_.end(),
-                     [](const Segment& segment) { return !segment.ending.empty(); });
+  return std::any_of(segments_.begin(), segments_.end(), [](const Segment& segment) { return segment.ending; });
 }
 
 bool SegmentPattern::matches(std::string_view path, bool loose, bool fold) const {
@@ -142,7 +140,7 @@ bool SegmentPattern::matches(std::string_view path, bool loose, bool fold) const
 }
 
 bool SegmentPattern::capture(std::string_view path, std::string_view name, std::string_view& out) const {
-  const auto named = [name](const Segment& segment) { return segment.any && segment.text == name; };
+  const auto named = [name](const Segment& segment) { return segment.any && !segment.ending && segment.text == name; };
   const auto it = std::find_if(segments_.begin(), segments_.end(), named);
   if (it == segments_.end()) return false;
   auto place = static_cast<size_t>(it - segments_.begin());

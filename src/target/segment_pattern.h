@@ -30,8 +30,10 @@ class SegmentPattern {
 
   struct Segment {
     bool any;
-    std::string text;         ///< a literal, or the capture's name
-    std::string ending = {};  ///< of `*.txt`, which may be the whole segment; only if `any`
+    bool ending;       ///< of `any`: `text` is how it ends, which may be all of it
+    std::string text;  ///< a literal, or the capture's name
+    /// A segment that it matches.
+    std::string example() const { return !any ? text : ending ? "x" + text : "x"; }
   };
   /// Those before `**`, then those after it.
   const std::vector<Segment>& segments() const { return segments_; }

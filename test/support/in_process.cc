@@ -177,7 +177,7 @@ void InProcess::setPolicy(const std::string& policy) {
   auto evaluator = evaluatorOf(policy);
   onLoop([&] {
     evaluator = authorizer_->swap(std::move(evaluator));
-    worker_->subjects.recheckAll();
+    worker_->onPolicy();
   });
 }
 

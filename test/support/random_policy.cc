@@ -113,6 +113,32 @@ bool sourceMatches(const std::string& range, const std::string& source) {
   return std::find(inside.begin(), inside.end(), source) != inside.end();
 }
 
+// Counts the minutes of a range one by one. The last entry is the zone: UTC, or two hours east of it.
+bool hoursMatch(const std::vector<std::string>& entries, int64_t time) {
+  const int64_t local = time + (entries.back() == "UTC" ? 0 : 7200);
+  const auto minute = static_cast<int>(local / 60 % 1440), day = static_cast<int>((local / 86'400 + 3) % 7);
+  static const std::map<std::string, std::string> kDays = {{"mon-fri", "01234"}, {"sat-mon", "560"}, {"wed", "2"}};
+  std::string days;
+  std::vector<std::string> ranges;
+  for (const auto& entry : std::vector<std::string>(entries.begin(), entries.end() - 1)) {
+    if (kDays.contains(entry)) days += kDays.at(entry);
+    else ranges.push_back(entry);
+  }
+  if (days.empty()) days = "0123456";
+  if (ranges.empty()) ranges.emplace_back("00:00-24:00");
+  for (const auto& range : ranges) {
+    const int begin = std::stoi(range.substr(0, 2)) * 60 + std::stoi(range.substr(3, 2));
+    int end = std::stoi(range.substr(6, 2)) * 60 + std::stoi(range.substr(9, 2));
+    if (end <= begin) end += 1440;
+    for (const char d : days) {
+      for (int at = begin; at < end; ++at) {
+        if (at % 1440 == minute && (d - '0' + at / 1440) % 7 == day) return true;
+      }
+    }
+  }
+  return false;
+}
+
 enum class Found { kNo, kYes, kUnsure, kAbsent, kNoOfMany };
 
 Found keyed(const std::vector<std::string>& wanted, const std::vector<std::string>& sent, bool loose) {
@@ -161,6 +187,7 @@ Found look(const std::string& field, const std::vector<std::string>& wanted, con
     return any([&](const auto& m) { return m == r.method || (loose && m == "GET" && r.method == "HEAD"); });
   if (field == "path") return any([&](const auto& p) { return pathMatches(p, r.path, loose); });
   if (field == "host") return any([&](const auto& h) { return hostMatches(h, r.host); });
+  if (field == "hours") return hoursMatch(wanted, r.time) ? Found::kYes : Found::kNo;
   if (field == "source") return any([&](const auto& s) { return sourceMatches(s, r.source); });
   if (field == "grpc") return call(wanted, r, loose);
   if (field == "principal") {
@@ -222,6 +249,12 @@ std::string quoted(const std::string& value) {
   return value.starts_with("re:") ? "{\"re\": \"" + escaped.substr(3) + "\"}" : "\"" + escaped + "\"";
 }
 
+std::string quotedList(const std::vector<std::string>& values) {
+  std::string out;
+  for (const auto& value : values) out += (out.empty() ? "\"" : ", \"") + value + "\"";
+  return out;
+}
+
 std::string list(const std::vector<std::string>& values) {
   std::string out;
   for (const auto& value : values) out += (out.empty() ? "" : ", ") + quoted(value);
@@ -253,7 +286,7 @@ OwnedRequest::OwnedRequest(const RequestText& text) : text_(text), principal_(pr
   check.headers = headers_;
   check.principal = &principal_;
   check.source = target::IpAddress::parse(text_.source).value();
-  check.time_seconds = 1'800'000'000;
+  check.time_seconds = text_.time;
 }
 
 std::string RuleText::json() const {
@@ -261,7 +294,10 @@ std::string RuleText::json() const {
   std::map<std::string, std::string> tables;
   for (const auto& [field, values] : fields) {
     const auto colon = field.find(':');
-    if (colon == std::string::npos) {
+    if (field.ends_with("hours")) {
+      const auto zone = std::string("\"zone\": \"") + values.back() + "\"";
+      out += ", \"" + field + "\": {" + zone + ", \"at\": [" + quotedList({values.begin(), values.end() - 1}) + "]}";
+    } else if (colon == std::string::npos) {
       out += ", \"" + field + "\": " + list(values);
     } else {
       std::string& table = tables[field.substr(0, colon)];
@@ -308,6 +344,14 @@ RuleText randomRule(Random& random, int number) {
   some("header:x-b", 8, [&] { return one(random, {"1", "2"}); });
   some("grpc", 8, [&] { return one(random, {"a.B/C", "a.B/*", "a.D/C"}); });
   some("query:k", 10, [&] { return one(random, {"v", "w", "", "absent:"}); });
+  some("hours", 10, [&] {
+    return one(random, {"09:00-18:00", "22:30-06:15", "00:00-24:00", "mon-fri", "sat-mon", "wed"});
+  });
+  for (auto& [field, values] : rule.fields) {
+    if (!field.ends_with("hours")) continue;
+    values.resize(std::min<size_t>(values.size(), 3));
+    values.emplace_back(one(random, {"UTC", "Etc/GMT-2"}));
+  }
   if (rule.allow && !rule.fields.contains("principal")) rule.fields["principal"] = {"anyone"};
   return rule;
 }
@@ -330,6 +374,7 @@ RequestText randomRequest(Random& random) {
     for (size_t n = chance(random, 60) ? 1 : pick(random, 3); n > 0; --n)
       r.headers.emplace_back(name, one(random, {"1", "2", "z"}));
   }
+  r.time += static_cast<int64_t>(pick(random, 14 * 86'400));
   for (size_t n = pick(random, 3); n > 0; --n)
     r.query += (r.query.empty() ? "" : "&") + std::string(one(random, {"k=v", "k=w", "k", "j=v"}));
   return r;

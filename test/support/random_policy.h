@@ -29,6 +29,7 @@ struct RuleText {
 struct RequestText {
   std::string method, path, host, query, principal, source;
   std::vector<std::pair<std::string, std::string>> headers;
+  int64_t time = 1'800'000'000;
 };
 
 /// Owns what a CheckRequest points to.

@@ -59,6 +59,7 @@ Outcome decide(policy::PolicyEvaluator& evaluator, const json::Value& r) {
   const policy::Body body{true, bytes, r.find("exact_names") != nullptr, {}};
   if (r.find("body") != nullptr) request.body = &body;
   request.source = target::IpAddress::parse(textOr(r, "source", "127.0.0.1")).value();
+  if (const auto* time = r.find("time")) request.time_seconds = time->integer;
   policy::AttributeReader reader;
   Outcome out;
   const auto began = std::chrono::steady_clock::now();

@@ -80,7 +80,21 @@ std::string randomPolicy(test::Random& random) {
       continue;
     }
     const std::string fields = random() % 3 == 0 ? "path = '/a/**', " : random() % 3 == 0 ? "path = '/{s}/**', " : "";
-    out += (kind < 4 ? "deny " : "allow ") + name + " { principal = anyone, " + fields +
+    static const std::vector<const char*> kHeaders = {"r.header['x-a']",
+                                                      "r.method .. r.path",
+                                                      "tostring(r.time)",
+                                                      "('x'):rep(#r.path * 900)",
+                                                      "'a\\r\\nb' .. r.host",
+                                                      "roles[r.method]",
+                                                      "r.params.s",
+                                                      "optional(r.header, 'x-b', 'none')",
+                                                      "tostring(work(#r.path * 400))"};
+    std::string headers;
+    if (kind >= 4 && random() % 2 == 0)
+      headers =
+          "set_header = { ['x-s'] = function(r) return " + std::string(pick(random, kHeaders)) + " end, ['x-t'] = " +
+          (random() % 2 == 0 ? "'t'" : "function(r) return " + std::string(pick(random, kHeaders)) + " end") + " }, ";
+    out += (kind < 4 ? "deny " : "allow ") + name + " { principal = anyone, " + fields + headers +
            (random() % 6 == 0 ? "ttl = '2s', " : "") + "when = function(r) " + randomCondition(random) + " end },\n";
   }
   return out + "allow 'z' { principal = authenticated } }";
@@ -132,7 +146,10 @@ Seen decide(policy::PolicyEvaluator& evaluator, const test::RequestText& text, i
   policy::AttributeReader reader;
   policy::Decision d;
   evaluator.decide(request.check, reader, d);
-  return {std::string(d.allow ? "allow " : "deny ") + std::string(d.policy) + "/" + std::string(d.rule) + " " +
+  std::string sets;
+  for (size_t i = 0; d.allow && d.obligations != nullptr && i < d.obligations->set_headers.size(); ++i)
+    sets += d.obligations->set_headers[i].first + "=" + d.obligations->set_headers[i].second + ";";
+  return {sets + std::string(d.allow ? "allow " : "deny ") + std::string(d.policy) + "/" + std::string(d.rule) + " " +
               d.reason + " " + d.public_reason + " " + d.errors + " " + reader.readsJson(policy::Recording::plain()),
           d.cached};
 }

@@ -42,12 +42,14 @@ std::map<std::string, Sample> samples() {
   other.headers = {{"content-type", "text/plain"}, {"x-a", "2"}};
   test::RequestText another_call = has;
   another_call.path = "/shop.Other/Get";
+  other.time += 86'400;
   return {{"principal", {"\"spiffe://example.org/x\"", has, other}},
           {"method", {"\"POST\"", has, other}},
           {"host", {"\"a.example.org\"", has, other}},
           {"path", {"\"/shop.Orders/*\"", has, other}},
           {"header", {R"({"x-a": "1"})", has, other}},
           {"query", {R"({"k": "v"})", has, other}},
+          {"hours", {R"({"at": ["fri"], "zone": "UTC"})", has, other}},
           {"source", {"\"10.0.0.0/8\"", has, other}},
           {"grpc", {"\"shop.Orders/*\"", has, another_call}}};
 }
@@ -77,7 +79,7 @@ std::string failedAt(policy::PolicyEvaluator& evaluator, const test::RequestText
 TEST_CASE("every matcher and its `not_` twin decide on their own, are found by the index, and are named if they fail") {
   size_t tried = 0;
   for (const std::string_view field : rule::ruleFieldNames()) {
-    if (!rule::isListField(field) && !rule::isKeyedField(field)) continue;
+    if (!rule::isListField(field) && !rule::isKeyedField(field) && !field.ends_with("hours")) continue;
     const bool twin = field.starts_with("not_");
     const std::string name(twin ? field.substr(4) : field);
     INFO(field);

@@ -69,7 +69,7 @@ TEST_CASE("rule index: agrees with the slow, obvious matcher") {
 TEST_CASE("combining: more denials, fewer permissions and errors never allow more") {
   test::Random random(7);
   size_t changed = 0;
-  for (int round = 0; round < 150; ++round) {
+  for (int round = 0; round < 250; ++round) {
     std::vector<test::RuleText> rules;
     for (size_t n = 2 + random() % 8; n > 0; --n) rules.push_back(test::randomRule(random, static_cast<int>(n)));
     auto fewer = rules;
