@@ -140,7 +140,7 @@ rule::RuleEvaluator::Answer LuaEvaluator::compute(uint32_t slot, const rule::Rul
   return answer;
 }
 
-rule::RuleEvaluator::Answer LuaEvaluator::call(const Function& function, policy::AttributeReader& reader,
+rule::RuleEvaluator::Answer LuaEvaluator::call(Function function, policy::AttributeReader& reader,
                                                policy::Verdict& out) {
   const uint32_t number = function.slot;
   reader_ = &reader;

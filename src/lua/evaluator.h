@@ -46,7 +46,7 @@ class LuaEvaluator final : public rule::RuleEvaluator {
     const rule::Rule& rule;
     const rule::ComputedHeader* header = nullptr;
   };
-  Answer call(const Function& function, policy::AttributeReader& reader, policy::Verdict& out);
+  Answer call(Function function, policy::AttributeReader& reader, policy::Verdict& out);
   Answer fresh(const Function& function, policy::AttributeReader& reader, policy::Verdict& out);
   static Answer callHeader(lua_State* L, const rule::ComputedHeader& header, policy::Verdict& out);
   Answer callWhen(lua_State* L, policy::Verdict& out);

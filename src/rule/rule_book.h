@@ -77,7 +77,7 @@ class RuleEvaluator : public policy::Evaluator {
 
  private:
   void decide(policy::AttributeReader& reader, policy::Verdict& out);
-  Answer computeHeaders(const Rule& rule, policy::AttributeReader& reader, policy::Verdict& out);
+  [[gnu::noinline]] Answer computeHeaders(const Rule& rule, policy::AttributeReader& reader, policy::Verdict& out);
   Answer copyHeader(const Rule& rule, const ComputedHeader& header, policy::AttributeReader& reader,
                     policy::Verdict& out, std::string& value);
   void explainHeaders(const Rule& rule, const target::SegmentPattern* path, policy::AttributeReader& reader,

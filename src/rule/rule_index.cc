@@ -59,6 +59,13 @@ uint64_t RuleIndex::hashOf(Dimension dimension, const Look& look, const Search& 
       if (dimension == kPath && !r.path.starts_with('/') && look.count > 0) return 0;
       for (uint32_t mask = look.mask; mask != 0; mask &= mask - 1)
         part = addTo(part, parts[static_cast<size_t>(__builtin_ctz(mask))].hash);
+      return part | 1;
+    }
+    case Look::Kind::kEnds: {
+      const auto& parts = dimension == kPath ? search.path_ : search.principal_;
+      if (parts.size() < look.count || (dimension == kPath && !r.path.starts_with('/'))) return 0;
+      for (uint32_t mask = look.mask; mask != 0; mask &= mask - 1)
+        part = addTo(part, parts[static_cast<size_t>(__builtin_ctz(mask))].hash);
       for (uint32_t tail = look.tail; tail != 0; tail &= tail - 1)
         part = addTo(part, parts[parts.size() - 1 - static_cast<size_t>(__builtin_ctz(tail))].hash);
       return part | 1;
@@ -155,23 +162,28 @@ bool RuleIndex::Search::verify(const Record& record, uint32_t shape) const {
   if (record.shape != shape) return false;
   const char* at = reinterpret_cast<const char*>(&record) + kRecordSize;
   const policy::CheckRequest& r = reader_->request();
+  const auto same = [&](size_t d, size_t place) {
+    const auto wanted = takeLiteral(at);
+    const auto sent = (d == kPath ? path_ : principal_)[place].text;
+    return wanted == sent || (record.fold && d == kPath && base::equalsIgnoreCase(wanted, sent));
+  };
   for (size_t d = 0; d < 5; ++d) {
     const Look& look = index_->looks_[d][index_->shapes_[shape].looks[d]];
     switch (look.kind) {
       case Look::Kind::kAny:
       case Look::Kind::kAuthenticated: break;
-      case Look::Kind::kSegments: {
-        const auto& parts = d == kPath ? path_ : principal_;
-        const auto differs = [&](size_t place) {
-          const auto wanted = takeLiteral(at);
-          const auto sent = parts[place].text;
-          return wanted != sent && !(record.fold && d == kPath && base::equalsIgnoreCase(wanted, sent));
-        };
+      case Look::Kind::kSegments:
         for (uint32_t mask = look.mask; mask != 0; mask &= mask - 1) {
-          if (differs(static_cast<size_t>(__builtin_ctz(mask)))) return false;
+          if (!same(d, static_cast<size_t>(__builtin_ctz(mask)))) return false;
+        }
+        break;
+      case Look::Kind::kEnds: {
+        const size_t last = (d == kPath ? path_ : principal_).size() - 1;
+        for (uint32_t mask = look.mask; mask != 0; mask &= mask - 1) {
+          if (!same(d, static_cast<size_t>(__builtin_ctz(mask)))) return false;
         }
         for (uint32_t tail = look.tail; tail != 0; tail &= tail - 1) {
-          if (differs(parts.size() - 1 - static_cast<size_t>(__builtin_ctz(tail)))) return false;
+          if (!same(d, last - static_cast<size_t>(__builtin_ctz(tail)))) return false;
         }
         break;
       }

@@ -91,12 +91,12 @@ class RuleIndex {
   enum Dimension : size_t { kPath, kPrincipal, kHost, kMethod, kSource };
   /// How a shape compares one dimension of a request.
   struct Look {
-    enum class Kind : uint8_t { kAny, kAuthenticated, kExact, kSegments, kSuffix, kPrefix };
+    enum class Kind : uint8_t { kAny, kAuthenticated, kExact, kSegments, kEnds, kSuffix, kPrefix };
     Kind kind = Kind::kAny;
     uint8_t count = 0;  // segments, labels or bits
     bool rest = false;
     uint32_t mask = 0;  // segments that are literal
-    uint32_t tail = 0;  // those after a `**`, counted from the last
+    uint32_t tail = 0;  // of kEnds: those after a `**`, counted from the last
     auto operator<=>(const Look&) const = default;
   };
   struct Shape {

@@ -70,7 +70,9 @@ class RuleIndex::Builder {
 
   static Choice segments(const target::SegmentPattern& pattern) {
     const auto& list = pattern.segments();
-    Choice out{{Look::Kind::kSegments, static_cast<uint8_t>(list.size()), pattern.rest()}, {}};
+    const bool ends = pattern.before() < list.size();
+    const auto kind = ends ? Look::Kind::kEnds : Look::Kind::kSegments;
+    Choice out{{kind, static_cast<uint8_t>(list.size()), pattern.rest()}, {}};
     for (size_t i = 0; i < pattern.before(); ++i) {
       if (list[i].any) continue;
       out.look.mask |= 1u << i;
