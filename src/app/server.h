@@ -133,6 +133,7 @@ class Server {
   /// A copy of generation_, for the admin threads.
   std::shared_ptr<const runtime::Generation> shown_ YETT_GUARDED_BY(status_mutex_);
   std::string last_refusal_ YETT_GUARDED_BY(status_mutex_);
+  std::string audit_failure_ YETT_GUARDED_BY(status_mutex_);  // why the log cannot be written; "" if it can
 };
 
 }  // namespace yett::app

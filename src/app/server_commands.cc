@@ -36,15 +36,19 @@ Result<std::string> Server::command(const std::string& path, const std::string& 
 std::string Server::statusJson() const {
   std::shared_ptr<const runtime::Generation> now;
   std::string refusal;
+  std::string audit_failure;
   {
     const base::Lock lock(status_mutex_);
     now = shown_;
     refusal = last_refusal_;
+    audit_failure = audit_failure_;
   }
   size_t rules = 0;
   for (const auto& engine : now->policy->engines()) rules += engine.rules->rules().size();
   std::string conditions;
-  for (const auto& condition : readiness()) {
+  for (auto& condition : readiness()) {
+    if (condition.name == "audit" && !condition.wrong.empty() && !audit_failure.empty())
+      condition.wrong += ": " + audit_failure;
     conditions += conditions.empty() ? "[" : ",";
     json::ObjectWriter(conditions)
         .field("name", condition.name)

@@ -80,6 +80,10 @@ Status Server::openAudit() {
   const auto& config = generation_->config;
   audit::WriterEvents events;
   events.failed = [this](const std::string& why) {
+    {
+      const base::Lock lock(status_mutex_);
+      audit_failure_ = why;
+    }
     if (why.empty()) return log_.info("audit log can be written again");
     log_.error("audit log cannot be written, requests are answered with 503", {{"why", why}});
     loops_.post([](Loop& loop) { loop.worker->subjects.onAuditFailed(); });

@@ -89,6 +89,7 @@ class Checker {
                           ": lower `max_connections`, `cache.bytes` or `audit.queue_bytes`");
     what_ = counted(generation->listeners.size(), "listener") + ", " + counted(generation->clusters.size(), "cluster") +
             ", ";
+    serves_ = treeJson(*generation, found);
     after_ = treeOf(*generation, found) + "memory: " + memory.text() + "\n" +
              (found.disk.empty() ? "" : "disk: " + found.disk + "\n");
   }
@@ -127,7 +128,7 @@ class Checker {
   bool refused() const { return !texts_.empty() || (options_.strict && !warnings_.empty()); }
 
   int tellJson() const {
-    std::cout << findingsJson(!refused(), texts_, warnings_, set_ ? set_->digest() : "");
+    std::cout << findingsJson(!refused(), texts_, warnings_, set_ ? set_->digest() : "", serves_);
     if (refused()) return 2;
     return options_.online && !tryAll(sinks_, true) ? 1 : 0;
   }
@@ -166,6 +167,7 @@ class Checker {
   std::vector<std::string> notes_;  // which never count
   std::string what_;
   std::string after_;
+  std::string serves_;
 };
 
 }  // namespace

@@ -143,8 +143,72 @@ std::string treeOf(const runtime::Generation& generation, const runtime::Preflig
   return shown;
 }
 
+namespace {
+
+std::string listJson(const std::vector<std::string>& texts) {
+  std::string out = "[";
+  for (const auto& text : texts) {
+    if (out.size() > 1) out += ',';
+    json::appendQuoted(out, text);
+  }
+  return out + "]";
+}
+
+// Calls `write` with a writer for each item.
+template <typename List, typename Write>
+std::string objectsJson(const List& list, Write write) {
+  std::string out = "[";
+  for (const auto& item : list) {
+    if (out.size() > 1) out += ',';
+    json::ObjectWriter writer(out);
+    write(writer, item);
+    writer.end();
+  }
+  return out + "]";
+}
+
+}  // namespace
+
+std::string treeJson(const runtime::Generation& generation, const runtime::Preflight& preflight) {
+  const auto& config = generation.config;
+  std::string out;
+  json::ObjectWriter w(out);
+  if (!preflight.certificate.empty()) w.field("certificate", preflight.certificate);
+  w.raw("listeners", objectsJson(config.listeners, [](json::ObjectWriter& to, const auto& listener) {
+          to.field("name", listener.name).field("address", listener.address).field("security", securityOf(listener));
+          to.raw("routes", objectsJson(listener.routes, [](json::ObjectWriter& in, const auto& route) {
+                   in.field("path", route.path).raw("hosts", listJson(route.hosts));
+                   in.raw("methods", listJson(route.methods)).field("cluster", route.cluster);
+                 }));
+        }));
+  w.raw("clusters", objectsJson(config.clusters, [](json::ObjectWriter& to, const auto& cluster) {
+          to.field("name", cluster.name).raw("endpoints", listJson(cluster.endpoints));
+          to.field("protocol", nameOf(cluster.protocol));
+        }));
+  w.raw("engines", objectsJson(generation.policy->engines(), [&](json::ObjectWriter& to, const auto& engine) {
+          const auto rules = engine.rules->rules();
+          const auto denies = std::count_if(rules.begin(), rules.end(),
+                                            [](const auto& rule) { return std::string_view(rule.effect) == "deny"; });
+          to.field("name", engine.name).field("type", engine.rules->type());
+          to.field("allow", static_cast<int64_t>(rules.size()) - denies).field("deny", static_cast<int64_t>(denies));
+        }));
+  std::string audit;
+  json::ObjectWriter log(audit);
+  log.field("database", fromHere(config.audit.database)).flag("strict", config.audit.strict);
+  log.flag("signed", !config.audit.key_file.empty());
+  log.raw("sinks", objectsJson(config.sinks, [](json::ObjectWriter& to, const auto& sink) {
+            to.field("name", sink.name).field("type", sink.type);
+          }));
+  log.end();
+  w.raw("audit", audit);
+  w.field("admin_address", config.admin.address);
+  w.field("admin_socket", fromHere(config.admin.socket)).field("access_log", fromHere(config.access_log));
+  w.end();
+  return out;
+}
+
 std::string findingsJson(bool ok, const std::vector<std::string>& problems, const std::vector<std::string>& warnings,
-                         const std::string& digest) {
+                         const std::string& digest, const std::string& serves) {
   const auto list = [](const std::vector<std::string>& texts) {
     std::string out = "[";
     for (const auto& text : texts) {
@@ -161,6 +225,7 @@ std::string findingsJson(bool ok, const std::vector<std::string>& problems, cons
   json::ObjectWriter writer(out);
   writer.flag("ok", ok).raw("problems", list(problems)).raw("warnings", list(warnings));
   if (!digest.empty()) writer.field("policy", digest);
+  if (!serves.empty()) writer.raw("serves", serves);
   writer.end();
   return out + "\n";
 }

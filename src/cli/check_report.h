@@ -23,8 +23,12 @@ std::string fromHere(const std::string& path);
 /// Listeners with their routes, clusters with their endpoints, policies, audit log and admin side.
 std::string treeOf(const runtime::Generation& generation, const runtime::Preflight& preflight);
 
-/// {"ok", "problems", "warnings", ...}: each with `file`, `line` and `message`.
+/// The same for programs.
+std::string treeJson(const runtime::Generation& generation, const runtime::Preflight& preflight);
+
+/// {"ok", "problems", "warnings", "policy", "serves"}: problems and warnings have `file`, `line` and `message`; `serves`
+/// is from treeJson(), or "".
 std::string findingsJson(bool ok, const std::vector<std::string>& problems, const std::vector<std::string>& warnings,
-                         const std::string& digest);
+                         const std::string& digest, const std::string& serves);
 
 }  // namespace yett::cli

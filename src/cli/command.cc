@@ -127,6 +127,10 @@ Status normalize(audit::Query& q) {
   if (!q.path.empty()) TRY(readPath(q));
   q.host = base::lowered(q.host);
   if (q.host.find('/') != std::string::npos) return Error{"--host `" + q.host + "` is not a host name"};
+  const auto colon = q.host.rfind(':');
+  if (colon != std::string::npos && !q.host.ends_with(']'))
+    return Error{"--host `" + q.host + "`: records have the host without its port, here `" + q.host.substr(0, colon) +
+                 "`"};
   if (!q.source.empty()) {
     const auto address = target::IpAddress::parse(q.source);
     if (!address) return Error{"--source `" + q.source + "` is not an IP address"};

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <functional>
 #include <iostream>
 #include <optional>
@@ -165,6 +166,11 @@ Status resolveTimes(const std::string& since, const std::string& until, audit::Q
 }
 
 Result<std::vector<audit::LogRef>> databasesOf(const std::string& config_file) {
+  std::error_code error;
+  if (!std::filesystem::exists(std::filesystem::symlink_status(config_file, error)))
+    return Error{config_file +
+                 ": there is no such file: name the log with --log FILE, or the configuration with -c FILE or "
+                 "YETT_CONFIG"};
   const std::string text = TRY(base::readFile(config_file));
   auto parsed = json::parse(text, true);
   if (!parsed) return Error{config_file + ": " + parsed.error().message};

@@ -1,32 +1,16 @@
+#include "config/address.h"
 #include "config/sections.h"
 #include "target/path_profile.h"
 #include "upstream/cluster.h"
 
 namespace yett::config {
 
-namespace {
-
-// Why an endpoint in the style of other proxies is wrong; "" if it is not in that style.
-std::string whyNoEndpoint(const std::string& text) {
-  const auto scheme = text.find("://");
-  if (scheme == std::string::npos || text.starts_with("unix://")) return "";
-  const std::string rest = text.substr(scheme + 3);
-  const std::string host = rest.substr(0, rest.find('/'));
-  if (text.starts_with("https://"))
-    return "`" + text + "`: this version connects to services without TLS; write host:port, as in `" +
-           host.substr(0, host.rfind(':')) + ":8080`";
-  const std::string port = host.find(':') == std::string::npos ? ":80" : "";
-  return "`" + text + "` is a URL: write host:port, here `" + host + port + "`";
-}
-
-}  // namespace
-
 void readCluster(ObjectReader& in, upstream::ClusterConfig& out) {
   in.requiredText("name", out.name);
   in.texts("endpoints", out.endpoints);
   if (out.endpoints.empty()) in.problem("", "`endpoints` is missing or empty");
   for (const auto& endpoint : out.endpoints) {
-    if (const std::string why = whyNoEndpoint(endpoint); !why.empty()) in.problem("endpoints", why);
+    if (const std::string why = whyNotAddress(endpoint, true); !why.empty()) in.problem("endpoints", why);
   }
   size_t protocol = 0;
   in.choice("protocol", {"http1", "http2", "auto"}, protocol);

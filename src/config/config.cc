@@ -5,6 +5,7 @@
 #include <regex>
 
 #include "base/file.h"
+#include "base/text.h"
 #include "config/sections.h"
 
 namespace yett::config {
@@ -21,14 +22,20 @@ void readMode(ObjectReader& in, const char* name, mode_t& out) {
 
 namespace {
 
-void checkClusters(ObjectReader& root, const Config& config) {
-  for (const auto& listener : config.listeners) {
-    for (const auto& route : listener.routes) {
-      const bool known = std::any_of(config.clusters.begin(), config.clusters.end(),
-                                     [&](const auto& c) { return c.name == route.cluster; });
-      if (!known && !route.cluster.empty())
-        root.problem("clusters", "the cluster `" + route.cluster + "` of a route of listener `" + listener.name +
-                                     "` is not defined");
+// A route names a cluster that exists.
+void checkClusters(const json::Value& value, const Config& config, Problems& problems) {
+  std::vector<std::string_view> names;
+  for (const auto& cluster : config.clusters) names.push_back(cluster.name);
+  const auto* listeners = value.find("listeners");
+  for (size_t l = 0; listeners != nullptr && l < listeners->items.size(); ++l) {
+    const auto* routes = listeners->items[l].find("routes");
+    for (size_t r = 0; routes != nullptr && r < routes->items.size(); ++r) {
+      const auto* cluster = routes->items[r].find("cluster");
+      if (cluster == nullptr || cluster->text.empty()) continue;
+      if (std::find(names.begin(), names.end(), cluster->text) != names.end()) continue;
+      problems.add(cluster->line, "/listeners/" + std::to_string(l) + "/routes/" + std::to_string(r) + "/cluster",
+                   "`" + base::printable(cluster->text) + "` is not the name of a cluster" +
+                       base::didYouMean(cluster->text, names));
     }
   }
 }
@@ -103,7 +110,7 @@ Config readConfig(const std::string& file, Problems& problems, base::FileTrust& 
   checkNames(root, "listeners", out.listeners);
   checkNames(root, "clusters", out.clusters);
   checkNames(root, "policy", out.engines);
-  checkClusters(root, out);
+  checkClusters(parsed.value(), out, problems);
   return out;
 }
 

@@ -1,4 +1,5 @@
 #include "base/text.h"
+#include "config/address.h"
 #include "config/sections.h"
 #include "http/limits.h"
 #include "identity/spiffe_id.h"
@@ -78,6 +79,8 @@ void readLimits(ObjectReader& in, http::Limits& out) {
 void readListener(ObjectReader& in, const identity::IdentityConfig& identity, proxy::ListenerConfig& out) {
   in.requiredText("name", out.name);
   in.requiredText("address", out.address);
+  if (const std::string why = whyNotAddress(out.address, false); !out.address.empty() && !why.empty())
+    in.problem("address", why);
   readMode(in, "socket_mode", out.socket_mode);
   in.flag("plaintext", out.plaintext);
   size_t protocol = 0;

@@ -48,7 +48,7 @@ Status endSegment(std::string& path, size_t start, size_t parameter, bool cut, b
   if (segment.starts_with(".%3B") || segment.starts_with("..%3B")) return Error{"a dot segment with parameters"};
   if (dots && cut) return Error{"a dot segment with parameters"};
   if (segment == "..") {
-    if (start < 2) return Error{"a path that leaves the root"};
+    if (start < 2) return Error{"a path with `..` that leads above its root"};
     path.resize(path.rfind('/', start - 2) + 1);
   } else if (segment == "." || (segment.empty() && parameter != kNowhere)) {
     path.resize(start);

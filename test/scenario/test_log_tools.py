@@ -71,7 +71,7 @@ class LogTools(unittest.TestCase):
         self.assertEqual(len(exported), 6)
 
     def test_what_no_record_can_match_is_an_error(self):
-        for args, wanted in ((("--path", "orders"), "a path begins with `/`"), (("--path", "/caf\u00e9 x"), "is not a path that a record can have"), (("--id", "*"), "is not a decision id"), (("--path", "/a/{b"), "--path `/a/{b`"), (("--path", "/a/**/b"), "--path `/a/**/b`"),
+        for args, wanted in ((("--path", "orders"), "a path begins with `/`"), (("--path", "/caf\u00e9 x"), "is not a path that a record can have"), (("--id", "*"), "is not a decision id"), (("--path", "/a/{b"), "--path `/a/{b`"), (("--path", "/a/**/**"), "--path `/a/**/**`: has `**` twice"),
                              (("--principal", "frontend"), "a caller is `anonymous` or begins with `spiffe://`"), (("--principal", "spiffe://*/x"), "a trust domain is literal"),
                              (("--method", "get"), "methods are in upper case"), (("--id", "xyz"), "is not a decision id"), (("--source", "localhost"), "is not an IP address"),
                              (("--host", "a/b"), "is not a host name"), (("--status", "200x"), "is not a status"), (("--status", "9xx"), "is not a status"),

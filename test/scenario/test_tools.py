@@ -70,6 +70,8 @@ class Hints(Folder):
         (self.dir / "rules" / "a.lua").write_text(SHOP)
         for endpoint, wanted in (("https://orders:443", "connects to services without TLS"), ("http://orders/", "is a URL: write host:port, here `orders:80`"),
                                  ("${HOST}:80", "holds a variable"), ("127.0.0.1:$PORT", "holds a variable"), ("{{ .Values.host }}:80", "holds a variable"), ("orders", "has no port"), ("127.0.0.1:99999", "has no port from 1 to 65535"),
+                                 ("unix:/run/a.sock", "write `unix:///run/a.sock`"), ("/run/a.sock", "is a path: for a Unix socket write `unix:///run/a.sock`"),
+                                 ("8080", "names no host: write, for example, `127.0.0.1:8080`"), ("*:8080", "names no host"), ("a b:80", "`a b` is neither an IP address nor a host name"),
                                  ("::1:80", "write an IPv6 address in brackets"), ("no.such.host.invalid:80", "cannot be looked up")):
             err = self.complains(config(endpoint), wanted)
             self.assertEqual(err.count("\n"), 2, err)
@@ -176,7 +178,13 @@ class Check(unittest.TestCase):
         problem(listener(address=f"unix://{self.y.dir}/rules"), "exists and is not a socket")
         problem(listener(address="192.0.2.1:8443"), "no interface of this host has this address")
         problem(listener(address="no.such.host.invalid:1"), "`no.such.host.invalid` is neither an IP address nor a name")
-        problem(listener(address="127.0.0.1"), "has no port: write host:port")
+        problem(listener(address="127.0.0.1"), "has no port: write `127.0.0.1:8443`")
+        problem(listener(address=":8443"), "/listeners/0/address: `:8443` names no address: write `0.0.0.0:8443` for all IPv4 addresses, `[::]:8443`")
+        problem(listener(address="*:8443"), "names no address")
+        problem(listener(address="8443"), "names no address")
+        problem(listener(address="/run/x.sock"), "write `unix:///run/x.sock`")
+        problem(lambda c: c["listeners"][0]["routes"][0].update(cluster="ap"), "/listeners/0/routes/0/cluster: `ap` is not the name of a cluster, did you mean `app`?")
+        problem(lambda c: c["admin"].update(address=":9901"), "/admin/address: `:9901` names no address")
         problem(lambda c: c["admin"].update(address="0.0.0.0:" + c["listeners"][0]["address"].split(":")[1]), "is the address of listener `inbound` too, as 127.0.0.1")
         problem(lambda c: c["identity"]["svid"].update(private_key="certs/frontend.key"), "the private key does not match the certificate: key values mismatch")
         problem(lambda c: c["admin"].update(address=c["listeners"][0]["address"]), "is the address of listener `inbound` too")
@@ -186,6 +194,21 @@ class Check(unittest.TestCase):
             taken.bind(("127.0.0.1", 0))
             taken.listen()
             problem(listener(address=f"127.0.0.1:{taken.getsockname()[1]}"), "another process listens on", warning=True)
+
+    def test_check_tells_programs_what_would_be_served(self):
+        code, out, err = yett("check", "-c", "yett.json", "--format", "json", cwd=self.y.dir)
+        self.assertEqual(code, 0, err)
+        serves = json.loads(out)["serves"]
+        self.assertEqual([(c["name"], c["endpoints"]) for c in serves["clusters"]], [("app", self.y.config["clusters"][0]["endpoints"])])
+        self.assertEqual(serves["listeners"][0]["routes"][0]["cluster"], "app")
+        self.assertEqual(serves["listeners"][0]["security"], "mutual TLS")
+        self.assertEqual((serves["audit"]["database"].split("/")[-1], serves["engines"][0]["type"]), ("yett.db", "lua"))
+
+    def test_commands_of_the_log_without_a_configuration(self):
+        for command in (("log", "query"), ("log", "verify"), ("suggest",), ("replay", "--policy", "rules"), ("log", "sql", "SELECT 1")):
+            code, _, err = yett(*command, "-c", "none.json", cwd=self.y.dir)
+            self.assertEqual((code, err), (2, "yett: none.json: there is no such file: name the log with --log FILE, or the configuration with -c FILE or YETT_CONFIG\n"), command)
+        self.assertIn("records have the host without its port, here `a.b`", yett("log", "query", "--log", "yett.db", "--host", "a.b:80", cwd=self.y.dir)[2])
 
     def test_zero_where_it_means_none(self):
         self.y.config["shutdown"] = {"delay": "0s"}
