@@ -21,6 +21,7 @@ libraries = {
     r"json/": r"base/json\.cc",
     r"re2/": r"target/",
     r"absl/": r"rule/time_zone",
+    r"seccomp": r"sandbox/calls",
     r"utf8proc\.h": r"policy/name_fold\.cc",
     r"Poco/": r"net/|upstream/|proxy/|admin/|sink/",
     r"librdkafka/": r"sink/kafka_sink\.cc",

@@ -36,9 +36,10 @@ class AdminServer::Running {
     if (thread_.joinable()) thread_.join();
   }
 
-  Status listen(const std::string& address, mode_t mode, bool trusted, std::string& bound) {
+  Status listen(const std::string& address, mode_t mode, bool trusted, std::string& bound,
+                std::shared_ptr<net::ListeningSocket> socket = nullptr) {
     if (!loop_.failure().empty()) return Error{loop_.failure()};
-    auto socket = TRY(net::ListeningSocket::open(address, mode));
+    if (socket == nullptr) socket = TRY(net::ListeningSocket::open(address, mode));
     if (!trusted) bound = socket->address();
     Side& side = *sides_.emplace_back(std::make_unique<Side>(content_));
     side.trusted = trusted;
@@ -162,11 +163,12 @@ AdminServer::AdminServer() = default;
 AdminServer::~AdminServer() = default;
 
 Result<std::unique_ptr<AdminServer>> AdminServer::start(const AdminConfig& config, AdminContent content,
-                                                        size_t most_sessions) {
+                                                        size_t most_sessions,
+                                                        std::shared_ptr<net::ListeningSocket> opened) {
   std::unique_ptr<AdminServer> out(new AdminServer);
   out->running_ = std::make_unique<Running>(std::move(content), most_sessions);
   if (!config.address.empty()) {
-    if (auto ok = out->running_->listen(config.address, 0600, false, out->address_); !ok)
+    if (auto ok = out->running_->listen(config.address, 0600, false, out->address_, std::move(opened)); !ok)
       return std::move(ok).error().within("admin");
   }
   if (!config.socket.empty()) {

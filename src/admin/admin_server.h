@@ -10,6 +10,7 @@
 
 #include "admin/admin_config.h"
 #include "base/result.h"
+#include "net/listener.h"
 
 namespace yett::admin {
 
@@ -37,8 +38,10 @@ class AdminServer {
  public:
   /// Listens where the configuration says. `most_sessions`: limit for TCP and for the Unix socket, each; one more
   /// closes the oldest session, so that slow clients cannot lock out probes.
+  /// `opened`: the socket of the TCP address, if it is open already.
   static Result<std::unique_ptr<AdminServer>> start(const AdminConfig& config, AdminContent content,
-                                                    size_t most_sessions);
+                                                    size_t most_sessions,
+                                                    std::shared_ptr<net::ListeningSocket> opened = nullptr);
   /// Waits for a running command.
   ~AdminServer();
   /// The actual TCP address, or "".

@@ -35,6 +35,7 @@ void addRun(CLI::App& app, cli::Action& action) {
   struct Options {
     std::string config;
     std::string level;
+    bool unsafe = false;
   };
   const auto o = std::make_shared<Options>();
   auto* command = app.add_subcommand("run", "serve until SIGTERM; SIGHUP reloads at once");
@@ -42,10 +43,11 @@ void addRun(CLI::App& app, cli::Action& action) {
   command->add_option("--log-level", o->level, "debug, info, warning or error")
       ->envname("YETT_LOG_LEVEL")
       ->default_val("info");
+  command->add_flag("--unsafe-no-sandbox", o->unsafe, "do not confine the process (docs/sandbox.md)");
   command->callback([o, &action] {
     action = [o] {
       base::Logger::Level level{};
-      if (base::Logger::parseLevel(o->level, level)) return app::run(o->config, level);
+      if (base::Logger::parseLevel(o->level, level)) return app::run(o->config, level, o->unsafe);
       std::cerr << "yett: log level `" << base::printable(o->level) << "`: must be debug, info, warning or error\n";
       return 2;
     };

@@ -8,6 +8,7 @@
 #include "config/config.h"
 #include "config/object_reader.h"
 #include "runtime/generation.h"
+#include "runtime/sandbox_plan.h"
 
 namespace yett::app {
 namespace {
@@ -25,7 +26,7 @@ int64_t nowMillis() {
 }  // namespace
 
 Reloader::Reloader(Server& server, base::Logger& log, const std::string& file)
-    : server_(server), log_(log), file_(file), sources_(sourcesOf(server.generation()->config)) {
+    : server_(server), log_(log), file_(file), sources_(runtime::sourcesOf(server.generation()->config)) {
   guarded([this] {
     watch(sources_);
     tried_ = watcher_.fingerprint();
@@ -124,10 +125,14 @@ bool Reloader::reload(std::string seen, bool may_again, bool look_up) {
   const auto& known = *server_.generation();
   const auto text = base::readFile(file_);
   look_up = look_up || (text && text.value() != known.config.text);
-  auto inputs = runtime::readInputs(file_, known.clusters, look_up, problems, trust);
-  auto sources = inputs.understood ? sourcesOf(inputs.config) : std::vector<std::string>{file_};
-  const auto next = runtime::build(std::move(inputs), server_.generation(), problems);
-  bool restart = false;
+  auto sources = addOutside(problems);
+  bool restart = problems.any();
+  std::shared_ptr<const runtime::Generation> next;
+  if (!restart) {
+    auto inputs = runtime::readInputs(file_, known.clusters, look_up, problems, trust);
+    sources = inputs.understood ? runtime::sourcesOf(inputs.config) : std::vector<std::string>{file_};
+    next = runtime::build(std::move(inputs), server_.generation(), problems);
+  }
   bool changed = next && server_.differs(*next);
   if (changed) {
     auto possible = server_.checkRestartOnly(*next);
@@ -143,6 +148,17 @@ bool Reloader::reload(std::string seen, bool may_again, bool look_up) {
   server_.showRefusal(problems.texts(), restart);
   look();
   return changed || problems.any();
+}
+
+// Adds what the sandbox does not allow, before anything is tried that would fail without saying why. Returns the files
+// that the configuration names.
+std::vector<std::string> Reloader::addOutside(config::Problems& problems) const {
+  config::Problems ignored(file_);
+  base::FileTrust quiet;
+  const auto wanted = config::readConfig(file_, ignored, quiet);
+  if (ignored.any()) return {file_};  // reported when it is read again
+  for (const auto& what : server_.confinement().outside(wanted)) problems.add(file_ + ": " + what);
+  return runtime::sourcesOf(wanted);
 }
 
 // A configuration that is refused or needs a restart must not hold back policies or certificates.
@@ -165,7 +181,7 @@ bool Reloader::applyRest(config::Problems& problems) {
 // Watches the files in force and the refused ones: fixing a file must be enough, without touching the configuration.
 void Reloader::follow(std::vector<std::string> sources, bool refused) {
   if (refused) {
-    for (auto& path : sourcesOf(server_.generation()->config)) {
+    for (auto& path : runtime::sourcesOf(server_.generation()->config)) {
       if (std::find(sources.begin(), sources.end(), path) == sources.end()) sources.push_back(std::move(path));
     }
   }

@@ -39,6 +39,7 @@ class Reloader {
   void look();
   /// False: nothing differs from what is in force.
   bool reload(std::string seen, bool may_again, bool look_up = false);
+  std::vector<std::string> addOutside(config::Problems& problems) const;
   bool applyRest(config::Problems& problems);
   void follow(std::vector<std::string> sources, bool refused);
   void refuse(const std::vector<std::string>& problems);

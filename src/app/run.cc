@@ -15,7 +15,9 @@
 #include <iostream>
 #include <thread>
 
+#include "app/confinement.h"
 #include "app/main_tasks.h"
+#include "app/notify.h"
 #include "app/reloader.h"
 #include "app/server.h"
 #include "base/clock.h"
@@ -44,6 +46,7 @@ struct Control {
   int signals;
   MainTasks& tasks;
   Server& server;
+  ServiceManager& manager;
 };
 
 Result<std::string> reload(Reloader& reloader, const Server& server) {
@@ -85,7 +88,9 @@ Wanted follow(Control& control, Reloader& reloader, int64_t until) {
     const int64_t left = until < 0 ? INT64_MAX : until - base::steadyNanos() / 1'000'000;
     if (left <= 0) return Wanted::kNothing;
     pollfd ready[] = {{control.signals, POLLIN, 0}, {reloader.fd(), POLLIN, 0}, {control.tasks.fd(), POLLIN, 0}};
-    ::poll(ready, 3, static_cast<int>(std::min<int64_t>(left, reloader.waitMillis())));
+    const int64_t wait = std::min<int64_t>({left, reloader.waitMillis(), control.manager.waitMillis()});
+    ::poll(ready, 3, static_cast<int>(wait));
+    if (control.server.alive()) control.manager.alive();
     if ((ready[0].revents & POLLIN) != 0) {
       if (const auto wanted = takeSignals(control.signals, reloader); wanted != Wanted::kNothing) return wanted;
     }
@@ -101,12 +106,14 @@ Wanted follow(Control& control, Reloader& reloader, int64_t until) {
 // wait, SIGQUIT ends both.
 void end(Control& control, Reloader& reloader) {
   Server& server = control.server;
+  control.manager.stopping();
   server.announceEnd();
   const int64_t delay = server.generation()->config.shutdown.delay.count();
   const int64_t until = base::steadyNanos() / 1'000'000 + delay;
   if (delay > 0 && follow(control, reloader, until) == Wanted::kEndNow) return;
   server.drain([&] {
     takeTask(control, reloader, true);
+    if (control.server.alive()) control.manager.alive();
     return takeSignals(control.signals, reloader) == Wanted::kEndNow;
   });
 }
@@ -125,7 +132,7 @@ void raiseDescriptorLimit() {
 
 }  // namespace
 
-int run(const std::string& name, base::Logger::Level level) {
+int run(const std::string& name, base::Logger::Level level, bool unsafe) {
   raiseDescriptorLimit();
   const int signals = blockSignals();  // before any thread starts, so that all inherit it
   if (signals < 0) {
@@ -148,17 +155,24 @@ int run(const std::string& name, base::Logger::Level level) {
               << (problems.texts().size() == 1 ? " problem\n" : " problems\n");
     return 2;
   }
+  ServiceManager manager;
+  auto confinement = confine(generation->config, unsafe);  // before any thread starts
+  if (!confinement) {
+    std::cerr << "yett: not started: " << base::forTerminal(confinement.error().message) << "\n";
+    return 2;
+  }
   base::LineSink errors(STDERR_FILENO);
   base::Logger log(errors, level);
   MainTasks tasks;
-  auto server = Server::start(generation, log, tasks);
+  auto server = Server::start(generation, log, tasks, std::move(confinement).value());
   generation.reset();
   if (!server) {
     std::cerr << "yett: not started: " << server.error().message << "\n";
     return 2;
   }
   Reloader reloader(*server.value(), log, config_file);
-  Control control{signals, tasks, *server.value()};
+  Control control{signals, tasks, *server.value(), manager};
+  manager.ready();
   if (follow(control, reloader, -1) == Wanted::kEnd) end(control, reloader);
   if (const auto stopped = server.value()->stop(); stopped != Server::Stopped::kWhole) {
     std::cerr.flush();

@@ -8,6 +8,6 @@
 namespace yett::app {
 
 /// Returns the exit status.
-int run(const std::string& config_file, base::Logger::Level level);
+int run(const std::string& config_file, base::Logger::Level level, bool unsafe);
 
 }  // namespace yett::app

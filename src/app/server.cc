@@ -22,9 +22,11 @@ constexpr base::Millis kEndWait{5000};     // for every loop to end
 
 }  // namespace
 
-Server::Server(std::shared_ptr<const runtime::Generation> generation, base::Logger& log, MainTasks& tasks)
+Server::Server(std::shared_ptr<const runtime::Generation> generation, base::Logger& log, MainTasks& tasks,
+               Confinement confinement)
     : log_(log),
       tasks_(tasks),
+      confinement_(std::move(confinement)),
       descriptors_(descriptorsForConnections()),
       gate_(maxConnections(generation->config, descriptors_.limit()), &descriptors_),
       loops_(log, metrics_),
@@ -32,8 +34,8 @@ Server::Server(std::shared_ptr<const runtime::Generation> generation, base::Logg
       shown_(generation_) {}
 
 Result<std::unique_ptr<Server>> Server::start(std::shared_ptr<const runtime::Generation> generation, base::Logger& log,
-                                              MainTasks& tasks) {
-  std::unique_ptr<Server> out(new Server(std::move(generation), log, tasks));
+                                              MainTasks& tasks, Confinement confinement) {
+  std::unique_ptr<Server> out(new Server(std::move(generation), log, tasks, std::move(confinement)));
   TRY(out->open());
   return out;
 }
@@ -41,6 +43,7 @@ Result<std::unique_ptr<Server>> Server::start(std::shared_ptr<const runtime::Gen
 Status Server::open() {
   const auto& config = generation_->config;
   started_at_ = base::wallMicros();
+  tell(confinement_, log_);
   TRY(openAccessLog());
   sockets_ = TRY(openSockets(*generation_));
   TRY(openAudit());
@@ -56,7 +59,8 @@ Status Server::open() {
   showRefusal({}, false);
   showMetrics();
   showSeries(*generation_);
-  admin_ = TRY(admin::AdminServer::start(config.admin, adminContent(), maxAdminSessions()));
+  admin_ =
+      TRY(admin::AdminServer::start(config.admin, adminContent(), maxAdminSessions(), takeEarly(config.admin.address)));
   loops_.run();
   record("start", config.file,
          "version " YETT_VERSION "; policy " + generation_->policy->digest() + "; configuration " +
@@ -129,7 +133,14 @@ Status Server::checkRestartOnly(const runtime::Generation& next) const {
   if (now.access_log != then.access_log) return needs("`access_log`");
   if (now.max_connections != then.max_connections) return needs("`max_connections`");
   if (now.memory_limit != then.memory_limit) return needs("`memory_limit`");
+  if (!(now.sandbox == then.sandbox)) return needs("`sandbox`");
   return {};
+}
+
+// The socket for an address that needed a privilege; null if there is none.
+std::shared_ptr<net::ListeningSocket> Server::takeEarly(const std::string& address) {
+  auto node = confinement_.early.extract(address);
+  return node.empty() ? nullptr : std::move(node.mapped());
 }
 
 Result<Sockets> Server::openSockets(const runtime::Generation& next) {
@@ -139,8 +150,9 @@ Result<Sockets> Server::openSockets(const runtime::Generation& next) {
     const bool same = before != sockets_.end() &&
                       generation_->listeners.at(name)->config.address == state->config.address &&
                       generation_->listeners.at(name)->config.socket_mode == state->config.socket_mode;
-    out[name] =
-        same ? before->second : TRY(net::ListeningSocket::open(state->config.address, state->config.socket_mode));
+    if (same) out[name] = before->second;
+    else if (auto early = takeEarly(state->config.address)) out[name] = std::move(early);
+    else out[name] = TRY(net::ListeningSocket::open(state->config.address, state->config.socket_mode));
   }
   return out;
 }

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "admin/admin_server.h"
+#include "app/confinement.h"
 #include "app/loops.h"
 #include "app/main_tasks.h"
 #include "audit/writer.h"
@@ -25,9 +26,9 @@ namespace yett::app {
 class Server {
  public:
   /// Opens everything that the generation names and starts to serve. `log` and `tasks` must outlive the server; `tasks`
-  /// gets the admin commands that only the main thread can run.
+  /// gets the admin commands that only the main thread can run. `confinement`: of this process.
   static Result<std::unique_ptr<Server>> start(std::shared_ptr<const runtime::Generation> generation, base::Logger& log,
-                                               MainTasks& tasks);
+                                               MainTasks& tasks, Confinement confinement);
   /// Calls stop() if it was not called.
   ~Server();
   Server(const Server&) = delete;
@@ -55,9 +56,12 @@ class Server {
   /// Immediately stops what drain() has not ended.
   Stopped stop();
 
+  /// No loop has been blocked for `admin.liveness_stall`.
+  bool alive() const { return loops_.stalled(generation_->config.admin.liveness_stall).empty(); }
   /// Reopens the access log.
   void reopenLogs();
 
+  const Confinement& confinement() const { return confinement_; }
   const std::shared_ptr<const runtime::Generation>& generation() const { return generation_; }
   /// A loop failed to take the last generation and will not retry: call apply() again.
   bool incomplete() const { return incomplete_; }
@@ -73,7 +77,8 @@ class Server {
     bool policy, shadow;
   };
 
-  Server(std::shared_ptr<const runtime::Generation> generation, base::Logger& log, MainTasks& tasks);
+  Server(std::shared_ptr<const runtime::Generation> generation, base::Logger& log, MainTasks& tasks,
+         Confinement confinement);
   Status open();
   Status openAccessLog();
   void showMetrics();
@@ -85,6 +90,7 @@ class Server {
   void onAcceptFailed(const std::string& listener, int error);
   Status openAudit();
   Status makeLoops();
+  std::shared_ptr<net::ListeningSocket> takeEarly(const std::string& address);
   Result<Sockets> openSockets(const runtime::Generation& next);
   std::string rememberedBy(const runtime::Generation& generation) const;
   Result<Evaluators> makeEvaluators(const runtime::Generation& next, Changes changes);
@@ -107,6 +113,7 @@ class Server {
 
   base::Logger& log_;
   MainTasks& tasks_;
+  Confinement confinement_;
   base::Metrics metrics_;
   std::atomic<int64_t> accept_told_{0};  // steady nanoseconds
   std::unique_ptr<base::LineSink> access_log_;

@@ -150,20 +150,4 @@ std::string Watcher::fingerprint() const {
   return out;
 }
 
-std::vector<std::string> sourcesOf(const config::Config& config) {
-  std::vector<std::string> out = {config.file};
-  if (!config.identity.certificate.empty()) {
-    out.push_back(config.identity.certificate);
-    out.push_back(config.identity.private_key);
-  }
-  for (const auto& [domain, path] : config.identity.trust_bundles) out.push_back(path);
-  for (const auto* engines : {&config.engines, &config.shadow}) {
-    for (const auto& engine : *engines) {
-      out.push_back(engine.path);
-      if (!engine.settings.empty()) out.push_back(engine.settings);
-    }
-  }
-  return out;
-}
-
 }  // namespace yett::app

@@ -36,7 +36,4 @@ class Watcher {
   std::vector<std::string> paths_;
 };
 
-/// All files and directories that a configuration uses.
-std::vector<std::string> sourcesOf(const config::Config& config);
-
 }  // namespace yett::app

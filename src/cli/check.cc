@@ -18,6 +18,7 @@
 #include "runtime/path_warnings.h"
 #include "runtime/policy_warnings.h"
 #include "runtime/preflight.h"
+#include "runtime/sandbox_plan.h"
 #include "sink/sink.h"
 
 namespace yett::cli {
@@ -81,6 +82,8 @@ class Checker {
     for (const auto& warning : runtime::policyWarnings(*generation)) warnings_.push_back("policy " + warning);
     const auto found = runtime::preflight(*generation);
     for (const auto& problem : found.problems) problems_.add(problem);
+    for (const auto& problem : runtime::sandboxProblems(generation->config)) problems_.add(problem);
+    if (options_.sandbox) sandbox_ = runtime::sandboxPlan(generation->config).text();
     warnings_.insert(warnings_.end(), found.warnings.begin(), found.warnings.end());
     notes_ = found.notes;
     const auto memory = runtime::planMemory(generation->config, runtime::workersOf(generation->config));
@@ -153,6 +156,9 @@ class Checker {
     std::cout << options_.target << ": ok: " << what_ << allows << " allow and " << denies
               << " deny rules, policy digest " << set_->digest() << "\n"
               << after_;
+    if (!sandbox_.empty()) std::cout << "sandbox\n";
+    for (const auto line : base::split(sandbox_, '\n'))
+      if (!line.empty()) std::cout << "  " << base::forTerminal(line) << "\n";
     return options_.online && !tryAll(sinks_, false) ? 1 : 0;
   }
 
@@ -168,6 +174,7 @@ class Checker {
   std::string what_;
   std::string after_;
   std::string serves_;
+  std::string sandbox_;
 };
 
 }  // namespace
@@ -187,6 +194,7 @@ void addCheck(CLI::App& app, Action& action) {
   addConfig(*command, o->config);
   command->add_option("path", o->path, "policy directory or configuration, instead of --config");
   command->add_flag("--strict", o->check.strict, "warnings count as problems");
+  command->add_flag("--sandbox", o->check.sandbox, "also print what the running process may do (docs/sandbox.md)");
   command->add_flag("--online", o->check.online, "also probe each sink: connect, but send no record");
   addFormat(*command, o->check.format, {"text", "json"});
   command->callback([o, &action] {

@@ -9,6 +9,7 @@ struct CheckOptions {
   std::string target;           ///< a configuration file or a policy directory
   bool strict = false;          ///< warnings are problems
   bool online = false;          ///< also probe each sink
+  bool sandbox = false;         ///< also print what the running process may do
   std::string format = "text";  ///< or json
 };
 

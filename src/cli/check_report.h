@@ -26,8 +26,8 @@ std::string treeOf(const runtime::Generation& generation, const runtime::Preflig
 /// The same for programs.
 std::string treeJson(const runtime::Generation& generation, const runtime::Preflight& preflight);
 
-/// {"ok", "problems", "warnings", "policy", "serves"}: problems and warnings have `file`, `line` and `message`; `serves`
-/// is from treeJson(), or "".
+/// {"ok", "problems", "warnings", "policy", "serves"}: problems and warnings have `file`, `line` and `message`.
+/// `serves` is from treeJson(), or "".
 std::string findingsJson(bool ok, const std::vector<std::string>& problems, const std::vector<std::string>& warnings,
                          const std::string& digest, const std::string& serves);
 

@@ -104,6 +104,7 @@ Config readConfig(const std::string& file, Problems& problems, base::FileTrust& 
   root.number("max_connections", 1, 1'000'000, out.max_connections);
   root.size("memory_limit", out.memory_limit);
   if (out.memory_limit > 0 && out.memory_limit < (64 << 20)) root.problem("memory_limit", "must be at least 64MiB");
+  root.object("sandbox", [&](ObjectReader& in) { readSandbox(in, file, out.sandbox); });
   root.object("shutdown", [&](ObjectReader& in) { readShutdown(in, out.shutdown); });
   readOwners(root, out);
   trust.setOwners(out.trusted_owners);

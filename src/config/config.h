@@ -26,6 +26,13 @@ struct ShutdownConfig {
   base::Millis sink_flush_timeout{5000};  ///< for sinks to take the last records
 };
 
+/// What the process may use besides what the rest of the configuration names.
+struct SandboxConfig {
+  std::vector<std::string> paths;  ///< folders and files to read and write
+  bool any_port = false;           ///< TCP ports are not restricted
+  bool operator==(const SandboxConfig&) const = default;
+};
+
 struct Config {
   std::string file;
   std::string text;  ///< as read
@@ -45,6 +52,7 @@ struct Config {
   int64_t max_connections = 20'000;
   uint64_t memory_limit = 0;  ///< bytes; 0: what the cgroup or the host has
   ShutdownConfig shutdown;
+  SandboxConfig sandbox;
   std::vector<uid_t> trusted_owners;  ///< whose files are trusted like root's and Yett's own
 };
 

@@ -29,6 +29,7 @@ void readAudit(ObjectReader& in, const std::string& file, audit::AuditConfig& ou
 void readSink(ObjectReader& in, const std::string& file, sink::SinkConfig& out);
 void readCache(ObjectReader& in, const std::string& file, memory::CacheConfig& out);
 void readAdmin(ObjectReader& in, const std::string& file, admin::AdminConfig& out);
+void readSandbox(ObjectReader& in, const std::string& file, SandboxConfig& out);
 void readShutdown(ObjectReader& in, ShutdownConfig& out);
 
 /// An octal file mode such as "0660".

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdio>
 #include <optional>
 
 #include "base/text.h"
@@ -66,20 +67,34 @@ Result<Hours> Hours::create(const std::vector<std::string>& entries, std::string
   if (entries.size() > kMaxEntries) return Error{"has over " + std::to_string(kMaxEntries) + " entries"};
   Hours out(TRY(TimeZone::load(zone)));
   for (const auto& entry : entries) TRY(out.add(entry));
+  out.zone_name_ = zone;
   out.text_ = base::joined(entries, ", ") + " " + std::string(zone);
   return out;
 }
 
-bool Hours::contains(int64_t seconds) const {
+Hours::Local Hours::localAt(int64_t seconds) const {
   const int64_t local = seconds + zone_.offset(seconds);
   const int64_t day = floorDiv(local, 86'400);
-  const auto minute = static_cast<int>((local - day * 86'400) / 60);
-  const auto on = [this](int64_t day_number) {  // 1970-01-01 was a Thursday
-    const auto weekday = static_cast<unsigned>(((day_number + 3) % 7 + 7) % 7);
-    return days_ == 0 || (days_ >> weekday & 1) != 0;
-  };
+  return {day, static_cast<int>((local - day * 86'400) / 60)};
+}
+
+// 1970-01-01 was a Thursday.
+unsigned Hours::weekdayOf(int64_t day) {
+  return static_cast<unsigned>(((day + 3) % 7 + 7) % 7);
+}
+
+std::string Hours::localTime(int64_t seconds) const {
+  const auto [day, minute] = localAt(seconds);
+  char time[16];
+  std::snprintf(time, sizeof time, " %02d:%02d ", minute / 60, minute % 60);
+  return std::string(kDays[weekdayOf(day)]) + time + zone_name_;
+}
+
+bool Hours::contains(int64_t seconds) const {
+  const auto [day, minute] = localAt(seconds);
+  const auto on = [this](int64_t number) { return days_ == 0 || (days_ >> weekdayOf(number) & 1) != 0; };
   if (ranges_.empty()) return on(day);
-  return std::any_of(ranges_.begin(), ranges_.end(), [&](const Range& range) {
+  return std::any_of(ranges_.begin(), ranges_.end(), [&, day = day, minute = minute](const Range& range) {
     if (range.begin < range.end) return minute >= range.begin && minute < range.end && on(day);
     return (minute >= range.begin && on(day)) || (minute < range.end && on(day - 1));
   });

@@ -19,17 +19,26 @@ class Hours {
   static Result<Hours> create(const std::vector<std::string>& entries, std::string_view zone);
 
   bool contains(int64_t seconds) const;  ///< since 1970
+  /// Local time for people: "wed 03:20 Europe/Berlin".
+  std::string localTime(int64_t seconds) const;
   /// "09:00-18:00, mon-fri Europe/Berlin", as written.
   const std::string& text() const { return text_; }
 
  private:
   explicit Hours(TimeZone zone) : zone_(std::move(zone)) {}
   Status add(std::string_view entry);
+  struct Local {
+    int64_t day;  // since 1970
+    int minute;   // of the day
+  };
+  Local localAt(int64_t seconds) const;
+  static unsigned weekdayOf(int64_t day);
   struct Range {
     int begin;  // minutes of the day
     int end;    // not after begin: on the next day
   };
   TimeZone zone_;
+  std::string zone_name_;
   std::string text_;
   std::vector<Range> ranges_;  // none: the whole day
   uint32_t days_ = 0;          // bit 0 is Monday; 0: every day

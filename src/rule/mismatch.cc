@@ -2,7 +2,6 @@
 
 #include <vector>
 
-#include "base/clock.h"
 #include "base/text.h"
 #include "target/cidr.h"
 
@@ -98,7 +97,7 @@ static Mismatch plainMismatch(const Rule& rule, std::string_view failed, policy:
         listed(list.grpcs, [](const GrpcMatcher& m) { return m.service + "/" + (m.method.empty() ? "*" : m.method); }),
         std::string(r.path)};
   if (failed == "header") return {listed(list.headers, text), headersGot(list.headers, reader)};
-  if (failed == "hours") return {list.hours->text(), base::formatTime(r.time_seconds * 1'000'000)};
+  if (failed == "hours") return {list.hours->text(), list.hours->localTime(r.time_seconds)};
   if (failed == "query") return {listed(list.queries, text), queriesGot(list.queries, reader)};
   return {};
 }

@@ -22,7 +22,7 @@ class Examples(unittest.TestCase):
 
     def test_policies_brought_from_elsewhere(self):
         folders = sorted(p for p in (ROOT / "examples/porting").iterdir() if p.is_dir())
-        self.assertEqual(len(folders), 4)
+        self.assertEqual(len(folders), 7)
         for folder in folders:
             for args in (("check", "--strict"), ("test", "--min-coverage", "100")):
                 done = subprocess.run([BINARY, *args, str(folder)], capture_output=True, text=True, timeout=60, env=environment())

@@ -3,9 +3,9 @@
 --                           to: [{operation: {hosts: ["partner.example.org"]}}]
 --   action: DENY   rules: - from: [{source: {notIpBlocks: ["10.0.0.0/8"]}}]
 --                           to: [{operation: {hosts: ["partner.example.org"]}}]
--- `ipBlocks` is the peer of the connection, here `source`. `remoteIpBlocks` is the client, as the gateway in front says
--- it: the last address of x-forwarded-for, which Yett keeps for `trusted_forwarders` alone. What the client itself wrote
--- there comes before it and counts for nothing.
+-- `ipBlocks` is about the peer of the connection, here `source`. `remoteIpBlocks` is about the client, which the
+-- gateway in front names last in x-forwarded-for. Yett keeps that header for `trusted_forwarders` alone. What the
+-- client itself wrote there comes before it and counts for nothing.
 local partners = { cidr "192.0.2.0/24", cidr "2001:db8:7::/48" }
 
 policy "ingress" {

@@ -33,3 +33,8 @@ test "nobody comes past the gateway" {
   request = from "192.0.2.17",
   expect = denied "not past the gateway",
 }
+test "nor as another workload" {
+  principal = "spiffe://cluster.local/ns/shop/sa/web", source = "10.0.0.9", forwarder = true,
+  request = from "192.0.2.17",
+  expect = denied.by_default,
+}

@@ -20,8 +20,19 @@ test "nobody without a token" {
   request = { host = "reports.example.org", path = "/2026/q3" },
   expect = denied "reports need a token",
 }
-test "health needs no token" { request = { host = "reports.example.org", path = "/healthz" }, expect = allowed "health" }
+test "health needs no token" {
+  request = { host = "reports.example.org", path = "/healthz" },
+  expect = allowed "health",
+}
 test "health is no folder" {
   request = { host = "reports.example.org", path = "/healthz/x" },
   expect = denied "reports need a token",
+}
+test "an auditor changes nothing" {
+  principal = gateway,
+  request = {
+    method = "PUT", host = "reports.example.org", path = "/2026/q3",
+    headers = { ["x-jwt-payload"] = auditor },
+  },
+  expect = denied.by_default,
 }

@@ -1,0 +1,128 @@
+#include "runtime/sandbox_plan.h"
+
+#include <filesystem>
+
+#include "base/text.h"
+#include "sandbox/plan.h"
+#include "sink/sink_config.h"
+
+namespace yett::runtime {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::string_view kUnix = "unix://";
+
+std::string folderOf(const std::string& path) {
+  return fs::path(path).parent_path().string();
+}
+
+// The file with its folder, and the folders of everything that links lead to.
+void addRead(const std::string& path, sandbox::Plan& out) {
+  if (path.empty()) return;
+  constexpr int kMaxLinks = 16;
+  out.read.insert(sandbox::folderFor(path));
+  std::error_code error;
+  fs::path at = path;
+  for (int i = 0; i < kMaxLinks && fs::is_symlink(fs::symlink_status(at, error)); ++i) {
+    const fs::path target = fs::read_symlink(at, error);
+    if (error) break;
+    at = (target.is_absolute() ? target : at.parent_path() / target).lexically_normal();
+    out.read.insert(sandbox::folderFor(at.string()));
+  }
+  const fs::path real = fs::canonical(path, error);
+  if (!error) out.read.insert(sandbox::folderFor(real.string()));
+}
+
+// Written files and the settings that name them.
+std::vector<std::pair<const char*, std::string>> written(const config::Config& config) {
+  std::vector<std::pair<const char*, std::string>> out = {{"audit.database", config.audit.database}};
+  out.emplace_back("cache.database", config.cache.database);
+  if (config.access_log != "stdout" && config.access_log != "off") out.emplace_back("access_log", config.access_log);
+  out.emplace_back("admin.socket", config.admin.socket);
+  for (const auto& listener : config.listeners) {
+    if (listener.address.starts_with(kUnix))
+      out.emplace_back("listeners[].address", listener.address.substr(kUnix.size()));
+  }
+  for (const auto& sink : config.sinks) out.emplace_back("audit.sinks[].path", sink.path);
+  std::erase_if(out, [](const auto& item) { return item.second.empty(); });
+  return out;
+}
+
+void addPort(const std::string& address, std::set<uint16_t>& out) {
+  uint64_t port = 0;
+  if (address.starts_with(kUnix)) return;
+  if (base::parseUnsigned(address.substr(address.rfind(':') + 1), port)) out.insert(static_cast<uint16_t>(port));
+}
+
+void addSinkPort(const sink::SinkConfig& sink, sandbox::Plan& out) {
+  addPort(sink.address, out.connect);
+  if (sink.type == "kafka") out.any_port = true;  // brokers name others, with their ports
+  if (sink.url.empty()) return;
+  const std::string rest = sink.url.substr(std::min(sink.url.find("://") + 3, sink.url.size()));
+  const std::string host = rest.substr(0, rest.find('/'));
+  const bool has_port = host.rfind(':') != std::string::npos && !host.ends_with(']');
+  if (has_port) addPort(host, out.connect);
+  else out.connect.insert(sink.url.starts_with("https") ? 443 : 80);
+}
+
+}  // namespace
+
+std::vector<std::string> sourcesOf(const config::Config& config) {
+  std::vector<std::string> out = {config.file};
+  if (!config.identity.certificate.empty()) {
+    out.push_back(config.identity.certificate);
+    out.push_back(config.identity.private_key);
+  }
+  for (const auto& [domain, path] : config.identity.trust_bundles) out.push_back(path);
+  for (const auto* engines : {&config.engines, &config.shadow}) {
+    for (const auto& engine : *engines) {
+      out.push_back(engine.path);
+      if (!engine.settings.empty()) out.push_back(engine.settings);
+    }
+  }
+  return out;
+}
+
+sandbox::Plan sandboxPlan(const config::Config& config) {
+  sandbox::Plan out;
+  sandbox::addSystem(out);
+  for (const auto& path : sourcesOf(config)) addRead(path, out);
+  for (const auto& path :
+       {config.audit.key_file, config.audit.previous_key_file, config.audit.mask_key_file, config.cache.key_file})
+    addRead(path, out);
+  for (const auto& sink : config.sinks) {
+    for (const auto& path : {sink.bundle, sink.certificate, sink.private_key}) addRead(path, out);
+    addSinkPort(sink, out);
+  }
+  std::error_code error;
+  out.read.insert(fs::read_symlink("/proc/self/exe", error).string());
+  for (const auto& [setting, path] : written(config)) {
+    out.write.insert(folderOf(path));
+    const fs::path real = fs::weakly_canonical(path, error);
+    if (!error) out.write.insert(folderOf(real.string()));
+  }
+  for (const auto& path : config.sandbox.paths) out.write.insert(path);
+  out.any_port = out.any_port || config.sandbox.any_port;
+  for (const auto& listener : config.listeners) addPort(listener.address, out.bind);
+  if (!config.admin.address.empty()) addPort(config.admin.address, out.bind);
+  for (const auto& cluster : config.clusters) {
+    for (const auto& endpoint : cluster.endpoints) addPort(endpoint, out.connect);
+  }
+  out.connect.insert(53);  // names, over TCP if an answer is long
+  std::erase_if(out.read, [](const std::string& path) { return path.empty(); });
+  return out;
+}
+
+std::vector<std::string> sandboxProblems(const config::Config& config) {
+  std::vector<std::string> out;
+  for (const auto& [setting, path] : written(config)) {
+    const std::string folder = folderOf(path);
+    if (folder == "/" || folder == "/etc" || folder == "/usr")
+      out.push_back(std::string(setting) + ": " + path + " is directly in " + folder +
+                    ", where the sandbox lets nothing be written: use a folder of its own");
+  }
+  return out;
+}
+
+}  // namespace yett::runtime
