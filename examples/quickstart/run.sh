@@ -8,12 +8,19 @@ cd "$(dirname "$0")/../.."
 once=false
 [ "${1:-}" = --once ] && once=true
 
-install_packages $BUILD_PACKAGES $DEMO_PACKAGES
-build release yett
-
 here=examples/quickstart
 work=$here/run
-yett=${YETT_BINARY:-build/release/yett}
+yett=${YETT_BINARY:-}
+if [ -z "$yett" ] && [ -x /usr/bin/yett ]; then
+  yett=/usr/bin/yett
+  echo "== using the installed program: $($yett --version | head -1)"
+  install_packages $DEMO_PACKAGES
+elif [ -z "$yett" ]; then
+  yett=build/release/yett
+  echo "== building the program (with the package installed, this takes seconds: docs/operations.md)"
+  install_packages $BUILD_PACKAGES $DEMO_PACKAGES
+  build release yett
+fi
 rm -rf "$work"
 mkdir -p "$work/rules"
 cp "$here/orders.lua" "$work/rules/"

@@ -1,5 +1,6 @@
 #include "app/confinement.h"
 
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -44,6 +45,12 @@ std::vector<std::string> Confinement::outside(const config::Config& config) cons
   for (const auto& what : plan->missing(runtime::sandboxPlan(config)))
     out.push_back("the sandbox does not allow " + what + ": needs a restart");
   return out;
+}
+
+bool hiddenBySandbox(const std::string& path) {
+  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  if (fd >= 0) return ::close(fd) != 0;
+  return errno == EACCES && ::access(path.c_str(), R_OK) == 0;
 }
 
 Result<Confinement> confine(const config::Config& config, bool unsafe) {

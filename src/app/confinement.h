@@ -26,6 +26,9 @@ struct Confinement {
   std::vector<std::string> outside(const config::Config& config) const;
 };
 
+/// Whether the process may read a file by its mode, but not by its sandbox: a folder above it was replaced.
+bool hiddenBySandbox(const std::string& path);
+
 /// Opens the early sockets, then confines this process, unless `unsafe`. REQUIRES: no other thread runs.
 Result<Confinement> confine(const config::Config& config, bool unsafe);
 

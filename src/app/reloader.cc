@@ -156,9 +156,18 @@ std::vector<std::string> Reloader::addOutside(config::Problems& problems) const 
   config::Problems ignored(file_);
   base::FileTrust quiet;
   const auto wanted = config::readConfig(file_, ignored, quiet);
-  if (ignored.any()) return {file_};  // reported when it is read again
-  for (const auto& what : server_.confinement().outside(wanted)) problems.add(file_ + ": " + what);
-  return runtime::sourcesOf(wanted);
+  const bool understood = !ignored.any();  // else its problems are reported when it is read again
+  auto sources = understood ? runtime::sourcesOf(wanted) : std::vector<std::string>{file_};
+  if (understood) {
+    for (const auto& what : server_.confinement().outside(wanted)) problems.add(file_ + ": " + what);
+  }
+  for (const auto& path : sources) {
+    if (!problems.any() && server_.confinement().plan && hiddenBySandbox(path))
+      problems.add(path +
+                   ": a folder above it was replaced, and the sandbox does not allow reading the new one: needs a "
+                   "restart, or name a folder further up in `sandbox.paths`");
+  }
+  return sources;
 }
 
 // A configuration that is refused or needs a restart must not hold back policies or certificates.

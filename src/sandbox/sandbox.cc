@@ -26,11 +26,15 @@ Status giveUpPrivileges() {
     (void)::prctl(PR_CAPBSET_DROP, capability, 0, 0, 0);  // needs a capability itself
   (void)::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
   __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
+  __user_cap_data_struct held[_LINUX_CAPABILITY_U32S_3] = {};
   __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = {};
-  if (::syscall(SYS_capset, &header, none) != 0) return failed("capset");
+  // A service manager may have taken them already, and forbid even this call.
+  if (::syscall(SYS_capget, &header, held) != 0 || std::memcmp(held, none, sizeof none) != 0) {
+    if (::syscall(SYS_capset, &header, none) != 0) return failed("capset");
+  }
 #ifndef YETT_CHECKS  // sanitizers look at the process from outside, and write into code
   const rlimit no_core{0, 0};
-  if (::setrlimit(RLIMIT_CORE, &no_core) != 0) return failed("RLIMIT_CORE");
+  (void)::setrlimit(RLIMIT_CORE, &no_core);  // the next line prevents a core dump too
   if (::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0) return failed("PR_SET_DUMPABLE");
   (void)::prctl(PR_SET_MDWE, PR_MDWE_REFUSE_EXEC_GAIN, 0, 0, 0);  // Linux 6.3
 #endif

@@ -1,6 +1,7 @@
 """The process confines itself: what an attacker inside it can reach, and what still works."""
 import os
 import pathlib
+import shutil
 import signal
 import socket
 import subprocess
@@ -124,6 +125,23 @@ class Confined(unittest.TestCase):
                 # A policy that changes meanwhile is not held back.
                 y.write_rules('policy "p" { deny "all" { path = "/**" } }')
                 wait_for("the new policy", lambda: y.get("/hello")[0] == 403, 10)
+
+    def test_a_replaced_folder_is_reported(self):
+        y = Yett()
+        home = y.dir / "release"
+        home.mkdir()
+        for name in ("yett.json", "certs", "rules"):
+            (y.dir / name).rename(home / name)
+        y.start(("-c", str(home / "yett.json")))
+        try:
+            shutil.copytree(home, y.dir / "next", ignore=shutil.ignore_patterns("*.db*", "*.sock"))
+            home.rename(y.dir / "old")
+            (y.dir / "next").rename(home)
+            wait_for("the refusal", lambda: "a folder above it was replaced, and the sandbox does not allow reading the new one: needs a restart" in y.log(), 10)
+        finally:
+            y.process.send_signal(signal.SIGTERM)
+            y.process.wait(20 * SLOW)
+            shutil.rmtree(y.dir, ignore_errors=True)
 
     def test_settings_and_switches(self):
         with Service(answer_with_request) as service, Service(answer_with_request) as other:

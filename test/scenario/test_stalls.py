@@ -276,6 +276,8 @@ class Reloads(unittest.TestCase):
     def test_a_deploy_that_replaces_its_working_directory(self):
         with Service(echo) as service:
             y = Yett(service.address, rules=ALLOW)
+            y.config["sandbox"] = {"paths": [str(y.dir)]}  # the folder above the one that is replaced
+            y.write_config()
             home = y.dir / "release"
             home.mkdir()
             for name in ("yett.json", "certs", "rules"):
