@@ -118,8 +118,9 @@ Status restrictPaths(const Plan& plan, Applied& out) {
   const auto version =
       static_cast<int>(::syscall(SYS_landlock_create_ruleset, nullptr, 0, LANDLOCK_CREATE_RULESET_VERSION));
   if (version < 1) {
-    out.weaker.push_back(std::string("this kernel has no Landlock (") + std::strerror(errno) +
-                         "): files and ports are not restricted");
+    out.weaker.push_back(std::string(errno == EPERM ? "the service manager or the container forbids Landlock"
+                                                    : "this kernel has no Landlock, or it is not enabled") +
+                         ": files and ports are not restricted");
     return {};
   }
   out.ports = version >= 4 && !plan.any_port;

@@ -19,7 +19,7 @@ struct Applied {
 
 /// Gives up all capabilities, restricts files and ports to the plan, forbids system calls that Yett never uses, and
 /// turns core dumps off. It cannot be undone. REQUIRES: no other thread runs, since a thread that does is not confined.
-/// An error if a part that the kernel can do fails.
+/// What the system cannot do, or forbids, is in `weaker`.
 Result<Applied> apply(const Plan& plan);
 
 /// The parts of apply(). Each applies to this thread and those that it starts.

@@ -9,6 +9,7 @@ import os
 import pathlib
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tarfile
@@ -75,8 +76,13 @@ def inside(root, *command, read_only=False):
     try:
         yield process
     finally:
-        process.terminate()
-        process.wait(20)
+        for child in subprocess.run(["pgrep", "-P", str(process.pid)], capture_output=True, text=True).stdout.split():
+            os.kill(int(child), signal.SIGTERM)  # unshare itself ignores it
+        try:
+            process.wait(20)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            raise AssertionError(f"it does not end: {process.said()}") from None
 
 
 def edit(path, *changes):
@@ -94,11 +100,11 @@ class Packages(unittest.TestCase):
         cls.dir = pathlib.Path(tempfile.mkdtemp(prefix="yett-packages-"))
         cls.addClassCleanup(shutil.rmtree, cls.dir, ignore_errors=True)
 
-    def debian(self):
-        """An empty Debian 12."""
-        root = self.dir / "root"
+    def debian(self, name="root", *packages):
+        """An empty Debian 12, with these packages."""
+        root = self.dir / name
         sources = [str(path) for path in [pathlib.Path("/etc/apt/sources.list"), *pathlib.Path("/etc/apt/sources.list.d").glob("*")] if path.is_file() and path.suffix in (".list", ".sources")]
-        done = subprocess.run(["mmdebstrap", "--variant=minbase", "--mode=root", "bookworm", str(root), *sources], capture_output=True, text=True)
+        done = subprocess.run(["mmdebstrap", "--variant=minbase", "--mode=root", *([f"--include={','.join(packages)}"] if packages else []), "bookworm", str(root), *sources], capture_output=True, text=True)
         if done.returncode != 0:
             self.skipTest(f"no Debian mirror: {done.stderr.splitlines()[-1] if done.stderr else done.returncode}")
         return root
@@ -152,6 +158,78 @@ class Packages(unittest.TestCase):
         left = {path for path in self.files(root) - before if "yett" in path and not path.startswith(("/tmp", "/run", "/var/log/apt"))}
         self.assertEqual(left, set())
         self.assertNotIn("yett", (root / "etc/passwd").read_text())
+
+    @unittest.skipUnless(shutil.which("systemd-nspawn") and shutil.which("nsenter"), "needs systemd-nspawn")
+    def test_the_unit_in_a_booted_system_and_an_upgrade_under_load(self):
+        sh(PACKAGING / "build-deb.sh", "--from", BUILD, self.dir)
+        root = self.debian("booted", "systemd", "systemd-sysv")
+        shutil.copy(next(self.dir.glob("yett_*.deb")), root / "tmp/yett.deb")
+        sh("chroot", root, "sh", "-c", "apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends /tmp/yett.deb")
+        port = free_port()
+        with service() as upstream:
+            edit(root / "etc/yett/yett.json", ("127.0.0.1:8443", "fd://inbound"), ("127.0.0.1:8080", f"127.0.0.1:{upstream}"))
+            edit(root / "etc/yett/rules/main.lua", ("  deny \"everything\" { path = \"/**\"", "  allow \"hello\" { principal = anyone, path = \"/hello\" },\n  deny \"admin\" { path = \"/admin/**\""))
+            edit(root / "lib/systemd/system/yett.socket", ("127.0.0.1:8443", f"127.0.0.1:{port}"))
+            with self.booted(root) as run:
+                run("systemctl", "start", "yett.socket", "yett.service")
+                self.assertEqual((status(port, "/hello"), status(port, "/other")), (200, 403))
+                exposure = re.search(r"exposure level for yett.service: ([\d.]+)", run("systemd-analyze", "security", "--no-pager", "yett"))
+                self.assertLessEqual(float(exposure[1]), 1.5)
+                said = run("journalctl", "-u", "yett", "--no-pager")
+                self.assertIn("sandbox files=restricted ports=restricted calls=restricted", said)
+                pid = run("systemctl", "show", "yett", "-p", "MainPID", "--value").strip()
+                self.assertIn("CapEff:\t0000000000000000", run("grep", "CapEff", f"/proc/{pid}/status"))
+                run("systemctl", "reload", "yett")
+                counts, over = {}, threading.Event()
+
+                def load():
+                    while not over.is_set():
+                        got = status(port, "/hello")
+                        counts[got] = counts.get(got, 0) + 1
+
+                threads = [threading.Thread(target=load) for _ in range(4)]
+                for thread in threads:
+                    thread.start()
+                time.sleep(1)
+                run("sh", "-c", "dpkg -i /tmp/yett.deb && systemctl restart yett")
+                time.sleep(1)
+                over.set()
+                for thread in threads:
+                    thread.join()
+                self.assertNotEqual(run("systemctl", "show", "yett", "-p", "MainPID", "--value").strip(), pid)
+                print(f"\n  exposure {exposure[1]} in the booted system; {counts[200]} requests while the package was installed again and restarted, {sum(counts.values()) - counts[200]} lost")
+                self.assertEqual(set(counts), {200})
+
+    @contextlib.contextmanager
+    def booted(self, root):
+        """The root as a container with systemd, in the network of the host."""
+        boot = f"mount -t tmpfs tmpfs /run && exec systemd-nspawn -q -b -D {root} --register=no --keep-unit --system-call-filter='landlock_create_ruleset landlock_add_rule landlock_restrict_self'"
+        process = subprocess.Popen(["unshare", "--mount", "sh", "-c", boot], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        try:
+            def leader():
+                if process.poll() is not None:
+                    self.skipTest(f"no container with systemd: {process.stderr.read().decode()[-300:]}")
+                return subprocess.run(["pgrep", "-P", str(process.pid)], capture_output=True, text=True).stdout.split()
+
+            init = wait_for("the container", leader, 30)[0]
+
+            def run(*command):
+                return sh("nsenter", "--target", init, "--all", *command)
+
+            def up():
+                done = subprocess.run(["nsenter", "--target", init, "--all", "systemctl", "is-system-running"], capture_output=True, text=True)
+                return done.stdout.strip() in ("running", "degraded")
+
+            wait_for("systemd", up, 60)
+            yield run
+        finally:
+            if process.poll() is None:
+                for child in subprocess.run(["pgrep", "-P", str(process.pid)], capture_output=True, text=True).stdout.split():
+                    os.kill(int(child), signal.SIGRTMIN + 4)  # power off
+                try:
+                    process.wait(30)
+                except subprocess.TimeoutExpired:
+                    process.kill()
 
     def files(self, root):
         return {"/" + str(path.relative_to(root)) for top in ("etc", "usr", "var", "lib") for path in (root / top).rglob("*")}
