@@ -14,7 +14,7 @@ fi
 into=${1:-build/package}
 mkdir -p "$into"
 into=$(realpath "$into")
-install_packages $BUILD_PACKAGES debhelper dpkg-dev fakeroot
+install_packages $BUILD_PACKAGES debhelper dpkg-dev fakeroot  # of PACKAGE_PACKAGES
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT

@@ -1,16 +1,24 @@
 #include "app/confinement.h"
 
-#include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <cstring>
+#include <filesystem>
+#include <set>
 
 #include "base/text.h"
 #include "runtime/sandbox_plan.h"
 
 namespace yett::app {
 namespace {
+
+std::pair<uint64_t, uint64_t> identityOf(const std::string& path) {
+  struct stat info {};
+  if (::stat(path.c_str(), &info) != 0) return {0, 0};
+  return {info.st_dev, info.st_ino};
+}
 
 bool privileged(const std::string& address) {
   constexpr uint64_t kFirstFree = 1024;
@@ -39,18 +47,35 @@ Status checkReadable(const config::Config& config) {
 
 }  // namespace
 
+// The kernel keeps the folders that it was given, whatever their names stand for later. "" if one of those that hold
+// `path` is still the same.
+std::string Confinement::replaced(const std::string& path) const {
+  std::string first;
+  for (std::string at = path;; at = std::filesystem::path(at).parent_path().string()) {
+    const auto known = identities.find(at);
+    if (known != identities.end()) {
+      if (identityOf(at) == known->second) return {};
+      if (first.empty()) first = at;
+    }
+    if (at == "/" || at.empty()) return first;
+  }
+}
+
 std::vector<std::string> Confinement::outside(const config::Config& config) const {
   std::vector<std::string> out;
   if (!plan) return out;
-  for (const auto& what : plan->missing(runtime::sandboxPlan(config)))
+  const auto wanted = runtime::sandboxPlan(config);
+  for (const auto& what : plan->missing(wanted))
     out.push_back("the sandbox does not allow " + what + ": needs a restart");
+  std::set<std::string> told;
+  for (const auto& path : runtime::sourcesOf(config)) {
+    const std::string folder = replaced(path);
+    if (!folder.empty() && told.insert(folder).second)
+      out.push_back(folder +
+                    " was replaced since the start, and the sandbox does not allow reading the new one: needs "
+                    "a restart, or name a folder above it in `sandbox.paths`");
+  }
   return out;
-}
-
-bool hiddenBySandbox(const std::string& path) {
-  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-  if (fd >= 0) return ::close(fd) != 0;
-  return errno == EACCES && ::access(path.c_str(), R_OK) == 0;
 }
 
 Result<Confinement> confine(const config::Config& config, bool unsafe) {
@@ -60,12 +85,34 @@ Result<Confinement> confine(const config::Config& config, bool unsafe) {
     TRY(openEarly(listener.address, "listener `" + listener.name + "`", out));
   TRY(openEarly(config.admin.address, "admin", out));
   if (auto problems = runtime::sandboxProblems(config); !problems.empty()) return Error{problems.front()};
+  // Modes cannot be changed later. A file that does not exist yet is created with this one.
+  for (const auto& path : {config.audit.database, config.cache.database})
+    if (!path.empty()) (void)::chmod(path.c_str(), 0600);
   out.plan = runtime::sandboxPlan(config);
+  for (const auto* paths : {&out.plan->read, &out.plan->write}) {
+    for (const auto& path : *paths) {
+      if (const auto identity = identityOf(path); identity.second != 0) out.identities[path] = identity;
+    }
+  }
+#ifndef YETT_CHECKS  // sanitizers have threads of their own
+  std::error_code error;
+  const std::filesystem::directory_iterator tasks("/proc/self/task", error);
+  if (!error && std::distance(begin(tasks), end(tasks)) > 1)
+    return Error{"the sandbox cannot be set up: another thread runs already, which it would not confine"};
+#endif
   auto applied = sandbox::apply(*out.plan);
   if (!applied) return Error{"the sandbox cannot be set up: " + applied.error().message};
   out.applied = std::move(applied).value();
   TRY(checkReadable(config));
   return out;
+}
+
+Result<Confinement> confineFor(const std::string& config_file, bool unsafe) {
+  config::Problems problems(config_file);
+  base::FileTrust trust;
+  const auto config = config::readConfig(config_file, problems, trust);
+  if (problems.any()) return Confinement{};
+  return confine(config, unsafe);
 }
 
 void tell(const Confinement& confinement, base::Logger& log) {

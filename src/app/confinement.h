@@ -21,16 +21,20 @@ struct Confinement {
   std::map<std::string, std::shared_ptr<net::ListeningSocket>> early = {};
   std::optional<sandbox::Plan> plan = {};  ///< nothing: not confined
   sandbox::Applied applied = {};
+  /// What each folder and file of the plan was at the start: device and inode; missing ones are not in it.
+  std::map<std::string, std::pair<uint64_t, uint64_t>> identities = {};
 
   /// What the configuration needs and the process may not do: one problem each, with what to do.
   std::vector<std::string> outside(const config::Config& config) const;
+  /// The folder of the plan that holds `path` and was replaced since the start; "" if there is none.
+  std::string replaced(const std::string& path) const;
 };
-
-/// Whether the process may read a file by its mode, but not by its sandbox: a folder above it was replaced.
-bool hiddenBySandbox(const std::string& path);
 
 /// Opens the early sockets, then confines this process, unless `unsafe`. REQUIRES: no other thread runs.
 Result<Confinement> confine(const config::Config& config, bool unsafe);
+
+/// The same for a configuration file. If it has problems, does nothing: they are reported when it is read again.
+Result<Confinement> confineFor(const std::string& config_file, bool unsafe);
 
 /// Says in the log how the process is confined.
 void tell(const Confinement& confinement, base::Logger& log);

@@ -31,6 +31,12 @@ ServiceManager::ServiceManager() {
     return;
   if (address_[0] == '@') address_[0] = '\0';  // an abstract socket
   fd_ = ::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  sockaddr_un to{};
+  to.sun_family = AF_UNIX;
+  std::memcpy(to.sun_path, address_.data(), address_.size());
+  const auto size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + address_.size());
+  // Now, since the sandbox allows no new connection to an abstract socket.
+  if (fd_ >= 0) (void)::connect(fd_, reinterpret_cast<const sockaddr*>(&to), size);
 }
 
 ServiceManager::~ServiceManager() {
@@ -38,12 +44,7 @@ ServiceManager::~ServiceManager() {
 }
 
 void ServiceManager::send(std::string_view text) const {
-  if (fd_ < 0) return;
-  sockaddr_un to{};
-  to.sun_family = AF_UNIX;
-  std::memcpy(to.sun_path, address_.data(), address_.size());
-  const auto size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + address_.size());
-  (void)::sendto(fd_, text.data(), text.size(), MSG_NOSIGNAL, reinterpret_cast<const sockaddr*>(&to), size);
+  if (fd_ >= 0) (void)::send(fd_, text.data(), text.size(), MSG_NOSIGNAL);
 }
 
 void ServiceManager::alive() {

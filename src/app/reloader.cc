@@ -153,21 +153,20 @@ bool Reloader::reload(std::string seen, bool may_again, bool look_up) {
 // Adds what the sandbox does not allow, before anything is tried that would fail without saying why. Returns the files
 // that the configuration names.
 std::vector<std::string> Reloader::addOutside(config::Problems& problems) const {
+  const auto& confinement = server_.confinement();
   config::Problems ignored(file_);
   base::FileTrust quiet;
   const auto wanted = config::readConfig(file_, ignored, quiet);
-  const bool understood = !ignored.any();  // else its problems are reported when it is read again
-  auto sources = understood ? runtime::sourcesOf(wanted) : std::vector<std::string>{file_};
-  if (understood) {
-    for (const auto& what : server_.confinement().outside(wanted)) problems.add(file_ + ": " + what);
+  if (!ignored.any()) {
+    for (const auto& what : confinement.outside(wanted)) problems.add(file_ + ": " + what);
+    return runtime::sourcesOf(wanted);
   }
-  for (const auto& path : sources) {
-    if (!problems.any() && server_.confinement().plan && hiddenBySandbox(path))
-      problems.add(path +
-                   ": a folder above it was replaced, and the sandbox does not allow reading the new one: needs a "
-                   "restart, or name a folder further up in `sandbox.paths`");
-  }
-  return sources;
+  // Its own problems are reported when it is read again; unless it cannot be read any more.
+  if (const std::string folder = confinement.plan ? confinement.replaced(file_) : ""; !folder.empty())
+    problems.add(file_ + ": " + folder +
+                 " was replaced since the start, and the sandbox does not allow reading the new one: needs a restart, "
+                 "or name a folder above it in `sandbox.paths`");
+  return {file_};
 }
 
 // A configuration that is refused or needs a restart must not hold back policies or certificates.

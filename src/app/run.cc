@@ -146,6 +146,12 @@ int run(const std::string& name, base::Logger::Level level, bool unsafe) {
     std::cerr << "yett: not started: cannot find the working directory: " << error.message() << "\n";
     return 2;
   }
+  ServiceManager manager;
+  auto confinement = confineFor(config_file, unsafe);  // before any thread starts and any plugin is loaded
+  if (!confinement) {
+    std::cerr << "yett: not started: " << base::forTerminal(confinement.error().message) << "\n";
+    return 2;
+  }
   config::Problems problems(config_file);
   base::FileTrust trust;
   auto generation = runtime::readAndBuild(config_file, nullptr, problems, trust);
@@ -153,12 +159,6 @@ int run(const std::string& name, base::Logger::Level level, bool unsafe) {
     for (const auto& problem : problems.texts()) std::cerr << "yett: " << base::forTerminal(problem) << "\n";
     std::cerr << "yett: not started: " << problems.texts().size()
               << (problems.texts().size() == 1 ? " problem\n" : " problems\n");
-    return 2;
-  }
-  ServiceManager manager;
-  auto confinement = confine(generation->config, unsafe);  // before any thread starts
-  if (!confinement) {
-    std::cerr << "yett: not started: " << base::forTerminal(confinement.error().message) << "\n";
     return 2;
   }
   base::LineSink errors(STDERR_FILENO);

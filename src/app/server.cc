@@ -143,6 +143,12 @@ std::shared_ptr<net::ListeningSocket> Server::takeEarly(const std::string& addre
   return node.empty() ? nullptr : std::move(node.mapped());
 }
 
+Result<std::shared_ptr<net::ListeningSocket>> Server::openSocket(const proxy::ListenerConfig& listener) const {
+  auto out = net::ListeningSocket::open(listener.address, listener.socket_mode);
+  if (out || !confinement_.plan || !out.error().message.ends_with("permission denied")) return out;
+  return Error{out.error().message + ": Yett gave its privileges up at the start, so this needs a restart"};
+}
+
 Result<Sockets> Server::openSockets(const runtime::Generation& next) {
   Sockets out;
   for (const auto& [name, state] : next.listeners) {
@@ -152,7 +158,7 @@ Result<Sockets> Server::openSockets(const runtime::Generation& next) {
                       generation_->listeners.at(name)->config.socket_mode == state->config.socket_mode;
     if (same) out[name] = before->second;
     else if (auto early = takeEarly(state->config.address)) out[name] = std::move(early);
-    else out[name] = TRY(net::ListeningSocket::open(state->config.address, state->config.socket_mode));
+    else out[name] = TRY(openSocket(state->config));
   }
   return out;
 }

@@ -18,6 +18,7 @@
 #include "memory/remembered_db.h"
 #include "net/listener.h"
 #include "policy/policy_set.h"
+#include "proxy/listener_config.h"
 #include "runtime/generation.h"
 #include "sink/exporter.h"
 
@@ -91,6 +92,7 @@ class Server {
   Status openAudit();
   Status makeLoops();
   std::shared_ptr<net::ListeningSocket> takeEarly(const std::string& address);
+  Result<std::shared_ptr<net::ListeningSocket>> openSocket(const proxy::ListenerConfig& listener) const;
   Result<Sockets> openSockets(const runtime::Generation& next);
   std::string rememberedBy(const runtime::Generation& generation) const;
   Result<Evaluators> makeEvaluators(const runtime::Generation& next, Changes changes);

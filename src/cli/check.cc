@@ -86,6 +86,7 @@ class Checker {
     if (options_.sandbox) sandbox_ = runtime::sandboxPlan(generation->config).text();
     warnings_.insert(warnings_.end(), found.warnings.begin(), found.warnings.end());
     notes_ = found.notes;
+    for (const auto& note : runtime::sandboxNotes(generation->config)) notes_.push_back(note);
     const auto memory = runtime::planMemory(generation->config, runtime::workersOf(generation->config));
     if (memory.sum() > memory.limit)
       warnings_.push_back("memory: " + memory.text() +

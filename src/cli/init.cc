@@ -38,9 +38,9 @@ constexpr std::string_view kConfig = R"({
   }],
   "clusters": [ { "name": "service", "endpoints": ["@UPSTREAM@"] } ],
   "policy": { "engines": [ { "name": "main", "type": "lua", "path": "rules" } ] },
-  "audit": { "database": "yett.db", "key_file": "certs/audit.key" },
-  "access_log": "access.log",
-  "admin": { "address": "127.0.0.1:9901", "socket": "admin.sock" }
+  "audit": { "database": "var/yett.db", "key_file": "certs/audit.key" },
+  "access_log": "var/access.log",
+  "admin": { "address": "127.0.0.1:9901", "socket": "var/admin.sock" }
 }
 )";
 
@@ -171,6 +171,8 @@ Status checkFree(const InitOptions& options) {
 Status writeAll(const InitOptions& options) {
   std::error_code error;
   std::filesystem::create_directories(options.directory + "/rules", error);
+  // What the process writes, apart from what it must not be able to change.
+  if (!error) std::filesystem::create_directories(options.directory + "/var", error);
   if (error) return Error{options.directory + "/rules: " + error.message()};
   for (const auto& name : existing(options)) {
     const std::string path = options.directory + "/" + name;

@@ -13,6 +13,8 @@ bool allDigits(std::string_view text) {
 }
 
 std::string whyNotUrl(const std::string& text, const std::string& shown) {
+  if (!text.starts_with("http://") && !text.starts_with("https://") && !text.starts_with("tcp://"))
+    return shown + " is not an address: write host:port, or `unix:///path` for a Unix socket";
   const std::string rest = text.substr(text.find("://") + 3);
   const std::string host = rest.substr(0, rest.find('/'));
   if (text.starts_with("https://"))
@@ -43,6 +45,8 @@ std::string whyNotHost(const std::string& host, const std::string& port, const s
 std::string whyNotAddress(const std::string& text, bool service) {
   const std::string shown = "`" + base::printable(text) + "`";
   if (text.find('$') != std::string::npos || text.find("{{") != std::string::npos) return "";  // reported as a variable
+  if (text.starts_with("unix://") && !text.starts_with("unix:///"))
+    return shown + ": the path must be absolute, as in `unix:///run/service.sock`";
   if (text.starts_with("unix://") || (!service && text.starts_with("fd://"))) return "";
   if (text.starts_with("unix:")) return shown + ": write `unix://" + base::printable(text.substr(5)) + "`";
   if (text.starts_with('/') || text.starts_with('.'))
@@ -51,9 +55,11 @@ std::string whyNotAddress(const std::string& text, bool service) {
   if (allDigits(text)) return whyNotHost("", text, shown, service);
   const auto colon = text.rfind(':');
   const bool port = colon != std::string::npos && colon + 1 < text.size() && text.back() != ']';
-  if (!port)
-    return shown + " has no port: write `" + base::printable(text.substr(0, std::min(colon, text.size()))) +
-           (service ? ":8080`" : ":8443`");
+  if (text.find(',') != std::string::npos) return shown + " is several addresses: write each as a text of its own";
+  if (!port) {
+    const std::string host = text.ends_with(':') ? text.substr(0, text.size() - 1) : text;
+    return shown + " has no port: write `" + base::printable(host) + (service ? ":8080`" : ":8443`");
+  }
   uint64_t number = 0;
   if (!base::parseUnsigned(text.substr(colon + 1), number) || number > 65'535 || (service && number == 0))
     return shown + " has no port from " + (service ? "1" : "0") + " to 65535";

@@ -90,6 +90,7 @@ rule::RuleEvaluator::Answer LuaEvaluator::callHeader(lua_State* L, const rule::C
   if (value.size() > rule::kLongestHeader)
     luaL_error(L, "`set_header` of `%s` returned %d bytes, at most 4096 are allowed", name,
                static_cast<int>(value.size()));
+  if (value.empty()) luaL_error(L, "`set_header` of `%s` returned an empty text", name);
   if (!rule::isFieldValue(value))
     luaL_error(L, "`set_header` of `%s` returned a value that is not valid in a header (RFC 9110 5.5)", name);
   out.reason = value;
@@ -120,7 +121,7 @@ rule::RuleEvaluator::Answer LuaEvaluator::fresh(const Function& function, policy
   const int64_t expires = rule.ttl_seconds > 0 ? reader.request().time_seconds + rule.ttl_seconds : 0;
   memory_.keep(function.slot, reader,
                {static_cast<uint8_t>(answer), out.reason, out.public_reason, state_->instructions() - instructions,
-                state_->allocated() - bytes, expires});
+                state_->allocated() - bytes, expires, function.header == nullptr});
   return answer;
 }
 

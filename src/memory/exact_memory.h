@@ -24,6 +24,7 @@ struct Remembered {
   uint64_t instructions = 0;
   uint64_t bytes = 0;
   int64_t expires = 0;  ///< seconds since 1970; 0: never
+  bool lasting = true;  ///< may be written to disk
 };
 
 class ExactMemory {

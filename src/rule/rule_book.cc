@@ -88,6 +88,7 @@ RuleEvaluator::Answer RuleEvaluator::copyHeader(const Rule& rule, const Computed
   if (!found.present()) return fail(found.text);
   value = found.type == policy::AttrValue::Type::kText ? std::string(found.text) : std::to_string(found.number);
   if (value.size() > kLongestHeader) return fail("the value has over 4096 bytes");
+  if (value.empty()) return fail("the value is empty");
   return isFieldValue(value) ? Answer::kYes : fail("the value is not valid in a header (RFC 9110 5.5)");
 }
 

@@ -290,6 +290,8 @@ Result<ComputedHeader> copiedHeader(std::string_view name, std::string_view attr
     return Error{"`set_header`: " + quoted(attribute) +
                  " is not an attribute with a single value: write, for example, `principal.id`, `header.x-name` or "
                  "`params.id`"};
+  if (out.attribute == Attr::kHeader && base::lowered(key) != key)
+    return Error{"`set_header`: " + quoted(attribute) + ": write header names in lower case"};
   out.key = key;
   return out;
 }
@@ -332,8 +334,22 @@ Status finishRule(Rule& rule, const std::vector<std::string>& fields) {
   TRY(foldPaths(rule));
   if (rule.allow() && rule.wanted.principals.empty() && !meantPrincipal(fields))
     return Error{"an allow must have a `principal`: a SPIFFE ID pattern, `authenticated` or `anyone`"};
-  if (rule.ttl_seconds > 0 && rule.condition < 0)
-    return Error{"`ttl` is for rules with `when`: without it nothing is remembered"};
+  const auto runs = [](const ComputedHeader& header) { return header.function >= 0; };
+  if (rule.ttl_seconds > 0 && rule.condition < 0 && std::none_of(rule.computed.begin(), rule.computed.end(), runs))
+    return Error{"`ttl` is for rules with functions: without one nothing is remembered"};
+  for (const auto& header : rule.computed) {
+    if (rule.obligations != nullptr &&
+        std::find(rule.obligations->remove_headers.begin(), rule.obligations->remove_headers.end(), header.name) !=
+            rule.obligations->remove_headers.end())
+      return Error{"`set_header` and `remove_header` both name " + quoted(header.name)};
+    if (header.function >= 0 || header.attribute != policy::Attr::kParam) continue;
+    const auto lacks = [&](const PathMatcher& path) {
+      const auto& names = path.pattern.captures();
+      return path.regex || std::find(names.begin(), names.end(), header.key) == names.end();
+    };
+    if (rule.wanted.paths.empty() || std::any_of(rule.wanted.paths.begin(), rule.wanted.paths.end(), lacks))
+      return Error{"`set_header`: `path` does not capture " + quoted(header.key) + ", so it is always absent"};
+  }
   return {};
 }
 

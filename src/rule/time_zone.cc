@@ -27,7 +27,8 @@ struct TimeZone::Zone {
 
 Result<TimeZone> TimeZone::load(std::string_view name) {
   auto zone = std::make_shared<Zone>();
-  if (!isZoneName(name) || name == "localtime" || !absl::LoadTimeZone(std::string(name), &zone->zone))
+  if (!isZoneName(name) || name == "localtime" || name == "posixrules" || name.starts_with("right/") ||
+      name.starts_with("posix/") || !absl::LoadTimeZone(std::string(name), &zone->zone))
     return Error{"the system does not know the time zone `" + base::printable(name.substr(0, 100)) +
                  "`: write an IANA name such as `Europe/Berlin`, or `UTC` (the package tzdata has the names)"};
   return TimeZone(std::move(zone));

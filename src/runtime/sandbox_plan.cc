@@ -17,21 +17,44 @@ std::string folderOf(const std::string& path) {
   return fs::path(path).parent_path().string();
 }
 
+// For each link on the way to `path`: the folder that holds it, and that of its target.
+void addLinks(const std::string& path, sandbox::Plan& out) {
+  constexpr int kMaxLinks = 40;
+  std::error_code error;
+  fs::path rest = path;
+  for (int links = 0; links < kMaxLinks;) {
+    fs::path at;
+    fs::path next;
+    for (const auto& part : rest) {
+      at /= part;
+      if (!next.empty() || !fs::is_symlink(fs::symlink_status(at, error))) {
+        if (!next.empty()) next /= part;
+        continue;
+      }
+      const fs::path target = fs::read_symlink(at, error);
+      if (error) return;
+      next = (target.is_absolute() ? target : at.parent_path() / target).lexically_normal();
+      out.read.insert(sandbox::folderFor(at.string()));
+      out.read.insert(sandbox::folderFor(next.string()));
+    }
+    if (next.empty()) return;
+    rest = next;
+    ++links;
+  }
+}
+
 // The file with its folder, and the folders of everything that links lead to.
 void addRead(const std::string& path, sandbox::Plan& out) {
   if (path.empty()) return;
-  constexpr int kMaxLinks = 16;
   out.read.insert(sandbox::folderFor(path));
+  addLinks(path, out);
   std::error_code error;
-  fs::path at = path;
-  for (int i = 0; i < kMaxLinks && fs::is_symlink(fs::symlink_status(at, error)); ++i) {
-    const fs::path target = fs::read_symlink(at, error);
-    if (error) break;
-    at = (target.is_absolute() ? target : at.parent_path() / target).lexically_normal();
-    out.read.insert(sandbox::folderFor(at.string()));
-  }
   const fs::path real = fs::canonical(path, error);
   if (!error) out.read.insert(sandbox::folderFor(real.string()));
+}
+
+bool isDevice(const std::string& path) {
+  return path.starts_with("/dev/") || path.starts_with("/proc/");
 }
 
 // Written files and the settings that name them.
@@ -98,11 +121,18 @@ sandbox::Plan sandboxPlan(const config::Config& config) {
   std::error_code error;
   out.read.insert(fs::read_symlink("/proc/self/exe", error).string());
   for (const auto& [setting, path] : written(config)) {
+    if (isDevice(path)) {  // such as /dev/stdout
+      out.write.insert(path);
+      continue;
+    }
     out.write.insert(folderOf(path));
     const fs::path real = fs::weakly_canonical(path, error);
     if (!error) out.write.insert(folderOf(real.string()));
   }
   for (const auto& path : config.sandbox.paths) out.write.insert(path);
+  for (const auto* engines : {&config.engines, &config.shadow}) {
+    for (const auto& engine : *engines) out.plugins = out.plugins || engine.type == "plugin";
+  }
   out.any_port = out.any_port || config.sandbox.any_port;
   for (const auto& listener : config.listeners) addPort(listener.address, out.bind);
   if (!config.admin.address.empty()) addPort(config.admin.address, out.bind);
@@ -118,9 +148,30 @@ std::vector<std::string> sandboxProblems(const config::Config& config) {
   std::vector<std::string> out;
   for (const auto& [setting, path] : written(config)) {
     const std::string folder = folderOf(path);
-    if (folder == "/" || folder == "/etc" || folder == "/usr")
+    if (!isDevice(path) && sandbox::isBroad(folder))
       out.push_back(std::string(setting) + ": " + path + " is directly in " + folder +
                     ", where the sandbox lets nothing be written: use a folder of its own");
+  }
+  std::error_code error;
+  for (const auto& path : config.sandbox.paths) {
+    if (path == "/")
+      out.push_back("sandbox.paths: `/` would allow everything: name folders, or run with --unsafe-no-sandbox");
+    else if (!fs::exists(path, error))
+      out.push_back("sandbox.paths: " + path + " does not exist: create it, since what is made later is not allowed");
+  }
+  return out;
+}
+
+std::vector<std::string> sandboxNotes(const config::Config& config) {
+  std::vector<std::string> out;
+  const auto plan = sandboxPlan(config);
+  for (const auto& path : sourcesOf(config)) {
+    const std::string folder = folderOf(path);
+    if (!plan.write.contains(folder) && !plan.write.contains(path)) continue;
+    out.push_back("sandbox: the process may write to " + folder + ", which also holds " +
+                  fs::path(path).filename().string() +
+                  ": keep the audit log, the access log and sockets in a folder of their own");
+    break;
   }
   return out;
 }

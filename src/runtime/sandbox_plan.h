@@ -16,6 +16,9 @@ std::vector<std::string> sourcesOf(const config::Config& config);
 /// folders that links lead to; its ports.
 sandbox::Plan sandboxPlan(const config::Config& config);
 
+/// What is allowed but could be narrower, for `yett check`.
+std::vector<std::string> sandboxNotes(const config::Config& config);
+
 /// Files that would be written directly in a folder such as / or /etc, which the sandbox never opens: one problem each.
 std::vector<std::string> sandboxProblems(const config::Config& config);
 

@@ -1,7 +1,9 @@
 // System calls, by seccomp.
 #include <linux/sched.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <seccomp.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 
 #include <cerrno>
@@ -86,6 +88,33 @@ constexpr const char* kForbidden[] = {"execve",
                                       "capset",
                                       "chown",
                                       "lchown",
+                                      "fchown",
+                                      "fchownat",
+                                      "chmod",
+                                      "fchmodat",
+                                      "fchmodat2",
+                                      "setxattr",
+                                      "lsetxattr",
+                                      "fsetxattr",
+                                      "setxattrat",
+                                      "removexattr",
+                                      "lremovexattr",
+                                      "fremovexattr",
+                                      "removexattrat",
+                                      "utime",
+                                      "utimes",
+                                      "futimesat",
+                                      "utimensat",
+                                      "msgget",
+                                      "semget",
+                                      "shmget",
+                                      "setpriority",
+                                      "ioprio_set",
+                                      "sched_setaffinity",
+                                      "sched_setattr",
+                                      "sched_setparam",
+                                      "sched_setscheduler",
+                                      "memfd_secret",
                                       "modify_ldt"};
 
 class Filter {
@@ -118,7 +147,8 @@ class Filter {
   int error_ = 0;
 };
 
-// Only sockets of the Internet and Unix; and netlink for routes, which the resolver asks. None that is raw.
+// Only TCP, UDP and Unix sockets; and netlink for routes, which the resolver asks. Other protocols (MPTCP, SCTP), raw
+// sockets, and TCP Fast Open would pass by the rules for ports.
 void restrictSockets(Filter& filter) {
   const int call = SCMP_SYS(socket);
   for (int family = 0; family <= AF_NETLINK; ++family) {
@@ -131,19 +161,34 @@ void restrictSockets(Filter& filter) {
     for (const int type : {SOCK_RAW, SOCK_PACKET})
       filter.forbidIf(call, SCMP_A0(SCMP_CMP_EQ, static_cast<scmp_datum_t>(family)),
                       SCMP_A1(SCMP_CMP_MASKED_EQ, 0xf, static_cast<scmp_datum_t>(type)));
+    const scmp_arg_cmp of_family = SCMP_A0(SCMP_CMP_EQ, static_cast<scmp_datum_t>(family));
+    for (int protocol = 1; protocol < IPPROTO_UDP; ++protocol) {
+      if (protocol != IPPROTO_TCP)
+        filter.forbidIf(call, of_family, SCMP_A2(SCMP_CMP_EQ, static_cast<scmp_datum_t>(protocol)));
+    }
+    filter.forbidIf(call, of_family, SCMP_A2(SCMP_CMP_GT, IPPROTO_UDP));
   }
+  filter.forbidIf(SCMP_SYS(sendto), SCMP_A3(SCMP_CMP_MASKED_EQ, MSG_FASTOPEN, MSG_FASTOPEN));
+  filter.forbidIf(SCMP_SYS(sendmsg), SCMP_A2(SCMP_CMP_MASKED_EQ, MSG_FASTOPEN, MSG_FASTOPEN));
+  filter.forbidIf(SCMP_SYS(sendmmsg), SCMP_A3(SCMP_CMP_MASKED_EQ, MSG_FASTOPEN, MSG_FASTOPEN));
+  filter.forbidIf(SCMP_SYS(setsockopt), SCMP_A1(SCMP_CMP_EQ, IPPROTO_TCP), SCMP_A2(SCMP_CMP_EQ, TCP_FASTOPEN_CONNECT));
 }
 
 }  // namespace
 
-Status restrictCalls(Applied& out) {
+Status restrictCalls(const Plan& plan, Applied& out) {
   Filter filter;
   if (!filter.good()) return Error{"seccomp: cannot make a filter"};
   for (const char* name : kForbidden) filter.forbid(name);
+  if (!plan.plugins) filter.forbid("memfd_create");  // a plugin is loaded from a copy
   restrictSockets(filter);
   // Threads only. The arguments of clone3 are in memory, where a filter cannot look; the C library then uses clone.
   filter.forbidIf(SCMP_SYS(clone), SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_THREAD, 0));
   filter.answer(SCMP_SYS(clone3), ENOSYS);
+  filter.forbidIf(SCMP_SYS(prlimit64), SCMP_A0(SCMP_CMP_NE, 0));  // limits of other processes
+  // Code that is also mapped for writing elsewhere.
+  filter.forbidIf(SCMP_SYS(mmap), SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, PROT_EXEC),
+                  SCMP_A3(SCMP_CMP_MASKED_EQ, MAP_SHARED, MAP_SHARED));
   const Status loaded = filter.load();
   out.calls = loaded.ok();
   // A container or a service manager may forbid filters.

@@ -7,7 +7,6 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstdlib>
 #include <cstring>
 
 #include "sandbox/sandbox.h"
@@ -68,10 +67,7 @@ class Ruleset {
     RulesetAttr attr{handled_, ports ? kBindTcp | kConnectTcp : uint64_t{0}, 0};
     size_t size = version >= 4 ? 2 * sizeof(uint64_t) : sizeof(uint64_t);
     if (version >= 6) {
-      // The service manager's socket may be an abstract one, as in containers.
-      const char* notify = std::getenv("NOTIFY_SOCKET");
-      attr.scoped = kScopeSignal;
-      if (notify == nullptr || notify[0] != '@') attr.scoped |= kScopeAbstractSocket;
+      attr.scoped = kScopeSignal | kScopeAbstractSocket;
       size = sizeof attr;
     }
     fd_ = static_cast<int>(::syscall(SYS_landlock_create_ruleset, &attr, size, 0));
@@ -124,7 +120,12 @@ Status restrictPaths(const Plan& plan, Applied& out) {
     return {};
   }
   out.ports = version >= 4 && !plan.any_port;
-  if (version < 4) out.weaker.emplace_back("this kernel cannot restrict ports (Landlock 4, Linux 6.7)");
+  std::string lacks;
+  if (version < 3) lacks += "truncation (Linux 6.2), ";
+  if (version < 4) lacks += "ports (6.7), ";
+  if (version < 6) lacks += "signals to other processes and abstract sockets (6.12), ";
+  if (!lacks.empty())
+    out.weaker.push_back("this kernel's Landlock does not restrict " + lacks.substr(0, lacks.size() - 2));
   Ruleset rules(version, out.ports);
   if (!rules.good()) return Error{std::string("landlock: ") + std::strerror(errno)};
   for (const auto& path : plan.read) TRY(rules.path(path, kRead));

@@ -6,9 +6,10 @@
 namespace yett::sandbox {
 namespace {
 
+// Whether a folder or the path itself is among them.
 bool within(const std::set<std::string>& allowed, const std::string& path) {
   return std::any_of(allowed.begin(), allowed.end(), [&](const std::string& folder) {
-    return path == folder || (path.starts_with(folder) && path[folder.size()] == '/');
+    return folder == "/" || path == folder || (path.starts_with(folder) && path[folder.size()] == '/');
   });
 }
 
@@ -22,6 +23,7 @@ std::vector<std::string> Plan::missing(const Plan& wanted) const {
   for (const auto& path : wanted.write) {
     if (!within(write, path)) out.push_back("writing to " + path);
   }
+  if (wanted.plugins && !plugins) out.emplace_back("loading a plugin");
   if (any_port) return out;
   for (const uint16_t port : wanted.bind) {
     if (!bind.contains(port)) out.push_back("listening on port " + std::to_string(port));
@@ -41,17 +43,24 @@ std::string Plan::text() const {
     for (const uint16_t port : list) out += (port == 0 ? " any free port" : " " + std::to_string(port));
     out += list.empty() ? " none\n" : "\n";
   };
+  if (plugins) out += "load     plugins\n";
   if (any_port) return out + "ports    any\n";
   ports("listen  ", bind);
   ports("connect ", connect);
   return out;
 }
 
+bool isBroad(const std::string& folder) {
+  static const std::set<std::string> broad = {
+      "/",     "/etc", "/usr",   "/home",    "/var",      "/dev",     "/sys",       "/proc",    "/boot",    "/bin",
+      "/sbin", "/lib", "/lib64", "/usr/bin", "/usr/sbin", "/usr/lib", "/usr/share", "/var/lib", "/var/log", "/etc/ssl"};
+  return broad.contains(folder) || folder.starts_with("/dev/") || folder.starts_with("/proc/") ||
+         folder.starts_with("/sys/");
+}
+
 std::string folderFor(const std::string& path) {
-  static const std::set<std::string> broad = {"/",    "/etc", "/usr",  "/home", "/var",
-                                              "/dev", "/sys", "/proc", "/boot", "/usr/share"};
   const std::string folder = std::filesystem::path(path).parent_path().string();
-  return broad.contains(folder) ? path : folder;
+  return isBroad(folder) ? path : folder;
 }
 
 void addSystem(Plan& plan) {
@@ -73,10 +82,12 @@ void addSystem(Plan& plan) {
                            "/run/systemd/resolve",
                            "/run/resolvconf",
                            "/run/NetworkManager",  // where resolv.conf may really be
-                           "/etc/ssl",
+                           "/etc/ssl/certs",
+                           "/etc/ssl/openssl.cnf",
                            "/usr/share/ca-certificates",
                            "/usr/local/share/ca-certificates",
-                           "/etc/pki",  //
+                           "/etc/pki/tls/certs",
+                           "/etc/pki/ca-trust/extracted",  //
                            "/usr/share/zoneinfo",
                            "/usr/share/locale",
                            "/etc/machine-id",  //

@@ -12,6 +12,7 @@ namespace yett::sandbox {
 struct Plan {
   std::set<std::string> read;
   std::set<std::string> write;  ///< and read, create, rename and remove
+  bool plugins = false;         ///< code may be loaded from memory
   bool any_port = false;        ///< ports are not restricted
   std::set<uint16_t> bind;      ///< TCP ports to listen on; 0: one that the kernel chooses
   std::set<uint16_t> connect;   ///< TCP ports to connect to
@@ -21,6 +22,9 @@ struct Plan {
   /// One line for each permission.
   std::string text() const;
 };
+
+/// Whether a folder holds much more than a program's own files: /, /etc, /usr, /home, ...
+bool isBroad(const std::string& folder);
 
 /// The folder of `path`, or `path` itself if that folder is the root of the file system or one that holds much more
 /// than a program's own files (/etc, /usr, /home, ...).

@@ -36,7 +36,8 @@ Status giveUpPrivileges() {
   const rlimit no_core{0, 0};
   (void)::setrlimit(RLIMIT_CORE, &no_core);  // the next line prevents a core dump too
   if (::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0) return failed("PR_SET_DUMPABLE");
-  (void)::prctl(PR_SET_MDWE, PR_MDWE_REFUSE_EXEC_GAIN, 0, 0, 0);  // Linux 6.3
+  // Linux 6.3; the filter of system calls forbids more. Older kernels do without.
+  (void)::prctl(PR_SET_MDWE, PR_MDWE_REFUSE_EXEC_GAIN, 0, 0, 0);
 #endif
   return {};
 }
@@ -48,7 +49,7 @@ Result<Applied> apply(const Plan& plan) {
 #ifdef YETT_CHECKS
   out.weaker.emplace_back("this build has a sanitizer, which needs system calls that are otherwise forbidden");
 #else
-  TRY(restrictCalls(out));
+  TRY(restrictCalls(plan, out));
 #endif
   return out;
 }

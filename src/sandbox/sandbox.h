@@ -27,6 +27,6 @@ Status giveUpPrivileges();
 /// Fills `landlock` and `ports`.
 Status restrictPaths(const Plan& plan, Applied& out);
 /// Fills `calls`.
-Status restrictCalls(Applied& out);
+Status restrictCalls(const Plan& plan, Applied& out);
 
 }  // namespace yett::sandbox

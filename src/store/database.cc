@@ -65,7 +65,7 @@ Result<Database> Database::open(const std::string& path, Mode mode) {
     if (created < 0 && mode == Mode::kWrite && errno != EEXIST)
       return Error{path + ": cannot open: " + std::strerror(errno)};
     if (created >= 0) ::close(created);
-    ::chmod(path.c_str(), 0600);
+    (void)::chmod(path.c_str(), 0600);  // in the sandbox only new files are ours to change: see app/confinement
   }
   // Once, before any other call to SQLite: its memory statistics take a lock on every allocation.
   static const int configured = sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);

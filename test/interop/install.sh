@@ -41,6 +41,8 @@ go_here go_service
 
 . test/packages.sh
 
+install_packages $PACKAGE_PACKAGES || echo "   skipped the tests of packages: their tools cannot be installed"
+
 python_services() { # PACKAGE==VERSION...: a virtual environment with the packages that our services need
   [ -e "$bin/python/complete" ] && return
   local log

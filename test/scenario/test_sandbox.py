@@ -34,7 +34,10 @@ class Confined(unittest.TestCase):
     @unittest.skipUnless(PROBE.exists(), "it is part of the tests' build")
     def test_each_attempt_of_an_attacker_inside_the_process_is_refused(self):
         secret = pathlib.Path("/etc/yett-test-secret")
-        with socket.socket() as other:
+        name = f"yett-test-{os.getpid()}"
+        with socket.socket() as other, socket.socket(socket.AF_UNIX) as hidden:
+            hidden.bind("\0" + name)
+            hidden.listen()
             other.bind(("127.0.0.1", 0))
             other.listen()
             port = str(other.getsockname()[1])
@@ -47,6 +50,8 @@ class Confined(unittest.TestCase):
                                 ("write", "/etc/yett-test-made"), ("write", "/usr/lib/yett-test-made"), ("write", "/var/tmp/yett-test-made"), ("write", str(secret)),
                                 ("connect", port), ("listen", str(free_port()))]
                     if RELEASE:
+                        attempts += [("mptcp", "-"), ("sctp", "-"), ("fastopen", port), ("prlimit", str(outside.pid)), ("chmod", str(secret)), ("chown", str(secret)), ("utime", str(secret)), ("xattr", str(secret)), ("shm", "-"),
+                                     ("execmem", str(y.dir / "code")), ("abstract", name)]
                         attempts += [("exec", "/bin/true"), ("fork", "-"), ("vfork", "-"), ("clone", "-"), ("ptrace", str(outside.pid)), ("raw", "-"), ("packet", "-"), ("vsock", "-"), ("netlink", "-"),
                                      ("mount", "-"), ("unshare", "-"), ("keyctl", "-"), ("bpf", "-"), ("io_uring", "-"), ("setuid", "-"), ("capset", "-")]
                     attempts.append(("kill", str(outside.pid)))
@@ -137,11 +142,43 @@ class Confined(unittest.TestCase):
             shutil.copytree(home, y.dir / "next", ignore=shutil.ignore_patterns("*.db*", "*.sock"))
             home.rename(y.dir / "old")
             (y.dir / "next").rename(home)
-            wait_for("the refusal", lambda: "a folder above it was replaced, and the sandbox does not allow reading the new one: needs a restart" in y.log(), 10)
+            wait_for("the refusal", lambda: "release was replaced since the start, and the sandbox does not allow reading the new one: needs a restart" in y.log(), 10)
         finally:
             y.process.send_signal(signal.SIGTERM)
             y.process.wait(20 * SLOW)
             shutil.rmtree(y.dir, ignore_errors=True)
+
+    def test_a_link_in_the_middle_of_a_path_may_be_swapped(self):
+        y = Yett()
+        for version, path in (("v1", "/one"), ("v2", "/two")):
+            (y.dir / "sets" / version / "rules").mkdir(parents=True)
+            (y.dir / "sets" / version / "rules/p.lua").write_text(f'policy "p" {{ allow "a" {{ principal = authenticated, path = "{path}" }} }}')
+        (y.dir / "sets/current").symlink_to("v1")
+        y.config["policy"]["engines"][0]["path"] = "sets/current/rules"
+        y.config["audit"]["database"] = "log/yett.db"
+        (y.dir / "log").mkdir()
+        with Service(answer_with_request) as service:
+            y.config["clusters"][0]["endpoints"] = [service.address]
+            y.write_config()
+            with y:
+                self.assertEqual((y.get("/one")[0], y.get("/two")[0]), (200, 403))
+                (y.dir / "sets/next").symlink_to("v2")
+                (y.dir / "sets/next").rename(y.dir / "sets/current")
+                wait_for("the other policy", lambda: y.get("/two")[0] == 200, 10)
+
+    def test_paths_of_the_configuration(self):
+        for path, why in (("/", "would allow everything"), ("/no/such/folder", "does not exist: create it"), ("~/x", "`~` is not replaced")):
+            y = Yett()
+            y.config["sandbox"] = {"paths": [path]}
+            y.write_config()
+            code, _, err = yett("check", "-c", str(y.dir / "yett.json"))
+            self.assertEqual(code, 2)
+            self.assertIn(why, err)
+        y = Yett()
+        y.config["sandbox"] = {"paths": ["/var/tmp/"]}
+        y.write_config()
+        self.assertIn("write    /var/tmp\n", yett("check", "-c", str(y.dir / "yett.json"), "--sandbox")[1])
+        self.assertIn("which also holds", yett("check", "-c", str(y.dir / "yett.json"))[2])
 
     def test_settings_and_switches(self):
         with Service(answer_with_request) as service, Service(answer_with_request) as other:
