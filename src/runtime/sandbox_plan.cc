@@ -17,6 +17,12 @@ std::string folderOf(const std::string& path) {
   return fs::path(path).parent_path().string();
 }
 
+std::string absolute(const std::string& path) {
+  std::error_code error;
+  const fs::path out = fs::absolute(path, error).lexically_normal();
+  return error || path.empty() ? path : out.string();
+}
+
 // For each link on the way to `path`: the folder that holds it, and that of its target.
 void addLinks(const std::string& path, sandbox::Plan& out) {
   constexpr int kMaxLinks = 40;
@@ -44,8 +50,9 @@ void addLinks(const std::string& path, sandbox::Plan& out) {
 }
 
 // The file with its folder, and the folders of everything that links lead to.
-void addRead(const std::string& path, sandbox::Plan& out) {
-  if (path.empty()) return;
+void addRead(const std::string& named, sandbox::Plan& out) {
+  if (named.empty()) return;
+  const std::string path = absolute(named);
   out.read.insert(sandbox::folderFor(path));
   addLinks(path, out);
   std::error_code error;
@@ -69,6 +76,7 @@ std::vector<std::pair<const char*, std::string>> written(const config::Config& c
   }
   for (const auto& sink : config.sinks) out.emplace_back("audit.sinks[].path", sink.path);
   std::erase_if(out, [](const auto& item) { return item.second.empty(); });
+  for (auto& item : out) item.second = absolute(item.second);
   return out;
 }
 
@@ -129,7 +137,7 @@ sandbox::Plan sandboxPlan(const config::Config& config) {
     const fs::path real = fs::weakly_canonical(path, error);
     if (!error) out.write.insert(folderOf(real.string()));
   }
-  for (const auto& path : config.sandbox.paths) out.write.insert(path);
+  for (const auto& path : config.sandbox.paths) out.write.insert(absolute(path));
   for (const auto* engines : {&config.engines, &config.shadow}) {
     for (const auto& engine : *engines) out.plugins = out.plugins || engine.type == "plugin";
   }
@@ -165,7 +173,8 @@ std::vector<std::string> sandboxProblems(const config::Config& config) {
 std::vector<std::string> sandboxNotes(const config::Config& config) {
   std::vector<std::string> out;
   const auto plan = sandboxPlan(config);
-  for (const auto& path : sourcesOf(config)) {
+  for (const auto& source : sourcesOf(config)) {
+    const std::string path = absolute(source);
     const std::string folder = folderOf(path);
     if (!plan.write.contains(folder) && !plan.write.contains(path)) continue;
     out.push_back("sandbox: the process may write to " + folder + ", which also holds " +
