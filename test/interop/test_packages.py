@@ -102,6 +102,8 @@ class Packages(unittest.TestCase):
     def setUpClass(cls):
         if subprocess.run(["unshare", "--mount", "--pid", "--fork", "true"], capture_output=True).returncode != 0:
             raise unittest.SkipTest("this machine makes no namespaces")
+        if subprocess.run(["git", "-C", ROOT, "rev-parse", "HEAD"], capture_output=True).returncode != 0:
+            raise unittest.SkipTest("packages are built from a git checkout")
         cls.dir = pathlib.Path(tempfile.mkdtemp(prefix="yett-packages-"))
         cls.addClassCleanup(shutil.rmtree, cls.dir, ignore_errors=True)
 
