@@ -98,6 +98,25 @@ class Request(unittest.TestCase):
             self.assertLess(resident, 45)
 
 
+class Start(unittest.TestCase):
+    def ready(self, count):
+        """Seconds from the start of the process until it serves: the best of three."""
+        rules = "".join(f'allow "r{i}" {{ principal = "spiffe://example.org/ns/a/sa/s{i}", method = "GET", path = "/things/t{i}/{{id}}" }},\n' for i in range(count))
+        best = 60.0
+        for _ in range(3):
+            y = Yett(rules=f'policy "p" {{ {rules} }}')
+            began = time.monotonic()
+            with y:
+                best = min(best, time.monotonic() - began)
+        return best
+
+    def test_ready_soon_after_the_start(self):
+        few, many = self.ready(10), self.ready(100_000)
+        say(f"ready {few * 1000:.0f} ms after the start with 10 rules (at most 150), {many:.2f} s with 100,000 (at most 2, aim 1.5)")
+        self.assertLess(few, 0.15)
+        self.assertLess(many, 2)
+
+
 class Instructions(unittest.TestCase):
     def test_steps_allocate_nothing(self):
         program = BUILD / "test/yett_micro_bench"
