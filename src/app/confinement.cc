@@ -3,10 +3,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
-#include <set>
 
 #include "base/text.h"
 #include "runtime/sandbox_plan.h"
@@ -47,9 +47,9 @@ Status checkReadable(const config::Config& config) {
 
 }  // namespace
 
-// The kernel keeps the folders that it was given, whatever their names stand for later. "" if one of those that hold
-// `path` is still the same.
-std::string Confinement::replaced(const std::string& path) const {
+// The kernel keeps the folders that it was given, whatever their names stand for later. One that holds `path` and is
+// still the same suffices.
+std::string Confinement::whyReplaced(const std::string& path) const {
   std::string first;
   for (std::string at = path;; at = std::filesystem::path(at).parent_path().string()) {
     const auto known = identities.find(at);
@@ -57,8 +57,12 @@ std::string Confinement::replaced(const std::string& path) const {
       if (identityOf(at) == known->second) return {};
       if (first.empty()) first = at;
     }
-    if (at == "/" || at.empty()) return first;
+    if (at == "/" || at.empty()) break;
   }
+  if (first.empty()) return {};
+  return first +
+         " was replaced since the start, and the sandbox does not allow reading the new one: needs a restart, or name "
+         "a folder above it in `sandbox.paths`";
 }
 
 std::vector<std::string> Confinement::outside(const config::Config& config) const {
@@ -67,13 +71,9 @@ std::vector<std::string> Confinement::outside(const config::Config& config) cons
   const auto wanted = runtime::sandboxPlan(config);
   for (const auto& what : plan->missing(wanted))
     out.push_back("the sandbox does not allow " + what + ": needs a restart");
-  std::set<std::string> told;
   for (const auto& path : runtime::sourcesOf(config)) {
-    const std::string folder = replaced(path);
-    if (!folder.empty() && told.insert(folder).second)
-      out.push_back(folder +
-                    " was replaced since the start, and the sandbox does not allow reading the new one: needs "
-                    "a restart, or name a folder above it in `sandbox.paths`");
+    std::string why = whyReplaced(path);
+    if (!why.empty() && std::find(out.begin(), out.end(), why) == out.end()) out.push_back(std::move(why));
   }
   return out;
 }
@@ -86,8 +86,11 @@ Result<Confinement> confine(const config::Config& config, bool unsafe) {
   TRY(openEarly(config.admin.address, "admin", out));
   if (auto problems = runtime::sandboxProblems(config); !problems.empty()) return Error{problems.front()};
   // Modes cannot be changed later. A file that does not exist yet is created with this one.
-  for (const auto& path : {config.audit.database, config.cache.database})
-    if (!path.empty()) (void)::chmod(path.c_str(), 0600);
+  for (const auto& path : {config.audit.database, config.cache.database}) {
+    struct stat info {};
+    if (::stat(path.c_str(), &info) == 0 && S_ISREG(info.st_mode) && info.st_uid == ::geteuid())
+      (void)::chmod(path.c_str(), 0600);
+  }
   out.plan = runtime::sandboxPlan(config);
   for (const auto* paths : {&out.plan->read, &out.plan->write}) {
     for (const auto& path : *paths) {

@@ -26,14 +26,15 @@ struct Confinement {
 
   /// What the configuration needs and the process may not do: one problem each, with what to do.
   std::vector<std::string> outside(const config::Config& config) const;
-  /// The folder of the plan that holds `path` and was replaced since the start; "" if there is none.
-  std::string replaced(const std::string& path) const;
+  /// Why `path` can no longer be read: its folder was replaced since the start. "" if it can, or nothing is confined.
+  std::string whyReplaced(const std::string& path) const;
 };
 
 /// Opens the early sockets, then confines this process, unless `unsafe`. REQUIRES: no other thread runs.
 Result<Confinement> confine(const config::Config& config, bool unsafe);
 
-/// The same for a configuration file. If it has problems, does nothing: they are reported when it is read again.
+/// The same for a configuration file. If it has problems, does nothing: they are reported when it is read again. Then
+/// the caller must not serve, even if they are gone by then.
 Result<Confinement> confineFor(const std::string& config_file, bool unsafe);
 
 /// Says in the log how the process is confined.

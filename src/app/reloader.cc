@@ -162,10 +162,7 @@ std::vector<std::string> Reloader::addOutside(config::Problems& problems) const 
     return runtime::sourcesOf(wanted);
   }
   // Its own problems are reported when it is read again; unless it cannot be read any more.
-  if (const std::string folder = confinement.plan ? confinement.replaced(file_) : ""; !folder.empty())
-    problems.add(file_ + ": " + folder +
-                 " was replaced since the start, and the sandbox does not allow reading the new one: needs a restart, "
-                 "or name a folder above it in `sandbox.paths`");
+  if (const std::string why = confinement.whyReplaced(file_); !why.empty()) problems.add(file_ + ": " + why);
   return {file_};
 }
 

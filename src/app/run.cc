@@ -161,6 +161,10 @@ int run(const std::string& name, base::Logger::Level level, bool unsafe) {
               << (problems.texts().size() == 1 ? " problem\n" : " problems\n");
     return 2;
   }
+  if (!unsafe && !confinement.value().plan) {  // it had problems when the sandbox was to be made from it
+    std::cerr << "yett: not started: the configuration changed while it was read: start again\n";
+    return 2;
+  }
   base::LineSink errors(STDERR_FILENO);
   base::Logger log(errors, level);
   MainTasks tasks;

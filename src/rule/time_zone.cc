@@ -29,8 +29,9 @@ Result<TimeZone> TimeZone::load(std::string_view name) {
   auto zone = std::make_shared<Zone>();
   if (!isZoneName(name) || name == "localtime" || name == "posixrules" || name.starts_with("right/") ||
       name.starts_with("posix/") || !absl::LoadTimeZone(std::string(name), &zone->zone))
-    return Error{"the system does not know the time zone `" + base::printable(name.substr(0, 100)) +
-                 "`: write an IANA name such as `Europe/Berlin`, or `UTC` (the package tzdata has the names)"};
+    return Error{"names the time zone `" + base::printable(name.substr(0, 100)) +
+                 "`, which the system does not know: write an IANA name such as `Europe/Berlin`, or `UTC` (the package "
+                 "tzdata has the names)"};
   return TimeZone(std::move(zone));
 }
 
