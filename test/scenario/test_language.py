@@ -81,6 +81,20 @@ class Headers(unittest.TestCase):
                 report = json.loads(out)
                 self.assertEqual((report["newly_denied"], report["newly_allowed"]), (0, 0), out)
 
+    def test_a_computed_value_is_never_written_to_disk(self):
+        rules = 'policy "p" { allow "a" { principal = authenticated, path = "/{x}", when = function(r) return r.params.x ~= "y" end, set_header = { ["x-t"] = function(r) return "s3cr3t-" .. r.params.x end } } }'
+        with Service(answer_with_request) as service:
+            y = Yett(service.address, rules=rules)
+            y.config["cache"] = {"database": "cache.db", "key_file": "certs/cache.key"}
+            y.write_config()
+            with y:
+                for _ in range(2):
+                    self.assertIn(b"x-t: s3cr3t-abc", y.get("/abc")[2].lower())
+                y.stop()
+                files = list(y.dir.glob("cache.db*")) + list(y.dir.glob("yett.db*"))
+                self.assertTrue(any(b"abc" in path.read_bytes() for path in y.dir.glob("cache.db*")))  # the condition's result is there
+                self.assertEqual([path.name for path in files if b"s3cr3t-" + b"abc" in path.read_bytes()], [])
+
     def test_the_json_engine_copies_values(self):
         y = Yett("127.0.0.1:1")
         rules = y.dir / "json"
