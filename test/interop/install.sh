@@ -43,15 +43,15 @@ go_here go_service
 
 install_packages $PACKAGE_PACKAGES || echo "   skipped the tests of packages: their tools cannot be installed"
 
-python_services() { # PACKAGE==VERSION...: a virtual environment with the packages that our services need
-  [ -e "$bin/python/complete" ] && return
+python_packages() { # PACKAGE==VERSION...: a virtual environment with the packages that our services and tests need
+  [ "$(cat "$bin/python/complete" 2>/dev/null)" = "$*" ] && return
   local log
   log=$(mktemp)
   rm -rf "$bin/python"
   if (install_packages python3-venv && /usr/bin/python3 -m venv "$bin/python" && timeout 600 "$bin/python/bin/pip" install -q --disable-pip-version-check "$@") >"$log" 2>&1; then
-    touch "$bin/python/complete"
+    echo "$*" >"$bin/python/complete"
   else
-    echo "   skipped the Python services: cannot be installed ($(tail -1 "$log"))"
+    echo "   skipped what needs Python packages: they cannot be installed ($(tail -1 "$log"))"
     rm -rf "$bin/python"
   fi
   rm -f "$log"
@@ -73,7 +73,7 @@ node_services() { # PACKAGE@VERSION...
   rm -f "$log"
 }
 
-python_services Django==5.2.19 Flask==3.1.3 Werkzeug==3.1.9 Starlette==1.10.0 python-multipart==0.0.34 uvicorn==0.54.0 hypercorn==0.18.0 gunicorn==27.0.1
+python_packages Django==5.2.19 Flask==3.1.3 Werkzeug==3.1.9 Starlette==1.10.0 python-multipart==0.0.34 uvicorn==0.54.0 hypercorn==0.18.0 gunicorn==27.0.1 kubernetes-validate==1.37.0
 node_services express@5.3.0
 go_here json_reader
 

@@ -25,6 +25,7 @@ from harness import BINARY, ROOT, free_port, wait_for
 
 BUILD = pathlib.Path(BINARY).parent
 PACKAGING = pathlib.Path(ROOT) / "packaging"
+KUBERNETES = BUILD.parent / "interop/python/bin/kubernetes-validate"
 NEEDED = ("mmdebstrap", "dpkg-buildpackage", "unshare", "strip")
 
 
@@ -185,6 +186,7 @@ class Packages(unittest.TestCase):
                 self.assertLessEqual(float(exposure[1]), 1.5)
                 said = run("journalctl", "-u", "yett", "--no-pager")
                 self.assertIn("sandbox files=restricted ports=restricted calls=restricted", said)
+                self.an_instance_of_its_own(root, run, upstream)
                 pid = run("systemctl", "show", "yett", "-p", "MainPID", "--value").strip()
                 self.assertIn("CapEff:\t0000000000000000", run("grep", "CapEff", f"/proc/{pid}/status"))
                 run("systemctl", "reload", "yett")
@@ -209,6 +211,23 @@ class Packages(unittest.TestCase):
                 self.assertNotEqual(run("systemctl", "show", "yett", "-p", "MainPID", "--value").strip(), pid)
                 print(f"\n  exposure {exposure[1]} in the booted system; {counts[200]} requests while the package was installed again and restarted, {sum(counts.values()) - counts[200]} lost")
                 self.assertEqual((set(counts), lost), ({200}, []), run("journalctl", "-u", "yett", "-u", "yett.socket", "--no-pager", "-n", "30"))
+
+    def an_instance_of_its_own(self, root, run, upstream):
+        """Beside yett.service: its own configuration, policy, log and admin socket."""
+        port = free_port()
+        folder = root / "etc/yett/orders"
+        run("install", "-d", "-o", "root", "-g", "yett", "-m", "750", "/etc/yett/orders")
+        run("cp", "-a", "/etc/yett/rules", "/etc/yett/orders/rules")
+        run("cp", "-a", "/etc/yett/yett.json", "/etc/yett/orders/yett.json")
+        edit(folder / "yett.json", ('"fd://inbound",', f'"127.0.0.1:{port}",'), ("/var/lib/yett/", "/var/lib/yett/orders/"), ("/var/log/yett/", "/var/log/yett/orders/"), ("/run/yett/", "/run/yett-orders/"))
+        edit(folder / "rules/main.lua", ("/hello", "/orders"))
+        run("systemctl", "start", "yett@orders")
+        self.assertEqual((status(port, "/orders"), status(port, "/hello")), (200, 403))
+        self.assertIn(f"127.0.0.1:{port}", run("yett", "admin", "status", "-c", "/etc/yett/orders/yett.json"))
+        run("yett", "log", "verify", "--log", "/var/lib/yett/orders/audit.db")
+        self.assertEqual(run("stat", "-c", "%U %a", "/var/lib/yett/orders").strip(), "yett 750")
+        run("systemctl", "stop", "yett@orders")
+        self.assertEqual(run("systemctl", "is-active", "yett").strip(), "active")
 
     @contextlib.contextmanager
     def booted(self, root):
@@ -300,7 +319,20 @@ class Packages(unittest.TestCase):
         (folder / "yett.json").write_text(changed)
         self.assertIn("orders", sh(BINARY, "check", "-c", folder / "yett.json"))
         sh(BINARY, "check", folder / "policy", "--strict")
+        for name in ("startupProbe", "readinessProbe", "livenessProbe"):
+            self.assertRegex(text, name + r": \{ httpGet: \{ path: /\w+z, port: admin \}")
         self.assertEqual(set(re.findall(r"port: (\d+)|containerPort: (\d+)", text)), {("443", ""), ("", "8443"), ("", "9901")})
+
+    @unittest.skipUnless(KUBERNETES.exists(), "needs kubernetes-validate")
+    def test_the_kubernetes_example_against_the_schemas_of_kubernetes(self):
+        example = PACKAGING / "kubernetes/sidecar.yaml"
+        for version in ("1.29", "1.33", "1.37"):  # 1.29 is the first with native sidecars
+            sh(KUBERNETES, "--strict", "-k", version, example)
+        wrong = self.dir / "wrong.yaml"
+        wrong.write_text(example.read_text().replace("readinessProbe:", "readynessProbe:"))
+        done = subprocess.run([KUBERNETES, "--strict", "-k", "1.37", wrong], capture_output=True, text=True)
+        self.assertNotEqual(done.returncode, 0)
+        self.assertIn("readynessProbe", done.stdout + done.stderr)
 
     @unittest.skipUnless(shutil.which("patchelf"), "needs patchelf")
     def test_the_tarball_runs_where_it_was_unpacked(self):
