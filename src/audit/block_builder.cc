@@ -5,6 +5,7 @@
 
 #include "audit/record_keys.h"
 #include "base/check.h"
+#include "base/turns.h"
 #include "block/varint.h"
 
 namespace yett::audit {
@@ -134,6 +135,7 @@ void BlockBuilder::fill() {
     }
     fillDecisions(decisions);
     fillOutcomes(outcomes);
+    base::Turns::next();
   }
 }
 
@@ -215,6 +217,7 @@ std::string BlockBuilder::write(size_t from, std::string_view salts, bool whole)
       else column.writeNew(sections);
     }
     sizes[section] = sections.size() - before;
+    base::Turns::next();
   };
   const size_t records = kept_.size() - from;
   put(Section::kKinds, c.kinds, records);

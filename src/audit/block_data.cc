@@ -200,6 +200,10 @@ Status BlockData::loadAll(Kind kind) {
 
 Status BlockData::fields(const Record& record, Fields& out) {
   out = {};
+  return update(record, out);
+}
+
+Status BlockData::update(const Record& record, Fields& out) {
   const Layout& l = layout(record.kind);
   TRY(loadAll(record.kind));
   const size_t which = record.kind == Kind::kDecision ? 0 : 1;

@@ -55,6 +55,8 @@ class BlockData {
 
   /// All fields of a decision or outcome, by key. Views into this object, valid until the next call on it.
   Status fields(const Record& record, Fields& out);
+  /// The same, but fields that records of its kind do not have stay as they are: faster for many records of one kind.
+  Status update(const Record& record, Fields& out);
 
  private:
   struct Part;

@@ -1,6 +1,9 @@
 #include "audit/cbor.h"
 
+#include <bit>
 #include <cstring>
+
+#include "base/check.h"
 
 namespace yett::audit {
 namespace {
@@ -23,24 +26,63 @@ bool isAscii(std::string_view text) {
   return (all & 0x8080808080808080) == 0;
 }
 
+// The head of an item. Its first bytes are in one word, the lowest first, and are stored at once: single bytes would
+// have to reach the cache before they could be copied on.
+struct Head {
+  uint64_t word;
+  size_t size;  // 1 to 5; 9: the other bytes are the value's, big-endian
+};
+
+Head headOf(unsigned major, uint64_t value) {
+  if (value < 24) return {major << 5 | value, 1};
+  if (value > 0xffffffff) return {major << 5 | 27, 9};
+  const size_t bytes = value <= 0xff ? 1 : value <= 0xffff ? 2 : 4;
+  const unsigned info = bytes == 1 ? 24 : bytes == 2 ? 25 : 26;
+  return {major << 5 | info | __builtin_bswap64(value) >> (64 - 8 * bytes) << 8, 1 + bytes};
+}
+
+// Negative numbers are stored as their complement (RFC 8949, 3.1).
+unsigned majorOf(int64_t value) {
+  return value >= 0 ? kUnsigned : kNegative;
+}
+uint64_t sizeOf(int64_t value) {
+  return value >= 0 ? static_cast<uint64_t>(value) : ~static_cast<uint64_t>(value);
+}
+
 }  // namespace
 
+// `before`: this many bytes of `word` come before the head.
+void CborWriter::append(uint64_t word, size_t before, unsigned major, uint64_t value) {
+  static_assert(std::endian::native == std::endian::little);
+  const Head head = headOf(major, value);
+  word |= head.word << (8 * before);
+  const bool long_value = head.size == 9;
+  out_.append(reinterpret_cast<const char*>(&word), before + (long_value ? 1 : head.size));
+  if (!long_value) return;
+  const uint64_t rest = __builtin_bswap64(value);
+  out_.append(reinterpret_cast<const char*>(&rest), sizeof rest);
+}
+
 void CborWriter::head(unsigned major, uint64_t value) {
-  int bytes = 0;
-  unsigned info = static_cast<unsigned>(value);
-  if (value >= 24) {
-    bytes = value <= 0xff ? 1 : value <= 0xffff ? 2 : value <= 0xffffffff ? 4 : 8;
-    info = bytes == 1 ? 24 : bytes == 2 ? 25 : bytes == 4 ? 26 : 27;
-  }
-  if (bytes == 0) return out_.push_back(static_cast<char>(major << 5 | info));
-  char encoded[9] = {static_cast<char>(major << 5 | info)};
-  for (int i = 1; i <= bytes; ++i) encoded[i] = static_cast<char>(value >> (8 * (bytes - i)));
-  out_.append(encoded, static_cast<size_t>(bytes) + 1);
+  append(0, 0, major, value);
+}
+
+void CborWriter::entryHead(int key, unsigned major, uint64_t value) {
+  YETT_CHECK(key >= 0 && key < 24);
+  append(static_cast<uint64_t>(key), 1, major, value);
 }
 
 void CborWriter::integer(int64_t value) {
-  if (value >= 0) head(kUnsigned, static_cast<uint64_t>(value));
-  else head(kNegative, ~static_cast<uint64_t>(value));
+  head(majorOf(value), sizeOf(value));
+}
+
+void CborWriter::entry(int key, int64_t value) {
+  entryHead(key, majorOf(value), sizeOf(value));
+}
+
+void CborWriter::entry(int key, std::string_view value) {
+  entryHead(key, isAscii(value) ? kText : kBytes, value.size());
+  out_ += value;
 }
 
 void CborWriter::text(std::string_view value) {

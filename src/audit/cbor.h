@@ -8,16 +8,21 @@
 
 namespace yett::audit {
 
-/// Appends to a string. Map entries: key, then value, keys ascending.
+/// Appends to a string. Map entries: keys ascending.
 class CborWriter {
  public:
   explicit CborWriter(std::string& out) : out_(out) {}
   void map(uint64_t entries) { head(5, entries); }
   void integer(int64_t value);
   void text(std::string_view value);  ///< any bytes, unchanged: a text string if they are ASCII, else a byte string
+  /// An entry of a map. REQUIRES: 0 <= key < 24.
+  void entry(int key, int64_t value);
+  void entry(int key, std::string_view value);
 
  private:
   void head(unsigned major, uint64_t value);
+  void entryHead(int key, unsigned major, uint64_t value);
+  void append(uint64_t word, size_t before, unsigned major, uint64_t value);
   std::string& out_;
 };
 

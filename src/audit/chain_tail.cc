@@ -6,6 +6,7 @@
 #include "audit/chain_walk.h"
 #include "audit/record_keys.h"
 #include "base/random.h"
+#include "base/turns.h"
 
 namespace yett::audit {
 namespace {
@@ -140,6 +141,7 @@ Status ChainTail::addRare(int64_t seq, const Entry& entry, std::string_view byte
 Status ChainTail::put() {
   if (builder_.empty() || !builder_.hasNew()) return {};
   const std::string piece = builder_.piece();
+  base::Turns::next();
   std::string hash(base::view(head_));
   hash += seed_;
   return piece_->bind(1, last_).bindBlob(2, hash).bindBlob(3, piece).run();
@@ -155,6 +157,7 @@ Status ChainTail::close() {
     if (!why.empty()) return Error{"a block that differs from what was hashed is not written: " + why};
   }
   const std::string filter = builder_.filter();
+  base::Turns::next();
   TRY(block_->bind(1, builder_.lastSeq())
           .bind(2, builder_.firstSeq())
           .bind(3, static_cast<int64_t>(builder_.decisions()))
@@ -166,9 +169,11 @@ Status ChainTail::close() {
           .bindBlob(9, filter)
           .bindBlob(10, body)
           .run());
+  base::Turns::next();
   TRY(db_->execute("DELETE FROM tail"));
   ++closed_;
   builder_.clear();
+  base::Turns::next();
   return {};
 }
 

@@ -55,14 +55,12 @@ class FieldWriter {
   FieldWriter(std::string& out, uint8_t& entries) : cbor_(out), entries_(entries) { entries_ = 0; }
   void text(int key, std::string_view value) {
     if (value.empty()) return;
-    cbor_.integer(key);
-    cbor_.text(value);
+    cbor_.entry(key, value);
     ++entries_;
   }
   void number(int key, int64_t value) {
     if (value == 0) return;
-    cbor_.integer(key);
-    cbor_.integer(value);
+    cbor_.entry(key, value);
     ++entries_;
   }
 
@@ -207,13 +205,10 @@ void canonicalBytes(Kind kind, int64_t seq, int64_t decision_seq, std::string_vi
                     std::string_view commitment, std::string& out) {
   CborWriter cbor(out);
   cbor.map(entries + 2u + (decision_seq > 0 ? 1u : 0u) + (commitment.empty() ? 0u : 1u));
-  cbor.integer(LinkKey::kKind);
-  cbor.integer(static_cast<int64_t>(kind));
-  cbor.integer(LinkKey::kSeq);
-  cbor.integer(seq);
+  cbor.entry(LinkKey::kKind, static_cast<int64_t>(kind));
+  cbor.entry(LinkKey::kSeq, seq);
   if (decision_seq > 0) {
-    cbor.integer(OutcomeKey::kDecisionSeq);
-    cbor.integer(decision_seq);
+    cbor.entry(OutcomeKey::kDecisionSeq, decision_seq);
   }
   out += fields;
   if (commitment.empty()) return;

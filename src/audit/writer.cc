@@ -9,6 +9,7 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/file_trust.h"
+#include "base/turns.h"
 #include "policy/recording.h"
 
 namespace yett::audit {
@@ -196,13 +197,15 @@ bool Writer::tasksWait() {
 }
 
 void Writer::run() {
-  bool busy = false;  // with upkeep
+  bool busy = false;                           // with upkeep
+  if (!config_.strict) base::Turns::take({});  // nobody waits for this thread
   for (;;) {
     const bool last = queue_.closed();
     if (piece_records_ == 0 && !busy) (void)queue_.await(kIdleWait);
     // In strict mode requests wait for the commit; records that arrive during it form the next batch.
     const auto until = Clock::now() + (config_.strict || busy ? base::Millis(0) : config_.batch_interval);
     if (piece_records_ == 0) piece_records_ = queue_.take(piece_, until, enough());
+    base::Turns::begin();
     writing_since_ = coarseNanos();
     moveIntoDatabase();
     writing_since_ = 0;  // tasks do not count: operators requested them, and an erasure may take long
@@ -279,6 +282,7 @@ Status Writer::gather(Clock::time_point until) {
   TRY(beginBatch());
   while (batch_records_ < config_.batch_records && Clock::now() < until) {
     piece_records_ = queue_.take(piece_, until, enough());
+    base::Turns::begin();
     if (piece_records_ == 0 || tasksWait() || !chain_->fits(static_cast<int64_t>(piece_records_))) break;
     batch_ += piece_;
     batch_records_ += std::exchange(piece_records_, 0);

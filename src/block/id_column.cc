@@ -23,12 +23,14 @@ constexpr std::array<unsigned char, 256> kDigitValues = [] {
   return out;
 }();
 
+// Where the digits of each byte of a UUID are.
+constexpr std::array<unsigned char, 16> kPlaces = {0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34};
+
 // "01939a60-75a0-7c59-8a3c-0123456789ab": its milliseconds and the rest. False if it is not such a UUID.
 bool parse(std::string_view id, int64_t& millis, std::array<char, kRandom>& random) {
   if (id.size() != kUuid || id[8] != '-' || id[13] != '-' || id[18] != '-' || id[23] != '-' || id[14] != '7')
     return false;
   std::array<unsigned char, 16> bytes{};
-  static constexpr std::array<unsigned char, 16> kPlaces = {0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34};
   unsigned all = 0;
   for (size_t i = 0; i < bytes.size(); ++i) {
     const unsigned high = kDigitValues[static_cast<unsigned char>(id[kPlaces[i]])];
@@ -46,8 +48,8 @@ bool parse(std::string_view id, int64_t& millis, std::array<char, kRandom>& rand
   return true;
 }
 
-// The reverse of parse(); appends. False if parse() cannot return these bits.
-bool print(int64_t millis, std::string_view random, std::string& out) {
+// The reverse of parse(). False if parse() cannot return these bits.
+bool print(int64_t millis, std::string_view random, std::array<char, kUuid>& out) {
   if (millis < 0 || millis >= kMaxMillis || (random[0] & 0xf0) != 0 || (random[2] & 0xc0) != 0) return false;
   std::array<unsigned char, 16> bytes{};
   for (size_t i = 0; i < 6; ++i) bytes[i] = static_cast<unsigned char>(millis >> (40 - 8 * i));
@@ -55,10 +57,10 @@ bool print(int64_t millis, std::string_view random, std::string& out) {
   bytes[6] |= 0x70;
   bytes[8] |= 0x80;
   static constexpr char kDigits[] = "0123456789abcdef";
+  out.fill('-');
   for (size_t i = 0; i < bytes.size(); ++i) {
-    if (i == 4 || i == 6 || i == 8 || i == 10) out += '-';
-    out += kDigits[bytes[i] >> 4];
-    out += kDigits[bytes[i] & 15];
+    out[kPlaces[i]] = kDigits[bytes[i] >> 4];
+    out[kPlaces[i] + 1u] = kDigits[bytes[i] & 15];
   }
   return true;
 }
@@ -114,6 +116,7 @@ Status IdValues::take(std::string_view section, const int64_t* micros, size_t ro
   rows_.reserve(rows_.size() + rows);
   std::string& ids = pieces_.emplace_back();
   ids.reserve(kUuid * rows + others.size());
+  std::array<char, kUuid> uuid;
   for (size_t i = 0; i < rows; ++i) {
     const size_t begin = ids.size();
     uint64_t value = 0;
@@ -128,7 +131,8 @@ Status IdValues::take(std::string_view section, const int64_t* micros, size_t ro
     if (kinds[i] == kOtherTime && !takeVarint(later, value)) return Error{"an id without its time"};
     if (!takeBytes(random, kRandom, bytes)) return Error{"an id that is cut off"};
     const auto millis = static_cast<uint64_t>(millisOf(micros[i])) + static_cast<uint64_t>(unfolded(value));
-    if (!print(static_cast<int64_t>(millis), bytes, ids)) return Error{"an id that is not a valid UUID"};
+    if (!print(static_cast<int64_t>(millis), bytes, uuid)) return Error{"an id that is not a valid UUID"};
+    ids.append(uuid.data(), uuid.size());
     rows_.push_back(std::string_view(ids).substr(begin));
   }
   if (!section.empty() || !later.empty() || !random.empty() || !others.empty()) return Error{"more ids than rows"};

@@ -76,6 +76,32 @@ TEST_CASE("cbor: only the deterministic form is read") {
   CHECK_FALSE(wide.ok());
 }
 
+TEST_CASE("cbor: an entry has the bytes of its key and its value") {
+  for (const int64_t value :
+       {int64_t{0}, int64_t{23}, int64_t{24}, int64_t{255}, int64_t{256}, int64_t{65535}, int64_t{65536},
+        int64_t{0xffffffff}, int64_t{0x100000000}, INT64_MAX, int64_t{-1}, int64_t{-257}, INT64_MIN}) {
+    const std::string text(static_cast<size_t>(std::min<uint64_t>(static_cast<uint64_t>(value), 70000)), 'x');
+    std::string entries;
+    audit::CborWriter entry(entries);
+    entry.entry(23, value);
+    entry.entry(7, std::string_view(text));
+    std::string items;
+    audit::CborWriter item(items);
+    item.integer(23);
+    item.integer(value);
+    item.integer(7);
+    item.text(text);
+    CHECK(entries == items);
+    audit::CborReader reader(entries);
+    CHECK(reader.integer() == 23);
+    if (value != INT64_MIN) CHECK(reader.integer() == value);
+    else (void)reader.integer();
+    CHECK(reader.integer() == 7);
+    CHECK(reader.text() == text);
+    CHECK(reader.ok());
+  }
+}
+
 TEST_CASE("audit: appended records can be read, are joined with their outcomes, and verify") {
   const test::TempDir dir;
   const std::string path = dir.path("yett.db");
