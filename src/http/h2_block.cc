@@ -181,6 +181,7 @@ void H2Fields::addLength(uint64_t length) {
 }
 
 void H2Fields::request(const RequestHead& head, const HeaderMap& added, std::string_view scheme) {
+  fields_.clear();
   path_ = head.forwardPath();
   if (head.target.has_query) (path_ += '?') += head.target.query;
   std::string_view host;
@@ -201,6 +202,7 @@ void H2Fields::request(const RequestHead& head, const HeaderMap& added, std::str
 }
 
 void H2Fields::response(const ResponseHead& head, const HeaderMap& added, bool with_length) {
+  fields_.clear();
   const int status = head.framing == Framing::kTunnel ? 200 : head.status;  // RFC 8441 5
   std::to_chars(digits_ + 20, digits_ + 23, status);
   add(":status", {digits_ + 20, 3});
@@ -216,6 +218,7 @@ void H2Fields::response(const ResponseHead& head, const HeaderMap& added, bool w
 }
 
 void H2Fields::trailers(const HeaderMap& trailers) {
+  fields_.clear();
   addAll(trailers);
 }
 

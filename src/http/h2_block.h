@@ -48,7 +48,8 @@ class H2Block {
   bool too_large_ = false;
 };
 
-/// Fields to send. They are views of the head they were made from: submit them before it changes.
+/// Fields to send, made anew by each call. They are views of the head they were made from: submit them before it
+/// changes.
 class H2Fields {
  public:
   H2Fields();

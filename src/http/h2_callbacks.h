@@ -169,9 +169,8 @@ struct H2Callbacks {
       *flags |= NGHTTP2_DATA_FLAG_EOF;
       if (!stream->trailers_out_.fields().empty()) {
         *flags |= NGHTTP2_DATA_FLAG_NO_END_STREAM;
-        H2Fields fields;
-        fields.trailers(stream->trailers_out_);
-        nghttp2_submit_trailer(session, id, fields.data(), fields.size());
+        s.fields_.trailers(stream->trailers_out_);
+        nghttp2_submit_trailer(session, id, s.fields_.data(), s.fields_.size());
       }
     }
     return static_cast<ssize_t>(n);

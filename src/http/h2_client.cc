@@ -82,9 +82,8 @@ class H2Client::Outgoing final : public ClientStream, public H2Stream {
       too_large_ = true;
       return client_.sendSoon();
     }
-    H2Fields fields;
-    fields.request(head, added, "http");
-    id_ = client_.submitRequest(fields, websocket_ || head.framing != Framing::kNone);
+    client_.fields_.request(head, added, "http");
+    id_ = client_.submitRequest(websocket_ || head.framing != Framing::kNone);
     // If no stream id is left, it stays in unsent_, and onBatchEnd() fails it.
     if (id_ > 0) client_.addStream(client_.takeUnsent(*this));
     else failed_ = true;

@@ -86,9 +86,8 @@ class H2Server::Incoming final : public ServerStream, public H2Stream {
 
   void sendInterim(const ResponseHead& head) override {
     if (head_sent_ || reset_) return;
-    H2Fields fields;
-    fields.response(head, {}, false);
-    server_.submitInterim(*this, fields);
+    server_.fields_.response(head, {}, false);
+    server_.submitInterim(*this);
   }
 
   void sendResponse(const ResponseHead& head, const HeaderMap& added) override {
@@ -102,9 +101,8 @@ class H2Server::Incoming final : public ServerStream, public H2Stream {
     const bool to_head = request_->requestHead().method == "HEAD";
     bodiless_ = to_head || head.framing == Framing::kNone || (head.framing == Framing::kLength && !head.content_length);
     to_send_ = head.framing == Framing::kLength && !to_head ? head.content_length : kUnknown;
-    H2Fields fields;
-    fields.response(head, added, to_head || head.status == 304);
-    if (!server_.submitResponse(*this, fields, !bodiless_)) server_.resetStream(*this, NGHTTP2_INTERNAL_ERROR);
+    server_.fields_.response(head, added, to_head || head.status == 304);
+    if (!server_.submitResponse(*this, !bodiless_)) server_.resetStream(*this, NGHTTP2_INTERNAL_ERROR);
   }
 
   void sendBody(std::string_view data) override {
@@ -266,12 +264,12 @@ void H2Server::resetStalled(int64_t now) {
   std::vector<H2Stream*> stalled;
   std::vector<H2Stream*> lingered;
   std::vector<Incoming*> undecided;
-  for (const auto& [id, stream] : streams_) {
-    auto& incoming = static_cast<Incoming&>(*stream);
+  streams_.each([&](H2Stream& stream) {
+    auto& incoming = static_cast<Incoming&>(stream);
     if (incoming.undecided() && now - incoming.since() >= 1000) undecided.push_back(&incoming);
-    if (incoming.lingered(now)) lingered.push_back(stream.get());
-    else if (incoming.stalled(now)) stalled.push_back(stream.get());
-  }
+    if (incoming.lingered(now)) lingered.push_back(&stream);
+    else if (incoming.stalled(now)) stalled.push_back(&stream);
+  });
   for (auto* stream : stalled) resetStream(*stream, NGHTTP2_CANCEL);
   for (auto* stream : lingered) resetStream(*stream, NGHTTP2_NO_ERROR);
   for (auto* stream : undecided) stream->tell();

@@ -6,6 +6,7 @@
 
 #include "base/check.h"
 #include "http/h2_callbacks.h"
+#include "http/h2_memory.h"
 
 namespace yett::http {
 
@@ -43,8 +44,8 @@ H2Session::H2Session(Wire& wire, const Limits& limits, bool server)
   nghttp2_option_set_max_outbound_ack(option, 200);
   nghttp2_option_set_stream_reset_rate_limit(option, 100'000, 10'000);  // H2Flood is stricter
   nghttp2_option_set_max_deflate_dynamic_table_size(option, 4096);
-  if (server) nghttp2_session_server_new2(&session_, callbacks(), this, option);
-  else nghttp2_session_client_new2(&session_, callbacks(), this, option);
+  if (server) nghttp2_session_server_new3(&session_, callbacks(), this, option, h2Memory());
+  else nghttp2_session_client_new3(&session_, callbacks(), this, option, h2Memory());
   nghttp2_option_del(option);
 }
 
@@ -53,15 +54,10 @@ H2Session::~H2Session() {
   nghttp2_session_del(session_);
 }
 
-H2Stream* H2Session::find(int32_t id) {
-  const auto it = streams_.find(id);
-  return it == streams_.end() ? nullptr : it->second.get();
-}
-
 void H2Session::addStream(std::unique_ptr<H2Stream> stream) {
   stream->since_ = wire_.nowMillis();
   const int32_t id = stream->id_;
-  streams_.emplace(id, std::move(stream));
+  streams_.add(id, std::move(stream));
 }
 
 // Looks at every frame header, since nghttp2 does not report the frames that it ignores.
@@ -199,21 +195,20 @@ void H2Session::take(H2Stream& stream, std::string_view data) {
 }
 
 void H2Session::forget(int32_t id, uint32_t code) {
-  const auto it = streams_.find(id);
-  if (it == streams_.end()) return;
+  const H2Stream* stream = streams_.find(id);
+  if (stream == nullptr) return;
   // Held body bytes will never be read, but would keep counting against the connection's window.
-  if (server_ && !it->second->held_.empty()) nghttp2_session_consume_connection(session_, it->second->held_.size());
-  dead_.push_back(unlink(it));
+  if (server_ && !stream->held_.empty()) nghttp2_session_consume_connection(session_, stream->held_.size());
+  dead_.push_back(unlink(id));
   onStreamClosed(*dead_.back(), code);
 }
 
-std::unique_ptr<H2Stream> H2Session::unlink(std::map<int32_t, std::unique_ptr<H2Stream>>::iterator at) {
-  std::unique_ptr<H2Stream> out = std::move(at->second);
+std::unique_ptr<H2Stream> H2Session::unlink(int32_t id) {
+  std::unique_ptr<H2Stream> out = streams_.take(id);
   waiting_ -= out->pending();
   out->out_.clear();
   out->sent_ = 0;
   out->counted_.set(0);
-  streams_.erase(at);
   return out;
 }
 
@@ -253,7 +248,7 @@ void H2Session::runResumed() {
 
 size_t H2Session::heldByStreams() const {
   size_t out = 0;
-  for (const auto& [id, stream] : streams_) out += stream->counted_.bytes();
+  streams_.each([&out](const H2Stream& stream) { out += stream.counted_.bytes(); });
   return out;
 }
 
@@ -301,21 +296,21 @@ void H2Session::send() {
   bury();
 }
 
-bool H2Session::submitResponse(H2Stream& stream, const H2Fields& fields, bool body) {
+bool H2Session::submitResponse(H2Stream& stream, bool body) {
   nghttp2_data_provider provider{{0}, &Guarded<&H2Callbacks::read>::call};
   sendSoon();
-  return nghttp2_submit_response(session_, stream.id_, fields.data(), fields.size(), body ? &provider : nullptr) == 0;
+  return nghttp2_submit_response(session_, stream.id_, fields_.data(), fields_.size(), body ? &provider : nullptr) == 0;
 }
 
-void H2Session::submitInterim(H2Stream& stream, const H2Fields& fields) {
-  nghttp2_submit_headers(session_, NGHTTP2_FLAG_NONE, stream.id_, nullptr, fields.data(), fields.size(), nullptr);
+void H2Session::submitInterim(H2Stream& stream) {
+  nghttp2_submit_headers(session_, NGHTTP2_FLAG_NONE, stream.id_, nullptr, fields_.data(), fields_.size(), nullptr);
   sendSoon();
 }
 
-int32_t H2Session::submitRequest(const H2Fields& fields, bool body) {
+int32_t H2Session::submitRequest(bool body) {
   nghttp2_data_provider provider{{0}, &Guarded<&H2Callbacks::read>::call};
   sendSoon();
-  return nghttp2_submit_request(session_, nullptr, fields.data(), fields.size(), body ? &provider : nullptr, nullptr);
+  return nghttp2_submit_request(session_, nullptr, fields_.data(), fields_.size(), body ? &provider : nullptr, nullptr);
 }
 
 void H2Session::submitSettings(bool server, bool websockets) {
@@ -353,7 +348,7 @@ void H2Session::letComeLate() {
 void H2Session::closeStreams(std::string_view why) {
   gone_ = true;
   while (!streams_.empty()) {
-    dead_.push_back(unlink(streams_.begin()));
+    dead_.push_back(unlink(streams_.any()));
     H2Stream& stream = *dead_.back();
     onConnectionLost(stream, why);
   }

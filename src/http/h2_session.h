@@ -2,7 +2,6 @@
 // their handlers, and limits on the work that a peer can cause. h2_server.h and h2_client.h define what streams mean.
 #pragma once
 
-#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -10,6 +9,7 @@
 #include "http/h2_block.h"
 #include "http/h2_flood.h"
 #include "http/h2_stream.h"
+#include "http/h2_streams.h"
 #include "http/stream.h"
 #include "http/wire.h"
 
@@ -43,16 +43,17 @@ class H2Session {
   void addStream(std::unique_ptr<H2Stream> stream);
   /// Removes a finished stream; its object lives until the batch is over.
   void forget(int32_t id, uint32_t code);
-  H2Stream* find(int32_t id);
+  H2Stream* find(int32_t id) const { return streams_.find(id); }
   /// Removes all streams of a lost connection and notifies their handlers.
   void closeStreams(std::string_view why);
   size_t heldByStreams() const;
   bool inBlock() const { return in_block_; }
   void submitSettings(bool server, bool websockets);
-  bool submitResponse(H2Stream& stream, const H2Fields& fields, bool body);
-  void submitInterim(H2Stream& stream, const H2Fields& fields);
+  /// These send `fields_`.
+  bool submitResponse(H2Stream& stream, bool body);
+  void submitInterim(H2Stream& stream);
   /// The new stream's id, or an error below 0.
-  int32_t submitRequest(const H2Fields& fields, bool body);
+  int32_t submitRequest(bool body);
 
   /// `block_` holds a complete header block of a new or an existing stream; `category` is nghttp2's category.
   virtual void onBlock(int32_t id, int category, bool ends) = 0;
@@ -76,8 +77,9 @@ class H2Session {
   const Limits& limits_;
   nghttp2_session* session_ = nullptr;
   H2Block block_;
+  H2Fields fields_;  // being sent
   H2Flood flood_;
-  std::map<int32_t, std::unique_ptr<H2Stream>> streams_;
+  H2Streams streams_;
   size_t waiting_ = 0;  // bytes queued for sending on all streams
   const bool server_;
   bool in_library_ = false;
@@ -97,7 +99,7 @@ class H2Session {
   void letComeLate();
   size_t countFrames(std::string_view bytes);
   void bury();
-  std::unique_ptr<H2Stream> unlink(std::map<int32_t, std::unique_ptr<H2Stream>>::iterator at);
+  std::unique_ptr<H2Stream> unlink(int32_t id);
 
   std::vector<std::unique_ptr<H2Stream>> dead_;  // until none of their calls can be on the stack
   std::vector<int32_t> drained_;                 // writable again

@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "base/held.h"
+#include "base/recycler.h"
 #include "http/stream.h"
 
 namespace yett::http {
@@ -13,7 +14,7 @@ namespace yett::http {
 class H2Session;
 
 /// Buffers bytes to be sent and received bytes to be consumed. Belongs to its session.
-class H2Stream {
+class H2Stream : public base::Recycled {
  public:
   H2Stream(H2Session& session, BodyHandler* handler) : session_(session), handler_(handler) {}
   virtual ~H2Stream() = default;

@@ -107,7 +107,7 @@ void Worker::clear(Exchange& exchange) {
   }
   busy_.pop_back();
   // Exchanges that wait for a record or a recheck are referenced by address: destroy none meanwhile.
-  if (!subjects.named() && spare_.size() > kMaxSpare) spare_.resize(kMaxSpare);
+  if (!subjects.named() && spare_.size() > kMaxSpare + busy_.size()) spare_.resize(kMaxSpare + busy_.size());
 }
 
 }  // namespace yett::proxy
