@@ -52,8 +52,7 @@ Result<std::shared_ptr<const TlsContext>> TlsContext::create(const Source& sourc
   SSL_CTX_set_options(context, SSL_OP_IGNORE_UNEXPECTED_EOF);
   SSL_CTX_set_client_hello_cb(context, &TlsTransport::onClientHello, nullptr);
   SSL_CTX_set_num_tickets(context, 1);
-  SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_SERVER);
-  SSL_CTX_sess_set_cache_size(context, 10'000);
+  out->sessions_.install(context);
   SSL_CTX_set_timeout(context, 3600);
   SSL_CTX_set_mode(context,
                    SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);

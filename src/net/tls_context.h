@@ -10,6 +10,7 @@
 #include "base/result.h"
 #include "identity/trust_bundle.h"
 #include "net/rate.h"
+#include "net/tls_sessions.h"
 
 namespace yett::net {
 
@@ -38,9 +39,11 @@ class TlsContext {
   Rate& rate() const { return rate_; }
 
  private:
+  static constexpr size_t kSessionBytes = 8 << 20;
   explicit TlsContext(int64_t handshakes_per_second) : rate_(handshakes_per_second) {}
   static int chooseProtocol(SSL*, const unsigned char** out, unsigned char* size, const unsigned char* offered,
                             unsigned int offered_size, void* self);
+  TlsSessions sessions_{kSessionBytes};
   SSL_CTX* context_ = nullptr;
   std::shared_ptr<const identity::TrustBundles> bundles_;
   bool asks_ = true;

@@ -67,56 +67,24 @@ int TlsTransport::judge(X509_STORE_CTX* chain) {
   return 1;
 }
 
-// The verified principal is stored in the session and used when it is resumed. OpenSSL copies sessions.
-using KeptPrincipal = std::shared_ptr<const identity::Principal>;
-
-static int sessionIndex() {
-  static const int index = SSL_SESSION_get_ex_new_index(
-      0, nullptr, nullptr,
-      [](CRYPTO_EX_DATA*, const CRYPTO_EX_DATA*, void** data, int, long, void*) -> int {
-        if (*data != nullptr) *data = new KeptPrincipal(*static_cast<KeptPrincipal*>(*data));
-        return 1;
-      },
-      [](void*, void* data, CRYPTO_EX_DATA*, int, long, void*) { delete static_cast<KeptPrincipal*>(data); });
-  return index;
-}
-
 void TlsTransport::keepInSession() {
   SSL_SESSION* session = SSL_get_session(ssl_);
-  if (session == nullptr) return;
-  auto* kept = new KeptPrincipal(principal_);
-  if (SSL_SESSION_set_ex_data(session, sessionIndex(), kept) != 1) delete kept;
+  if (session == nullptr || !TlsSessions::keep(session, principal_)) return;
   // A session ends with its certificate: then the caller makes a full handshake, perhaps with a newer one.
   const int64_t left = principal_->expires - base::wallMicros() / 1'000'000 - 1;
   SSL_SESSION_set_timeout(session, static_cast<long>(std::clamp<int64_t>(left, 0, SSL_SESSION_get_timeout(session))));
 }
 
-// After a full handshake, verify() has set the principal. A resumed handshake never calls it, so it is judged here as a
-// full one would be now: by the chain that was verified then (the bundles are the same, since sessions do not outlive
-// their context) or, if that chain has expired, by any other valid chain.
+// After a full handshake, verify() has set the principal, unless the caller has shown no certificate. A resumed
+// handshake calls it not: the principal is the session's, which the cache gives out only while a full handshake would
+// succeed (the bundles are the same, since sessions do not outlive their context).
 bool TlsTransport::settlePrincipal() {
-  static const auto anonymous = std::make_shared<const identity::Principal>();
   if (principal_) return true;
-  X509* leaf = context_->asksForCertificate() ? SSL_get0_peer_certificate(ssl_) : nullptr;
-  if (leaf == nullptr) {
-    principal_ = anonymous;
-    return true;
-  }
-  SSL_SESSION* session = SSL_get_session(ssl_);
-  const auto* kept = static_cast<const KeptPrincipal*>(SSL_SESSION_get_ex_data(session, sessionIndex()));
-  const int64_t now = base::wallMicros() / 1'000'000;
-  if (kept != nullptr && now >= (*kept)->valid_from && now < (*kept)->expires) {
-    principal_ = *kept;
-    return true;
-  }
-  auto verdict = identity::verifySvid(leaf, SSL_get_peer_cert_chain(ssl_), context_->bundles(), now);
-  if (!verdict) {
-    refuse(leaf, verdict.error().message);
-    SSL_CTX_remove_session(context_->native(), session);
-    return false;
-  }
-  principal_ = std::make_shared<const identity::Principal>(std::move(verdict).value());
-  return true;
+  if (SSL_session_reused(ssl_) == 1) principal_ = TlsSessions::principal(SSL_get_session(ssl_));
+  else if (!context_->asksForCertificate() || SSL_get0_peer_certificate(ssl_) == nullptr)
+    principal_ = TlsSessions::nobody();
+  if (!principal_) failure_ = "a session without its principal";
+  return principal_ != nullptr;
 }
 
 IoResult TlsTransport::result(int returned) {

@@ -98,6 +98,22 @@ class Request(unittest.TestCase):
             self.assertLess(resident, 45)
 
 
+    def test_memory_after_thousands_of_handshakes(self):
+        """Sessions are kept for resumption, without the certificates of their clients."""
+        handshakes = 3000
+        with self.yett as y:
+            def resident():
+                return int(re.search(r"VmRSS:\s+(\d+)", pathlib.Path(f"/proc/{y.process.pid}/status").read_text())[1])
+
+            subprocess.run(self.load("-n", 3000, "-s", 20), capture_output=True, check=True)
+            before = resident()
+            done = json.loads(subprocess.run(self.load("-n", handshakes, "-s", 60, "--warmup", 0, "--reconnect", "full", connections=8), capture_output=True, check=True).stdout)
+            self.assertGreaterEqual(done["handshakes"] - done["resumed"], handshakes)
+            grown = (resident() - before) / done["handshakes"]
+            say(f"{grown:.2f} KiB more for each of {done['handshakes']} full handshakes (at most 2.5)")
+            self.assertLessEqual(grown, 2.5)
+
+
 class Start(unittest.TestCase):
     def ready(self, count):
         """Seconds from the start of the process until it serves: the best of three."""
