@@ -32,17 +32,23 @@ struct Shelf {
 // block fits.
 constexpr size_t kBufferAtLeast = 16 << 10;
 constexpr size_t kBuffer = 18 << 10;
+// The buffer of handshake messages. If each handshake took it from the heap, the small objects that a connection keeps
+// would settle around it, and the heap would hold twice what is used.
+constexpr size_t kMessagesAtLeast = 20 << 10;
+constexpr size_t kMessages = 22 << 10;
 // A small block that OpenSSL allocates per written record. malloc() rounds 25 to 40 bytes up to this size anyway.
 constexpr size_t kNoteAtLeast = 25;
 constexpr size_t kNote = 40;
 
 thread_local Shelf<kBuffer, 16> buffers;
+thread_local Shelf<kMessages, 16> messages;
 thread_local Shelf<kNote, 16> notes;
 
 struct Sweep {
   bool wanted = false;
   ~Sweep() {
     buffers.end();
+    messages.end();
     notes.end();
   }
 };
@@ -51,6 +57,7 @@ thread_local Sweep sweep;  // constructed on first use in its thread
 void* take(size_t size, const char*, int) {
   if (size >= kNoteAtLeast && size <= kNote) return notes.take();
   if (size >= kBufferAtLeast && size <= kBuffer) return buffers.take();
+  if (size >= kMessagesAtLeast && size <= kMessages) return messages.take();
   return size == 0 ? nullptr : std::malloc(size);
 }
 
@@ -61,6 +68,7 @@ void give(void* block, const char*, int) {
   if (!buffers.ended) sweep.wanted = true;
   if (size == kNote && notes.give(block)) return;
   if (size >= kBuffer && size < kBuffer + 64 && buffers.give(block)) return;
+  if (size >= kMessages && size < kMessages + 64 && messages.give(block)) return;
   std::free(block);
 }
 

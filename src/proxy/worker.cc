@@ -1,5 +1,7 @@
 #include "proxy/worker.h"
 
+#include <algorithm>
+
 #include "base/clock.h"
 #include "http/stream.h"
 #include "identity/trust_bundle.h"
@@ -10,6 +12,7 @@ namespace yett::proxy {
 
 static constexpr size_t kMaxSpare = 64;
 static constexpr base::Millis kClockInterval{1000};
+static constexpr base::Millis kSpareInterval{1000};
 
 Worker::Worker(net::EventLoop& l, authz::Authorizer& stage, const Shared& shared, const MemoryBudget& memory,
                EventSink sink)
@@ -85,7 +88,9 @@ Exchange& Worker::takeExchange(Session& session, http::ServerStream& stream) {
   subjects.add(*exchange);
   exchange->place = busy_.size();
   exchange->released = false;
-  return *busy_.emplace_back(std::move(exchange));
+  busy_.push_back(std::move(exchange));
+  busiest_ = std::max(busiest_, busy_.size());
+  return *busy_.back();
 }
 
 void Worker::releaseExchange(Exchange& exchange) {
@@ -106,8 +111,20 @@ void Worker::clear(Exchange& exchange) {
     busy_[place]->place = place;
   }
   busy_.pop_back();
+  if (spare_.size() > kMaxSpare && !spare_timer_.waiting()) loop.schedule(spare_timer_, kSpareInterval);
+}
+
+// Keeps as many as were busy at once lately, and frees the others a few at a time.
+void Worker::freeSpare() {
+  constexpr size_t kAtOnce = 200;
+  constexpr base::Millis kSoon{20};
+  const size_t keep = kMaxSpare + busiest_ - busy_.size();
+  const size_t fewer = spare_.size() - std::min(spare_.size(), kAtOnce);
   // Exchanges that wait for a record or a recheck are referenced by address: destroy none meanwhile.
-  if (!subjects.named() && spare_.size() > kMaxSpare + busy_.size()) spare_.resize(kMaxSpare + busy_.size());
+  if (!subjects.named() && spare_.size() > keep) spare_.resize(std::max(keep, fewer));
+  const bool over = spare_.size() > keep;
+  if (!over) busiest_ = busy_.size();
+  if (spare_.size() > kMaxSpare) loop.schedule(spare_timer_, over ? kSoon : kSpareInterval);
 }
 
 }  // namespace yett::proxy

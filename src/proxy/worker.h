@@ -90,11 +90,14 @@ class Worker {
   void clear(Exchange& exchange);
   void beat();
   void watchClock();
+  void freeSpare();
   serve::Shedding shedding_;
   std::vector<std::unique_ptr<Exchange>> busy_;  // each knows its place
   std::vector<std::unique_ptr<Exchange>> spare_;
+  size_t busiest_ = 0;  // the most that were busy at once, since freeSpare() last looked
   std::shared_ptr<const identity::TrustBundles> bundles_;
   net::Timer heartbeat_timer_{[this] { beat(); }};
+  net::Timer spare_timer_{[this] { freeSpare(); }};
   net::Timer clock_timer_{[this] { watchClock(); }};
   uint64_t clock_state_ = 0;
 };
