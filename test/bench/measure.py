@@ -87,6 +87,7 @@ def run_load(peer, load, seconds):
         raise RuntimeError(f"{peer.name}: {result['errors']} errors, {result['requests']} answers of {result['total']}\n{peer.log()}")
     result["cpu_us"] = (marks["measured"] - marks["measuring"]) / 1e3 / result["requests"]
     result["resident_mib"] = resident_mib(peer.pids)
+    peer.requests += result["total"]
     return result
 
 

@@ -17,6 +17,7 @@ from measure import LOAD_CORE, PROXY_CORE, ROOT, children, pinned, stop  # noqa:
 
 YETT = os.environ.get("YETT_BENCH_BINARY") or str(ROOT / "build/release/yett")
 ENVOY = [ROOT / "build/interop/envoy/bin/envoy"]
+OPA = ROOT / "build/interop/opa_authz"
 
 
 class Certs:
@@ -61,6 +62,7 @@ class Peer:
     def start(self):
         if self.beside:
             self.beside.start()
+        self.requests = 0  # answered in all measurements
         self.configure()
         self.output = open(self.dir / "output", "wb")
         self.process = subprocess.Popen([*pinned(self.core), *self.command()], stdout=self.output, stderr=self.output, env=environment(), cwd=self.dir)
@@ -90,6 +92,7 @@ class Peer:
 
 
 class NginxLike(Peer):
+    access_log = "off"
     modules = ""
     http = ""
     server = ""
@@ -101,7 +104,7 @@ class NginxLike(Peer):
 daemon off; master_process off; worker_processes 1; pid {d}/pid; error_log stderr crit; worker_rlimit_nofile 65536;
 events {{ worker_connections 30000; }}
 http {{
-  access_log off; keepalive_requests 1000000000; keepalive_timeout 600s; client_max_body_size 0; tcp_nodelay on; server_tokens off;
+  access_log {self.access_log}; keepalive_requests 1000000000; keepalive_timeout 600s; client_max_body_size 0; tcp_nodelay on; server_tokens off;
   {temporary}
   {self.http}
   server {{
@@ -141,10 +144,11 @@ class Allower(NginxLike):
 
 
 class Nginx(NginxLike):
-    def __init__(self, name, folder, certs, service, *, tls=False, location="", http="", modules="", server="", http2=False, unix=False, session=""):
+    def __init__(self, name, folder, certs, service, *, tls=False, location="", http="", modules="", server="", http2=False, unix=False, session="", access_log="off"):
         super().__init__(name, folder, certs)
         self.tls = tls
         self.modules = modules
+        self.access_log = access_log
         address = f"unix:{service.dir}/service.sock" if unix else f"127.0.0.1:{service.port}"
         self.http = f"upstream app {{ server {address}; keepalive 4096; keepalive_requests 1000000000; }}\n{http}"
         secure = f"""ssl_certificate {certs.server}; ssl_certificate_key {certs.server_key}; ssl_client_certificate {certs.ca}; ssl_verify_client on;
@@ -248,9 +252,11 @@ class Nghttpx(Peer):
 
 
 class Envoy(Peer):
-    def __init__(self, name, folder, certs, service, *, tls=False, http2=False):
+    """Decides by RBAC filters, or asks `opa`."""
+
+    def __init__(self, name, folder, certs, service, *, tls=False, http2=False, opa=None):
         super().__init__(name, folder, certs)
-        self.service, self.tls, self.http2 = service, tls, http2
+        self.service, self.tls, self.http2, self.beside = service, tls, http2, opa
 
     @staticmethod
     def found():
@@ -285,7 +291,7 @@ class Envoy(Peer):
         manager = {"@type": kind + "filters.network.http_connection_manager.v3.HttpConnectionManager", "stat_prefix": "in",
                    "codec_type": "HTTP2" if self.http2 else "HTTP1", "generate_request_id": False,
                    "route_config": {"virtual_hosts": [{"name": "app", "domains": ["*"], "routes": [{"match": {"prefix": "/"}, "route": {"cluster": "app"}}]}]},
-                   "http_filters": [rbac("closed", deny), rbac("allowed", allow), {"name": "router", "typed_config": {"@type": kind + "filters.http.router.v3.Router"}}]}
+                   "http_filters": [*([self.beside.filter()] if self.beside else [rbac("closed", deny), rbac("allowed", allow)]), {"name": "router", "typed_config": {"@type": kind + "filters.http.router.v3.Router"}}]}
         chain = {"filters": [{"name": "http", "typed_config": manager}]}
         if self.tls:
             chain["transport_socket"] = {"name": "tls", "typed_config": {
@@ -300,13 +306,60 @@ class Envoy(Peer):
         (self.dir / "envoy.json").write_text(json.dumps({"static_resources": {
             "listeners": [{"name": "in", "address": address(self.port), "filter_chains": [chain], "tcp_backlog_size": 8192}],
             "clusters": [{"name": "app", "type": "STATIC", "circuit_breakers": {"thresholds": [{"max_connections": 20000, "max_pending_requests": 20000, "max_requests": 20000}]},
-                          "load_assignment": {"cluster_name": "app", "endpoints": [{"lb_endpoints": [{"endpoint": {"address": address(self.service.port)}}]}]}}]}}))
+                          "load_assignment": {"cluster_name": "app", "endpoints": [{"lb_endpoints": [{"endpoint": {"address": address(self.service.port)}}]}]}},
+                         *([self.beside.cluster(address)] if self.beside else [])]}}))
 
     def command(self):
         return [str(ENVOY[0]), "-c", str(self.dir / "envoy.json"), "--concurrency", "1", "--log-level", "error", "--disable-hot-restart"]
 
 
-POLICY = """policy "edge" {
+REGO = """package edge
+default allow := false
+closed if startswith(input.path, "/admin/")
+closed if startswith(input.path, "/internal/")
+reads if input.method in {"GET", "HEAD"}
+frontend if input.principal == "spiffe://example.org/frontend"
+granted if { frontend; reads; input.path == "/hello" }
+granted if { frontend; reads; startswith(input.path, "/items/") }
+granted if { frontend; reads; startswith(input.path, "/files/") }
+granted if { frontend; input.method == "POST"; startswith(input.path, "/upload/") }
+granted if { input.principal == "spiffe://example.org/billing"; startswith(input.path, "/invoices/") }
+granted if { input.principal == "spiffe://example.org/reports"; startswith(input.path, "/reports/") }
+granted if { input.principal == "spiffe://example.org/prometheus"; input.method == "GET"; input.path == "/metrics" }
+granted if { input.principal == "spiffe://example.org/ci"; input.method == "PUT"; startswith(input.path, "/releases/") }
+granted if { frontend; input.method == "GET"; startswith(input.path, "/tenants/") }
+granted if { input.principal == "spiffe://example.org/probe"; input.method == "GET"; input.path == "/healthz" }
+allow if { granted; not closed }
+"""
+
+
+class Opa(Peer):
+    """OPA behind Envoy's ext_authz filter, over gRPC (test/bench/opa_authz). On the proxy's core, as a sidecar would be."""
+
+    @staticmethod
+    def found():
+        return OPA.exists() and Envoy.found()
+
+    def configure(self):
+        (self.dir / "edge.rego").write_text(REGO)
+
+    def command(self):
+        return ["env", "GOMAXPROCS=1", str(OPA), f"127.0.0.1:{self.port}", str(self.dir / "edge.rego")]
+
+    @staticmethod
+    def filter():
+        return {"name": "ext_authz", "typed_config": {"@type": "type.googleapis.com/envoy.extensions.filters.http.ext_authz.v3.ExtAuthz", "transport_api_version": "V3",
+                                                      "grpc_service": {"envoy_grpc": {"cluster_name": "opa"}, "timeout": "5s"}}}
+
+    def cluster(self, address):
+        http2 = {"envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {"@type": "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
+                                                                             "explicit_http_config": {"http2_protocol_options": {}}}}
+        return {"name": "opa", "type": "STATIC", "typed_extension_protocol_options": http2,
+                "load_assignment": {"cluster_name": "opa", "endpoints": [{"lb_endpoints": [{"endpoint": {"address": address(self.port)}}]}]}}
+
+
+POLICY = """local teams = data "teams.json"
+policy "edge" {
   deny "admin" { path = "/admin/**" },
   allow "reads" { principal = "spiffe://example.org/frontend", method = { "GET", "HEAD" }, path = { "/hello", "/items/**", "/files/**" } },
   allow "uploads" { principal = "spiffe://example.org/frontend", method = "POST", path = "/upload/**" },
@@ -321,18 +374,27 @@ POLICY = """policy "edge" {
       if #tenant > 16 then return false end
       return tenant:sub(1, 2) == "t-" and r.principal.path == "/frontend"
     end },
+  allow "orders of a team" { principal = "spiffe://example.org/frontend", method = "GET", path = "/teams/{team}/orders",
+    when = function(r) return teams[r.params.team].rank >= 3 end },
+  allow "small orders" { principal = "spiffe://example.org/frontend", method = "POST", path = "/upload/orders",
+    when = function(r) return r.body.json.total < 1000 end },
   allow "health" { principal = "spiffe://example.org/probe", method = "GET", path = "/healthz" },
 }
 """
 
 
 class Yett(Peer):
+    def log_bytes(self):
+        """What the audit log takes on disk."""
+        return sum(path.stat().st_size for path in self.dir.glob("yett.db*"))
+
     def __init__(self, name, folder, certs, service, *, tls=False, durability="batched", policy=POLICY, unix=False, workers=1, listener=None, **changes):
         super().__init__(name, folder, certs)
         self.tls = tls
         if workers > 1:
             self.core = sorted(os.sched_getaffinity(0))[:workers]
-        listening = {"name": "inbound", "address": f"127.0.0.1:{self.port}", "routes": [{"path": "/**", "cluster": "app"}]}
+        routes = [{"path": "/upload/orders", "cluster": "app", "buffer_body": "16KiB"}, {"path": "/**", "cluster": "app"}]
+        listening = {"name": "inbound", "address": f"127.0.0.1:{self.port}", "routes": routes}
         listening.update({"tls": {"client_certificate": "required"}} if tls else {"plaintext": True})
         listening.update(listener or {})
         self.policy = policy if tls else policy.replace('principal = "spiffe://example.org/frontend"', "principal = anyone")
@@ -351,6 +413,7 @@ class Yett(Peer):
     def configure(self):
         (self.dir / "rules").mkdir()
         (self.dir / "rules/edge.lua").write_text(self.policy)
+        (self.dir / "rules/teams.json").write_text(json.dumps({f"t{i}": {"rank": 3 + i % 5} for i in range(1000)}))
         (self.dir / "yett.json").write_text(json.dumps(self.config))
         (self.dir / "yett.json").chmod(0o600)
 

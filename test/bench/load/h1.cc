@@ -15,7 +15,9 @@ class H1 final : public Codec {
         once_(once),
         tail_(" HTTP/1.1\r\nhost: " + options.host + "\r\nuser-agent: yett-load\r\naccept: */*\r\n") {
     for (const auto& header : options.headers) tail_ += header + "\r\n";
-    if (options.body > 0) tail_ += "content-length: " + std::to_string(options.body) + "\r\n";
+    if (!options.json.empty()) tail_ += "content-type: application/json\r\n";
+    if (options.body > 0 || !options.json.empty())
+      tail_ += "content-length: " + std::to_string(options.json.empty() ? options.body : options.json.size()) + "\r\n";
     tail_ += "\r\n";
   }
 
@@ -56,7 +58,8 @@ class H1 final : public Codec {
     out += ' ';
     choices_.fill(options_.path, out);
     choices_.fill(tail_, out);
-    out.append(options_.body, 'x');
+    if (options_.json.empty()) out.append(options_.body, 'x');
+    else out += options_.json;
   }
 
   bool readHead(std::string_view head) {

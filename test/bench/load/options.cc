@@ -31,6 +31,7 @@ Options parse(int argc, char** argv) {
   app.add_option("-H,--header", o.headers, "as `name: value`; % as in the path");
   app.add_option("--choices", o.choices)->check(CLI::PositiveNumber);
   app.add_option("--body", o.body, "bytes sent with each request");
+  app.add_option("--json", o.json, "this document is sent with each request, instead of --body; only HTTP/1.1");
   app.add_option("--expect", o.expect, "expected status; any other counts as an error");
   try {
     app.parse(argc, argv);

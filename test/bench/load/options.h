@@ -27,6 +27,7 @@ struct Options {
   std::vector<std::string> headers;  ///< "name: value", `%` as above
   uint64_t choices = 1;
   size_t body = 0;   ///< bytes sent with each request
+  std::string json;  ///< sent with each request, instead of these bytes
   int expect = 200;  ///< every other status is an error
 };
 
