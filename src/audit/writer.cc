@@ -9,6 +9,7 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/file_trust.h"
+#include "base/text.h"
 #include "base/turns.h"
 #include "policy/recording.h"
 
@@ -205,7 +206,7 @@ void Writer::run() {
     // In strict mode requests wait for the commit; records that arrive during it form the next batch.
     const auto until = Clock::now() + (config_.strict || busy ? base::Millis(0) : config_.batch_interval);
     if (piece_records_ == 0) piece_records_ = queue_.take(piece_, until, enough());
-    base::Turns::begin();
+    beginTurn();
     writing_since_ = coarseNanos();
     moveIntoDatabase();
     writing_since_ = 0;  // tasks do not count: operators requested them, and an erasure may take long
@@ -233,6 +234,12 @@ void Writer::run() {
     lookAtClock();
     if (!last && chain_->ready()) keepHouse(busy);
   }
+}
+
+// The writer leaves the CPU to the event loops from time to time, unless it falls behind.
+void Writer::beginTurn() {
+  constexpr double kBehind = 0.05;
+  base::Turns::begin(queue_.fullness() < kBehind);
 }
 
 // How many records are enough for one piece of the current batch.
@@ -277,12 +284,13 @@ void Writer::giveUp(const std::string& why) {
 // Commits the current piece and what arrives until then. Records are added to the chain as they arrive, so that the
 // writer never occupies a CPU for long. At the end, a piece may be left over, which begins the next batch.
 Status Writer::gather(Clock::time_point until) {
+  base::freeIfOversized(batch_, batch_.size());
   batch_.assign(piece_);
   batch_records_ = std::exchange(piece_records_, 0);
   TRY(beginBatch());
   while (batch_records_ < config_.batch_records && Clock::now() < until) {
     piece_records_ = queue_.take(piece_, until, enough());
-    base::Turns::begin();
+    beginTurn();
     if (piece_records_ == 0 || tasksWait() || !chain_->fits(static_cast<int64_t>(piece_records_))) break;
     batch_ += piece_;
     batch_records_ += std::exchange(piece_records_, 0);

@@ -93,6 +93,7 @@ class Writer {
   void write(base::BatchQueue::Clock::time_point until);
   Status gather(base::BatchQueue::Clock::time_point until);
   size_t enough() const;
+  void beginTurn();
   Status writeAgain();
   void broke(const std::string& why);
   void recovered();

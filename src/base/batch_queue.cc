@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "base/text.h"
+
 namespace yett::base {
 
 uint64_t BatchQueue::push(std::string_view record, bool force) {
@@ -46,6 +48,7 @@ size_t BatchQueue::take(std::string& out, Clock::time_point until, size_t enough
     wake_at_ = SIZE_MAX;
   }
   woken_ = false;
+  freeIfOversized(out, bytes_.size());
   out.swap(bytes_);
   const size_t count = records_;
   records_ = 0;

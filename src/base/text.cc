@@ -140,4 +140,9 @@ std::string markup(std::string_view text) {
   return out;
 }
 
+void freeIfOversized(std::string& buffer, size_t needed) {
+  constexpr size_t kAlwaysFine = 1 << 20;
+  if (buffer.capacity() > std::max(kAlwaysFine, 4 * needed)) std::string().swap(buffer);
+}
+
 }  // namespace yett::base

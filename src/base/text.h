@@ -54,4 +54,7 @@ std::string printable(std::string_view bytes);
 /// The same for text in any language: UTF-8 without control characters is returned unchanged.
 std::string forTerminal(std::string_view text);
 
+/// Frees a reused buffer that once had to hold far more than the `needed` bytes: over 1 MiB and four times as much.
+void freeIfOversized(std::string& buffer, size_t needed);
+
 }  // namespace yett::base

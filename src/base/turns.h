@@ -23,12 +23,13 @@ class Turns {
     lengths_ = lengths;
     since_ = Clock::now();
   }
-  /// The thread has just slept, so its turn begins now.
-  static void begin() {
+  /// The thread's turn begins now, since it has just slept. `pauses`: false if it may not sleep until the next begin().
+  static void begin(bool pauses = true) {
+    pauses_ = pauses;
     if (lengths_) since_ = Clock::now();
   }
   static void next() {
-    if (!lengths_ || Clock::now() - since_ < lengths_->run) return;
+    if (!lengths_ || !pauses_ || Clock::now() - since_ < lengths_->run) return;
     std::this_thread::sleep_for(lengths_->pause);
     since_ = Clock::now();
   }
@@ -37,6 +38,7 @@ class Turns {
   using Clock = std::chrono::steady_clock;
   static inline thread_local std::optional<Lengths> lengths_;
   static inline thread_local Clock::time_point since_;
+  static inline thread_local bool pauses_ = true;
 };
 
 }  // namespace yett::base

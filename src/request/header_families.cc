@@ -8,7 +8,7 @@
 namespace yett::request {
 namespace {
 
-// Sorted by first letter.
+// Sorted by name, so that those of one first letter, or of one letter after "x-", stand together.
 constexpr HeaderFamily kFamilies[] = {
     {"cf-access-*", true},
     {"cf-connecting-ip*", true},
@@ -78,34 +78,70 @@ constexpr HeaderFamily kFamilies[] = {
     {"x-yett-*", false},
 };
 
-// Where each first letter starts in kFamilies; it ends where the next one starts.
-constexpr std::array<uint8_t, 257> makeStarts() {
-  std::array<uint8_t, 257> out{};
-  for (const auto& family : kFamilies) {
-    for (size_t c = static_cast<unsigned char>(family.name[0]) + size_t{1}; c < out.size(); ++c) ++out[c];
+// A pattern in its parts: what the name begins with, and what must follow somewhere; or the whole name.
+struct Pattern {
+  std::string_view begin;
+  std::string_view later;
+  bool whole;
+};
+constexpr auto kPatterns = [] {
+  std::array<Pattern, std::size(kFamilies)> out{};
+  for (size_t i = 0; i < out.size(); ++i) {
+    const std::string_view name = kFamilies[i].name;
+    const size_t star = name.find('*');
+    out[i].whole = star == std::string_view::npos;
+    out[i].begin = name.substr(0, star);
+    if (!out[i].whole && star + 1 < name.size()) out[i].later = name.substr(star + 1, name.size() - star - 2);
   }
   return out;
-}
-constexpr auto kStarts = makeStarts();
+}();
 
-bool matches(std::string_view pattern, std::string_view name) {
-  const auto star = pattern.find('*');
-  if (star == std::string_view::npos) return name == pattern;
-  if (!name.starts_with(pattern.substr(0, star))) return false;
-  const auto rest = pattern.substr(star + 1);
-  return rest.empty() || name.find(rest.substr(0, rest.size() - 1), star) != std::string_view::npos;
+// Most names begin with "x-", so families are found by their first letter, or by the letter after "x-".
+constexpr size_t kLetters = 256;
+constexpr size_t placeOf(std::string_view name) {
+  const auto letter = [&name](size_t i) { return static_cast<size_t>(static_cast<unsigned char>(name[i])); };
+  if (name.empty()) return 0;
+  return name.size() > 2 && name.starts_with("x-") ? kLetters + letter(2) : letter(0);
+}
+// Where the families of each place start in kFamilies, which is sorted; they end where those of the next place start.
+constexpr auto kStarts = [] {
+  std::array<uint8_t, 2 * kLetters + 1> out{};
+  for (const auto& family : kFamilies) {
+    for (size_t place = placeOf(family.name) + 1; place < out.size(); ++place) ++out[place];
+  }
+  return out;
+}();
+static_assert([] {
+  for (size_t i = 1; i < std::size(kFamilies); ++i) {
+    if (placeOf(kFamilies[i - 1].name) > placeOf(kFamilies[i].name)) return false;
+  }
+  return true;
+}());
+
+bool matches(const Pattern& pattern, std::string_view name) {
+  if (pattern.whole) return name == pattern.begin;
+  if (!name.starts_with(pattern.begin)) return false;
+  return pattern.later.empty() || name.find(pattern.later, pattern.begin.size()) != std::string_view::npos;
+}
+
+// Whether `name` without its dashes is `plain`.
+bool isPlain(std::string_view name, std::string_view plain) {
+  size_t at = 0;
+  for (const char c : name) {
+    if (c == '-') continue;
+    if (at == plain.size() || c != plain[at]) return false;
+    ++at;
+  }
+  return at == plain.size();
 }
 
 // Frameworks spell these with any dashes or none: `x-httpmethod-override`.
 bool overridesMethod(std::string_view name) {
   constexpr size_t kLongest = 32;
   if (name.size() > kLongest) return false;
-  std::string plain;
-  for (const char c : name) {
-    if (c != '-') plain += c;
-  }
-  if (plain.starts_with('x')) plain.erase(0, 1);
-  return plain == "httpmethodoverride" || plain == "methodoverride" || plain == "httpmethod";
+  name.remove_prefix(std::min(name.find_first_not_of('-'), name.size()));
+  if (name.starts_with('x')) name.remove_prefix(1);
+  return isPlain(name, "httpmethodoverride") || isPlain(name, "methodoverride") || isPlain(name, "httpmethod");
 }
 
 constexpr HeaderFamily kMethod{"x-http-method-override", false};
@@ -122,12 +158,14 @@ std::string_view foldedName(std::string_view name, std::string& out) {
 
 const HeaderFamily* familyOf(std::string_view folded) {
   if (folded.empty()) return nullptr;
-  const auto first = static_cast<unsigned char>(folded[0]);
   const HeaderFamily* found = nullptr;
-  for (size_t i = kStarts[first]; i < kStarts[first + 1]; ++i) {
-    if (matches(kFamilies[i].name, folded) && (found == nullptr || found->keepable)) found = &kFamilies[i];
+  const size_t place = placeOf(folded);
+  for (size_t i = kStarts[place]; i < kStarts[place + 1]; ++i) {
+    if (matches(kPatterns[i], folded) && (found == nullptr || found->keepable)) found = &kFamilies[i];
   }
-  if (found == nullptr && (first == 'x' || first == 'h' || first == 'm') && overridesMethod(folded)) return &kMethod;
+  const char first = folded[0];
+  const bool may_override = first == 'x' || first == 'h' || first == 'm' || first == '-';
+  if (found == nullptr && may_override && overridesMethod(folded)) return &kMethod;
   return found;
 }
 
