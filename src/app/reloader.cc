@@ -26,8 +26,9 @@ int64_t nowMillis() {
 }  // namespace
 
 Reloader::Reloader(Server& server, base::Logger& log, const std::string& file)
-    : server_(server), log_(log), file_(file), sources_(runtime::sourcesOf(server.generation()->config)) {
+    : server_(server), log_(log), file_(file), sources_(runtime::sourcesOf(server.generation()->config)), expiry_(log) {
   guarded([this] {
+    expiry_.look(*server_.generation(), base::wallMicros() / 1'000'000);
     watch(sources_);
     tried_ = watcher_.fingerprint();
   });
@@ -106,6 +107,7 @@ void Reloader::watch(std::vector<std::string> sources) {
 
 void Reloader::look() {
   look_at_ = nowMillis() + kLookMillis;
+  expiry_.look(*server_.generation(), base::wallMicros() / 1'000'000);
   std::string seen = watcher_.fingerprint();
   if (seen == tried_) return;
   changing_ = true;

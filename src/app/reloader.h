@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "app/expiry_watch.h"
 #include "app/server.h"
 #include "app/watcher.h"
 #include "base/log.h"
@@ -49,6 +50,7 @@ class Reloader {
   const std::string file_;
   std::vector<std::string> sources_;
   Watcher watcher_;
+  ExpiryWatch expiry_;
   std::string tried_;  // fingerprint of what the last reload was built from
   std::string seen_;   // fingerprint of a change that may not be finished
   std::vector<std::string> refusal_;

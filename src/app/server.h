@@ -110,6 +110,7 @@ class Server {
   bool everywhere() const;
   std::string statusJson() const;
   std::vector<admin::Condition> readiness() const;
+  std::string certificateState() const;
   Result<std::string> command(const std::string& path, const std::string& body, const std::string& peer);
   Result<std::string> erase(const std::string& body, const std::string& peer);
 

@@ -26,6 +26,20 @@ std::string gaugeText(const std::string& name, const std::string& help, const st
          "\n";
 }
 
+std::string crlText(const runtime::Generation& generation) {
+  const std::string name = "yett_crl_next_update_timestamp_seconds";
+  std::string out;
+  if (!generation.bundles) return out;
+  for (const auto& [domain, bundle] : generation.bundles->all()) {
+    if (!bundle.revocations) continue;
+    if (out.empty())
+      out = "# HELP " + name + " when the CRL of a trust domain has to be renewed, in seconds since 1970\n# TYPE " +
+            name + " gauge\n";
+    out += name + "{trust_domain=\"" + domain + "\"} " + std::to_string(bundle.revocations->nextUpdate()) + "\n";
+  }
+  return out;
+}
+
 }  // namespace
 
 void Server::showMetrics() {
@@ -85,6 +99,7 @@ std::string Server::metricsText() const {
     out += gaugeText("yett_certificate_expiry_timestamp_seconds",
                      "when Yett's own certificate, or one of its chain, expires, in seconds since 1970", "",
                      now->certificate_expires);
+  out += crlText(*now);
   out += gaugeText("yett_last_reload_successful", "1 if what the files hold is in force, 0 if some of it was refused",
                    "", reload_ok_ ? 1 : 0);
   out += gaugeText("yett_last_reload_success_timestamp_seconds",

@@ -9,6 +9,7 @@
 #include "app/version.h"
 #include "audit/erase.h"
 #include "audit/log_files.h"
+#include "base/clock.h"
 #include "base/json.h"
 #include "base/text.h"
 #include "policy/policy_set.h"
@@ -48,7 +49,17 @@ std::vector<admin::Condition> Server::readiness() const {
   return {{"serving", draining_ ? "draining" : ""},
           {"audit", audit_->healthy() ? "" : "the audit log cannot be written"},
           {"loops", loops_.stalled(base::Millis(1000))},
-          {"policy", everywhere() ? "" : "the newest policy has not reached every loop"}};
+          {"policy", everywhere() ? "" : "the newest policy has not reached every loop"},
+          {"certificate", certificateState()}};
+}
+
+// Callers refuse an expired certificate, so other instances should get the traffic.
+std::string Server::certificateState() const {
+  const base::Lock lock(status_mutex_);
+  const int64_t end = shown_->certificate_expires;
+  const bool used = std::any_of(shown_->listeners.begin(), shown_->listeners.end(),
+                                [](const auto& listener) { return listener.second->tls != nullptr; });
+  return used && end != 0 && base::wallMicros() / 1'000'000 >= end ? "Yett's own certificate has expired" : "";
 }
 
 Result<std::string> Server::erase(const std::string& body, const std::string& peer) {

@@ -1,6 +1,5 @@
 #include "cli/certs.h"
 
-#include <fcntl.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -18,6 +17,8 @@
 #include "base/file_trust.h"
 #include "base/json.h"
 #include "base/text.h"
+#include "cli/certs_files.h"
+#include "cli/certs_publish.h"
 #include "cli/command.h"
 #include "cli/policy_dir.h"
 #include "config/object_reader.h"
@@ -26,40 +27,6 @@
 
 namespace yett::cli {
 namespace {
-
-int failed(const Error& error) {
-  std::cerr << "yett: " << error.message << "\n";
-  return 2;
-}
-
-// Writes a temporary file next to it, then renames it: a watcher sees the complete old file or the complete new one.
-Status writeFile(const std::string& path, const std::string& content, mode_t mode) {
-  // An unpredictable name, so that nobody can have created it beforehand.
-  std::array<unsigned char, 8> random{};
-  if (::getrandom(random.data(), random.size(), 0) != static_cast<ssize_t>(random.size()))
-    return Error{"cannot get random bytes"};
-  const std::string temporary = path + "." + base::hex({reinterpret_cast<const char*>(random.data()), random.size()});
-  const int fd = ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
-  if (fd < 0) return Error{temporary + ": cannot write: " + std::strerror(errno)};
-  const bool ok = ::fchmod(fd, mode) == 0 &&
-                  ::write(fd, content.data(), content.size()) == static_cast<ssize_t>(content.size()) &&
-                  ::fsync(fd) == 0;
-  ::close(fd);
-  if (!ok || ::rename(temporary.c_str(), path.c_str()) != 0)
-    return Error{path + ": cannot write: " + std::strerror(errno)};
-  return {};
-}
-
-// Anyone who can write to the folder could replace our keys.
-Status checkFolder(const std::string& directory) {
-  struct stat info {};
-  if (::stat(directory.c_str(), &info) != 0) return Error{directory + ": " + std::strerror(errno)};
-  if (info.st_uid != ::geteuid() && info.st_uid != 0)
-    return Error{directory + ": belongs to user " + std::to_string(info.st_uid) +
-                 ", who could replace the files in it: use a folder that you own"};
-  if ((info.st_mode & 022) != 0) return Error{directory + ": others can write to it: chmod go-w " + directory};
-  return {};
-}
 
 // A file with this name may belong to another workload.
 Status checkFree(const std::string& base_name, const std::string& id) {
@@ -230,6 +197,22 @@ void addCerts(CLI::App& app, Action& action) {
   issue->callback([o, &action] {
     action = [o] { return o->profiles.empty() ? certsIssue(o->issue) : certsIssueProfiles(o->profiles, o->issue); };
   });
+  const auto r = std::make_shared<RevokeOptions>();
+  auto* revoke = certs->add_subcommand("revoke", "revoke certificates: write the CRL anew");
+  revoke->add_option("files", r->files, "certificates (PEM); none: only renew the CRL");
+  revoke->add_option("--dir", r->directory, "folder of the CA")->capture_default_str();
+  revoke->add_option("--ttl", r->ttl, "time until the next update")->capture_default_str();
+  revoke->add_option("--out", r->out, "file of the CRL (default: crl.pem in the folder)");
+  revoke->callback([r, &action] { action = [r] { return certsRevoke(*r); }; });
+  const auto b = std::make_shared<BundleOptions>();
+  auto* bundle = certs->add_subcommand("bundle", "print a SPIFFE bundle document");
+  bundle->add_option("file", b->file, "PEM file with CA certificates (default: the CA's own bundle)");
+  bundle->add_option("--dir", b->directory, "folder of the CA")->capture_default_str();
+  bundle->add_option("--sequence", b->sequence, "spiffe_sequence")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
+  bundle->add_option("--refresh", b->refresh, "spiffe_refresh_hint")->capture_default_str();
+  bundle->callback([b, &action] { action = [b] { return certsBundle(*b); }; });
   auto* inspect = certs->add_subcommand("inspect", "show the contents of a certificate");
   inspect->add_option("file", o->file, "PEM file")->required();
   inspect->callback([o, &action] { action = [o] { return certsInspect(o->file); }; });

@@ -122,7 +122,7 @@ std::string treeOf(const runtime::Generation& generation, const runtime::Preflig
   Block head;
   if (!preflight.certificate.empty()) head.add("certificate", preflight.certificate);
   std::vector<std::string> domains;
-  for (const auto& [domain, path] : config.identity.trust_bundles) domains.push_back(domain);
+  for (const auto& [domain, bundle] : config.identity.trust_bundles) domains.push_back(domain);
   if (!domains.empty()) head.add("trusts", base::joined(domains, ", "));
   Block clusters;
   for (const auto& cluster : config.clusters)

@@ -1,6 +1,7 @@
 #include "cli/command.h"
 
 #include <algorithm>
+#include <iostream>
 #include <set>
 
 #include "audit/log_files.h"
@@ -11,6 +12,12 @@
 #include "target/segment_pattern.h"
 
 namespace yett::cli {
+
+int failed(const Error& error) {
+  const std::string text = "yett: " + error.message;
+  for (const auto line : base::split(text, '\n')) std::cerr << base::forTerminal(line) << "\n";
+  return 2;
+}
 
 void addConfig(CLI::App& command, std::string& config) {
   command.add_option("-c,--config", config, "configuration file")->envname("YETT_CONFIG")->default_val("yett.json");

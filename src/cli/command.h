@@ -25,6 +25,9 @@ void addCerts(CLI::App& app, Action& action);
 void addAdmin(CLI::App& app, Action& action);
 void addInit(CLI::App& app, Action& action);
 
+/// Prints "yett: ERROR" to stderr; returns 2.
+int failed(const Error& error);
+
 // Options that several commands have.
 
 /// -c, --config.

@@ -150,12 +150,6 @@ Result<std::optional<audit::Reader>> openListed(const audit::LogRef& file) {
   return std::optional<audit::Reader>();
 }
 
-int failed(const Error& error) {
-  const std::string text = "yett: " + error.message;
-  for (const auto line : base::split(text, '\n')) std::cerr << base::forTerminal(line) << "\n";
-  return 2;
-}
-
 Status resolveTimes(const std::string& since, const std::string& until, audit::Query& query) {
   const int64_t now = base::wallMicros();
   if (!since.empty()) query.since = TRY(parseTime(since, now));

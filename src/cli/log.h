@@ -8,6 +8,7 @@
 #include "audit/log_files.h"
 #include "audit/reader.h"
 #include "audit/verifier.h"
+#include "cli/command.h"
 
 namespace yett::cli {
 
@@ -79,8 +80,5 @@ struct EraseOptions {
 };
 /// Erases personal fields: through the admin socket of the running Yett, or directly if none is running.
 int logErase(EraseOptions options);
-
-/// Prints "yett: ERROR" to stderr; returns 2.
-int failed(const Error& error);
 
 }  // namespace yett::cli

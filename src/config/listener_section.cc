@@ -102,6 +102,7 @@ void readListener(ObjectReader& in, const identity::IdentityConfig& identity, pr
   if (tls && out.client_certificate != net::ClientCertificate::kNone && identity.trust_bundles.empty()) {
     in.problem("tls", "needs `/identity/trust_bundles`: without them no caller can be verified");
   }
+  in.durationOrZero("max_connection_age", out.max_connection_age);
   in.texts("trusted_forwarders", out.trusted_forwarders);
   for (const auto& id : out.trusted_forwarders) {
     if (auto ok = identity::SpiffeId::parse(id); !ok) in.problem("trusted_forwarders", ok.error().message);

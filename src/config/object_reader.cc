@@ -156,12 +156,21 @@ void ObjectReader::objects(std::string_view key, size_t least, const std::functi
 }
 
 void ObjectReader::entries(std::string_view key,
-                           const std::function<void(const std::string&, const std::string&)>& read) {
+                           const std::function<void(const std::string&, const std::string&)>& read,
+                           const std::function<void(const std::string&, ObjectReader&)>& object) {
   const auto* value = find(key, Type::kObject, "an object");
   if (value == nullptr) return;
   for (const auto& [name, item] : value->fields) {
-    if (item.type == Type::kString && !item.text.empty()) read(name, item.text);
-    else problems_.add(item.line, at(key) + "/" + name, std::string("is ") + item.typeName() + ", must be a string");
+    const std::string place = at(key) + "/" + name;
+    if (item.type == Type::kString && !item.text.empty()) {
+      read(name, item.text);
+    } else if (item.type == Type::kObject && object) {
+      ObjectReader reader(item, place, problems_);
+      object(name, reader);
+    } else {
+      problems_.add(item.line, place,
+                    std::string("is ") + item.typeName() + ", must be a string" + (object ? " or an object" : ""));
+    }
   }
 }
 

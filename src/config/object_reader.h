@@ -51,9 +51,9 @@ class ObjectReader {
   void object(std::string_view key, const std::function<void(ObjectReader&)>& read);
   /// An array of at least `least` objects.
   void objects(std::string_view key, size_t least, const std::function<void(ObjectReader&)>& read);
-  /// Calls `read` for each field of an object with arbitrary keys.
-  void entries(std::string_view key,
-               const std::function<void(const std::string& name, const std::string& value)>& read);
+  /// Calls `read` for each field of an object with arbitrary keys; `object` for those that are objects, if they may be.
+  void entries(std::string_view key, const std::function<void(const std::string& name, const std::string& value)>& read,
+               const std::function<void(const std::string& name, ObjectReader& value)>& object = nullptr);
 
   /// Reports no unknown keys: the valid ones depend on a key that was wrong.
   void ignoreRest();

@@ -1,42 +1,18 @@
 #include "identity/trust_bundle.h"
 
-#include <openssl/err.h>
-#include <openssl/pem.h>
-#include <openssl/x509v3.h>
-
 #include "base/sha256.h"
 #include "identity/openssl_error.h"
-#include "identity/pem.h"
 #include "identity/spiffe_id.h"
 
 namespace yett::identity {
 namespace {
 
-using Certificate = std::unique_ptr<X509, decltype(&X509_free)>;
-
-Result<std::vector<Certificate>> readAll(const std::string& pem) {
-  std::vector<Certificate> out;
-  for (const auto& block : TRY(certificateBlocks(pem, false))) {
-    const std::unique_ptr<BIO, decltype(&BIO_free)> bio(
-        BIO_new_mem_buf(block.text.data(), static_cast<int>(block.text.size())), BIO_free);
-    Certificate cert(PEM_read_bio_X509(bio.get(), nullptr, noPassphrase, nullptr), X509_free);
-    ERR_clear_error();
-    const std::string name = "certificate " + std::to_string(out.size() + 1);
-    if (!cert) return Error{name + " (line " + std::to_string(block.line) + ") cannot be read"};
-    if (X509_check_ca(cert.get()) != 1) return Error{name + " is not a CA"};
-    out.push_back(std::move(cert));
-  }
-  return out;
-}
-
-Result<TrustBundles::Bundle> bundleOf(const std::string& pem) {
-  const auto certificates = TRY(readAll(pem));
-  if (certificates.empty()) return Error{"contains no certificate"};
+Result<TrustBundles::Bundle> bundleOf(const TrustBundles::Source& source, int64_t now) {
+  auto content = TRY(readBundle(source.text));
   TrustBundles::Bundle out;
-  out.digest = base::sha256Hex(pem);
   out.all.reset(X509_STORE_new());
   std::map<std::string, std::vector<X509*>> by_name;
-  for (const auto& cert : certificates) {
+  for (const auto& cert : content.authorities) {
     if (X509_STORE_add_cert(out.all.get(), cert.get()) != 1) return Error{opensslError()};
     if (!out.anchors.insert(certificateDigest(cert.get())).second) continue;
     by_name[std::to_string(X509_NAME_hash_ex(X509_get_subject_name(cert.get()), nullptr, nullptr, nullptr))].push_back(
@@ -48,6 +24,14 @@ Result<TrustBundles::Bundle> bundleOf(const std::string& pem) {
       X509_STORE_add_cert(out.namesakes.emplace_back(X509_STORE_new()).get(), cert);
     }
   }
+  if (!source.crl.empty()) {
+    auto read = Revocations::read(source.crl, content.authorities, now);
+    if (!read) return std::move(read).error().within("its CRL");
+    out.revocations = std::move(read).value();
+  }
+  out.crl_required = source.crl_required;
+  out.jwt_authorities = std::move(content.jwt_authorities);
+  out.sequence = content.sequence;
   return out;
 }
 
@@ -62,14 +46,19 @@ std::string certificateDigest(X509* certificate) {
   return std::string(base::view(hash));
 }
 
-Result<TrustBundles> TrustBundles::create(const std::map<std::string, std::string>& pems) {
+std::string digestOf(const TrustBundles::Source& source) {
+  return base::sha256Hex(source.text + '\0' + source.crl + '\0' + (source.crl_required ? "required" : ""));
+}
+
+Result<TrustBundles> TrustBundles::create(const Sources& sources, int64_t now) {
   TrustBundles out;
   base::Sha256Hasher hasher;
-  for (const auto& [domain, pem] : pems) {
+  for (const auto& [domain, source] : sources) {
     if (!isTrustDomain(domain)) return Error{"`" + domain + "` is not a trust domain"};
-    auto bundle = bundleOf(pem);
+    auto bundle = bundleOf(source, now);
     if (!bundle) return std::move(bundle).error().within("bundle of " + domain);
-    hasher.update(domain).update({"\0", 1}).update(pem).update({"\0", 1});
+    bundle.value().digest = digestOf(source);
+    hasher.update(domain).update({"\0", 1}).update(bundle.value().digest).update({"\0", 1});
     out.bundles_.emplace(domain, std::move(bundle).value());
   }
   const auto hash = hasher.finish();

@@ -5,6 +5,7 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <span>
 #include <string>
@@ -12,6 +13,8 @@
 #include <vector>
 
 #include "base/result.h"
+#include "identity/bundle_content.h"
+#include "identity/revocation.h"
 
 namespace yett::identity {
 
@@ -20,9 +23,18 @@ std::string certificateDigest(X509* certificate);
 
 class TrustBundles {
  public:
-  /// `pems`: trust domain -> PEM text with one or more CA certificates. A certificate that is not a CA, or a block that
-  /// is not a certificate, is an error; text between blocks is skipped.
-  static Result<TrustBundles> create(const std::map<std::string, std::string>& pems);
+  /// What is known of one trust domain.
+  struct Source {
+    Source() = default;
+    Source(std::string bundle) : text(std::move(bundle)) {}
+    std::string text;           ///< as readBundle() reads it
+    std::string crl;            ///< as Revocations::read() reads it; "": none
+    bool crl_required = false;  ///< callers are refused without a current CRL of each of their issuers
+    bool operator==(const Source&) const = default;
+  };
+  using Sources = std::map<std::string, Source>;  // by trust domain
+  /// `now`: seconds since 1970.
+  static Result<TrustBundles> create(const Sources& sources, int64_t now);
 
   struct FreeStore {
     void operator()(X509_STORE* store) const { X509_STORE_free(store); }
@@ -34,11 +46,16 @@ class TrustBundles {
     /// One store for each anchor that shares its name with another: OpenSSL finds an issuer by name and tries only one.
     std::vector<Store> namesakes;
     std::set<std::string, std::less<>> anchors;  ///< SHA-256 (bytes) of each certificate's DER
-    std::string digest;                          ///< of its PEM text
+    std::string digest;                          ///< of its source
+    std::optional<Revocations> revocations;
+    bool crl_required = false;
+    std::vector<JwtAuthority> jwt_authorities;
+    std::optional<int64_t> sequence;  ///< of a bundle document
   };
 
   /// The bundle of this trust domain, or null: no other domain's certificates ever vouch for it.
   const Bundle* find(std::string_view trust_domain) const;
+  const std::map<std::string, Bundle, std::less<>>& all() const { return bundles_; }
   /// SHA-256 (hex) over all domains and their certificates.
   const std::string& digest() const { return digest_; }
 
@@ -46,5 +63,8 @@ class TrustBundles {
   std::map<std::string, Bundle, std::less<>> bundles_;
   std::string digest_;
 };
+
+/// SHA-256 (hex) of a source.
+std::string digestOf(const TrustBundles::Source& source);
 
 }  // namespace yett::identity

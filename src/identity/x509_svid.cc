@@ -20,7 +20,7 @@ int64_t toSeconds(const ASN1_TIME* time) {
   return ASN1_TIME_to_tm(time, &parts) == 1 ? static_cast<int64_t>(timegm(&parts)) : 0;
 }
 
-Principal makePrincipal(X509* leaf, const SpiffeId& id, STACK_OF(X509) * verified) {
+Principal makePrincipal(X509* leaf, const SpiffeId& id, STACK_OF(X509) * verified, bool with_links) {
   Principal out;
   out.kind = Principal::Kind::kX509Svid;
   out.id = id.text();
@@ -35,11 +35,24 @@ Principal makePrincipal(X509* leaf, const SpiffeId& id, STACK_OF(X509) * verifie
     out.valid_from = std::max(out.valid_from, toSeconds(X509_get0_notBefore(cert)));
   }
   out.anchor_sha256 = certificateDigest(sk_X509_value(verified, size - 1));
+  if (with_links) {
+    for (int i = 0; i + 1 < size; ++i) out.chain.push_back(linkOf(sk_X509_value(verified, i)));
+  }
   return out;
 }
 
+// Why a verified chain is refused all the same; "" if it is not.
+std::string refusalBy(const TrustBundles::Bundle& bundle, const Principal& principal, int64_t now) {
+  if (!bundle.revocations) return bundle.crl_required ? "there is no CRL" : "";
+  if (bundle.revocations->revoked(principal.chain)) return "the certificate, or one of its chain, was revoked";
+  if (!bundle.crl_required) return "";
+  const int64_t until = bundle.revocations->currentUntil(principal.chain);
+  return until == 0 ? "there is no CRL of one of its issuers" : until <= now ? "the CRL has expired" : "";
+}
+
 // Verifies with the anchors of one store. An error is OpenSSL's message in lower case.
-Result<Principal> verifyWith(X509_STORE* store, X509* leaf, STACK_OF(X509) * chain, const SpiffeId& id, int64_t now) {
+Result<Principal> verifyWith(X509_STORE* store, X509* leaf, STACK_OF(X509) * chain, const SpiffeId& id, int64_t now,
+                             bool with_links) {
   const std::unique_ptr<X509_STORE_CTX, decltype(&X509_STORE_CTX_free)> context(X509_STORE_CTX_new(),
                                                                                 X509_STORE_CTX_free);
   if (!context || X509_STORE_CTX_init(context.get(), store, leaf, chain) != 1) return Error{"cannot be verified"};
@@ -51,7 +64,7 @@ Result<Principal> verifyWith(X509_STORE* store, X509* leaf, STACK_OF(X509) * cha
   X509_VERIFY_PARAM_set_auth_level(param, kSecurityLevel);
   if (X509_verify_cert(context.get()) != 1)
     return Error{base::lowered(X509_verify_cert_error_string(X509_STORE_CTX_get_error(context.get())))};
-  return makePrincipal(leaf, id, X509_STORE_CTX_get0_chain(context.get()));
+  return makePrincipal(leaf, id, X509_STORE_CTX_get0_chain(context.get()), with_links);
 }
 
 }  // namespace
@@ -88,14 +101,27 @@ Result<Principal> verifySvid(X509* leaf, STACK_OF(X509) * chain, const TrustBund
   const std::string who = "the certificate of `" + id.text() + "`: ";
   const TrustBundles::Bundle* bundle = bundles.find(id.trustDomain());
   if (bundle == nullptr) return Error{who + "no trust bundle for trust domain `" + std::string(id.trustDomain()) + "`"};
-  auto out = verifyWith(bundle->all.get(), leaf, chain, id, now);
+  const bool with_links = bundle->revocations.has_value();
+  auto out = verifyWith(bundle->all.get(), leaf, chain, id, now, with_links);
   for (const auto& store : bundle->namesakes) {
     if (out) break;
-    auto other = verifyWith(store.get(), leaf, chain, id, now);
+    auto other = verifyWith(store.get(), leaf, chain, id, now, with_links);
     if (other) out = std::move(other);
   }
   if (!out) return Error{who + out.error().message};
+  if (const std::string why = refusalBy(*bundle, out.value(), now); !why.empty()) return Error{who + why};
   return out;
+}
+
+std::optional<int64_t> trustedUntil(const Principal& principal, const TrustBundles& bundles, int64_t now) {
+  const auto* bundle = bundles.find(principal.trust_domain);
+  if (bundle == nullptr || now >= principal.expires) return 0;
+  if (!bundle->anchors.contains(principal.anchor_sha256)) return std::nullopt;
+  // A bundle that had no CRL when the caller was verified: its chain is not known any more.
+  if (bundle->revocations && principal.chain.empty()) return std::nullopt;
+  if (!refusalBy(*bundle, principal, now).empty()) return 0;
+  if (!bundle->crl_required) return principal.expires;
+  return std::min(principal.expires, bundle->revocations->currentUntil(principal.chain));
 }
 
 }  // namespace yett::identity

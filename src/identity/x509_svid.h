@@ -3,6 +3,8 @@
 
 #include <openssl/x509.h>
 
+#include <optional>
+
 #include "base/result.h"
 #include "identity/principal.h"
 #include "identity/spiffe_id.h"
@@ -13,6 +15,11 @@ namespace yett::identity {
 /// The SPIFFE ID of a leaf: exactly one URI SAN (section 2), no NUL in it, a path; not a CA, digitalSignature set,
 /// keyCertSign and cRLSign not (section 4.3 and 5.2).
 Result<SpiffeId> leafId(X509* leaf);
+
+/// Until when (seconds since 1970) a caller that was verified before is trusted with these bundles: until its chain
+/// ends, or a CRL that is required. 0: it is not, since its domain has no bundle, it was revoked, or there is no
+/// current CRL. Nothing: its trust anchor is gone, so whether another one vouches for it must be verified.
+std::optional<int64_t> trustedUntil(const Principal& principal, const TrustBundles& bundles, int64_t now);
 
 /// Verifies a chain for client authentication at `now` (seconds since 1970), only against the bundle of the leaf's own
 /// trust domain (section 5.1), requiring keys and signatures of at least 112 bits. `chain` may be null.

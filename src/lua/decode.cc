@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/base64.h"
 #include "base/text.h"
 #include "lua/document.h"
 #include "lua/freeze.h"
@@ -64,48 +65,15 @@ int jsonDecode(lua_State* L) {
   return lua_error(L);
 }
 
-// The value of a digit in either alphabet of RFC 4648; -1 for another character.
-int digit(char c, bool url) {
-  if (c >= 'A' && c <= 'Z') return c - 'A';
-  if (c >= 'a' && c <= 'z') return c - 'a' + 26;
-  if (c >= '0' && c <= '9') return c - '0' + 52;
-  if (c == (url ? '-' : '+')) return 62;
-  if (c == (url ? '_' : '/')) return 63;
-  return -1;
-}
-
-// Decodes `text`, which has no padding. Null, or what is wrong.
-const char* decode(std::string_view text, bool url, luaL_Buffer& out) {
-  if (text.size() % 4 == 1) return "its length is impossible";
-  uint32_t bits = 0;
-  int have = 0;
-  for (const char c : text) {
-    const int value = digit(c, url);
-    if (value < 0) return "a character that is not in the alphabet";
-    bits = bits << 6 | static_cast<uint32_t>(value);
-    have += 6;
-    if (have < 8) continue;
-    have -= 8;
-    luaL_addchar(&out, static_cast<char>(bits >> have & 0xff));
-  }
-  return (bits & ((1u << have) - 1)) == 0 ? nullptr : "bits after its end are not zero, so it has several spellings";
-}
-
 int base64Decode(lua_State* L) {
   const bool url = lua_toboolean(L, lua_upvalueindex(1)) != 0;
-  const char* name = url ? "base64url" : "base64";
-  std::string_view text = textAt(L, 1);
+  const std::string_view text = textAt(L, 1);
   LuaState::of(L).charge(5 + text.size() / 8);
-  if (!url) {
-    if (text.size() % 4 != 0)
-      return luaL_error(L, "base64.decode: its length is not a multiple of four: is its padding missing?");
-    for (int padding = 0; padding < 2 && text.ends_with('='); ++padding) text.remove_suffix(1);
-  } else if (text.ends_with('=')) {
-    return luaL_error(L, "base64url.decode: it has padding, which base64url does not have here");
-  }
   luaL_Buffer out;
   luaL_buffinitsize(L, &out, text.size() / 4 * 3 + 3);
-  if (const char* wrong = decode(text, url, out); wrong != nullptr) return luaL_error(L, "%s.decode: %s", name, wrong);
+  const auto form = url ? base::Base64::kUrl : base::Base64::kPadded;
+  const char* wrong = base::decodeBase64(text, form, [&out](char c) { luaL_addchar(&out, c); });
+  if (wrong != nullptr) return luaL_error(L, "%s.decode: %s", url ? "base64url" : "base64", wrong);
   luaL_pushresult(&out);
   return 1;
 }

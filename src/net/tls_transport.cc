@@ -83,8 +83,16 @@ bool TlsTransport::settlePrincipal() {
   if (SSL_session_reused(ssl_) == 1) principal_ = TlsSessions::principal(SSL_get_session(ssl_));
   else if (!context_->asksForCertificate() || SSL_get0_peer_certificate(ssl_) == nullptr)
     principal_ = TlsSessions::nobody();
-  if (!principal_) failure_ = "a session without its principal";
-  return principal_ != nullptr;
+  if (!principal_) {
+    failure_ = "a session without its principal";
+    return false;
+  }
+  const int64_t now = base::wallMicros() / 1'000'000;
+  if (principal_->anonymous() || identity::trustedUntil(*principal_, context_->bundles(), now).value_or(0) > now)
+    return true;
+  failed_caller_ = principal_->id;
+  failure_ = "the certificate of `" + failed_caller_ + "`: no longer trusted, or the CRL has expired";
+  return false;
 }
 
 IoResult TlsTransport::result(int returned) {
@@ -166,13 +174,12 @@ void TlsTransport::shutdownWrite() {
 
 int64_t TlsTransport::trustedUntil(const identity::TrustBundles& bundles, int64_t now) const {
   if (principal()->anonymous()) return INT64_MAX;
-  const auto* bundle = bundles.find(principal()->trust_domain);
-  if (bundle == nullptr) return 0;
-  if (bundle->anchors.contains(principal()->anchor_sha256) && now < principal()->expires) return principal()->expires;
+  if (const auto until = identity::trustedUntil(*principal(), bundles, now); until && *until != 0) return *until;
+  if (bundles.find(principal()->trust_domain) == nullptr) return 0;
   X509* leaf = SSL_get0_peer_certificate(ssl_);
   if (leaf == nullptr) return 0;
   const auto verdict = identity::verifySvid(leaf, SSL_get_peer_cert_chain(ssl_), bundles, now);
-  return verdict ? verdict.value().expires : 0;
+  return verdict ? identity::trustedUntil(verdict.value(), bundles, now).value_or(0) : 0;
 }
 
 std::string_view TlsTransport::protocol() const {

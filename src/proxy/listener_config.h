@@ -55,6 +55,7 @@ struct ListenerConfig {
   Protocol protocol = Protocol::kAuto;
   net::ClientCertificate client_certificate = net::ClientCertificate::kRequired;
   OnExpiry on_expiry = OnExpiry::kDrain;
+  base::Millis max_connection_age{0};    ///< then it takes no new requests; 0: no limit
   int64_t handshakes_per_second = 1000;  ///< new ones, on all loops; more wait, up to the handshake timeout
   std::vector<std::string> trusted_forwarders;
   std::vector<std::string> keep_headers;  ///< families (header_families.h) that these may set too

@@ -58,6 +58,7 @@ void Session::onOpen() {
   worker_.registry.handshakes().end(*this);
   if (tls_ && slot_->handshakes_done != nullptr) slot_->handshakes_done->add();
   beginTrust();
+  limitAge();
   const auto protocol = limits_owner_->config.protocol;
   if (protocol == Protocol::kHttp2 || connection_.transport().protocol() == "h2") speak(Version::kHttp2);
   else if (protocol == Protocol::kHttp1 || tls_) speak(Version::kHttp1);

@@ -81,6 +81,7 @@ class Session final : public serve::Downstream,
   /// The caller's listener no longer exists, or treats callers differently now.
   bool outlived() const;
   void beginTrust();
+  void limitAge();
   void distrust();
   void scheduleExpiry(int64_t now_seconds);
   void onExpiry();
@@ -93,6 +94,7 @@ class Session final : public serve::Downstream,
   int64_t drain_at_ = INT64_MAX;  // some time before that; milliseconds
   bool distrusted_ = false;       // in-flight requests get their answer, then the connection closes
   net::Timer expiry_timer_{[this] { onExpiry(); }};
+  net::Timer age_timer_{[this] { drain(); }};
   bool opened_ = false;
   int asked_ = 0;                    // requests in the current bytes
   bool asked_any_ = false;           // any request since the connection opened

@@ -26,12 +26,23 @@ void Session::beginTrust() {
   const auto& principal = *connection_.principal();
   reviewed_ = worker_.bundles();
   if (principal.anonymous()) return;
-  trusted_until_ = principal.expires;
+  const int64_t now = base::wallMicros() / 1'000'000;
+  trusted_until_ =
+      limits_owner_->tls ? connection_.transport().trustedUntil(limits_owner_->tls->bundles(), now) : principal.expires;
   // The bundles may have changed during the handshake.
   if (limits_owner_->tls && reviewed_ && limits_owner_->tls->bundles().digest() != reviewed_->digest())
     reviewed_ = nullptr;
-  scheduleExpiry(trustedUntil(base::wallMicros() / 1'000'000));
+  scheduleExpiry(trustedUntil(now));
   if (outlived()) worker_.loop.afterBatch([this] { review(); });
+}
+
+// A random tenth sooner, so that callers that connected together do not all reconnect together.
+void Session::limitAge() {
+  const base::Millis most = limits_owner_->config.max_connection_age;
+  if (most.count() == 0) return;
+  thread_local std::minstd_rand random{std::random_device{}()};
+  const int64_t age = std::uniform_int_distribution<int64_t>(most.count() * 9 / 10, most.count())(random);
+  worker_.loop.schedule(age_timer_, base::Millis(std::max<int64_t>(age, 1)));
 }
 
 int64_t Session::trustedUntil(int64_t now) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/base64.h"
 #include "base/random.h"
 #include "base/sha1.h"
 
@@ -26,11 +27,11 @@ http::ParseError checkWebSocket(const http::RequestHead& head) {
 
 std::string webSocketKey() {
   const auto bytes = base::randomBytes(16);
-  return bytes ? base::base64(bytes.value()) : std::string();  // which no upstream accepts
+  return bytes ? base::toBase64(bytes.value()) : std::string();  // which no upstream accepts
 }
 
 std::string webSocketAccept(std::string_view key) {
-  return base::base64(base::sha1(std::string(key) + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"));
+  return base::toBase64(base::sha1(std::string(key) + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"));
 }
 
 }  // namespace yett::proxy

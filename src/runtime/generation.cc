@@ -28,17 +28,35 @@ std::shared_ptr<const net::TlsContext> makeTls(const proxy::ListenerConfig& list
   return nullptr;
 }
 
+// A bundle document that its publisher has replaced by a newer one must not come back (SPIFFE Trust Domain and Bundle,
+// section 4.1.1).
+std::string olderThan(const identity::TrustBundles& bundles, const Previous& previous) {
+  if (previous == nullptr || previous->bundles == nullptr) return "";
+  for (const auto& [domain, bundle] : bundles.all()) {
+    const auto* before = previous->bundles->find(domain);
+    if (before == nullptr || !before->sequence || !bundle.sequence || *bundle.sequence >= *before->sequence) continue;
+    return "bundle of " + domain + ": its `spiffe_sequence` went back from " + std::to_string(*before->sequence) +
+           " to " + std::to_string(*bundle.sequence) + ": the newer one stays in force";
+  }
+  return "";
+}
+
 void buildListeners(Generation& out, const TlsInput& files, const Previous& previous, config::Problems& problems) {
   out.tls_digest = files.digest;
   out.listeners.clear();  // `out` may be a copy of the previous generation
-  auto bundles = identity::TrustBundles::create(files.bundles);
+  auto bundles = identity::TrustBundles::create(files.bundles, base::wallMicros() / 1'000'000);
   if (!bundles) return problems.add("identity: " + bundles.error().message);
+  if (const std::string why = olderThan(bundles.value(), previous); !why.empty())
+    return problems.add("identity: " + why);
   const auto shared = std::make_shared<const identity::TrustBundles>(std::move(bundles).value());
   out.bundles = shared;
   out.certificate_expires = 0;
   if (!files.certificate.empty()) {
     const auto own = identity::readOwnCertificate(files.certificate, *shared, base::wallMicros() / 1'000'000);
-    if (own) out.certificate_expires = own.value().not_after;
+    if (own) {
+      out.certificate_expires = own.value().not_after;
+      out.certificate_valid_from = own.value().not_before;
+    }
   }
   for (const auto& config : out.config.listeners) {
     auto state = std::make_shared<proxy::ListenerState>();
@@ -120,6 +138,7 @@ std::shared_ptr<const Generation> refresh(const Previous& previous, config::Prob
     out->bundles = previous->bundles;
     out->tls_digest = previous->tls_digest;
     out->certificate_expires = previous->certificate_expires;
+    out->certificate_valid_from = previous->certificate_valid_from;
   }
   for (const auto* part : {&of_policy, &of_tls}) {
     for (const auto& text : part->texts()) problems.add(text);

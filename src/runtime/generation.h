@@ -26,8 +26,9 @@ struct Generation {
   std::map<std::string, std::shared_ptr<const proxy::ListenerState>> listeners;  ///< by name
   Clusters clusters;                                                             ///< by name
   std::shared_ptr<const identity::TrustBundles> bundles;                         ///< those in force; maybe empty
-  int64_t certificate_expires = 0;  ///< the own certificate or one of its chain, seconds since 1970; 0: none
-  std::string tls_digest;           ///< of certificate, key and bundles
+  int64_t certificate_expires = 0;     ///< the own certificate or one of its chain, seconds since 1970; 0: none
+  int64_t certificate_valid_from = 0;  ///< likewise
+  std::string tls_digest;              ///< of certificate, key and bundles
 };
 
 /// The previous generation; its parts are reused if their sources are unchanged. Null at the start.

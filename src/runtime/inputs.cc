@@ -10,6 +10,8 @@
 
 namespace yett::runtime {
 
+static constexpr size_t kLargestCrl = 64 << 20;
+
 TlsInput readTls(const identity::IdentityConfig& identity, config::Problems& problems, base::FileTrust& trust) {
   TlsInput out;
   const size_t before = problems.texts().size();
@@ -21,10 +23,16 @@ TlsInput readTls(const identity::IdentityConfig& identity, config::Problems& pro
     take(trust.read(identity.certificate), out.certificate);
     take(trust.readSecret(identity.private_key), out.key);
   }
-  for (const auto& [domain, path] : identity.trust_bundles) take(trust.read(path), out.bundles[domain]);
+  for (const auto& [domain, bundle] : identity.trust_bundles) {
+    auto& source = out.bundles[domain];
+    take(trust.read(bundle.file), source.text);
+    source.crl_required = bundle.crl_required;
+    if (!bundle.crl.empty()) take(trust.read(bundle.crl, kLargestCrl), source.crl);
+  }
   base::Sha256Hasher hasher;
   hasher.update(out.certificate).update({"\0", 1}).update(out.key);
-  for (const auto& [domain, pem] : out.bundles) hasher.update({"\0", 1}).update(domain).update({"\0", 1}).update(pem);
+  for (const auto& [domain, source] : out.bundles)
+    hasher.update({"\0", 1}).update(domain).update({"\0", 1}).update(identity::digestOf(source));
   const auto hash = hasher.finish();
   out.digest = base::view(hash);
   out.complete = problems.texts().size() == before;

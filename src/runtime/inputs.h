@@ -11,6 +11,7 @@
 #include "config/object_reader.h"
 #include "engine/engine_config.h"
 #include "identity/identity_config.h"
+#include "identity/trust_bundle.h"
 #include "policy/policy_source.h"
 #include "upstream/cluster.h"
 
@@ -27,9 +28,9 @@ struct EngineInput {
 struct TlsInput {
   std::string certificate;  ///< PEM
   std::string key;
-  std::map<std::string, std::string> bundles;  ///< trust domain -> PEM
-  std::string digest;                          ///< SHA-256 over all of them
-  bool complete = false;                       ///< all could be read
+  identity::TrustBundles::Sources bundles;
+  std::string digest;     ///< SHA-256 over all of them
+  bool complete = false;  ///< all could be read
 };
 
 using Clusters = std::map<std::string, std::shared_ptr<const upstream::Cluster>>;

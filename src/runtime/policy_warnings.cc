@@ -36,7 +36,7 @@ std::vector<std::string> policyWarnings(const Generation& generation) {
   std::vector<std::string> out;
   const auto& config = generation.config;
   std::vector<std::string_view> domains;
-  for (const auto& [domain, path] : config.identity.trust_bundles) domains.push_back(domain);
+  for (const auto& [domain, bundle] : config.identity.trust_bundles) domains.push_back(domain);
   bool bodies = false;
   for (const auto& listener : config.listeners) {
     for (const auto& route : listener.routes) bodies = bodies || route.buffer_body > 0;

@@ -145,6 +145,17 @@ void checkCertificate(const Generation& generation, Preflight& out) {
                            it.doubt + " (is an intermediate certificate missing?)");
 }
 
+void checkCrls(const Generation& generation, Preflight& out) {
+  if (!generation.bundles) return;
+  const int64_t now = base::wallMicros() / 1'000'000;
+  for (const auto& [domain, bundle] : generation.bundles->all()) {
+    if (!bundle.revocations || bundle.revocations->nextUpdate() > now) continue;
+    out.warnings.push_back("identity: the CRL of " + domain + " is valid " +
+                           identity::validFor(bundle.revocations->nextUpdate(), now) +
+                           (bundle.crl_required ? ": callers are refused" : ": later revocations are not known"));
+  }
+}
+
 void checkDisk(const config::Config& config, Preflight& out) {
   struct statvfs info {};
   if (::statvfs(folderOf(config.audit.database).c_str(), &info) != 0) return;
@@ -173,6 +184,7 @@ Preflight preflight(const Generation& generation) {
     if (!sink.path.empty()) checkWritable("sink `" + sink.name + "`", sink.path, true, out);
   }
   checkCertificate(generation, out);
+  checkCrls(generation, out);
   checkDisk(config, out);
   return out;
 }

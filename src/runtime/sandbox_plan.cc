@@ -105,7 +105,10 @@ std::vector<std::string> sourcesOf(const config::Config& config) {
     out.push_back(config.identity.certificate);
     out.push_back(config.identity.private_key);
   }
-  for (const auto& [domain, path] : config.identity.trust_bundles) out.push_back(path);
+  for (const auto& [domain, bundle] : config.identity.trust_bundles) {
+    out.push_back(bundle.file);
+    if (!bundle.crl.empty()) out.push_back(bundle.crl);
+  }
   for (const auto* engines : {&config.engines, &config.shadow}) {
     for (const auto& engine : *engines) {
       out.push_back(engine.path);

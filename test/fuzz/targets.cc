@@ -105,6 +105,8 @@ std::vector<Target> targets() {
   out.insert(out.end(), http.begin(), http.end());
   const auto audit = auditTargets();
   out.insert(out.end(), audit.begin(), audit.end());
+  const auto identity = identityTargets();
+  out.insert(out.end(), identity.begin(), identity.end());
   return out;
 }
 

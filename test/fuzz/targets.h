@@ -22,5 +22,7 @@ std::vector<Target> targets();
 std::span<const Target> httpTargets();
 /// Those of audit_targets.cc.
 std::span<const Target> auditTargets();
+/// Those of identity_targets.cc.
+std::span<const Target> identityTargets();
 
 }  // namespace yett::fuzz

@@ -256,7 +256,7 @@ class Yett:
 
 def run(*args):
     done = subprocess.run([BINARY, *args], capture_output=True, text=True, env=environment())
-    assert done.returncode == 0, f"yett {' '.join(args)}: {done.returncode}\n{done.stdout}{done.stderr}"
+    assert done.returncode == 0, f"yett {' '.join(map(str, args))}: {done.returncode}\n{done.stdout}{done.stderr}"
     return done.stdout
 
 

@@ -10,6 +10,8 @@
 #include "base/json.h"
 #include "base/text.h"
 #include "fuzz/targets.h"
+#include "identity/mint.h"
+#include "identity/publish.h"
 #include "support/cases.h"
 #include "support/policy_cases.h"
 #include "support/random_records.h"
@@ -115,6 +117,33 @@ void addBlocks(std::map<std::string, Corpus>& out) {
   }
 }
 
+// Bundles, CRLs and sessions as they are published.
+void addIdentity(std::map<std::string, Corpus>& out) {
+  constexpr int64_t kNow = 1'800'000'000;
+  identity::CertificateSpec spec;
+  spec.ca = true;
+  spec.uris = {"spiffe://example.org"};
+  spec.not_before = kNow - 1000;
+  spec.not_after = kNow + 1'000'000;
+  const auto root = identity::mint(spec, nullptr).value();
+  const auto between = identity::mint(spec, &root).value();
+  identity::CertificateSpec leaf;
+  leaf.uris = {"spiffe://example.org/a"};
+  leaf.not_before = kNow - 10;
+  leaf.not_after = kNow + 1000;
+  const auto who = identity::mint(leaf, &root).value();
+  out["bundle"] = {root.certificate_pem, root.certificate_pem + between.certificate_pem,
+                   identity::bundleDocument(root.certificate_pem, 7, 300).value(),
+                   R"({"keys":[{"kty":"EC","use":"jwt-svid","kid":"k","crv":"P-256","x":"AA","y":"AB"}]})",
+                   R"({"keys":[],"spiffe_sequence":1})"};
+  const std::string crl = identity::makeCrl(root, {who.certificate_pem}, "", {kNow - 10, kNow + 1000}).value();
+  out["crl"] = {root.certificate_pem + crl, crl,
+                root.certificate_pem + between.certificate_pem + crl +
+                    identity::makeCrl(between, {}, "", {kNow - 10, kNow + 50}).value()};
+  out["tls_session"] = {std::string("\x30\x0a\x02\x01\x01\xa3\x03\x02\x01\x05\xa4\x00", 12),
+                        std::string("\x30\x82\x00\x03\x02\x01\x01", 7)};
+}
+
 // Inputs of each kind from this project, and those of test/fuzz/corpus/<target>, which once broke something.
 std::map<std::string, Corpus> corpora() {
   const std::string root = YETT_SOURCE_DIR;
@@ -139,6 +168,7 @@ std::map<std::string, Corpus> corpora() {
     "principal": "spiffe://example.org/a", "source": "::1", "time": 5})"};
   addHttp(out, root);
   addBlocks(out);
+  addIdentity(out);
   for (const auto& target : fuzz::targets()) {
     const std::string more = root + "/test/fuzz/corpus/" + target.name;
     if (std::filesystem::exists(more)) add(out[target.name], filesOf(more, ""));

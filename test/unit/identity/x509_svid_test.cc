@@ -70,7 +70,7 @@ TEST_CASE("x509-svid: a valid one yields its principal, each invalid one is refu
   const auto foreign = mint(caSpec("example.org"), nullptr).value();
   const auto other = mint(caSpec("other.org"), nullptr).value();
   const auto bundles =
-      TrustBundles::create({{"example.org", ca.certificate_pem}, {"other.org", other.certificate_pem}}).value();
+      TrustBundles::create({{"example.org", ca.certificate_pem}, {"other.org", other.certificate_pem}}, kNow).value();
   const auto verify = [&](const CertificateSpec& spec, const KeyAndCertificate* issuer) {
     const auto minted = mint(spec, issuer).value();
     return verifySvid(parse(minted.certificate_pem).get(), nullptr, bundles, kNow);
@@ -130,7 +130,7 @@ TEST_CASE("x509-svid: the verified chain ends with its trust anchor") {
   CertificateSpec root = caSpec("example.org");
   root.not_after = kNow + 500;
   const auto ca = mint(root, nullptr).value();
-  const auto bundles = TrustBundles::create({{"example.org", ca.certificate_pem}}).value();
+  const auto bundles = TrustBundles::create({{"example.org", ca.certificate_pem}}, kNow).value();
   const auto leaf = mint(leafSpec({"spiffe://example.org/a"}), &ca).value();
   const auto principal = verifySvid(parse(leaf.certificate_pem).get(), nullptr, bundles, kNow);
   REQUIRE(principal.ok());
@@ -143,7 +143,8 @@ TEST_CASE("x509-svid: two CAs with the same name in a bundle are both trusted, a
   const auto ca = mint(caSpec("example.org"), nullptr).value();
   const auto namesake = mint(caSpec("example.org"), nullptr).value();
   const auto stranger = mint(caSpec("example.org"), nullptr).value();
-  const auto bundles = TrustBundles::create({{"example.org", ca.certificate_pem + namesake.certificate_pem}}).value();
+  const auto bundles =
+      TrustBundles::create({{"example.org", ca.certificate_pem + namesake.certificate_pem}}, kNow).value();
   for (const auto* issuer : {&ca, &namesake}) {
     const auto leaf = mint(leafSpec({"spiffe://example.org/a"}), issuer).value();
     CHECK(verifySvid(parse(leaf.certificate_pem).get(), nullptr, bundles, kNow).ok());
@@ -155,7 +156,7 @@ TEST_CASE("x509-svid: two CAs with the same name in a bundle are both trusted, a
 TEST_CASE("trust bundle: only CA certificates are trusted as issuers") {
   const auto ca = mint(caSpec("example.org"), nullptr).value();
   const auto leaf = mint(leafSpec({"spiffe://example.org/a"}), &ca).value();
-  CHECK_FALSE(TrustBundles::create({{"example.org", leaf.certificate_pem}}).ok());
-  CHECK_FALSE(TrustBundles::create({{"example.org", ""}}).ok());
-  CHECK_FALSE(TrustBundles::create({{"Example.org", ca.certificate_pem}}).ok());
+  CHECK_FALSE(TrustBundles::create({{"example.org", leaf.certificate_pem}}, kNow).ok());
+  CHECK_FALSE(TrustBundles::create({{"example.org", std::string()}}, kNow).ok());
+  CHECK_FALSE(TrustBundles::create({{"Example.org", ca.certificate_pem}}, kNow).ok());
 }

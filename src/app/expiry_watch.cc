@@ -1,0 +1,31 @@
+#include "app/expiry_watch.h"
+
+#include "identity/own_certificate.h"
+
+namespace yett::app {
+
+using Due = identity::ExpiryNotice::Due;
+
+void ExpiryWatch::look(const runtime::Generation& generation, int64_t now) {
+  if (generation.certificate_expires != 0) {
+    const std::string valid = identity::validFor(generation.certificate_expires, now);
+    const std::string& file = generation.config.identity.certificate;
+    switch (own_.due(generation.certificate_valid_from, generation.certificate_expires, now)) {
+      case Due::kNothing: break;
+      case Due::kEnds: log_.warning("Yett's own certificate ends soon", {{"valid", valid}, {"file", file}}); break;
+      case Due::kEnded:
+        log_.error("Yett's own certificate has expired: callers refuse it", {{"valid", valid}, {"file", file}});
+    }
+  }
+  if (!generation.bundles) return;
+  for (const auto& [domain, bundle] : generation.bundles->all()) {
+    if (!bundle.revocations) continue;
+    const auto due = crls_[domain].due(bundle.revocations->lastUpdate(), bundle.revocations->nextUpdate(), now);
+    if (due != Due::kEnded) continue;
+    log_.warning(bundle.crl_required ? "a CRL has expired: callers of this trust domain are refused"
+                                     : "a CRL has expired: later revocations are not known",
+                 {{"trust_domain", domain}});
+  }
+}
+
+}  // namespace yett::app
