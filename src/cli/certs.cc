@@ -155,21 +155,13 @@ int certsIssueProfiles(const std::vector<std::string>& files, const IssueOptions
   return 0;
 }
 
-int certsInspect(const std::string& file) {
-  auto pem = base::readFile(file);
-  if (!pem) return failed(pem.error());
-  auto text = identity::describeCertificate(pem.value());
-  if (!text) return failed(std::move(text).error().within(file));
-  std::cout << text.value();
-  return 0;
-}
-
 void addCerts(CLI::App& app, Action& action) {
   struct Options {
     IssueOptions issue;
     std::vector<std::string> profiles;
     std::string trust_domain = "example.org";
     std::string file;
+    std::string config;
     bool force = false;
   };
   const auto o = std::make_shared<Options>();
@@ -213,9 +205,12 @@ void addCerts(CLI::App& app, Action& action) {
       ->capture_default_str();
   bundle->add_option("--refresh", b->refresh, "spiffe_refresh_hint")->capture_default_str();
   bundle->callback([b, &action] { action = [b] { return certsBundle(*b); }; });
-  auto* inspect = certs->add_subcommand("inspect", "show the contents of a certificate");
-  inspect->add_option("file", o->file, "PEM file")->required();
-  inspect->callback([o, &action] { action = [o] { return certsInspect(o->file); }; });
+  auto* inspect = certs->add_subcommand("inspect", "show what is in a certificate, chain, bundle or CRL");
+  inspect->add_option("file", o->file, "certificate, chain, bundle or CRL: a PEM file or a bundle document")
+      ->required();
+  inspect->add_option("-c,--config", o->config,
+                      "also say what Yett with this configuration would think of a caller with it");
+  inspect->callback([o, &action] { action = [o] { return certsInspect(o->file, o->config); }; });
 }
 
 }  // namespace yett::cli

@@ -135,6 +135,35 @@ class Documents(unittest.TestCase):
                 wait_for("the end of the connections", lambda: {one.ask() for one in kept} == {None}, 10 * SLOW)
 
 
+class Inspect(unittest.TestCase):
+    def test_it_explains_each_kind_of_file_and_the_verdict(self):
+        y = with_crl("127.0.0.1:1")
+        renew(y, "1d", "other")
+        (y.dir / "bundle.json").write_text(run("certs", "bundle", "--dir", y.certs, "--sequence", "9"))
+
+        def inspect(name, *more):
+            done = subprocess.run([harness.BINARY, "certs", "inspect", y.dir / name, *map(str, more)], capture_output=True, text=True, env=harness.environment())
+            return done.returncode, done.stdout + done.stderr
+
+        for name, expected in (("certs/frontend.pem", "spiffe id   spiffe://example.org/frontend"), ("certs/bundle.pem", "ca          yes"), ("certs/crl.pem", "revoked     1"),
+                               ("bundle.json", "sequence    9"), ("certs/frontend.key", "a block     PRIVATE KEY, which is not shown")):
+            code, said = inspect(name)
+            self.assertEqual(code, 0, said)
+            self.assertIn(expected, said)
+        config = ("-c", y.dir / "yett.json")
+        self.assertEqual(inspect("certs/frontend.pem", *config)[0], 0)
+        self.assertRegex(inspect("certs/frontend.pem", *config)[1], r"accepted as spiffe://example.org/frontend, for \d+ days")
+        code, said = inspect("certs/other.pem", *config)
+        self.assertEqual(code, 1)
+        self.assertIn("was revoked", said)
+        (y.dir / "cut.pem").write_text((y.certs / "frontend.pem").read_text()[:300])
+        code, said = inspect("cut.pem")
+        self.assertEqual(code, 2)
+        self.assertIn("cut.pem", said)
+        (y.dir / "none.pem").write_text("nothing")
+        self.assertIn("contains no certificate", inspect("none.pem")[1])
+
+
 class OwnCertificate(unittest.TestCase):
     def test_an_expired_own_certificate_is_told_and_makes_readiness_fail(self):
         with Nginx() as nginx:
