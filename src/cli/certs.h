@@ -23,8 +23,8 @@ int certsIssue(const IssueOptions& options);
 /// Issues one SVID per profile: a JSON file with `id` and, optionally, `name`, `dns`, `ip` and `ttl`. `defaults` gives
 /// the folder.
 int certsIssueProfiles(const std::vector<std::string>& files, const IssueOptions& defaults);
-/// `config`: also what Yett with this configuration thinks of a caller with these certificates; exit status 1: it refuses
-/// it. "": not asked.
+/// `config`: also what Yett with this configuration thinks of a caller with these certificates; exit status 1: refused.
+/// "": not asked.
 int certsInspect(const std::string& file, const std::string& config);
 
 }  // namespace yett::cli
