@@ -71,6 +71,7 @@ Status Server::open() {
   for (const auto& [name, socket] : sockets_)
     log_.info("listening", {{"listener", name}, {"address", socket->address()}});
   if (!admin_->address().empty()) log_.info("admin listening", {{"address", admin_->address()}});
+  bundle_refresher_.follow(config.identity.trust_bundles);
   started_ = true;
   log_.info("serving",
             {{"workers", std::to_string(loops_.size())}, {"policy", generation_->policy->digest().substr(0, 12)}});
@@ -86,6 +87,7 @@ Server::Stopped Server::stop() {
   tasks_.close();                     // the admin's threads may wait for one,
   if (audit_) audit_->refuseTasks();  // or for the audit writer
   admin_.reset();
+  const bool fetched = bundle_refresher_.stop(base::Millis(200));
   draining_ = true;
   const bool ended = loops_.stop(
       [](Loop& loop) {
@@ -113,8 +115,8 @@ Server::Stopped Server::stop() {
   }
   exporting_ = nullptr;
   audit_.reset();  // last: its thread posts to the loops, and sinks report refused records to it
-  stopped_ = true;
-  return Stopped::kWhole;
+  stopped_ = fetched;
+  return fetched ? Stopped::kWhole : Stopped::kWithoutSink;  // an endpoint that does not answer must not be waited for
 }
 
 Status Server::checkRestartOnly(const runtime::Generation& next) const {
@@ -277,6 +279,7 @@ Status Server::apply(std::shared_ptr<const runtime::Generation> next) {
     const base::Lock lock(status_mutex_);
     generation_ = shown_ = next;
   }
+  bundle_refresher_.follow(next->config.identity.trust_bundles);
   reloads(changes.policy ? "policy" : "configuration", "accepted").add();
   if (!everywhere) return {};
   log_.info("reloaded", {{"policy", next->policy->digest().substr(0, 12)},

@@ -21,6 +21,7 @@
 #include "proxy/listener_config.h"
 #include "runtime/generation.h"
 #include "sink/exporter.h"
+#include "workload/bundle_refresher.h"
 
 namespace yett::app {
 
@@ -111,6 +112,7 @@ class Server {
   std::string statusJson() const;
   std::vector<admin::Condition> readiness() const;
   std::string certificateState() const;
+  void onBundle(const std::string& domain, const std::string& why);
   Result<std::string> command(const std::string& path, const std::string& body, const std::string& peer);
   Result<std::string> erase(const std::string& body, const std::string& peer);
 
@@ -144,6 +146,8 @@ class Server {
   std::shared_ptr<const runtime::Generation> shown_ YETT_GUARDED_BY(status_mutex_);
   std::string last_refusal_ YETT_GUARDED_BY(status_mutex_);
   std::string audit_failure_ YETT_GUARDED_BY(status_mutex_);  // why the log cannot be written; "" if it can
+  workload::BundleRefresher bundle_refresher_{
+      [this](const std::string& domain, const std::string& why) { onBundle(domain, why); }};  // the first to end
 };
 
 }  // namespace yett::app

@@ -14,6 +14,7 @@
 #include "proxy/listener.h"
 #include "runtime/generation.h"
 #include "upstream/cluster.h"
+#include "workload/bundle_refresher.h"
 
 namespace yett::app {
 namespace {
@@ -24,6 +25,17 @@ constexpr size_t kMaxRules = 200;   // of one engine that get series before thei
 std::string gaugeText(const std::string& name, const std::string& help, const std::string& labels, int64_t value) {
   return "# HELP " + name + " " + help + "\n# TYPE " + name + " gauge\n" + name + labels + " " + std::to_string(value) +
          "\n";
+}
+
+std::string refreshText(const std::vector<workload::BundleRefresher::Status>& all) {
+  const std::string name = "yett_trust_bundle_last_refresh_timestamp_seconds";
+  if (all.empty()) return {};
+  std::string out = "# HELP " + name +
+                    " when the endpoint of a bundle last answered, in seconds since 1970; 0: never\n# TYPE " + name +
+                    " gauge\n";
+  for (const auto& one : all)
+    out += name + "{trust_domain=\"" + one.trust_domain + "\"} " + std::to_string(one.refreshed) + "\n";
+  return out;
 }
 
 std::string crlText(const runtime::Generation& generation) {
@@ -100,6 +112,7 @@ std::string Server::metricsText() const {
                      "when Yett's own certificate, or one of its chain, expires, in seconds since 1970", "",
                      now->certificate_expires);
   out += crlText(*now);
+  out += refreshText(bundle_refresher_.status());
   out += gaugeText("yett_last_reload_successful", "1 if what the files hold is in force, 0 if some of it was refused",
                    "", reload_ok_ ? 1 : 0);
   out += gaugeText("yett_last_reload_success_timestamp_seconds",

@@ -61,6 +61,14 @@ void readOwners(ObjectReader& root, Config& out) {
   out.audit.trusted_owners = out.cache.trusted_owners = out.trusted_owners;
 }
 
+// What bundle endpoints have answered is kept beside the audit log.
+void keepBundles(Config& out) {
+  const auto folder = std::filesystem::path(out.audit.database).parent_path();
+  for (auto& [domain, bundle] : out.identity.trust_bundles) {
+    if (!bundle.endpoint.empty()) bundle.cache = (folder / ("bundle." + domain + ".json")).string();
+  }
+}
+
 }  // namespace
 
 Config readConfig(const std::string& file, Problems& problems, base::FileTrust& trust) {
@@ -94,6 +102,7 @@ Config readConfig(const std::string& file, Problems& problems, base::FileTrust& 
   root.object("policy", [&](ObjectReader& in) { readPolicy(in, file, out); });
   if (!root.has("audit")) root.problem("", "`audit` is missing: every decision must be recorded");
   root.object("audit", [&](ObjectReader& in) { readAudit(in, file, out.audit, out.sinks); });
+  keepBundles(out);
   root.object("cache", [&](ObjectReader& in) { readCache(in, file, out.cache); });
   if (!out.cache.database.empty() && out.cache.database == out.audit.database)
     root.problem("cache", "`database` is the audit database: name a different file");

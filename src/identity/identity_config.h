@@ -4,16 +4,32 @@
 #include <map>
 #include <string>
 
+#include "base/units.h"
+
 namespace yett::identity {
 
 /// Where the bundle of a trust domain is.
 struct BundleConfig {
   BundleConfig() = default;
   BundleConfig(std::string path) : file(std::move(path)) {}
-  std::string file;
-  std::string crl;  ///< "": none
+  std::string file;  ///< with an endpoint: used until its first answer; "": none
+  std::string crl;   ///< "": none
   bool crl_required = false;
+  std::string endpoint;            ///< an https URL; "": only the file
+  std::string endpoint_spiffe_id;  ///< profile https_spiffe: whom the server must prove to be; "": https_web
+  std::string ca;                  ///< https_web: file of authorities; "": those of the system
+  base::Millis timeout{10'000};
+  base::Millis max_stale{7 * 86'400'000};
+  std::string cache;  ///< file that keeps the endpoint's last answer
+  bool operator==(const BundleConfig&) const = default;
 };
+
+/// The file whose content is the time of the endpoint's last answer.
+std::string checkedFile(const BundleConfig& config);
+/// That time in seconds since 1970; 0: never.
+int64_t refreshedAt(const BundleConfig& config);
+/// The endpoint's last answer is not too old.
+bool isFresh(const BundleConfig& config, int64_t now);
 
 struct IdentityConfig {
   std::string certificate;                            ///< path

@@ -52,14 +52,14 @@ std::string refusalBy(const TrustBundles::Bundle& bundle, const Principal& princ
 
 // Verifies with the anchors of one store. An error is OpenSSL's message in lower case.
 Result<Principal> verifyWith(X509_STORE* store, X509* leaf, STACK_OF(X509) * chain, const SpiffeId& id, int64_t now,
-                             bool with_links) {
+                             bool with_links, Role role) {
   const std::unique_ptr<X509_STORE_CTX, decltype(&X509_STORE_CTX_free)> context(X509_STORE_CTX_new(),
                                                                                 X509_STORE_CTX_free);
   if (!context || X509_STORE_CTX_init(context.get(), store, leaf, chain) != 1) return Error{"cannot be verified"};
   X509_VERIFY_PARAM* param = X509_STORE_CTX_get0_param(context.get());
   X509_VERIFY_PARAM_set_time(param, static_cast<time_t>(now));
   X509_VERIFY_PARAM_set_flags(param, X509_V_FLAG_PARTIAL_CHAIN);
-  X509_VERIFY_PARAM_set_purpose(param, X509_PURPOSE_SSL_CLIENT);
+  X509_VERIFY_PARAM_set_purpose(param, role == Role::kClient ? X509_PURPOSE_SSL_CLIENT : X509_PURPOSE_SSL_SERVER);
   X509_VERIFY_PARAM_set_depth(param, 8);
   X509_VERIFY_PARAM_set_auth_level(param, kSecurityLevel);
   if (X509_verify_cert(context.get()) != 1)
@@ -96,16 +96,16 @@ Result<SpiffeId> leafId(X509* leaf) {
   return id;
 }
 
-Result<Principal> verifySvid(X509* leaf, STACK_OF(X509) * chain, const TrustBundles& bundles, int64_t now) {
+Result<Principal> verifySvid(X509* leaf, STACK_OF(X509) * chain, const TrustBundles& bundles, int64_t now, Role role) {
   SpiffeId id = TRY(leafId(leaf));
   const std::string who = "the certificate of `" + id.text() + "`: ";
   const TrustBundles::Bundle* bundle = bundles.find(id.trustDomain());
   if (bundle == nullptr) return Error{who + "no trust bundle for trust domain `" + std::string(id.trustDomain()) + "`"};
   const bool with_links = bundle->revocations.has_value();
-  auto out = verifyWith(bundle->all.get(), leaf, chain, id, now, with_links);
+  auto out = verifyWith(bundle->all.get(), leaf, chain, id, now, with_links, role);
   for (const auto& store : bundle->namesakes) {
     if (out) break;
-    auto other = verifyWith(store.get(), leaf, chain, id, now, with_links);
+    auto other = verifyWith(store.get(), leaf, chain, id, now, with_links, role);
     if (other) out = std::move(other);
   }
   if (!out) return Error{who + out.error().message};

@@ -1,8 +1,11 @@
 #include "runtime/inputs.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 
 #include "audit/checkpoint.h"
+#include "base/clock.h"
 #include "base/sha256.h"
 #include "identity/identity_config.h"
 #include "memory/remembered_db.h"
@@ -11,6 +14,15 @@
 namespace yett::runtime {
 
 static constexpr size_t kLargestCrl = 64 << 20;
+
+// The endpoint's last answer, or the file; "": there is none.
+static std::string currentFile(const identity::BundleConfig& bundle) {
+  if (bundle.endpoint.empty()) return bundle.file;
+  const bool fresh = identity::isFresh(bundle, base::wallMicros() / 1'000'000);
+  return fresh && ::access(bundle.cache.c_str(), F_OK) == 0 ? bundle.cache
+         : identity::refreshedAt(bundle) == 0               ? bundle.file
+                                                            : "";
+}
 
 TlsInput readTls(const identity::IdentityConfig& identity, config::Problems& problems, base::FileTrust& trust) {
   TlsInput out;
@@ -24,8 +36,10 @@ TlsInput readTls(const identity::IdentityConfig& identity, config::Problems& pro
     take(trust.readSecret(identity.private_key), out.key);
   }
   for (const auto& [domain, bundle] : identity.trust_bundles) {
+    const std::string path = currentFile(bundle);
+    if (path.empty()) continue;  // its endpoint has not answered yet, or not for too long
     auto& source = out.bundles[domain];
-    take(trust.read(bundle.file), source.text);
+    take(trust.read(path), source.text);
     source.crl_required = bundle.crl_required;
     if (!bundle.crl.empty()) take(trust.read(bundle.crl, kLargestCrl), source.crl);
   }

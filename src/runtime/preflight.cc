@@ -145,6 +145,16 @@ void checkCertificate(const Generation& generation, Preflight& out) {
                            it.doubt + " (is an intermediate certificate missing?)");
 }
 
+void noteEndpoints(const Generation& generation, Preflight& out) {
+  const int64_t now = base::wallMicros() / 1'000'000;
+  for (const auto& [domain, bundle] : generation.config.identity.trust_bundles) {
+    if (bundle.endpoint.empty() || identity::isFresh(bundle, now)) continue;
+    out.notes.push_back("identity: the endpoint of " + domain + " has not answered " +
+                        (identity::refreshedAt(bundle) == 0 ? "yet" : "for too long") +
+                        (bundle.file.empty() ? ": its callers are refused until it does" : ""));
+  }
+}
+
 void checkCrls(const Generation& generation, Preflight& out) {
   if (!generation.bundles) return;
   const int64_t now = base::wallMicros() / 1'000'000;
@@ -185,6 +195,7 @@ Preflight preflight(const Generation& generation) {
   }
   checkCertificate(generation, out);
   checkCrls(generation, out);
+  noteEndpoints(generation, out);
   checkDisk(config, out);
   return out;
 }

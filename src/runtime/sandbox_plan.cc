@@ -86,15 +86,19 @@ void addPort(const std::string& address, std::set<uint16_t>& out) {
   if (base::parseUnsigned(address.substr(address.rfind(':') + 1), port)) out.insert(static_cast<uint16_t>(port));
 }
 
-void addSinkPort(const sink::SinkConfig& sink, sandbox::Plan& out) {
-  addPort(sink.address, out.connect);
-  if (sink.type == "kafka") out.any_port = true;  // brokers name others, with their ports
-  if (sink.url.empty()) return;
-  const std::string rest = sink.url.substr(std::min(sink.url.find("://") + 3, sink.url.size()));
+void addUrlPort(const std::string& url, sandbox::Plan& out) {
+  if (url.empty()) return;
+  const std::string rest = url.substr(std::min(url.find("://") + 3, url.size()));
   const std::string host = rest.substr(0, rest.find('/'));
   const bool has_port = host.rfind(':') != std::string::npos && !host.ends_with(']');
   if (has_port) addPort(host, out.connect);
-  else out.connect.insert(sink.url.starts_with("https") ? 443 : 80);
+  else out.connect.insert(url.starts_with("https") ? 443 : 80);
+}
+
+void addSinkPort(const sink::SinkConfig& sink, sandbox::Plan& out) {
+  addPort(sink.address, out.connect);
+  if (sink.type == "kafka") out.any_port = true;  // brokers name others, with their ports
+  addUrlPort(sink.url, out);
 }
 
 }  // namespace
@@ -106,8 +110,9 @@ std::vector<std::string> sourcesOf(const config::Config& config) {
     out.push_back(config.identity.private_key);
   }
   for (const auto& [domain, bundle] : config.identity.trust_bundles) {
-    out.push_back(bundle.file);
-    if (!bundle.crl.empty()) out.push_back(bundle.crl);
+    for (const auto& path : {bundle.file, bundle.crl, bundle.cache}) {
+      if (!path.empty()) out.push_back(path);
+    }
   }
   for (const auto* engines : {&config.engines, &config.shadow}) {
     for (const auto& engine : *engines) {
@@ -128,6 +133,10 @@ sandbox::Plan sandboxPlan(const config::Config& config) {
   for (const auto& sink : config.sinks) {
     for (const auto& path : {sink.bundle, sink.certificate, sink.private_key}) addRead(path, out);
     addSinkPort(sink, out);
+  }
+  for (const auto& [domain, bundle] : config.identity.trust_bundles) {
+    addRead(bundle.ca, out);
+    addUrlPort(bundle.endpoint, out);
   }
   std::error_code error;
   out.read.insert(fs::read_symlink("/proc/self/exe", error).string());

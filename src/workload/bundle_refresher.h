@@ -1,0 +1,63 @@
+// Keeps the bundles of bundle endpoints fresh: each is a file that the configuration's reload reads like any other. The
+// file is replaced when the endpoint publishes something else, and removed once the last answer is too old.
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <map>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "base/mutex.h"
+#include "base/result.h"
+#include "identity/identity_config.h"
+
+namespace yett::workload {
+
+/// Has a thread of its own.
+class BundleRefresher {
+ public:
+  /// `why`: "" once it works again. Called on the refresher's thread, when it changes.
+  using Told = std::function<void(const std::string& trust_domain, const std::string& why)>;
+  explicit BundleRefresher(Told told) : told_(std::move(told)) {}
+  /// REQUIRES: stop() returned true, or the process exits without destructors.
+  ~BundleRefresher();
+  BundleRefresher(const BundleRefresher&) = delete;
+  BundleRefresher& operator=(const BundleRefresher&) = delete;
+
+  /// The endpoints from now on, by trust domain; those without changes keep their schedule. Starts the thread if it is
+  /// needed.
+  void follow(const std::map<std::string, identity::BundleConfig>& bundles);
+
+  /// Ends the thread. False: it still waits for an endpoint.
+  bool stop(std::chrono::milliseconds wait);
+
+  struct Status {
+    std::string trust_domain;
+    int64_t refreshed = 0;  ///< seconds since 1970; 0: never
+  };
+  std::vector<Status> status() const;
+
+ private:
+  struct Endpoint {
+    identity::BundleConfig config;
+    std::string authority_file;  // for https_spiffe: the bundle that vouches for the server
+    int64_t due = 0;             // steady milliseconds
+    int64_t backoff = 0;         // milliseconds; 0: the last attempt worked
+    int64_t refreshed = 0;
+    std::string why;
+  };
+  void run();
+  void refresh(const std::string& domain, Endpoint endpoint);
+
+  const Told told_;
+  mutable base::Mutex mutex_;
+  base::Condition changed_;
+  std::map<std::string, Endpoint> endpoints_ YETT_GUARDED_BY(mutex_);
+  bool stopping_ YETT_GUARDED_BY(mutex_) = false;
+  bool running_ YETT_GUARDED_BY(mutex_) = false;
+  std::thread thread_;
+};
+
+}  // namespace yett::workload
