@@ -68,6 +68,54 @@ Status makeCa(const std::string& directory, const std::string& trust_domain) {
   return writeFile(directory + "/bundle.pem", ca.certificate_pem, 0644);
 }
 
+struct Flaw {
+  const char* name;
+  void (*spoil)(identity::CertificateSpec& spec, int64_t now);
+};
+constexpr Flaw kFlaws[] = {
+    {"expired", [](auto& spec, int64_t now) { spec.not_before = now - 7200, spec.not_after = now - 3600; }},
+    {"not-yet-valid", [](auto& spec, int64_t now) { spec.not_before = now + 3600, spec.not_after = now + 7200; }},
+    {"no-id", [](auto& spec, int64_t) { spec.uris.clear(); }},
+    {"two-ids", [](auto& spec, int64_t) { spec.uris.push_back(spec.uris.front() + "2"); }},
+    {"other-domain", [](auto& spec, int64_t) { spec.uris = {"spiffe://other.invalid/workload"}; }},
+    {"ca", [](auto& spec, int64_t) { spec.ca = true; }},
+    {"no-key-usage", [](auto& spec, int64_t) { spec.key_usage = ""; }},
+    {"wrong-purpose", [](auto& spec, int64_t) { spec.extended_key_usage = "codeSigning"; }},
+    {"self-signed", [](auto&, int64_t) {}},
+};
+
+void spoil(identity::CertificateSpec& spec, const std::string& how, int64_t now) {
+  for (const Flaw& flaw : kFlaws) {
+    if (how == flaw.name) flaw.spoil(spec, now);
+  }
+}
+
+Status makeIntermediate(const std::string& directory, const std::string& name, const std::string& lifetime) {
+  const auto ttl = TRY(base::parseDuration(lifetime));
+  if (name.empty() || name.find('/') != std::string::npos || name[0] == '.')
+    return Error{"`" + base::printable(name) + "` is not a valid file name"};
+  const std::string base_name = directory + "/" + name;
+  for (const char* end : {".pem", ".key"}) {
+    if (::access((base_name + end).c_str(), F_OK) == 0)
+      return Error{base_name + end + " already exists: choose another name, or remove it"};
+  }
+  base::FileTrust trust(base::FileTrust::Mode::kWarn);
+  const identity::KeyAndCertificate ca{TRY(trust.readSecret(directory + "/ca.key")),
+                                       TRY(trust.read(directory + "/bundle.pem"))};
+  reportDoubts(trust);
+  TRY(checkFolder(directory));
+  const int64_t now = base::wallMicros() / 1'000'000;
+  identity::CertificateSpec spec;
+  spec.common_name = name;
+  spec.uris = TRY(identity::uriNames(ca.certificate_pem));
+  spec.ca = true;
+  spec.not_before = now - 300;
+  spec.not_after = now + ttl.count() / 1000;
+  const auto made = TRY(identity::mint(spec, &ca));
+  TRY(writeFile(base_name + ".key", made.key_pem, 0600));
+  return writeFile(base_name + ".pem", made.certificate_pem, 0644);
+}
+
 Status issue(const IssueOptions& options, std::string& base_name) {
   auto id = TRY(identity::SpiffeId::parse(options.spiffe_id));
   if (id.path().empty())
@@ -83,8 +131,10 @@ Status issue(const IssueOptions& options, std::string& base_name) {
   if (name.empty() || name.find('/') != std::string::npos || name[0] == '.')
     return Error{"`" + base::printable(name) + "` is not a valid file name"};
   base::FileTrust trust(base::FileTrust::Mode::kWarn);
-  identity::KeyAndCertificate ca{TRY(trust.readSecret(options.directory + "/ca.key")),
-                                 TRY(trust.read(options.directory + "/bundle.pem"))};
+  const std::string issuer = options.directory + "/" + options.issuer;
+  const bool by_root = options.issuer.empty();
+  identity::KeyAndCertificate ca{TRY(trust.readSecret(by_root ? options.directory + "/ca.key" : issuer + ".key")),
+                                 TRY(trust.read(by_root ? options.directory + "/bundle.pem" : issuer + ".pem"))};
   reportDoubts(trust);
   TRY(checkFolder(options.directory));
   auto domain = identity::uriNames(ca.certificate_pem);
@@ -103,9 +153,10 @@ Status issue(const IssueOptions& options, std::string& base_name) {
   spec.ip_addresses = options.ip_addresses;
   spec.not_before = now - 300;
   spec.not_after = now + ttl.count() / 1000;
-  const auto svid = TRY(identity::mint(spec, &ca));
+  if (!options.flaw.empty()) spoil(spec, options.flaw, now);
+  const auto svid = TRY(identity::mint(spec, options.flaw == "self-signed" ? nullptr : &ca));
   TRY(writeFile(base_name + ".key", svid.key_pem, 0600));
-  return writeFile(base_name + ".pem", svid.certificate_pem, 0644);
+  return writeFile(base_name + ".pem", svid.certificate_pem + (by_root ? "" : ca.certificate_pem), 0644);
 }
 
 }  // namespace
@@ -129,6 +180,19 @@ int certsIssue(const IssueOptions& options) {
   if (auto ok = issue(options, base_name); !ok) return failed(ok.error());
   std::cout << "issued " << options.spiffe_id << ": " << base_name << ".pem, " << base_name << ".key, valid for "
             << options.ttl << "\n";
+  return 0;
+}
+
+std::vector<std::string> flaws() {
+  std::vector<std::string> out;
+  for (const Flaw& flaw : kFlaws) out.emplace_back(flaw.name);
+  return out;
+}
+
+int certsIntermediate(const std::string& directory, const std::string& name, const std::string& ttl) {
+  if (auto ok = makeIntermediate(directory, name, ttl); !ok) return failed(ok.error());
+  std::cout << "made the intermediate authority " << directory << "/" << name << ".pem: issue with `--from " << name
+            << "`\n";
   return 0;
 }
 
@@ -179,6 +243,8 @@ void addCerts(CLI::App& app, Action& action) {
       issue->add_option("--name", o->issue.name, "file name without extension (default: last segment of the ID)");
   auto* dns = issue->add_option("--dns", o->issue.dns_names, "DNS name, for a server's certificate");
   auto* ip = issue->add_option("--ip", o->issue.ip_addresses, "IP address, for a server's certificate");
+  issue->add_option("--from", o->issue.issuer, "intermediate authority that issues it (certs intermediate)");
+  issue->add_option("--flaw", o->issue.flaw, "for tests: what is wrong with it")->check(CLI::IsMember(flaws()));
   auto* ttl = issue->add_option("--ttl", o->issue.ttl, "time to live")->capture_default_str();
   issue->add_option("--profile", o->profiles, "JSON file with these settings (certs/README.md); may be repeated")
       ->excludes(id)
@@ -189,6 +255,12 @@ void addCerts(CLI::App& app, Action& action) {
   issue->callback([o, &action] {
     action = [o] { return o->profiles.empty() ? certsIssue(o->issue) : certsIssueProfiles(o->profiles, o->issue); };
   });
+  auto* between = certs->add_subcommand("intermediate", "make an authority below the CA");
+  between->add_option("name", o->file, "file name without extension")->required();
+  between->add_option("--dir", o->issue.directory, "folder of the CA")->capture_default_str();
+  between->add_option("--ttl", o->issue.ttl, "time to live")->capture_default_str();
+  between->callback(
+      [o, &action] { action = [o] { return certsIntermediate(o->issue.directory, o->file, o->issue.ttl); }; });
   const auto r = std::make_shared<RevokeOptions>();
   auto* revoke = certs->add_subcommand("revoke", "revoke certificates: write the CRL anew");
   revoke->add_option("files", r->files, "certificates (PEM); none: only renew the CRL");

@@ -113,7 +113,7 @@ class Documents(unittest.TestCase):
             y.config["identity"]["trust_bundles"]["example.org"] = "certs/bundle.json"
             y.write_config()
             with y:
-                kept = [Kept(y, "frontend") for _ in range(50)]
+                kept = [Kept(y, "frontend") for _ in range(1000 if SLOW == 1 else 50)]
                 # Another authority is added.
                 other = y.dir / "another"
                 run("certs", "init", "--dir", other)
@@ -162,6 +162,25 @@ class Inspect(unittest.TestCase):
         self.assertIn("cut.pem", said)
         (y.dir / "none.pem").write_text("nothing")
         self.assertIn("contains no certificate", inspect("none.pem")[1])
+
+
+class Flawed(unittest.TestCase):
+    def test_each_flaw_is_refused_and_explained_and_an_intermediate_is_accepted(self):
+        expected = {"expired": "certificate has expired", "not-yet-valid": "certificate is not yet valid", "no-id": "has 0 URI SANs", "two-ids": "has 2 URI SANs",
+                    "other-domain": "no trust bundle for trust domain", "ca": "is a CA certificate", "no-key-usage": "lacks the key usage", "wrong-purpose": "certificate purpose",
+                    "self-signed": "self-signed certificate"}
+        with Nginx() as nginx, Yett(nginx.address, rules=OPEN) as y:
+            self.assertIn("{" + ",".join(expected) + "}", run("certs", "issue", "--help").replace("\n", "").replace(" ", ""))
+            for flaw, why in expected.items():
+                with self.subTest(flaw=flaw):
+                    run("certs", "issue", f"{DOMAIN}/bad-{flaw}", "--dir", y.certs, "--flaw", flaw, "--name", f"bad-{flaw}")
+                    self.assertNotEqual(y.curl("/hello", who=f"bad-{flaw}").returncode, 0)
+                    done = subprocess.run([harness.BINARY, "certs", "inspect", y.certs / f"bad-{flaw}.pem", "-c", y.dir / "yett.json"], capture_output=True, text=True, env=harness.environment())
+                    self.assertEqual(done.returncode, 1)
+                    self.assertIn(why, done.stdout)
+            run("certs", "intermediate", "team", "--dir", y.certs)
+            run("certs", "issue", f"{DOMAIN}/member", "--dir", y.certs, "--from", "team")
+            self.assertEqual(y.curl("/hello", who="member").stdout, b"hello\n")
 
 
 class OwnCertificate(unittest.TestCase):
