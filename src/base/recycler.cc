@@ -45,7 +45,7 @@ void Recycler::give(void* block, size_t size) noexcept {
   here.free_[kind - 1] = new (block) Free{here.free_[kind - 1]};
 }
 
-void* Recycled::operator new(size_t size) {
+void* Recycled::operator new(size_t size) {  // NOLINT(misc-new-delete-overloads): as declared
   void* block = Recycler::take(size);
   if (block == nullptr) throw std::bad_alloc();
   return block;

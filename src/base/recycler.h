@@ -36,7 +36,7 @@ class Recycler {
 
 /// Base class of such objects.
 struct Recycled {
-  static void* operator new(size_t size);
+  static void* operator new(size_t size);  // NOLINT(misc-new-delete-overloads): only the sized form knows the size
   static void operator delete(void* block, size_t size) noexcept { Recycler::give(block, size); }
 };
 

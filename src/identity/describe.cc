@@ -90,7 +90,7 @@ Result<std::string> describeFile(std::string_view text, int64_t now) {
   std::string out;
   for (const auto& block : blocks) {
     if (!out.empty()) out += "\n";
-    const auto line = [&block](Error error) {
+    const auto line = [&block](const Error& error) {
       return Error{"line " + std::to_string(block.line) + ": " + error.message};
     };
     if (block.label == "CERTIFICATE") {

@@ -10,8 +10,6 @@ namespace yett::identity {
 
 /// Where the bundle of a trust domain is.
 struct BundleConfig {
-  BundleConfig() = default;
-  BundleConfig(std::string path) : file(std::move(path)) {}
   std::string file;  ///< with an endpoint: used until its first answer; "": none
   std::string crl;   ///< "": none
   bool crl_required = false;

@@ -127,7 +127,7 @@ void BundleRefresher::run() {
   changed_.notifyAll();
 }
 
-void BundleRefresher::refresh(const std::string& domain, Endpoint endpoint) {
+void BundleRefresher::refresh(const std::string& domain, const Endpoint& endpoint) {
   const auto& config = endpoint.config;
   const auto before = base::readFile(config.cache);
   std::string authority;

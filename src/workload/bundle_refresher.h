@@ -49,7 +49,7 @@ class BundleRefresher {
     std::string why;
   };
   void run();
-  void refresh(const std::string& domain, Endpoint endpoint);
+  void refresh(const std::string& domain, const Endpoint& endpoint);
 
   const Told told_;
   mutable base::Mutex mutex_;
