@@ -20,6 +20,7 @@ class ExpiryWatch {
   base::Logger& log_;
   identity::ExpiryNotice own_;
   std::map<std::string, identity::ExpiryNotice> crls_;  // by trust domain
+  std::map<std::string, std::string> unused_;           // CRLs, by trust domain; as it was said
 };
 
 }  // namespace yett::app

@@ -76,27 +76,37 @@ bool signedBy(X509_CRL* crl, X509* issuer) {
   return may && key != nullptr && X509_CRL_verify(crl, key) == 1;
 }
 
-Status check(X509_CRL* crl, const std::vector<Certificate>& authorities, const std::vector<Certificate>& others,
-             int64_t now) {
+Status check(X509_CRL* crl, int64_t now) {
   for (int i = 0; i < X509_CRL_get_ext_count(crl); ++i) {
-    if (X509_EXTENSION_get_critical(X509_CRL_get_ext(crl, i)) != 0)
-      return Error{"has a critical extension: CRLs that cover only some certificates are not supported"};
+    X509_EXTENSION* extension = X509_CRL_get_ext(crl, i);
+    const int kind = OBJ_obj2nid(X509_EXTENSION_get_object(extension));
+    if (X509_EXTENSION_get_critical(extension) != 0 || kind == NID_delta_crl || kind == NID_issuing_distribution_point)
+      return Error{"covers only some certificates (delta, indirect or partial), which is not supported"};
   }
   if (toSeconds(X509_CRL_get0_nextUpdate(crl)) == 0) return Error{"has no time of its next update"};
   if (toSeconds(X509_CRL_get0_lastUpdate(crl)) > now + kSkew) return Error{"is not valid yet"};
   if (weak(crl)) return Error{"is signed with MD5 or SHA-1"};
-  const auto made = [crl](const Certificate& issuer) { return signedBy(crl, issuer.get()); };
-  const bool known =
-      std::any_of(authorities.begin(), authorities.end(), made) || std::any_of(others.begin(), others.end(), made);
-  ERR_clear_error();
-  if (!known) return Error{"is not signed by an authority of the bundle, or by one whose certificate is beside it"};
   return {};
+}
+
+// Null: none of them.
+X509* signerOf(X509_CRL* crl, const std::vector<Certificate>& authorities, const std::vector<Certificate>& others) {
+  X509* out = nullptr;
+  for (const auto* some : {&authorities, &others}) {
+    for (const auto& issuer : *some) {
+      if (out == nullptr && signedBy(crl, issuer.get())) out = issuer.get();
+    }
+  }
+  ERR_clear_error();
+  return out;
 }
 
 }  // namespace
 
-CertificateLink linkOf(const X509* certificate) {
-  return {nameOf(X509_get_issuer_name(certificate)), derOf(X509_get0_serialNumber(certificate), i2d_ASN1_INTEGER)};
+// Names with the same meaning may be encoded in several ways, so both sides use the name as the authority's certificate
+// has it.
+CertificateLink linkOf(const X509* certificate, const X509* issuer) {
+  return {nameOf(X509_get_subject_name(issuer)), derOf(X509_get0_serialNumber(certificate), i2d_ASN1_INTEGER)};
 }
 
 Result<Revocations> Revocations::read(std::string_view pem, const std::vector<Certificate>& authorities, int64_t now) {
@@ -115,8 +125,8 @@ Result<Revocations> Revocations::read(std::string_view pem, const std::vector<Ce
       if (X509_check_ca(issuer.get()) != 1) return Error{line + "the certificate is not a CA"};
       const bool trusted = vouchedFor(issuer.get(), authorities, now);
       ERR_clear_error();
-      if (!trusted) return Error{line + "the certificate is not from an authority of the bundle"};
-      others.push_back(std::move(issuer));
+      if (trusted) others.push_back(std::move(issuer));
+      else out.unused_ = line + "the certificate is not from an authority of the bundle, or is not valid now";
     } else if (block.label == "X509 CRL") {
       Crl crl(PEM_read_bio_X509_CRL(bio.get(), nullptr, noPassphrase, nullptr));
       ERR_clear_error();
@@ -128,10 +138,14 @@ Result<Revocations> Revocations::read(std::string_view pem, const std::vector<Ce
   }
   if (crls.empty()) return Error{"contains no CRL"};
   for (const auto& [crl, line] : crls) {
-    const X509_NAME* name = X509_CRL_get_issuer(crl.get());
-    if (auto ok = check(crl.get(), authorities, others, now); !ok)
-      return Error{"line " + std::to_string(line) + ": the CRL of " + shown(name) + " " + ok.error().message};
-    Issuer& issuer = out.issuers_[nameOf(name)];
+    const std::string what = "line " + std::to_string(line) + ": the CRL of " + shown(X509_CRL_get_issuer(crl.get()));
+    if (auto ok = check(crl.get(), now); !ok) return Error{what + " " + ok.error().message};
+    const X509* signer = signerOf(crl.get(), authorities, others);
+    if (signer == nullptr) {
+      out.unused_ = what + " is not signed by an authority of the bundle, or by one whose certificate is beside it";
+      continue;
+    }
+    Issuer& issuer = out.issuers_[nameOf(X509_get_subject_name(signer))];
     if (const int64_t updated = toSeconds(X509_CRL_get0_lastUpdate(crl.get())); updated >= issuer.this_update) {
       issuer.this_update = updated;
       issuer.next_update = toSeconds(X509_CRL_get0_nextUpdate(crl.get()));
@@ -159,7 +173,8 @@ int64_t Revocations::currentUntil(std::span<const CertificateLink> chain) const 
   return out;
 }
 
-const Revocations::Issuer& Revocations::first() const {
+Revocations::Issuer Revocations::first() const {
+  if (issuers_.empty()) return {};
   return std::min_element(issuers_.begin(), issuers_.end(),
                           [](const auto& a, const auto& b) { return a.second.next_update < b.second.next_update; })
       ->second;

@@ -24,12 +24,13 @@ Result<TrustBundles::Bundle> bundleOf(const TrustBundles::Source& source, int64_
       X509_STORE_add_cert(out.namesakes.emplace_back(X509_STORE_new()).get(), cert);
     }
   }
-  if (!source.crl.empty()) {
-    auto read = Revocations::read(source.crl, content.authorities, now);
+  if (source.crl) {
+    auto read = Revocations::read(*source.crl, content.authorities, now);
     if (!read) return std::move(read).error().within("its CRL");
     out.revocations = std::move(read).value();
   }
   out.crl_required = source.crl_required;
+  out.text_digest = base::sha256Hex(source.text);
   out.jwt_authorities = std::move(content.jwt_authorities);
   out.sequence = content.sequence;
   return out;
@@ -47,7 +48,8 @@ std::string certificateDigest(X509* certificate) {
 }
 
 std::string digestOf(const TrustBundles::Source& source) {
-  return base::sha256Hex(source.text + '\0' + source.crl + '\0' + (source.crl_required ? "required" : ""));
+  return base::sha256Hex(source.text + '\0' + source.crl.value_or("") + '\0' + (source.crl ? "crl" : "") +
+                         (source.crl_required ? "required" : ""));
 }
 
 Result<TrustBundles> TrustBundles::create(const Sources& sources, int64_t now) {

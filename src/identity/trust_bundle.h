@@ -27,9 +27,9 @@ class TrustBundles {
   struct Source {
     Source() = default;
     Source(std::string bundle) : text(std::move(bundle)) {}
-    std::string text;           ///< as readBundle() reads it
-    std::string crl;            ///< as Revocations::read() reads it; "": none
-    bool crl_required = false;  ///< callers are refused without a current CRL of each of their issuers
+    std::string text;                     ///< as readBundle() reads it
+    std::optional<std::string> crl = {};  ///< as Revocations::read() reads it; nothing: none is configured
+    bool crl_required = false;            ///< callers are refused without a current CRL of each of their issuers
     bool operator==(const Source&) const = default;
   };
   using Sources = std::map<std::string, Source>;  // by trust domain
@@ -47,6 +47,7 @@ class TrustBundles {
     std::vector<Store> namesakes;
     std::set<std::string, std::less<>> anchors;  ///< SHA-256 (bytes) of each certificate's DER
     std::string digest;                          ///< of its source
+    std::string text_digest;                     ///< of its text alone
     std::optional<Revocations> revocations;
     bool crl_required = false;
     std::vector<JwtAuthority> jwt_authorities;

@@ -36,7 +36,8 @@ Principal makePrincipal(X509* leaf, const SpiffeId& id, STACK_OF(X509) * verifie
   }
   out.anchor_sha256 = certificateDigest(sk_X509_value(verified, size - 1));
   if (with_links) {
-    for (int i = 0; i + 1 < size; ++i) out.chain.push_back(linkOf(sk_X509_value(verified, i)));
+    for (int i = 0; i + 1 < size; ++i)
+      out.chain.push_back(linkOf(sk_X509_value(verified, i), sk_X509_value(verified, i + 1)));
   }
   return out;
 }

@@ -24,8 +24,8 @@ std::optional<int64_t> trustedUntil(const Principal& principal, const TrustBundl
 /// What the peer uses its certificate for.
 enum class Role { kClient, kServer };
 
-/// Verifies a chain for client (or server) authentication at `now` (seconds since 1970), only against the bundle of the leaf's own
-/// trust domain (section 5.1), requiring keys and signatures of at least 112 bits. `chain` may be null.
+/// Verifies a chain for client (or server) authentication at `now` (seconds since 1970), only against the bundle of the
+/// leaf's own trust domain (section 5.1), requiring keys and signatures of at least 112 bits. `chain` may be null.
 Result<Principal> verifySvid(X509* leaf, STACK_OF(X509) * chain, const TrustBundles& bundles, int64_t now,
                              Role role = Role::kClient);
 

@@ -85,8 +85,10 @@ std::string withoutPeer(std::string_view der) {
 
 size_t TlsSessions::Entry::size() const {
   constexpr size_t kNodes = 160;  // of the list and the table
+  constexpr size_t kLink = sizeof(identity::CertificateLink) + 64;
   return sizeof(Entry) + kNodes + id.size() + secrets.size() + sizeof(identity::Principal) + principal->id.size() +
-         principal->certificate_sha256.size() + principal->anchor_sha256.size();
+         principal->certificate_sha256.size() + principal->anchor_sha256.size() + principal->trust_domain.size() +
+         principal->path.size() + principal->chain.size() * kLink;
 }
 
 TlsSessions::~TlsSessions() {

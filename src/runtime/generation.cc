@@ -41,12 +41,28 @@ std::string olderThan(const identity::TrustBundles& bundles, const Previous& pre
   return "";
 }
 
+// A CRL that cannot be used is refused if only its file has changed: then the one before stays. If the bundle has
+// changed, that must take effect, whatever the CRL.
+std::string unusedCrl(const identity::TrustBundles& bundles, const Previous& previous) {
+  if (previous == nullptr || previous->bundles == nullptr) return "";
+  for (const auto& [domain, bundle] : bundles.all()) {
+    const auto* before = previous->bundles->find(domain);
+    if (before == nullptr || !bundle.revocations || bundle.revocations->unused().empty()) continue;
+    const bool was_used = before->revocations && before->revocations->unused().empty();
+    if (was_used && before->text_digest == bundle.text_digest && before->digest != bundle.digest)
+      return "bundle of " + domain + ": its CRL: " + bundle.revocations->unused();
+  }
+  return "";
+}
+
 void buildListeners(Generation& out, const TlsInput& files, const Previous& previous, config::Problems& problems) {
   out.tls_digest = files.digest;
   out.listeners.clear();  // `out` may be a copy of the previous generation
   auto bundles = identity::TrustBundles::create(files.bundles, base::wallMicros() / 1'000'000);
   if (!bundles) return problems.add("identity: " + bundles.error().message);
   if (const std::string why = olderThan(bundles.value(), previous); !why.empty())
+    return problems.add("identity: " + why);
+  if (const std::string why = unusedCrl(bundles.value(), previous); !why.empty())
     return problems.add("identity: " + why);
   const auto shared = std::make_shared<const identity::TrustBundles>(std::move(bundles).value());
   out.bundles = shared;

@@ -1,7 +1,5 @@
 #include "runtime/inputs.h"
 
-#include <unistd.h>
-
 #include <algorithm>
 
 #include "audit/checkpoint.h"
@@ -15,15 +13,6 @@ namespace yett::runtime {
 
 static constexpr size_t kLargestCrl = 64 << 20;
 
-// The endpoint's last answer, or the file; "": there is none.
-static std::string currentFile(const identity::BundleConfig& bundle) {
-  if (bundle.endpoint.empty()) return bundle.file;
-  const bool fresh = identity::isFresh(bundle, base::wallMicros() / 1'000'000);
-  return fresh && ::access(bundle.cache.c_str(), F_OK) == 0 ? bundle.cache
-         : identity::refreshedAt(bundle) == 0               ? bundle.file
-                                                            : "";
-}
-
 TlsInput readTls(const identity::IdentityConfig& identity, config::Problems& problems, base::FileTrust& trust) {
   TlsInput out;
   const size_t before = problems.texts().size();
@@ -36,12 +25,12 @@ TlsInput readTls(const identity::IdentityConfig& identity, config::Problems& pro
     take(trust.readSecret(identity.private_key), out.key);
   }
   for (const auto& [domain, bundle] : identity.trust_bundles) {
-    const std::string path = currentFile(bundle);
+    const std::string path = identity::currentFile(bundle, base::wallMicros() / 1'000'000);
     if (path.empty()) continue;  // its endpoint has not answered yet, or not for too long
     auto& source = out.bundles[domain];
     take(trust.read(path), source.text);
     source.crl_required = bundle.crl_required;
-    if (!bundle.crl.empty()) take(trust.read(bundle.crl, kLargestCrl), source.crl);
+    if (!bundle.crl.empty()) take(trust.read(bundle.crl, kLargestCrl), source.crl.emplace());
   }
   base::Sha256Hasher hasher;
   hasher.update(out.certificate).update({"\0", 1}).update(out.key);

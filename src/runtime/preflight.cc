@@ -150,7 +150,7 @@ void noteEndpoints(const Generation& generation, Preflight& out) {
   for (const auto& [domain, bundle] : generation.config.identity.trust_bundles) {
     if (bundle.endpoint.empty() || identity::isFresh(bundle, now)) continue;
     out.notes.push_back("identity: the endpoint of " + domain + " has not answered " +
-                        (identity::refreshedAt(bundle) == 0 ? "yet" : "for too long") +
+                        (identity::historyOf(bundle).refreshed == 0 ? "yet" : "for too long") +
                         (bundle.file.empty() ? ": its callers are refused until it does" : ""));
   }
 }
@@ -159,7 +159,10 @@ void checkCrls(const Generation& generation, Preflight& out) {
   if (!generation.bundles) return;
   const int64_t now = base::wallMicros() / 1'000'000;
   for (const auto& [domain, bundle] : generation.bundles->all()) {
-    if (!bundle.revocations || bundle.revocations->nextUpdate() > now) continue;
+    if (bundle.revocations && !bundle.revocations->unused().empty())
+      out.warnings.push_back("identity: a CRL of " + domain + " is not used: " + bundle.revocations->unused());
+    if (!bundle.revocations || bundle.revocations->nextUpdate() == 0 || bundle.revocations->nextUpdate() > now)
+      continue;
     out.warnings.push_back("identity: the CRL of " + domain + " is valid " +
                            identity::validFor(bundle.revocations->nextUpdate(), now) +
                            (bundle.crl_required ? ": callers are refused" : ": later revocations are not known"));

@@ -22,6 +22,7 @@ namespace poco = Poco::Net;
 namespace {
 
 constexpr size_t kMostBytes = 4 << 20;
+constexpr int kMostFields = 100;
 
 // What a server by https_spiffe must prove, and why it did not.
 struct Expected {
@@ -73,6 +74,7 @@ Result<std::string> get(const identity::BundleConfig& config, Expected* expected
   request.set("accept", "application/json");
   session.sendRequest(request);
   poco::HTTPResponse response;
+  response.setFieldLimit(kMostFields);
   std::istream& in = session.receiveResponse(response);
   if (response.getStatus() != poco::HTTPResponse::HTTP_OK)
     return Error{"answers " + std::to_string(static_cast<int>(response.getStatus()))};
@@ -88,7 +90,7 @@ Result<std::string> get(const identity::BundleConfig& config, Expected* expected
 
 }  // namespace
 
-Result<std::string> fetchBundle(const identity::BundleConfig& config, const std::string& bundle) {
+Result<std::string> fetchBundle(const identity::BundleConfig& config, const identity::TrustBundles::Source& bundle) {
   Expected expected;
   const bool spiffe = !config.endpoint_spiffe_id.empty();
   try {
@@ -106,6 +108,8 @@ Result<std::string> fetchBundle(const identity::BundleConfig& config, const std:
   } catch (const Poco::Exception& e) {
     const std::string why = expected.refusal.empty() ? base::lowered(e.displayText()) : expected.refusal;
     return Error{config.endpoint + ": " + why};
+  } catch (const std::exception& e) {
+    return Error{config.endpoint + ": " + e.what()};
   }
 }
 

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <optional>
 #include <random>
 
 #include "base/clock.h"
@@ -47,17 +48,70 @@ Status replace(const std::string& path, const std::string& content) {
   return {};
 }
 
-// The newer of the endpoint's answer and what is there must win (section 4.1.1).
-Status newer(const std::string& text, const std::string& before) {
-  const auto now = identity::readBundle(text);
-  const auto then = identity::readBundle(before);
-  if (!now || !then || !now.value().sequence || !then.value().sequence) return {};
-  if (*now.value().sequence >= *then.value().sequence) return {};
-  return Error{"its `spiffe_sequence` went back from " + std::to_string(*then.value().sequence) + " to " +
-               std::to_string(*now.value().sequence)};
+// The sequence of a document; -1: it has none.
+int64_t sequenceOf(const std::string& text) {
+  const auto content = identity::readBundle(text);
+  return content && content.value().sequence ? *content.value().sequence : -1;
+}
+
+// An older answer must not replace a newer one (section 4.1.1), nor what the operator gave.
+Status newer(const std::string& text, const identity::BundleConfig& config) {
+  const auto given = config.file.empty() ? Result<std::string>(Error{"none"}) : base::readFile(config.file);
+  const int64_t before = std::max(identity::historyOf(config).sequence, given ? sequenceOf(given.value()) : -1);
+  const int64_t now = sequenceOf(text);
+  if (now >= before) return {};
+  return Error{"its `spiffe_sequence` " +
+               (now < 0 ? std::string("is missing, and was ") + std::to_string(before)
+                        : "went back from " + std::to_string(before) + " to " + std::to_string(now))};
+}
+
+// What vouches for a server by https_spiffe now.
+identity::TrustBundles::Source sourceOf(const identity::BundleConfig& config) {
+  identity::TrustBundles::Source out;
+  std::string path = identity::currentFile(config, base::wallMicros() / 1'000'000);
+  if (path.empty()) path = config.file;  // the endpoint was silent for too long: begin anew
+  if (auto text = base::readFile(path)) out.text = std::move(text).value();
+  if (config.crl.empty()) return out;
+  auto crl = base::readFile(config.crl);
+  out.crl = crl ? std::move(crl).value() : "";
+  out.crl_required = config.crl_required;
+  return out;
 }
 
 }  // namespace
+
+// A fetch on a thread of its own, since a server that trickles could hold it for ever.
+struct BundleRefresher::Attempt {
+  base::Mutex mutex;
+  base::Condition ended;
+  std::optional<Result<std::string>> result YETT_GUARDED_BY(mutex);
+
+  bool wait(std::chrono::milliseconds most) {
+    base::Lock lock(mutex);
+    return ended.waitFor(lock, most, [this]() YETT_REQUIRES(mutex) { return result.has_value(); });
+  }
+  Result<std::string> take() {
+    const base::Lock lock(mutex);
+    return std::move(*result);
+  }
+};
+
+std::shared_ptr<BundleRefresher::Attempt> BundleRefresher::begin(const Endpoint& endpoint) {
+  auto attempt = std::make_shared<Attempt>();
+  std::thread fetching([attempt, count = attempts_, config = endpoint.config, authority = endpoint.authority] {
+    const bool spiffe = !config.endpoint_spiffe_id.empty();
+    auto got = fetchBundle(config, spiffe ? sourceOf(authority) : identity::TrustBundles::Source());
+    {
+      const base::Lock lock(attempt->mutex);
+      attempt->result = std::move(got);
+    }
+    attempt->ended.notifyAll();
+    --*count;
+  });
+  ++*attempts_;
+  fetching.detach();
+  return attempt;
+}
 
 BundleRefresher::~BundleRefresher() {
   (void)stop(std::chrono::hours(1));
@@ -71,7 +125,7 @@ bool BundleRefresher::stop(std::chrono::milliseconds wait) {
     if (!changed_.waitFor(lock, wait, [this]() YETT_REQUIRES(mutex_) { return !running_; })) return false;
   }
   if (thread_.joinable()) thread_.join();
-  return true;
+  return *attempts_ == 0;
 }
 
 void BundleRefresher::follow(const std::map<std::string, identity::BundleConfig>& bundles) {
@@ -82,14 +136,14 @@ void BundleRefresher::follow(const std::map<std::string, identity::BundleConfig>
     Endpoint& endpoint = next[domain];
     if (const auto known = endpoints_.find(domain); known != endpoints_.end() && known->second.config == config) {
       endpoint = known->second;
-      continue;
+    } else {
+      endpoint.config = config;
+      endpoint.refreshed = identity::historyOf(config).refreshed;
     }
-    endpoint.config = config;
-    endpoint.refreshed = identity::refreshedAt(config);
     if (config.endpoint_spiffe_id.empty()) continue;
     const auto id = identity::SpiffeId::parse(config.endpoint_spiffe_id);
     const auto authority = id ? bundles.find(std::string(id.value().trustDomain())) : bundles.end();
-    if (authority != bundles.end()) endpoint.authority_file = authority->second.file;
+    if (authority != bundles.end()) endpoint.authority = authority->second;
   }
   endpoints_ = std::move(next);
   changed_.notifyAll();
@@ -120,8 +174,15 @@ void BundleRefresher::run() {
     const std::string domain = next->first;
     const Endpoint endpoint = next->second;
     lock.unlock();
-    refresh(domain, endpoint);
+    bool failed = false;
+    try {
+      refresh(domain, endpoint);
+    } catch (const std::exception&) {  // no memory, or no thread: later
+      failed = true;
+    }
     lock.lock();
+    if (const auto known = endpoints_.find(domain); failed && known != endpoints_.end())
+      known->second.due = steadyMillis() + kMostBackoff;
   }
   running_ = false;
   changed_.notifyAll();
@@ -129,22 +190,21 @@ void BundleRefresher::run() {
 
 void BundleRefresher::refresh(const std::string& domain, const Endpoint& endpoint) {
   const auto& config = endpoint.config;
+  // One attempt at a time for each endpoint.
+  const auto attempt = endpoint.hanging ? endpoint.hanging : begin(endpoint);
+  const bool answered = attempt->wait(config.timeout);
+  auto got = answered ? attempt->take()
+                      : Result<std::string>(Error{config.endpoint + " does not answer completely within `timeout`"});
   const auto before = base::readFile(config.cache);
-  std::string authority;
-  if (!config.endpoint_spiffe_id.empty()) {
-    // Its own newest bundle, or the one that the operator gave.
-    const bool own = endpoint.authority_file == config.file && before;
-    const auto given = own ? before : base::readFile(endpoint.authority_file);
-    if (given) authority = given.value();
-  }
-  auto got = fetchBundle(config, authority);
-  yett::Status done;
-  if (!got) done = got.error();
-  else if (before && before.value() != got.value()) done = newer(got.value(), before.value());
+  yett::Status done = got ? newer(got.value(), config) : yett::Status(got.error());
   if (done && (!before || before.value() != got.value())) done = replace(config.cache, got.value());
   const int64_t now = base::wallMicros() / 1'000'000;
-  if (done) done = replace(identity::checkedFile(config), std::to_string(now) + "\n");
-  const bool stale = !done && before && now - endpoint.refreshed > config.max_stale.count() / 1000;
+  if (done) {
+    const int64_t sequence = std::max(identity::historyOf(config).sequence, sequenceOf(got.value()));
+    done = replace(identity::historyFile(config), identity::textOf({now, sequence}));
+  }
+  const int64_t stale_in = endpoint.refreshed + config.max_stale.count() / 1000 + 1 - now;  // seconds
+  const bool stale = !done && before && stale_in <= 0;
   if (stale) ::unlink(config.cache.c_str());
   std::string why = done ? "" : done.error().message;
   if (stale) why += ": its last answer is too old now, so its callers are refused";
@@ -153,16 +213,20 @@ void BundleRefresher::refresh(const std::string& domain, const Endpoint& endpoin
     const auto known = endpoints_.find(domain);
     if (known == endpoints_.end() || !(known->second.config == config)) return;
     Endpoint& state = known->second;
+    state.hanging = answered ? nullptr : attempt;
     if (done) {
       state.refreshed = now;
       state.backoff = 0;
       const auto content = identity::readBundle(got.value());
-      const int64_t hint =
-          content && content.value().refresh_seconds > 0 ? content.value().refresh_seconds : kDefaultRefresh;
-      state.due = steadyMillis() + jittered(1000 * std::clamp(hint, kLeastRefresh, kMostRefresh));
+      int64_t hint = content ? content.value().refresh_seconds : 0;
+      if (hint == 0) hint = kDefaultRefresh;
+      const int64_t most = config.max_stale.count() / 2;  // else it would be too old before it is asked for again
+      state.due = steadyMillis() + jittered(std::min(1000 * std::clamp(hint, kLeastRefresh, kMostRefresh), most));
     } else {
       state.backoff = std::clamp(2 * state.backoff, kFirstBackoff, kMostBackoff);
-      state.due = steadyMillis() + jittered(state.backoff);
+      int64_t wait = jittered(state.backoff);
+      if (before && stale_in > 0) wait = std::min(wait, 1000 * stale_in);
+      state.due = steadyMillis() + wait;
     }
     if (state.why == why || stopping_) return;
     state.why = why;

@@ -2,9 +2,11 @@
 // file is replaced when the endpoint publishes something else, and removed once the last answer is too old.
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <functional>
 #include <map>
+#include <memory>
 #include <string>
 #include <thread>
 #include <vector>
@@ -40,16 +42,19 @@ class BundleRefresher {
   std::vector<Status> status() const;
 
  private:
+  struct Attempt;
   struct Endpoint {
     identity::BundleConfig config;
-    std::string authority_file;  // for https_spiffe: the bundle that vouches for the server
-    int64_t due = 0;             // steady milliseconds
-    int64_t backoff = 0;         // milliseconds; 0: the last attempt worked
+    identity::BundleConfig authority;  // for https_spiffe: the bundle that vouches for the server
+    std::shared_ptr<Attempt> hanging;  // an attempt that was given up
+    int64_t due = 0;                   // steady milliseconds
+    int64_t backoff = 0;               // milliseconds; 0: the last attempt worked
     int64_t refreshed = 0;
     std::string why;
   };
   void run();
   void refresh(const std::string& domain, const Endpoint& endpoint);
+  std::shared_ptr<Attempt> begin(const Endpoint& endpoint);
 
   const Told told_;
   mutable base::Mutex mutex_;
@@ -57,6 +62,7 @@ class BundleRefresher {
   std::map<std::string, Endpoint> endpoints_ YETT_GUARDED_BY(mutex_);
   bool stopping_ YETT_GUARDED_BY(mutex_) = false;
   bool running_ YETT_GUARDED_BY(mutex_) = false;
+  const std::shared_ptr<std::atomic<int>> attempts_ = std::make_shared<std::atomic<int>>(0);  // threads that fetch
   std::thread thread_;
 };
 

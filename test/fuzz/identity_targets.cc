@@ -31,7 +31,7 @@ std::string crl(std::string_view bytes) {
   for (const auto* authorities : {&kNone, content ? &content.value().authorities : &kNone}) {
     const auto read = identity::Revocations::read(bytes, *authorities, kNow);
     if (!read && read.error().message.empty()) return "refused without a reason";
-    if (read && read.value().nextUpdate() == 0) return "accepted without its next update";
+    if (read && read.value().nextUpdate() == 0 && read.value().unused().empty()) return "not used without a reason";
   }
   return "";
 }

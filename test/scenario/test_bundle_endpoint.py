@@ -43,6 +43,15 @@ class Partner:
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_GET(self):
                 partner.asked += 1
+                if self.path == "/slow":
+                    self.send_response(200)
+                    self.send_header("content-length", "100000")
+                    self.end_headers()
+                    with contextlib.suppress(OSError):
+                        while not partner.trickle.wait(0.2):
+                            self.wfile.write(b" ")
+                            self.wfile.flush()
+                    return
                 self.send_response(partner.status)
                 self.send_header("content-length", str(len(partner.body)))
                 self.end_headers()
@@ -155,6 +164,25 @@ class Endpoint(unittest.TestCase):
             with self.yett(nginx.address, port, endpoint_spiffe_id=f"{PARTNER}/other", **spiffe) as y:
                 wait_for("the refusal", lambda: f"the server is `{PARTNER}/endpoint`, not `{PARTNER}/other`" in y.log(), 20 * SLOW)
                 self.assertFalse((y.dir / "bundle.partner.com.json").exists())
+
+    def test_an_endpoint_that_trickles_holds_up_no_other_and_does_not_become_fresh(self):
+        partner = self.partner
+        partner.publish(1, "first")
+        with Nginx() as nginx:
+            first = Yett(nginx.address)
+            partner.trickle = threading.Event()
+            with partner.serving(first.certs / "server") as port:
+                y = self.yett(nginx.address, port, ca=str(first.certs / "bundle.pem"), max_stale="1h")
+                y.config["identity"]["trust_bundles"]["slow.com"] = {"bundle_endpoint": f"https://localhost:{port}/slow", "ca": str(first.certs / "bundle.pem"), "timeout": "1s"}
+                y.write_config()
+                with y:
+                    wait_for("the report", lambda: "does not answer completely within" in y.log(), 10 * SLOW)
+                    wait_for("the partner", lambda: self.let_in(y, "caller"), 10 * SLOW)
+                    self.assertRegex(y.admin("/metrics")[1], r'yett_trust_bundle_last_refresh_timestamp_seconds\{trust_domain="slow.com"\} 0')
+                    began = time.monotonic()
+                    y.stop()
+                    self.assertLess(time.monotonic() - began, 4 * SLOW)
+                partner.trickle.set()
 
     def test_an_endpoint_that_never_answers_delays_neither_callers_nor_the_end(self):
         import socket

@@ -8,7 +8,7 @@ import tempfile
 import time
 import unittest
 
-from harness import BINARY, DOMAIN, Nginx, Yett, environment, free_port, wait_for
+from harness import BINARY, DOMAIN, Nginx, Yett, environment, free_port, run, wait_for
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 SHOP = f'''policy "shop" {{
@@ -52,6 +52,8 @@ def everything(nginx):
     y = Yett(nginx.address, rules=SHOP, cache={"database": "remembered.db", "key_file": "certs/cache.key"})
     shutil.copytree(y.dir / "rules", y.dir / "candidate")
     y.config["policy"]["shadow"] = {"engines": [{"name": "main", "type": "lua", "path": "candidate"}]}
+    run("certs", "revoke", "--dir", y.certs)
+    y.config["identity"]["trust_bundles"].update({"example.org": {"file": "certs/bundle.pem", "crl": "certs/crl.pem"}, "partner.com": {"bundle_endpoint": f"https://127.0.0.1:{free_port()}/"}})
     y.config["audit"].update(key_file="certs/audit.key", sinks=[{"name": "out", "type": "file", "path": "lines.jsonl"}])
     y.write_config()
     return y

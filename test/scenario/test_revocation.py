@@ -102,6 +102,30 @@ class Revocation(unittest.TestCase):
             self.assertNotEqual(y.curl("/hello", who="other").returncode, 0)
 
 
+    def test_an_empty_crl_file_is_no_crl(self):
+        with Nginx() as nginx, with_crl(nginx.address) as y:
+            reloaded(y, lambda: renew(y, "1d", "frontend"))
+            y.replace("certs/crl.pem", "")
+            wait_for("the refusal", lambda: "contains no CRL" in y.log(), 10 * SLOW)
+            self.assertNotEqual(y.curl("/hello").returncode, 0)
+
+    def test_an_authority_that_leaves_the_bundle_takes_its_crl_with_it(self):
+        """A CRL without its issuer must not keep the old bundle in force."""
+        with Nginx() as nginx, with_crl(nginx.address) as y:
+            other = y.dir / "another"
+            run("certs", "init", "--dir", other)
+            run("certs", "issue", f"{DOMAIN}/newcomer", "--dir", other)
+            for name in ("newcomer.pem", "newcomer.key"):
+                (y.certs / name).write_text((other / name).read_text())
+                (y.certs / name).chmod(0o600)
+            reloaded(y, lambda: y.replace("certs/bundle.pem", (other / "bundle.pem").read_text()))
+            wait_for("the warning", lambda: "a CRL is not used" in y.log(), 5 * SLOW)
+            done = subprocess.run([harness.BINARY, "certs", "inspect", y.certs / "newcomer.pem", "-c", y.dir / "yett.json"], capture_output=True, text=True, env=harness.environment())
+            self.assertIn("accepted as", done.stdout)
+            done = subprocess.run([harness.BINARY, "certs", "inspect", y.certs / "frontend.pem", "-c", y.dir / "yett.json"], capture_output=True, text=True, env=harness.environment())
+            self.assertIn("refused", done.stdout)
+
+
 class Documents(unittest.TestCase):
     def document(self, y, sequence, pem=None):
         return run("certs", "bundle", *([pem] if pem else ["--dir", y.certs]), "--sequence", str(sequence))
