@@ -24,10 +24,10 @@ CertificateLink linkOf(const X509* certificate, const X509* issuer);
 class Revocations {
  public:
   /// `pem`: CRLs, and the certificates of intermediate authorities that issued some of them. A CRL that none of these
-  /// and none of `authorities` has signed is not used, and neither is an intermediate that no authority vouches for now:
-  /// unused() says so. It must not be an error, since an authority that leaves the bundle would stay in force. Errors: a
-  /// weak signature, a CRL that is not valid yet or has no next update, and CRLs that cover only a part of an issuer's
-  /// certificates (delta, indirect).
+  /// and none of `authorities` has signed is not used, and neither is an intermediate that no authority vouches for
+  /// now: unused() says so. It must not be an error, since an authority that leaves the bundle would stay in force.
+  /// Errors: a weak signature, a CRL that is not valid yet or has no next update, and CRLs that cover only a part of an
+  /// issuer's certificates (delta, indirect).
   static Result<Revocations> read(std::string_view pem, const std::vector<Certificate>& authorities, int64_t now);
 
   /// What was not used and why; "": all was.
