@@ -55,8 +55,7 @@ std::vector<admin::Condition> Server::readiness() const {
 
 void Server::onBundle(const std::string& domain, const std::string& why) {
   if (why.empty()) return log_.info("the bundle endpoint answers", {{"trust_domain", domain}});
-  log_.warning("the bundle endpoint does not answer, the last bundle stays in force",
-               {{"trust_domain", domain}, {"why", why}});
+  log_.warning("the bundle of a trust domain could not be refreshed", {{"trust_domain", domain}, {"why", why}});
 }
 
 // Callers refuse an expired certificate, so other instances should get the traffic.

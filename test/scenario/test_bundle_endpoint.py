@@ -143,7 +143,7 @@ class Endpoint(unittest.TestCase):
             partner.status = 200
             partner.issue("first", "stranger", "--dns", "localhost")
             with partner.serving(partner.dir / "first/stranger") as port, self.yett(nginx.address, port, ca=str(first.certs / "bundle.pem")) as y:
-                wait_for("the refusal", lambda: "does not answer" in y.log(), 20 * SLOW)
+                wait_for("the refusal", lambda: "could not be refreshed" in y.log(), 20 * SLOW)
                 self.assertFalse(self.let_in(y, "caller"))
 
     def test_https_spiffe_believes_only_the_named_identity(self):
