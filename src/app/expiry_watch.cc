@@ -11,12 +11,13 @@ using Due = identity::ExpiryNotice::Due;
 void ExpiryWatch::look(const runtime::Generation& generation, int64_t now) {
   if (generation.certificate_expires != 0) {
     const std::string valid = identity::validFor(generation.certificate_expires, now);
-    const std::string& file = generation.config.identity.certificate;
+    const auto& identity = generation.config.identity;
+    const std::string from = identity.workload_api.empty() ? identity.certificate : "unix://" + identity.workload_api;
     switch (own_.due(generation.certificate_valid_from, generation.certificate_expires, now)) {
       case Due::kNothing: break;
-      case Due::kEnds: log_.warning("Yett's own certificate ends soon", {{"valid", valid}, {"file", file}}); break;
+      case Due::kEnds: log_.warning("Yett's own certificate ends soon", {{"valid", valid}, {"from", from}}); break;
       case Due::kEnded:
-        log_.error("Yett's own certificate has expired: callers refuse it", {{"valid", valid}, {"file", file}});
+        log_.error("Yett's own certificate has expired: callers refuse it", {{"valid", valid}, {"from", from}});
     }
   }
   if (!generation.bundles) return;

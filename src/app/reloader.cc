@@ -88,6 +88,13 @@ void Reloader::onTime() {
   });
 }
 
+void Reloader::onGiven() {
+  guarded([this] {
+    server_.takeGiven();
+    reload(watcher_.fingerprint(), true);
+  });
+}
+
 bool Reloader::now() {
   bool changed = false;
   guarded([&] {
@@ -131,7 +138,7 @@ bool Reloader::reload(std::string seen, bool may_again, bool look_up) {
   bool restart = problems.any();
   std::shared_ptr<const runtime::Generation> next;
   if (!restart) {
-    auto inputs = runtime::readInputs(file_, known.clusters, look_up, problems, trust);
+    auto inputs = runtime::readInputs(file_, known.clusters, look_up, server_.apiSources(), problems, trust);
     sources = inputs.understood ? runtime::sourcesOf(inputs.config) : std::vector<std::string>{file_};
     next = runtime::build(std::move(inputs), server_.generation(), problems);
   }
@@ -172,7 +179,7 @@ std::vector<std::string> Reloader::addOutside(config::Problems& problems) const 
 bool Reloader::applyRest(config::Problems& problems) {
   config::Problems found(file_);
   base::FileTrust trust;
-  const auto rest = runtime::refresh(server_.generation(), found, trust);
+  const auto rest = runtime::refresh(server_.generation(), server_.apiSources(), found, trust);
   const bool changed = server_.differs(*rest);
   if (changed) {
     auto applied = server_.apply(rest);

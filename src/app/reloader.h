@@ -28,6 +28,8 @@ class Reloader {
   void onTime();
   /// Reads the files and applies what they hold now. False: nothing differs from what is in force.
   bool now();
+  /// The Workload API has given something new.
+  void onGiven();
   /// Why the current files are not in force, each problem once; empty if all of them are.
   const std::vector<std::string>& refusal() const { return refusal_; }
   /// Reopens the access log.

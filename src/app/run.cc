@@ -87,9 +87,12 @@ Wanted follow(Control& control, Reloader& reloader, int64_t until) {
   for (;;) {
     const int64_t left = until < 0 ? INT64_MAX : until - base::steadyNanos() / 1'000'000;
     if (left <= 0) return Wanted::kNothing;
-    pollfd ready[] = {{control.signals, POLLIN, 0}, {reloader.fd(), POLLIN, 0}, {control.tasks.fd(), POLLIN, 0}};
+    pollfd ready[] = {{control.signals, POLLIN, 0},
+                      {reloader.fd(), POLLIN, 0},
+                      {control.tasks.fd(), POLLIN, 0},
+                      {control.server.givenFd(), POLLIN, 0}};
     const int64_t wait = std::min<int64_t>({left, reloader.waitMillis(), control.manager.waitMillis()});
-    ::poll(ready, 3, static_cast<int>(wait));
+    ::poll(ready, 4, static_cast<int>(wait));
     if (control.server.alive()) control.manager.alive();
     if ((ready[0].revents & POLLIN) != 0) {
       if (const auto wanted = takeSignals(control.signals, reloader); wanted != Wanted::kNothing) return wanted;
@@ -98,6 +101,7 @@ Wanted follow(Control& control, Reloader& reloader, int64_t until) {
       if (const auto wanted = takeTask(control, reloader, false); wanted != Wanted::kNothing) return wanted;
     }
     if ((ready[1].revents & POLLIN) != 0) reloader.onEvents();
+    if ((ready[3].revents & POLLIN) != 0) reloader.onGiven();
     reloader.onTime();
   }
 }

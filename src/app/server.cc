@@ -59,6 +59,7 @@ Status Server::open() {
   showRefusal({}, false);
   showMetrics();
   showSeries(*generation_);
+  TRY(makeWorkloadClient());
   admin_ =
       TRY(admin::AdminServer::start(config.admin, adminContent(), maxAdminSessions(), takeEarly(config.admin.address)));
   loops_.run();
@@ -72,14 +73,24 @@ Status Server::open() {
     log_.info("listening", {{"listener", name}, {"address", socket->address()}});
   if (!admin_->address().empty()) log_.info("admin listening", {{"address", admin_->address()}});
   bundle_refresher_.follow(config.identity.trust_bundles);
+  if (workload_) TRY(workload_->start());
   started_ = true;
-  log_.info("serving",
-            {{"workers", std::to_string(loops_.size())}, {"policy", generation_->policy->digest().substr(0, 12)}});
+  if (!generation_->waits.empty()) {
+    log_.info("waiting for the Workload API before listening", {{"socket", config.identity.workload_api}});
+    return {};
+  }
+  logServing(*generation_);
   return {};
+}
+
+void Server::logServing(const runtime::Generation& generation) {
+  log_.info("serving",
+            {{"workers", std::to_string(loops_.size())}, {"policy", generation.policy->digest().substr(0, 12)}});
 }
 
 Server::~Server() {
   stop();
+  if (given_fd_ >= 0) ::close(given_fd_);
 }
 
 Server::Stopped Server::stop() {
@@ -87,6 +98,7 @@ Server::Stopped Server::stop() {
   tasks_.close();                     // the admin's threads may wait for one,
   if (audit_) audit_->refuseTasks();  // or for the audit writer
   admin_.reset();
+  if (workload_) workload_->stop();  // whose events use this object
   const bool fetched = bundle_refresher_.stop(base::Millis(200));
   draining_ = true;
   const bool ended = loops_.stop(
@@ -126,6 +138,7 @@ Status Server::checkRestartOnly(const runtime::Generation& next) const {
     return Error{std::string(what) + " cannot be changed while running: restart yett, or undo the change"};
   };
   if (now.workers != then.workers) return needs("`workers`");
+  if (now.identity.workload_api != then.identity.workload_api) return needs("`identity.workload_api`");
   if (now.trusted_owners != then.trusted_owners) return needs("`trusted_owners`");
   audit::AuditConfig audit_now = now.audit;
   audit_now.hold = then.audit.hold;  // which may change
@@ -275,6 +288,7 @@ Status Server::apply(std::shared_ptr<const runtime::Generation> next) {
       log_.info("listening", {{"listener", name}, {"address", socket->address()}});
   }
   sockets_ = std::move(sockets);
+  if (!generation_->waits.empty() && next->waits.empty()) logServing(*next);
   {
     const base::Lock lock(status_mutex_);
     generation_ = shown_ = next;

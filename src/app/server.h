@@ -22,6 +22,7 @@
 #include "runtime/generation.h"
 #include "sink/exporter.h"
 #include "workload/bundle_refresher.h"
+#include "workload/client.h"
 
 namespace yett::app {
 
@@ -62,6 +63,13 @@ class Server {
   bool alive() const { return loops_.stalled(generation_->config.admin.liveness_stall).empty(); }
   /// Reopens the access log.
   void reopenLogs();
+
+  /// The sources of the Workload API, if one is configured.
+  runtime::ApiSources apiSources() const { return {workload_.get(), workload_.get()}; }
+  /// Main thread: readable when the Workload API has given something new; -1: none is configured. Then call
+  /// takeGiven().
+  int givenFd() const { return given_fd_; }
+  void takeGiven() const;
 
   const Confinement& confinement() const { return confinement_; }
   const std::shared_ptr<const runtime::Generation>& generation() const { return generation_; }
@@ -112,6 +120,10 @@ class Server {
   std::string statusJson() const;
   std::vector<admin::Condition> readiness() const;
   std::string certificateState() const;
+  Status makeWorkloadClient();
+  void logServing(const runtime::Generation& generation);
+  void onWorkloadApi(const std::string& why);
+  std::string identityState() const;
   void onBundle(const std::string& domain, const std::string& why);
   Result<std::string> command(const std::string& path, const std::string& body, const std::string& peer);
   Result<std::string> erase(const std::string& body, const std::string& peer);
@@ -148,6 +160,8 @@ class Server {
   std::string audit_failure_ YETT_GUARDED_BY(status_mutex_);  // why the log cannot be written; "" if it can
   workload::BundleRefresher bundle_refresher_{
       [this](const std::string& domain, const std::string& why) { onBundle(domain, why); }};  // the first to end
+  int given_fd_ = -1;
+  std::unique_ptr<workload::Client> workload_;  // null: no Workload API is configured
 };
 
 }  // namespace yett::app

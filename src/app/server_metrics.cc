@@ -38,6 +38,13 @@ std::string refreshText(const std::vector<workload::BundleRefresher::Status>& al
   return out;
 }
 
+std::string workloadText(const workload::Client::State& state) {
+  return gaugeText("yett_workload_api_streaming", "1 while the Workload API keeps the SVID up to date, else 0", "",
+                   state.streaming ? 1 : 0) +
+         gaugeText("yett_workload_api_last_svid_timestamp_seconds",
+                   "when the Workload API last gave an SVID, in seconds since 1970; 0: never", "", state.answered_at);
+}
+
 std::string crlText(const runtime::Generation& generation) {
   const std::string name = "yett_crl_next_update_timestamp_seconds";
   std::string out;
@@ -111,6 +118,7 @@ std::string Server::metricsText() const {
     out += gaugeText("yett_certificate_expiry_timestamp_seconds",
                      "when Yett's own certificate, or one of its chain, expires, in seconds since 1970", "",
                      now->certificate_expires);
+  if (workload_) out += workloadText(workload_->state());
   out += crlText(*now);
   out += refreshText(bundle_refresher_.status());
   out += gaugeText("yett_last_reload_successful", "1 if what the files hold is in force, 0 if some of it was refused",

@@ -15,20 +15,7 @@
 #include "sink/exporter.h"
 
 namespace yett::app {
-namespace {
-
-// Yett's own SPIFFE ID, from its listeners' certificate; "" if there is none.
-std::string spiffeIdOf(const runtime::Generation& generation) {
-  for (const auto& [name, listener] : generation.listeners) {
-    if (!listener->tls) continue;
-    X509* leaf = SSL_CTX_get0_certificate(listener->tls->native());
-    const auto id = leaf != nullptr ? identity::leafId(leaf) : Error{"none"};
-    if (id) return id.value().text();
-  }
-  return {};
-}
-
-}  // namespace
+namespace {}  // namespace
 
 Status Server::openAccessLog() {
   const std::string& path = generation_->config.access_log;
@@ -104,7 +91,7 @@ Status Server::openAudit() {
   };
   audit::AuditConfig settings = config.audit;
   if (settings.instance.empty()) settings.instance = base::hostName();
-  settings.spiffe_id = spiffeIdOf(*generation_);
+  settings.spiffe_id = generation_->spiffe_id;
   auto audit = audit::Writer::open(settings, metrics_, std::move(events));
   if (!audit) return std::move(audit).error().within("audit");
   audit_ = std::move(audit).value();

@@ -1,6 +1,11 @@
 // What the admin interface shows and does. Called on its threads.
+#include <sys/eventfd.h>
+#include <unistd.h>
+
 #include <algorithm>
+#include <cerrno>
 #include <chrono>
+#include <cstring>
 #include <filesystem>
 #include <thread>
 
@@ -13,6 +18,7 @@
 #include "base/json.h"
 #include "base/text.h"
 #include "policy/policy_set.h"
+#include "workload/client.h"
 
 namespace yett::app {
 
@@ -50,7 +56,44 @@ std::vector<admin::Condition> Server::readiness() const {
           {"audit", audit_->healthy() ? "" : "the audit log cannot be written"},
           {"loops", loops_.stalled(base::Millis(1000))},
           {"policy", everywhere() ? "" : "the newest policy has not reached every loop"},
+          {"identity", identityState()},
           {"certificate", certificateState()}};
+}
+
+Status Server::makeWorkloadClient() {
+  const std::string& socket = generation_->config.identity.workload_api;
+  if (socket.empty()) return {};
+  given_fd_ = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+  if (given_fd_ < 0) return Error{std::string("cannot create an event: ") + std::strerror(errno)};
+  workload::Client::Events events;
+  events.changed = [this] {
+    const uint64_t one = 1;
+    (void)!::write(given_fd_, &one, sizeof one);
+  };
+  events.told = [this](const std::string& why) { onWorkloadApi(why); };
+  workload_ = std::make_unique<workload::Client>(socket, std::move(events));
+  return {};
+}
+
+void Server::takeGiven() const {
+  uint64_t count = 0;
+  (void)!::read(given_fd_, &count, sizeof count);
+}
+
+void Server::onWorkloadApi(const std::string& why) {
+  if (why.empty()) return log_.info("the Workload API answers");
+  const bool waits = !workload_->svid("").ok();
+  log_.warning(waits ? "no identity yet" : "the Workload API does not work: what it last gave stays in force",
+               {{"why", why}});
+}
+
+// Why nothing is served yet.
+std::string Server::identityState() const {
+  const base::Lock lock(status_mutex_);
+  if (shown_->waits.empty() || !workload_) return "";
+  const auto svid = workload_->svid(shown_->config.identity.spiffe_id);
+  if (!svid) return svid.error().message;
+  return last_refusal_.empty() ? shown_->waits : last_refusal_;
 }
 
 void Server::onBundle(const std::string& domain, const std::string& why) {

@@ -47,6 +47,8 @@ void Server::recordReload(const runtime::Generation& before, const runtime::Gene
       detail += (detail.empty() ? "" : "; ") + std::string("addresses of cluster ") + name;
   }
   add("configuration", base::sha256Hex(before.config.text), base::sha256Hex(next.config.text));
+  add("SPIFFE ID", before.spiffe_id.empty() ? "none" : before.spiffe_id,
+      next.spiffe_id.empty() ? "none" : next.spiffe_id);
   add("certificates", base::hex(before.tls_digest), base::hex(next.tls_digest));
   record("reload accepted", next.config.file, detail.empty() ? "nothing has changed" : detail);
 }

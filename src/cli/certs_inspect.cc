@@ -18,8 +18,10 @@ Result<std::string> verdict(const std::string& pem, const std::string& config, i
   config::Problems problems(config);
   base::FileTrust trust(base::FileTrust::Mode::kWarn);
   const auto read = config::readConfig(config, problems, trust);
-  const auto files = runtime::readTls(read.identity, problems, trust);
+  const auto files = runtime::readTls(read.identity, {}, problems, trust);
   if (problems.any()) return Error{problems.texts().front()};
+  if (!read.identity.workload_api.empty())
+    return Error{config + ": its bundles come from the Workload API, which only `yett run` asks"};
   const auto bundles = identity::TrustBundles::create(files.bundles, now);
   if (!bundles) return Error{"identity: " + bundles.error().message};
   return identity::verdictOn(pem, bundles.value(), now);

@@ -91,8 +91,8 @@ class Checker {
     if (memory.sum() > memory.limit)
       warnings_.push_back("memory: " + memory.text() +
                           ": lower `max_connections`, `cache.bytes` or `audit.queue_bytes`");
-    what_ = counted(generation->listeners.size(), "listener") + ", " + counted(generation->clusters.size(), "cluster") +
-            ", ";
+    what_ = counted(generation->config.listeners.size(), "listener") + ", " +
+            counted(generation->clusters.size(), "cluster") + ", ";
     serves_ = treeJson(*generation, found);
     after_ = treeOf(*generation, found) + "memory: " + memory.text() + "\n" +
              (found.disk.empty() ? "" : "disk: " + found.disk + "\n");

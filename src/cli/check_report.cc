@@ -121,6 +121,8 @@ std::string treeOf(const runtime::Generation& generation, const runtime::Preflig
   const auto& config = generation.config;
   Block head;
   if (!preflight.certificate.empty()) head.add("certificate", preflight.certificate);
+  if (!config.identity.workload_api.empty())
+    head.add("certificate", "from unix://" + config.identity.workload_api + ", which `check` does not ask");
   std::vector<std::string> domains;
   for (const auto& [domain, bundle] : config.identity.trust_bundles) domains.push_back(domain);
   if (!domains.empty()) head.add("trusts", base::joined(domains, ", "));

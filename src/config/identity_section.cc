@@ -1,4 +1,7 @@
+#include <cstdlib>
+
 #include "base/file.h"
+#include "base/text.h"
 #include "config/sections.h"
 #include "identity/spiffe_id.h"
 
@@ -26,9 +29,10 @@ void readEndpoint(ObjectReader& in, const std::string& file, identity::BundleCon
   in.duration("max_stale", out.max_stale);
 }
 
-void readBundle(ObjectReader& in, const std::string& file, identity::BundleConfig& out) {
+// `by_api`: the Workload API may give the bundle.
+void readBundle(ObjectReader& in, const std::string& file, bool by_api, identity::BundleConfig& out) {
   readEndpoint(in, file, out);
-  if (out.endpoint.empty()) in.requiredText("file", out.file);
+  if (out.endpoint.empty() && !(by_api && in.has("crl"))) in.requiredText("file", out.file);
   else in.text("file", out.file);
   if (!out.file.empty()) out.file = base::relativeTo(file, out.file);
   in.text("crl", out.crl);
@@ -49,9 +53,40 @@ void checkAuthorities(ObjectReader& in, const identity::IdentityConfig& out) {
   }
 }
 
+void readWorkloadApi(ObjectReader& in, identity::IdentityConfig& out) {
+  constexpr std::string_view kUnix = "unix://";
+  constexpr const char* kVariable = "SPIFFE_ENDPOINT_SOCKET";
+  std::string address;
+  bool by_environment = false;
+  in.textOrFlag("workload_api", address, by_environment);
+  if (by_environment) {
+    const char* named = std::getenv(kVariable);
+    if (named == nullptr || *named == '\0')
+      return in.problem("workload_api", std::string("is true, but the environment has no ") + kVariable);
+    address = named;
+  }
+  if (!address.empty()) {
+    // SPIFFE Workload Endpoint, section 4: "unix:///path", and "unix:/path" is the same URI.
+    std::string_view path = address;
+    if (path.starts_with(kUnix)) path.remove_prefix(kUnix.size());
+    else if (path.starts_with("unix:")) path.remove_prefix(5);
+    if (path.size() == address.size() || !path.starts_with('/'))
+      return in.problem("workload_api",
+                        "`" + base::printable(address) + "` is not \"unix:///\" and the path of a socket");
+    out.workload_api = path;
+  }
+  in.text("spiffe_id", out.spiffe_id);
+  if (out.spiffe_id.empty()) return;
+  if (out.workload_api.empty()) in.problem("spiffe_id", "chooses among what `workload_api` gives, which is missing");
+  if (const auto id = identity::SpiffeId::parse(out.spiffe_id); !id) in.problem("spiffe_id", id.error().message);
+}
+
 }  // namespace
 
 void readIdentity(ObjectReader& in, const std::string& file, identity::IdentityConfig& out) {
+  readWorkloadApi(in, out);
+  if (!out.workload_api.empty() && in.has("svid"))
+    in.problem("svid", "`workload_api` gives the SVID: configure one of them");
   in.object("svid", [&](ObjectReader& svid) {
     svid.requiredText("certificate", out.certificate);
     svid.requiredText("private_key", out.private_key);
@@ -65,7 +100,9 @@ void readIdentity(ObjectReader& in, const std::string& file, identity::IdentityC
   in.entries(
       "trust_bundles",
       [&](const std::string& domain, const std::string& path) { known(domain).file = base::relativeTo(file, path); },
-      [&](const std::string& domain, ObjectReader& bundle) { readBundle(bundle, file, known(domain)); });
+      [&](const std::string& domain, ObjectReader& bundle) {
+        readBundle(bundle, file, !out.workload_api.empty(), known(domain));
+      });
   checkAuthorities(in, out);
 }
 

@@ -97,9 +97,11 @@ void readListener(ObjectReader& in, const identity::IdentityConfig& identity, pr
     out.on_expiry = static_cast<proxy::OnExpiry>(expiry);
     t.number("handshakes_per_second", 1, 1'000'000, out.handshakes_per_second);
   });
-  if (tls && identity.certificate.empty())
-    in.problem("tls", "needs `/identity/svid`: the certificate that this listener presents");
-  if (tls && out.client_certificate != net::ClientCertificate::kNone && identity.trust_bundles.empty()) {
+  const bool by_api = !identity.workload_api.empty();  // gives SVID and bundles
+  if (tls && identity.certificate.empty() && !by_api)
+    in.problem("tls",
+               "needs `/identity/svid` or `/identity/workload_api`: the certificate that this listener presents");
+  if (tls && !by_api && out.client_certificate != net::ClientCertificate::kNone && identity.trust_bundles.empty()) {
     in.problem("tls", "needs `/identity/trust_bundles`: without them no caller can be verified");
   }
   in.durationOrZero("max_connection_age", out.max_connection_age);

@@ -70,6 +70,12 @@ void ObjectReader::flag(std::string_view key, bool& out) {
   if (const auto* value = find(key, Type::kBool, "true or false")) out = value->boolean;
 }
 
+void ObjectReader::textOrFlag(std::string_view key, std::string& text, bool& flag) {
+  const auto* value = value_.find(key);
+  if (value != nullptr && value->type == Type::kBool) this->flag(key, flag);
+  else this->text(key, text);
+}
+
 void ObjectReader::number(std::string_view key, int64_t least, int64_t most, int64_t& out) {
   const auto* value = find(key, Type::kInt, "a whole number");
   if (value == nullptr) return;

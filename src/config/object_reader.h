@@ -38,6 +38,8 @@ class ObjectReader {
   /// Each leaves `out` unchanged if the key is missing, and reports a wrong type or format.
   void text(std::string_view key, std::string& out);
   void flag(std::string_view key, bool& out);
+  /// A string, or `true`, or `false`.
+  void textOrFlag(std::string_view key, std::string& text, bool& flag);
   void number(std::string_view key, int64_t least, int64_t most, int64_t& out);
   void duration(std::string_view key, base::Millis& out);
   /// The same where zero means none.

@@ -91,6 +91,14 @@ const std::string* textOf(const json::Value& object, std::string_view name) {
   return field != nullptr && field->type == json::Value::Type::kString ? &field->text : nullptr;
 }
 
+Status addJwtKey(const json::Value& key, std::set<std::string>& ids, std::vector<JwtAuthority>& out) {
+  const std::string* id = textOf(key, "kid");
+  if (id == nullptr || id->empty()) return at(key, "the key for JWT-SVIDs needs a `kid`");
+  if (!ids.insert(*id).second) return at(key, "two keys for JWT-SVIDs have the same `kid`");
+  append(out.emplace_back(JwtAuthority{*id, {}}).jwk, key);
+  return {};
+}
+
 Status addKey(const json::Value& key, std::set<std::string>& ids, BundleContent& out) {
   if (key.type != json::Value::Type::kObject) return at(key, "a key that is not an object");
   const std::string* use = textOf(key, "use");
@@ -99,11 +107,7 @@ Status addKey(const json::Value& key, std::set<std::string>& ids, BundleContent&
   if (*use == "x509-svid") {
     out.authorities.push_back(TRY(certificateOf(key)));
   } else if (*use == "jwt-svid") {
-    const std::string* id = textOf(key, "kid");
-    if (id == nullptr || id->empty()) return at(key, "the key for JWT-SVIDs needs a `kid`");
-    if (!ids.insert(*id).second) return at(key, "two keys for JWT-SVIDs have the same `kid`");
-    JwtAuthority& authority = out.jwt_authorities.emplace_back(JwtAuthority{*id, {}});
-    append(authority.jwk, key);
+    return addJwtKey(key, ids, out.jwt_authorities);
   }
   return {};
 }
@@ -117,17 +121,20 @@ Result<std::optional<int64_t>> numberOf(const json::Value& document, std::string
   return std::optional<int64_t>(field->integer);
 }
 
+Result<const json::Value*> keysOf(const json::Value& document) {
+  const json::Value* keys = document.find("keys");
+  if (keys != nullptr && keys->type == json::Value::Type::kArray) return keys;
+  return at(document, "not a bundle document: it has no array `keys`");
+}
+
 Result<BundleContent> readDocument(std::string_view text) {
   const auto document = TRY(json::parse(text, false, kDepth));
   BundleContent out;
   out.document = true;
   out.sequence = TRY(numberOf(document, "spiffe_sequence"));
   out.refresh_seconds = TRY(numberOf(document, "spiffe_refresh_hint")).value_or(0);
-  const json::Value* keys = document.find("keys");
-  if (keys == nullptr || keys->type != json::Value::Type::kArray)
-    return at(document, "not a bundle document: it has no array `keys`");
   std::set<std::string> ids;
-  for (const auto& key : keys->items) TRY(addKey(key, ids, out));
+  for (const auto& key : TRY(keysOf(document))->items) TRY(addKey(key, ids, out));
   return out;
 }
 
@@ -137,6 +144,20 @@ Result<BundleContent> readBundle(std::string_view text) {
   if (text.size() > kMostBytes) return Error{"is larger than 4 MiB"};
   const size_t first = text.find_first_not_of(" \t\r\n");
   return first != std::string_view::npos && text[first] == '{' ? readDocument(text) : readPem(text);
+}
+
+Result<std::vector<JwtAuthority>> readJwtAuthorities(std::string_view text) {
+  if (text.size() > kMostBytes) return Error{"is larger than 4 MiB"};
+  const auto document = TRY(json::parse(text, false, kDepth));
+  std::vector<JwtAuthority> out;
+  std::set<std::string> ids;
+  for (const auto& key : TRY(keysOf(document))->items) {
+    if (key.type != json::Value::Type::kObject) return at(key, "a key that is not an object");
+    const json::Value* use = key.find("use");
+    if (use == nullptr || (use->type == json::Value::Type::kString && use->text == "jwt-svid"))
+      TRY(addJwtKey(key, ids, out));
+  }
+  return out;
 }
 
 }  // namespace yett::identity

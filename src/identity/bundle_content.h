@@ -39,4 +39,7 @@ struct BundleContent {
 /// a CA. A document may have no keys: then nobody is trusted.
 Result<BundleContent> readBundle(std::string_view text);
 
+/// The keys of a JWK Set for JWT-SVIDs, as the Workload API gives it: those without `use`, or with `jwt-svid`.
+Result<std::vector<JwtAuthority>> readJwtAuthorities(std::string_view text);
+
 }  // namespace yett::identity

@@ -10,7 +10,7 @@ namespace yett::identity {
 
 /// Where the bundle of a trust domain is.
 struct BundleConfig {
-  std::string file;  ///< with an endpoint: used until its first answer; "": none
+  std::string file;  ///< with an endpoint: used until its first answer; "": none, or what the Workload API gives
   std::string crl;   ///< "": none
   bool crl_required = false;
   std::string endpoint;            ///< an https URL; "": only the file
@@ -37,8 +37,10 @@ std::string currentFile(const BundleConfig& config, int64_t now);
 bool isFresh(const BundleConfig& config, int64_t now);
 
 struct IdentityConfig {
-  std::string certificate;                            ///< path
-  std::string private_key;                            ///< path
+  std::string workload_api;  ///< absolute path of the socket of a SPIFFE Workload API; "": none
+  std::string spiffe_id;     ///< which of the SVIDs that it gives; "": the first
+  std::string certificate;   ///< path; "" with a Workload API
+  std::string private_key;   ///< path
   std::map<std::string, BundleConfig> trust_bundles;  ///< by trust domain
 };
 

@@ -31,7 +31,8 @@ Result<TrustBundles::Bundle> bundleOf(const TrustBundles::Source& source, int64_
   }
   out.crl_required = source.crl_required;
   out.text_digest = base::sha256Hex(source.text);
-  out.jwt_authorities = std::move(content.jwt_authorities);
+  out.jwt_authorities =
+      source.jwt_keys.empty() ? std::move(content.jwt_authorities) : TRY(readJwtAuthorities(source.jwt_keys));
   out.sequence = content.sequence;
   return out;
 }
@@ -49,7 +50,7 @@ std::string certificateDigest(X509* certificate) {
 
 std::string digestOf(const TrustBundles::Source& source) {
   return base::sha256Hex(source.text + '\0' + source.crl.value_or("") + '\0' + (source.crl ? "crl" : "") +
-                         (source.crl_required ? "required" : ""));
+                         (source.crl_required ? "required" : "") + '\0' + source.jwt_keys);
 }
 
 Result<TrustBundles> TrustBundles::create(const Sources& sources, int64_t now) {

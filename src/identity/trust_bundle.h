@@ -30,6 +30,7 @@ class TrustBundles {
     std::string text;                     ///< as readBundle() reads it
     std::optional<std::string> crl = {};  ///< as Revocations::read() reads it; nothing: none is configured
     bool crl_required = false;            ///< callers are refused without a current CRL of each of their issuers
+    std::string jwt_keys = {};            ///< a JWK Set, as readJwtAuthorities() reads it, instead of those in `text`
     bool operator==(const Source&) const = default;
   };
   using Sources = std::map<std::string, Source>;  // by trust domain

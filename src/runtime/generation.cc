@@ -58,6 +58,9 @@ std::string unusedCrl(const identity::TrustBundles& bundles, const Previous& pre
 void buildListeners(Generation& out, const TlsInput& files, const Previous& previous, config::Problems& problems) {
   out.tls_digest = files.digest;
   out.listeners.clear();  // `out` may be a copy of the previous generation
+  out.waits = files.missing;
+  if (!out.waits.empty() && previous != nullptr && previous->waits.empty())
+    return problems.add("identity: " + out.waits);
   auto bundles = identity::TrustBundles::create(files.bundles, base::wallMicros() / 1'000'000);
   if (!bundles) return problems.add("identity: " + bundles.error().message);
   if (const std::string why = olderThan(bundles.value(), previous); !why.empty())
@@ -67,11 +70,13 @@ void buildListeners(Generation& out, const TlsInput& files, const Previous& prev
   const auto shared = std::make_shared<const identity::TrustBundles>(std::move(bundles).value());
   out.bundles = shared;
   out.certificate_expires = 0;
+  out.spiffe_id.clear();
   if (!files.certificate.empty()) {
     const auto own = identity::readOwnCertificate(files.certificate, *shared, base::wallMicros() / 1'000'000);
     if (own) {
       out.certificate_expires = own.value().not_after;
       out.certificate_valid_from = own.value().not_before;
+      out.spiffe_id = own.value().spiffe_id;
     }
   }
   for (const auto& config : out.config.listeners) {
@@ -83,6 +88,7 @@ void buildListeners(Generation& out, const TlsInput& files, const Previous& prev
       continue;
     }
     state->routes = std::make_shared<const proxy::RouteTable>(std::move(routes).value());
+    if (!out.waits.empty()) continue;  // a listener without its certificate must not serve
     if (!config.plaintext) {
       const auto* before = previous != nullptr && previous->listeners.contains(config.name)
                                ? previous->listeners.at(config.name).get()
@@ -138,7 +144,7 @@ std::shared_ptr<const Generation> build(Inputs inputs, const Previous& previous,
   return problems.any() ? nullptr : out;
 }
 
-std::shared_ptr<const Generation> refresh(const Previous& previous, config::Problems& problems,
+std::shared_ptr<const Generation> refresh(const Previous& previous, const ApiSources& api, config::Problems& problems,
                                           base::FileTrust& trust) {
   const auto out = std::make_shared<Generation>(*previous);
   Inputs inputs;
@@ -147,7 +153,7 @@ std::shared_ptr<const Generation> refresh(const Previous& previous, config::Prob
   buildPolicies(*out, inputs, previous, of_policy);
   if (of_policy.any()) out->policy = previous->policy;
   config::Problems of_tls(previous->config.file);
-  const TlsInput tls = readTls(previous->config.identity, of_tls, trust);
+  const TlsInput tls = readTls(previous->config.identity, api, of_tls, trust);
   if (tls.complete) buildListeners(*out, tls, previous, of_tls);
   if (of_tls.any()) {
     out->listeners = previous->listeners;
@@ -155,6 +161,8 @@ std::shared_ptr<const Generation> refresh(const Previous& previous, config::Prob
     out->tls_digest = previous->tls_digest;
     out->certificate_expires = previous->certificate_expires;
     out->certificate_valid_from = previous->certificate_valid_from;
+    out->spiffe_id = previous->spiffe_id;
+    out->waits = previous->waits;
   }
   for (const auto* part : {&of_policy, &of_tls}) {
     for (const auto& text : part->texts()) problems.add(text);
@@ -164,8 +172,8 @@ std::shared_ptr<const Generation> refresh(const Previous& previous, config::Prob
 
 std::shared_ptr<const Generation> readAndBuild(const std::string& config_file, const Previous& previous,
                                                config::Problems& problems, base::FileTrust& trust) {
-  return build(readInputs(config_file, previous ? previous->clusters : Clusters{}, false, problems, trust), previous,
-               problems);
+  return build(readInputs(config_file, previous ? previous->clusters : Clusters{}, false, {}, problems, trust),
+               previous, problems);
 }
 
 }  // namespace yett::runtime

@@ -23,9 +23,11 @@ struct Generation {
   std::shared_ptr<const policy::PolicySet> policy;
   std::shared_ptr<const policy::PolicySet> shadow;  ///< also evaluated, without effect; null: none
   std::vector<std::string> shadow_problems;         ///< why it is not the configured one; does not block the rest
-  std::map<std::string, std::shared_ptr<const proxy::ListenerState>> listeners;  ///< by name
-  Clusters clusters;                                                             ///< by name
-  std::shared_ptr<const identity::TrustBundles> bundles;                         ///< those in force; maybe empty
+  std::map<std::string, std::shared_ptr<const proxy::ListenerState>> listeners;  ///< by name; none while `waits`
+  std::string waits;      ///< why there is no SVID of the Workload API yet; "": there is nothing to wait for
+  std::string spiffe_id;  ///< Yett's own, "" if it has none
+  Clusters clusters;      ///< by name
+  std::shared_ptr<const identity::TrustBundles> bundles;  ///< those in force; maybe empty
   int64_t certificate_expires = 0;     ///< the own certificate or one of its chain, seconds since 1970; 0: none
   int64_t certificate_valid_from = 0;  ///< likewise
   std::string tls_digest;              ///< of certificate, key and bundles
@@ -36,14 +38,16 @@ using Previous = std::shared_ptr<const Generation>;
 
 /// Builds a generation from what was read. Touches no files, except to load a plugin's object. On failure returns null
 /// and reports every problem. `problems` already has those of readInputs().
+/// Without an SVID of the Workload API, a generation `waits`, unless the previous one had one: that is a problem.
 std::shared_ptr<const Generation> build(Inputs inputs, const Previous& previous, config::Problems& problems);
 
 /// The generation with the configuration of `previous` and the current contents of its files: policies, shadow,
 /// certificates, bundles. A part with a problem stays as it was and does not hold back the others; each is reported.
 /// REQUIRES: `previous` is not null.
-std::shared_ptr<const Generation> refresh(const Previous& previous, config::Problems& problems, base::FileTrust& trust);
+std::shared_ptr<const Generation> refresh(const Previous& previous, const ApiSources& api, config::Problems& problems,
+                                          base::FileTrust& trust);
 
-/// readInputs() and build(). `trust` checks each file that is read.
+/// readInputs(), without the Workload API, and build(). `trust` checks each file that is read.
 std::shared_ptr<const Generation> readAndBuild(const std::string& config_file, const Previous& previous,
                                                config::Problems& problems, base::FileTrust& trust);
 

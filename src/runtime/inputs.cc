@@ -5,39 +5,70 @@
 #include "audit/checkpoint.h"
 #include "base/clock.h"
 #include "base/sha256.h"
+#include "identity/file_source.h"
 #include "identity/identity_config.h"
 #include "memory/remembered_db.h"
 #include "sink/sink_config.h"
 
 namespace yett::runtime {
 
-static constexpr size_t kLargestCrl = 64 << 20;
+namespace {
 
-TlsInput readTls(const identity::IdentityConfig& identity, config::Problems& problems, base::FileTrust& trust) {
-  TlsInput out;
-  const size_t before = problems.texts().size();
-  const auto take = [&](Result<std::string> read, std::string& to) {
-    if (read) to = std::move(read).value();
-    else problems.add("identity: " + read.error().message);
-  };
-  if (!identity.certificate.empty()) {
-    take(trust.read(identity.certificate), out.certificate);
-    take(trust.readSecret(identity.private_key), out.key);
+// The bundles of the Workload API, overruled by those that the configuration names.
+Result<identity::TrustBundles::Sources> bundlesOf(const identity::IdentityConfig& identity, const ApiSources& api,
+                                                  base::FileTrust& trust) {
+  const identity::FileBundles files(identity, trust, base::wallMicros() / 1'000'000);
+  auto named = TRY(files.bundles());
+  if (api.bundles == nullptr) {
+    std::erase_if(named, [](const auto& item) { return item.second.text.empty(); });
+    return named;
   }
-  for (const auto& [domain, bundle] : identity.trust_bundles) {
-    const std::string path = identity::currentFile(bundle, base::wallMicros() / 1'000'000);
-    if (path.empty()) continue;  // its endpoint has not answered yet, or not for too long
-    auto& source = out.bundles[domain];
-    take(trust.read(path), source.text);
-    source.crl_required = bundle.crl_required;
-    if (!bundle.crl.empty()) take(trust.read(bundle.crl, kLargestCrl), source.crl.emplace());
+  auto out = TRY(api.bundles->bundles());
+  for (auto& [domain, source] : named) {
+    if (!source.text.empty()) {
+      out[domain] = std::move(source);
+      continue;
+    }
+    const auto given = out.find(domain);
+    if (given == out.end()) continue;  // nobody of it is trusted anyway
+    given->second.crl = std::move(source.crl);
+    given->second.crl_required = source.crl_required;
   }
+  return out;
+}
+
+std::string digestOf(const TlsInput& input) {
   base::Sha256Hasher hasher;
-  hasher.update(out.certificate).update({"\0", 1}).update(out.key);
-  for (const auto& [domain, source] : out.bundles)
+  hasher.update(input.certificate).update({"\0", 1}).update(input.key);
+  for (const auto& [domain, source] : input.bundles)
     hasher.update({"\0", 1}).update(domain).update({"\0", 1}).update(identity::digestOf(source));
   const auto hash = hasher.finish();
-  out.digest = base::view(hash);
+  return std::string(base::view(hash));
+}
+
+}  // namespace
+
+TlsInput readTls(const identity::IdentityConfig& identity, const ApiSources& api, config::Problems& problems,
+                 base::FileTrust& trust) {
+  TlsInput out;
+  const size_t before = problems.texts().size();
+  const identity::FileSvid file(identity, trust);
+  const bool by_api = !identity.workload_api.empty();
+  const identity::SvidSource* source = by_api ? api.svid : &file;
+  auto svid = source != nullptr ? source->svid(identity.spiffe_id)
+                                : Result<identity::OwnSvid>(Error{"only `yett run` asks the Workload API"});
+  if (svid) {
+    out.certificate = std::move(svid.value().certificate);
+    out.key = std::move(svid.value().key);
+  } else if (by_api) {
+    out.missing = svid.error().message;
+  } else {
+    problems.add("identity: " + svid.error().message);
+  }
+  auto bundles = bundlesOf(identity, by_api ? api : ApiSources(), trust);
+  if (bundles) out.bundles = std::move(bundles).value();
+  else problems.add("identity: " + bundles.error().message);
+  out.digest = digestOf(out);
   out.complete = problems.texts().size() == before;
   return out;
 }
@@ -137,8 +168,8 @@ void readAllEngines(const config::Config& config, Inputs& out, config::Problems&
   out.shadow = readEngines(config.shadow, out.shadow_problems, trust);
 }
 
-Inputs readInputs(const std::string& config_file, const Clusters& before, bool look_up, config::Problems& problems,
-                  base::FileTrust& trust) {
+Inputs readInputs(const std::string& config_file, const Clusters& before, bool look_up, const ApiSources& api,
+                  config::Problems& problems, base::FileTrust& trust) {
   Inputs out;
   out.config = config::readConfig(config_file, problems, trust);
   out.understood = !problems.any();
@@ -147,7 +178,7 @@ Inputs readInputs(const std::string& config_file, const Clusters& before, bool l
   checkCacheKey(out.config.cache, problems, trust);
   checkAuditKeys(out.config.audit, problems, trust);
   checkSinkFiles(out.config.sinks, problems, trust);
-  out.tls = readTls(out.config.identity, problems, trust);
+  out.tls = readTls(out.config.identity, api, problems, trust);
   out.clusters = resolve(out.config.clusters, before, look_up, problems);
   return out;
 }

@@ -11,6 +11,7 @@
 #include "config/object_reader.h"
 #include "engine/engine_config.h"
 #include "identity/identity_config.h"
+#include "identity/source.h"
 #include "identity/trust_bundle.h"
 #include "policy/policy_source.h"
 #include "upstream/cluster.h"
@@ -25,9 +26,16 @@ struct EngineInput {
   std::string settings;         ///< for a plugin
 };
 
+/// The sources of the Workload API; null where nobody asks it.
+struct ApiSources {
+  const identity::SvidSource* svid = nullptr;
+  const identity::BundleSource* bundles = nullptr;
+};
+
 struct TlsInput {
   std::string certificate;  ///< PEM
   std::string key;
+  std::string missing;  ///< why the Workload API gives no SVID; "" if it does, or if files are used
   identity::TrustBundles::Sources bundles;
   std::string digest;     ///< SHA-256 over all of them
   bool complete = false;  ///< all could be read
@@ -48,8 +56,8 @@ struct Inputs {
 /// Reads the configuration and all files that it names, and reports every problem. `trust` checks each file. Resolves
 /// endpoint names, so never call it on a loop. Clusters that `before` has with the same settings are resolved again
 /// only if `look_up`, and keep the old addresses if that fails.
-Inputs readInputs(const std::string& config_file, const Clusters& before, bool look_up, config::Problems& problems,
-                  base::FileTrust& trust);
+Inputs readInputs(const std::string& config_file, const Clusters& before, bool look_up, const ApiSources& api,
+                  config::Problems& problems, base::FileTrust& trust);
 
 /// Reads the inputs of these engines. Engines that cannot be read are reported in `problems` and left out.
 std::vector<EngineInput> readEngines(const std::vector<engine::EngineConfig>& engines,
@@ -58,7 +66,9 @@ std::vector<EngineInput> readEngines(const std::vector<engine::EngineConfig>& en
 /// Likewise for all engines of a configuration; problems of shadow engines go to `out.shadow_problems`.
 void readAllEngines(const config::Config& config, Inputs& out, config::Problems& problems, base::FileTrust& trust);
 
-/// Reads certificate, key and bundles, and reports what cannot be read.
-TlsInput readTls(const identity::IdentityConfig& identity, config::Problems& problems, base::FileTrust& trust);
+/// Reads certificate, key and bundles, and reports what cannot be read. What the configuration names goes before what
+/// the Workload API gives.
+TlsInput readTls(const identity::IdentityConfig& identity, const ApiSources& api, config::Problems& problems,
+                 base::FileTrust& trust);
 
 }  // namespace yett::runtime

@@ -64,8 +64,10 @@ std::string disagreement(const target::SegmentPattern& pattern, const proxy::Rou
 std::vector<std::string> pathWarnings(const Generation& generation) {
   std::vector<std::string> out;
   std::set<std::string> told;
-  for (const auto& [name, listener] : generation.listeners) {
-    for (const auto& route : listener->routes->routes()) {
+  for (const auto& listener : generation.config.listeners) {
+    const auto routes = proxy::RouteTable::create(listener.routes);
+    if (!routes) continue;
+    for (const auto& route : routes.value().routes()) {
       const auto& cluster = generation.clusters.at(route.cluster)->config;
       if (!route.allow_encoded_slashes && !route.forward_parameters) continue;  // then all read the same
       for (const auto& engine : generation.policy->engines()) {

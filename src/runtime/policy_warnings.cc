@@ -37,6 +37,7 @@ std::vector<std::string> policyWarnings(const Generation& generation) {
   const auto& config = generation.config;
   std::vector<std::string_view> domains;
   for (const auto& [domain, bundle] : config.identity.trust_bundles) domains.push_back(domain);
+  const bool all_known = config.identity.workload_api.empty();
   bool bodies = false;
   for (const auto& listener : config.listeners) {
     for (const auto& route : listener.routes) bodies = bodies || route.buffer_body > 0;
@@ -45,7 +46,7 @@ std::vector<std::string> policyWarnings(const Generation& generation) {
     for (const auto& rule : engine.rules->rules()) {
       const std::string at = rule.position + ": rule `" + base::printable(rule.rule) + "` ";
       for (const auto& domain : rule.trust_domains) {
-        if (std::find(domains.begin(), domains.end(), domain) == domains.end())
+        if (all_known && std::find(domains.begin(), domains.end(), domain) == domains.end())
           out.push_back(at + "names the trust domain `" + base::printable(domain) +
                         "`, which has no bundle: no such caller gets in" + base::didYouMean(domain, domains));
       }

@@ -8,7 +8,6 @@
 #include <cerrno>
 #include <cstring>
 #include <optional>
-#include <random>
 
 #include "base/clock.h"
 #include "base/file.h"
@@ -22,14 +21,7 @@ namespace {
 constexpr int64_t kDefaultRefresh = 300;  // seconds (SPIFFE Trust Domain and Bundle, section 4.1.2)
 constexpr int64_t kLeastRefresh = 5;
 constexpr int64_t kMostRefresh = 86'400;
-constexpr int64_t kFirstBackoff = 1000;  // milliseconds
-constexpr int64_t kMostBackoff = 60'000;
-
-// A tenth sooner at random, so that a fleet that started together does not ask together.
-int64_t jittered(int64_t millis) {
-  thread_local std::minstd_rand random{std::random_device{}()};
-  return std::uniform_int_distribution<int64_t>(millis * 9 / 10, millis)(random);
-}
+constexpr int64_t kAfterFault = 60'000;  // milliseconds
 
 int64_t steadyMillis() {
   return base::steadyNanos() / 1'000'000;
@@ -182,7 +174,7 @@ void BundleRefresher::run() {
     }
     lock.lock();
     if (const auto known = endpoints_.find(domain); failed && known != endpoints_.end())
-      known->second.due = steadyMillis() + kMostBackoff;
+      known->second.due = steadyMillis() + kAfterFault;
   }
   running_ = false;
   changed_.notifyAll();
@@ -216,15 +208,15 @@ void BundleRefresher::refresh(const std::string& domain, const Endpoint& endpoin
     state.hanging = answered ? nullptr : attempt;
     if (done) {
       state.refreshed = now;
-      state.backoff = 0;
+      state.back_off.reset();
       const auto content = identity::readBundle(got.value());
       int64_t hint = content ? content.value().refresh_seconds : 0;
       if (hint == 0) hint = kDefaultRefresh;
       const int64_t most = config.max_stale.count() / 2;  // else it would be too old before it is asked for again
-      state.due = steadyMillis() + jittered(std::min(1000 * std::clamp(hint, kLeastRefresh, kMostRefresh), most));
+      const int64_t wait = std::min(1000 * std::clamp(hint, kLeastRefresh, kMostRefresh), most);
+      state.due = steadyMillis() + between(wait * 9 / 10, wait);
     } else {
-      state.backoff = std::clamp(2 * state.backoff, kFirstBackoff, kMostBackoff);
-      int64_t wait = jittered(state.backoff);
+      int64_t wait = state.back_off.next();
       if (before && stale_in > 0) wait = std::min(wait, 1000 * stale_in);
       state.due = steadyMillis() + wait;
     }

@@ -14,6 +14,7 @@
 #include "base/mutex.h"
 #include "base/result.h"
 #include "identity/identity_config.h"
+#include "workload/back_off.h"
 
 namespace yett::workload {
 
@@ -48,7 +49,7 @@ class BundleRefresher {
     identity::BundleConfig authority;  // for https_spiffe: the bundle that vouches for the server
     std::shared_ptr<Attempt> hanging;  // an attempt that was given up
     int64_t due = 0;                   // steady milliseconds
-    int64_t backoff = 0;               // milliseconds; 0: the last attempt worked
+    BackOff back_off{1000, 60'000};
     int64_t refreshed = 0;
     std::string why;
   };

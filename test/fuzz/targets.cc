@@ -107,6 +107,8 @@ std::vector<Target> targets() {
   out.insert(out.end(), audit.begin(), audit.end());
   const auto identity = identityTargets();
   out.insert(out.end(), identity.begin(), identity.end());
+  const auto workload = workloadTargets();
+  out.insert(out.end(), workload.begin(), workload.end());
   return out;
 }
 

@@ -24,5 +24,7 @@ std::span<const Target> httpTargets();
 std::span<const Target> auditTargets();
 /// Those of identity_targets.cc.
 std::span<const Target> identityTargets();
+/// Those of workload_targets.cc.
+std::span<const Target> workloadTargets();
 
 }  // namespace yett::fuzz

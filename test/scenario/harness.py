@@ -117,12 +117,12 @@ class Yett:
         temporary.chmod(0o600)
         temporary.rename(path)
 
-    def start(self, command=(), **process):
-        """`command`: arguments instead of `-c CONFIG`; `process`: passed to Popen."""
+    def start(self, command=(), until=" serving ", **process):
+        """`command`: arguments instead of `-c CONFIG`; `until`: what its log then says; `process`: passed to Popen."""
         self.stderr = open(self.dir / "stderr.log", "ab")
         before = self.log()
         self.process = subprocess.Popen([BINARY, "run", *(command or ("-c", str(self.dir / "yett.json")))], stderr=self.stderr, stdout=self.stderr, env=environment(), **process)
-        wait_for("yett to listen", lambda: self.process.poll() is not None or " serving " in self.log()[len(before):], 20)
+        wait_for("yett to listen", lambda: self.process.poll() is not None or until in self.log()[len(before):], 20)
         assert self.process.poll() is None, self.log()
         self.began = len(before)
         self.port = self.ports.get(self.listener["name"])

@@ -12,9 +12,11 @@
 #include "fuzz/targets.h"
 #include "identity/mint.h"
 #include "identity/publish.h"
+#include "rpc/message_reader.h"
 #include "support/cases.h"
 #include "support/policy_cases.h"
 #include "support/random_records.h"
+#include "support/workload_messages.h"
 
 using namespace yett;
 
@@ -140,6 +142,14 @@ void addIdentity(std::map<std::string, Corpus>& out) {
   out["crl"] = {root.certificate_pem + crl, crl,
                 root.certificate_pem + between.certificate_pem + crl +
                     identity::makeCrl(between, {}, "", {kNow - 10, kNow + 50}).value()};
+  const auto own = test::workloadOf("example.org", "a");
+  const workload::BundlesAnswer bundles = {{"example.org", own.svid.bundle}, {"partner.com", ""}};
+  out["workload_api"] = {'\0' + test::messageOf({{own.svid}, {}, bundles}), '\1' + test::messageOf(bundles, 2),
+                         '\2' + test::messageOf({{"example.org", R"({"keys":[{"kty":"EC","kid":"k"}]})"}}, 1),
+                         std::string("\3\x0a\x06\x0a\x01"
+                                     "a\x12\x01t",
+                                     9)};
+  out["grpc_messages"] = {rpc::framed("one") + rpc::framed("") + rpc::framed(std::string(300, 'x'))};
   out["tls_session"] = {std::string("\x30\x0a\x02\x01\x01\xa3\x03\x02\x01\x05\xa4\x00", 12),
                         std::string("\x30\x82\x00\x03\x02\x01\x01", 7)};
 }

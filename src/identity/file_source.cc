@@ -1,0 +1,53 @@
+#include "identity/file_source.h"
+
+#include <utility>
+
+#include "base/text.h"
+
+namespace yett::identity {
+namespace {
+
+constexpr size_t kLargestCrl = 64 << 20;
+
+// Keeps what was read, or why it was not.
+struct Reading {
+  std::vector<std::string> problems;
+  void take(Result<std::string> read, std::string& to) {
+    if (read) to = std::move(read).value();
+    else problems.push_back(read.error().message);
+  }
+  Status outcome() const {
+    if (problems.empty()) return {};
+    return Error{base::joined(problems, "; ")};
+  }
+};
+
+}  // namespace
+
+Result<OwnSvid> FileSvid::svid(const std::string&) const {
+  OwnSvid out;
+  if (config_.certificate.empty()) return out;
+  Reading reading;
+  reading.take(trust_.read(config_.certificate), out.certificate);
+  reading.take(trust_.readSecret(config_.private_key), out.key);
+  TRY(reading.outcome());
+  return out;
+}
+
+Result<TrustBundles::Sources> FileBundles::bundles() const {
+  TrustBundles::Sources out;
+  Reading reading;
+  for (const auto& [domain, bundle] : config_.trust_bundles) {
+    const std::string path = currentFile(bundle, now_);
+    const bool given_elsewhere = bundle.file.empty() && bundle.endpoint.empty();
+    if (path.empty() && !given_elsewhere) continue;  // its endpoint has not answered yet, or not for too long
+    auto& source = out[domain];
+    if (!path.empty()) reading.take(trust_.read(path), source.text);
+    source.crl_required = bundle.crl_required;
+    if (!bundle.crl.empty()) reading.take(trust_.read(bundle.crl, kLargestCrl), source.crl.emplace());
+  }
+  TRY(reading.outcome());
+  return out;
+}
+
+}  // namespace yett::identity

@@ -1,0 +1,36 @@
+// Yett's own SVID and the bundles of trust domains from files.
+#pragma once
+
+#include "base/file_trust.h"
+#include "identity/identity_config.h"
+#include "identity/source.h"
+
+namespace yett::identity {
+
+/// Both read when they are asked, and check each file with `trust`. REQUIRES: what they are given outlives them.
+class FileSvid final : public SvidSource {
+ public:
+  FileSvid(const IdentityConfig& config, base::FileTrust& trust) : config_(config), trust_(trust) {}
+  /// Empty if no files are configured.
+  Result<OwnSvid> svid(const std::string& spiffe_id) const override;
+
+ private:
+  const IdentityConfig& config_;
+  base::FileTrust& trust_;
+};
+
+/// Of a domain without a file now, but with CRLs, only these.
+class FileBundles final : public BundleSource {
+ public:
+  /// `now`: seconds since 1970.
+  FileBundles(const IdentityConfig& config, base::FileTrust& trust, int64_t now)
+      : config_(config), trust_(trust), now_(now) {}
+  Result<TrustBundles::Sources> bundles() const override;
+
+ private:
+  const IdentityConfig& config_;
+  base::FileTrust& trust_;
+  const int64_t now_;
+};
+
+}  // namespace yett::identity

@@ -1,0 +1,348 @@
+"""Yett's own SVID and the bundles from the SPIFFE Workload API: waiting, rotation, refusals, an agent that comes and goes."""
+import os
+import pathlib
+import shutil
+import socket
+import ssl
+import subprocess
+import tempfile
+import threading
+import time
+import unittest
+
+import grpc
+
+import harness
+from harness import SLOW, Nginx, Yett, wait_for
+from minting import in_seconds
+from workload_api import Authority, WorkloadApi, key_of, svids_message
+
+OPEN = 'policy "p" { allow "all" { principal = authenticated } }'
+INVALID, DENIED = grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.PERMISSION_DENIED
+
+
+class Agent(unittest.TestCase):
+    def setUp(self):
+        self.dir = pathlib.Path(tempfile.mkdtemp(prefix="yett-agent-"))
+        self.addCleanup(shutil.rmtree, self.dir, True)
+        self.authority = Authority()
+        self.api = WorkloadApi(self.dir / "agent.sock")
+        self.addCleanup(self.api.stop)
+        self.nginx = Nginx().__enter__()
+        self.addCleanup(self.nginx.__exit__, None, None, None)
+
+    def yett(self, **identity):
+        identity = {"workload_api": f"unix://{self.api.path}", **identity}
+        return Yett(self.nginx.address, rules=OPEN, identity=identity)
+
+    def starting(self, y):
+        """Enters `y`, which need not serve yet."""
+        y.start(until=" admin listening ")
+        self.addCleanup(shutil.rmtree, y.dir, True)
+        self.addCleanup(lambda: y.stop(expect=None))
+        return y
+
+    def serving(self, y):
+        wait_for("yett to serve", lambda: " serving " in y.log(), 20)
+        y.port = y.ports["inbound"]
+        return y
+
+    def caller(self, issued=None, ca=None):
+        """A context of a caller, who trusts `ca`."""
+        issued = issued or self.authority.issue("frontend")
+        file = self.dir / f"caller-{time.monotonic_ns()}.pem"
+        file.write_text(issued.chain() + issued.key_pem)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.check_hostname = False
+        context.load_verify_locations(cadata=ca or self.authority.pem)
+        context.load_cert_chain(file)
+        return context
+
+    def ask(self, y, context=None):
+        """The status line, or the error; and the server's SPIFFE ID."""
+        try:
+            with (context or self.caller()).wrap_socket(y.raw(), server_hostname="localhost") as s:
+                s.sendall(b"GET /hello HTTP/1.1\r\nHost: localhost\r\n\r\n")
+                ids = [value for kind, value in s.getpeercert()["subjectAltName"] if kind == "URI"]
+                return s.recv(4096)[:12], ids[0]
+        except (OSError, ssl.SSLError) as error:
+            return repr(error), None
+
+    def ready(self, y):
+        status, text = y.admin("/readyz")
+        return status, text
+
+
+class Waiting(Agent):
+    def test_it_waits_for_an_agent_says_why_and_then_serves(self):
+        y = self.starting(self.yett())
+        status, text = self.ready(y)
+        self.assertEqual(status, 503)
+        wait_for("the reason", lambda: "cannot be reached" in self.ready(y)[1])
+        self.assertIn(str(self.api.path), self.ready(y)[1])
+        self.assertEqual(y.admin("/healthz")[0], 200)
+        self.assertEqual(y.admin("/metrics")[0], 200)
+        self.assertNotIn(" listening listener=", y.log())
+
+        self.api.refuse("FetchX509SVID", DENIED, "no identity issued\n\x1b[31m")
+        self.api.start()
+        wait_for("that there is no entry", lambda: "has no identity for this process" in self.ready(y)[1], 30)
+        self.assertIn("PERMISSION_DENIED: no identity issued\\\\x0a\\\\x1b[31m", y.log())
+        self.api.refuse("FetchX509SVID", INVALID, "security header missing from request")
+        wait_for("that the header is missing", lambda: "`workload.spiffe.io` is missing" in self.ready(y)[1], 30)
+        self.assertTrue(all(headers.get("workload.spiffe.io") == "true" for headers in self.api.headers))
+
+        self.api.stop()
+        self.api.give_svid(self.authority.issue(), self.authority)
+        self.api.start()
+        self.serving(y)
+        self.assertEqual(self.ask(y), (b"HTTP/1.1 200", "spiffe://example.org/server"))
+        wait_for("readiness", lambda: self.ready(y)[0] == 200)
+        metrics = y.admin("/metrics")[1]
+        self.assertIn("yett_workload_api_streaming 1", metrics)
+        self.assertRegex(metrics, r"yett_workload_api_last_svid_timestamp_seconds \d{10}\n")
+        checked = subprocess.run(["promtool", "check", "metrics"], input=metrics, capture_output=True, text=True)
+        self.assertEqual((checked.returncode, checked.stdout + checked.stderr), (0, ""))
+        y.stop()
+
+    def test_of_several_svids_the_first_or_the_one_that_is_named(self):
+        svids = [self.authority.issue("first"), self.authority.issue("second")]
+        self.api.give("FetchX509SVID", svids_message(svids, self.authority.bundle))
+        self.api.start()
+        y = self.serving(self.starting(self.yett()))
+        self.assertEqual(self.ask(y)[1], "spiffe://example.org/first")
+        y.stop()
+        y = self.serving(self.starting(self.yett(spiffe_id="spiffe://example.org/second")))
+        self.assertEqual(self.ask(y)[1], "spiffe://example.org/second")
+        y.config["identity"]["spiffe_id"] = "spiffe://example.org/third"
+        y.write_config()
+        wait_for("the refusal", lambda: "but not spiffe://example.org/third (`identity.spiffe_id`)" in y.log(), 10)
+        self.assertEqual(self.ask(y)[1], "spiffe://example.org/second")
+        y.stop()
+        y = self.starting(self.yett(spiffe_id="spiffe://example.org/third"))
+        wait_for("the reason", lambda: "gives spiffe://example.org/first, spiffe://example.org/second, but not" in self.ready(y)[1], 20)
+        self.assertNotIn(" listening listener=", y.log())
+
+    def test_answers_that_are_not_sound_are_refused_and_told(self):
+        other = Authority("other.org")
+        good = self.authority.issue()
+        broken = {
+            "the answer has no SVID": b"",
+            "not a protobuf message": b"\x0a\xff\xff\xff",
+            "its certificate is that of": svids_message([good], self.authority.bundle).replace(b"\x0a\x1bspiffe://example.org/server", b"\x0a\x1bspiffe://example.org/SERVER"),
+            "certificate 1 cannot be read": svids_message([good], b"\x30\x03abc"),
+            "does not match": svids_message([good], self.authority.bundle).replace(key_of(good), key_of(self.authority.issue())),
+        }
+        y = self.starting(self.yett())
+        for why, message in broken.items():
+            with self.subTest(why=why):
+                self.api.give("FetchX509SVID", message)
+                if self.api.server is None:
+                    self.api.start()
+                wait_for(why, lambda: why in y.log(), 20)
+        self.api.give_svid(good, self.authority, federated={"other.org": other.bundle})
+        self.serving(y)
+        self.assertEqual(self.ask(y)[0], b"HTTP/1.1 200", y.log())
+        # A broken bundle of one domain leaves the others' as they are.
+        self.api.give_svid(self.authority.issue("renewed"), self.authority, federated={"other.org": b"\x30\x03abc"})
+        wait_for("the refusal", lambda: "the bundle of `other.org`" in y.log(), 10)
+        wait_for("the new SVID", lambda: self.ask(y)[1] == "spiffe://example.org/renewed", 10)
+        self.assertEqual(self.ask(y, self.caller(other.issue("guest")))[0], b"HTTP/1.1 200")
+
+
+class Running(Agent):
+    def start(self, **identity):
+        self.api.give_svid(self.authority.issue("v0"), self.authority)
+        self.api.start()
+        return self.serving(self.starting(self.yett(**identity)))
+
+    def test_twenty_rotations_under_load_lose_nothing(self):
+        y = self.start()
+        context = self.caller()
+        over, failures, done = threading.Event(), [], [0]
+
+        def fresh():
+            while not over.is_set():
+                got = self.ask(y, context)
+                done[0] += 1
+                if got[0] != b"HTTP/1.1 200":
+                    failures.append(got)
+
+        def kept():
+            with context.wrap_socket(y.raw(30), server_hostname="localhost") as s:
+                while not over.is_set():
+                    s.sendall(b"GET /hello HTTP/1.1\r\nHost: localhost\r\n\r\n")
+                    data = b""
+                    while b"hello\n" not in data:
+                        piece = s.recv(4096)
+                        if not piece:
+                            return failures.append("a kept connection was closed")
+                        data += piece
+                    done[0] += 1
+                    time.sleep(0.005)
+
+        threads = [threading.Thread(target=what) for what in (fresh, kept, kept)]
+        for thread in threads:
+            thread.start()
+        try:
+            for number in range(1, 21):
+                if number % 5 == 0:  # the authority's key too: at first both are trusted
+                    self.authority.rotate()
+                    context.load_verify_locations(cadata=self.authority.pem)
+                    self.api.give_svid(self.authority.issue(f"v{number - 1}"), self.authority)
+                if number % 7 == 0:  # the agent is killed and comes back
+                    self.api.stop(killed=True)
+                    self.api.give_svid(self.authority.issue(f"v{number}"), self.authority)
+                    time.sleep(0.2)
+                    self.api.start()
+                else:
+                    self.api.give_svid(self.authority.issue(f"v{number}"), self.authority)
+                wait_for(f"rotation {number}", lambda: self.ask(y, context)[1] == f"spiffe://example.org/v{number}", 20)
+        finally:
+            over.set()
+            for thread in threads:
+                thread.join()
+        self.assertEqual(failures, [])
+        print(f" 20 rotations, {done[0]} requests, none failed", end="", flush=True)
+
+    def test_the_last_good_stays_while_the_agent_is_away_or_refuses(self):
+        y = self.start()
+        self.api.refuse("FetchX509SVID", DENIED, "no identity issued")
+        wait_for("the refusal", lambda: "what it last gave stays in force" in y.log(), 10)
+        self.assertEqual(self.ask(y)[1], "spiffe://example.org/v0")
+        wait_for("the metric", lambda: "yett_workload_api_streaming 0" in y.admin("/metrics")[1])
+        self.assertEqual(self.ready(y)[0], 200)
+        self.api.stop(killed=True)
+        wait_for("the loss", lambda: "cannot be reached" in y.log(), 20)
+        y.write_rules(OPEN.replace('"all"', '"renamed"'))
+        wait_for("a reload", lambda: " reloaded " in y.log().split("cannot be reached")[1], 10)
+        self.assertEqual(self.ask(y)[1], "spiffe://example.org/v0")
+        self.api.give_svid(self.authority.issue("v1"), self.authority)
+        self.api.start()
+        wait_for("the new SVID", lambda: self.ask(y)[1] == "spiffe://example.org/v1", 30)
+        wait_for("that it answers", lambda: "the Workload API answers" in y.log())
+        self.assertIn("yett_workload_api_streaming 1", y.admin("/metrics")[1])
+
+    def test_an_svid_that_expires_while_the_agent_is_away_makes_readiness_fail(self):
+        end = in_seconds(8 * SLOW)
+        self.api.give_svid(self.authority.issue("short", expires=end), self.authority)
+        self.api.start()
+        y = self.serving(self.starting(self.yett()))
+        self.api.stop(killed=True)
+        wait_for("the warning", lambda: "Yett's own certificate ends soon" in y.log(), 10)
+        time.sleep(max(end - time.time(), 0) + 1)
+        self.assertEqual(self.ready(y)[0], 503)
+        self.assertIn("Yett's own certificate has expired", self.ready(y)[1])
+        self.api.give_svid(self.authority.issue("long"), self.authority)
+        self.api.start()
+        wait_for("readiness", lambda: self.ready(y)[0] == 200, 40)
+        self.assertEqual(self.ask(y)[1], "spiffe://example.org/long")
+
+    def test_federated_bundles_come_and_go(self):
+        partner = Authority("partner.com")
+        guest = self.caller(partner.issue("guest"))
+        y = self.start()
+        self.assertNotEqual(self.ask(y, guest)[0], b"HTTP/1.1 200")
+        self.api.give_svid(self.authority.issue("v1"), self.authority, federated={"partner.com": partner.bundle})
+        wait_for("the partner", lambda: self.ask(y, guest)[0] == b"HTTP/1.1 200", 10)
+        # Once FetchX509Bundles answers, its bundles count.
+        self.api.give_bundles(**{"example.org": self.authority.bundle})
+        self.api.stop()
+        self.api.start()
+        wait_for("that the partner is gone", lambda: self.ask(y, guest)[0] != b"HTTP/1.1 200", 30)
+        self.api.give_bundles(**{"example.org": self.authority.bundle, "partner.com": partner.bundle})
+        wait_for("the partner", lambda: self.ask(y, guest)[0] == b"HTTP/1.1 200", 10)
+        # A bundle that becomes empty trusts nobody.
+        self.api.give_bundles(**{"example.org": self.authority.bundle, "partner.com": b""})
+        wait_for("that nobody of it is trusted", lambda: self.ask(y, guest)[0] != b"HTTP/1.1 200", 10)
+        self.assertEqual(self.ask(y)[0], b"HTTP/1.1 200")
+
+    def test_a_configured_bundle_goes_before_that_of_the_agent(self):
+        partner, false = Authority("partner.com"), Authority("partner.com")
+        (self.dir / "partner.pem").write_text(partner.pem)
+        self.api.give_svid(self.authority.issue("v0"), self.authority, federated={"partner.com": false.bundle})
+        self.api.start()
+        y = self.serving(self.starting(self.yett(trust_bundles={"partner.com": str(self.dir / "partner.pem")})))
+        self.assertEqual(self.ask(y, self.caller(partner.issue("guest")))[0], b"HTTP/1.1 200")
+        self.assertNotEqual(self.ask(y, self.caller(false.issue("guest")))[0], b"HTTP/1.1 200")
+
+    def test_a_large_answer_in_small_pieces(self):
+        """5 MiB of federated bundles, and one of over 16 MiB, which is refused."""
+        many = {f"d{number}.example": Authority(f"d{number}.example").bundle * 40 for number in range(300)}
+        y = self.start()
+        self.api.give_svid(self.authority.issue("large"), self.authority, federated=many)
+        wait_for("the large answer", lambda: self.ask(y)[1] == "spiffe://example.org/large", 30)
+        last = list(many)[-1]
+        self.api.give_svid(self.authority.issue("too-large"), self.authority, federated={last: bytes(17 << 20)})
+        wait_for("the refusal", lambda: "more than the limit of 16MiB" in y.log(), 30)
+        self.assertEqual(self.ask(y)[1], "spiffe://example.org/large")
+
+    def test_an_agent_that_says_nothing_or_nonsense(self):
+        self.api.path.unlink(missing_ok=True)
+        said = [b"", b"HTTP/1.1 400 Bad Request\r\n\r\n", b"\x00" * 9, bytes(range(256)) * 300]
+        server = socket.socket(socket.AF_UNIX)
+        server.bind(str(self.api.path))
+        server.listen(16)
+        self.addCleanup(server.close)
+        server.settimeout(30 * SLOW)
+        y = self.starting(self.yett())
+        for what in said[1:]:
+            peer, _ = server.accept()
+            peer.sendall(what)
+            time.sleep(0.3)
+            peer.close()
+        silent = []
+
+        def keep_all():
+            while True:
+                try:
+                    silent.append(server.accept()[0])
+                except OSError:
+                    return
+
+        threading.Thread(target=keep_all, daemon=True).start()
+        wait_for("the reason", lambda: "has not answered yet" in self.ready(y)[1], 20)
+        wait_for("that it is told", lambda: 'agent.sock has not answered yet"' in y.log(), 20)
+        self.assertEqual(self.ready(y)[0], 503)
+        y.stop()
+
+
+class Configuration(Agent):
+    def check(self, identity):
+        y = Yett(self.nginx.address, rules=OPEN, identity=identity)
+        self.addCleanup(shutil.rmtree, y.dir, True)
+        env = {**harness.environment(), "SPIFFE_ENDPOINT_SOCKET": f"unix://{self.api.path}"} if identity.get("workload_api") is True else harness.environment()
+        done = subprocess.run([harness.BINARY, "check", "-c", y.dir / "yett.json"], capture_output=True, text=True, env=env)
+        return done.returncode, done.stdout + done.stderr
+
+    def test_what_is_wrong_is_said_where_it_is(self):
+        for identity, why in [
+            ({"workload_api": "tcp://127.0.0.1:1"}, '/identity/workload_api: `tcp://127.0.0.1:1` is not "unix:///" and the path of a socket'),
+            ({"workload_api": "unix://agent.sock"}, "/identity/workload_api: `unix://agent.sock` is not"),
+            ({"workload_api": 7}, "/identity/workload_api: is a number, must be a string"),
+            ({"workload_api": "unix:///run/a.sock", "svid": {"certificate": "a", "private_key": "b"}}, "/identity/svid: `workload_api` gives the SVID: configure one of them"),
+            ({"spiffe_id": "spiffe://example.org/a"}, "/identity/spiffe_id: chooses among what `workload_api` gives"),
+            ({"workload_api": "unix:///run/a.sock", "spiffe_id": "a"}, "/identity/spiffe_id:"),
+            ({}, "/listeners/0/tls: needs `/identity/svid` or `/identity/workload_api`"),
+        ]:
+            with self.subTest(identity=identity):
+                code, text = self.check(identity)
+                self.assertEqual(code, 2, text)
+                self.assertIn(why, text)
+
+    def test_check_names_the_socket_and_does_not_ask_it(self):
+        for identity in ({"workload_api": f"unix://{self.api.path}"}, {"workload_api": True}):
+            code, text = self.check(identity)
+            self.assertEqual(code, 0, text)
+            self.assertIn(f"from unix://{self.api.path}, which `check` does not ask", text)
+
+    def test_without_the_variable(self):
+        y = Yett(self.nginx.address, rules=OPEN, identity={"workload_api": True})
+        self.addCleanup(shutil.rmtree, y.dir, True)
+        env = {name: value for name, value in os.environ.items() if name != "SPIFFE_ENDPOINT_SOCKET"}
+        done = subprocess.run([harness.BINARY, "check", "-c", y.dir / "yett.json"], capture_output=True, text=True, env=env)
+        self.assertIn("is true, but the environment has no SPIFFE_ENDPOINT_SOCKET", done.stdout + done.stderr)
+
+
+if __name__ == "__main__":
+    unittest.main()
