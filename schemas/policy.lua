@@ -3,10 +3,10 @@
 -- (Lua.workspace.library). It is never run. test/check_schema.py compares it with the engine.
 
 ---@class yett.principal
----@field id string SPIFFE ID
+---@field id string SPIFFE ID, or `dns:NAME/host`, `cn:NAME/name`
 ---@field trust_domain string
 ---@field path string path of the SPIFFE ID, with its leading slash
----@field kind "x509-svid"|"jwt"|"anonymous"
+---@field kind "x509-svid"|"x509-dns"|"x509-cn"|"anonymous"
 
 ---@class yett.endpoint
 ---@field ip string
@@ -73,7 +73,7 @@ function range:contains(ip) end
 ---@alias yett.condition fun(r: yett.request): boolean, string?
 
 ---@class yett.rule
----@field principal? yett.texts SPIFFE ID pattern, `authenticated` or `anyone`
+---@field principal? yett.texts SPIFFE ID pattern, `authenticated`, `anyone`, or `dns:NAME/host`, `cn:NAME/name`
 ---@field not_principal? yett.texts
 ---@field method? string|string[]
 ---@field not_method? string|string[]

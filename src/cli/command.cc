@@ -7,6 +7,7 @@
 #include "audit/log_files.h"
 #include "base/text.h"
 #include "cli/log.h"
+#include "identity/principal_id.h"
 #include "target/canonical.h"
 #include "target/cidr.h"
 #include "target/segment_pattern.h"
@@ -97,8 +98,18 @@ Status readPath(audit::Query& q) {
   return {};
 }
 
+// "dns:corp/host", "cn:corp/*".
+Status readNamed(audit::Query& q) {
+  std::string& text = q.principal;
+  const auto slash = std::min(text.find('/'), text.size());
+  if (!identity::isNamingAuthority(text.substr(0, slash)))
+    return Error{"--principal `" + text + "`: write `dns:NAME/host.name`, `cn:NAME/name` or `cn:NAME/*`"};
+  return {};
+}
+
 Status readPrincipal(audit::Query& q) {
   constexpr std::string_view kScheme = "spiffe://";
+  if (identity::isNamed(q.principal)) return readNamed(q);
   if (q.principal == "anonymous") {
     q.principal.clear();
     q.anonymous = true;
@@ -114,7 +125,7 @@ Status readPrincipal(audit::Query& q) {
   const auto slash = text.find('/', kScheme.size());
   if (!text.starts_with(kScheme) || text.size() == kScheme.size())
     return Error{"--principal `" + text +
-                 "`: a caller is `anonymous` or begins with `spiffe://`, so no record can match"};
+                 "`: a caller is `anonymous` or begins with `spiffe://`, `dns:` or `cn:`, so no record can match"};
   if (text.find_first_of("*{") == std::string::npos) return {};
   if (slash == std::string::npos || text.find_first_of("*{") < slash)
     return Error{"--principal `" + text + "`: a trust domain is literal; patterns are for the path after it"};

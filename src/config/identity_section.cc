@@ -3,6 +3,7 @@
 #include "base/file.h"
 #include "base/text.h"
 #include "config/sections.h"
+#include "identity/principal_id.h"
 #include "identity/spiffe_id.h"
 
 namespace yett::config {
@@ -29,16 +30,41 @@ void readEndpoint(ObjectReader& in, const std::string& file, identity::BundleCon
   in.duration("max_stale", out.max_stale);
 }
 
+void readCrl(ObjectReader& in, const std::string& file, identity::BundleConfig& out) {
+  in.text("crl", out.crl);
+  if (!out.crl.empty()) out.crl = base::relativeTo(file, out.crl);
+  in.flag("crl_required", out.crl_required);
+  if (out.crl_required && out.crl.empty()) in.problem("crl_required", "needs `crl`: the file of the CRLs");
+}
+
 // `by_api`: the Workload API may give the bundle.
 void readBundle(ObjectReader& in, const std::string& file, bool by_api, identity::BundleConfig& out) {
   readEndpoint(in, file, out);
   if (out.endpoint.empty() && !(by_api && in.has("crl"))) in.requiredText("file", out.file);
   else in.text("file", out.file);
   if (!out.file.empty()) out.file = base::relativeTo(file, out.file);
-  in.text("crl", out.crl);
-  if (!out.crl.empty()) out.crl = base::relativeTo(file, out.crl);
-  in.flag("crl_required", out.crl_required);
-  if (out.crl_required && out.crl.empty()) in.problem("crl_required", "needs `crl`: the file of the CRLs");
+  readCrl(in, file, out);
+}
+
+// Callers without a SPIFFE ID: their CAs stand beside the trust domains.
+void readNamed(ObjectReader& in, const std::string& file, identity::IdentityConfig& out) {
+  const auto read = [&](const std::string& name, ObjectReader& entry) {
+    if (!identity::isTrustDomain(name))
+      in.problem("x509_principals", "`" + name + "` is not a name of a-z, 0-9, `.`, `-`, `_`");
+    size_t from = 0;
+    if (!entry.has("from")) entry.problem("", "`from` is missing: where the caller's name is, `dns` or `cn`");
+    entry.choice("from", {"dns", "cn"}, from);
+    auto& bundle = out.trust_bundles[std::string(from == 0 ? identity::kByDns : identity::kByCommonName) + name];
+    entry.requiredText("ca", bundle.file);
+    bundle.file = base::relativeTo(file, bundle.file);
+    readCrl(entry, file, bundle);
+  };
+  in.entries(
+      "x509_principals",
+      [&](const std::string& name, const std::string&) {
+        in.problem("x509_principals", "`" + name + "` is not an object with `ca` and `from`");
+      },
+      read);
 }
 
 // Who vouches for a server by https_spiffe: the bundle of its trust domain, which must come from elsewhere at first.
@@ -104,6 +130,7 @@ void readIdentity(ObjectReader& in, const std::string& file, identity::IdentityC
         readBundle(bundle, file, !out.workload_api.empty(), known(domain));
       });
   checkAuthorities(in, out);
+  readNamed(in, file, out);
 }
 
 }  // namespace yett::config

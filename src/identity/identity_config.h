@@ -41,7 +41,8 @@ struct IdentityConfig {
   std::string spiffe_id;     ///< which of the SVIDs that it gives; "": the first
   std::string certificate;   ///< path; "" with a Workload API
   std::string private_key;   ///< path
-  std::map<std::string, BundleConfig> trust_bundles;  ///< by trust domain
+  std::map<std::string, BundleConfig>
+      trust_bundles;  ///< by trust domain; also `dns:NAME` and `cn:NAME`, for callers without a SPIFFE ID
 };
 
 }  // namespace yett::identity

@@ -15,11 +15,12 @@ struct CertificateLink {
 };
 
 struct Principal {
-  enum class Kind { kAnonymous, kX509Svid };
+  /// kNamed: a caller without a SPIFFE ID, by the name in its certificate (named_principal.h).
+  enum class Kind { kAnonymous, kX509Svid, kNamed };
   Kind kind = Kind::kAnonymous;
-  std::string id;                  ///< the SPIFFE ID, or "" when anonymous
-  std::string trust_domain;        ///< "" when anonymous
-  std::string path;                ///< of the SPIFFE ID, with its leading '/'
+  std::string id;                  ///< the SPIFFE ID; `dns:corp/host.name` or `cn:corp/name`; "" when anonymous
+  std::string trust_domain;        ///< "" when anonymous; of kNamed, `dns:corp`: who vouches for it
+  std::string path;                ///< of the SPIFFE ID, with its leading '/'; of kNamed, `/host.name`
   std::string certificate_sha256;  ///< hex, of the leaf's DER
   // From the verified chain, including the trust anchor; times in seconds since 1970.
   int64_t valid_from = 0;     ///< the latest notBefore in the chain
@@ -29,7 +30,12 @@ struct Principal {
   std::vector<CertificateLink> chain = {};
 
   bool anonymous() const { return kind == Kind::kAnonymous; }
-  std::string_view kindName() const { return anonymous() ? "anonymous" : "x509-svid"; }
+  bool hasSpiffeId() const { return kind == Kind::kX509Svid; }
+  std::string_view kindName() const {
+    if (anonymous()) return "anonymous";
+    if (hasSpiffeId()) return "x509-svid";
+    return id.starts_with("dns:") ? "x509-dns" : "x509-cn";
+  }
 };
 
 }  // namespace yett::identity

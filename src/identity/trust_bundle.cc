@@ -2,6 +2,7 @@
 
 #include "base/sha256.h"
 #include "identity/openssl_error.h"
+#include "identity/principal_id.h"
 #include "identity/spiffe_id.h"
 
 namespace yett::identity {
@@ -57,7 +58,9 @@ Result<TrustBundles> TrustBundles::create(const Sources& sources, int64_t now) {
   TrustBundles out;
   base::Sha256Hasher hasher;
   for (const auto& [domain, source] : sources) {
-    if (!isTrustDomain(domain)) return Error{"`" + domain + "` is not a trust domain"};
+    const bool naming = isNamingAuthority(domain);
+    out.naming_ = out.naming_ || naming;
+    if (!naming && !isTrustDomain(domain)) return Error{"`" + domain + "` is not a trust domain"};
     auto bundle = bundleOf(source, now);
     if (!bundle) return std::move(bundle).error().within("bundle of " + domain);
     bundle.value().digest = digestOf(source);

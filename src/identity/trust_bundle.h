@@ -33,7 +33,7 @@ class TrustBundles {
     std::string jwt_keys = {};            ///< a JWK Set, as readJwtAuthorities() reads it, instead of those in `text`
     bool operator==(const Source&) const = default;
   };
-  using Sources = std::map<std::string, Source>;  // by trust domain
+  using Sources = std::map<std::string, Source>;  // by trust domain, or `dns:NAME` or `cn:NAME`
   /// `now`: seconds since 1970.
   static Result<TrustBundles> create(const Sources& sources, int64_t now);
 
@@ -58,12 +58,15 @@ class TrustBundles {
   /// The bundle of this trust domain, or null: no other domain's certificates ever vouch for it.
   const Bundle* find(std::string_view trust_domain) const;
   const std::map<std::string, Bundle, std::less<>>& all() const { return bundles_; }
+  /// There are authorities of callers without a SPIFFE ID (named_principal.h): they stand beside the trust domains.
+  bool hasNamingAuthority() const { return naming_; }
   /// SHA-256 (hex) over all domains and their certificates.
   const std::string& digest() const { return digest_; }
 
  private:
   std::map<std::string, Bundle, std::less<>> bundles_;
   std::string digest_;
+  bool naming_ = false;
 };
 
 /// SHA-256 (hex) of a source.

@@ -8,6 +8,8 @@
 
 #include "base/sha256.h"
 #include "base/text.h"
+#include "identity/named_principal.h"
+#include "identity/principal_id.h"
 
 namespace yett::identity {
 namespace {
@@ -20,12 +22,8 @@ int64_t toSeconds(const ASN1_TIME* time) {
   return ASN1_TIME_to_tm(time, &parts) == 1 ? static_cast<int64_t>(timegm(&parts)) : 0;
 }
 
-Principal makePrincipal(X509* leaf, const SpiffeId& id, STACK_OF(X509) * verified, bool with_links) {
-  Principal out;
-  out.kind = Principal::Kind::kX509Svid;
-  out.id = id.text();
-  out.trust_domain = id.trustDomain();
-  out.path = id.path();
+// `out` has the caller's id.
+Principal makePrincipal(Principal out, X509* leaf, STACK_OF(X509) * verified, bool with_links) {
   out.certificate_sha256 = base::hex(certificateDigest(leaf));
   out.expires = INT64_MAX;
   const int size = sk_X509_num(verified);
@@ -52,7 +50,7 @@ std::string refusalBy(const TrustBundles::Bundle& bundle, const Principal& princ
 }
 
 // Verifies with the anchors of one store. An error is OpenSSL's message in lower case.
-Result<Principal> verifyWith(X509_STORE* store, X509* leaf, STACK_OF(X509) * chain, const SpiffeId& id, int64_t now,
+Result<Principal> verifyWith(X509_STORE* store, X509* leaf, STACK_OF(X509) * chain, const Principal& id, int64_t now,
                              bool with_links, Role role) {
   const std::unique_ptr<X509_STORE_CTX, decltype(&X509_STORE_CTX_free)> context(X509_STORE_CTX_new(),
                                                                                 X509_STORE_CTX_free);
@@ -65,7 +63,7 @@ Result<Principal> verifyWith(X509_STORE* store, X509* leaf, STACK_OF(X509) * cha
   X509_VERIFY_PARAM_set_auth_level(param, kSecurityLevel);
   if (X509_verify_cert(context.get()) != 1)
     return Error{base::lowered(X509_verify_cert_error_string(X509_STORE_CTX_get_error(context.get())))};
-  return makePrincipal(leaf, id, X509_STORE_CTX_get0_chain(context.get()), with_links);
+  return makePrincipal(id, leaf, X509_STORE_CTX_get0_chain(context.get()), with_links);
 }
 
 }  // namespace
@@ -97,21 +95,35 @@ Result<SpiffeId> leafId(X509* leaf) {
   return id;
 }
 
-Result<Principal> verifySvid(X509* leaf, STACK_OF(X509) * chain, const TrustBundles& bundles, int64_t now, Role role) {
-  SpiffeId id = TRY(leafId(leaf));
-  const std::string who = "the certificate of `" + id.text() + "`: ";
-  const TrustBundles::Bundle* bundle = bundles.find(id.trustDomain());
-  if (bundle == nullptr) return Error{who + "no trust bundle for trust domain `" + std::string(id.trustDomain()) + "`"};
-  const bool with_links = bundle->revocations.has_value();
-  auto out = verifyWith(bundle->all.get(), leaf, chain, id, now, with_links, role);
-  for (const auto& store : bundle->namesakes) {
+Result<Principal> verifyCaller(X509* leaf, STACK_OF(X509) * chain, const std::string& id,
+                               const TrustBundles::Bundle& bundle, int64_t now, Role role) {
+  const Principal named = TRY(principalWithId(id));
+  const bool with_links = bundle.revocations.has_value();
+  auto out = verifyWith(bundle.all.get(), leaf, chain, named, now, with_links, role);
+  for (const auto& store : bundle.namesakes) {
     if (out) break;
-    auto other = verifyWith(store.get(), leaf, chain, id, now, with_links, role);
+    auto other = verifyWith(store.get(), leaf, chain, named, now, with_links, role);
     if (other) out = std::move(other);
   }
-  if (!out) return Error{who + out.error().message};
-  if (const std::string why = refusalBy(*bundle, out.value(), now); !why.empty()) return Error{who + why};
+  if (!out) return out;
+  if (const std::string why = refusalBy(bundle, out.value(), now); !why.empty()) return Error{why};
   return out;
+}
+
+Result<Principal> verifySvid(X509* leaf, STACK_OF(X509) * chain, const TrustBundles& bundles, int64_t now, Role role) {
+  const SpiffeId id = TRY(leafId(leaf));
+  const std::string who = "the certificate of `" + id.text() + "`";
+  const TrustBundles::Bundle* bundle = bundles.find(id.trustDomain());
+  if (bundle == nullptr)
+    return Error{who + ": no trust bundle for trust domain `" + std::string(id.trustDomain()) + "`"};
+  auto out = verifyCaller(leaf, chain, id.text(), *bundle, now, role);
+  if (!out) return std::move(out).error().within(who);
+  return out;
+}
+
+Result<Principal> verifyPeer(X509* leaf, STACK_OF(X509) * chain, const TrustBundles& bundles, int64_t now) {
+  const bool named = bundles.hasNamingAuthority() && !hasUri(leaf);
+  return named ? verifyNamed(leaf, chain, bundles, now) : verifySvid(leaf, chain, bundles, now);
 }
 
 std::optional<int64_t> trustedUntil(const Principal& principal, const TrustBundles& bundles, int64_t now) {

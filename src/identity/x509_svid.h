@@ -24,6 +24,15 @@ std::optional<int64_t> trustedUntil(const Principal& principal, const TrustBundl
 /// What the peer uses its certificate for.
 enum class Role { kClient, kServer };
 
+/// Verifies a chain for client (or server) authentication at `now` against one bundle, requiring keys and signatures of
+/// at least 112 bits, and that nothing of it was revoked. The principal gets this `id`. Errors do not name the caller.
+Result<Principal> verifyCaller(X509* leaf, STACK_OF(X509) * chain, const std::string& id,
+                               const TrustBundles::Bundle& bundle, int64_t now, Role role = Role::kClient);
+
+/// The principal of a caller's leaf: by its SPIFFE ID, or, if it has no URI SAN and the bundles have authorities for
+/// such callers, by verifyNamed().
+Result<Principal> verifyPeer(X509* leaf, STACK_OF(X509) * chain, const TrustBundles& bundles, int64_t now);
+
 /// Verifies a chain for client (or server) authentication at `now` (seconds since 1970), only against the bundle of the
 /// leaf's own trust domain (section 5.1), requiring keys and signatures of at least 112 bits. `chain` may be null.
 Result<Principal> verifySvid(X509* leaf, STACK_OF(X509) * chain, const TrustBundles& bundles, int64_t now,

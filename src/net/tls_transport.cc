@@ -55,7 +55,7 @@ int TlsTransport::verify(X509_STORE_CTX* chain, void*) noexcept {
 int TlsTransport::judge(X509_STORE_CTX* chain) {
   auto* ssl = static_cast<SSL*>(X509_STORE_CTX_get_ex_data(chain, SSL_get_ex_data_X509_STORE_CTX_idx()));
   auto* self = static_cast<TlsTransport*>(SSL_get_app_data(ssl));
-  auto verdict = identity::verifySvid(X509_STORE_CTX_get0_cert(chain), X509_STORE_CTX_get0_untrusted(chain),
+  auto verdict = identity::verifyPeer(X509_STORE_CTX_get0_cert(chain), X509_STORE_CTX_get0_untrusted(chain),
                                       self->context_->bundles(), base::wallMicros() / 1'000'000);
   if (!verdict) {
     self->refuse(X509_STORE_CTX_get0_cert(chain), verdict.error().message);
@@ -178,8 +178,10 @@ int64_t TlsTransport::trustedUntil(const identity::TrustBundles& bundles, int64_
   if (bundles.find(principal()->trust_domain) == nullptr) return 0;
   X509* leaf = SSL_get0_peer_certificate(ssl_);
   if (leaf == nullptr) return 0;
-  const auto verdict = identity::verifySvid(leaf, SSL_get_peer_cert_chain(ssl_), bundles, now);
-  return verdict ? identity::trustedUntil(verdict.value(), bundles, now).value_or(0) : 0;
+  const auto verdict = identity::verifyPeer(leaf, SSL_get_peer_cert_chain(ssl_), bundles, now);
+  return verdict && verdict.value().id == principal()->id
+             ? identity::trustedUntil(verdict.value(), bundles, now).value_or(0)
+             : 0;
 }
 
 std::string_view TlsTransport::protocol() const {

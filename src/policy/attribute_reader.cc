@@ -171,8 +171,10 @@ AttrValue AttributeReader::findSent(Attr attr, std::string_view key) {
       return number(static_cast<int64_t>(peekList(key).size()));
     case Attr::kParam: return findParam(key);
     case Attr::kPrincipalId: return presentIf(r.principal->id);
-    case Attr::kPrincipalTrustDomain: return presentIf(r.principal->trust_domain);
-    case Attr::kPrincipalPath: return presentIf(r.principal->path);
+    case Attr::kPrincipalTrustDomain:
+      return presentIf(r.principal->hasSpiffeId() ? std::string_view(r.principal->trust_domain) : std::string_view());
+    case Attr::kPrincipalPath:
+      return presentIf(r.principal->hasSpiffeId() ? std::string_view(r.principal->path) : std::string_view());
     case Attr::kPrincipalKind: return present(r.principal->kindName());
     case Attr::kSourceIp:
       if (source_ip_.empty()) source_ip_ = r.source.text();

@@ -42,8 +42,12 @@ Session::~Session() = default;
 
 const std::string& Session::forwardedCertificate() {
   const auto& principal = *connection_.principal();
-  if (forwarded_certificate_.empty() && !principal.anonymous())
-    forwarded_certificate_ = "Hash=" + principal.certificate_sha256 + ";URI=" + principal.id;
+  if (!forwarded_certificate_.empty() || principal.anonymous()) return forwarded_certificate_;
+  const std::string name = principal.path.substr(principal.path.empty() ? 0 : 1);  // needs no quotes but for spaces
+  const std::string who = principal.hasSpiffeId()              ? "URI=" + principal.id
+                          : principal.kindName() == "x509-dns" ? "DNS=" + name
+                                                               : "Subject=\"CN=" + name + "\"";
+  forwarded_certificate_ = "Hash=" + principal.certificate_sha256 + ";" + who;
   return forwarded_certificate_;
 }
 

@@ -32,7 +32,7 @@ bool coversPattern(const target::SegmentPattern& outer, const target::SegmentPat
 bool coversCaller(const PrincipalMatcher& outer, const PrincipalMatcher& inner) {
   using Kind = PrincipalMatcher::Kind;
   if (outer.kind == Kind::kAnyone) return true;
-  if (outer.kind == Kind::kAuthenticated) return inner.kind != Kind::kAnyone;
+  if (outer.kind == Kind::kAuthenticated) return inner.kind != Kind::kAnyone && !inner.namesOthers();
   if (outer.kind != inner.kind) return false;
   if (outer.kind == Kind::kRegex) return outer.regex->text() == inner.regex->text();
   return outer.trust_domain == inner.trust_domain && coversPattern(outer.path, inner.path, false);

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/text.h"
+#include "identity/principal_id.h"
 #include "identity/spiffe_id.h"
 
 namespace yett::rule {
@@ -76,6 +77,24 @@ Match matchValues(const std::vector<ValueMatcher>& values, const std::vector<std
 
 }  // namespace
 
+// "dns:corp/host.name", "dns:corp/*".
+static Result<PrincipalMatcher> parseNamed(std::string_view text) {
+  PrincipalMatcher out;
+  const auto slash = std::min(text.find('/'), text.size());
+  const std::string shown = "`" + base::printable(text) + "`";
+  out.trust_domain = text.substr(0, slash);
+  const auto name = text.substr(std::min(slash + 1, text.size()));
+  if (!identity::isNamingAuthority(out.trust_domain) || name.empty())
+    return Error{shown + ": write `dns:NAME/host.name` or `cn:NAME/name`, with the NAME of an entry of " +
+                 "`identity.x509_principals`, and `*` for all names"};
+  if (name != "*") {
+    auto sound = identity::checkName(out.trust_domain, name);
+    if (!sound) return Error{shown + " can match nothing: " + sound.error().message};
+  }
+  out.path = TRY(target::SegmentPattern::parseExact(text.substr(slash)));
+  return out;
+}
+
 Result<PrincipalMatcher> PrincipalMatcher::parse(std::string_view text) {
   PrincipalMatcher out;
   const std::string shown = "`" + base::printable(text) + "`";
@@ -83,9 +102,11 @@ Result<PrincipalMatcher> PrincipalMatcher::parse(std::string_view text) {
     out.kind = text == "anyone" ? Kind::kAnyone : Kind::kAuthenticated;
     return out;
   }
+  if (identity::isNamed(text)) return parseNamed(text);
   if (!text.starts_with("spiffe://"))
     return Error{shown +
-                 " is not a SPIFFE ID pattern: write `spiffe://trust.domain/path`, `authenticated` or `anyone`"};
+                 " is not a SPIFFE ID pattern: write `spiffe://trust.domain/path`, `authenticated` or `anyone`, or for "
+                 "callers without one `dns:NAME/host` or `cn:NAME/name`"};
   const auto rest = text.substr(9);
   const auto slash = std::min(rest.find('/'), rest.size());
   out.trust_domain = rest.substr(0, slash);
@@ -108,26 +129,28 @@ Result<PrincipalMatcher> PrincipalMatcher::parse(std::string_view text) {
 Match matchPrincipal(const std::vector<PrincipalMatcher>& list, policy::AttributeReader& reader) {
   const identity::Principal& principal = *reader.request().principal;
   bool pattern = false;
+  bool comparable = principal.hasSpiffeId();  // with one of the patterns
   AnyOf any(reader);
   for (const auto& matcher : list) {
     switch (matcher.kind) {
       case PrincipalMatcher::Kind::kAnyone: return Match::kYes;
       case PrincipalMatcher::Kind::kAuthenticated:
-        if (any.plain(!principal.anonymous())) return Match::kYes;
+        if (any.plain(principal.hasSpiffeId())) return Match::kYes;
         break;
       case PrincipalMatcher::Kind::kPattern:
         pattern = true;
+        comparable = comparable || (matcher.namesOthers() && !principal.anonymous());
         if (any.plain(!principal.anonymous() && principal.trust_domain == matcher.trust_domain &&
                       matcher.path.matches(principal.path)))
           return Match::kYes;
         break;
       case PrincipalMatcher::Kind::kRegex:
         pattern = true;
-        if (!principal.anonymous() && any.regex(*matcher.regex, principal.id)) return Match::kYes;
+        if (principal.hasSpiffeId() && any.regex(*matcher.regex, principal.id)) return Match::kYes;
         break;
     }
   }
-  return principal.anonymous() && pattern ? Match::kAbsent : any.result();
+  return pattern && !comparable ? Match::kAbsent : any.result();
 }
 
 Match matchMethod(const std::vector<std::string>& list, std::string_view method, bool loose) {

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "identity/principal_id.h"
 #include "policy/attribute_reader.h"
 #include "rule/hours.h"
 #include "target/cidr.h"
@@ -25,16 +26,18 @@ enum class Match : uint8_t {
   kError,     ///< undecided
 };
 
-/// Which callers a rule matches. No pattern matches an anonymous caller.
+/// Which callers a rule matches. No pattern matches an anonymous caller. Callers without a SPIFFE ID
+/// (identity/principal_id.h) are matched only by patterns that name them, and by `anyone`.
 struct PrincipalMatcher {
   enum class Kind : uint8_t { kAnyone, kAuthenticated, kPattern, kRegex };
   Kind kind = Kind::kPattern;
-  std::string trust_domain;
+  std::string trust_domain;  ///< or `dns:corp`, `cn:corp`
   target::SegmentPattern path;
   std::optional<target::Regex> regex;  ///< over the whole SPIFFE ID
 
   /// "spiffe://trust.domain/segments" (the domain is literal, the path a segment pattern), `anyone`, `authenticated`.
   static Result<PrincipalMatcher> parse(std::string_view text);
+  bool namesOthers() const { return identity::isNamed(trust_domain); }  ///< callers without a SPIFFE ID
 };
 
 /// A host, path or value; an expression if `regex` is set.

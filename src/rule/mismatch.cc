@@ -30,7 +30,7 @@ std::string textOf(const PrincipalMatcher& matcher) {
     case PrincipalMatcher::Kind::kRegex: return "re " + matcher.regex->text();
     case PrincipalMatcher::Kind::kPattern: break;
   }
-  return "spiffe://" + matcher.trust_domain + matcher.path.text();
+  return (matcher.namesOthers() ? "" : "spiffe://") + matcher.trust_domain + matcher.path.text();
 }
 
 std::string textOf(const PathMatcher& matcher) {

@@ -52,7 +52,7 @@ uint64_t RuleIndex::hashOf(Dimension dimension, const Look& look, const Search& 
   uint64_t part = kSeed;
   switch (look.kind) {
     case Look::Kind::kAny: return part | 1;
-    case Look::Kind::kAuthenticated: return r.principal->anonymous() ? 0 : part | 1;
+    case Look::Kind::kAuthenticated: return r.principal->hasSpiffeId() ? part | 1 : 0;
     case Look::Kind::kSegments: {
       const auto& parts = dimension == kPath ? search.path_ : search.principal_;
       if (look.rest ? parts.size() < look.count : parts.size() != look.count) return 0;

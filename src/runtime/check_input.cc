@@ -6,7 +6,7 @@
 #include "base/text.h"
 #include "http/h1_body.h"
 #include "http/h1_parse.h"
-#include "identity/spiffe_id.h"
+#include "identity/principal_id.h"
 #include "request/headers.h"
 #include "request/question.h"
 #include "target/cidr.h"
@@ -65,15 +65,8 @@ Result<std::string> messageOf(const Value& value) {
 
 }  // namespace
 
-Result<identity::Principal> principalOf(const std::string& spiffe_id) {
-  identity::Principal out;
-  if (spiffe_id.empty()) return out;
-  const auto id = TRY(identity::SpiffeId::parse(spiffe_id));
-  out.kind = identity::Principal::Kind::kX509Svid;
-  out.id = id.text();
-  out.trust_domain = id.trustDomain();
-  out.path = id.path();
-  return out;
+Result<identity::Principal> principalOf(const std::string& id) {
+  return id.empty() ? identity::Principal() : identity::principalWithId(id);
 }
 
 namespace {

@@ -26,6 +26,8 @@ bool isMethod(const std::string& method) {
                      [](char c) { return (c >= 'A' && c <= 'Z') || c == '-' || c == '_'; });
 }
 
+constexpr std::string_view kScheme = "spiffe://";
+
 // "spiffe://example.org/a" as a path, and back.
 std::string asPath(const std::string& id) {
   return "/" + id.substr(std::min<size_t>(id.size(), 9));
@@ -35,13 +37,13 @@ std::string asPath(const std::string& id) {
 std::set<std::string> generalCallers(const std::set<std::string>& callers) {
   std::set<std::string> paths;
   for (const auto& id : callers) {
-    if (!id.empty()) paths.insert(asPath(id));
+    if (id.starts_with(kScheme)) paths.insert(asPath(id));
   }
   std::set<std::string> out;
   const auto templates = templatesOf(paths);
   for (const auto& id : callers) {
-    const auto shape = id.empty() ? templates.end() : templates.find(asPath(id));
-    std::string pattern = shape == templates.end() ? id : "spiffe://" + shape->second.substr(1);
+    const auto shape = id.starts_with(kScheme) ? templates.find(asPath(id)) : templates.end();
+    std::string pattern = shape == templates.end() ? id : std::string(kScheme) + shape->second.substr(1);
     for (auto open = pattern.find('{'); open != std::string::npos; open = pattern.find('{'))
       pattern.replace(open, pattern.find('}') - open + 1, "*");
     // No star in a trust domain, and if there are only a few callers, list them.

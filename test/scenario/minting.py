@@ -51,11 +51,11 @@ def usage(ca):
                          key_agreement=False, encipher_only=False, decipher_only=False)
 
 
-def mint(name, issuer=None, ca=False, uri=None, expires=None, key=None, digest=SHA256, identifiers=True):
-    """`issuer` None: self-signed. `identifiers` False: without key identifiers, which tell apart keys of one name."""
+def mint(name, issuer=None, ca=False, uri=None, dns=(), names=(), expires=None, key=None, digest=SHA256, identifiers=True):
+    """`issuer` None: self-signed. `names`: common names instead of `name`. `identifiers` False: without key identifiers, which tell apart keys of one name."""
     key = key or ec_key()
     expires = expires or in_seconds(LONG)
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, one) for one in names or [name]])
     signer = issuer.key if issuer else key
     builder = (x509.CertificateBuilder().subject_name(subject).issuer_name(issuer.certificate.subject if issuer else subject).public_key(key.public_key())
                .serial_number(x509.random_serial_number()).not_valid_before(datetime.datetime.utcfromtimestamp(in_seconds(-3600)))
@@ -66,8 +66,9 @@ def mint(name, issuer=None, ca=False, uri=None, expires=None, key=None, digest=S
         builder = builder.add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(signer.public_key()), critical=False)
     if not ca:
         builder = builder.add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]), critical=False)
-    if uri:
-        builder = builder.add_extension(x509.SubjectAlternativeName([x509.UniformResourceIdentifier(uri)]), critical=False)
+    if uri or dns:
+        others = [x509.UniformResourceIdentifier(uri)] if uri else []
+        builder = builder.add_extension(x509.SubjectAlternativeName(others + [x509.DNSName(one) for one in dns]), critical=False)
     return Minted(key, builder.sign(signer, digest), issuer, expires)
 
 

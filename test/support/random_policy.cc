@@ -5,6 +5,8 @@
 #include <regex>
 #include <sstream>
 
+#include "identity/principal_id.h"
+
 namespace yett::test {
 namespace {
 
@@ -21,9 +23,19 @@ const char* one(Random& random, const std::vector<const char*>& of) {
 const std::vector<const char*> kSegments = {"a", "b", "orders", "42", "x%20y"};
 const std::vector<const char*> kHosts = {"a.example.org", "b.example.org", "example.org", "x.a.example.org", "other"};
 const std::vector<const char*> kMethods = {"GET", "HEAD", "POST", "PUT"};
-const std::vector<const char*> kPrincipals = {"spiffe://example.org/ns/a/sa/x", "spiffe://example.org/ns/b/sa/x",
-                                              "spiffe://example.org/ns/a", "spiffe://other.org/ns/a/sa/x",
-                                              "spiffe://example.org/z"};
+const std::vector<const char*> kPrincipals = {"spiffe://example.org/ns/a/sa/x",
+                                              "spiffe://example.org/ns/b/sa/x",
+                                              "spiffe://example.org/ns/a",
+                                              "spiffe://other.org/ns/a/sa/x",
+                                              "spiffe://example.org/z",
+                                              "dns:corp/a.example.org",
+                                              "cn:corp/z"};
+const std::vector<const char*> kNames = {
+    "dns:corp/a.example.org", "dns:corp/*", "dns:other/a.example.org", "cn:corp/z", "cn:corp/*", "dns:corp/b"};
+
+bool isNamed(const std::string& id) {
+  return id.starts_with("dns:") || id.starts_with("cn:");
+}
 const std::vector<const char*> kSources = {"10.0.0.1", "10.1.2.3", "192.168.0.7", "2001:db8::1", "127.0.0.1"};
 
 std::vector<std::string> split(const std::string& text, char at) {
@@ -90,6 +102,8 @@ bool pathMatches(std::string pattern, std::string path, bool loose) {
 bool callerMatches(const std::string& pattern, const std::string& id) {
   if (pattern == "anyone") return true;
   if (id.empty()) return false;
+  if (isNamed(id)) return isNamed(pattern) && pathMatches("/" + pattern, "/" + id, false);
+  if (isNamed(pattern)) return false;
   if (pattern == "authenticated") return true;
   if (pattern.starts_with("re:")) return std::regex_match(id, std::regex(pattern.substr(3)));
   return pathMatches("/" + pattern.substr(9), "/" + id.substr(9), false);
@@ -194,7 +208,9 @@ Found look(const std::string& field, const std::vector<std::string>& wanted, con
     const Found found = any([&](const auto& p) { return callerMatches(p, r.principal); });
     const bool patterns =
         std::any_of(wanted.begin(), wanted.end(), [](const auto& p) { return p != "anyone" && p != "authenticated"; });
-    return found == Found::kNo && r.principal.empty() && patterns ? Found::kAbsent : found;
+    const bool comparable =
+        r.principal.empty() ? false : !isNamed(r.principal) || std::any_of(wanted.begin(), wanted.end(), isNamed);
+    return found == Found::kNo && !comparable && patterns ? Found::kAbsent : found;
   }
   const std::string key = field.substr(field.find(':') + 1);
   std::vector<std::string> sent;
@@ -264,14 +280,7 @@ std::string list(const std::vector<std::string>& values) {
 }  // namespace
 
 identity::Principal principalOf(const std::string& id) {
-  identity::Principal out;
-  if (id.empty()) return out;
-  const auto slash = std::min(id.find('/', 9), id.size());
-  out.kind = identity::Principal::Kind::kX509Svid;
-  out.id = id;
-  out.trust_domain = id.substr(9, slash - 9);
-  out.path = id.substr(slash);
-  return out;
+  return id.empty() ? identity::Principal() : identity::principalWithId(id).value();
 }
 
 OwnedRequest::OwnedRequest(const RequestText& text) : text_(text), principal_(principalOf(text.principal)) {
@@ -328,7 +337,8 @@ RuleText randomRule(Random& random, int number) {
   });
   some("principal", 60, [&]() -> std::string {
     if (chance(random, 20)) return one(random, {"anyone", "authenticated"});
-    if (chance(random, 6)) return "re:spiffe://example\\.org/.*";
+    if (chance(random, 6)) return one(random, {"re:spiffe://example\\.org/.*", "re:.*"});
+    if (chance(random, 15)) return one(random, kNames);
     return chance(random, 40) ? one(random, kPrincipals) : randomPattern(random, true);
   });
   some("method", 40, [&] { return one(random, kMethods); });
