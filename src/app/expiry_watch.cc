@@ -9,6 +9,10 @@ namespace yett::app {
 using Due = identity::ExpiryNotice::Due;
 
 void ExpiryWatch::look(const runtime::Generation& generation, int64_t now) {
+  const std::string& keys = generation.config.identity.unsafe_key_log;
+  if (std::exchange(key_log_, keys) != keys && !keys.empty())
+    log_.warning("the keys of TLS connections are written to a file: whoever has it can read all traffic",
+                 {{"file", keys}});
   if (generation.certificate_expires != 0) {
     const std::string valid = identity::validFor(generation.certificate_expires, now);
     const auto& identity = generation.config.identity;

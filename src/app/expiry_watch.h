@@ -1,4 +1,4 @@
-// Says ahead of time that Yett's own certificate or a CRL ends. Main thread only.
+// Says ahead of time that Yett's own certificate or a CRL ends, and that keys are written. Main thread only.
 #pragma once
 
 #include <map>
@@ -18,6 +18,7 @@ class ExpiryWatch {
 
  private:
   base::Logger& log_;
+  std::string key_log_;  // as it was said
   identity::ExpiryNotice own_;
   std::map<std::string, identity::ExpiryNotice> crls_;  // by trust domain
   std::map<std::string, std::string> unused_;           // CRLs, by trust domain; as it was said

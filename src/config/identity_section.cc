@@ -119,6 +119,8 @@ void readIdentity(ObjectReader& in, const std::string& file, identity::IdentityC
     out.certificate = base::relativeTo(file, out.certificate);
     out.private_key = base::relativeTo(file, out.private_key);
   });
+  in.text("unsafe_tls_key_log", out.unsafe_key_log);
+  if (!out.unsafe_key_log.empty()) out.unsafe_key_log = base::relativeTo(file, out.unsafe_key_log);
   const auto known = [&](const std::string& domain) -> identity::BundleConfig& {
     if (!identity::isTrustDomain(domain)) in.problem("trust_bundles", "`" + domain + "` is not a trust domain");
     return out.trust_bundles[domain];

@@ -37,10 +37,11 @@ std::string currentFile(const BundleConfig& config, int64_t now);
 bool isFresh(const BundleConfig& config, int64_t now);
 
 struct IdentityConfig {
-  std::string workload_api;  ///< absolute path of the socket of a SPIFFE Workload API; "": none
-  std::string spiffe_id;     ///< which of the SVIDs that it gives; "": the first
-  std::string certificate;   ///< path; "" with a Workload API
-  std::string private_key;   ///< path
+  std::string workload_api;    ///< absolute path of the socket of a SPIFFE Workload API; "": none
+  std::string spiffe_id;       ///< which of the SVIDs that it gives; "": the first
+  std::string unsafe_key_log;  ///< file that gets the keys of TLS connections; "": none
+  std::string certificate;     ///< path; "" with a Workload API
+  std::string private_key;     ///< path
   std::map<std::string, BundleConfig>
       trust_bundles;  ///< by trust domain; also `dns:NAME` and `cn:NAME`, for callers without a SPIFFE ID
 };

@@ -53,6 +53,10 @@ Result<std::shared_ptr<const TlsContext>> TlsContext::create(const Source& sourc
   SSL_CTX_set_client_hello_cb(context, &TlsTransport::onClientHello, nullptr);
   SSL_CTX_set_num_tickets(context, 1);
   out->sessions_.install(context);
+  if (!source.key_log.empty()) {
+    out->key_log_ = std::make_unique<TlsKeyLog>(source.key_log);
+    out->key_log_->install(context);
+  }
   SSL_CTX_set_timeout(context, 3600);
   SSL_CTX_set_mode(context,
                    SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);

@@ -10,6 +10,7 @@
 #include "base/result.h"
 #include "identity/trust_bundle.h"
 #include "net/rate.h"
+#include "net/tls_key_log.h"
 #include "net/tls_sessions.h"
 
 namespace yett::net {
@@ -25,6 +26,7 @@ class TlsContext {
     std::shared_ptr<const identity::TrustBundles> bundles;
     ClientCertificate client_certificate = ClientCertificate::kRequired;
     int64_t handshakes_per_second = 0;  ///< 0: no limit
+    std::string key_log = {};           ///< file of the connections' keys (tls_key_log.h); "": none
     std::string protocols = {};         ///< ALPN wire format (length-prefixed), preferred first; "": no ALPN
   };
   /// Fails if the certificate cannot be read or the key does not match it.
@@ -44,6 +46,7 @@ class TlsContext {
   static int chooseProtocol(SSL*, const unsigned char** out, unsigned char* size, const unsigned char* offered,
                             unsigned int offered_size, void* self);
   TlsSessions sessions_{kSessionBytes};
+  std::unique_ptr<TlsKeyLog> key_log_;
   SSL_CTX* context_ = nullptr;
   std::shared_ptr<const identity::TrustBundles> bundles_;
   bool asks_ = true;

@@ -12,7 +12,7 @@ namespace {
 
 std::shared_ptr<const net::TlsContext> makeTls(const proxy::ListenerConfig& listener, const TlsInput& files,
                                                const std::shared_ptr<const identity::TrustBundles>& bundles,
-                                               config::Problems& problems) {
+                                               const std::string& key_log, config::Problems& problems) {
   std::string protocols;  // HTTP/2 first: one connection then serves all of a caller's requests
   if (listener.protocol != proxy::Protocol::kHttp1) protocols += "\x02h2";
   if (listener.protocol != proxy::Protocol::kHttp2) protocols += "\x08http/1.1";
@@ -22,6 +22,7 @@ std::shared_ptr<const net::TlsContext> makeTls(const proxy::ListenerConfig& list
                                           .bundles = bundles,
                                           .client_certificate = listener.client_certificate,
                                           .handshakes_per_second = listener.handshakes_per_second,
+                                          .key_log = key_log,
                                           .protocols = protocols});
   if (context) return context.value();
   problems.add("listener `" + listener.name + "`: " + context.error().message);
@@ -95,10 +96,11 @@ void buildListeners(Generation& out, const TlsInput& files, const Previous& prev
                                : nullptr;
       const bool same = before != nullptr && before->tls != nullptr && previous->tls_digest == files.digest &&
                         before->config.client_certificate == config.client_certificate &&
+                        previous->config.identity.unsafe_key_log == out.config.identity.unsafe_key_log &&
                         before->config.handshakes_per_second == config.handshakes_per_second &&
                         before->config.protocol == config.protocol;
       // The same files give the same context, so reuse it: callers can still resume their TLS sessions.
-      state->tls = same ? before->tls : makeTls(config, files, shared, problems);
+      state->tls = same ? before->tls : makeTls(config, files, shared, out.config.identity.unsafe_key_log, problems);
     }
     out.listeners.emplace(config.name, std::move(state));
   }

@@ -197,6 +197,8 @@ Preflight preflight(const Generation& generation) {
     if (!sink.path.empty()) checkWritable("sink `" + sink.name + "`", sink.path, true, out);
   }
   checkCertificate(generation, out);
+  if (!config.identity.unsafe_key_log.empty())
+    out.warnings.push_back("identity: `unsafe_tls_key_log`: whoever has this file can read all traffic");
   checkCrls(generation, out);
   noteEndpoints(generation, out);
   checkDisk(config, out);

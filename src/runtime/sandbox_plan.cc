@@ -70,6 +70,7 @@ std::vector<std::pair<const char*, std::string>> written(const config::Config& c
   out.emplace_back("cache.database", config.cache.database);
   if (config.access_log != "stdout" && config.access_log != "off") out.emplace_back("access_log", config.access_log);
   out.emplace_back("admin.socket", config.admin.socket);
+  out.emplace_back("identity.unsafe_tls_key_log", config.identity.unsafe_key_log);
   for (const auto& listener : config.listeners) {
     if (listener.address.starts_with(kUnix))
       out.emplace_back("listeners[].address", listener.address.substr(kUnix.size()));

@@ -3,6 +3,7 @@
 What a double of the Workload API shows better (broken answers, many rotations) is in test/scenario/test_workload_api.py.
 """
 import contextlib
+import functools
 import json
 import os
 import pathlib
@@ -52,6 +53,7 @@ agent {{
   data_dir = "{dir}"
   trust_bundle_path = "{dir}/first-bundle.pem"
   trust_domain = "example.org"
+  experimental {{ sync_interval = "1s" }}
 }}
 plugins {{
   NodeAttestor "join_token" {{ plugin_data {{}} }}
@@ -125,6 +127,11 @@ class Spire:
     def remove_entry(self, number):
         self.server("entry", "delete", "-entryID", number)
 
+    def authority(self, what, *of):
+        """Prepares or activates an authority, or another step of its life; its ID."""
+        (about,) = self.server("localauthority", "x509", what, *(("-authorityID", *of) if of else ())).values()
+        return about["authority_id"]
+
     def mint(self, name):
         """A file with the certificate and the key of a caller."""
         folder = pathlib.Path(tempfile.mkdtemp(dir=self.dir))
@@ -133,13 +140,25 @@ class Spire:
         return folder / "both.pem"
 
 
+def telling(test):
+    """A test that shows the logs if it fails."""
+    @functools.wraps(test)
+    def told(self):
+        try:
+            test(self)
+        except BaseException:
+            print("\n".join(["", "yett:", self.y.log()[-6000:], "agent:", self.spire.log("agent")[-3000:]]))
+            raise
+
+    return told
+
+
 class RealSpire(unittest.TestCase):
     def setUp(self):
         if not (BIN / "spire-server").exists():
             self.skipTest("SPIRE is not installed")
         self.spire = Spire()
         self.addCleanup(self.spire.stop)
-        self.addCleanup(self.tell)
         self.spire.start()
         self.nginx = Nginx().__enter__()
         self.addCleanup(self.nginx.__exit__, None, None, None)
@@ -147,11 +166,6 @@ class RealSpire(unittest.TestCase):
         self.addCleanup(shutil.rmtree, self.y.dir, True)
         self.addCleanup(lambda: self.y.stop(expect=None))
         self.context = self.caller(self.spire.mint("frontend"))
-
-    def tell(self):
-        """The logs, if the test failed."""
-        if any(error for _, error in self._outcome.errors if error) if hasattr(self._outcome, "errors") else not self._outcome.success:
-            print("\n".join(["yett:", self.y.log()[-6000:], "agent:", self.spire.log("agent")[-3000:]]), file=sys.stderr)
 
     def caller(self, file):
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
@@ -161,7 +175,7 @@ class RealSpire(unittest.TestCase):
         return context
 
     def serve(self):
-        """Starts Yett, which has an entry."""
+        """Starts Yett, and waits until it serves."""
         self.y.start(until=" admin listening ")
         self.wait_to_serve()
 
@@ -231,6 +245,7 @@ class RealSpire(unittest.TestCase):
         self.assertEqual(failures, [])
         print(f" {done[0]} requests, none failed", end="", flush=True)
 
+    @telling
     def test_waiting_rotation_and_an_agent_that_is_killed(self):
         y = self.y
         y.start(until=" admin listening ")
@@ -250,20 +265,79 @@ class RealSpire(unittest.TestCase):
             serial = self.new_svid(serial)
             self.spire.kill("agent")
             wait_for("the loss", lambda: self.streaming(0), 10)
+            wait_for("the log", lambda: "agent.sock cannot be reached" in y.log())
             self.assertIn("what it last gave stays in force", y.log())
             time.sleep(2)
             self.assertEqual(self.ask(), (SERVED, f"{DOMAIN}/server", serial))
             self.assertEqual(self.ready()[0], 200)
             self.spire.run("agent")
             serial = self.new_svid(serial)
-            wait_for("that it answers", lambda: self.streaming(1), 10)
-            self.assertIn("the Workload API answers", y.log())
+            wait_for("the stream", lambda: self.streaming(1), 10)
+            wait_for("that it answers", lambda: "the Workload API answers" in y.log(), 20)
 
             self.spire.remove_entry(entry)
             wait_for("the refusal", lambda: self.streaming(0), 20)
             self.assertEqual(self.ask(), (SERVED, f"{DOMAIN}/server", serial))
             self.assertEqual(self.ready()[0], 200)
         y.stop()
+
+    @telling
+    def test_an_entry_that_is_deleted_until_the_svid_expires_and_made_again(self):
+        entry = self.spire.add_entry("server", "-x509SVIDTTL", "20")
+        self.serve()
+        self.spire.remove_entry(entry)
+        wait_for("that the SVID expires", lambda: self.ready()[0] == 503, 40)
+        self.assertIn("Yett's own certificate has expired", self.ready()[1])
+        self.assertNotEqual(self.ask()[0], SERVED)
+        self.spire.add_entry("renamed")
+        wait_for("readiness", lambda: self.ready()[0] == 200, 30)
+        self.assertEqual(self.ask()[:2], (SERVED, f"{DOMAIN}/renamed"))
+        self.y.stop()
+
+    @telling
+    def test_a_new_authority_replaces_the_old_one(self):
+        self.spire.add_entry("server")
+        self.serve()
+        old_authority, old_caller, serial = self.spire.authority("show"), self.context, self.ask()[2]
+        with self.traffic():
+            authority = self.spire.authority("prepare")
+            old_caller.load_verify_locations(cadata=self.spire.bundle())
+            self.spire.authority("activate", authority)
+            new_caller = self.caller(self.spire.mint("frontend"))
+            wait_for("that the new authority is trusted", lambda: self.serves(new_caller), 20)
+            self.spire.authority("taint", old_authority)
+            self.new_svid(serial, 20)
+        with old_caller.wrap_socket(self.y.raw()) as kept:
+            kept.sendall(b"GET /hello HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            self.assertEqual(kept.recv(4096)[:12], SERVED)
+            self.spire.authority("revoke", old_authority)
+            wait_for("that the old authority is not trusted", lambda: not self.serves(old_caller), 20)
+            with contextlib.suppress(OSError):
+                kept.sendall(b"GET /hello HTTP/1.1\r\nHost: localhost\r\n\r\n")
+                self.assertNotEqual(kept.recv(4096)[:12], SERVED)
+        # A context that trusts only the new authority: what Yett presents is signed by it.
+        self.assertTrue(self.serves(self.caller(self.spire.mint("frontend"))))
+        self.y.stop()
+
+    @telling
+    def test_federation_comes_and_goes(self):
+        partner = root("partner.com")
+        guest = leaf(partner, uri="spiffe://partner.com/guest")
+        bundle, file = self.spire.dir / "partner.pem", self.spire.dir / "guest.pem"
+        bundle.write_text(partner.pem)
+        file.write_text(guest.chain() + guest.key_pem)
+        self.spire.server("bundle", "set", "-id", "spiffe://partner.com", "-path", bundle)
+        # SPIRE orders SVIDs by the IDs of their entries.
+        self.spire.add_entry("first", "-entryID", "a")
+        self.spire.add_entry("second", "-entryID", "b", "-federatesWith", "spiffe://partner.com")
+        self.y.config["identity"]["spiffe_id"] = f"{DOMAIN}/second"
+        self.y.write_config()
+        self.serve()
+        self.assertEqual(self.ask(self.caller(file))[:2], (SERVED, f"{DOMAIN}/second"))
+        self.spire.server("bundle", "delete", "-id", "spiffe://partner.com", "-mode", "dissociate")
+        wait_for("that the partner is not trusted", lambda: not self.serves(self.caller(file)), 20)
+        self.assertEqual(self.ask()[:2], (SERVED, f"{DOMAIN}/second"))
+        self.y.stop()
 
 
 if __name__ == "__main__":

@@ -1,12 +1,15 @@
 """CRLs and bundle documents: who is refused, which connections end, and what does not disturb anybody."""
 import contextlib
 import json
+import os
 import resource
+import shutil
 import ssl
 import subprocess
 import threading
 import time
 import unittest
+import unittest.mock
 
 import harness
 from harness import DOMAIN, SLOW, Nginx, Yett, run, wait_for
@@ -208,6 +211,28 @@ class Flawed(unittest.TestCase):
             run("certs", "intermediate", "team", "--dir", y.certs)
             run("certs", "issue", f"{DOMAIN}/member", "--dir", y.certs, "--from", "team")
             self.assertEqual(y.curl("/hello", who="member").stdout, b"hello\n")
+
+
+class KeyLog(unittest.TestCase):
+    def test_keys_are_written_only_where_the_setting_says_so(self):
+        with Nginx() as nginx, contextlib.ExitStack() as stack:
+            y = Yett(nginx.address, rules=OPEN)
+            stack.callback(shutil.rmtree, y.dir, True)
+            stack.callback(lambda: y.stop(expect=None))
+            with unittest.mock.patch.dict(os.environ, {"SSLKEYLOGFILE": str(y.dir / "environment.log")}):
+                y.start()
+            y.raw_tls().close()
+            self.assertFalse((y.dir / "environment.log").exists())
+            (y.dir / "keys").mkdir()
+            y.config["identity"]["unsafe_tls_key_log"] = "keys/keys.log"
+            y.write_config()
+            wait_for("the warning", lambda: "the keys of TLS connections are written to a file" in y.log())
+            y.raw_tls().close()
+            file = y.dir / "keys/keys.log"
+            wait_for("keys", file.exists)
+            self.assertIn("CLIENT_TRAFFIC_SECRET_0 ", file.read_text())
+            self.assertEqual(file.stat().st_mode & 0o777, 0o600)
+            self.assertIn("`unsafe_tls_key_log`: whoever has this file", run("check", "-c", y.dir / "yett.json"))
 
 
 class OwnCertificate(unittest.TestCase):
