@@ -8,9 +8,9 @@
 
 namespace yett::identity {
 
-/// A caller without a SPIFFE ID is `dns:corp/host.name` or `cn:corp/name`: how it is named, the name of the CA's entry in
-/// the configuration, and its name. In Principal and TrustBundles the part before the slash stands in place of the trust
-/// domain; no trust domain has a colon.
+/// A caller without a SPIFFE ID is `dns:corp/host.name` or `cn:corp/name`: how it is named, the name of the CA's entry
+/// in the configuration, and its name. In Principal and TrustBundles the part before the slash stands in place of the
+/// trust domain; no trust domain has a colon.
 inline constexpr std::string_view kByDns = "dns:";
 inline constexpr std::string_view kByCommonName = "cn:";
 

@@ -229,8 +229,7 @@ class KeyLog(unittest.TestCase):
             wait_for("the warning", lambda: "the keys of TLS connections are written to a file" in y.log())
             y.raw_tls().close()
             file = y.dir / "keys/keys.log"
-            wait_for("keys", file.exists)
-            self.assertIn("CLIENT_TRAFFIC_SECRET_0 ", file.read_text())
+            wait_for("keys", lambda: file.exists() and "CLIENT_TRAFFIC_SECRET_0 " in file.read_text())
             self.assertEqual(file.stat().st_mode & 0o777, 0o600)
             self.assertIn("`unsafe_tls_key_log`: whoever has this file", run("check", "-c", y.dir / "yett.json"))
 
