@@ -13,6 +13,9 @@ void ExpiryWatch::look(const runtime::Generation& generation, int64_t now) {
   if (std::exchange(key_log_, keys) != keys && !keys.empty())
     log_.warning("the keys of TLS connections are written to a file: whoever has it can read all traffic",
                  {{"file", keys}});
+  const bool early = generation.certificate_expires != 0 && now < generation.certificate_valid_from;
+  if (std::exchange(early_, early) != early && early)
+    log_.error("Yett's own certificate is not valid yet: callers refuse it; is the clock right?");
   if (generation.certificate_expires != 0) {
     const std::string valid = identity::validFor(generation.certificate_expires, now);
     const auto& identity = generation.config.identity;

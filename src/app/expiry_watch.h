@@ -19,6 +19,7 @@ class ExpiryWatch {
  private:
   base::Logger& log_;
   std::string key_log_;  // as it was said
+  bool early_ = false;   // likewise
   identity::ExpiryNotice own_;
   std::map<std::string, identity::ExpiryNotice> crls_;  // by trust domain
   std::map<std::string, std::string> unused_;           // CRLs, by trust domain; as it was said

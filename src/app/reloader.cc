@@ -1,7 +1,9 @@
 #include "app/reloader.h"
 
 #include <algorithm>
+#include <cstdlib>
 #include <exception>
+#include <utility>
 
 #include "base/clock.h"
 #include "base/file.h"
@@ -29,6 +31,7 @@ Reloader::Reloader(Server& server, base::Logger& log, const std::string& file)
     : server_(server), log_(log), file_(file), sources_(runtime::sourcesOf(server.generation()->config)), expiry_(log) {
   guarded([this] {
     expiry_.look(*server_.generation(), base::wallMicros() / 1'000'000);
+    clock_offset_ = base::wallMicros() - base::steadyNanos() / 1000;
     watch(sources_);
     tried_ = watcher_.fingerprint();
   });
@@ -115,12 +118,24 @@ void Reloader::watch(std::vector<std::string> sources) {
 void Reloader::look() {
   look_at_ = nowMillis() + kLookMillis;
   expiry_.look(*server_.generation(), base::wallMicros() / 1'000'000);
+  lookAtClock();
   std::string seen = watcher_.fingerprint();
   if (seen == tried_) return;
   changing_ = true;
   changing_since_ = nowMillis();
   seen_ = std::move(seen);
   quiet_at_ = changing_since_ + kQuietMillis;
+}
+
+// Timers follow the steady clock, certificates the wall clock.
+void Reloader::lookAtClock() {
+  constexpr int64_t kStep = 2'000'000;  // microseconds; smaller ones are a clock that is kept right
+  const int64_t offset = base::wallMicros() - base::steadyNanos() / 1000;
+  const int64_t step = offset - std::exchange(clock_offset_, offset);
+  if (std::abs(step) < kStep) return;
+  log_.warning("the clock was stepped: certificates of open connections are checked again",
+               {{"seconds", std::to_string(step / 1'000'000)}});
+  server_.reviewSessions();
 }
 
 // Resolves names again only on request or if the configuration has changed: an urgent policy must not wait for a

@@ -40,6 +40,7 @@ class Reloader {
   void guarded(Step step);
   void watch(std::vector<std::string> sources);
   void look();
+  void lookAtClock();
   /// False: nothing differs from what is in force.
   bool reload(std::string seen, bool may_again, bool look_up = false);
   std::vector<std::string> addOutside(config::Problems& problems) const;
@@ -61,6 +62,7 @@ class Reloader {
   int64_t changing_since_ = 0;
   int64_t quiet_at_ = 0;
   int64_t look_at_ = 0;
+  int64_t clock_offset_ = 0;  // microseconds from the steady clock to the wall clock
   int64_t again_at_ = 0;
 };
 

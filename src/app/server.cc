@@ -301,6 +301,10 @@ Status Server::apply(std::shared_ptr<const runtime::Generation> next) {
   return {};
 }
 
+void Server::reviewSessions() {
+  loops_.post([bundles = generation_->bundles](Loop& loop) { loop.worker->reviewSessions(bundles); });
+}
+
 void Server::announceEnd() {
   draining_ = true;
   audit_->checkpointSoon();

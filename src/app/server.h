@@ -61,6 +61,8 @@ class Server {
 
   /// No loop has been blocked for `admin.liveness_stall`.
   bool alive() const { return loops_.stalled(generation_->config.admin.liveness_stall).empty(); }
+  /// Checks again whether the callers of open connections are trusted.
+  void reviewSessions();
   /// Reopens the access log.
   void reopenLogs();
 

@@ -107,7 +107,10 @@ std::string Server::certificateState() const {
   const int64_t end = shown_->certificate_expires;
   const bool used = std::any_of(shown_->listeners.begin(), shown_->listeners.end(),
                                 [](const auto& listener) { return listener.second->tls != nullptr; });
-  return used && end != 0 && base::wallMicros() / 1'000'000 >= end ? "Yett's own certificate has expired" : "";
+  const int64_t now = base::wallMicros() / 1'000'000;
+  if (!used || end == 0) return "";
+  if (now < shown_->certificate_valid_from) return "Yett's own certificate is not valid yet";
+  return now >= end ? "Yett's own certificate has expired" : "";
 }
 
 Result<std::string> Server::erase(const std::string& body, const std::string& peer) {

@@ -78,6 +78,7 @@ void Session::review() {
   }
   const int64_t now = base::wallMicros() / 1'000'000;
   if (trustedUntil(now) <= now) return distrust();
+  if (!connection_.principal()->anonymous()) scheduleExpiry(trusted_until_);  // the clock may have been stepped
   if (outlived()) drain();
 }
 

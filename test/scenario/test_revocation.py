@@ -12,6 +12,7 @@ import unittest
 import unittest.mock
 
 import harness
+from fake_clock import fake_clock
 from harness import DOMAIN, SLOW, Nginx, Yett, run, wait_for
 
 OPEN = 'policy "p" { allow "all" { principal = authenticated } }'
@@ -50,6 +51,18 @@ class Kept:
         except OSError:
             return None
         return int(got.split()[1]) if got else None
+
+    def ended(self):
+        """Closed by Yett; asks nothing."""
+        self.sock.settimeout(0.05)
+        try:
+            return self.sock.recv(1) == b""
+        except TimeoutError:
+            return False
+        except OSError:
+            return True
+        finally:
+            self.sock.settimeout(10 * SLOW)
 
 
 class Revocation(unittest.TestCase):
@@ -231,7 +244,47 @@ class KeyLog(unittest.TestCase):
             file = y.dir / "keys/keys.log"
             wait_for("keys", lambda: file.exists() and "CLIENT_TRAFFIC_SECRET_0 " in file.read_text())
             self.assertEqual(file.stat().st_mode & 0o777, 0o600)
-            self.assertIn("`unsafe_tls_key_log`: whoever has this file", run("check", "-c", y.dir / "yett.json"))
+            checked = subprocess.run([harness.BINARY, "check", "-c", y.dir / "yett.json"], capture_output=True, text=True, env=harness.environment())
+            self.assertIn("`unsafe_tls_key_log`: whoever has this file", checked.stderr)
+
+
+class Clock(unittest.TestCase):
+    def test_a_clock_that_is_stepped_by_an_hour_both_ways(self):
+        """What fails, fails closed, is told, and recovers. `other` is valid for half an hour, the rest for days."""
+        with Nginx() as nginx:
+            y = Yett(nginx.address, rules=OPEN)
+            renew(y, "1d")
+            y.config["identity"]["trust_bundles"]["example.org"] = {"file": "certs/bundle.pem", "crl": "certs/crl.pem", "crl_required": True}
+            y.write_config()
+            run("certs", "issue", f"{DOMAIN}/other", "--dir", y.certs, "--ttl", "30m")
+            # The host's clock is right, so the callers verify Yett's certificate with it.
+            with fake_clock(y.dir), y:
+                ahead = y.dir / "ahead"
+                kept, short = Kept(y, "frontend"), Kept(y, "other")
+                self.assertEqual((kept.ask(), short.ask()), (200, 200))
+
+                ahead.write_text("3600")
+                wait_for("the end of the short-lived caller", short.ended, 10 * SLOW)
+                self.assertEqual((kept.ask(), y.get("/hello")[0]), (200, 200))
+                self.assertRaises((OSError, ssl.SSLError), y.get, "/hello", "other")
+                self.assertIn("the clock was stepped", y.log())
+                self.assertIn("certificate has expired", json.dumps(y.query("--events")))
+
+                ahead.write_text("0")
+                self.assertEqual((kept.ask(), y.get("/hello")[0], y.get("/hello", "other")[0]), (200, 200, 200))
+
+                ahead.write_text("-3600")
+                wait_for("that it is told", lambda: "own certificate is not valid yet" in y.log(), 10 * SLOW)
+                status, text = y.admin("/readyz")
+                self.assertEqual(status, 503)
+                self.assertIn("Yett's own certificate is not valid yet", text)
+                self.assertRaises((OSError, ssl.SSLError), y.get, "/hello")
+                self.assertRaises((OSError, ssl.SSLError), y.get, "/hello", "other")
+
+                ahead.write_text("0")
+                wait_for("readiness", lambda: y.admin("/readyz")[0] == 200, 10 * SLOW)
+                self.assertEqual((y.get("/hello")[0], y.get("/hello", "other")[0]), (200, 200))
+                self.assertTrue(y.verify()["ok"])
 
 
 class OwnCertificate(unittest.TestCase):
@@ -256,7 +309,7 @@ class OwnCertificate(unittest.TestCase):
 
     def test_rotations_of_the_own_certificate_lose_no_handshake(self):
         """New handshakes use the newest certificate, and no connection is dropped."""
-        count = 40
+        count = int(os.environ.get("YETT_TEST_ROTATIONS") or 40)
         with Nginx() as nginx, Yett(nginx.address, rules=OPEN) as y:
             names = ["--dns", "localhost", "--ip", "127.0.0.1"]
             kept = [Kept(y, "frontend") for _ in range(20)]
