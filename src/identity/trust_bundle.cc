@@ -32,8 +32,12 @@ Result<TrustBundles::Bundle> bundleOf(const TrustBundles::Source& source, int64_
   }
   out.crl_required = source.crl_required;
   out.text_digest = base::sha256Hex(source.text);
-  out.jwt_authorities =
+  const auto authorities =
       source.jwt_keys.empty() ? std::move(content.jwt_authorities) : TRY(readJwtAuthorities(source.jwt_keys));
+  for (const auto& authority : authorities) {
+    auto key = readJwk(authority.jwk);
+    if (key && key.value()) out.jwt_keys.push_back(*std::move(key).value());
+  }
   out.sequence = content.sequence;
   return out;
 }

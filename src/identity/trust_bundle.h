@@ -14,6 +14,7 @@
 
 #include "base/result.h"
 #include "identity/bundle_content.h"
+#include "identity/jwk.h"
 #include "identity/revocation.h"
 
 namespace yett::identity {
@@ -51,7 +52,7 @@ class TrustBundles {
     std::string text_digest;                     ///< of its text alone
     std::optional<Revocations> revocations;
     bool crl_required = false;
-    std::vector<JwtAuthority> jwt_authorities;
+    std::vector<VerifyKey> jwt_keys;  ///< those that verify JWT-SVIDs; others are left out
     std::optional<int64_t> sequence;  ///< of a bundle document
   };
 
