@@ -150,7 +150,9 @@ if $interop; then
   scenarios release 1 test_interop test_services test_readers test_tls test_packages
 fi
 if $full; then
-  step "full: kill -9 a thousand times, sinks 100,000 records behind, ten million decisions"
+  step "full: kill -9 a thousand times, sinks 100,000 records behind, ten million decisions, 1,000 rotations, SPIRE"
+  YETT_INSTALL_SPIRE=1 test/interop/install.sh
+  YETT_TEST_ROTATIONS=1000 scenarios release 1 test_spire test_revocation
   YETT_TEST_TIMEOUT=7200 YETT_TEST_KILLS=1000 YETT_TEST_RECORDS=100000 YETT_TEST_CHAOS=160 scenarios release 1 test_durability test_audit test_chaos
   if YETT_TEST_FULL=1 YETT_TEST_POWER=500 build/release/test/yett_unit --use-colour no "audit: whichever*,audit: a loss*" >"$out" 2>&1; then
     pass 3

@@ -19,6 +19,8 @@ constexpr int64_t kQuietMillis = 60;  // a change is applied once nothing more h
 constexpr int64_t kLongestMillis =
     2000;                               // or once it has lasted this long: one busy file must not hold back all others
 constexpr int64_t kLookMillis = 2000;   // interval of checks that need no event
+constexpr int64_t kGivenEvery = 1000;   // shortest time between two changes by the Workload API
+constexpr int64_t kGivenAgain = 2000;   // what it gave and was refused is tried again
 constexpr int64_t kAgainMillis = 1000;  // a refused change is retried once: a key may arrive after its certificate
 
 int64_t nowMillis() {
@@ -38,7 +40,8 @@ Reloader::Reloader(Server& server, base::Logger& log, const std::string& file)
 }
 
 int Reloader::waitMillis() const {
-  const int64_t next = changing_ ? quiet_at_ : again_at_ > 0 ? std::min(again_at_, look_at_) : look_at_;
+  int64_t next = changing_ ? quiet_at_ : again_at_ > 0 ? std::min(again_at_, look_at_) : look_at_;
+  if (given_at_ > 0) next = std::min(next, given_at_);
   return static_cast<int>(std::clamp<int64_t>(next - nowMillis(), 0, kLookMillis));
 }
 
@@ -73,6 +76,7 @@ void Reloader::onEvents() {
 void Reloader::onTime() {
   guarded([this] {
     const int64_t now = nowMillis();
+    if (given_at_ > 0 && now >= given_at_) takeGiven();
     if (changing_ && now >= quiet_at_) {
       std::string seen = watcher_.fingerprint();
       if (seen == seen_) return void(reload(std::move(seen), true));
@@ -94,8 +98,29 @@ void Reloader::onTime() {
 void Reloader::onGiven() {
   guarded([this] {
     server_.takeGiven();
-    reload(watcher_.fingerprint(), true);
+    if (given_at_ == 0) given_at_ = std::max(nowMillis(), given_taken_ + kGivenEvery);
   });
+}
+
+// Takes certificates and bundles only: a policy that is being written must not be read for this. Tried again while it
+// is refused, since nothing else might happen for long.
+void Reloader::takeGiven() {
+  given_at_ = 0;
+  given_taken_ = nowMillis();
+  config::Problems problems(file_);
+  base::FileTrust trust;
+  const auto next = runtime::refreshTls(server_.generation(), server_.apiSources(), problems, trust);
+  if (next && server_.differs(*next)) {
+    auto applied = server_.apply(next);
+    if (!applied) problems.add(file_ + ": " + applied.error().message);
+  }
+  if (problems.any() || server_.incomplete()) given_at_ = nowMillis() + kGivenAgain;
+  if (problems.texts() == given_refusal_) return;
+  given_refusal_ = problems.texts();
+  if (problems.any()) server_.refused(given_refusal_);
+  auto all = refusal_;
+  all.insert(all.end(), given_refusal_.begin(), given_refusal_.end());
+  server_.showRefusal(all, false);
 }
 
 bool Reloader::now() {
@@ -183,6 +208,9 @@ std::vector<std::string> Reloader::addOutside(config::Problems& problems) const 
   const auto wanted = config::readConfig(file_, ignored, quiet);
   if (!ignored.any()) {
     for (const auto& what : confinement.outside(wanted)) problems.add(file_ + ": " + what);
+    if (wanted.identity.workload_api != server_.generation()->config.identity.workload_api)
+      problems.add(file_ +
+                   ": `identity.workload_api` cannot be changed while running: restart yett, or undo the change");
     return runtime::sourcesOf(wanted);
   }
   // Its own problems are reported when it is read again; unless it cannot be read any more.

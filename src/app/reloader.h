@@ -36,11 +36,13 @@ class Reloader {
   void reopenLogs() { server_.reopenLogs(); }
 
  private:
+  static constexpr int64_t kLongAgo = 1'000'000;
   template <typename Step>
   void guarded(Step step);
   void watch(std::vector<std::string> sources);
   void look();
   void lookAtClock();
+  void takeGiven();
   /// False: nothing differs from what is in force.
   bool reload(std::string seen, bool may_again, bool look_up = false);
   std::vector<std::string> addOutside(config::Problems& problems) const;
@@ -62,6 +64,9 @@ class Reloader {
   int64_t changing_since_ = 0;
   int64_t quiet_at_ = 0;
   int64_t look_at_ = 0;
+  int64_t given_at_ = 0;  // when what the Workload API gave is taken; 0: nothing new
+  int64_t given_taken_ = -kLongAgo;
+  std::vector<std::string> given_refusal_;
   int64_t clock_offset_ = 0;  // microseconds from the steady clock to the wall clock
   int64_t again_at_ = 0;
 };

@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/sha256.h"
 #include "config/config.h"
+#include "identity/own_certificate.h"
 #include "net/listener.h"
 #include "policy/policy_set.h"
 #include "policy/rule_engine.h"
@@ -138,7 +139,6 @@ Status Server::checkRestartOnly(const runtime::Generation& next) const {
     return Error{std::string(what) + " cannot be changed while running: restart yett, or undo the change"};
   };
   if (now.workers != then.workers) return needs("`workers`");
-  if (now.identity.workload_api != then.identity.workload_api) return needs("`identity.workload_api`");
   if (now.trusted_owners != then.trusted_owners) return needs("`trusted_owners`");
   audit::AuditConfig audit_now = now.audit;
   audit_now.hold = then.audit.hold;  // which may change
@@ -289,11 +289,15 @@ Status Server::apply(std::shared_ptr<const runtime::Generation> next) {
   }
   sockets_ = std::move(sockets);
   if (!generation_->waits.empty() && next->waits.empty()) logServing(*next);
+  const auto before = generation_;
   {
     const base::Lock lock(status_mutex_);
     generation_ = shown_ = next;
   }
   bundle_refresher_.follow(next->config.identity.trust_bundles);
+  if (next->tls_digest != before->tls_digest && !next->spiffe_id.empty())
+    log_.info("identity", {{"spiffe_id", next->spiffe_id},
+                           {"valid", identity::validFor(next->certificate_expires, base::wallMicros() / 1'000'000)}});
   reloads(changes.policy ? "policy" : "configuration", "accepted").add();
   if (!everywhere) return {};
   log_.info("reloaded", {{"policy", next->policy->digest().substr(0, 12)},

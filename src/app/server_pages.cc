@@ -89,11 +89,17 @@ void Server::onWorkloadApi(const std::string& why) {
 
 // Why nothing is served yet.
 std::string Server::identityState() const {
-  const base::Lock lock(status_mutex_);
-  if (shown_->waits.empty() || !workload_) return "";
-  const auto svid = workload_->svid(shown_->config.identity.spiffe_id);
+  std::shared_ptr<const runtime::Generation> now;
+  std::string refusal;
+  {
+    const base::Lock lock(status_mutex_);
+    now = shown_;
+    refusal = last_refusal_;
+  }
+  if (now->waits.empty() || !workload_) return "";
+  const auto svid = workload_->svid(now->config.identity.spiffe_id);
   if (!svid) return svid.error().message;
-  return last_refusal_.empty() ? shown_->waits : last_refusal_;
+  return refusal.empty() ? now->waits : refusal;
 }
 
 void Server::onBundle(const std::string& domain, const std::string& why) {

@@ -24,7 +24,7 @@ struct LogRecord {
   int64_t time_micros = 0;
   std::string_view log_id;      ///< 16 bytes
   std::string_view instance;    ///< the name of the Yett that writes it
-  std::string_view spiffe_id;   ///< its SPIFFE ID, "" if it has none
+  std::string_view spiffe_id;   ///< its SPIFFE ID at the start, "" if it has none, or if it waits for one
   std::string_view public_key;  ///< 32 bytes, of the key that signs the log's checkpoints; "": nothing is signed
 };
 

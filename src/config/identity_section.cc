@@ -81,6 +81,7 @@ void checkAuthorities(ObjectReader& in, const identity::IdentityConfig& out) {
 
 void readWorkloadApi(ObjectReader& in, identity::IdentityConfig& out) {
   constexpr std::string_view kUnix = "unix://";
+  constexpr size_t kLongestSocket = 107;  // sockaddr_un
   constexpr const char* kVariable = "SPIFFE_ENDPOINT_SOCKET";
   std::string address;
   bool by_environment = false;
@@ -99,6 +100,9 @@ void readWorkloadApi(ObjectReader& in, identity::IdentityConfig& out) {
     if (path.size() == address.size() || !path.starts_with('/'))
       return in.problem("workload_api",
                         "`" + base::printable(address) + "` is not \"unix:///\" and the path of a socket");
+    if (path.size() > kLongestSocket)
+      return in.problem("workload_api",
+                        "the path of a socket has at most " + std::to_string(kLongestSocket) + " bytes");
     out.workload_api = path;
   }
   in.text("spiffe_id", out.spiffe_id);

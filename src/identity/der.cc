@@ -3,6 +3,8 @@
 #include <openssl/err.h>
 #include <openssl/x509.h>
 
+#include <memory>
+
 #include "base/base64.h"
 #include "identity/bundle_content.h"
 #include "identity/x509_svid.h"
@@ -31,6 +33,17 @@ Result<std::string> certificatesToPem(std::string_view der) {
     der.remove_prefix(size);
   }
   return out;
+}
+
+bool isKeyOf(std::string_view key, std::string_view certificates) {
+  const auto* from = reinterpret_cast<const unsigned char*>(certificates.data());
+  const Certificate leaf(d2i_X509(nullptr, &from, static_cast<long>(certificates.size())));
+  from = reinterpret_cast<const unsigned char*>(key.data());
+  const std::unique_ptr<EVP_PKEY, decltype(&EVP_PKEY_free)> parsed(
+      d2i_AutoPrivateKey(nullptr, &from, static_cast<long>(key.size())), EVP_PKEY_free);
+  const bool fits = leaf && parsed && X509_check_private_key(leaf.get(), parsed.get()) == 1;
+  ERR_clear_error();
+  return fits;
 }
 
 Result<SpiffeId> firstIdIn(std::string_view der) {

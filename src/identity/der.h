@@ -15,6 +15,9 @@ std::string pemBlock(std::string_view label, std::string_view der);
 /// Certificates in DER, one after the other, as blocks of PEM; "" for no bytes. Errors: one cannot be read.
 Result<std::string> certificatesToPem(std::string_view der);
 
+/// Whether the key (PKCS #8) is that of the first certificate.
+bool isKeyOf(std::string_view key, std::string_view certificates);
+
 /// The SPIFFE ID of the first certificate, as x509_svid.h reads it.
 Result<SpiffeId> firstIdIn(std::string_view der);
 

@@ -38,16 +38,30 @@ Result<TrustBundles::Sources> FileBundles::bundles() const {
   TrustBundles::Sources out;
   Reading reading;
   for (const auto& [domain, bundle] : config_.trust_bundles) {
+    if (!bundle.given()) continue;
     const std::string path = currentFile(bundle, now_);
-    const bool given_elsewhere = bundle.file.empty() && bundle.endpoint.empty();
-    if (path.empty() && !given_elsewhere) continue;  // its endpoint has not answered yet, or not for too long
+    if (path.empty()) continue;  // its endpoint has not answered yet, or not for too long
     auto& source = out[domain];
-    if (!path.empty()) reading.take(trust_.read(path), source.text);
+    reading.take(trust_.read(path), source.text);
     source.crl_required = bundle.crl_required;
     if (!bundle.crl.empty()) reading.take(trust_.read(bundle.crl, kLargestCrl), source.crl.emplace());
   }
   TRY(reading.outcome());
   return out;
+}
+
+Status addCrls(const IdentityConfig& config, base::FileTrust& trust, TrustBundles::Sources& to) {
+  Reading reading;
+  for (const auto& [domain, bundle] : config.trust_bundles) {
+    if (bundle.given()) continue;
+    std::string crl;
+    reading.take(trust.read(bundle.crl, kLargestCrl), crl);
+    const auto source = to.find(domain);
+    if (source == to.end()) continue;  // nobody of it is trusted anyway
+    source->second.crl = source->second.crl.value_or("") + crl;
+    source->second.crl_required = bundle.crl_required;
+  }
+  return reading.outcome();
 }
 
 }  // namespace yett::identity

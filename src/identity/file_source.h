@@ -19,7 +19,7 @@ class FileSvid final : public SvidSource {
   base::FileTrust& trust_;
 };
 
-/// Of a domain without a file now, but with CRLs, only these.
+/// The bundles that the configuration says where to find.
 class FileBundles final : public BundleSource {
  public:
   /// `now`: seconds since 1970.
@@ -32,5 +32,8 @@ class FileBundles final : public BundleSource {
   base::FileTrust& trust_;
   const int64_t now_;
 };
+
+/// Adds the CRLs that the configuration has for bundles that come from elsewhere.
+Status addCrls(const IdentityConfig& config, base::FileTrust& trust, TrustBundles::Sources& to);
 
 }  // namespace yett::identity

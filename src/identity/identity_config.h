@@ -19,6 +19,8 @@ struct BundleConfig {
   base::Millis timeout{10'000};
   base::Millis max_stale{7 * 86'400'000};
   std::string cache;  ///< file that keeps the endpoint's last answer
+  /// It says where the bundle is; else the Workload API gives it.
+  bool given() const { return !file.empty() || !endpoint.empty(); }
   bool operator==(const BundleConfig&) const = default;
 };
 

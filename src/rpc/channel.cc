@@ -29,9 +29,9 @@ class Channel::Call final : public http::ResponseHandler, public net::Destroyabl
     request_.headers.add("content-type", "application/grpc+proto");
     request_.headers.add("te", "trailers");
     for (const auto& [name, value] : method_.metadata) request_.headers.add(name, value);
-    stream_->sendRequest(request_, {});
+    stream_->sendRequest(request_, none_);
     stream_->sendBody(framed(request));
-    stream_->sendEnd({});
+    stream_->sendEnd(none_);
   }
 
   http::ResponseHead& responseHead() override { return response_; }
@@ -57,7 +57,8 @@ class Channel::Call final : public http::ResponseHandler, public net::Destroyabl
   void onReset(http::ResetCause cause, std::string_view detail) override {
     if (cause == http::ResetCause::kPeerClosed) stream_ = nullptr;
     const bool lost = cause == http::ResetCause::kPeerClosed || cause == http::ResetCause::kRefused;
-    fail({lost ? GrpcCode::kUnavailable : GrpcCode::kInternal, std::string(detail)});
+    fail({lost ? GrpcCode::kUnavailable : GrpcCode::kInternal, std::string(detail),
+          cause == http::ResetCause::kPeerClosed});
   }
   void onWritable() override {}
 
@@ -75,6 +76,7 @@ class Channel::Call final : public http::ResponseHandler, public net::Destroyabl
   CallEvents& events_;
   MessageReader messages_;
   http::RequestHead request_;
+  const http::HeaderMap none_;  // the codec may keep its address
   http::ResponseHead response_;
   http::ClientStream* stream_ = nullptr;
   bool over_ = false;
@@ -93,7 +95,7 @@ void Channel::connect(const Poco::Net::SocketAddress& address, base::Millis time
     socket.connectNB(address);
   } catch (const Poco::Exception& e) {
     // The owner must not be re-entered from here.
-    return loop_.afterBatch([this, why = e.message()] { onClosed(why); });
+    return loop_.afterBatch([this, why = e.displayText()] { onClosed(why); });
   }
   const int fd = socket.impl()->sockfd();
   connection_ = std::make_unique<net::Connection>(loop_, socket, std::make_unique<net::PlainTransport>(fd), *this);
@@ -129,7 +131,7 @@ void Channel::ended(Call& call) {
 void Channel::onClosed(std::string_view why) {
   const std::string reason(why.empty() ? "the server closed the connection" : why);
   if (connection_) codec_->onPeerClosed(false);
-  while (!calls_.empty()) calls_.back()->fail({GrpcCode::kUnavailable, reason});
+  while (!calls_.empty()) calls_.back()->fail({GrpcCode::kUnavailable, reason, true});
   events_.onChannelClosed(reason);
 }
 

@@ -25,6 +25,7 @@ enum class GrpcCode : int {
 struct GrpcStatus {
   GrpcCode code = GrpcCode::kOk;
   std::string message;  ///< as the server wrote it: print it with base::printable()
+  bool lost = false;    ///< the connection ended, not the call alone
   bool ok() const { return code == GrpcCode::kOk; }
 };
 

@@ -172,6 +172,14 @@ std::shared_ptr<const Generation> refresh(const Previous& previous, const ApiSou
   return out;
 }
 
+std::shared_ptr<const Generation> refreshTls(const Previous& previous, const ApiSources& api,
+                                             config::Problems& problems, base::FileTrust& trust) {
+  const auto out = std::make_shared<Generation>(*previous);
+  const TlsInput tls = readTls(previous->config.identity, api, problems, trust);
+  if (tls.complete) buildListeners(*out, tls, previous, problems);
+  return problems.any() ? nullptr : out;
+}
+
 std::shared_ptr<const Generation> readAndBuild(const std::string& config_file, const Previous& previous,
                                                config::Problems& problems, base::FileTrust& trust) {
   return build(readInputs(config_file, previous ? previous->clusters : Clusters{}, false, {}, problems, trust),

@@ -47,6 +47,11 @@ std::shared_ptr<const Generation> build(Inputs inputs, const Previous& previous,
 std::shared_ptr<const Generation> refresh(const Previous& previous, const ApiSources& api, config::Problems& problems,
                                           base::FileTrust& trust);
 
+/// The generation with the configuration of `previous` and the certificates and bundles of now. Null: they have a
+/// problem. REQUIRES: `previous` is not null.
+std::shared_ptr<const Generation> refreshTls(const Previous& previous, const ApiSources& api,
+                                             config::Problems& problems, base::FileTrust& trust);
+
 /// readInputs(), without the Workload API, and build(). `trust` checks each file that is read.
 std::shared_ptr<const Generation> readAndBuild(const std::string& config_file, const Previous& previous,
                                                config::Problems& problems, base::FileTrust& trust);

@@ -19,21 +19,14 @@ Result<identity::TrustBundles::Sources> bundlesOf(const identity::IdentityConfig
                                                   base::FileTrust& trust) {
   const identity::FileBundles files(identity, trust, base::wallMicros() / 1'000'000);
   auto named = TRY(files.bundles());
-  if (api.bundles == nullptr) {
-    std::erase_if(named, [](const auto& item) { return item.second.text.empty(); });
-    return named;
-  }
+  if (api.bundles == nullptr) return named;
   auto out = TRY(api.bundles->bundles());
-  for (auto& [domain, source] : named) {
-    if (!source.text.empty()) {
-      out[domain] = std::move(source);
-      continue;
-    }
-    const auto given = out.find(domain);
-    if (given == out.end()) continue;  // nobody of it is trusted anyway
-    given->second.crl = std::move(source.crl);
-    given->second.crl_required = source.crl_required;
+  // A domain that the configuration gives is never the API's, even while its endpoint has no answer.
+  for (const auto& [domain, bundle] : identity.trust_bundles) {
+    if (bundle.given()) out.erase(domain);
   }
+  out.merge(named);
+  TRY(identity::addCrls(identity, trust, out));
   return out;
 }
 

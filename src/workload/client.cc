@@ -1,5 +1,6 @@
 #include "workload/client.h"
 
+#include <Poco/Exception.h>
 #include <Poco/Net/SocketAddress.h>
 
 #include <utility>
@@ -11,9 +12,11 @@
 namespace yett::workload {
 namespace {
 
-constexpr size_t kMostMessage = 16 << 20;
+constexpr size_t kMostMessage = 4 << 20;  // as other clients of the Workload API, by gRPC's default
+constexpr int64_t kStable = 5000;         // milliseconds: what lasts so long worked
 constexpr base::Millis kConnect{5000};
 constexpr base::Millis kSilence{10'000};
+constexpr int64_t kTellEvery = 2000;  // milliseconds
 constexpr const char* kNoAnswer = "has not answered yet";
 
 // What a person can do about it.
@@ -44,8 +47,12 @@ class Client::Stream final : public rpc::CallEvents {
       : client_(client), method_(method), take_(std::move(take)), again_([this] { open(); }) {}
 
   void open() {
+    opened_at_ = client_.loop_.nowMillis();
     constexpr const char* kService = "/SpiffeWorkloadAPI/";
-    if (!client_.channel_->takesCalls()) return client_.channel_->close("the server takes no more calls");
+    if (!client_.channel_->takesCalls()) {
+      if (this == client_.streams_.front().get()) client_.channel_->close("the server takes no more calls");
+      return;  // until the channel is made anew
+    }
     client_.channel_->call({kService + std::string(method_), "localhost", {{"workload.spiffe.io", "true"}}}, "", *this);
     open_ = true;
   }
@@ -60,6 +67,7 @@ class Client::Stream final : public rpc::CallEvents {
   const std::function<void(Stream&, std::string_view)> take_;
   net::Timer again_;
   BackOff back_off_{250, 15'000};
+  int64_t opened_at_ = 0;  // the loop's clock
   bool open_ = false;
   bool answered_ = false;  // since it was opened
   std::string why_;        // why it does not work; "" if it does
@@ -69,6 +77,7 @@ Client::Client(std::string socket, Events events)
     : socket_(std::move(socket)),
       events_(std::move(events)),
       again_([this] { connect(); }),
+      tell_([this] { tell(); }),
       silent_([this] { judge(true); }),
       lost_(kNoAnswer) {
   state_.why = "unix://" + socket_ + " " + kNoAnswer;
@@ -106,11 +115,18 @@ void Client::stop() {
 void Client::connect() {
   rpc::ChannelEvents& events = *this;
   channel_ = std::make_unique<rpc::Channel>(loop_, events, kMostMessage);
-  channel_->connect(Poco::Net::SocketAddress(Poco::Net::SocketAddress::UNIX_LOCAL, socket_), kConnect);
+  connected_ = false;
+  try {
+    channel_->connect(Poco::Net::SocketAddress(Poco::Net::SocketAddress::UNIX_LOCAL, socket_), kConnect);
+  } catch (const Poco::Exception& e) {
+    onChannelClosed(e.displayText());
+  }
 }
 
 void Client::onChannelOpen() {
   lost_.clear();
+  connected_ = true;
+  opened_at_ = loop_.nowMillis();
   for (auto& stream : streams_) {
     stream->why_ = kNoAnswer;
     stream->open();
@@ -125,7 +141,8 @@ void Client::onChannelClosed(const std::string& why) {
     stream->answered_ = false;
   }
   silent_.cancel();
-  lost_ = "cannot be reached: " + why;
+  if (connected_ && loop_.nowMillis() - opened_at_ > kStable) back_off_.reset();
+  lost_ = (connected_ ? "closed the connection: " : "cannot be reached: ") + why;
   loop_.destroyLater(std::move(channel_));
   loop_.schedule(again_, base::Millis(back_off_.next()));
   judge();
@@ -134,29 +151,43 @@ void Client::onChannelClosed(const std::string& why) {
 template <typename Take>
 void Client::take(Stream& stream, Take read) {
   stream.answered_ = true;
-  stream.back_off_.reset();
-  back_off_.reset();
+  // Whatever kept the agent from answering is over, perhaps for the other streams too.
+  for (auto& other : streams_) {
+    if (!other->again_.waiting() || other->why_.empty()) continue;
+    other->why_ = kNoAnswer;
+    other->back_off_.reset();
+    loop_.schedule(other->again_, base::Millis(0));
+  }
+  Given next;
   {
     const base::Lock lock(mutex_);
-    const auto done = read(given_);
-    stream.why_ = done ? "" : "gave something that is refused: " + done.error().message;
-    if (done && &stream == streams_.front().get()) state_.answered_at = base::wallMicros() / 1'000'000;
+    next = given_;
+  }
+  const auto done = read(next);  // without the lock: it may take a while
+  stream.why_ = done ? "" : "gave something that is refused: " + done.error().message;
+  bool changed = false;
+  {
+    const base::Lock lock(mutex_);
+    changed = !(next == given_);
+    if (changed) std::swap(given_, next);
+    if (&stream == streams_.front().get()) state_.answered_at = base::wallMicros() / 1'000'000;
   }
   judge();
-  events_.changed();
+  if (changed) events_.changed();
 }
 
 void Client::onEnded(Stream& stream, const rpc::GrpcStatus& status) {
   stream.answered_ = false;
-  // When the connection is lost, onChannelClosed() follows, and opens the streams again.
-  if (status.code == rpc::GrpcCode::kUnavailable && channel_ && channel_->closed()) return;
+  if (status.lost) return;  // onChannelClosed() follows, and opens the streams again
   const bool first = &stream == streams_.front().get();
-  // Agents may lack what came into the API later: bundles then come with the SVID, or not at all.
+  // Agents may lack what came into the API later.
   const bool absent = !first && status.code == rpc::GrpcCode::kUnimplemented;
   stream.why_ = absent ? "" : explained(status);
+  if (loop_.nowMillis() - stream.opened_at_ > kStable) stream.back_off_.reset();
   if (status.code == rpc::GrpcCode::kInvalidArgument || status.code == rpc::GrpcCode::kUnimplemented)
     stream.back_off_.longest();
   if (!absent) loop_.schedule(stream.again_, base::Millis(stream.back_off_.next()));
+  else if (&stream == streams_.back().get()) take(stream, [](Given& given) { return given.takeJwtBundles({}); });
   judge();
 }
 
@@ -175,8 +206,18 @@ void Client::judge(bool silent) {
     state_.streaming = streams_.front()->open_ && streams_.front()->answered_;
     state_.why = why;
   }
-  if ((waits && !silent) || std::exchange(told_, why) == why) return;
-  events_.told(why);
+  if (waits && !silent) return;
+  untold_ = why;
+  const int64_t wait = told_at_ + kTellEvery - loop_.nowMillis();
+  if (wait <= 0) tell();
+  else if (!tell_.waiting()) loop_.schedule(tell_, base::Millis(wait));
+}
+
+// At most every two seconds, however often it changes.
+void Client::tell() {
+  if (std::exchange(told_, untold_) == untold_) return;
+  told_at_ = loop_.nowMillis();
+  events_.told(told_);
 }
 
 Result<identity::OwnSvid> Client::svid(const std::string& spiffe_id) const {

@@ -32,7 +32,7 @@ class Client final : public identity::SvidSource, public identity::BundleSource,
   Client(const Client&) = delete;
 
   /// Connects, and reconnects for ever.
-  Status start();
+  yett::Status start();
   /// No events are called after it.
   void stop();
 
@@ -47,6 +47,7 @@ class Client final : public identity::SvidSource, public identity::BundleSource,
   State state() const;
 
  private:
+  static constexpr int64_t kLongAgo = 1'000'000;
   class Stream;
   void connect();
   void onChannelOpen() override;
@@ -56,17 +57,22 @@ class Client final : public identity::SvidSource, public identity::BundleSource,
   void take(Stream& stream, Take read);
   void onEnded(Stream& stream, const rpc::GrpcStatus& status);
   void judge(bool silent = false);
+  void tell();
 
   const std::string socket_;
   const Events events_;
   net::EventLoop loop_;
   net::Timer again_;
+  net::Timer tell_;
   net::Timer silent_;                             // until a connection without answers is told
   std::vector<std::unique_ptr<Stream>> streams_;  // that of the SVID first
   std::unique_ptr<rpc::Channel> channel_;
   BackOff back_off_{250, 15'000};
   std::string lost_;  // why there is no connection; "" if there is one
-  std::string told_;
+  std::string untold_, told_;
+  int64_t told_at_ = -kLongAgo;  // the loop's clock
+  int64_t opened_at_ = 0;        // likewise: the connection
+  bool connected_ = false;
   std::thread thread_;
   mutable base::Mutex mutex_;
   Given given_ YETT_GUARDED_BY(mutex_);

@@ -1,5 +1,6 @@
 #include "workload/given.h"
 
+#include <algorithm>
 #include <functional>
 #include <set>
 #include <utility>
@@ -16,27 +17,25 @@ namespace {
 // Nobody is trusted.
 constexpr const char* kNoAuthorities = R"({"keys":[]})";
 
-std::string quoted(const std::string& text) {
-  return "`" + base::printable(text) + "`";
+std::string quoted(std::string_view text) {
+  constexpr size_t kShown = 100;
+  return "`" + base::printable(text.substr(0, kShown)) + (text.size() > kShown ? "..." : "") + "`";
 }
 
 // Takes over what `check` accepts; a domain whose bundle is refused keeps the one it had.
-Status merge(const BundlesAnswer& answer, std::map<std::string, std::string>& into,
-             const std::function<Result<std::string>(const std::string&)>& check) {
+void merge(const BundlesAnswer& answer, std::map<std::string, std::string>& into, ProblemList& problems,
+           const std::function<Result<std::string>(const std::string&)>& check) {
   std::map<std::string, std::string> next;
-  std::string problems;
   for (const auto& [domain, bytes] : answer) {
     auto text = identity::isTrustDomain(domain) ? check(bytes) : Result<std::string>(Error{"not a trust domain"});
     if (text) {
       next[domain] = std::move(text).value();
       continue;
     }
-    problems += (problems.empty() ? "" : "; ") + ("the bundle of " + quoted(domain) + ": " + text.error().message);
+    problems.add("the bundle of " + quoted(domain) + ": " + text.error().message);
     if (const auto known = into.find(domain); known != into.end()) next[domain] = known->second;
   }
   into = std::move(next);
-  if (!problems.empty()) return Error{problems};
-  return {};
 }
 
 Result<std::string> authoritiesOf(const std::string& der) {
@@ -51,67 +50,100 @@ Result<std::string> keysOf(const std::string& text) {
   return text;
 }
 
+// What is wrong with an SVID.
+Status check(const X509Svid& svid) {
+  const auto id = TRY(identity::SpiffeId::parse(svid.spiffe_id));
+  if (svid.chain.empty()) return Error{"it has no certificate"};
+  TRY(identity::certificatesToPem(svid.chain));
+  const auto proven = TRY(identity::firstIdIn(svid.chain));
+  if (proven.text() != id.text()) return Error{"its certificate is that of " + proven.text()};
+  if (!identity::isKeyOf(svid.key, svid.chain)) return Error{"its key does not match its certificate"};
+  auto authorities = authoritiesOf(svid.bundle);
+  if (!authorities) return std::move(authorities).error().within("its bundle");
+  return {};
+}
+
 }  // namespace
 
 Status Given::take(const X509SvidAnswer& answer) {
+  constexpr size_t kMostSvids = 64;
   if (answer.svids.empty()) return Error{"the answer has no SVID"};
-  std::vector<Svid> next;
+  if (answer.svids.size() > kMostSvids)
+    return Error{"the answer has more than " + std::to_string(kMostSvids) + " SVIDs"};
   BundlesAnswer bundles = answer.federated;
-  std::map<std::string, std::string> crls;
   std::set<std::string> own_domains;
   for (const auto& svid : answer.svids) {
-    const auto id = identity::SpiffeId::parse(svid.spiffe_id);
-    if (!id) return Error{"the SVID of " + quoted(svid.spiffe_id) + ": " + id.error().message};
-    auto chain = identity::certificatesToPem(svid.chain);
-    if (!chain || chain.value().empty())
-      return Error{"the SVID of " + svid.spiffe_id + ": " + (chain ? "it has no certificate" : chain.error().message)};
-    const auto proven = identity::firstIdIn(svid.chain);
-    if (!proven) return Error{"the SVID of " + svid.spiffe_id + ": " + proven.error().message};
-    if (proven.value().text() != svid.spiffe_id)
-      return Error{"the SVID of " + svid.spiffe_id + ": its certificate is that of " + proven.value().text()};
-    next.push_back({svid.spiffe_id, {std::move(chain).value(), identity::pemBlock("PRIVATE KEY", svid.key)}});
-    const std::string domain(id.value().trustDomain());
+    auto sound = check(svid);
+    if (!sound) return std::move(sound).error().within("the SVID of " + quoted(svid.spiffe_id));
+    const std::string domain(TRY(identity::SpiffeId::parse(svid.spiffe_id)).trustDomain());
     own_domains.insert(domain);
     bundles[domain] = svid.bundle;
-    for (const auto& crl : answer.crls) {
-      if (!crl.empty()) crls[domain] += identity::pemBlock("X509 CRL", crl);
+  }
+  ids_.clear();
+  if (svids_.size() > kMostSvids) svids_.clear();  // an agent that gives ever new ones
+  for (const auto& svid : answer.svids) {
+    ids_.push_back(svid.spiffe_id);
+    svids_[svid.spiffe_id] = {TRY(identity::certificatesToPem(svid.chain)),
+                              identity::pemBlock("PRIVATE KEY", svid.key)};
+  }
+  // The order of several says nothing, so the one that was used stays, while it is given.
+  if (std::find(ids_.begin(), ids_.end(), default_) == ids_.end()) default_ = ids_.front();
+  ProblemList problems;
+  merge(bundles, bundles_, problems, authoritiesOf);
+  takeCrls(answer, own_domains, problems);
+  return problems.outcome();
+}
+
+// CRLs that cannot be used leave those that were there.
+void Given::takeCrls(const X509SvidAnswer& answer, const std::set<std::string>& domains, ProblemList& problems) {
+  std::string text;
+  for (const auto& crl : answer.crls) {
+    if (!crl.empty()) text += identity::pemBlock("X509 CRL", crl);
+  }
+  Texts next;
+  for (const auto& domain : domains) {
+    if (text.empty()) continue;
+    identity::TrustBundles::Source source(bundles_[domain]);
+    source.crl = text;
+    auto usable = identity::TrustBundles::create({{domain, source}}, base::wallMicros() / 1'000'000);
+    if (usable) {
+      next[domain] = text;
+      continue;
     }
+    problems.add(usable.error().message);
+    if (const auto known = crls_.find(domain); known != crls_.end()) next[domain] = known->second;
   }
-  // An SVID and the bundle of its own domain belong together.
-  for (const auto& domain : own_domains) {
-    auto text = authoritiesOf(bundles[domain]);
-    if (!text) return std::move(text).error().within("the bundle of `" + domain + "`");
-    identity::TrustBundles::Source source(std::move(text).value());
-    if (const auto crl = crls.find(domain); crl != crls.end()) source.crl = crl->second;
-    TRY(identity::TrustBundles::create({{domain, source}}, base::wallMicros() / 1'000'000));
-  }
-  svids_ = std::move(next);
-  crls_ = std::move(crls);
-  return merge(bundles, with_svids_, authoritiesOf);
+  crls_ = std::move(next);
 }
 
 Status Given::takeBundles(const BundlesAnswer& answer) {
-  if (!bundles_) bundles_ = with_svids_;
-  return merge(answer, *bundles_, authoritiesOf);
+  ProblemList problems;
+  merge(answer, bundles_, problems, authoritiesOf);
+  return problems.outcome();
 }
 
 Status Given::takeJwtBundles(const BundlesAnswer& answer) {
-  return merge(answer, jwt_bundles_, keysOf);
+  ProblemList problems;
+  merge(answer, jwt_bundles_, problems, keysOf);
+  return problems.outcome();
 }
 
 Result<identity::OwnSvid> Given::svid(const std::string& spiffe_id) const {
-  std::string names;
-  for (const auto& one : svids_) {
-    if (spiffe_id.empty() || one.spiffe_id == spiffe_id) return one.pem;
-    names += (names.empty() ? "" : ", ") + one.spiffe_id;
-  }
-  if (svids_.empty()) return Error{"no SVID yet"};
-  return Error{"the Workload API gives " + names + ", but not " + spiffe_id + " (`identity.spiffe_id`)"};
+  if (ids_.empty()) return Error{"no SVID yet"};
+  const auto found = svids_.find(spiffe_id.empty() ? default_ : spiffe_id);
+  if (found != svids_.end()) return found->second;
+  return Error{"the Workload API gives " + base::joined(ids_, ", ") + ", but not " + spiffe_id +
+               " (`identity.spiffe_id`)"};
+}
+
+std::string Given::missing(const std::string& spiffe_id) const {
+  const bool there = spiffe_id.empty() || std::find(ids_.begin(), ids_.end(), spiffe_id) != ids_.end();
+  return there ? "" : "gives " + base::joined(ids_, ", ") + ", but not " + spiffe_id + " any more";
 }
 
 identity::TrustBundles::Sources Given::bundles() const {
   identity::TrustBundles::Sources out;
-  for (const auto& [domain, text] : bundles_ ? *bundles_ : with_svids_) out[domain].text = text;
+  for (const auto& [domain, text] : bundles_) out[domain].text = text;
   for (const auto& [domain, keys] : jwt_bundles_) {
     auto& source = out[domain];
     if (source.text.empty()) source.text = kNoAuthorities;

@@ -3,7 +3,7 @@
 
 #include <cstdint>
 #include <map>
-#include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -13,30 +13,51 @@
 
 namespace yett::workload {
 
-/// Not synchronized.
+/// Problems of one answer: the first few, and how many more there are.
+class ProblemList {
+ public:
+  void add(const std::string& what) {
+    constexpr size_t kShown = 3;
+    if (++count_ <= kShown) text_ += (text_.empty() ? "" : "; ") + what;
+    else more_ = "; and " + std::to_string(count_ - kShown) + " more";
+  }
+  Status outcome() const {
+    if (count_ == 0) return {};
+    return Error{text_ + more_};
+  }
+
+ private:
+  size_t count_ = 0;
+  std::string text_, more_;
+};
+
+/// Copyable; not synchronized.
 class Given {
  public:
-  /// FetchX509SVID. The error says what was refused; everything else is taken.
+  /// FetchX509SVID. The error says what was refused: all of it if an SVID is not sound, else only some bundles or CRLs,
+  /// which stay as they were.
   Status take(const X509SvidAnswer& answer);
-  /// FetchX509Bundles: from then on, bundles that come with an SVID are not used.
+  /// FetchX509Bundles. Of this and FetchX509SVID, the bundles of the newer answer count.
   Status takeBundles(const BundlesAnswer& answer);
   /// FetchJWTBundles.
   Status takeJwtBundles(const BundlesAnswer& answer);
 
-  /// Nothing: the API has given none yet.
-  bool any() const { return !svids_.empty(); }
+  bool any() const { return !ids_.empty(); }
+  /// One that is not given any more stays.
   Result<identity::OwnSvid> svid(const std::string& spiffe_id) const;
+  /// "gives a, b, but not c any more"; "" if it is given.
+  std::string missing(const std::string& spiffe_id) const;
   identity::TrustBundles::Sources bundles() const;
+  bool operator==(const Given&) const = default;
 
  private:
-  struct Svid {
-    std::string spiffe_id;
-    identity::OwnSvid pem;
-  };
   using Texts = std::map<std::string, std::string>;  // by trust domain
-  std::vector<Svid> svids_;
-  Texts with_svids_;
-  std::optional<Texts> bundles_;
+  void takeCrls(const X509SvidAnswer& answer, const std::set<std::string>& domains, ProblemList& problems);
+
+  std::vector<std::string> ids_;                    // given now
+  std::map<std::string, identity::OwnSvid> svids_;  // ever given, by id
+  std::string default_;                             // of the ids: the first, until it is given no more
+  Texts bundles_;
   Texts jwt_bundles_;
   Texts crls_;
 };

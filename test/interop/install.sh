@@ -52,7 +52,8 @@ go_tools() { # FOLDER VERSION PACKAGE...: programs that `go install PACKAGE@VERS
 }
 
 # The server of 1.15.3 cannot be had from the module proxy. Both together take about ten minutes to build.
-go_tools spire v1.13.3 github.com/spiffe/spire/cmd/spire-agent github.com/spiffe/spire/cmd/spire-server
+# It takes ten minutes to build: only for test/run.sh --full.
+[ -z "${YETT_INSTALL_SPIRE:-}" ] || go_tools spire v1.13.3 github.com/spiffe/spire/cmd/spire-agent github.com/spiffe/spire/cmd/spire-server
 
 go_here kafka_peer
 go_here otlp_peer

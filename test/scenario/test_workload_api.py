@@ -87,6 +87,7 @@ class Waiting(Agent):
         self.api.refuse("FetchX509SVID", DENIED, "no identity issued\n\x1b[31m")
         self.api.start()
         wait_for("that there is no entry", lambda: "has no identity for this process" in self.ready(y)[1], 30)
+        wait_for("the log", lambda: "PERMISSION_DENIED" in y.log())
         self.assertIn("PERMISSION_DENIED: no identity issued\\\\x0a\\\\x1b[31m", y.log())
         self.api.refuse("FetchX509SVID", INVALID, "security header missing from request")
         wait_for("that the header is missing", lambda: "`workload.spiffe.io` is missing" in self.ready(y)[1], 30)
@@ -130,7 +131,7 @@ class Waiting(Agent):
             "the answer has no SVID": b"",
             "not a protobuf message": b"\x0a\xff\xff\xff",
             "its certificate is that of": svids_message([good], self.authority.bundle).replace(b"\x0a\x1bspiffe://example.org/server", b"\x0a\x1bspiffe://example.org/SERVER"),
-            "certificate 1 cannot be read": svids_message([good], b"\x30\x03abc"),
+            "its bundle: certificate 1 cannot be read": svids_message([good], b"\x30\x03abc"),
             "does not match": svids_message([good], self.authority.bundle).replace(key_of(good), key_of(self.authority.issue())),
         }
         y = self.starting(self.yett())
@@ -245,10 +246,13 @@ class Running(Agent):
         self.assertNotEqual(self.ask(y, guest)[0], b"HTTP/1.1 200")
         self.api.give_svid(self.authority.issue("v1"), self.authority, federated={"partner.com": partner.bundle})
         wait_for("the partner", lambda: self.ask(y, guest)[0] == b"HTTP/1.1 200", 10)
-        # Once FetchX509Bundles answers, its bundles count.
+        # FetchX509Bundles too: the newest answer counts.
+        self.api.give_svid(self.authority.issue("v2"), self.authority)
+        wait_for("that the partner is gone", lambda: self.ask(y, guest)[0] != b"HTTP/1.1 200", 10)
         self.api.give_bundles(**{"example.org": self.authority.bundle})
         self.api.stop()
         self.api.start()
+        wait_for("the stream of bundles", lambda: self.api.opened.count("FetchX509Bundles") > 1, 20)
         wait_for("that the partner is gone", lambda: self.ask(y, guest)[0] != b"HTTP/1.1 200", 30)
         self.api.give_bundles(**{"example.org": self.authority.bundle, "partner.com": partner.bundle})
         wait_for("the partner", lambda: self.ask(y, guest)[0] == b"HTTP/1.1 200", 10)
@@ -256,6 +260,53 @@ class Running(Agent):
         self.api.give_bundles(**{"example.org": self.authority.bundle, "partner.com": b""})
         wait_for("that nobody of it is trusted", lambda: self.ask(y, guest)[0] != b"HTTP/1.1 200", 10)
         self.assertEqual(self.ask(y)[0], b"HTTP/1.1 200")
+
+    def test_an_endpoint_without_an_answer_does_not_let_the_agent_in(self):
+        """Nor an empty file; and CRLs of an entry without a bundle add to those of the agent."""
+        partner = Authority("partner.com")
+        self.api.give_svid(self.authority.issue("v0"), self.authority, federated={"partner.com": partner.bundle})
+        self.api.start()
+        guest = self.caller(partner.issue("guest"))
+        y = self.serving(self.starting(self.yett(trust_bundles={"partner.com": {"bundle_endpoint": "https://127.0.0.1:9/"}})))
+        self.assertNotEqual(self.ask(y, guest)[0], b"HTTP/1.1 200")
+        self.assertEqual(self.ask(y)[0], b"HTTP/1.1 200")
+        y.replace("partner.pem", partner.pem)
+        y.config["identity"]["trust_bundles"] = {"partner.com": "partner.pem"}
+        y.write_config()
+        wait_for("the partner", lambda: self.ask(y, guest)[0] == b"HTTP/1.1 200", 10)
+        y.replace("partner.pem", "")
+        wait_for("the refusal", lambda: "contains no certificate" in y.log(), 10)
+        self.assertEqual(self.ask(y, guest)[0], b"HTTP/1.1 200")
+
+    def test_a_port_that_is_taken_when_the_svid_comes(self):
+        with socket.socket() as taken:
+            taken.bind(("127.0.0.1", 0))
+            taken.listen()
+            y = self.yett()
+            y.listener["address"] = f"127.0.0.1:{taken.getsockname()[1]}"
+            y.write_config()
+            self.starting(y)
+            self.api.give_svid(self.authority.issue(), self.authority)
+            self.api.start()
+            wait_for("the reason", lambda: "address already in use" in self.ready(y)[1], 20)
+        self.serving(y)
+        self.assertEqual(self.ask(y)[0], b"HTTP/1.1 200")
+
+    def test_a_storm_of_answers(self):
+        """Some 2,000 rotations a second: one reload a second, few log lines, little memory, a prompt end."""
+        y = self.start()
+        before, until = y.rss_mib(), time.monotonic() + 5
+        svids = [svids_message([self.authority.issue(name)], self.authority.bundle) for name in ("a", "b")]
+        while time.monotonic() < until:
+            for message in svids:
+                self.api.give("FetchX509SVID", message)
+                time.sleep(0.001)
+        self.assertLessEqual(y.log().count(" reloaded "), 10 * SLOW)
+        self.assertLess(y.rss_mib() - before, 30 * SLOW)
+        self.assertEqual(self.ask(y)[0], b"HTTP/1.1 200")
+        began = time.monotonic()
+        y.stop()
+        self.assertLess(time.monotonic() - began, 3 * SLOW)
 
     def test_a_configured_bundle_goes_before_that_of_the_agent(self):
         partner, false = Authority("partner.com"), Authority("partner.com")
@@ -267,14 +318,14 @@ class Running(Agent):
         self.assertNotEqual(self.ask(y, self.caller(false.issue("guest")))[0], b"HTTP/1.1 200")
 
     def test_a_large_answer_in_small_pieces(self):
-        """5 MiB of federated bundles, and one of over 16 MiB, which is refused."""
-        many = {f"d{number}.example": Authority(f"d{number}.example").bundle * 40 for number in range(300)}
+        """3 MiB of federated bundles, and one of over 4 MiB, which is refused."""
+        many = {f"d{number}.example": Authority(f"d{number}.example").bundle * 22 for number in range(300)}
         y = self.start()
         self.api.give_svid(self.authority.issue("large"), self.authority, federated=many)
         wait_for("the large answer", lambda: self.ask(y)[1] == "spiffe://example.org/large", 30)
         last = list(many)[-1]
-        self.api.give_svid(self.authority.issue("too-large"), self.authority, federated={last: bytes(17 << 20)})
-        wait_for("the refusal", lambda: "more than the limit of 16MiB" in y.log(), 30)
+        self.api.give_svid(self.authority.issue("too-large"), self.authority, federated={last: bytes(5 << 20)})
+        wait_for("the refusal", lambda: "more than the limit of 4MiB" in y.log(), 30)
         self.assertEqual(self.ask(y)[1], "spiffe://example.org/large")
 
     def test_an_agent_that_says_nothing_or_nonsense(self):
@@ -318,6 +369,7 @@ class Configuration(Agent):
     def test_what_is_wrong_is_said_where_it_is(self):
         for identity, why in [
             ({"workload_api": "tcp://127.0.0.1:1"}, '/identity/workload_api: `tcp://127.0.0.1:1` is not "unix:///" and the path of a socket'),
+            ({"workload_api": "unix:///" + "x" * 120}, "/identity/workload_api: the path of a socket has at most 107 bytes"),
             ({"workload_api": "unix://agent.sock"}, "/identity/workload_api: `unix://agent.sock` is not"),
             ({"workload_api": 7}, "/identity/workload_api: is a number, must be a string"),
             ({"workload_api": "unix:///run/a.sock", "svid": {"certificate": "a", "private_key": "b"}}, "/identity/svid: `workload_api` gives the SVID: configure one of them"),

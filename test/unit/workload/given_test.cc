@@ -55,15 +55,39 @@ TEST_CASE("the workload api: what is refused changes nothing") {
   refused({{wrong}, {}, {}}, "has no certificate");
   wrong = other.svid;
   wrong.bundle = "x";
-  refused({{wrong}, {}, {}}, "the bundle of `other.org`: certificate 1 cannot be read");
-  refused({{other.svid}, {"x"}, {}}, "its CRL");
+  refused({{wrong}, {}, {}}, "its bundle: certificate 1 cannot be read");
+  wrong = other.svid;
+  wrong.key = own.svid.key;
+  refused({{wrong}, {}, {}}, "its key does not match its certificate");
   wrong.spiffe_id = "http://other.org/b";
   refused({{wrong}, {}, {}}, "not a SPIFFE ID");
   CHECK(given.bundles().contains("example.org"));
   CHECK_FALSE(given.bundles().contains("other.org"));
 }
 
-TEST_CASE("the workload api: bundles of their own stream replace those of the svid") {
+TEST_CASE("the workload api: a CRL that cannot be used does not hold back the svid") {
+  const Workload own = workloadOf("example.org", "a");
+  Given given;
+  const auto done = given.take({{own.svid}, {"x"}, {}});
+  REQUIRE_FALSE(done.ok());
+  CHECK(done.error().message.find("its CRL") != std::string::npos);
+  CHECK(given.svid("").value().certificate == own.pem);
+  CHECK_FALSE(given.bundles().at("example.org").crl);
+}
+
+TEST_CASE("the workload api: without a name, the svid that was used first stays while it is given") {
+  const Workload first = workloadOf("example.org", "a");
+  const Workload second = workloadOf("example.org", "b");
+  Given given;
+  REQUIRE(given.take({{first.svid}, {}, {}}).ok());
+  REQUIRE(given.take({{second.svid, first.svid}, {}, {}}).ok());
+  CHECK(given.svid("").value().certificate == first.pem);
+  REQUIRE(given.take({{second.svid}, {}, {}}).ok());
+  CHECK(given.svid("").value().certificate == second.pem);
+  CHECK(given.svid("spiffe://example.org/a").value().certificate == first.pem);  // not given any more, but named
+}
+
+TEST_CASE("the workload api: the newest bundles count, and broken ones change nothing") {
   const Workload own = workloadOf("example.org", "a");
   const Workload partner = workloadOf("partner.com", "b");
   Given given;
@@ -93,7 +117,7 @@ TEST_CASE("the workload api: keys of JWT-SVIDs stand in the bundle of their doma
   CHECK_FALSE(given.takeJwtBundles({{"example.org", R"({"keys":[{"kty":"EC"}]})"}}).ok());
   const auto bundles = identity::TrustBundles::create(given.bundles(), kNow);
   REQUIRE(bundles.ok());
-  CHECK(bundles.value().find("example.org")->jwt_authorities.size() == 1);
+  CHECK(bundles.value().find("example.org")->jwt_keys.empty());  // its point is not on the curve
   CHECK(bundles.value().find("example.org")->anchors.size() == 1);
 }
 
