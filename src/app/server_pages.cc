@@ -18,6 +18,7 @@
 #include "base/json.h"
 #include "base/text.h"
 #include "policy/policy_set.h"
+#include "runtime/generation.h"
 #include "workload/client.h"
 
 namespace yett::app {

@@ -1,7 +1,6 @@
 #include "identity/jwt.h"
 
 #include <algorithm>
-#include <cmath>
 #include <optional>
 
 #include "base/base64.h"
@@ -69,8 +68,10 @@ Result<std::optional<int64_t>> timeIn(const json::Value& claims, const char* nam
   if (field == nullptr) return std::optional<int64_t>();
   const bool whole = field->type == Type::kInt;
   if (!whole && field->type != Type::kDouble) return Error{"`" + std::string(name) + "` is not a number"};
-  if (!(std::fabs(field->number) <= static_cast<double>(kLatest)) || field->number < 0)
-    return Error{"`" + std::string(name) + "` is not a time"};
+  // Beside 2^53 doubles are not exact: compare whole numbers as they are.
+  const bool sane = whole ? field->integer >= 0 && field->integer < kLatest
+                          : field->number >= 0 && field->number < static_cast<double>(kLatest);
+  if (!sane) return Error{"`" + std::string(name) + "` is not a time"};
   return std::optional<int64_t>(whole ? field->integer : static_cast<int64_t>(field->number));
 }
 

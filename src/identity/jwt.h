@@ -1,5 +1,5 @@
-// JSON Web Tokens (RFC 7519) as compact JWS (RFC 7515), read and verified by the rules of RFC 8725: one spelling of each
-// token, an algorithm that was agreed beforehand, keys that were given beforehand, an issuer and an audience.
+// JSON Web Tokens (RFC 7519) as compact JWS (RFC 7515), read and verified by the rules of RFC 8725: one spelling of
+// each token, an algorithm that was agreed beforehand, keys that were given beforehand, an issuer and an audience.
 #pragma once
 
 #include <cstdint>

@@ -18,7 +18,8 @@ struct OwnSvid {
 class SvidSource {
  public:
   virtual ~SvidSource() = default;
-  /// `spiffe_id`: which one, if there may be several; "": the first, and then the same as long as it is given. The error says why there is none.
+  /// `spiffe_id`: which one, if there may be several; "": the first, and then the same as long as it is given. The
+  /// error says why there is none.
   virtual Result<OwnSvid> svid(const std::string& spiffe_id) const = 0;
 };
 
