@@ -266,7 +266,8 @@ bool Server::distribute(std::shared_ptr<const runtime::Generation> next, const S
 bool Server::differs(const runtime::Generation& next) const {
   return incomplete_ || next.policy != generation_->policy || next.shadow != generation_->shadow ||
          next.shadow_problems != generation_->shadow_problems || next.config.text != generation_->config.text ||
-         next.tls_digest != generation_->tls_digest || next.clusters != generation_->clusters;
+         next.tls_digest != generation_->tls_digest || next.providers->digest() != generation_->providers->digest() ||
+         next.clusters != generation_->clusters;
 }
 
 Status Server::apply(std::shared_ptr<const runtime::Generation> next) {

@@ -96,7 +96,8 @@ void Server::showSeries(const runtime::Generation& generation) {
       if (effect != "allow") authz::Authorizer::showRule(metrics_, false, rules[i].policy, rules[i].rule);
     }
   }
-  for (const char* rule : {"default", "error", "identity"}) authz::Authorizer::showRule(metrics_, false, "", rule);
+  for (const char* rule : {"default", "error", "identity", "authentication"})
+    authz::Authorizer::showRule(metrics_, false, "", rule);
   if (generation.shadow) authz::Authorizer::showShadow(metrics_);
 }
 

@@ -99,7 +99,7 @@ void Authorizer::decide(const Question& question) {
   decision_.clear();
   if (!question.refuse.empty()) {
     reader_.reset(question.request);
-    decision_.rule = "identity";
+    decision_.rule = question.refuse_rule;
     decision_.reason = question.refuse;
   } else if (evaluator_) {
     evaluator_->decide(question.request, reader_, decision_);

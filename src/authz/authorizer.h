@@ -51,6 +51,7 @@ class Authorizer {
     int64_t now_micros;
     std::string_view refuse =
         {};  ///< not empty: denied for this reason, whatever policy says (such as an expired identity)
+    std::string_view refuse_rule = "identity";  ///< the rule of such a denial; a literal
   };
   /// Decides and records; `decided` gets the details. Refuses without a policy, without a record, or if an engine
   /// throws. Other exceptions (out of memory) end the connection.

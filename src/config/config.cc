@@ -96,7 +96,8 @@ Config readConfig(const std::string& file, Problems& problems, base::FileTrust& 
   std::string schema;  // for editors
   root.text("$schema", schema);
   root.object("identity", [&](ObjectReader& in) { readIdentity(in, file, out.identity); });
-  root.objects("listeners", 1, [&](ObjectReader& in) { readListener(in, out.identity, out.listeners.emplace_back()); });
+  root.object("authentication", [&](ObjectReader& in) { readAuthentication(in, file, out.jwt); });
+  root.objects("listeners", 1, [&](ObjectReader& in) { readListener(in, out, out.listeners.emplace_back()); });
   root.objects("clusters", 1, [&](ObjectReader& in) { readCluster(in, out.clusters.emplace_back()); });
   if (!root.has("policy")) root.problem("", "`policy` is missing");
   root.object("policy", [&](ObjectReader& in) { readPolicy(in, file, out); });

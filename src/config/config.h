@@ -11,6 +11,7 @@
 #include "config/object_reader.h"
 #include "engine/engine_config.h"
 #include "identity/identity_config.h"
+#include "identity/jwt_provider.h"
 #include "memory/cache_config.h"
 #include "policy/rule_engine.h"
 #include "proxy/listener_config.h"
@@ -37,6 +38,7 @@ struct Config {
   std::string file;
   std::string text;  ///< as read
   identity::IdentityConfig identity;
+  identity::JwtProviderConfigs jwt;  ///< by name
   std::vector<proxy::ListenerConfig> listeners;
   std::vector<upstream::ClusterConfig> clusters;
   std::vector<engine::EngineConfig> engines;

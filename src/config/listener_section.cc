@@ -10,7 +10,22 @@
 namespace yett::config {
 namespace {
 
-void readRoute(ObjectReader& in, proxy::RouteConfig& out) {
+// Which providers' tokens a route looks at.
+void readTokens(ObjectReader& in, const identity::JwtProviderConfigs& known, proxy::RouteConfig& out) {
+  std::vector<std::string_view> names;
+  for (const auto& [name, provider] : known) names.push_back(name);
+  in.entries("jwt", [&](const std::string& name, const std::string& how) {
+    if (!known.contains(name))
+      in.problem("jwt", "there is no provider `" + base::printable(name) + "` in `/authentication/jwt`" +
+                            base::didYouMean(name, names));
+    if (how != "required" && how != "optional")
+      in.problem("jwt", "`" + base::printable(how) + "` is neither `required` nor `optional`");
+    out.jwt[name] = how == "required";
+  });
+}
+
+void readRoute(ObjectReader& in, const Config& known, proxy::RouteConfig& out) {
+  readTokens(in, known.jwt, out);
   in.text("path", out.path);
   in.texts("hosts", out.hosts);
   in.texts("methods", out.methods);
@@ -76,7 +91,8 @@ void readLimits(ObjectReader& in, http::Limits& out) {
 
 }  // namespace
 
-void readListener(ObjectReader& in, const identity::IdentityConfig& identity, proxy::ListenerConfig& out) {
+void readListener(ObjectReader& in, const Config& known, proxy::ListenerConfig& out) {
+  const identity::IdentityConfig& identity = known.identity;
   in.requiredText("name", out.name);
   in.requiredText("address", out.address);
   if (const std::string why = whyNotAddress(out.address, false); !out.address.empty() && !why.empty())
@@ -115,7 +131,7 @@ void readListener(ObjectReader& in, const identity::IdentityConfig& identity, pr
   }
   if (!out.keep_headers.empty() && out.trusted_forwarders.empty())
     in.problem("keep_headers", "applies only to `trusted_forwarders`, which is not set");
-  in.objects("routes", 1, [&](ObjectReader& route) { readRoute(route, out.routes.emplace_back()); });
+  in.objects("routes", 1, [&](ObjectReader& route) { readRoute(route, known, out.routes.emplace_back()); });
   in.object("timeouts", [&](ObjectReader& t) { readTimeouts(t, out.timeouts); });
   in.object("limits", [&](ObjectReader& l) { readLimits(l, out.limits); });
   out.limits.unix_socket = out.address.starts_with("unix://");

@@ -12,6 +12,7 @@
 #include "config/object_reader.h"
 #include "engine/engine_config.h"
 #include "identity/identity_config.h"
+#include "identity/jwt_provider.h"
 #include "memory/cache_config.h"
 #include "proxy/listener_config.h"
 #include "sink/sink_config.h"
@@ -20,7 +21,9 @@
 namespace yett::config {
 
 void readIdentity(ObjectReader& in, const std::string& file, identity::IdentityConfig& out);
-void readListener(ObjectReader& in, const identity::IdentityConfig& identity, proxy::ListenerConfig& out);
+void readAuthentication(ObjectReader& in, const std::string& file, identity::JwtProviderConfigs& out);
+/// `known`: has the sections before it, `identity` and `authentication`.
+void readListener(ObjectReader& in, const Config& known, proxy::ListenerConfig& out);
 void readCluster(ObjectReader& in, upstream::ClusterConfig& out);
 /// Engines, the shadow's engines, pinned digests and the budget.
 void readPolicy(ObjectReader& in, const std::string& file, Config& out);

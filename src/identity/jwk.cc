@@ -103,9 +103,13 @@ Result<Key> rsaKey(const json::Value& jwk) {
 }
 
 Result<Key> ecKey(const json::Value& jwk, const char* group, size_t coordinate) {
-  const std::string x = TRY(bytesOf(jwk, "x"));
-  const std::string y = TRY(bytesOf(jwk, "y"));
-  if (x.size() != coordinate || y.size() != coordinate) return Error{"has coordinates of the wrong length"};
+  std::string x = TRY(bytesOf(jwk, "x"));
+  std::string y = TRY(bytesOf(jwk, "y"));
+  for (std::string* one : {&x, &y}) {
+    if (one->size() > coordinate || one->empty()) return Error{"has coordinates of the wrong length"};
+    one->insert(0, coordinate - one->size(),
+                '\0');  // RFC 7518 6.2.1.2 wants all of them, but some publishers cut zeros
+  }
   const std::string point = "\x04" + x + y;  // SEC 1, 2.3.3
   const Builder builder(OSSL_PARAM_BLD_new(), OSSL_PARAM_BLD_free);
   OSSL_PARAM_BLD_push_utf8_string(builder.get(), OSSL_PKEY_PARAM_GROUP_NAME, group, 0);

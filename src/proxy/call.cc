@@ -8,7 +8,10 @@ void Call::clear() {
   listener.reset();
   principal.reset();
   kind = PlainCall{};
-  route = body_route = nullptr;
+  route = body_route = token_route = nullptr;
+  token_refusal = Cause::kNone;
+  token_why.clear();
+  tokens_until = INT64_MAX;
   headers.clear();
   seen_body = {};
   request_ended = waited = false;

@@ -10,6 +10,7 @@
 #include "http/head.h"
 #include "identity/principal.h"
 #include "policy/check_request.h"
+#include "proxy/cause.h"
 #include "proxy/listener.h"
 #include "proxy/shadow.h"
 
@@ -36,8 +37,13 @@ struct Call {
   std::shared_ptr<const ListenerState> listener;
   std::shared_ptr<const identity::Principal> principal;  ///< set by the stage `authenticate`
   CallKind kind;
-  const Route* route = nullptr;       ///< of `listener`; null: none matches
-  const Route* body_route = nullptr;  ///< the route whose `buffer_body` applies
+  const Route* route = nullptr;        ///< of `listener`; null: none matches
+  const Route* token_route = nullptr;  ///< the route whose `jwt` applies
+  Cause token_refusal = Cause::kNone;  ///< set by the stage `tokens`
+  std::string token_why;               ///< likewise: why
+  int64_t tokens_until = INT64_MAX;    ///< when the first of the tokens ends, in seconds since 1970
+  std::string cookies;                 ///< without the token in it
+  const Route* body_route = nullptr;   ///< the route whose `buffer_body` applies
 
   std::vector<policy::Header> headers;  ///< as policy sees them
   std::string body;                     ///< the part received before the decision, if policy sees it

@@ -23,6 +23,10 @@ enum class Cause : uint8_t {
   kOutOfHours,
   kCertificateUntrusted,
   kCertificateExpired,
+  // The stage `tokens`.
+  kTokenMissing,
+  kTokenInvalid,
+  kTokenExpired,
   // The request cannot be forwarded as it is.
   kNoRoute,
   kEncodedSlash,
@@ -46,7 +50,7 @@ enum class Cause : uint8_t {
   kHeadTooLarge,
   kUpstreamClosed,
 };
-inline constexpr size_t kCauses = 32;
+inline constexpr size_t kCauses = 35;
 /// Those that are the service's fault, or the way to it.
 inline constexpr Cause kUpstreamFailures[] = {Cause::kNoUpstream, Cause::kUpstreamTimeout, Cause::kMalformedResponse,
                                               Cause::kResponseTooLarge, Cause::kUpstreamClosed};

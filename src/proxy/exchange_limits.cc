@@ -11,8 +11,10 @@ namespace yett::proxy {
 
 base::Millis Exchange::timeLeft() const {
   const int64_t now = worker_.loop.nowMillis() * 1'000'000;
-  const base::Millis lifetime =
+  base::Millis lifetime =
       call_.listener->config.timeouts.lifetime - base::Millis((now - call_.began_nanos) / 1'000'000);
+  if (call_.tokens_until != INT64_MAX)
+    lifetime = std::min(lifetime, base::Millis(call_.tokens_until * 1000 - base::wallMicros() / 1000));
   const int64_t deadline = call_.grpc() != nullptr ? call_.grpc()->deadline_nanos : 0;
   if (deadline == 0) return lifetime;
   return std::min(lifetime, base::Millis((deadline - now + 999'999) / 1'000'000));
@@ -42,6 +44,8 @@ void Exchange::onTimer() {
     if (forwarding_) forwarding_->suspect(false);
     if (grpc != nullptr && grpc->deadline_nanos > 0 && base::steadyNanos() >= grpc->deadline_nanos)
       return fail(Cause::kDeadline, "the deadline that the caller set has passed");
+    if (base::wallMicros() / 1'000'000 >= call_.tokens_until)
+      return fail(Cause::kTokenExpired, "the token has expired");
     return fail(Cause::kLifetime, "the exchange has reached its maximum lifetime");
   }
   if (phase_ == Phase::kRecord) return reply(Cause::kAuditUnavailable);

@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "base/metrics.h"
+#include "identity/jwt_provider.h"
 #include "net/tls_context.h"
 #include "proxy/listener_config.h"
 #include "proxy/route_table.h"
@@ -15,6 +16,7 @@ struct ListenerState {
   ListenerConfig config;
   std::shared_ptr<const RouteTable> routes;
   std::shared_ptr<const net::TlsContext> tls;  ///< null: plaintext
+  std::shared_ptr<const identity::JwtProviders> providers;
 };
 
 /// A listener's place on one loop: its state is replaced by reload, its sessions stay.

@@ -3,6 +3,7 @@
 
 #include <sys/types.h>
 
+#include <map>
 #include <string>
 #include <vector>
 
@@ -27,6 +28,7 @@ struct RouteConfig {
   bool forward_trailers = false;        ///< request trailers, which policy never sees
   bool exact_names = false;             ///< in JSON bodies, names that differ only in case are distinct; `json_keys`
   std::vector<std::string> json_types;  ///< content types that are JSON, besides the common ones
+  std::map<std::string, bool> jwt;      ///< providers whose tokens are looked at; true: required
   uint64_t buffer_body = 0;             ///< bytes of a request's body that policy may see, all of it or a 413; 0: none
 };
 

@@ -2,6 +2,7 @@
 
 #include "base/json.h"
 #include "proxy/grpc.h"
+#include "proxy/tokens.h"
 
 namespace yett::proxy {
 
@@ -25,7 +26,9 @@ size_t sendProblem(http::ServerStream& down, const LocalReply& reply) {
   fields.add("content-type", "application/problem+json");
   fields.add("cache-control", "no-store");
   if (decided(reply)) fields.add("x-yett-decision-id", base::view(reply.decision_id));
-  if (reply.status == 401) fields.add("www-authenticate", "Bearer");  // RFC 9110 15.5.2 wants a challenge
+  const bool bad = reply.cause == Cause::kTokenInvalid || reply.cause == Cause::kTokenExpired;
+  const std::string challenge = bearerChallenge(bad ? reply.detail : std::string_view());
+  if (reply.status == 401) fields.add("www-authenticate", challenge);  // RFC 9110 15.5.2 wants one
   if (reply.status == 503) fields.add("retry-after", "1");
   if (reply.status == 426) fields.add("sec-websocket-version", "13");  // RFC 6455 4.4
   down.discardBody();

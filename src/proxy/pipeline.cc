@@ -9,6 +9,7 @@
 #include "net/transport.h"
 #include "policy/check_request.h"
 #include "proxy/session.h"
+#include "proxy/tokens.h"
 #include "proxy/websocket.h"
 #include "proxy/worker.h"
 #include "request/grpc.h"
@@ -31,6 +32,7 @@ void normalize(Call& call, const authz::Authorizer& authorizer) {
 void match(Call& call) {
   call.route = call.listener->routes->match(call.request);
   call.body_route = call.listener->routes->bodyRoute(call.request, call.route);
+  call.token_route = call.listener->routes->tokenRoute(call.request, call.route);
   if (call.route != nullptr) call.request.with_parameters = call.route->forward_parameters;
 }
 
@@ -58,8 +60,9 @@ policy::CheckRequest question(Call& call, int64_t now_micros, bool early = false
   return request::question(call.request, arrival, call.headers, now_micros / 1'000'000, body);
 }
 
-// Why the caller's certificate is no longer valid, whatever policy says; kNone if it is valid.
+// Why the caller's certificate or token is no longer valid, whatever policy says; kNone if they are.
 Cause outdated(const Call& call, int64_t now_seconds) {
+  if (now_seconds >= call.tokens_until) return Cause::kTokenExpired;
   if (call.principal->anonymous()) return Cause::kNone;
   const int64_t until = call.session->trustedUntil(now_seconds);
   if (until == 0) return Cause::kCertificateUntrusted;
@@ -76,14 +79,21 @@ std::optional<authz::Answer> ask(Call& call, Worker& worker, bool early) {
   const policy::CheckRequest check = question(call, now, early);
   authz::Authorizer& authorizer = worker.authorizer;
   const Cause outdated_by = outdated(call, check.time_seconds);
-  if (outdated_by != Cause::kNone) call.session->drain();  // so that the caller can reconnect with a newer certificate
+  const bool by_token = outdated_by == Cause::kTokenExpired || call.token_refusal != Cause::kNone;
+  if (outdated_by == Cause::kTokenExpired) call.token_refusal = outdated_by;
+  if (outdated_by != Cause::kNone && !by_token)
+    call.session->drain();  // so that the caller can reconnect with a newer certificate
   worker.loop.doing("a decision");
-  const authz::Authorizer::Question asked{check, call.routeName(), call.session->peerText(), now, text(outdated_by)};
+  const std::string_view refuse = call.token_refusal != Cause::kNone && !call.token_why.empty()
+                                      ? std::string_view(call.token_why)
+                                      : text(outdated_by);
+  const authz::Authorizer::Question asked{check, call.routeName(), call.session->peerText(),
+                                          now,   refuse,           by_token ? "authentication" : "identity"};
   std::optional<authz::Answer> answer;
   if (early) answer = authorizer.checkEarly(asked, call.decided);
   else answer = authorizer.check(asked, call.decided);
   worker.loop.doing("events");
-  if (answer && authorizer.hasShadow() && outdated_by == Cause::kNone)
+  if (answer && authorizer.hasShadow() && refuse.empty())
     call.shadow.ask(check, call.principal, authorizer.shadowOwnedHeaders(), call.decided.allow);
   return answer;
 }
@@ -120,7 +130,14 @@ Stop stopFor(authz::Refusal& refusal) {
 
 // The next step after an answer: an allowed request must also be forwardable.
 Next fit(Call& call, authz::Answer answer) {
-  if (auto* refusal = std::get_if<authz::Refusal>(&answer)) return stopFor(*refusal);
+  if (auto* refusal = std::get_if<authz::Refusal>(&answer)) {
+    Stop stop = stopFor(*refusal);
+    if (call.token_refusal == Cause::kNone || stop.cause != Cause::kDenied) return stop;
+    stop.cause = call.token_refusal;
+    stop.status = 0;
+    stop.detail = call.token_refusal == Cause::kTokenInvalid ? call.token_why : "";
+    return stop;
+  }
   auto* pending = std::get_if<authz::Pending>(&answer);
   if (auto stop = unfit(call)) {
     stop->decision =
@@ -146,7 +163,8 @@ Next Pipeline::onHead(Call& call, Worker& worker) {
   classify(call);
   normalize(call, worker.authorizer);
   match(call);
-  if (call.awaitsBody()) {
+  checkTokens(call, worker.tokens, call.began_wall / 1'000'000);
+  if (call.awaitsBody() && call.token_refusal == Cause::kNone) {
     auto early = ask(call, worker, true);
     if (!early) return AwaitBody{};
     return fit(call, *std::move(early));
@@ -183,7 +201,8 @@ std::optional<Ended> Pipeline::recheck(Call& call, Worker& worker, Cause cause) 
   call.decided_nanos = base::steadyNanos();
   const policy::CheckRequest check = question(call, now);
   const Cause outdated_by = outdated(call, check.time_seconds);
-  auto refusal = worker.authorizer.recheck({check, call.routeName(), call.session->peerText(), now, text(outdated_by)},
+  auto refusal = worker.authorizer.recheck({check, call.routeName(), call.session->peerText(), now, text(outdated_by),
+                                            outdated_by == Cause::kTokenExpired ? "authentication" : "identity"},
                                            text(cause));
   if (!refusal) return std::nullopt;
   if (outdated_by != Cause::kNone) cause = outdated_by;

@@ -41,6 +41,7 @@ struct Ended {
 ///   classify       find out the protocol               it decides how Yett's own answers look
 ///   normalize      drop what a client may not send     policy must see what the service will see, and nothing else
 ///   match          find the route                      the record names it; "no route" is answered after policy
+///   tokens         verify those that the route asks for  policy is asked only about callers who are who they say
 ///   [AwaitBody]    if the route shows it to policy     unless the body cannot change the decision
 ///   authorize      ask policy                          one record, one answer
 ///   fit            refuse what cannot be forwarded     after policy, so that nobody learns about hidden routes

@@ -26,6 +26,8 @@ Result<RouteTable> RouteTable::create(const std::vector<RouteConfig>& routes) {
     route.idle_timeout = config.idle_timeout;
     route.exact_names = config.exact_names;
     route.json_types = config.json_types;
+    route.jwt = config.jwt;
+    out.reads_tokens_ = out.reads_tokens_ || !route.jwt.empty();
     for (const auto& method : route.methods) {
       const bool upper = std::none_of(method.begin(), method.end(), [](char c) { return c >= 'a' && c <= 'z'; });
       if (!upper)
@@ -55,6 +57,15 @@ const Route* RouteTable::match(const http::RequestHead& head) const {
     if (fits(route, head, false)) return &route;
   }
   return nullptr;
+}
+
+const Route* RouteTable::tokenRoute(const http::RequestHead& head, const Route* matched) const {
+  if (!reads_tokens_ || matched == nullptr || !matched->jwt.empty()) return matched;
+  for (const auto& route : routes_) {
+    if (&route == matched) break;
+    if (!route.jwt.empty() && fits(route, head, true)) return &route;
+  }
+  return matched;
 }
 
 const Route* RouteTable::bodyRoute(const http::RequestHead& head, const Route* matched) const {

@@ -1,6 +1,7 @@
 // Chooses the cluster of a request: the first matching route, in the order of the configuration. Immutable.
 #pragma once
 
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -23,6 +24,7 @@ struct Route {
   bool allow_encoded_slashes = false;
   bool forward_trailers = false;
   uint64_t buffer_body = 0;
+  std::map<std::string, bool> jwt;
   bool forward_parameters = false;
   bool websocket = false;
   bool exact_names = false;
@@ -38,6 +40,8 @@ class RouteTable {
   /// The route whose `buffer_body` applies to a request on `matched`: that route, or an earlier one that matches except
   /// for ASCII case. A deny that ignores case must not miss the body there.
   const Route* bodyRoute(const http::RequestHead& head, const Route* matched) const;
+  /// Likewise the route whose `jwt` applies.
+  const Route* tokenRoute(const http::RequestHead& head, const Route* matched) const;
   /// Whether any route allows WebSockets.
   bool allowsWebSocket() const;
   const std::vector<Route>& routes() const { return routes_; }
@@ -45,6 +49,7 @@ class RouteTable {
  private:
   std::vector<Route> routes_;
   bool reads_bodies_ = false;  // some of them
+  bool reads_tokens_ = false;
 };
 
 }  // namespace yett::proxy

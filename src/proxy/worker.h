@@ -17,6 +17,7 @@
 #include "proxy/body_shares.h"
 #include "proxy/counts.h"
 #include "proxy/listener.h"
+#include "proxy/tokens.h"
 #include "serve/registry.h"
 #include "serve/shedding.h"
 #include "serve/subjects.h"
@@ -73,6 +74,7 @@ class Worker {
   void releaseExchange(Exchange& exchange);
 
   net::EventLoop& loop;
+  TokenMemory tokens;
   net::Gate& gate;
   base::Metrics& metrics;
   base::LineSink* const access_log;  ///< null: off

@@ -56,6 +56,17 @@ std::string unusedCrl(const identity::TrustBundles& bundles, const Previous& pre
   return "";
 }
 
+// False: a problem.
+bool buildProviders(Generation& out, const std::map<std::string, std::string>& key_sets, config::Problems& problems) {
+  auto providers = identity::JwtProviders::create(out.config.jwt, key_sets);
+  if (!providers) {
+    problems.add("authentication: " + providers.error().message);
+    return false;
+  }
+  out.providers = std::make_shared<const identity::JwtProviders>(std::move(providers).value());
+  return true;
+}
+
 void buildListeners(Generation& out, const TlsInput& files, const Previous& previous, config::Problems& problems) {
   out.tls_digest = files.digest;
   out.listeners.clear();  // `out` may be a copy of the previous generation
@@ -89,6 +100,7 @@ void buildListeners(Generation& out, const TlsInput& files, const Previous& prev
       continue;
     }
     state->routes = std::make_shared<const proxy::RouteTable>(std::move(routes).value());
+    state->providers = out.providers;
     if (!out.waits.empty()) continue;  // a listener without its certificate must not serve
     if (!config.plaintext) {
       const auto* before = previous != nullptr && previous->listeners.contains(config.name)
@@ -141,7 +153,9 @@ std::shared_ptr<const Generation> build(Inputs inputs, const Previous& previous,
   out->config = std::move(inputs.config);
   buildPolicies(*out, inputs, previous, problems);
   if (!inputs.understood) return nullptr;
-  if (inputs.tls.complete) buildListeners(*out, inputs.tls, previous, problems);
+  if (inputs.key_sets.size() == out->config.jwt.size() && buildProviders(*out, inputs.key_sets, problems) &&
+      inputs.tls.complete)
+    buildListeners(*out, inputs.tls, previous, problems);
   out->clusters = std::move(inputs.clusters);
   return problems.any() ? nullptr : out;
 }
@@ -156,8 +170,11 @@ std::shared_ptr<const Generation> refresh(const Previous& previous, const ApiSou
   if (of_policy.any()) out->policy = previous->policy;
   config::Problems of_tls(previous->config.file);
   const TlsInput tls = readTls(previous->config.identity, api, of_tls, trust);
-  if (tls.complete) buildListeners(*out, tls, previous, of_tls);
+  const auto key_sets = readKeySets(previous->config.jwt, of_tls, trust);
+  if (key_sets.size() == previous->config.jwt.size() && buildProviders(*out, key_sets, of_tls) && tls.complete)
+    buildListeners(*out, tls, previous, of_tls);
   if (of_tls.any()) {
+    out->providers = previous->providers;
     out->listeners = previous->listeners;
     out->bundles = previous->bundles;
     out->tls_digest = previous->tls_digest;

@@ -26,8 +26,9 @@ struct Generation {
   std::map<std::string, std::shared_ptr<const proxy::ListenerState>> listeners;  ///< by name; none while `waits`
   std::string waits;      ///< why there is no SVID of the Workload API yet; "": there is nothing to wait for
   std::string spiffe_id;  ///< Yett's own, "" if it has none
-  Clusters clusters;      ///< by name
-  std::shared_ptr<const identity::TrustBundles> bundles;  ///< those in force; maybe empty
+  std::shared_ptr<const identity::JwtProviders> providers;  ///< of tokens; never null
+  Clusters clusters;                                        ///< by name
+  std::shared_ptr<const identity::TrustBundles> bundles;    ///< those in force; maybe empty
   int64_t certificate_expires = 0;     ///< the own certificate or one of its chain, seconds since 1970; 0: none
   int64_t certificate_valid_from = 0;  ///< likewise
   std::string tls_digest;              ///< of certificate, key and bundles

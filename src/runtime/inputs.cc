@@ -41,6 +41,17 @@ std::string digestOf(const TlsInput& input) {
 
 }  // namespace
 
+std::map<std::string, std::string> readKeySets(const identity::JwtProviderConfigs& providers,
+                                               config::Problems& problems, base::FileTrust& trust) {
+  std::map<std::string, std::string> out;
+  for (const auto& [name, provider] : providers) {
+    auto read = trust.read(provider.jwks);
+    if (read) out[name] = std::move(read).value();
+    else problems.add("authentication: provider `" + name + "`: " + read.error().message);
+  }
+  return out;
+}
+
 TlsInput readTls(const identity::IdentityConfig& identity, const ApiSources& api, config::Problems& problems,
                  base::FileTrust& trust) {
   TlsInput out;
@@ -172,6 +183,7 @@ Inputs readInputs(const std::string& config_file, const Clusters& before, bool l
   checkAuditKeys(out.config.audit, problems, trust);
   checkSinkFiles(out.config.sinks, problems, trust);
   out.tls = readTls(out.config.identity, api, problems, trust);
+  out.key_sets = readKeySets(out.config.jwt, problems, trust);
   out.clusters = resolve(out.config.clusters, before, look_up, problems);
   return out;
 }

@@ -50,6 +50,7 @@ struct Inputs {
   std::vector<EngineInput> shadow;
   std::vector<std::string> shadow_problems;  ///< why it could not be read; does not block the rest
   TlsInput tls;
+  std::map<std::string, std::string> key_sets;  ///< of the providers of tokens, by name
   Clusters clusters;
 };
 
@@ -65,6 +66,10 @@ std::vector<EngineInput> readEngines(const std::vector<engine::EngineConfig>& en
 
 /// Likewise for all engines of a configuration; problems of shadow engines go to `out.shadow_problems`.
 void readAllEngines(const config::Config& config, Inputs& out, config::Problems& problems, base::FileTrust& trust);
+
+/// Reads the keys of each provider of tokens, and reports what cannot be read.
+std::map<std::string, std::string> readKeySets(const identity::JwtProviderConfigs& providers,
+                                               config::Problems& problems, base::FileTrust& trust);
 
 /// Reads certificate, key and bundles, and reports what cannot be read. What the configuration names goes before what
 /// the Workload API gives.

@@ -54,6 +54,8 @@ RecordedRequest::Taken RecordedRequest::take(const audit::Row& row, std::span<co
                                              Owned owned_then) {
   if (row.policy.empty() && row.rule == "identity")
     return refuse(Taken::kNotAsked, "the caller's certificate decided, not policy");
+  if (row.policy.empty() && row.rule == "authentication")
+    return refuse(Taken::kNotAsked, "the caller's token decided, not policy");
   if (row.erased) return refuse(Taken::kUnknown, "the personal fields (erased)");
   if (isMasked(row.principal)) return refuse(Taken::kUnknown, "principal.id (masked)");
   if (isMasked(row.path)) return refuse(Taken::kUnknown, "path (masked, or too long to be kept)");

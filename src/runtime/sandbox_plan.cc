@@ -115,6 +115,9 @@ std::vector<std::string> sourcesOf(const config::Config& config) {
       if (!path.empty()) out.push_back(path);
     }
   }
+  for (const auto& [name, provider] : config.jwt) {
+    if (!provider.jwks.empty()) out.push_back(provider.jwks);
+  }
   for (const auto* engines : {&config.engines, &config.shadow}) {
     for (const auto& engine : *engines) {
       out.push_back(engine.path);

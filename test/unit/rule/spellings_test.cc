@@ -54,10 +54,11 @@ std::string otherQuery(const std::string& query, test::Random& random) {
   return out;
 }
 
-// Not plain: a deny with `not_path` or `not_query`, which may not apply to other spellings of path and query.
+// Not plain: a deny with `not_path`, `not_query` or `not_grpc`, which may not apply to other spellings.
 bool plain(const test::RuleText& rule) {
   return rule.allow || std::none_of(rule.fields.begin(), rule.fields.end(), [](const auto& field) {
-           return field.first.starts_with("not_path") || field.first.starts_with("not_query");
+           return field.first.starts_with("not_path") || field.first.starts_with("not_query") ||
+                  field.first.starts_with("not_grpc");
          });
 }
 

@@ -1,0 +1,81 @@
+#include <algorithm>
+#include <set>
+
+#include "base/file.h"
+#include "base/text.h"
+#include "config/sections.h"
+#include "identity/jwt_provider.h"
+
+namespace yett::config {
+namespace {
+
+// A name that policy can write after a dot.
+bool isName(std::string_view text) {
+  return !text.empty() && text.size() <= 64 && text[0] >= 'a' && text[0] <= 'z' &&
+         std::all_of(text.begin(), text.end(),
+                     [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_'; });
+}
+
+bool isToken(std::string_view text) {
+  return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) {
+    return c > 0x20 && c < 0x7f && std::string_view("()<>@,;:\\\"/[]?={}").find(c) == std::string_view::npos;
+  });
+}
+
+void readPlaces(ObjectReader& in, std::vector<identity::TokenPlace>& out) {
+  std::vector<std::string> places;
+  in.texts("from", places);
+  if (places.empty()) return;
+  out.clear();
+  for (const auto& place : places) {
+    const auto colon = std::min(place.find(':'), place.size());
+    const std::string kind = place.substr(0, colon);
+    std::string name = place.substr(std::min(colon + 1, place.size()));
+    if ((kind != "header" && kind != "cookie") || !isToken(name)) {
+      in.problem("from", "`" + base::printable(place) + "` is not `header:NAME` or `cookie:NAME`");
+      continue;
+    }
+    if (kind == "header") base::lowerInPlace(name.data(), name.size());
+    if (kind == "header" && name == "cookie") in.problem("from", "`header:cookie`: write `cookie:NAME`");
+    out.push_back({kind == "cookie", name});
+  }
+}
+
+void readProvider(ObjectReader& in, const std::string& file, identity::JwtProviderConfig& out) {
+  in.requiredText("issuer", out.issuer);
+  in.texts("audiences", out.audiences);
+  if (out.audiences.empty()) in.problem("audiences", "name at least one: a token for another service must not count");
+  std::vector<std::string> algorithms;
+  in.texts("algorithms", algorithms);
+  if (algorithms.empty()) algorithms = {"RS256", "ES256"};
+  for (const auto& name : algorithms) {
+    const auto algorithm = identity::jwsAlgorithmNamed(name);
+    if (algorithm) out.algorithms.push_back(*algorithm);
+    else
+      in.problem("algorithms", "`" + base::printable(name) +
+                                   "` is not one of RS256 to RS512, PS256 to PS512, ES256 to ES512 and EdDSA" +
+                                   base::didYouMean(name, identity::jwsAlgorithms()));
+  }
+  in.requiredText("jwks", out.jwks);
+  if (out.jwks.find("://") != std::string::npos)
+    in.problem("jwks", "is a URL, which is not supported yet: keep the keys in a file");
+  else if (!out.jwks.empty()) out.jwks = base::relativeTo(file, out.jwks);
+  readPlaces(in, out.from);
+  in.flag("forward", out.forward);
+  in.durationOrZero("clock_skew", out.clock_skew);
+  if (out.clock_skew.count() > 300'000)
+    in.problem("clock_skew", "must be at most 5m: tokens stay valid for that much longer");
+}
+
+}  // namespace
+
+void readAuthentication(ObjectReader& in, const std::string& file, identity::JwtProviderConfigs& out) {
+  in.entries(
+      "jwt", [&](const std::string& name, const std::string&) { in.problem("jwt", "`" + name + "` is not an object"); },
+      [&](const std::string& name, ObjectReader& provider) {
+        if (!isName(name)) in.problem("jwt", "`" + base::printable(name) + "` is not a name of a-z, 0-9 and `_`");
+        readProvider(provider, file, out[name]);
+      });
+}
+
+}  // namespace yett::config

@@ -1,0 +1,58 @@
+#include "identity/jwt_provider.h"
+
+#include "base/sha256.h"
+
+namespace yett::identity {
+namespace {
+
+// Length and content of each part, so that no two settings have the same digest.
+void add(base::Sha256Hasher& hasher, std::string_view part) {
+  hasher.update(std::to_string(part.size())).update(":").update(part);
+}
+
+std::string digestOf(const JwtProviderConfig& config, const std::string& keys) {
+  base::Sha256Hasher hasher;
+  add(hasher, config.issuer);
+  for (const auto& audience : config.audiences) add(hasher, audience);
+  for (const auto algorithm : config.algorithms) add(hasher, name(algorithm));
+  add(hasher, std::to_string(config.clock_skew.count()));
+  add(hasher, keys);
+  const auto hash = hasher.finish();
+  return std::string(base::view(hash));
+}
+
+}  // namespace
+
+Result<JwtProviders> JwtProviders::create(const JwtProviderConfigs& configs,
+                                          const std::map<std::string, std::string>& key_sets) {
+  JwtProviders out;
+  base::Sha256Hasher hasher;
+  for (const auto& [name, config] : configs) {
+    const auto text = key_sets.find(name);
+    if (text == key_sets.end()) return Error{"provider `" + name + "`: its keys were not read"};
+    auto keys = readJwkSet(text->second);
+    if (!keys) return std::move(keys).error().within("provider `" + name + "`: " + config.jwks);
+    if (keys.value().empty())
+      return Error{"provider `" + name + "`: " + config.jwks + ": has no key that verifies signatures"};
+    JwtProvider& provider = out.providers_[name];
+    provider.config = config;
+    provider.keys = std::move(keys).value();
+    provider.rules = {.issuer = config.issuer,
+                      .audiences = config.audiences,
+                      .algorithms = config.algorithms,
+                      .clock_skew = config.clock_skew.count() / 1000};
+    provider.digest = digestOf(config, text->second);
+    add(hasher, name);
+    add(hasher, provider.digest);
+  }
+  const auto hash = hasher.finish();
+  out.digest_ = base::view(hash);
+  return out;
+}
+
+const JwtProvider* JwtProviders::find(std::string_view name) const {
+  const auto it = providers_.find(name);
+  return it == providers_.end() ? nullptr : &it->second;
+}
+
+}  // namespace yett::identity

@@ -1,0 +1,140 @@
+#include "proxy/tokens.h"
+
+#include <algorithm>
+#include <vector>
+
+#include "base/text.h"
+#include "http/header_map.h"
+#include "proxy/call.h"
+
+namespace yett::proxy {
+namespace {
+
+constexpr size_t kMostBytes = 4 << 20;  // of remembered tokens
+
+// A token where a provider looks for it.
+struct Sent {
+  http::HeaderField* field;
+  std::string_view token;
+  std::string_view pair;  // of a cookie: all of it, in the field's value
+};
+
+// "Bearer " and the token (RFC 6750 2.1); nothing for another scheme.
+bool bearer(std::string_view value, std::string_view& token) {
+  constexpr std::string_view kScheme = "bearer";
+  if (value.size() < kScheme.size() || !base::equalsIgnoreCase(value.substr(0, kScheme.size()), kScheme)) return false;
+  value.remove_prefix(kScheme.size());
+  if (!value.empty() && value[0] != ' ') return false;
+  token = base::trimmed(value);
+  return true;
+}
+
+void findInCookies(http::HeaderField& field, const std::string& name, std::vector<Sent>& out) {
+  std::string_view rest = field.value;
+  while (!rest.empty()) {
+    const auto end = std::min(rest.find(';'), rest.size());
+    const std::string_view pair = rest.substr(0, end);
+    const std::string_view text = base::trimmed(pair);
+    if (text.size() > name.size() && text.starts_with(name) && text[name.size()] == '=')
+      out.push_back({&field, text.substr(name.size() + 1), pair});
+    rest.remove_prefix(std::min(end + 1, rest.size()));
+  }
+}
+
+std::vector<Sent> tokensOf(Call& call, const identity::JwtProviderConfig& config) {
+  std::vector<Sent> out;
+  for (const auto& place : config.from) {
+    for (auto& field : call.request.headers.fields()) {
+      if (field.dropped) continue;
+      std::string_view token = field.value;
+      if (place.cookie && field.name == "cookie") findInCookies(field, place.name, out);
+      if (place.cookie || field.name != place.name) continue;
+      if (field.name == "authorization" && !bearer(field.value, token)) continue;
+      out.push_back({&field, token, {}});
+    }
+  }
+  return out;
+}
+
+// The service does not get the token, and policy does not see it.
+void drop(const Sent& sent, std::string& cookies) {
+  if (sent.pair.empty()) {
+    sent.field->dropped = true;
+    return;
+  }
+  const std::string_view all = sent.field->value;
+  const auto before = static_cast<size_t>(sent.pair.data() - all.data());
+  std::string_view left = all.substr(0, before);
+  std::string_view right = all.substr(before + sent.pair.size());
+  if (right.starts_with(';')) right.remove_prefix(1);
+  else if (left.ends_with(';')) left.remove_suffix(1);
+  cookies.assign(left).append(left.empty() ? base::trimmed(right) : right);
+  sent.field->value = cookies;
+  sent.field->dropped = cookies.empty();
+}
+
+void refuse(Call& call, Cause cause, const std::string& provider, const std::string& why) {
+  call.token_refusal = cause;
+  call.token_why = "token of `" + provider + "`: " + why;
+}
+
+}  // namespace
+
+identity::JwtResult TokenMemory::verify(const identity::JwtProvider& provider, std::string_view name,
+                                        std::string_view token, int64_t now) {
+  key_.assign(name).append(1, '\n').append(token);
+  for (Entries* entries : {&young_, &old_}) {
+    const auto known = entries->find(key_);
+    if (known == entries->end()) continue;
+    const bool holds = known->second.provider_digest == provider.digest &&
+                       now - provider.rules.clock_skew < known->second.token.expires;
+    if (!holds) break;
+    if (entries == &young_) return known->second.token;
+    Entry entry = std::move(known->second);
+    old_.erase(known);
+    identity::VerifiedJwt out = entry.token;
+    keep(key_, std::move(entry));
+    return out;
+  }
+  auto done = identity::verifyJwt(token, provider.rules, provider.keys, now);
+  if (done) keep(key_, {provider.digest, done.token()});
+  return done;
+}
+
+void TokenMemory::keep(const std::string& key, Entry entry) {
+  const size_t bytes = 2 * key.size() + entry.token.claims.size() + 256;
+  if (young_bytes_ + bytes > kMostBytes / 2) {
+    old_ = std::move(young_);
+    young_.clear();
+    young_bytes_ = 0;
+  }
+  young_bytes_ += bytes;
+  young_.insert_or_assign(key, std::move(entry));
+}
+
+void checkTokens(Call& call, TokenMemory& memory, int64_t now_seconds) {
+  if (call.token_route == nullptr || call.token_route->jwt.empty()) return;
+  for (const auto& [name, required] : call.token_route->jwt) {
+    const auto* provider = call.listener->providers ? call.listener->providers->find(name) : nullptr;
+    if (provider == nullptr) return refuse(call, Cause::kTokenInvalid, name, "there is no such provider");
+    const auto sent = tokensOf(call, provider->config);
+    if (sent.empty() && !required) continue;
+    if (sent.empty()) return refuse(call, Cause::kTokenMissing, name, "there is none");
+    if (sent.size() > 1) return refuse(call, Cause::kTokenInvalid, name, "there are several");
+    auto done = memory.verify(*provider, name, sent[0].token, now_seconds);
+    if (!done) return refuse(call, Cause::kTokenInvalid, name, done.refusal().why);
+    call.tokens_until = std::min(call.tokens_until, done.token().expires + provider->rules.clock_skew);
+    if (!provider->config.forward) drop(sent[0], call.cookies);
+  }
+}
+
+std::string bearerChallenge(std::string_view why) {
+  if (why.empty()) return "Bearer";
+  // RFC 6750 3: no quotes and no backslashes in the description.
+  std::string text(why);
+  std::replace_if(
+      text.begin(), text.end(), [](char c) { return c == '"' || c == '\\' || c < 0x20 || c > 0x7e; }, '\'');
+  return "Bearer error=\"invalid_token\", error_description=\"" + text + "\"";
+}
+
+}  // namespace yett::proxy

@@ -1,0 +1,44 @@
+// The stage that verifies the tokens which a route asks for (RFC 6750, RFC 7519).
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+
+#include "identity/jwt_provider.h"
+
+namespace yett::proxy {
+
+struct Call;
+
+/// Tokens that were verified, until they expire or their provider's settings or keys change; bounded in bytes. One
+/// loop.
+class TokenMemory {
+ public:
+  /// Verifies, or remembers that it did. `name`: of the provider.
+  identity::JwtResult verify(const identity::JwtProvider& provider, std::string_view name, std::string_view token,
+                             int64_t now);
+
+ private:
+  struct Entry {
+    std::string provider_digest;
+    identity::VerifiedJwt token;
+  };
+  using Entries = std::unordered_map<std::string, Entry>;
+  void keep(const std::string& key, Entry entry);
+  std::string key_;
+  Entries young_;  // older ones that were used move back here
+  Entries old_;
+  size_t young_bytes_ = 0;
+};
+
+/// Looks for tokens of the providers that the call's route names and verifies them. Sets call.tokens, or
+/// call.token_refusal. Marks tokens that the service does not get as dropped.
+void checkTokens(Call& call, TokenMemory& memory, int64_t now_seconds);
+
+/// What a 401 asks for: `why` is that of a token that is not valid, "" if there was none.
+std::string bearerChallenge(std::string_view why);
+
+}  // namespace yett::proxy
