@@ -21,6 +21,13 @@ namespace {
 constexpr base::Millis kReloadWait{2000};  // for every loop to take a new generation
 constexpr base::Millis kEndWait{5000};     // for every loop to end
 
+// Of trust domains, and of providers of tokens as `jwt:NAME`.
+std::map<std::string, identity::BundleConfig> endpointsOf(const config::Config& config) {
+  auto out = config.identity.trust_bundles;
+  for (const auto& [name, provider] : config.jwt) out["jwt:" + name] = provider.keys;
+  return out;
+}
+
 }  // namespace
 
 Server::Server(std::shared_ptr<const runtime::Generation> generation, base::Logger& log, MainTasks& tasks,
@@ -73,7 +80,7 @@ Status Server::open() {
   for (const auto& [name, socket] : sockets_)
     log_.info("listening", {{"listener", name}, {"address", socket->address()}});
   if (!admin_->address().empty()) log_.info("admin listening", {{"address", admin_->address()}});
-  bundle_refresher_.follow(config.identity.trust_bundles);
+  bundle_refresher_.follow(endpointsOf(config));
   if (workload_) TRY(workload_->start());
   started_ = true;
   if (!generation_->waits.empty()) {
@@ -295,7 +302,7 @@ Status Server::apply(std::shared_ptr<const runtime::Generation> next) {
     const base::Lock lock(status_mutex_);
     generation_ = shown_ = next;
   }
-  bundle_refresher_.follow(next->config.identity.trust_bundles);
+  bundle_refresher_.follow(endpointsOf(next->config));
   if (next->tls_digest != before->tls_digest && !next->spiffe_id.empty())
     log_.info("identity", {{"spiffe_id", next->spiffe_id},
                            {"valid", identity::validFor(next->certificate_expires, base::wallMicros() / 1'000'000)}});

@@ -8,6 +8,7 @@
 #include "audit/writer.h"
 #include "authz/authorizer.h"
 #include "base/clock.h"
+#include "base/text.h"
 #include "policy/policy_set.h"
 #include "proxy/cause.h"
 #include "proxy/counts.h"
@@ -28,14 +29,27 @@ std::string gaugeText(const std::string& name, const std::string& help, const st
 }
 
 std::string refreshText(const std::vector<workload::BundleRefresher::Status>& all) {
-  const std::string name = "yett_trust_bundle_last_refresh_timestamp_seconds";
-  if (all.empty()) return {};
-  std::string out = "# HELP " + name +
-                    " when the endpoint of a bundle last answered, in seconds since 1970; 0: never\n# TYPE " + name +
-                    " gauge\n";
-  for (const auto& one : all)
-    out += name + "{trust_domain=\"" + one.trust_domain + "\"} " + std::to_string(one.refreshed) + "\n";
-  return out;
+  std::string bundles;
+  std::string keys;
+  for (const auto& one : all) {
+    const bool provider = one.trust_domain.starts_with("jwt:");
+    const std::string label =
+        provider ? "provider=\"" + one.trust_domain.substr(4) : "trust_domain=\"" + one.trust_domain;
+    (provider ? keys : bundles) += "{" + label + "\"} " + std::to_string(one.refreshed) + "\n";
+  }
+  const auto family = [](const std::string& name, const char* help, const std::string& series) {
+    std::string out;
+    for (const auto line : base::split(series, '\n')) {
+      if (line.empty()) continue;
+      if (out.empty()) out = "# HELP " + name + " " + help + "\n# TYPE " + name + " gauge\n";
+      out.append(name).append(line).append("\n");
+    }
+    return out;
+  };
+  return family("yett_trust_bundle_last_refresh_timestamp_seconds",
+                "when the endpoint of a bundle last answered, in seconds since 1970; 0: never", bundles) +
+         family("yett_jwks_last_refresh_timestamp_seconds",
+                "when the endpoint of a provider's keys last answered, in seconds since 1970; 0: never", keys);
 }
 
 std::string workloadText(const workload::Client::State& state) {

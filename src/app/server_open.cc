@@ -121,7 +121,13 @@ Status Server::makeLoops() {
   TRY(loops_.create(count, [this, budget, handshakes](Loop& loop) {
     loop.events = std::make_unique<EventRecorder>(loop.loop, *audit_);
     loop.authorizer = std::make_unique<authz::Authorizer>(*audit_, metrics_);
-    const proxy::Worker::Shared shared{gate_, descriptors_, metrics_, access_log_.get(), handshakes};
+    const proxy::Worker::Shared shared{
+        gate_,
+        descriptors_,
+        metrics_,
+        access_log_.get(),
+        [this](const std::string& provider) { bundle_refresher_.hurry("jwt:" + provider); },
+        handshakes};
     loop.worker = std::make_unique<proxy::Worker>(
         loop.loop, *loop.authorizer, shared, budget,
         [&loop](std::string_view what, std::string_view subject, std::string_view about, std::string_view caller) {

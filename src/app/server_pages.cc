@@ -104,6 +104,12 @@ std::string Server::identityState() const {
 }
 
 void Server::onBundle(const std::string& domain, const std::string& why) {
+  if (domain.starts_with("jwt:")) {
+    const std::string provider = domain.substr(4);
+    if (why.empty()) return log_.info("the endpoint of a provider's keys answers", {{"provider", provider}});
+    return log_.warning("the keys of a provider of tokens could not be refreshed",
+                        {{"provider", provider}, {"why", why}});
+  }
   if (why.empty()) return log_.info("the bundle endpoint answers", {{"trust_domain", domain}});
   log_.warning("the bundle of a trust domain could not be refreshed", {{"trust_domain", domain}, {"why", why}});
 }

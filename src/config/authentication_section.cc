@@ -41,6 +41,29 @@ void readPlaces(ObjectReader& in, std::vector<identity::TokenPlace>& out) {
   }
 }
 
+void readKeys(ObjectReader& in, const std::string& file, identity::BundleConfig& out) {
+  std::string where;
+  in.requiredText("jwks", where);
+  const bool url = where.find("://") != std::string::npos;
+  out.key_set = true;
+  out.refresh = base::Millis(300'000);
+  in.text("ca", out.ca);
+  in.duration("timeout", out.timeout);
+  in.duration("refresh_interval", out.refresh);
+  out.max_stale = base::Millis(86'400'000);
+  in.duration("max_stale", out.max_stale);
+  if (!url) {
+    if (!where.empty()) out.file = base::relativeTo(file, where);
+    for (const char* setting : {"ca", "timeout", "refresh_interval", "max_stale"}) {
+      if (in.has(setting)) in.problem(setting, "is for keys from a URL");
+    }
+    return;
+  }
+  if (!where.starts_with("https://") || where.size() == 8) in.problem("jwks", "is neither a file nor an https URL");
+  out.endpoint = where;
+  if (!out.ca.empty()) out.ca = base::relativeTo(file, out.ca);
+}
+
 void readProvider(ObjectReader& in, const std::string& file, identity::JwtProviderConfig& out) {
   in.requiredText("issuer", out.issuer);
   in.texts("audiences", out.audiences);
@@ -56,10 +79,7 @@ void readProvider(ObjectReader& in, const std::string& file, identity::JwtProvid
                                    "` is not one of RS256 to RS512, PS256 to PS512, ES256 to ES512 and EdDSA" +
                                    base::didYouMean(name, identity::jwsAlgorithms()));
   }
-  in.requiredText("jwks", out.jwks);
-  if (out.jwks.find("://") != std::string::npos)
-    in.problem("jwks", "is a URL, which is not supported yet: keep the keys in a file");
-  else if (!out.jwks.empty()) out.jwks = base::relativeTo(file, out.jwks);
+  readKeys(in, file, out.keys);
   readPlaces(in, out.from);
   in.flag("forward", out.forward);
   in.durationOrZero("clock_skew", out.clock_skew);

@@ -67,6 +67,9 @@ void keepBundles(Config& out) {
   for (auto& [domain, bundle] : out.identity.trust_bundles) {
     if (!bundle.endpoint.empty()) bundle.cache = (folder / ("bundle." + domain + ".json")).string();
   }
+  for (auto& [name, provider] : out.jwt) {
+    if (!provider.keys.endpoint.empty()) provider.keys.cache = (folder / ("jwks." + name + ".json")).string();
+  }
 }
 
 }  // namespace

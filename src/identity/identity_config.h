@@ -8,7 +8,7 @@
 
 namespace yett::identity {
 
-/// Where the bundle of a trust domain is.
+/// Where the bundle of a trust domain is, or the key set of a provider of tokens.
 struct BundleConfig {
   std::string file;  ///< with an endpoint: used until its first answer; "": none, or what the Workload API gives
   std::string crl;   ///< "": none
@@ -18,7 +18,9 @@ struct BundleConfig {
   std::string ca;                  ///< https_web: file of authorities; "": those of the system
   base::Millis timeout{10'000};
   base::Millis max_stale{7 * 86'400'000};
-  std::string cache;  ///< file that keeps the endpoint's last answer
+  std::string cache;        ///< file that keeps the endpoint's last answer
+  bool key_set = false;     ///< a JWK Set, not a bundle
+  base::Millis refresh{0};  ///< how often a key set is asked for; a bundle says so itself
   /// It says where the bundle is; else the Workload API gives it.
   bool given() const { return !file.empty() || !endpoint.empty(); }
   bool operator==(const BundleConfig&) const = default;

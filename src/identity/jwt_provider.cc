@@ -29,11 +29,12 @@ Result<JwtProviders> JwtProviders::create(const JwtProviderConfigs& configs,
   base::Sha256Hasher hasher;
   for (const auto& [name, config] : configs) {
     const auto text = key_sets.find(name);
-    if (text == key_sets.end()) return Error{"provider `" + name + "`: its keys were not read"};
-    auto keys = readJwkSet(text->second);
-    if (!keys) return std::move(keys).error().within("provider `" + name + "`: " + config.jwks);
-    if (keys.value().empty())
-      return Error{"provider `" + name + "`: " + config.jwks + ": has no key that verifies signatures"};
+    const bool known = text != key_sets.end();
+    const std::string where = "provider `" + name + "`: " + config.keys.file + config.keys.endpoint;
+    if (!known && config.keys.endpoint.empty()) return Error{where + ": was not read"};
+    auto keys = known ? readJwkSet(text->second) : std::vector<VerifyKey>();
+    if (!keys) return std::move(keys).error().within(where);
+    if (known && keys.value().empty()) return Error{where + ": has no key that verifies signatures"};
     JwtProvider& provider = out.providers_[name];
     provider.config = config;
     provider.keys = std::move(keys).value();
@@ -41,7 +42,7 @@ Result<JwtProviders> JwtProviders::create(const JwtProviderConfigs& configs,
                       .audiences = config.audiences,
                       .algorithms = config.algorithms,
                       .clock_skew = config.clock_skew.count() / 1000};
-    provider.digest = digestOf(config, text->second);
+    provider.digest = digestOf(config, known ? text->second : std::string());
     add(hasher, name);
     add(hasher, provider.digest);
   }

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "base/result.h"
-#include "base/units.h"
+#include "identity/identity_config.h"
 #include "identity/jwk.h"
 #include "identity/jwt.h"
 
@@ -26,7 +26,7 @@ struct JwtProviderConfig {
   std::string issuer;
   std::vector<std::string> audiences;
   std::vector<JwsAlgorithm> algorithms;
-  std::string jwks;  ///< file with a JWK Set
+  BundleConfig keys;  ///< a file or an endpoint
   std::vector<TokenPlace> from = {{false, "authorization"}};
   bool forward = false;  ///< the service gets the token too
   base::Millis clock_skew{30'000};
@@ -37,13 +37,13 @@ using JwtProviderConfigs = std::map<std::string, JwtProviderConfig>;  // by name
 struct JwtProvider {
   JwtProviderConfig config;
   JwtRules rules;
-  std::vector<VerifyKey> keys;
-  std::string digest;  ///< of the settings and the keys: what a remembered token depends on
+  std::vector<VerifyKey> keys;  ///< none: its endpoint has not answered yet, or not for too long
+  std::string digest;           ///< of the settings and the keys: what a remembered token depends on
 };
 
 class JwtProviders {
  public:
-  /// `key_sets`: by name, as readJwkSet() reads them.
+  /// `key_sets`: by name, as readJwkSet() reads them; of an endpoint there may be none.
   static Result<JwtProviders> create(const JwtProviderConfigs& configs,
                                      const std::map<std::string, std::string>& key_sets);
   /// Null if there is none.

@@ -29,6 +29,8 @@ constexpr std::array<CauseInfo, kCauses> kTable{{
     {Cause::kTokenMissing, 401, kByStatus, "no token", "token_missing", "a token is needed"},
     {Cause::kTokenInvalid, 401, kByStatus, "bad token", "token_invalid", ""},
     {Cause::kTokenExpired, 401, kByStatus, "the token has expired", "token_expired", "the token has expired"},
+    {Cause::kTokenKeys, 503, kByStatus, "no keys for tokens", "token_keys",
+     "the keys of the token's provider are not known yet"},
     {Cause::kNoRoute, 404, kByStatus, "no route", "no_route", ""},
     {Cause::kEncodedSlash, 400, kByStatus, "encoded slash", "encoded_slash",
      "the path has an encoded slash or backslash"},

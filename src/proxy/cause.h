@@ -27,6 +27,7 @@ enum class Cause : uint8_t {
   kTokenMissing,
   kTokenInvalid,
   kTokenExpired,
+  kTokenKeys,
   // The request cannot be forwarded as it is.
   kNoRoute,
   kEncodedSlash,
@@ -50,7 +51,7 @@ enum class Cause : uint8_t {
   kHeadTooLarge,
   kUpstreamClosed,
 };
-inline constexpr size_t kCauses = 35;
+inline constexpr size_t kCauses = 36;
 /// Those that are the service's fault, or the way to it.
 inline constexpr Cause kUpstreamFailures[] = {Cause::kNoUpstream, Cause::kUpstreamTimeout, Cause::kMalformedResponse,
                                               Cause::kResponseTooLarge, Cause::kUpstreamClosed};

@@ -121,7 +121,12 @@ void checkTokens(Call& call, TokenMemory& memory, int64_t now_seconds) {
     if (sent.empty() && !required) continue;
     if (sent.empty()) return refuse(call, Cause::kTokenMissing, name, "there is none");
     if (sent.size() > 1) return refuse(call, Cause::kTokenInvalid, name, "there are several");
+    if (provider->keys.empty()) {
+      if (memory.key_wanted) memory.key_wanted(name);
+      return refuse(call, Cause::kTokenKeys, name, "the keys of the provider are not known yet");
+    }
     auto done = memory.verify(*provider, name, sent[0].token, now_seconds);
+    if (!done && done.refusal().key_unknown && memory.key_wanted) memory.key_wanted(name);
     if (!done) return refuse(call, Cause::kTokenInvalid, name, done.refusal().why);
     call.tokens_until = std::min(call.tokens_until, done.token().expires + provider->rules.clock_skew);
     if (!provider->config.forward) drop(sent[0], call.cookies);

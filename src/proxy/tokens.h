@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -20,6 +21,8 @@ class TokenMemory {
   /// Verifies, or remembers that it did. `name`: of the provider.
   identity::JwtResult verify(const identity::JwtProvider& provider, std::string_view name, std::string_view token,
                              int64_t now);
+  /// Called with the name of a provider that may have newer keys; null: nobody fetches them.
+  std::function<void(const std::string& provider)> key_wanted;
 
  private:
   struct Entry {

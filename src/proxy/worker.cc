@@ -30,6 +30,7 @@ Worker::Worker(net::EventLoop& l, authz::Authorizer& stage, const Shared& shared
       request_duration(shared.metrics.histogram("yett_request_duration_seconds",
                                                 "time from a request's head to the end of its response")),
       shedding_(l, registry, subjects, memory.responses, shared.metrics) {
+  tokens.key_wanted = shared.key_wanted;
   loop.schedule(heartbeat_timer_, authorizer.heartbeat());
 }
 

@@ -46,8 +46,9 @@ class Worker {
     net::Gate& gate;         ///< of callers' connections
     net::Gate& descriptors;  ///< entered for each connection to a service
     base::Metrics& metrics;
-    base::LineSink* access_log = nullptr;  ///< null: off
-    size_t most_handshakes = 64;           ///< unfinished at once, on this loop
+    base::LineSink* access_log = nullptr;                          ///< null: off
+    std::function<void(const std::string&)> key_wanted = nullptr;  ///< as in TokenMemory; any thread
+    size_t most_handshakes = 64;                                   ///< unfinished at once, on this loop
   };
   /// `authorizer`: the loop's; outlives the worker too.
   Worker(net::EventLoop& loop, authz::Authorizer& authorizer, const Shared& shared, const MemoryBudget& budget,

@@ -153,8 +153,7 @@ std::shared_ptr<const Generation> build(Inputs inputs, const Previous& previous,
   out->config = std::move(inputs.config);
   buildPolicies(*out, inputs, previous, problems);
   if (!inputs.understood) return nullptr;
-  if (inputs.key_sets.size() == out->config.jwt.size() && buildProviders(*out, inputs.key_sets, problems) &&
-      inputs.tls.complete)
+  if (buildProviders(*out, inputs.key_sets, problems) && inputs.tls.complete)
     buildListeners(*out, inputs.tls, previous, problems);
   out->clusters = std::move(inputs.clusters);
   return problems.any() ? nullptr : out;
@@ -171,8 +170,7 @@ std::shared_ptr<const Generation> refresh(const Previous& previous, const ApiSou
   config::Problems of_tls(previous->config.file);
   const TlsInput tls = readTls(previous->config.identity, api, of_tls, trust);
   const auto key_sets = readKeySets(previous->config.jwt, of_tls, trust);
-  if (key_sets.size() == previous->config.jwt.size() && buildProviders(*out, key_sets, of_tls) && tls.complete)
-    buildListeners(*out, tls, previous, of_tls);
+  if (buildProviders(*out, key_sets, of_tls) && tls.complete) buildListeners(*out, tls, previous, of_tls);
   if (of_tls.any()) {
     out->providers = previous->providers;
     out->listeners = previous->listeners;

@@ -45,7 +45,9 @@ std::map<std::string, std::string> readKeySets(const identity::JwtProviderConfig
                                                config::Problems& problems, base::FileTrust& trust) {
   std::map<std::string, std::string> out;
   for (const auto& [name, provider] : providers) {
-    auto read = trust.read(provider.jwks);
+    const std::string path = identity::currentFile(provider.keys, base::wallMicros() / 1'000'000);
+    if (path.empty()) continue;  // its endpoint has not answered yet, or not for too long
+    auto read = trust.read(path);
     if (read) out[name] = std::move(read).value();
     else problems.add("authentication: provider `" + name + "`: " + read.error().message);
   }

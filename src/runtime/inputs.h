@@ -50,7 +50,7 @@ struct Inputs {
   std::vector<EngineInput> shadow;
   std::vector<std::string> shadow_problems;  ///< why it could not be read; does not block the rest
   TlsInput tls;
-  std::map<std::string, std::string> key_sets;  ///< of the providers of tokens, by name
+  std::map<std::string, std::string> key_sets;  ///< of the providers of tokens, by name; those that are known
   Clusters clusters;
 };
 

@@ -116,7 +116,9 @@ std::vector<std::string> sourcesOf(const config::Config& config) {
     }
   }
   for (const auto& [name, provider] : config.jwt) {
-    if (!provider.jwks.empty()) out.push_back(provider.jwks);
+    for (const auto& path : {provider.keys.file, provider.keys.cache}) {
+      if (!path.empty()) out.push_back(path);
+    }
   }
   for (const auto* engines : {&config.engines, &config.shadow}) {
     for (const auto& engine : *engines) {
@@ -141,6 +143,10 @@ sandbox::Plan sandboxPlan(const config::Config& config) {
   for (const auto& [domain, bundle] : config.identity.trust_bundles) {
     addRead(bundle.ca, out);
     addUrlPort(bundle.endpoint, out);
+  }
+  for (const auto& [name, provider] : config.jwt) {
+    addRead(provider.keys.ca, out);
+    addUrlPort(provider.keys.endpoint, out);
   }
   std::error_code error;
   out.read.insert(fs::read_symlink("/proc/self/exe", error).string());

@@ -15,6 +15,7 @@
 #include "base/clock.h"
 #include "base/text.h"
 #include "identity/bundle_content.h"
+#include "identity/jwk.h"
 #include "identity/x509_svid.h"
 
 namespace yett::workload {
@@ -82,6 +83,12 @@ Result<std::string> get(const identity::BundleConfig& config, Expected* expected
   in.read(out.data(), static_cast<std::streamsize>(out.size()));
   out.resize(static_cast<size_t>(in.gcount()));
   if (out.size() > kMostBytes) return Error{"sends more than 4 MiB"};
+  if (config.key_set) {
+    const auto keys = identity::readJwkSet(out);
+    if (!keys) return Error{"sends a key set that cannot be used: " + keys.error().message};
+    if (keys.value().empty()) return Error{"sends a key set without a key that verifies signatures"};
+    return out;
+  }
   const auto content = identity::readBundle(out);
   if (!content) return Error{"sends a bundle that cannot be used: " + content.error().message};
   if (!content.value().document) return Error{"sends no bundle document"};

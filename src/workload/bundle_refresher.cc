@@ -144,6 +144,17 @@ void BundleRefresher::follow(const std::map<std::string, identity::BundleConfig>
   thread_ = std::thread([this] { run(); });
 }
 
+void BundleRefresher::hurry(const std::string& domain) {
+  constexpr int64_t kLeastWait = 10'000;  // milliseconds
+  const base::Lock lock(mutex_);
+  const auto known = endpoints_.find(domain);
+  if (known == endpoints_.end() || steadyMillis() - hurried_ < kLeastWait) return;
+  hurried_ = steadyMillis();
+  known->second.due = 0;
+  hurry_ = true;
+  changed_.notifyAll();
+}
+
 std::vector<BundleRefresher::Status> BundleRefresher::status() const {
   const base::Lock lock(mutex_);
   std::vector<Status> out;
@@ -160,7 +171,8 @@ void BundleRefresher::run() {
     if (wait > 0) {
       const size_t known = endpoints_.size();
       changed_.waitFor(lock, std::chrono::milliseconds(std::min<int64_t>(wait, 1000)),
-                       [&]() YETT_REQUIRES(mutex_) { return stopping_ || endpoints_.size() != known; });
+                       [&]() YETT_REQUIRES(mutex_) { return stopping_ || hurry_ || endpoints_.size() != known; });
+      hurry_ = false;
       continue;
     }
     const std::string domain = next->first;
@@ -211,6 +223,7 @@ void BundleRefresher::refresh(const std::string& domain, const Endpoint& endpoin
       state.back_off.reset();
       const auto content = identity::readBundle(got.value());
       int64_t hint = content ? content.value().refresh_seconds : 0;
+      if (config.key_set) hint = config.refresh.count() / 1000;
       if (hint == 0) hint = kDefaultRefresh;
       const int64_t most = config.max_stale.count() / 2;  // else it would be too old before it is asked for again
       const int64_t wait = std::min(1000 * std::clamp(hint, kLeastRefresh, kMostRefresh), most);

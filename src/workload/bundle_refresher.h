@@ -33,6 +33,10 @@ class BundleRefresher {
   /// needed.
   void follow(const std::map<std::string, identity::BundleConfig>& bundles);
 
+  /// Asks this endpoint now, but at most once in ten seconds for all: somebody wants keys that are not known. Any
+  /// thread; waits for nothing but a mutex.
+  void hurry(const std::string& domain);
+
   /// Ends the thread. False: it still waits for an endpoint.
   bool stop(std::chrono::milliseconds wait);
 
@@ -63,6 +67,8 @@ class BundleRefresher {
   std::map<std::string, Endpoint> endpoints_ YETT_GUARDED_BY(mutex_);
   bool stopping_ YETT_GUARDED_BY(mutex_) = false;
   bool running_ YETT_GUARDED_BY(mutex_) = false;
+  bool hurry_ YETT_GUARDED_BY(mutex_) = false;
+  int64_t hurried_ YETT_GUARDED_BY(mutex_) = -1'000'000;                                      // steady milliseconds
   const std::shared_ptr<std::atomic<int>> attempts_ = std::make_shared<std::atomic<int>>(0);  // threads that fetch
   std::thread thread_;
 };

@@ -64,8 +64,8 @@ class Metrics(unittest.TestCase):
         with Nginx() as nginx, everything(nginx) as y:
             before = y.admin("/metrics")[1]
             found = families(before)
-            # Those of the Workload API: test_workload_api.
-            wanted = {name: it for name, it in documented().items() if not name.startswith("yett_workload_api_")}
+            # Those of the Workload API and of tokens: test_workload_api, test_tokens.
+            wanted = {name: it for name, it in documented().items() if not name.startswith(("yett_workload_api_", "yett_jwks_"))}
             self.assertEqual(sorted(found), sorted(wanted))
             for name, (kind, labels) in wanted.items():
                 self.assertEqual(found[name], (kind, labels), name)

@@ -1,10 +1,11 @@
 """Routes that ask for JSON Web Tokens, minted by PyJWT: what gets in, what is refused and how, what is recorded, and when it ends."""
+import http.server
 import json
-import pathlib
 import shutil
 import socket
+import ssl
 import subprocess
-import tempfile
+import threading
 import time
 import unittest
 
@@ -186,6 +187,56 @@ class Tokens(unittest.TestCase):
                 self.assertAlmostEqual(time.time(), end, delta=1.5 * SLOW)
                 wait_for("the outcome", lambda: "the token has expired" in json.dumps(y.query()))
 
+    def test_keys_from_a_url(self):
+        """Answered with 503 while they are not known, refreshed for a key that is new, kept over a restart."""
+        idp, asked = self.idp, [0]
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_GET(self):
+                asked[0] += 1
+                body = keys[0].encode()
+                self.send_response(200)
+                self.send_header("content-length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *_):
+                pass
+
+        keys = [idp.jwks("e")]
+        port = harness.free_port()
+        y = self.yett(jwks=f"https://localhost:{port}/keys", ca="certs/bundle.pem", refresh_interval="1h")
+        self.addCleanup(lambda: y.stop(expect=None))
+        y.start()
+        wait_for("the failure", lambda: "the keys of a provider of tokens could not be refreshed" in y.log(), 10)
+        token, new = idp.token("r"), idp.token("e")
+        self.assertEqual(self.get(y, "/x", token)[0], 503)
+        self.assertEqual(self.get(y, "/x")[0], 401)
+        self.assertEqual(self.get(y, "/maybe/x")[0], 200)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(y.certs / "server.pem", y.certs / "server.key")
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", port), Handler)
+        server.handle_error = lambda *_: None
+        server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
+        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+        self.addCleanup(server.server_close)
+        self.addCleanup(server.shutdown)
+        wait_for("the keys", lambda: self.get(y, "/x", token)[0] == 200, 30)
+        self.assertRegex(y.admin("/metrics")[1], r'yett_jwks_last_refresh_timestamp_seconds\{provider="corp"\} \d{10}')
+        # A key that the set has not yet: asked for once, and then not again for ten seconds, however often it comes.
+        self.assertEqual(self.get(y, "/x", new)[0], 401)
+        keys[0] = idp.jwks()
+        before = asked[0]
+        wait_for("the new key", lambda: self.get(y, "/x", new)[0] == 200, 30)
+        for _ in range(50):
+            self.get(y, "/x", idp.token("unknown", "RS256", key=idp.keys["r"][0]))
+        self.assertLessEqual(asked[0] - before, 4)
+        # What makes no sense is refused, and the last good stays.
+        y.stop()
+        server.shutdown()
+        y.start()
+        self.assertEqual((self.get(y, "/x", token)[0], self.get(y, "/x", new)[0]), (200, 200))
+
     def test_grpc_gets_its_status(self):
         with self.yett() as y:
             done = subprocess.run(["curl", "-sk", "--http2", "-D", "-", "-o", "/dev/null", "--cacert", y.certs / "bundle.pem", "--cert", y.certs / "frontend.pem", "--key", y.certs / "frontend.key",
@@ -194,7 +245,6 @@ class Tokens(unittest.TestCase):
 
     def test_bad_tokens_of_one_caller_leave_the_others_alone(self):
         """A flood of tokens that must each be verified; the worst wait of another caller."""
-        import threading
         with self.yett() as y:
             over, sent = threading.Event(), [0]
             good = self.idp.token()
@@ -238,7 +288,8 @@ class Tokens(unittest.TestCase):
             (lambda c: corp(c).pop("issuer"), "/authentication/jwt/corp: `issuer` is missing"),
             (lambda c: corp(c).pop("audiences"), "/authentication/jwt/corp/audiences: name at least one"),
             (lambda c: corp(c).update(algorithms=["HS256"]), "`HS256` is not one of RS256 to RS512"),
-            (lambda c: corp(c).update(jwks="https://idp.example.com/keys"), "is a URL, which is not supported yet"),
+            (lambda c: corp(c).update(jwks="http://idp.example.com/keys"), "is neither a file nor an https URL"),
+            (lambda c: corp(c).update(timeout="1s"), "/authentication/jwt/corp/timeout: is for keys from a URL"),
             (lambda c: corp(c).update(jwks="gone.json"), "authentication: provider `corp`: "),
             (lambda c: corp(c).update({"from": ["query:token"]}), "`query:token` is not `header:NAME` or `cookie:NAME`"),
             (lambda c: corp(c).update(clock_skew="1h"), "clock_skew: must be at most 5m"),
