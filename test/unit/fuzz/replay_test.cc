@@ -16,6 +16,7 @@
 #include "support/cases.h"
 #include "support/policy_cases.h"
 #include "support/random_records.h"
+#include "support/signing.h"
 #include "support/workload_messages.h"
 
 using namespace yett;
@@ -150,6 +151,12 @@ void addIdentity(std::map<std::string, Corpus>& out) {
                                      "a\x12\x01t",
                                      9)};
   out["grpc_messages"] = {rpc::framed("one") + rpc::framed("") + rpc::framed(std::string(300, 'x'))};
+  out["jwt"] = {"{\"alg\":\"ES256\",\"kid\":\"e\"}\n{\"iss\":\"i\",\"aud\":[\"a\"],\"exp\":1800000100,\"nbf\":1,\"iat\":1}",
+                "{\"alg\":\"ES256\",\"typ\":\"JWT\"}\n{\"iss\":\"i\",\"aud\":\"a\",\"exp\":1800000100.5,\"sub\":\"s\"}",
+                "eyJhbGciOiJub25lIn0.e30."};
+  out["jwks"] = {"{\"keys\":[" + test::SigningKey::ec("P-256", "e").jwk() + "]}",
+                 "{\"keys\":[" + test::SigningKey::rsa(2048, "r").jwk() + "]}",
+                 "{\"keys\":[" + test::SigningKey::ed25519("d").jwk() + R"(,{"kty":"oct","k":"AA"}]})"};
   out["tls_session"] = {std::string("\x30\x0a\x02\x01\x01\xa3\x03\x02\x01\x05\xa4\x00", 12),
                         std::string("\x30\x82\x00\x03\x02\x01\x01", 7)};
 }
