@@ -1,7 +1,6 @@
 #include "proxy/tokens.h"
 
 #include <algorithm>
-#include <vector>
 
 #include "base/text.h"
 #include "http/header_map.h"
@@ -19,6 +18,15 @@ struct Sent {
   std::string_view pair;  // of a cookie: all of it, in the field's value
 };
 
+// The first, and how many there are.
+struct Found {
+  Sent one{};
+  size_t count = 0;
+  void add(const Sent& sent) {
+    if (++count == 1) one = sent;
+  }
+};
+
 // "Bearer " and the token (RFC 6750 2.1); nothing for another scheme.
 bool bearer(std::string_view value, std::string_view& token) {
   constexpr std::string_view kScheme = "bearer";
@@ -29,20 +37,20 @@ bool bearer(std::string_view value, std::string_view& token) {
   return true;
 }
 
-void findInCookies(http::HeaderField& field, const std::string& name, std::vector<Sent>& out) {
+void findInCookies(http::HeaderField& field, const std::string& name, Found& out) {
   std::string_view rest = field.value;
   while (!rest.empty()) {
     const auto end = std::min(rest.find(';'), rest.size());
     const std::string_view pair = rest.substr(0, end);
     const std::string_view text = base::trimmed(pair);
     if (text.size() > name.size() && text.starts_with(name) && text[name.size()] == '=')
-      out.push_back({&field, text.substr(name.size() + 1), pair});
+      out.add({&field, text.substr(name.size() + 1), pair});
     rest.remove_prefix(std::min(end + 1, rest.size()));
   }
 }
 
-std::vector<Sent> tokensOf(Call& call, const identity::JwtProviderConfig& config) {
-  std::vector<Sent> out;
+Found tokensOf(Call& call, const identity::JwtProviderConfig& config) {
+  Found out;
   for (const auto& place : config.from) {
     for (auto& field : call.request.headers.fields()) {
       if (field.dropped) continue;
@@ -50,7 +58,7 @@ std::vector<Sent> tokensOf(Call& call, const identity::JwtProviderConfig& config
       if (place.cookie && field.name == "cookie") findInCookies(field, place.name, out);
       if (place.cookie || field.name != place.name) continue;
       if (field.name == "authorization" && !bearer(field.value, token)) continue;
-      out.push_back({&field, token, {}});
+      out.add({&field, token, {}});
     }
   }
   return out;
@@ -80,29 +88,31 @@ void refuse(Call& call, Cause cause, const std::string& provider, const std::str
 
 }  // namespace
 
-identity::JwtResult TokenMemory::verify(const identity::JwtProvider& provider, std::string_view name,
-                                        std::string_view token, int64_t now) {
+TokenMemory::Outcome TokenMemory::verify(const identity::JwtProvider& provider, std::string_view name,
+                                         std::string_view token, int64_t now) {
   key_.assign(name).append(1, '\n').append(token);
   for (Entries* entries : {&young_, &old_}) {
     const auto known = entries->find(key_);
     if (known == entries->end()) continue;
     const bool holds = known->second.provider_digest == provider.digest &&
-                       now - provider.rules.clock_skew < known->second.token.expires;
+                       now - provider.rules.clock_skew < known->second.token->expires;
     if (!holds) break;
-    if (entries == &young_) return known->second.token;
+    const auto out = known->second.token;
+    if (entries == &young_) return {out};
     Entry entry = std::move(known->second);
     old_.erase(known);
-    identity::VerifiedJwt out = entry.token;
     keep(key_, std::move(entry));
-    return out;
+    return {out};
   }
   auto done = identity::verifyJwt(token, provider.rules, provider.keys, now);
-  if (done) keep(key_, {provider.digest, done.token()});
-  return done;
+  if (!done) return {nullptr, done.refusal()};
+  const auto out = std::make_shared<const identity::VerifiedJwt>(std::move(done.token()));
+  keep(key_, {provider.digest, out});
+  return {out};
 }
 
 void TokenMemory::keep(const std::string& key, Entry entry) {
-  const size_t bytes = 2 * key.size() + entry.token.claims.size() + 256;
+  const size_t bytes = 2 * key.size() + entry.token->claims.size() + 256;
   if (young_bytes_ + bytes > kMostBytes / 2) {
     old_ = std::move(young_);
     young_.clear();
@@ -118,18 +128,18 @@ void checkTokens(Call& call, TokenMemory& memory, int64_t now_seconds) {
     const auto* provider = call.listener->providers ? call.listener->providers->find(name) : nullptr;
     if (provider == nullptr) return refuse(call, Cause::kTokenInvalid, name, "there is no such provider");
     const auto sent = tokensOf(call, provider->config);
-    if (sent.empty() && !required) continue;
-    if (sent.empty()) return refuse(call, Cause::kTokenMissing, name, "there is none");
-    if (sent.size() > 1) return refuse(call, Cause::kTokenInvalid, name, "there are several");
+    if (sent.count == 0 && !required) continue;
+    if (sent.count == 0) return refuse(call, Cause::kTokenMissing, name, "there is none");
+    if (sent.count > 1) return refuse(call, Cause::kTokenInvalid, name, "there are several");
     if (provider->keys.empty()) {
       if (memory.key_wanted) memory.key_wanted(name);
       return refuse(call, Cause::kTokenKeys, name, "the keys of the provider are not known yet");
     }
-    auto done = memory.verify(*provider, name, sent[0].token, now_seconds);
-    if (!done && done.refusal().key_unknown && memory.key_wanted) memory.key_wanted(name);
-    if (!done) return refuse(call, Cause::kTokenInvalid, name, done.refusal().why);
-    call.tokens_until = std::min(call.tokens_until, done.token().expires + provider->rules.clock_skew);
-    if (!provider->config.forward) drop(sent[0], call.cookies);
+    const auto done = memory.verify(*provider, name, sent.one.token, now_seconds);
+    if (done.refusal.key_unknown && memory.key_wanted) memory.key_wanted(name);
+    if (!done.token) return refuse(call, Cause::kTokenInvalid, name, done.refusal.why);
+    call.tokens_until = std::min(call.tokens_until, done.token->expires + provider->rules.clock_skew);
+    if (!provider->config.forward) drop(sent.one, call.cookies);
   }
 }
 

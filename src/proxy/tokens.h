@@ -19,15 +19,18 @@ struct Call;
 class TokenMemory {
  public:
   /// Verifies, or remembers that it did. `name`: of the provider.
-  identity::JwtResult verify(const identity::JwtProvider& provider, std::string_view name, std::string_view token,
-                             int64_t now);
+  struct Outcome {
+    std::shared_ptr<const identity::VerifiedJwt> token;  ///< null: refused
+    identity::JwtRefusal refusal = {};
+  };
+  Outcome verify(const identity::JwtProvider& provider, std::string_view name, std::string_view token, int64_t now);
   /// Called with the name of a provider that may have newer keys; null: nobody fetches them.
   std::function<void(const std::string& provider)> key_wanted;
 
  private:
   struct Entry {
     std::string provider_digest;
-    identity::VerifiedJwt token;
+    std::shared_ptr<const identity::VerifiedJwt> token;
   };
   using Entries = std::unordered_map<std::string, Entry>;
   void keep(const std::string& key, Entry entry);

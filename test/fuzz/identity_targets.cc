@@ -76,7 +76,8 @@ std::string jwks(std::string_view bytes) {
   return "";
 }
 
-constexpr Target kTargets[] = {{"jwt", jwt}, {"jwks", jwks}, {"bundle", bundle}, {"crl", crl}, {"tls_session", session}};
+constexpr Target kTargets[] = {
+    {"jwt", jwt}, {"jwks", jwks}, {"bundle", bundle}, {"crl", crl}, {"tls_session", session}};
 
 }  // namespace
 

@@ -151,9 +151,10 @@ void addIdentity(std::map<std::string, Corpus>& out) {
                                      "a\x12\x01t",
                                      9)};
   out["grpc_messages"] = {rpc::framed("one") + rpc::framed("") + rpc::framed(std::string(300, 'x'))};
-  out["jwt"] = {"{\"alg\":\"ES256\",\"kid\":\"e\"}\n{\"iss\":\"i\",\"aud\":[\"a\"],\"exp\":1800000100,\"nbf\":1,\"iat\":1}",
-                "{\"alg\":\"ES256\",\"typ\":\"JWT\"}\n{\"iss\":\"i\",\"aud\":\"a\",\"exp\":1800000100.5,\"sub\":\"s\"}",
-                "eyJhbGciOiJub25lIn0.e30."};
+  out["jwt"] = {
+      "{\"alg\":\"ES256\",\"kid\":\"e\"}\n{\"iss\":\"i\",\"aud\":[\"a\"],\"exp\":1800000100,\"nbf\":1,\"iat\":1}",
+      "{\"alg\":\"ES256\",\"typ\":\"JWT\"}\n{\"iss\":\"i\",\"aud\":\"a\",\"exp\":1800000100.5,\"sub\":\"s\"}",
+      "eyJhbGciOiJub25lIn0.e30."};
   out["jwks"] = {"{\"keys\":[" + test::SigningKey::ec("P-256", "e").jwk() + "]}",
                  "{\"keys\":[" + test::SigningKey::rsa(2048, "r").jwk() + "]}",
                  "{\"keys\":[" + test::SigningKey::ed25519("d").jwk() + R"(,{"kty":"oct","k":"AA"}]})"};
