@@ -248,6 +248,7 @@ class KeyLog(unittest.TestCase):
             self.assertIn("`unsafe_tls_key_log`: whoever has this file", checked.stderr)
 
 
+@unittest.skipUnless("release" in harness.BINARY, "the fake clock is preloaded, which sanitizers do not allow")
 class Clock(unittest.TestCase):
     def test_a_clock_that_is_stepped_by_an_hour_both_ways(self):
         """What fails, fails closed, is told, and recovers. `other` is valid for half an hour, the rest for days."""

@@ -302,7 +302,8 @@ class Running(Agent):
                 self.api.give("FetchX509SVID", message)
                 time.sleep(0.001)
         self.assertLessEqual(y.log().count(" reloaded "), 10 * SLOW)
-        self.assertLess(y.rss_mib() - before, 30 * SLOW)
+        if "release" in harness.BINARY:  # sanitizers keep what is freed
+            self.assertLess(y.rss_mib() - before, 30)
         self.assertEqual(self.ask(y)[0], b"HTTP/1.1 200")
         began = time.monotonic()
         y.stop()
