@@ -39,7 +39,12 @@ class Agent(unittest.TestCase):
         """Enters `y`, which need not serve yet."""
         y.start(until=" admin listening ")
         self.addCleanup(shutil.rmtree, y.dir, True)
-        self.addCleanup(lambda: y.stop(expect=None))
+
+        def end():
+            y.stop(expect=None)
+            self.assertNotIn("Sanitizer", y.log())
+
+        self.addCleanup(end)
         return y
 
     def serving(self, y):
