@@ -253,6 +253,7 @@ bool Server::distribute(std::shared_ptr<const runtime::Generation> next, const S
     if (changes.shadow) shadow = loop.authorizer->swapShadow(std::move(shadow));
     take(loop, *next, sockets);
     if (changes.policy) loop.worker->onPolicy();
+    else if (changes.tokens) loop.worker->subjects.recheckSoon();
     loop.worker->reviewSessions(next->bundles);
     loop.generation = number;
   };
@@ -280,7 +281,8 @@ bool Server::differs(const runtime::Generation& next) const {
 Status Server::apply(std::shared_ptr<const runtime::Generation> next) {
   // If a loop could not take the last generation, all parts of this one are sent.
   const Changes changes{incomplete_ || next->policy != generation_->policy,
-                        incomplete_ || next->shadow != generation_->shadow};
+                        incomplete_ || next->shadow != generation_->shadow,
+                        next->providers->digest() != generation_->providers->digest()};
   Sockets sockets = TRY(openSockets(*next));
   Evaluators evaluators = TRY(makeEvaluators(*next, changes));
   recordPolicies(*next, changes);

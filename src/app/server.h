@@ -87,6 +87,7 @@ class Server {
   /// What a generation changes.
   struct Changes {
     bool policy, shadow;
+    bool tokens = false;
   };
 
   Server(std::shared_ptr<const runtime::Generation> generation, base::Logger& log, MainTasks& tasks,

@@ -6,12 +6,14 @@
 #include <openssl/err.h>
 #include <openssl/param_build.h>
 #include <openssl/rsa.h>
+#include <openssl/x509.h>
 
 #include <algorithm>
 #include <array>
 
 #include "base/base64.h"
 #include "base/json.h"
+#include "base/sha256.h"
 #include "base/text.h"
 
 namespace yett::identity {
@@ -20,6 +22,7 @@ namespace {
 constexpr size_t kMostBytes = 1 << 20;
 constexpr size_t kMostKeys = 256;
 constexpr int kDepth = 8;
+constexpr const char* kPrivate = "is a private key, which must not be in this set";
 constexpr int kLeastRsa = 2048;  // bits (RFC 7518 3.3)
 constexpr int kMostRsa = 8192;   // more takes a millisecond for each token
 
@@ -163,7 +166,7 @@ Result<std::optional<VerifyKey>> keyOf(const json::Value& jwk) {
   if (jwk.type != json::Value::Type::kObject) return Error{"is not an object"};
   const std::string* kind = textOf(jwk, "kty");
   if (kind == nullptr) return Error{"needs `kty`"};
-  if (*kind != "oct" && jwk.find("d") != nullptr) return Error{"is a private key, which must not be in this set"};
+  if (*kind != "oct" && jwk.find("d") != nullptr) return Error{kPrivate};
   VerifyKey out;
   if (*kind == "oct" || !forSignatures(jwk)) return std::optional<VerifyKey>();
   out.algorithms = TRY(readKind(jwk, *kind, out.key));
@@ -173,6 +176,12 @@ Result<std::optional<VerifyKey>> keyOf(const json::Value& jwk) {
     std::erase_if(out.algorithms, [&](JwsAlgorithm one) { return one != named; });
   }
   if (out.algorithms.empty()) return std::optional<VerifyKey>();
+  unsigned char* der = nullptr;
+  const int size = i2d_PUBKEY(out.key.get(), &der);
+  const auto hash =
+      base::Sha256Hasher().update({reinterpret_cast<char*>(der), size > 0 ? static_cast<size_t>(size) : 0}).finish();
+  OPENSSL_free(der);
+  out.digest = base::view(hash);
   return std::optional<VerifyKey>(std::move(out));
 }
 
@@ -251,8 +260,9 @@ Result<std::vector<VerifyKey>> readJwkSet(std::string_view text) {
   std::vector<VerifyKey> out;
   for (const auto& item : keys->items) {
     auto key = keyOf(item);
-    if (!key) return Error{"line " + std::to_string(item.line) + ": the key " + key.error().message};
-    if (key.value()) out.push_back(*std::move(key).value());
+    if (!key && key.error().message == kPrivate)
+      return Error{"line " + std::to_string(item.line) + ": the key " + key.error().message};
+    if (key && key.value()) out.push_back(*std::move(key).value());
   }
   return out;
 }

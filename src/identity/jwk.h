@@ -38,7 +38,8 @@ struct VerifyKey {
   struct Free {
     void operator()(EVP_PKEY* key) const { EVP_PKEY_free(key); }
   };
-  std::string id;  ///< "": it has none
+  std::string id;      ///< "": it has none
+  std::string digest;  ///< SHA-256 (bytes) of the key
   std::unique_ptr<EVP_PKEY, Free> key;
   std::vector<JwsAlgorithm> algorithms;  ///< that it may be used with: those of its kind, or the one that it names
 
@@ -48,8 +49,8 @@ struct VerifyKey {
 /// Whether `signature` (RFC 7518 3.3 to 3.5) is that of `input`. REQUIRES: key.serves(algorithm).
 bool verifies(const VerifyKey& key, JwsAlgorithm algorithm, std::string_view input, std::string_view signature);
 
-/// The keys of a JWK Set that verify signatures. Others are left out: symmetric keys, other uses, kinds and curves. An
-/// error: no JWK Set, a private key among them, a key that cannot be (a point off its curve, RSA below 2048 bits).
+/// The keys of a JWK Set that verify signatures. Others are left out (RFC 7517 5): symmetric keys, other uses, kinds and
+/// curves, and keys that cannot be, such as RSA below 2048 bits. An error: no JWK Set, or a private key among them.
 Result<std::vector<VerifyKey>> readJwkSet(std::string_view text);
 
 /// One key, as JSON; nothing if it does not verify signatures.

@@ -178,6 +178,7 @@ JwtResult verifyJwt(std::string_view token, const JwtRules& rules, std::span<con
   VerifiedJwt out;
   if (auto ok = checkClaims(parts.value().claims, rules, now, out); !ok) return JwtRefusal{ok.error().message};
   out.key_id = (*signer)->id;
+  out.key_digest = (*signer)->digest;
   out.claims = std::move(parts.value().payload);
   return out;
 }

@@ -27,9 +27,10 @@ struct VerifiedJwt {
   std::string issuer;
   std::string subject;  ///< "": it has none
   std::vector<std::string> audiences;
-  int64_t expires = 0;  ///< seconds since 1970, without the skew: invalid from that second on
-  std::string key_id;   ///< of the key that verified it
-  std::string claims;   ///< the payload: strict JSON, an object without duplicate names
+  int64_t expires = 0;     ///< seconds since 1970, without the skew: invalid from that second on
+  std::string key_id;      ///< of the key that verified it
+  std::string key_digest;  ///< likewise
+  std::string claims;      ///< the payload: strict JSON, an object without duplicate names
 };
 
 struct JwtRefusal {

@@ -10,13 +10,13 @@ void add(base::Sha256Hasher& hasher, std::string_view part) {
   hasher.update(std::to_string(part.size())).update(":").update(part);
 }
 
-std::string digestOf(const JwtProviderConfig& config, const std::string& keys) {
+std::string digestOf(const JwtProviderConfig& config) {
   base::Sha256Hasher hasher;
   add(hasher, config.issuer);
+  add(hasher, std::to_string(config.audiences.size()));
   for (const auto& audience : config.audiences) add(hasher, audience);
   for (const auto algorithm : config.algorithms) add(hasher, name(algorithm));
   add(hasher, std::to_string(config.clock_skew.count()));
-  add(hasher, keys);
   const auto hash = hasher.finish();
   return std::string(base::view(hash));
 }
@@ -42,7 +42,12 @@ Result<JwtProviders> JwtProviders::create(const JwtProviderConfigs& configs,
                       .audiences = config.audiences,
                       .algorithms = config.algorithms,
                       .clock_skew = config.clock_skew.count() / 1000};
-    provider.digest = digestOf(config, known ? text->second : std::string());
+    provider.settings = digestOf(config);
+    base::Sha256Hasher both;
+    add(both, provider.settings);
+    add(both, known ? text->second : std::string());
+    const auto digest = both.finish();
+    provider.digest = base::view(digest);
     add(hasher, name);
     add(hasher, provider.digest);
   }

@@ -38,7 +38,8 @@ struct JwtProvider {
   JwtProviderConfig config;
   JwtRules rules;
   std::vector<VerifyKey> keys;  ///< none: its endpoint has not answered yet, or not for too long
-  std::string digest;           ///< of the settings and the keys: what a remembered token depends on
+  std::string settings;         ///< digest of those that tokens depend on
+  std::string digest;           ///< of these and the keys
 };
 
 class JwtProviders {

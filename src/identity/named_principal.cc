@@ -61,6 +61,9 @@ bool hasUri(X509* leaf) {
 }
 
 Result<std::string> nameIn(X509* leaf, std::string_view authority) {
+  const uint32_t flags = X509_get_extension_flags(leaf);
+  if ((flags & EXFLAG_INVALID) != 0) return Error{"the certificate has malformed extensions"};
+  if ((flags & EXFLAG_CA) != 0) return Error{"the certificate is that of a CA"};
   std::string name = TRY(authority.starts_with(kByDns) ? dnsName(leaf) : commonName(leaf));
   auto sound = checkName(authority, name);
   if (!sound) return Error{"the certificate's name " + sound.error().message};

@@ -34,7 +34,7 @@ bool isCommonName(std::string_view name) {
   if (name.empty() || name.size() > kMostCommonName || name.front() == ' ' || name.back() == ' ') return false;
   if (name == "." || name == "..") return false;
   return std::all_of(name.begin(), name.end(), [](char c) {
-    return isLower(base::toLower(c)) || isDigit(c) || std::string_view(" .-_@+=:,").find(c) != std::string_view::npos;
+    return isLower(base::toLower(c)) || isDigit(c) || std::string_view(" .-_@:").find(c) != std::string_view::npos;
   });
 }
 
@@ -53,7 +53,7 @@ Status checkName(std::string_view authority, std::string_view name) {
   const std::string shown = "`" + base::printable(name.substr(0, 128)) + "`";
   if (authority.starts_with(kByDns))
     return Error{shown + " is not a plain DNS name in lower case, without a wildcard: labels of a-z, 0-9, `-`, `_`"};
-  return Error{shown + " is not a common name of letters, digits, inner spaces and `.-_@+=:,`, 64 bytes at most"};
+  return Error{shown + " is not a common name of letters, digits, inner spaces and `.-_@:`, 64 bytes at most"};
 }
 
 Result<Principal> principalWithId(std::string_view id) {

@@ -24,7 +24,7 @@ bool isNamingAuthority(std::string_view text);
 Result<Principal> principalWithId(std::string_view id);
 
 /// Whether `name` can be the part after the slash. DNS names: lower case letters, digits, `-` and `_`, in labels.
-/// Common names: letters, digits, spaces inside, and `.-_@+=:,`.
+/// Common names: letters, digits, spaces inside, and `.-_@:`.
 Status checkName(std::string_view authority, std::string_view name);
 
 }  // namespace yett::identity

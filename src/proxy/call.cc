@@ -8,7 +8,10 @@ void Call::clear() {
   listener.reset();
   principal.reset();
   kind = PlainCall{};
-  route = body_route = token_route = nullptr;
+  route = body_route = nullptr;
+  asked_tokens.clear();
+  cookies.clear();
+  used_tokens.clear();
   token_refusal = Cause::kNone;
   token_why.clear();
   tokens_until = INT64_MAX;

@@ -1,6 +1,7 @@
 // One request and what the stages find out about it: plain data, reused for other requests.
 #pragma once
 
+#include <deque>
 #include <memory>
 #include <string>
 #include <variant>
@@ -12,6 +13,7 @@
 #include "policy/check_request.h"
 #include "proxy/cause.h"
 #include "proxy/listener.h"
+#include "proxy/route_table.h"
 #include "proxy/shadow.h"
 
 namespace yett::proxy {
@@ -30,6 +32,13 @@ struct WebSocketCall {
 };
 using CallKind = std::variant<PlainCall, GrpcCall, WebSocketCall>;
 
+/// A token that was accepted, without itself.
+struct UsedToken {
+  std::string provider;
+  std::string settings;  ///< digest
+  std::string key;       ///< digest
+};
+
 /// Belongs to its exchange.
 struct Call {
   Session* session = nullptr;
@@ -38,12 +47,13 @@ struct Call {
   std::shared_ptr<const identity::Principal> principal;  ///< set by the stage `authenticate`
   CallKind kind;
   const Route* route = nullptr;        ///< of `listener`; null: none matches
-  const Route* token_route = nullptr;  ///< the route whose `jwt` applies
+  RouteTable::Tokens asked_tokens;     ///< providers, and whether their token is required
   Cause token_refusal = Cause::kNone;  ///< set by the stage `tokens`
   std::string token_why;               ///< likewise: why
   int64_t tokens_until = INT64_MAX;    ///< when the first of the tokens ends, in seconds since 1970
-  std::string cookies;                 ///< without the token in it
-  const Route* body_route = nullptr;   ///< the route whose `buffer_body` applies
+  std::deque<std::string> cookies;     ///< fields without the tokens in them
+  std::vector<UsedToken> used_tokens;
+  const Route* body_route = nullptr;  ///< the route whose `buffer_body` applies
 
   std::vector<policy::Header> headers;  ///< as policy sees them
   std::string body;                     ///< the part received before the decision, if policy sees it

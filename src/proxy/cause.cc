@@ -31,6 +31,8 @@ constexpr std::array<CauseInfo, kCauses> kTable{{
     {Cause::kTokenExpired, 401, kByStatus, "the token has expired", "token_expired", "the token has expired"},
     {Cause::kTokenKeys, 503, kByStatus, "no keys for tokens", "token_keys",
      "the keys of the token's provider are not known yet"},
+    {Cause::kTokenRevoked, 401, kByStatus, "the token's key or provider is gone", "token_revoked",
+     "the key or the provider of the token is gone"},
     {Cause::kNoRoute, 404, kByStatus, "no route", "no_route", ""},
     {Cause::kEncodedSlash, 400, kByStatus, "encoded slash", "encoded_slash",
      "the path has an encoded slash or backslash"},

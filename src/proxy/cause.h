@@ -28,6 +28,7 @@ enum class Cause : uint8_t {
   kTokenInvalid,
   kTokenExpired,
   kTokenKeys,
+  kTokenRevoked,
   // The request cannot be forwarded as it is.
   kNoRoute,
   kEncodedSlash,
@@ -51,7 +52,7 @@ enum class Cause : uint8_t {
   kHeadTooLarge,
   kUpstreamClosed,
 };
-inline constexpr size_t kCauses = 36;
+inline constexpr size_t kCauses = 37;
 /// Those that are the service's fault, or the way to it.
 inline constexpr Cause kUpstreamFailures[] = {Cause::kNoUpstream, Cause::kUpstreamTimeout, Cause::kMalformedResponse,
                                               Cause::kResponseTooLarge, Cause::kUpstreamClosed};

@@ -44,8 +44,9 @@ void Exchange::onTimer() {
     if (forwarding_) forwarding_->suspect(false);
     if (grpc != nullptr && grpc->deadline_nanos > 0 && base::steadyNanos() >= grpc->deadline_nanos)
       return fail(Cause::kDeadline, "the deadline that the caller set has passed");
-    if (base::wallMicros() / 1'000'000 >= call_.tokens_until)
-      return fail(Cause::kTokenExpired, "the token has expired");
+    const bool token_over = base::wallMicros() / 1'000'000 >= call_.tokens_until;
+    if (token_over && phase_ == Phase::kBody) return act(Pipeline::onBody(call_, worker_));  // which refuses, recorded
+    if (token_over) return fail(Cause::kTokenExpired, "the token has expired");
     return fail(Cause::kLifetime, "the exchange has reached its maximum lifetime");
   }
   if (phase_ == Phase::kRecord) return reply(Cause::kAuditUnavailable);

@@ -1,5 +1,6 @@
 #include "proxy/forwarding.h"
 
+#include "proxy/tokens.h"
 #include "proxy/websocket.h"
 #include "request/headers.h"
 
@@ -74,6 +75,7 @@ const http::HeaderMap& Forwarding::trailers() {
   auto& request = call_.request;
   if (!call_.route->forward_trailers) request.trailers.clear();
   else request::dropUntrustedTrailers(request, worker_.authorizer.ownedHeaders());
+  dropTokensFromTrailers(call_);
   request::dropNamed(request.trailers, permit_.obligations().remove_headers);
   return request.trailers;
 }

@@ -26,7 +26,8 @@ size_t sendProblem(http::ServerStream& down, const LocalReply& reply) {
   fields.add("content-type", "application/problem+json");
   fields.add("cache-control", "no-store");
   if (decided(reply)) fields.add("x-yett-decision-id", base::view(reply.decision_id));
-  const bool bad = reply.cause == Cause::kTokenInvalid || reply.cause == Cause::kTokenExpired;
+  const bool bad =
+      reply.cause == Cause::kTokenInvalid || reply.cause == Cause::kTokenExpired || reply.cause == Cause::kTokenRevoked;
   const std::string challenge = bearerChallenge(bad ? reply.detail : std::string_view());
   if (reply.status == 401) fields.add("www-authenticate", challenge);  // RFC 9110 15.5.2 wants one
   if (reply.status == 503) fields.add("retry-after", "1");

@@ -32,7 +32,7 @@ void normalize(Call& call, const authz::Authorizer& authorizer) {
 void match(Call& call) {
   call.route = call.listener->routes->match(call.request);
   call.body_route = call.listener->routes->bodyRoute(call.request, call.route);
-  call.token_route = call.listener->routes->tokenRoute(call.request, call.route);
+  call.listener->routes->tokensFor(call.request, call.route, call.asked_tokens);
   if (call.route != nullptr) call.request.with_parameters = call.route->forward_parameters;
 }
 
@@ -63,11 +63,17 @@ policy::CheckRequest question(Call& call, int64_t now_micros, bool early = false
 // Why the caller's certificate or token is no longer valid, whatever policy says; kNone if they are.
 Cause outdated(const Call& call, int64_t now_seconds) {
   if (now_seconds >= call.tokens_until) return Cause::kTokenExpired;
+  if (!call.used_tokens.empty() && !stillVerified(call, call.session->newest().providers.get()))
+    return Cause::kTokenRevoked;
   if (call.principal->anonymous()) return Cause::kNone;
   const int64_t until = call.session->trustedUntil(now_seconds);
   if (until == 0) return Cause::kCertificateUntrusted;
   // As in OpenSSL, the certificate is expired at the second of notAfter.
   return now_seconds >= until ? Cause::kCertificateExpired : Cause::kNone;
+}
+
+bool isOfToken(Cause cause) {
+  return cause == Cause::kTokenExpired || cause == Cause::kTokenRevoked;
 }
 
 std::optional<authz::Answer> ask(Call& call, Worker& worker, bool early) {
@@ -79,8 +85,8 @@ std::optional<authz::Answer> ask(Call& call, Worker& worker, bool early) {
   const policy::CheckRequest check = question(call, now, early);
   authz::Authorizer& authorizer = worker.authorizer;
   const Cause outdated_by = outdated(call, check.time_seconds);
-  const bool by_token = outdated_by == Cause::kTokenExpired || call.token_refusal != Cause::kNone;
-  if (outdated_by == Cause::kTokenExpired) call.token_refusal = outdated_by;
+  const bool by_token = isOfToken(outdated_by) || call.token_refusal != Cause::kNone;
+  if (isOfToken(outdated_by)) call.token_refusal = outdated_by;
   if (outdated_by != Cause::kNone && !by_token)
     call.session->drain();  // so that the caller can reconnect with a newer certificate
   worker.loop.doing("a decision");
@@ -202,11 +208,12 @@ std::optional<Ended> Pipeline::recheck(Call& call, Worker& worker, Cause cause) 
   const policy::CheckRequest check = question(call, now);
   const Cause outdated_by = outdated(call, check.time_seconds);
   auto refusal = worker.authorizer.recheck({check, call.routeName(), call.session->peerText(), now, text(outdated_by),
-                                            outdated_by == Cause::kTokenExpired ? "authentication" : "identity"},
+                                            isOfToken(outdated_by) ? "authentication" : "identity"},
                                            text(cause));
   if (!refusal) return std::nullopt;
   if (outdated_by != Cause::kNone) cause = outdated_by;
-  return Ended{cause, refusal->status, std::move(refusal->public_reason),
+  const int status = outdated_by != Cause::kNone ? info(cause).status : refusal->status;
+  return Ended{cause, status, std::move(refusal->public_reason),
                cause == Cause::kNewerPolicy  ? "the policy changed"
                : cause == Cause::kOutOfHours ? "the policy allows it at other hours"
                                              : "",

@@ -59,13 +59,19 @@ const Route* RouteTable::match(const http::RequestHead& head) const {
   return nullptr;
 }
 
-const Route* RouteTable::tokenRoute(const http::RequestHead& head, const Route* matched) const {
-  if (!reads_tokens_ || matched == nullptr || !matched->jwt.empty()) return matched;
+void RouteTable::tokensFor(const http::RequestHead& head, const Route* matched, Tokens& out) const {
+  out.clear();
+  if (!reads_tokens_ || matched == nullptr) return;
   for (const auto& route : routes_) {
+    if (!route.jwt.empty() && (&route == matched || fits(route, head, true))) {
+      for (const auto& [name, required] : route.jwt) {
+        const auto known = std::find_if(out.begin(), out.end(), [&](const auto& one) { return one.first == name; });
+        if (known == out.end()) out.emplace_back(name, required);
+        else known->second = known->second || required;
+      }
+    }
     if (&route == matched) break;
-    if (!route.jwt.empty() && fits(route, head, true)) return &route;
   }
-  return matched;
 }
 
 const Route* RouteTable::bodyRoute(const http::RequestHead& head, const Route* matched) const {

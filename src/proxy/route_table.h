@@ -4,6 +4,7 @@
 #include <map>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/result.h"
@@ -40,8 +41,10 @@ class RouteTable {
   /// The route whose `buffer_body` applies to a request on `matched`: that route, or an earlier one that matches except
   /// for ASCII case. A deny that ignores case must not miss the body there.
   const Route* bodyRoute(const http::RequestHead& head, const Route* matched) const;
-  /// Likewise the route whose `jwt` applies.
-  const Route* tokenRoute(const http::RequestHead& head, const Route* matched) const;
+  /// The providers whose tokens a request on `matched` needs (true) or may have: those of that route, and of earlier
+  /// ones that match except for ASCII case. Views of the table.
+  using Tokens = std::vector<std::pair<std::string_view, bool>>;
+  void tokensFor(const http::RequestHead& head, const Route* matched, Tokens& out) const;
   /// Whether any route allows WebSockets.
   bool allowsWebSocket() const;
   const std::vector<Route>& routes() const { return routes_; }

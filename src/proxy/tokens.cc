@@ -5,6 +5,7 @@
 #include "base/text.h"
 #include "http/header_map.h"
 #include "proxy/call.h"
+#include "request/headers.h"
 
 namespace yett::proxy {
 namespace {
@@ -27,24 +28,40 @@ struct Found {
   }
 };
 
-// "Bearer " and the token (RFC 6750 2.1); nothing for another scheme.
-bool bearer(std::string_view value, std::string_view& token) {
-  constexpr std::string_view kScheme = "bearer";
-  if (value.size() < kScheme.size() || !base::equalsIgnoreCase(value.substr(0, kScheme.size()), kScheme)) return false;
-  value.remove_prefix(kScheme.size());
-  if (!value.empty() && value[0] != ' ') return false;
-  token = base::trimmed(value);
-  return true;
+bool isBlank(char c) {
+  return c == ' ' || c == '\t';
 }
 
+// "Bearer", blanks and the token (RFC 6750 2.1), also after another scheme, as some services read it; nothing if there
+// is none.
+bool bearer(std::string_view value, std::string_view& token) {
+  constexpr std::string_view kScheme = "bearer";
+  for (size_t at = 0; at + kScheme.size() <= value.size(); ++at) {
+    const bool begins = at == 0 || isBlank(value[at - 1]) || value[at - 1] == ',' || value[at - 1] == ';';
+    if (!begins || !base::equalsIgnoreCase(value.substr(at, kScheme.size()), kScheme)) continue;
+    const std::string_view rest = value.substr(at + kScheme.size());
+    if (!rest.empty() && !isBlank(rest[0])) continue;
+    token = at == 0 ? base::trimmed(rest) : value;  // which no token is
+    return true;
+  }
+  return false;
+}
+
+// Cookies end at a semicolon; those that some service would find after a comma make the field ambiguous.
 void findInCookies(http::HeaderField& field, const std::string& name, Found& out) {
   std::string_view rest = field.value;
   while (!rest.empty()) {
     const auto end = std::min(rest.find(';'), rest.size());
     const std::string_view pair = rest.substr(0, end);
-    const std::string_view text = base::trimmed(pair);
-    if (text.size() > name.size() && text.starts_with(name) && text[name.size()] == '=')
-      out.add({&field, text.substr(name.size() + 1), pair});
+    bool first = true;
+    for (const auto part : base::split(pair, ',')) {
+      const auto equals = std::min(part.find('='), part.size());
+      if (base::trimmed(part.substr(0, equals)) == name) {
+        out.add({&field, base::trimmed(part.substr(std::min(equals + 1, part.size()))), pair});
+        if (!first || part.size() < pair.size()) out.add({&field, {}, pair});
+      }
+      first = false;
+    }
     rest.remove_prefix(std::min(end + 1, rest.size()));
   }
 }
@@ -52,20 +69,23 @@ void findInCookies(http::HeaderField& field, const std::string& name, Found& out
 Found tokensOf(Call& call, const identity::JwtProviderConfig& config) {
   Found out;
   for (const auto& place : config.from) {
+    const std::string named[] = {place.cookie ? "cookie" : place.name};
+    int seen = 0;
     for (auto& field : call.request.headers.fields()) {
-      if (field.dropped) continue;
+      if (field.dropped || !request::isNamed(field.name, named)) continue;
+      // Another spelling of the name, which some services read as this one, and a field that may come only once.
+      const bool doubtful = field.name != named[0] || (named[0] == "authorization" && ++seen > 1);
+      if (doubtful) out.add({&field, {}, {}}), out.add({&field, {}, {}});
       std::string_view token = field.value;
-      if (place.cookie && field.name == "cookie") findInCookies(field, place.name, out);
-      if (place.cookie || field.name != place.name) continue;
-      if (field.name == "authorization" && !bearer(field.value, token)) continue;
-      out.add({&field, token, {}});
+      if (place.cookie) findInCookies(field, place.name, out);
+      else if (named[0] != "authorization" || bearer(field.value, token)) out.add({&field, token, {}});
     }
   }
   return out;
 }
 
 // The service does not get the token, and policy does not see it.
-void drop(const Sent& sent, std::string& cookies) {
+void drop(const Sent& sent, std::deque<std::string>& cookies) {
   if (sent.pair.empty()) {
     sent.field->dropped = true;
     return;
@@ -76,9 +96,11 @@ void drop(const Sent& sent, std::string& cookies) {
   std::string_view right = all.substr(before + sent.pair.size());
   if (right.starts_with(';')) right.remove_prefix(1);
   else if (left.ends_with(';')) left.remove_suffix(1);
-  cookies.assign(left).append(left.empty() ? base::trimmed(right) : right);
-  sent.field->value = cookies;
-  sent.field->dropped = cookies.empty();
+  // A string of its own for each change: fields keep views of them.
+  std::string& kept = cookies.emplace_back(left);
+  kept += left.empty() ? base::trimmed(right) : right;
+  sent.field->value = kept;
+  sent.field->dropped = kept.empty();
 }
 
 void refuse(Call& call, Cause cause, const std::string& provider, const std::string& why) {
@@ -123,24 +145,48 @@ void TokenMemory::keep(const std::string& key, Entry entry) {
 }
 
 void checkTokens(Call& call, TokenMemory& memory, int64_t now_seconds) {
-  if (call.token_route == nullptr || call.token_route->jwt.empty()) return;
-  for (const auto& [name, required] : call.token_route->jwt) {
+  for (const auto& [name, required] : call.asked_tokens) {
+    const std::string provider_name(name);
     const auto* provider = call.listener->providers ? call.listener->providers->find(name) : nullptr;
-    if (provider == nullptr) return refuse(call, Cause::kTokenInvalid, name, "there is no such provider");
+    if (provider == nullptr) return refuse(call, Cause::kTokenInvalid, provider_name, "there is no such provider");
     const auto sent = tokensOf(call, provider->config);
     if (sent.count == 0 && !required) continue;
-    if (sent.count == 0) return refuse(call, Cause::kTokenMissing, name, "there is none");
-    if (sent.count > 1) return refuse(call, Cause::kTokenInvalid, name, "there are several");
+    if (sent.count == 0) return refuse(call, Cause::kTokenMissing, provider_name, "there is none");
+    if (sent.count > 1) return refuse(call, Cause::kTokenInvalid, provider_name, "there are several");
     if (provider->keys.empty()) {
-      if (memory.key_wanted) memory.key_wanted(name);
-      return refuse(call, Cause::kTokenKeys, name, "the keys of the provider are not known yet");
+      if (memory.key_wanted) memory.key_wanted(provider_name);
+      return refuse(call, Cause::kTokenKeys, provider_name, "the keys of the provider are not known yet");
     }
     const auto done = memory.verify(*provider, name, sent.one.token, now_seconds);
-    if (done.refusal.key_unknown && memory.key_wanted) memory.key_wanted(name);
-    if (!done.token) return refuse(call, Cause::kTokenInvalid, name, done.refusal.why);
+    if (done.refusal.key_unknown && memory.key_wanted) memory.key_wanted(provider_name);
+    if (!done.token) {
+      drop(sent.one, call.cookies);  // it must not be recorded either
+      return refuse(call, Cause::kTokenInvalid, provider_name, done.refusal.why);
+    }
     call.tokens_until = std::min(call.tokens_until, done.token->expires + provider->rules.clock_skew);
+    call.used_tokens.push_back({provider_name, provider->settings, done.token->key_digest});
     if (!provider->config.forward) drop(sent.one, call.cookies);
   }
+}
+
+void dropTokensFromTrailers(Call& call) {
+  for (const auto& [name, required] : call.asked_tokens) {
+    const auto* provider = call.listener->providers ? call.listener->providers->find(name) : nullptr;
+    if (provider == nullptr) continue;
+    for (const auto& place : provider->config.from) {
+      const std::string named[] = {place.cookie ? "cookie" : place.name};
+      request::dropNamed(call.request.trailers, named);
+    }
+  }
+}
+
+bool stillVerified(const Call& call, const identity::JwtProviders* providers) {
+  return std::all_of(call.used_tokens.begin(), call.used_tokens.end(), [&](const UsedToken& used) {
+    const auto* provider = providers != nullptr ? providers->find(used.provider) : nullptr;
+    return provider != nullptr && provider->settings == used.settings &&
+           std::any_of(provider->keys.begin(), provider->keys.end(),
+                       [&](const auto& key) { return key.digest == used.key; });
+  });
 }
 
 std::string bearerChallenge(std::string_view why) {

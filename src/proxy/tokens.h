@@ -44,6 +44,13 @@ class TokenMemory {
 /// call.token_refusal. Marks tokens that the service does not get as dropped.
 void checkTokens(Call& call, TokenMemory& memory, int64_t now_seconds);
 
+/// Drops trailers that a provider of the call would take for a token, in any spelling.
+void dropTokensFromTrailers(Call& call);
+
+/// Whether the tokens that the call used would be accepted by these providers: same settings, and the key is still
+/// there. Null: there are none.
+bool stillVerified(const Call& call, const identity::JwtProviders* providers);
+
 /// What a 401 asks for: `why` is that of a token that is not valid, "" if there was none.
 std::string bearerChallenge(std::string_view why);
 

@@ -169,11 +169,17 @@ std::shared_ptr<const Generation> refresh(const Previous& previous, const ApiSou
   if (of_policy.any()) out->policy = previous->policy;
   config::Problems of_tls(previous->config.file);
   const TlsInput tls = readTls(previous->config.identity, api, of_tls, trust);
-  const auto key_sets = readKeySets(previous->config.jwt, of_tls, trust);
-  if (buildProviders(*out, key_sets, of_tls) && tls.complete) buildListeners(*out, tls, previous, of_tls);
+  config::Problems of_keys(previous->config.file);
+  const auto key_sets = readKeySets(previous->config.jwt, of_keys, trust);
+  if (of_keys.any() || !buildProviders(*out, key_sets, of_keys)) out->providers = previous->providers;
+  if (tls.complete) buildListeners(*out, tls, previous, of_tls);
   if (of_tls.any()) {
-    out->providers = previous->providers;
-    out->listeners = previous->listeners;
+    out->listeners.clear();
+    for (const auto& [name, state] : previous->listeners) {
+      auto same = std::make_shared<proxy::ListenerState>(*state);
+      same->providers = out->providers;
+      out->listeners.emplace(name, std::move(same));
+    }
     out->bundles = previous->bundles;
     out->tls_digest = previous->tls_digest;
     out->certificate_expires = previous->certificate_expires;
@@ -181,7 +187,7 @@ std::shared_ptr<const Generation> refresh(const Previous& previous, const ApiSou
     out->spiffe_id = previous->spiffe_id;
     out->waits = previous->waits;
   }
-  for (const auto* part : {&of_policy, &of_tls}) {
+  for (const auto* part : {&of_policy, &of_tls, &of_keys}) {
     for (const auto& text : part->texts()) problems.add(text);
   }
   return out;

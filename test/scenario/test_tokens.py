@@ -1,10 +1,12 @@
 """Routes that ask for JSON Web Tokens, minted by PyJWT: what gets in, what is refused and how, what is recorded, and when it ends."""
 import http.server
 import json
+import pathlib
 import shutil
 import socket
 import ssl
 import subprocess
+import tempfile
 import threading
 import time
 import unittest
@@ -133,6 +135,96 @@ class Tokens(unittest.TestCase):
             self.assertNotIn("cookie", self.get(y, "/x", Cookie=f"session={token}")[2])
             self.assertEqual(self.get(y, "/x", Cookie=f"mysession={token}; sessionx={token}")[0], 401)
 
+    def test_cookies_of_two_providers(self):
+        """Each field is rewritten on its own; nothing of one shows in the other."""
+        y = self.yett()
+        one = y.config["authentication"]["jwt"]["corp"]
+        y.config["authentication"]["jwt"] = {"aa": {**one, "from": ["cookie:ta"]}, "bb": {**one, "from": ["cookie:tb"]}}
+        y.config["listeners"][0]["routes"] = [{"path": "/**", "cluster": "app", "jwt": {"aa": "required", "bb": "required"}}]
+        y.write_config()
+        with y, y.raw_tls() as s:
+            filler = "f" * 3000
+            s.sendall(f"GET /x HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nCookie: user=alice; ta={self.idp.token()}; role=plain\r\n"
+                      f"Cookie: x={filler}; tb={self.idp.token('e')}; y=1\r\n\r\n".encode())
+            data = b""
+            while piece := s.recv(65536):
+                data += piece
+            seen = data.decode("latin-1").lower()
+            self.assertIn("cookie: user=alice; role=plain\r\n", seen)
+            self.assertIn(f"cookie: x={filler}; y=1\r\n", seen)
+
+    def test_other_spellings_count_as_a_second_token(self):
+        with self.yett(**{"from": ["header:authorization", "header:x-token", "cookie:session"]}) as y:
+            good = self.idp.token()
+            for headers in ([("Authorization", "Bearer " + good), ("Authorization", "Bearer\tevil")], [("X-Token", good), ("Authorization", "Basic x, Bearer evil")],
+                            [("Cookie", f"session={good}; session =evil")], [("Cookie", f"session={good}; a=1, session=evil")], [("X-Token", good), ("X_Token", "evil")],
+                            [("Authorization", "Bearer\tevil")], [("Cookie", "session =evil")], [("Authorization", "Bearer")], [("X_Token", good)]):
+                for path in ("/x", "/maybe/x"):
+                    with y.raw_tls() as s:
+                        lines = "".join(f"{name}: {value}\r\n" for name, value in headers)
+                        s.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{lines}\r\n".encode())
+                        self.assertEqual(s.recv(4096)[9:12], b"401", (path, headers))
+
+    def test_keys_and_bundles_do_not_hold_back_each_other(self):
+        y = self.yett()
+        bundle = (y.certs / "bundle.pem").read_text()
+        y.replace("trust.pem", bundle)
+        y.config["identity"]["trust_bundles"]["example.org"] = "trust.pem"
+        y.write_config()
+        with y:
+            token = self.idp.token("e")
+            self.assertEqual(self.get(y, "/x", token)[0], 200)
+            y.replace("trust.pem", "nonsense")
+            y.replace("keys.json", self.idp.jwks("e"))
+            wait_for("the end of the key", lambda: self.get(y, "/x", token)[0] == 401, 10)
+            y.replace("keys.json", "{}")
+            y.replace("trust.pem", bundle)
+            wait_for("the refusal", lambda: "not a JWK Set" in y.log(), 10)
+            self.assertEqual(self.get(y, "/x", self.idp.token("r"))[0], 200)
+            other = tempfile.mkdtemp(prefix="yett-other-")
+            self.addCleanup(shutil.rmtree, other, True)
+            harness.run("certs", "init", "--dir", other)
+            y.replace("trust.pem", (pathlib.Path(other) / "bundle.pem").read_text())
+
+            def refused():
+                try:
+                    y.get("/open/x")
+                    return False
+                except (OSError, ssl.SSLError):
+                    return True
+
+            wait_for("the end of the callers", refused, 10)
+
+    def test_a_waiting_body_and_a_stream_end_with_their_key(self):
+        def stream(connection):
+            harness.read_head(connection)
+            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n")
+            while True:
+                connection.sendall(b"data: x\n\n")
+                time.sleep(0.1)
+
+        with Service(stream) as service:
+            y = self.yett(routes=[{"path": "/**", "cluster": "app", "jwt": {"corp": "required"}, "buffer_body": "1KiB"}])
+            y.write_rules('policy "p" { allow "all" { principal = anyone, path = "/stream" },'
+                          ' allow "body" { principal = anyone, when = function(r) return r.body.size > 0 end } }')
+            y.config["clusters"][0]["endpoints"] = [service.address]
+            y.write_config()
+            with y, y.raw_tls() as open_one, y.raw_tls() as waiting:
+                head = f"Host: localhost\r\nAuthorization: Bearer {self.idp.token('e')}\r\n"
+                open_one.sendall(f"GET /stream HTTP/1.1\r\n{head}\r\n".encode())
+                waiting.sendall(f"POST /x HTTP/1.1\r\n{head}Content-Length: 5\r\n\r\n".encode())
+                self.assertIn(b"200 OK", open_one.recv(4096))
+                y.replace("keys.json", self.idp.jwks("e"))
+                open_one.settimeout(10 * SLOW)
+                try:
+                    while open_one.recv(65536):
+                        pass
+                except ConnectionError:
+                    pass
+                waiting.sendall(b"hello")
+                self.assertEqual(waiting.recv(4096)[9:12], b"401")
+                self.assertIn("the token's key or provider is gone", json.dumps(y.query()))
+
     def test_forwarded_where_that_is_set(self):
         with self.yett(forward=True) as y:
             token = self.idp.token()
@@ -140,6 +232,10 @@ class Tokens(unittest.TestCase):
 
     def test_another_case_of_the_path_is_covered(self):
         with self.yett(routes=[{"path": "/orders/**", "cluster": "app", "jwt": {"corp": "required"}}, {"path": "/**", "cluster": "app"}]) as y:
+            self.assertEqual(self.get(y, "/other")[0], 200)
+            y.config["listeners"][0]["routes"][1]["jwt"] = {"corp": "optional"}
+            y.write_config()
+            wait_for("the reload", lambda: " reloaded " in y.log())
             self.assertEqual(self.get(y, "/other")[0], 200)
             for path in ("/orders/1", "/ORDERS/1", "/Orders/1"):
                 self.assertEqual(self.get(y, path)[0], 401, path)
