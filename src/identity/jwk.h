@@ -49,8 +49,8 @@ struct VerifyKey {
 /// Whether `signature` (RFC 7518 3.3 to 3.5) is that of `input`. REQUIRES: key.serves(algorithm).
 bool verifies(const VerifyKey& key, JwsAlgorithm algorithm, std::string_view input, std::string_view signature);
 
-/// The keys of a JWK Set that verify signatures. Others are left out (RFC 7517 5): symmetric keys, other uses, kinds and
-/// curves, and keys that cannot be, such as RSA below 2048 bits. An error: no JWK Set, or a private key among them.
+/// The keys of a JWK Set that verify signatures. Others are left out (RFC 7517 5): symmetric keys, other uses, kinds
+/// and curves, and keys that cannot be, such as RSA below 2048 bits. An error: no JWK Set, or a private key among them.
 Result<std::vector<VerifyKey>> readJwkSet(std::string_view text);
 
 /// One key, as JSON; nothing if it does not verify signatures.
