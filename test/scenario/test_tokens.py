@@ -21,6 +21,15 @@ OPEN = 'policy "p" { deny "closed" { path = "/closed" }, allow "all" { principal
 ISSUER = "https://idp.example.com"
 
 
+def stream(connection):
+    """A service whose answers do not end."""
+    harness.read_head(connection)
+    connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n")
+    while True:
+        connection.sendall(b"data: x\n\n")
+        time.sleep(0.1)
+
+
 class Idp:
     """An identity provider with named keys."""
 
@@ -196,13 +205,6 @@ class Tokens(unittest.TestCase):
             wait_for("the end of the callers", refused, 10)
 
     def test_a_waiting_body_and_a_stream_end_with_their_key(self):
-        def stream(connection):
-            harness.read_head(connection)
-            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n")
-            while True:
-                connection.sendall(b"data: x\n\n")
-                time.sleep(0.1)
-
         with Service(stream) as service:
             y = self.yett(routes=[{"path": "/**", "cluster": "app", "jwt": {"corp": "required"}, "buffer_body": "1KiB"}])
             y.write_rules('policy "p" { allow "all" { principal = anyone, path = "/stream" },'
@@ -259,13 +261,6 @@ class Tokens(unittest.TestCase):
             self.assertEqual(self.get(y, "/x", self.idp.token("r"))[0], 200)
 
     def test_a_stream_ends_with_its_token(self):
-        def stream(connection):
-            harness.read_head(connection)
-            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n")
-            while True:
-                connection.sendall(b"data: x\n\n")
-                time.sleep(0.1)
-
         with Service(stream) as service:
             y = self.yett(clock_skew="0s")
             y.config["clusters"][0]["endpoints"] = [service.address]
