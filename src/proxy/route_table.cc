@@ -64,10 +64,11 @@ void RouteTable::tokensFor(const http::RequestHead& head, const Route* matched, 
   if (!reads_tokens_ || matched == nullptr) return;
   for (const auto& route : routes_) {
     if (!route.jwt.empty() && (&route == matched || fits(route, head, true))) {
-      for (const auto& [name, required] : route.jwt) {
-        const auto known = std::find_if(out.begin(), out.end(), [&](const auto& one) { return one.first == name; });
-        if (known == out.end()) out.emplace_back(name, required);
-        else known->second = known->second || required;
+      for (const auto& asked : route.jwt) {
+        const auto known =
+            std::find_if(out.begin(), out.end(), [&](const auto& one) { return one.first == asked.first; });
+        if (known == out.end()) out.emplace_back(asked.first, asked.second);
+        else known->second = known->second || asked.second;
       }
     }
     if (&route == matched) break;
