@@ -87,7 +87,7 @@ std::optional<authz::Answer> ask(Call& call, Worker& worker, bool early) {
   const Cause outdated_by = outdated(call, check.time_seconds);
   const bool by_token = isOfToken(outdated_by) || call.token_refusal != Cause::kNone;
   if (isOfToken(outdated_by)) call.token_refusal = outdated_by;
-  if (outdated_by != Cause::kNone && !by_token)
+  if (outdated_by != Cause::kNone && !isOfToken(outdated_by))
     call.session->drain();  // so that the caller can reconnect with a newer certificate
   worker.loop.doing("a decision");
   const std::string_view refuse = call.token_refusal != Cause::kNone && !call.token_why.empty()

@@ -103,6 +103,14 @@ void drop(const Sent& sent, std::deque<std::string>& cookies) {
   sent.field->dropped = kept.empty();
 }
 
+// The request is refused, so nobody needs them; a record must not hold them.
+void dropAll(Call& call, const identity::JwtProviderConfig& config) {
+  for (const auto& place : config.from) {
+    const std::string named[] = {place.cookie ? "cookie" : place.name};
+    request::dropNamed(call.request.headers, named);
+  }
+}
+
 void refuse(Call& call, Cause cause, const std::string& provider, const std::string& why) {
   call.token_refusal = cause;
   call.token_why = "token of `" + provider + "`: " + why;
@@ -152,7 +160,10 @@ void checkTokens(Call& call, TokenMemory& memory, int64_t now_seconds) {
     const auto sent = tokensOf(call, provider->config);
     if (sent.count == 0 && !required) continue;
     if (sent.count == 0) return refuse(call, Cause::kTokenMissing, provider_name, "there is none");
-    if (sent.count > 1) return refuse(call, Cause::kTokenInvalid, provider_name, "there are several");
+    if (sent.count > 1) {
+      dropAll(call, provider->config);
+      return refuse(call, Cause::kTokenInvalid, provider_name, "there are several");
+    }
     if (provider->keys.empty()) {
       if (memory.key_wanted) memory.key_wanted(provider_name);
       return refuse(call, Cause::kTokenKeys, provider_name, "the keys of the provider are not known yet");
@@ -160,7 +171,7 @@ void checkTokens(Call& call, TokenMemory& memory, int64_t now_seconds) {
     const auto done = memory.verify(*provider, name, sent.one.token, now_seconds);
     if (done.refusal.key_unknown && memory.key_wanted) memory.key_wanted(provider_name);
     if (!done.token) {
-      drop(sent.one, call.cookies);  // it must not be recorded either
+      dropAll(call, provider->config);
       return refuse(call, Cause::kTokenInvalid, provider_name, done.refusal.why);
     }
     call.tokens_until = std::min(call.tokens_until, done.token->expires + provider->rules.clock_skew);

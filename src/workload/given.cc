@@ -136,11 +136,6 @@ Result<identity::OwnSvid> Given::svid(const std::string& spiffe_id) const {
                " (`identity.spiffe_id`)"};
 }
 
-std::string Given::missing(const std::string& spiffe_id) const {
-  const bool there = spiffe_id.empty() || std::find(ids_.begin(), ids_.end(), spiffe_id) != ids_.end();
-  return there ? "" : "gives " + base::joined(ids_, ", ") + ", but not " + spiffe_id + " any more";
-}
-
 identity::TrustBundles::Sources Given::bundles() const {
   identity::TrustBundles::Sources out;
   for (const auto& [domain, text] : bundles_) out[domain].text = text;

@@ -45,8 +45,6 @@ class Given {
   bool any() const { return !ids_.empty(); }
   /// One that is not given any more stays.
   Result<identity::OwnSvid> svid(const std::string& spiffe_id) const;
-  /// "gives a, b, but not c any more"; "" if it is given.
-  std::string missing(const std::string& spiffe_id) const;
   identity::TrustBundles::Sources bundles() const;
   bool operator==(const Given&) const = default;
 

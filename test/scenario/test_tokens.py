@@ -132,10 +132,14 @@ class Tokens(unittest.TestCase):
             self.assertTrue(y.verify()["ok"])
 
     def test_two_tokens(self):
-        with self.yett(**{"from": ["header:authorization", "header:X-Token", "cookie:session"]}) as y:
+        y = self.yett(**{"from": ["header:authorization", "header:X-Token", "cookie:session"]})
+        y.config["audit"]["record"] = {"headers": ["x-token"]}
+        y.write_config()
+        with y:
             token = self.idp.token()
             self.assertEqual(self.get(y, "/x", **{"X-Token": token})[0], 200)
             self.assertEqual(self.get(y, "/x", token, **{"X-Token": token})[0], 401)
+            self.assertEqual(self.get(y, "/x", **{"X-Token": self.idp.token(aud="other")})[0], 401)
             self.assertEqual(self.get(y, "/x", Cookie=f"session={token}; session={token}")[0], 401)
             for cookie, left in [(f"a=1; session={token}; b=2", "cookie: a=1; b=2"), (f"session={token}; b=2", "cookie: b=2"), (f"a=1; session={token}", "cookie: a=1")]:
                 status, _, seen = self.get(y, "/x", Cookie=cookie)
@@ -143,6 +147,7 @@ class Tokens(unittest.TestCase):
                 self.assertIn(left + "\r\n", seen)
             self.assertNotIn("cookie", self.get(y, "/x", Cookie=f"session={token}")[2])
             self.assertEqual(self.get(y, "/x", Cookie=f"mysession={token}; sessionx={token}")[0], 401)
+            self.assertNotIn("eyJ", json.dumps(y.query()))
 
     def test_cookies_of_two_providers(self):
         """Each field is rewritten on its own; nothing of one shows in the other."""
