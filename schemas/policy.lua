@@ -26,6 +26,23 @@
 ---@field size integer
 ---@field json any
 
+---A verified token.
+---@class yett.token
+---@field subject string
+---@field issuer string
+---@field audiences string[]
+---@field expires integer seconds since 1970
+---@field key_id string
+---@field claims table<string, any>
+
+---@class yett.svid: yett.token
+---@field id string its SPIFFE ID
+---@field trust_domain string
+---@field path string
+
+---@class yett.client
+---@field ip string the address that the last of the trusted forwarders saw; without one, that of the peer
+
 ---The request. Reading an absent field is an error: check with has() or use optional().
 ---@class yett.request
 ---@field method string
@@ -44,6 +61,10 @@
 ---@field tls yett.tls
 ---@field grpc yett.grpc
 ---@field body yett.body
+---@field jwt table<string, yett.token> verified tokens by the names of their providers
+---@field jwt_svid yett.svid
+---@field via string[] the SPIFFE IDs in front of a trusted forwarder, the nearest first
+---@field client yett.client
 local request = {}
 
 ---All values of a header, in order.
@@ -65,6 +86,7 @@ local range = {}
 function range:contains(ip) end
 
 ---@alias yett.texts string|yett.re|(string|yett.re)[]
+---@alias yett.claims yett.texts|integer|boolean|(string|yett.re|integer|boolean)[]
 ---Times of day and days of the week: { "09:00-18:00", "mon-fri", zone = "Europe/Berlin" }
 ---@class yett.hours
 ---@field zone string IANA name of a time zone, or "UTC"
@@ -92,6 +114,10 @@ function range:contains(ip) end
 ---@field case? "exact" match the case of paths, query keys and gRPC methods, which a deny, and a `not_` field of an allow, otherwise ignores
 ---@field grpc? string|string[] package.Service/Method or package.Service/*
 ---@field not_grpc? string|string[]
+---@field jwt? string|string[] providers of which the request has a verified token; "svid" is a JWT-SVID
+---@field not_jwt? string|string[]
+---@field claim? table<string, yett.claims> "corp.groups" -> values of the claim, or of an element of it
+---@field not_claim? table<string, yett.claims>
 ---@field when? yett.condition
 ---@field reason? string for the operator
 ---@field ttl? string how long a result that depends on the time may be remembered: "10s"
@@ -192,6 +218,7 @@ authenticated = "authenticated"
 ---@field sni? string server name of the TLS handshake
 ---@field scheme? "https"|"http"
 ---@field protocol? "HTTP/1.1"|"HTTP/2"
+---@field jwt? table<string, table<string, any>> tokens by the names of their providers, with their claims
 ---@field forwarder? boolean the caller is one of `trusted_forwarders`
 ---@field time? integer
 ---@field sets? table<string, string> headers that the decision must set, and their values

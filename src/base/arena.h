@@ -16,7 +16,9 @@ class Arena {
   explicit Arena(size_t block = 256 << 10) : block_(block) {}
   /// A copy that lives until clear().
   std::string_view copy(std::string_view bytes) {
-    char* to = bytes.size() > block_ / 4 ? own(large_, bytes.size()) : take(bytes.size());
+    const bool large = bytes.size() > block_ / 4;
+    if (large) large_bytes_ += bytes.size();
+    char* to = large ? own(large_, bytes.size()) : take(bytes.size());
     if (!bytes.empty()) std::memcpy(to, bytes.data(), bytes.size());
     return {to, bytes.size()};
   }
@@ -30,9 +32,13 @@ class Arena {
     return reinterpret_cast<const T*>(bytes.data());
   }
 
+  /// The memory that it holds.
+  size_t bytes() const { return blocks_.size() * block_ + large_bytes_; }
+
   /// Frees everything except one block, which is reused.
   void clear() {
     large_.clear();
+    large_bytes_ = 0;
     if (blocks_.size() > 1) blocks_.resize(1);
     used_ = 0;
   }
@@ -56,6 +62,7 @@ class Arena {
   Blocks blocks_;  // the last one is being filled
   Blocks large_;
   size_t used_ = 0;
+  size_t large_bytes_ = 0;
   const size_t block_;
 };
 

@@ -3,6 +3,7 @@
 #include <json/json.h>
 
 #include <algorithm>
+#include <charconv>
 #include <cstdlib>
 #include <cstring>
 
@@ -195,6 +196,42 @@ void appendQuoted(std::string& out, std::string_view text) {
     text.remove_prefix(size);
   }
   out += '"';
+}
+
+static void appendValue(std::string& out, const Value& value) {
+  const auto join = [&out](char open, char close, const auto& list, auto each) {
+    out += open;
+    for (size_t i = 0; i < list.size(); ++i) {
+      if (i > 0) out += ',';
+      each(list[i]);
+    }
+    out += close;
+  };
+  switch (value.type) {
+    case Value::Type::kNull: out += "null"; break;
+    case Value::Type::kBool: out += value.boolean ? "true" : "false"; break;
+    case Value::Type::kInt: out += std::to_string(value.integer); break;
+    case Value::Type::kDouble: {
+      char digits[32];
+      out.append(digits, std::to_chars(digits, digits + sizeof digits, value.number).ptr);
+      break;
+    }
+    case Value::Type::kString: appendQuoted(out, value.text); break;
+    case Value::Type::kArray: join('[', ']', value.items, [&out](const Value& item) { appendValue(out, item); }); break;
+    case Value::Type::kObject:
+      join('{', '}', value.fields, [&out](const auto& field) {
+        appendQuoted(out, field.first);
+        out += ':';
+        appendValue(out, field.second);
+      });
+      break;
+  }
+}
+
+std::string text(const Value& value) {
+  std::string out;
+  appendValue(out, value);
+  return out;
 }
 
 void ObjectWriter::name(std::string_view name) {

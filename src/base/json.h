@@ -46,6 +46,9 @@ bool isUtf8(std::string_view text);
 /// `depth` deep, so that it can be embedded in a line unchanged. Duplicate keys are not checked.
 bool isLine(std::string_view text, int depth = 200);
 
+/// The value as JSON in one line.
+std::string text(const Value& value);
+
 /// Appends `text` as a JSON string, quotes included. Bytes that are not UTF-8 become U+FFFD, so the output is always
 /// valid JSON. Control characters, including C1 and bidirectional ones, are escaped, so the output is always one line.
 void appendQuoted(std::string& out, std::string_view text);

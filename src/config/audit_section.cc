@@ -18,12 +18,20 @@ void readRecording(ObjectReader& in, policy::RecordingConfig& out) {
       in.problem("mask", "`" + name + "`: write header names in lower case");
     if (policy::isMaskable(name)) continue;
     in.problem("mask", "`" + name +
-                           "` cannot be masked: `path`, `principal.id`, `host`, `source.ip`, `tls.sni`, `header.NAME`, "
+                           "` cannot be masked: `path`, `principal.id`, `host`, `source.ip`, `tls.sni`, `via`, "
+                           "`client.ip`, `header.NAME`, "
                            "`query.NAME` and `body.json/POINTER` can");
   }
   in.texts("headers", out.headers);
   for (const auto& name : out.headers) {
     if (name != base::lowered(name)) in.problem("headers", "`" + name + "`: write header names in lower case");
+  }
+  in.texts("claims", out.claims);
+  for (const auto& name : out.claims) {
+    const auto dot = name.find('.');
+    if (dot == std::string::npos || dot == 0 || dot + 1 == name.size())
+      in.problem("claims",
+                 "`" + name + "` is not a part of a token: write `PROVIDER.subject` or `PROVIDER.claims.NAME`");
   }
   in.texts("body", out.body);
   for (const auto& pointer : out.body) {

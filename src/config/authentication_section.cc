@@ -5,9 +5,14 @@
 #include "base/text.h"
 #include "config/sections.h"
 #include "identity/jwt_provider.h"
+#include "policy/settable_header.h"
+#include "policy/token.h"
+#include "policy/token_header.h"
 
 namespace yett::config {
 namespace {
+
+constexpr std::string_view kSvid = policy::kSvidProvider;
 
 // A name that policy can write after a dot.
 bool isName(std::string_view text) {
@@ -64,10 +69,31 @@ void readKeys(ObjectReader& in, const std::string& file, identity::BundleConfig&
   if (!out.ca.empty()) out.ca = base::relativeTo(file, out.ca);
 }
 
-void readProvider(ObjectReader& in, const std::string& file, identity::JwtProviderConfig& out) {
-  in.requiredText("issuer", out.issuer);
+void readUse(ObjectReader& in, identity::JwtProviderConfig& out) {
   in.texts("audiences", out.audiences);
   if (out.audiences.empty()) in.problem("audiences", "name at least one: a token for another service must not count");
+  readPlaces(in, out.from);
+  in.flag("forward", out.forward);
+  in.entries("headers", [&](const std::string& name, const std::string& text) {
+    if (!policy::isHeaderName(name)) in.problem("headers", "`" + name + "` is not a header name in lower case");
+    else if (!policy::maySetHeader(name))
+      in.problem("headers", "`" + name + "` belongs to framing, the hop or Yett itself");
+    if (auto ok = policy::checkTokenTemplate(text); !ok) in.problem("headers", "`" + name + "`: " + ok.error().message);
+    out.headers[name] = text;
+  });
+  in.durationOrZero("clock_skew", out.clock_skew);
+  if (out.clock_skew.count() > 300'000)
+    in.problem("clock_skew", "must be at most 5m: tokens stay valid for that much longer");
+}
+
+// Their keys are those of the trust bundles.
+void readSvid(ObjectReader& in, identity::JwtProviderConfig& out) {
+  out.svid = true;
+  readUse(in, out);
+}
+
+void readProvider(ObjectReader& in, const std::string& file, identity::JwtProviderConfig& out) {
+  in.requiredText("issuer", out.issuer);
   std::vector<std::string> algorithms;
   in.texts("algorithms", algorithms);
   if (algorithms.empty()) algorithms = {"RS256", "ES256"};
@@ -80,11 +106,7 @@ void readProvider(ObjectReader& in, const std::string& file, identity::JwtProvid
                                    base::didYouMean(name, identity::jwsAlgorithms()));
   }
   readKeys(in, file, out.keys);
-  readPlaces(in, out.from);
-  in.flag("forward", out.forward);
-  in.durationOrZero("clock_skew", out.clock_skew);
-  if (out.clock_skew.count() > 300'000)
-    in.problem("clock_skew", "must be at most 5m: tokens stay valid for that much longer");
+  readUse(in, out);
 }
 
 }  // namespace
@@ -93,9 +115,11 @@ void readAuthentication(ObjectReader& in, const std::string& file, identity::Jwt
   in.entries(
       "jwt", [&](const std::string& name, const std::string&) { in.problem("jwt", "`" + name + "` is not an object"); },
       [&](const std::string& name, ObjectReader& provider) {
+        if (name == kSvid) in.problem("jwt", "`svid` is what policy calls a JWT-SVID (`jwt_svid`): use another name");
         if (!isName(name)) in.problem("jwt", "`" + base::printable(name) + "` is not a name of a-z, 0-9 and `_`");
         readProvider(provider, file, out[name]);
       });
+  in.object("jwt_svid", [&](ObjectReader& svid) { readSvid(svid, out[std::string(kSvid)]); });
 }
 
 }  // namespace yett::config

@@ -4,6 +4,7 @@
 #include "http/limits.h"
 #include "identity/spiffe_id.h"
 #include "net/tls_context.h"
+#include "policy/token.h"
 #include "proxy/route_table.h"
 #include "request/header_families.h"
 
@@ -22,6 +23,14 @@ void readTokens(ObjectReader& in, const identity::JwtProviderConfigs& known, pro
       in.problem("jwt", "`" + base::printable(how) + "` is neither `required` nor `optional`");
     out.jwt[name] = how == "required";
   });
+  if (out.jwt.contains(std::string(policy::kSvidProvider)))
+    in.problem("jwt", "`svid`: write `\"jwt_svid\": \"required\"` beside `jwt`");
+  if (!in.has("jwt_svid")) return;
+  size_t svid = 0;
+  in.choice("jwt_svid", {"optional", "required"}, svid);
+  if (!known.contains(std::string(policy::kSvidProvider)))
+    in.problem("jwt_svid", "needs `/authentication/jwt_svid`, which names the audiences");
+  out.jwt[std::string(policy::kSvidProvider)] = svid == 1;
 }
 
 void readRoute(ObjectReader& in, const Config& known, proxy::RouteConfig& out) {
@@ -129,6 +138,11 @@ void readListener(ObjectReader& in, const Config& known, proxy::ListenerConfig& 
   for (const auto& name : out.keep_headers) {
     if (const std::string why = request::whyNotKept(name); !why.empty()) in.problem("keep_headers", why);
   }
+  size_t certs = 0;
+  in.choice("forwarded_client_cert", {"append_forward", "sanitize_set"}, certs);
+  out.append_client_cert = certs == 0;
+  if (in.has("forwarded_client_cert") && out.trusted_forwarders.empty())
+    in.problem("forwarded_client_cert", "applies only to `trusted_forwarders`, which is not set");
   if (!out.keep_headers.empty() && out.trusted_forwarders.empty())
     in.problem("keep_headers", "applies only to `trusted_forwarders`, which is not set");
   in.objects("routes", 1, [&](ObjectReader& route) { readRoute(route, known, out.routes.emplace_back()); });

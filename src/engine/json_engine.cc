@@ -126,6 +126,12 @@ class FileReader {
   }
 
   bool readValue(const std::string& field, const Value& value, rule::FieldValue& out) {
+    if (field.ends_with("claim") && (value.type == Value::Type::kInt || value.type == Value::Type::kBool)) {
+      const bool flag = value.type == Value::Type::kBool;
+      out.type = flag ? policy::AttrValue::Type::kFlag : policy::AttrValue::Type::kNumber;
+      out.text = flag ? (value.boolean ? "true" : "false") : std::to_string(value.integer);
+      return true;
+    }
     if (value.type == Value::Type::kString) return out.text = value.text, true;
     const Value* absent = value.find("absent");
     if (absent != nullptr && value.fields.size() == 1 && absent->type == Value::Type::kBool && absent->boolean)

@@ -53,7 +53,7 @@ bool verifies(const VerifyKey& key, JwsAlgorithm algorithm, std::string_view inp
 /// and curves, and keys that cannot be, such as RSA below 2048 bits. An error: no JWK Set, or a private key among them.
 Result<std::vector<VerifyKey>> readJwkSet(std::string_view text);
 
-/// One key, as JSON; nothing if it does not verify signatures.
-Result<std::optional<VerifyKey>> readJwk(std::string_view text);
+/// One key, as JSON; nothing if it does not verify signatures, or is for another use than this (RFC 7517 4.2).
+Result<std::optional<VerifyKey>> readJwk(std::string_view text, std::string_view use = "sig");
 
 }  // namespace yett::identity

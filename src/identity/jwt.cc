@@ -187,6 +187,7 @@ Result<JwtHints> jwtHints(std::string_view token) {
   const auto parts = TRY(split(token));
   JwtHints out;
   out.key_id = TRY(textIn(parts.header, "kid")).value_or("");
+  out.issuer = TRY(textIn(parts.claims, "iss")).value_or("");
   out.subject = TRY(textIn(parts.claims, "sub")).value_or("");
   return out;
 }

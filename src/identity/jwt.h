@@ -58,10 +58,11 @@ inline constexpr size_t kMostJwtBytes = 16 << 10;
 /// Verifies a token at `now` (seconds since 1970). `exp` must be there; `nbf` and `iat` are checked if they are.
 JwtResult verifyJwt(std::string_view token, const JwtRules& rules, std::span<const VerifyKey> keys, int64_t now);
 
-/// The key id in the token's header, "" if it has none, and its subject, both unverified: to find out which keys to
-/// use. Errors: as verifyJwt() for a token that is malformed.
+/// The key id in the token's header, its issuer and its subject, "" if it has none; all unverified: to find out which
+/// keys to use. Errors: as verifyJwt() for a token that is malformed.
 struct JwtHints {
   std::string key_id;
+  std::string issuer;
   std::string subject;
 };
 Result<JwtHints> jwtHints(std::string_view token);

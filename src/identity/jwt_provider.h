@@ -12,6 +12,7 @@
 #include "identity/identity_config.h"
 #include "identity/jwk.h"
 #include "identity/jwt.h"
+#include "identity/trust_bundle.h"
 
 namespace yett::identity {
 
@@ -23,12 +24,14 @@ struct TokenPlace {
 };
 
 struct JwtProviderConfig {
+  bool svid = false;  ///< JWT-SVIDs, with the keys of the trust bundles: no issuer, no algorithms, no `keys`
   std::string issuer;
   std::vector<std::string> audiences;
   std::vector<JwsAlgorithm> algorithms;
   BundleConfig keys;  ///< a file or an endpoint
   std::vector<TokenPlace> from = {{false, "authorization"}};
-  bool forward = false;  ///< the service gets the token too
+  bool forward = false;                             ///< the service gets the token too
+  std::map<std::string, std::string> headers = {};  ///< that tell the service of it: name -> template
   base::Millis clock_skew{30'000};
   bool operator==(const JwtProviderConfig&) const = default;
 };
@@ -37,23 +40,37 @@ using JwtProviderConfigs = std::map<std::string, JwtProviderConfig>;  // by name
 struct JwtProvider {
   JwtProviderConfig config;
   JwtRules rules;
-  std::vector<VerifyKey> keys;  ///< none: its endpoint has not answered yet, or not for too long
-  std::string settings;         ///< digest of those that tokens depend on
-  std::string digest;           ///< of these and the keys
+  using Keys = std::vector<VerifyKey>;
+  std::shared_ptr<const Keys> keys;             ///< none: its endpoint has not answered yet, or not for too long
+  std::shared_ptr<const TrustBundles> bundles;  ///< of JWT-SVIDs
+  std::string settings;                         ///< digest of those that tokens depend on
+  std::string digest;                           ///< of these and the keys
 };
+
+/// Verifies a token as `provider` wants it; see verifyJwt() and verifyJwtSvid().
+JwtResult verify(const JwtProvider& provider, std::string_view token, int64_t now);
+
+/// Whether the key with this digest still verifies the provider's tokens; of a JWT-SVID, those of `subject`.
+bool hasKey(const JwtProvider& provider, std::string_view key_digest, std::string_view subject);
 
 class JwtProviders {
  public:
   /// `key_sets`: by name, as readJwkSet() reads them; of an endpoint there may be none.
   static Result<JwtProviders> create(const JwtProviderConfigs& configs,
                                      const std::map<std::string, std::string>& key_sets);
+  /// The same, with the keys of these bundles for JWT-SVIDs.
+  JwtProviders with(const std::shared_ptr<const TrustBundles>& bundles) const;
   /// Null if there is none.
   const JwtProvider* find(std::string_view name) const;
+  /// Headers that only a token may set: of all providers, in lower case.
+  const std::vector<std::string>& ownedHeaders() const { return owned_headers_; }
   /// SHA-256 (bytes) over all of them.
   const std::string& digest() const { return digest_; }
 
  private:
+  void digestAll();
   std::map<std::string, JwtProvider, std::less<>> providers_;
+  std::vector<std::string> owned_headers_;
   std::string digest_;
 };
 

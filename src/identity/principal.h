@@ -16,7 +16,8 @@ struct CertificateLink {
 
 struct Principal {
   /// kNamed: a caller without a SPIFFE ID, by the name in its certificate (named_principal.h).
-  enum class Kind { kAnonymous, kX509Svid, kNamed };
+  /// kJwtSvid: a SPIFFE ID from a token, on a connection without a client certificate.
+  enum class Kind { kAnonymous, kX509Svid, kNamed, kJwtSvid };
   Kind kind = Kind::kAnonymous;
   std::string id;                  ///< the SPIFFE ID; `dns:corp/host.name` or `cn:corp/name`; "" when anonymous
   std::string trust_domain;        ///< "" when anonymous; of kNamed, `dns:corp`: who vouches for it
@@ -30,9 +31,10 @@ struct Principal {
   std::vector<CertificateLink> chain = {};
 
   bool anonymous() const { return kind == Kind::kAnonymous; }
-  bool hasSpiffeId() const { return kind == Kind::kX509Svid; }
+  bool hasSpiffeId() const { return kind == Kind::kX509Svid || kind == Kind::kJwtSvid; }
   std::string_view kindName() const {
     if (anonymous()) return "anonymous";
+    if (kind == Kind::kJwtSvid) return "jwt-svid";
     if (hasSpiffeId()) return "x509-svid";
     return id.starts_with("dns:") ? "x509-dns" : "x509-cn";
   }

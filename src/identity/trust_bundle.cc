@@ -35,7 +35,7 @@ Result<TrustBundles::Bundle> bundleOf(const TrustBundles::Source& source, int64_
   const auto authorities =
       source.jwt_keys.empty() ? std::move(content.jwt_authorities) : TRY(readJwtAuthorities(source.jwt_keys));
   for (const auto& authority : authorities) {
-    auto key = readJwk(authority.jwk);
+    auto key = readJwk(authority.jwk, "jwt-svid");
     if (key && key.value()) out.jwt_keys.push_back(*std::move(key).value());
   }
   out.sequence = content.sequence;

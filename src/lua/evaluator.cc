@@ -7,6 +7,7 @@
 #include "lua/loader.h"
 #include "lua/request.h"
 #include "lua/values.h"
+#include "policy/settable_header.h"
 
 namespace yett::lua {
 namespace {
@@ -87,11 +88,11 @@ rule::RuleEvaluator::Answer LuaEvaluator::callHeader(lua_State* L, const rule::C
   if (lua_type(L, 1) != LUA_TSTRING)
     luaL_error(L, "`set_header` of `%s` returned a %s, must return a string", name, luaL_typename(L, 1));
   const std::string_view value(lua_tostring(L, 1), lua_rawlen(L, 1));
-  if (value.size() > rule::kLongestHeader)
+  if (value.size() > policy::kLongestHeader)
     luaL_error(L, "`set_header` of `%s` returned %d bytes, at most 4096 are allowed", name,
                static_cast<int>(value.size()));
   if (value.empty()) luaL_error(L, "`set_header` of `%s` returned an empty text", name);
-  if (!rule::isFieldValue(value))
+  if (!policy::isFieldValue(value))
     luaL_error(L, "`set_header` of `%s` returned a value that is not valid in a header (RFC 9110 5.5)", name);
   out.reason = value;
   return Answer::kYes;
@@ -199,9 +200,9 @@ void LuaEvaluator::trace(uint32_t number, policy::AttributeReader& reader, polic
     if (policy::keyed(read.attr)) text += "." + std::string(read.key);
     if (value.state == policy::AttrValue::State::kAbsent) text += " is absent";
     else if (!value.present()) text += ": " + std::string(value.text);
-    else if (value.type == policy::AttrValue::Type::kText) text += " = " + std::string(value.text);
     else if (value.type == policy::AttrValue::Type::kFlag) text += value.number != 0 ? " = true" : " = false";
     else if (value.type == policy::AttrValue::Type::kNumber) text += " = " + std::to_string(value.number);
+    else if (read.attr != policy::Attr::kBodyJson) text += " = " + std::string(value.text);
     out.reads.push_back(std::move(text));
   }
 }

@@ -90,7 +90,7 @@ class FieldReader {
   void readKeyed() {
     eachName(" = { [\"x-name\"] = \"value\" }", [&](const std::string& key) {
       std::vector<rule::FieldValue> values;
-      if (!fieldValues(L_, lua_gettop(L_), values))
+      if (!fieldValues(L_, lua_gettop(L_), values, field_.ends_with("claim")))
         return fail("must give a string or a list of strings for each name");
       if (auto ok = rule::addKeyedMatcher(rule_, field_, key, std::move(values)); !ok) fail(ok.error().message);
     });

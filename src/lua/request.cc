@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "lua/document.h"
 #include "lua/state.h"
+#include "lua/token.h"
 #include "policy/attribute_reader.h"
 
 namespace yett::lua {
@@ -27,6 +28,8 @@ enum class Group : int {
   kTls,
   kGrpc,
   kBody,
+  kJwt,
+  kClient,
   kCount
 };
 
@@ -49,6 +52,8 @@ constexpr Field kFields[] = {
     {Group::kRoot, "raw_path", Attr::kRawPath},
     {Group::kRoot, "protocol", Attr::kProtocol},
     {Group::kRoot, "time", Attr::kTime},
+    {Group::kRoot, "via", Attr::kVia},
+    {Group::kClient, "ip", Attr::kClientIp},
     {Group::kPrincipal, "id", Attr::kPrincipalId},
     {Group::kPrincipal, "path", Attr::kPrincipalPath},
     {Group::kPrincipal, "trust_domain", Attr::kPrincipalTrustDomain},
@@ -67,8 +72,10 @@ constexpr Field kFields[] = {
     {Group::kBody, "json", Attr::kBodyJson},
 };
 
-constexpr std::string_view kGroupNames[] = {"",       "header",      "query", "params", "principal",
-                                            "source", "destination", "tls",   "grpc",   "body"};
+constexpr std::string_view kGroupNames[] = {"",    "header", "query", "params", "principal", "source", "destination",
+                                            "tls", "grpc",   "body",  "jwt",    "client"};
+// The token that is a JWT-SVID; also r.jwt.svid.
+constexpr std::string_view kSvidField = "jwt_svid";
 
 Handle& handleAt(lua_State* L, int index) {
   return *static_cast<Handle*>(luaL_checkudata(L, index, "yett.request"));
@@ -95,6 +102,15 @@ bool resolve(Group group, std::string_view key, Attr& attr, std::string_view& at
       attr = Attr::kParam;
       attr_key = key;
       return true;
+    case Group::kJwt:
+      attr = Attr::kJwt;
+      attr_key = key;
+      return key.find('.') == std::string_view::npos;
+    case Group::kRoot:
+      if (key != kSvidField) break;
+      attr = Attr::kJwt;
+      attr_key = policy::kSvidProvider;
+      return true;
     default: break;
   }
   for (const auto& field : kFields) {
@@ -110,7 +126,7 @@ bool resolve(Group group, std::string_view key, Attr& attr, std::string_view& at
   for (const auto& field : kFields) {
     if (field.group == group) known.push_back(field.name);
   }
-  if (group == Group::kRoot) known.insert(known.end(), std::begin(kGroupNames) + 1, std::end(kGroupNames));
+  if (group == Group::kRoot) known = requestFields("");
   refuse(L, "a request has no field `" + std::string(key) + "`" + base::didYouMean(key, known));
 }
 
@@ -138,6 +154,14 @@ void checkLowerCase(lua_State* L, std::string_view key) {
     refuse(L, "header `" + std::string(key.substr(0, 64)) + "`: header names are in lower case");
 }
 
+void pushList(lua_State* L, const std::vector<std::string_view>& values) {
+  lua_createtable(L, static_cast<int>(values.size()), 0);
+  for (size_t i = 0; i < values.size(); ++i) {
+    lua_pushlstring(L, values[i].data(), values[i].size());
+    lua_rawseti(L, -2, static_cast<lua_Integer>(i) + 1);
+  }
+}
+
 int headersMethod(lua_State* L) {
   const Handle& handle = handleAt(L, 1);
   const std::string_view key = keyAt(L);
@@ -146,12 +170,7 @@ int headersMethod(lua_State* L) {
   policy::AttrValue count;
   const auto& values = reader.readList(key, count);
   if (!count.present()) refuse(L, describe(Group::kHeader, key) + std::string(count.text));
-  lua_createtable(L, static_cast<int>(values.size()), 0);
-  for (size_t i = 0; i < values.size(); ++i) {
-    lua_pushlstring(L, values[i].data(), values[i].size());
-    lua_rawseti(L, -2, static_cast<lua_Integer>(i) + 1);
-  }
-  return 1;
+  return pushList(L, values), 1;
 }
 
 int index(lua_State* L) {
@@ -176,16 +195,11 @@ int index(lua_State* L) {
     if (value.state != policy::AttrValue::State::kAbsent) refuse(L, what + std::string(value.text));
     refuse(L, what + "is absent: check with has() or use optional()");
   }
-  switch (value.type) {
-    case policy::AttrValue::Type::kText: lua_pushlstring(L, value.text.data(), value.text.size()); break;
-    case policy::AttrValue::Type::kNumber: lua_pushinteger(L, value.number); break;
-    case policy::AttrValue::Type::kFlag: lua_pushboolean(L, value.number != 0); break;
-    case policy::AttrValue::Type::kJson: {
-      const policy::AttributeReader& reader = **handle.reader;
-      pushDocument(L, reader.bodyJson().root(), "the body", true, !reader.request().body->exact_names);
-      break;
-    }
-  }
+  AttributeReader& reader = **handle.reader;
+  if (attr == Attr::kVia) pushList(L, reader.peekVia());
+  else if (attr == Attr::kJwt) pushToken(L, handle.reader, attr_key);
+  else if (value.type != policy::AttrValue::Type::kJson) pushValue(L, reader, value, attr_key);
+  else pushDocument(L, reader.bodyJson().root(), "the body", true, !reader.request().body->exact_names);
   return 1;
 }
 
@@ -221,14 +235,20 @@ std::vector<std::string_view> requestFields(std::string_view group) {
   for (const auto& field : kFields) {
     if (kGroupNames[static_cast<int>(field.group)] == group) out.push_back(field.name);
   }
+  if (group == kSvidField) {
+    out = tokenValueFields();
+    out.push_back("claims");
+  }
   if (group.empty()) {
     out.insert(out.end(), std::begin(kGroupNames) + 1, std::end(kGroupNames));
     out.push_back("headers");
+    out.push_back(kSvidField);
   }
   return out;
 }
 
 void pushRequest(lua_State* L, AttributeReader** reader) {
+  openTokens(L);
   luaL_newmetatable(L, "yett.request");
   const luaL_Reg methods[] = {
       {"__index", index}, {"__newindex", refuseAssign}, {"__has", hasField}, {nullptr, nullptr}};

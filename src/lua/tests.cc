@@ -99,8 +99,9 @@ int testBody(lua_State* L) {
     test.file = lua_tostring(L, lua_upvalueindex(2));
     test.line = static_cast<int>(lua_tointeger(L, lua_upvalueindex(3)));
     test.request.type = json::Value::Type::kObject;
-    static constexpr std::string_view kKnown[] = {"http",        "request", "expect", "principal", "source",    "time",
-                                                  "destination", "sni",     "scheme", "protocol",  "forwarder", "sets"};
+    static constexpr std::string_view kKnown[] = {"http",      "request",     "expect", "principal", "source",
+                                                  "time",      "destination", "sni",    "scheme",    "protocol",
+                                                  "forwarder", "sets",        "jwt"};
     const bool has_request = lua_getfield(L, 1, "request") != LUA_TNIL;
     lua_pop(L, 1);
     bool expects = false;

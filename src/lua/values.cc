@@ -6,6 +6,7 @@
 #include "lua/document.h"
 #include "lua/freeze.h"
 #include "lua/state.h"
+#include "policy/attribute.h"
 #include "target/cidr.h"
 
 namespace yett::lua {
@@ -156,7 +157,7 @@ void valuesLoaded(lua_State* L) {
   lua_rawsetp(L, LUA_REGISTRYINDEX, &kLoaded);
 }
 
-bool fieldValue(lua_State* L, int index, rule::FieldValue& out) {
+bool fieldValue(lua_State* L, int index, rule::FieldValue& out, bool scalars) {
   if (lua_type(L, index) == LUA_TSTRING) {
     out.text.assign(lua_tostring(L, index), lua_rawlen(L, index));
     return true;
@@ -169,17 +170,23 @@ bool fieldValue(lua_State* L, int index, rule::FieldValue& out) {
     out.text = cidr->text;
     return true;
   }
+  if (scalars && (lua_isinteger(L, index) != 0 || lua_type(L, index) == LUA_TBOOLEAN)) {
+    const bool flag = lua_type(L, index) == LUA_TBOOLEAN;
+    out.type = flag ? policy::AttrValue::Type::kFlag : policy::AttrValue::Type::kNumber;
+    out.text = flag ? (lua_toboolean(L, index) != 0 ? "true" : "false") : std::to_string(lua_tointeger(L, index));
+    return true;
+  }
   if (lua_type(L, index) == LUA_TLIGHTUSERDATA && lua_touserdata(L, index) == &kAbsent) return out.absent = true;
   return false;
 }
 
-bool fieldValues(lua_State* L, int index, std::vector<rule::FieldValue>& out) {
-  if (fieldValue(L, index, out.emplace_back())) return true;
+bool fieldValues(lua_State* L, int index, std::vector<rule::FieldValue>& out, bool scalars) {
+  if (fieldValue(L, index, out.emplace_back(), scalars)) return true;
   out.pop_back();
   if (isDocument(L, index)) {
     lua_pushvalue(L, index);
     makePlain(L, -1);
-    const bool good = fieldValues(L, lua_gettop(L), out);
+    const bool good = fieldValues(L, lua_gettop(L), out, scalars);
     lua_pop(L, 1);
     return good;
   }
@@ -191,7 +198,7 @@ bool fieldValues(lua_State* L, int index, std::vector<rule::FieldValue>& out) {
   for (lua_pushnil(L); lua_next(L, list) != 0; lua_pop(L, 1)) ++seen;
   for (lua_Integer i = 1; i <= size; ++i) {
     lua_rawgeti(L, list, i);
-    const bool good = fieldValue(L, -1, out.emplace_back());
+    const bool good = fieldValue(L, -1, out.emplace_back(), scalars);
     lua_pop(L, 1);
     if (!good) break;
   }

@@ -16,9 +16,10 @@ void openValues(lua_State* L);
 void valuesLoaded(lua_State* L);
 
 /// A string, `re "..."` or `cidr "..."` at this index as a field's value; false for anything else.
-bool fieldValue(lua_State* L, int index, rule::FieldValue& out);
+/// `scalars`: also a whole number, true or false.
+bool fieldValue(lua_State* L, int index, rule::FieldValue& out, bool scalars = false);
 /// One such value, or a list that contains only such values.
-bool fieldValues(lua_State* L, int index, std::vector<rule::FieldValue>& out);
+bool fieldValues(lua_State* L, int index, std::vector<rule::FieldValue>& out, bool scalars = false);
 
 enum class ProgramAnswer { kNone, kPermit, kRefuse };
 ProgramAnswer programAnswer(lua_State* L, int index);

@@ -67,6 +67,8 @@ void writeValue(Attr attr, std::string_view key, const AttrValue& value, policy:
   out.number(static_cast<uint64_t>(value.number));
   if (attr == Attr::kHeaderList) {
     for (const auto& item : reader.peekList(key)) out.bytes(item);
+  } else if (attr == Attr::kVia) {
+    for (const auto& item : reader.peekVia()) out.bytes(item);
   } else if (attr == Attr::kQueryList) {
     std::vector<std::string_view> values;
     reader.peekQueryList(key, values);

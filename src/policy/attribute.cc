@@ -1,5 +1,6 @@
 #include "policy/attribute.h"
 
+#include <algorithm>
 #include <iterator>
 
 #include "policy/secret_names.h"
@@ -34,10 +35,24 @@ constexpr std::string_view kNames[] = {"method",
                                        "grpc.method",
                                        "body.complete",
                                        "body.size",
-                                       "body.json"};
+                                       "body.json",
+                                       "jwt",
+                                       "via",
+                                       "client.ip"};
 static_assert(std::size(kNames) == static_cast<size_t>(kLastAttr) + 1);
 
+// Of a token: who it is about, and what it says of them. A JWT-SVID names a workload.
+bool namesPerson(std::string_view key) {
+  if (namesWorkload(key)) return false;
+  const std::string_view part = key.substr(std::min(key.find('.'), key.size()));
+  return !(part.empty() || part == ".issuer" || part == ".audiences" || part == ".expires" || part == ".key_id");
+}
+
 }  // namespace
+
+bool namesWorkload(std::string_view key) {
+  return key == "svid.id" || key == "svid.subject" || key == "svid.trust_domain" || key == "svid.path";
+}
 
 std::string_view name(Attr attr) {
   return kNames[static_cast<size_t>(attr)];
@@ -45,7 +60,7 @@ std::string_view name(Attr attr) {
 
 bool keyed(Attr attr) {
   return attr == Attr::kQuery || attr == Attr::kQueryList || attr == Attr::kHeader || attr == Attr::kHeaderList ||
-         attr == Attr::kParam;
+         attr == Attr::kParam || attr == Attr::kJwt;
 }
 
 bool ofBody(Attr attr) {
@@ -54,6 +69,7 @@ bool ofBody(Attr attr) {
 
 bool isSecret(Attr attr, std::string_view key) {
   if (attr == Attr::kBodyJson) return true;
+  if (attr == Attr::kJwt) return namesPerson(key);
   const bool named =
       attr == Attr::kHeader || attr == Attr::kHeaderList || attr == Attr::kQuery || attr == Attr::kQueryList;
   return named && isSecretName(key);

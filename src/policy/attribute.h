@@ -17,7 +17,7 @@ enum class Attr : uint8_t {
   kQueryList,
   kHeader,
   kHeaderList,
-  kParam,  // these five have a key
+  kParam,  // these five have a key, and kJwt
   kPrincipalId,
   kPrincipalTrustDomain,
   kPrincipalPath,
@@ -35,8 +35,11 @@ enum class Attr : uint8_t {
   kBodyComplete,
   kBodySize,
   kBodyJson,
+  kJwt,  // of a verified token, with a key: `corp` (whether there is one), `corp.subject`, `corp.claims.groups`
+  kVia,  // a list
+  kClientIp,
 };
-inline constexpr Attr kLastAttr = Attr::kBodyJson;
+inline constexpr Attr kLastAttr = Attr::kClientIp;
 
 /// The name as policy writes it: "header", "principal.id". A keyed attribute adds its key.
 std::string_view name(Attr attr);
@@ -44,6 +47,8 @@ std::string_view name(Attr attr);
 bool attributeNamed(std::string_view what, Attr& attr, std::string_view& key);
 /// Whether its name suggests a secret value (a body, credentials, tokens), which must never be recorded.
 bool isSecret(Attr attr, std::string_view key);
+/// Whether the key of a kJwt is the SPIFFE ID of a JWT-SVID, or a part of it.
+bool namesWorkload(std::string_view key);
 /// Whether the attribute has a key.
 bool keyed(Attr attr);
 /// Whether it is part of the body.

@@ -56,6 +56,7 @@ void AttributeReader::reset(const CheckRequest& request) {
   if (body_parsed_) body_.clear();
   query_parsed_ = query_bad_ = query_anyhow_parsed_ = body_parsed_ = query_indexed_ = query_anyhow_indexed_ = false;
   params_.clear();
+  if (!jwt_reads_.empty()) jwt_reads_.clear();
   source_ip_.clear();
   destination_ip_.clear();
   unknown_reads_ = 0;
@@ -194,6 +195,9 @@ AttrValue AttributeReader::findSent(Attr attr, std::string_view key) {
     case Attr::kBodySize:
       return r.body != nullptr && r.body->complete ? number(static_cast<int64_t>(r.body->bytes.size())) : AttrValue{};
     case Attr::kBodyJson: return findBody();
+    case Attr::kJwt: return findJwt(key);
+    case Attr::kVia:
+    case Attr::kClientIp: return findForwarded(attr);
   }
   return {};
 }

@@ -17,6 +17,7 @@
 #include "policy/document.h"
 #include "policy/recorded.h"
 #include "policy/recording.h"
+#include "policy/token.h"
 #include "target/query.h"
 #include "target/segment_pattern.h"
 
@@ -62,6 +63,8 @@ class AttributeReader {
   const std::vector<std::string_view>& readList(std::string_view header, AttrValue& value);
   /// The document of a present kBodyJson.
   const Document& bodyJson() const { return body_; }
+  /// The value of a kJwt that is JSON. REQUIRES: it was read in this decision, and is present.
+  const Node& jwtJson(std::string_view key);
 
   /// Like read() and readList(), but not recorded: for matchers and remembered results that decide whether to read.
   AttrValue peek(Attr attr, std::string_view key = {});
@@ -70,6 +73,9 @@ class AttributeReader {
   bool peekQuery(std::string_view key, std::vector<std::string_view>& out);
   /// The same for kQueryList: values of all keys, and parts of pairs, that some service treats as this key.
   bool peekQueryList(std::string_view key, std::vector<std::string_view>& out);
+
+  /// The values of kVia. Valid until the next call.
+  const std::vector<std::string_view>& peekVia();
 
   /// Records a read whose value is known from peek(); false if it exceeds the limit. REQUIRES: the key is short enough.
   bool note(Attr attr, std::string_view key, const AttrValue& value);
@@ -133,6 +139,12 @@ class AttributeReader {
   AttrValue findQueryList(std::string_view key);
   AttrValue findParam(std::string_view key);
   AttrValue findBody();
+  AttrValue findJwt(std::string_view key);
+  AttrValue findForwarded(Attr attr);
+  AttrValue recordedForwarded(Attr attr);
+  void noteOrigin(json::ObjectWriter& writer, const Recording& recording);
+  AttrValue recordedJwt(std::string_view key);
+  std::string jwtText(std::string_view key, const AttrValue& value, const Recording& recording, bool masked);
   bool noteBodyHeaders();
   std::string_view readBody();
   AttrValue findHeader(std::string_view key);
@@ -171,7 +183,13 @@ class AttributeReader {
   std::deque<std::string> query_anyhow_kept_;
   bool query_anyhow_parsed_ = false;
   std::vector<std::pair<std::string_view, std::unique_ptr<std::string>>> params_;  // as sent, and decoded
-  bool crowded_ = false;                                                           // the reads of this record are large
+  struct JwtRead {
+    std::string key;
+    TokenPart part;
+    std::unique_ptr<Document> recorded = nullptr;  // what the part's node belongs to, in a replay
+  };
+  std::deque<JwtRead> jwt_reads_;
+  bool crowded_ = false;  // the reads of this record are large
   std::string source_ip_;
   std::string destination_ip_;
 };

@@ -4,6 +4,7 @@
 #include <set>
 
 #include "base/text.h"
+#include "identity/principal.h"
 #include "policy/attribute_reader.h"
 
 namespace yett::policy {
@@ -85,7 +86,9 @@ void AttributeReader::writeValue(json::ObjectWriter& writer, const std::string& 
   if (value.state == State::kAbsent) writer.raw(what, "null");
   else if (value.state == State::kError) writer.raw(what, "{\"error\":true}");
   else if (attr == Attr::kHeaderList) writer.raw(what, listJson(peekList(key), recording, masked));
+  else if (attr == Attr::kVia) writer.raw(what, listJson(peekVia(), recording, masked));
   else if (attr == Attr::kQueryList) writer.raw(what, listJson(queryList(key), recording, masked));
+  else if (attr == Attr::kJwt && value.type == Type::kJson) writer.raw(what, jwtText(key, value, recording, masked));
   else if (value.type == Type::kJson) writer.raw(what, bodyJson(value, recording));
   else if (text && value.text.size() > (crowded_ ? kShort : Recording::kLongest))
     writer.raw(what, recording.cut(value.text, masked, crowded_ ? 16 : 256));
@@ -154,6 +157,18 @@ class Redaction {
   size_t found_ = 0;
 };
 
+void hideTexts(const Node& node, Redaction& redaction) {
+  if (node.kind == Node::Kind::kString) return redaction.hide(node.string());
+  if (!node.container()) return;
+  for (uint32_t i = 0; i < node.size; ++i)
+    hideTexts(node.kind == Node::Kind::kList ? node.items[i] : node.members[i].value, redaction);
+}
+
+void hideClaim(const AttrValue& value, const Node* json, Redaction& redaction) {
+  if (json != nullptr) return hideTexts(*json, redaction);
+  if (value.type == Type::kText) redaction.hide(value.text);
+}
+
 }  // namespace
 
 // Texts that policy made may quote what it read.
@@ -168,6 +183,10 @@ void AttributeReader::redact(std::string& text, const Recording& recording) {
       for (const auto& field : request_->headers) {
         if (field.name == keyOf(read)) redaction.hide(field.value);
       }
+    } else if (read.attr == Attr::kVia) {
+      for (const auto value : peekVia()) redaction.hide(value);
+    } else if (read.attr == Attr::kJwt && read.value.present()) {
+      hideClaim(read.value, read.value.type == Type::kJson ? &jwtJson(keyOf(read)) : nullptr, redaction);
     } else if (read.value.type == Type::kText && read.value.state == State::kPresent) {
       redaction.hide(read.value.text);
     }
@@ -176,11 +195,29 @@ void AttributeReader::redact(std::string& text, const Recording& recording) {
   redaction.finish();
 }
 
+static bool fromToken(const CheckRequest& request) {
+  return request.principal != nullptr && request.principal->kind == identity::Principal::Kind::kJwtSvid;
+}
+
+// Where the request comes from, as far as the record does not say it otherwise: recorded even if policy did not read
+// it.
+void AttributeReader::noteOrigin(json::ObjectWriter& writer, const Recording& recording) {
+  const auto add = [&](Attr attr) {
+    const bool there = std::any_of(reads_.begin(), reads_.end(), [&](const Noted& read) { return read.attr == attr; });
+    if (!there) writeValue(writer, std::string(name(attr)), attr, {}, peek(attr), recording);
+  };
+  if (fromToken(*request_)) add(Attr::kPrincipalKind);
+  if (request_->forwarded == nullptr) return;
+  add(Attr::kVia);
+  add(Attr::kClientIp);
+}
+
 void AttributeReader::readsJson(const Recording& recording, std::string& out, const Obligations* obligations) {
   const auto& headers = recording.config().headers;
   out.clear();
   const size_t computed = obligations != nullptr ? obligations->computed : 0;
-  if (reads_.empty() && headers.empty() && computed == 0) return;
+  const bool origin = recorded_ == nullptr && (request_->forwarded != nullptr || fromToken(*request_));
+  if (reads_.empty() && headers.empty() && computed == 0 && !origin) return;
   json::ObjectWriter writer(out);
   std::string what;
   crowded_ = false;
@@ -199,6 +236,7 @@ void AttributeReader::readsJson(const Recording& recording, std::string& out, co
     const Attr attr = count > 1 ? Attr::kHeaderList : Attr::kHeader;
     writeValue(writer, std::string(name(attr)) + "." + header, attr, header, peek(attr, header), recording);
   }
+  if (origin) noteOrigin(writer, recording);
   for (size_t i = 0; i < computed; ++i) {
     const auto& [name, value] = obligations->set_headers[obligations->set_headers.size() - computed + i];
     writer.raw("set_header." + name, recording.masked(value));

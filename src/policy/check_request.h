@@ -7,6 +7,8 @@
 #include <string_view>
 
 #include "identity/principal.h"
+#include "policy/forwarded.h"
+#include "policy/token.h"
 #include "target/cidr.h"
 
 namespace yett::policy {
@@ -46,7 +48,9 @@ struct CheckRequest {
   std::string_view tls_cipher;
   std::string_view tls_sni;
   int64_t time_seconds = 0;
-  const Body* body = nullptr;  ///< null: not for policy on this route
+  std::span<const NamedToken> tokens;    ///< that were verified
+  const Forwarded* forwarded = nullptr;  ///< null: the caller is not a trusted forwarder
+  const Body* body = nullptr;            ///< null: not for policy on this route
 };
 
 }  // namespace yett::policy

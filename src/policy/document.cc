@@ -5,6 +5,7 @@
 #include <span>
 #include <string>
 
+#include "base/json.h"
 #include "policy/name_fold.h"
 
 namespace yett::policy {
@@ -61,6 +62,51 @@ bool hasTwoSpellings(const Node& object) {
     }
   }
   return false;
+}
+
+namespace {
+
+void appendMembers(std::string& out, const Node& object) {
+  std::vector<const Member*> sorted(object.size);
+  for (uint32_t i = 0; i < object.size; ++i) sorted[i] = object.members + i;
+  std::sort(sorted.begin(), sorted.end(), [](const Member* a, const Member* b) { return a->text() < b->text(); });
+  out += '{';
+  for (const Member* member : sorted) {
+    if (member != sorted.front()) out += ',';
+    json::appendQuoted(out, member->text());
+    out += ':';
+    appendJson(out, member->value);
+  }
+  out += '}';
+}
+
+void appendItems(std::string& out, const Node& list) {
+  out += '[';
+  for (uint32_t i = 0; i < list.size; ++i) {
+    if (i > 0) out += ',';
+    appendJson(out, list.items[i]);
+  }
+  out += ']';
+}
+
+void appendReal(std::string& out, double real) {
+  char digits[32];
+  out.append(digits, std::to_chars(digits, digits + sizeof digits, real).ptr);
+}
+
+}  // namespace
+
+void appendJson(std::string& out, const Node& value) {
+  switch (value.kind) {
+    case Node::Kind::kNull: out += "null"; break;
+    case Node::Kind::kBool: out += value.flag ? "true" : "false"; break;
+    case Node::Kind::kInteger: out += std::to_string(value.integer); break;
+    case Node::Kind::kReal: appendReal(out, value.real); break;
+    case Node::Kind::kTooLarge: out += "9007199254740993"; break;  // which is too large as well
+    case Node::Kind::kString: json::appendQuoted(out, value.string()); break;
+    case Node::Kind::kList: appendItems(out, value); break;
+    case Node::Kind::kObject: appendMembers(out, value); break;
+  }
 }
 
 const Node* atPointer(const Node& root, std::string_view pointer) {

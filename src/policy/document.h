@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -69,6 +70,9 @@ Found find(const Node& object, std::string_view name, bool fold);
 /// Whether two names of the object differ only by case. REQUIRES: kObject.
 bool hasTwoSpellings(const Node& object);
 
+/// Appends the value as JSON: the same text for equal values. Members are in the order of their names.
+void appendJson(std::string& out, const Node& value);
+
 /// The value at a JSON pointer (RFC 6901), or null. Compares names exactly.
 const Node* atPointer(const Node& root, std::string_view pointer);
 
@@ -89,6 +93,8 @@ class Document {
   Status parse(std::string_view text, const Limits& limits);
   void clear();
   const Node& root() const { return root_; }
+  /// The memory that its values take.
+  size_t bytes() const { return arena_.bytes(); }
 
  private:
   friend class DocumentParser;

@@ -37,6 +37,11 @@ bool take(const json::Value& value, RecordedValue& out) {
         out.state = State::kError;
         return true;
       }
+      if (const auto* claim = value.find("json"); claim != nullptr && claim->type == Type::kString) {
+        out.state = State::kJson;
+        out.text = claim->text;
+        return true;
+      }
       const auto* hex = value.find("hex");
       if (hex == nullptr || hex->text.size() % 2 != 0) return false;
       out.state = State::kText;
@@ -63,7 +68,11 @@ Status parseReads(std::string_view text, Recorded& out) {
   for (const auto& [what, item] : parsed.fields) {
     RecordedValue value{};
     std::string_view key;
-    if (!attributeNamed(what, value.attr, key) || !take(item, value)) continue;
+    if (!attributeNamed(what, value.attr, key)) continue;
+    if (!take(item, value)) {
+      if (value.attr != Attr::kVia && value.attr != Attr::kClientIp) continue;
+      value.state = RecordedValue::State::kMasked;
+    }
     value.key = key;
     out.values.push_back(std::move(value));
   }

@@ -15,7 +15,7 @@ enum class Attr : uint8_t;
 
 /// What a record says about one attribute.
 struct RecordedValue {
-  enum class State : uint8_t { kText, kNumber, kFlag, kList, kAbsent, kError };
+  enum class State : uint8_t { kText, kMasked, kJson, kNumber, kFlag, kList, kAbsent, kError };
   Attr attr;
   std::string key;
   State state = State::kAbsent;
@@ -24,7 +24,8 @@ struct RecordedValue {
   std::vector<std::string> list;
 };
 
-/// The reads of one record, without masked values, which are unknown.
+/// The reads of one record. Masked values are unknown: they are left out, or kMasked where being left out would say
+/// that there was nothing.
 struct Recorded {
   std::vector<RecordedValue> values;
   bool query_known = false;  ///< the whole query is in the check request

@@ -19,6 +19,8 @@ AttrValue asRead(const RecordedValue& value) {
     case Recall::kFlag: return {State::kPresent, Type::kFlag, {}, value.number};
     case Recall::kAbsent: return {};
     case Recall::kError: return {State::kError, Type::kText, "could not be read as one value", 0};
+    case Recall::kMasked:
+    case Recall::kJson:
     case Recall::kList: break;
   }
   return unknown();
@@ -69,9 +71,12 @@ AttrValue AttributeReader::findRecorded(Attr attr, std::string_view key) {
     case Attr::kPrincipalId:
     case Attr::kPrincipalTrustDomain:
     case Attr::kPrincipalPath:
-    case Attr::kPrincipalKind:
     case Attr::kSourceIp:
     case Attr::kTime: return findSent(attr, key);
+    case Attr::kPrincipalKind: {
+      const auto* kind = recorded_->find(attr, {});
+      return kind != nullptr ? asRead(*kind) : findSent(attr, key);
+    }
     case Attr::kRawPath: return recorded_->query_known ? findSent(attr, key) : unknown();
     case Attr::kQuery:
       if (recorded_->query_known) return findSent(attr, key);
@@ -89,6 +94,9 @@ AttrValue AttributeReader::findRecorded(Attr attr, std::string_view key) {
       if (one.state == State::kRefused) return one;
       return {State::kPresent, Type::kNumber, {}, static_cast<int64_t>(peekList(key).size())};
     }
+    case Attr::kJwt: return recordedJwt(key);
+    case Attr::kVia:
+    case Attr::kClientIp: return recordedForwarded(attr);
     case Attr::kGrpcService:
     case Attr::kGrpcMethod: return recordedGrpc(attr);
     default: break;

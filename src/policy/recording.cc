@@ -29,7 +29,7 @@ const Recording& Recording::plain() {
 }
 
 bool isMaskable(std::string_view name) {
-  for (const std::string_view whole : {"path", "principal.id", "host", "source.ip", "tls.sni"}) {
+  for (const std::string_view whole : {"path", "principal.id", "host", "source.ip", "tls.sni", "via", "client.ip"}) {
     if (name == whole) return true;
   }
   for (const std::string_view prefix : {"header.", "query.", "body.json/"}) {
@@ -39,7 +39,8 @@ bool isMaskable(std::string_view name) {
 }
 
 std::string Recording::maskedNames() const {
-  return (config_.plain_query ? "query plain\n" : "query masked\n") + base::joined(config_.masked, "\n");
+  return (config_.plain_query ? "query plain\n" : "query masked\n") + base::joined(config_.masked, "\n") +
+         (config_.claims.empty() ? "" : "\nclaims in clear\n" + base::joined(config_.claims, "\n"));
 }
 
 bool Recording::listed(std::string_view name) const {
@@ -61,12 +62,19 @@ bool Recording::masks(Attr attr, std::string_view key) const {
     case Attr::kPrincipalId:
     case Attr::kPrincipalTrustDomain:
     case Attr::kPrincipalPath: return principal_;
+    case Attr::kJwt:
+      if (namesWorkload(key)) return principal_;
+      break;
+    case Attr::kVia: return principal_ || listed("via");
+    case Attr::kClientIp: return listed("source.ip") || listed("client.ip");
     case Attr::kHeader:
     case Attr::kHeaderList:
       if (key == "host" && host_) return true;
       break;
     default: break;
   }
+  if (attr == Attr::kJwt && std::find(config_.claims.begin(), config_.claims.end(), key) != config_.claims.end())
+    return false;
   if (isSecret(attr, key) && attr != Attr::kBodyJson) return true;
   if (config_.masked.empty()) return false;
   const Attr one = attr == Attr::kHeaderList ? Attr::kHeader : attr == Attr::kQueryList ? Attr::kQuery : attr;

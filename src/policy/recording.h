@@ -13,6 +13,7 @@ struct RecordingConfig {
   bool plain_query = false;               ///< query strings in clear; else masked, in the target and in what was read
   std::vector<std::string> masked = {};   ///< attributes by name; isMaskable() says which
   std::vector<std::string> headers = {};  ///< recorded with every decision, read or not; in lower case
+  std::vector<std::string> claims = {};   ///< parts of tokens in clear: "corp.subject", "corp.claims.groups"
   std::vector<std::string> body = {};     ///< JSON pointers (RFC 6901) into a body that policy has read
   bool operator==(const RecordingConfig&) const = default;
 };
@@ -57,8 +58,8 @@ class Recording {
   std::string key_id_;
 };
 
-/// "path" (with values derived from it), "principal.id" (likewise), "host", "source.ip", "tls.sni", "header.NAME",
-/// "query.NAME", "body.json/POINTER".
+/// "path" (with values derived from it), "principal.id" (likewise), "host", "source.ip", "tls.sni", "via", "client.ip",
+/// "header.NAME", "query.NAME", "body.json/POINTER".
 bool isMaskable(std::string_view name);
 
 /// The first 8 hex digits of the SHA-256 of a mask key: how records name it.

@@ -93,6 +93,7 @@ struct RuleInfo {
   std::vector<target::SegmentPattern> paths = {};  ///< of `path` and `not_path`; no `re`
   std::vector<std::string> trust_domains = {};     ///< of the principals that it wants
   std::vector<std::string> headers = {};           ///< whose values it wants
+  std::vector<std::string> providers = {};         ///< of the tokens that it compares
 };
 
 /// One engine's loaded source. Immutable; any thread.

@@ -1,7 +1,10 @@
 #include "proxy/annotations.h"
 
+#include <algorithm>
+
 #include "base/sha256.h"
 #include "base/uuid7.h"
+#include "request/forwarded.h"
 #include "request/headers.h"
 
 namespace yett::proxy {
@@ -10,17 +13,28 @@ void Annotations::make(http::RequestHead& request, const authz::Permit& permit, 
   const auto& obligations = permit.obligations();
   request::dropNamed(request.headers, obligations.remove_headers);
   for (const auto& [name, value] : obligations.set_headers) added_.add(name, value);
+  for (const auto& [name, value] : from.token_headers) {
+    const auto is = [&, &header = name](const auto& set) { return set == header; };
+    const bool set = std::any_of(obligations.set_headers.begin(), obligations.set_headers.end(),
+                                 [&](const auto& one) { return is(one.first); });
+    const auto& removed = obligations.remove_headers;
+    if (!set && std::none_of(removed.begin(), removed.end(), is)) added_.add(name, value);
+  }
   const http::HeaderMap& sent = request.headers;
   std::string_view before;
   added_.add("x-yett-decision-id", base::view(permit.id()));
   if (!from.principal.anonymous()) {
     added_.add("x-yett-principal", from.principal.id);
-    if (sent.find("x-forwarded-client-cert", before) > 0) forwarded_cert_.append(before).append(",");
+  }
+  if (!from.certificate.empty()) {
+    forwarded_cert_ = request::joinedFields(sent, "x-forwarded-client-cert", ",");
+    if (!forwarded_cert_.empty()) forwarded_cert_ += ',';
     forwarded_cert_ += from.certificate;
     added_.add("x-forwarded-client-cert", forwarded_cert_);
   }
   if (!from.peer.empty()) {
-    if (sent.find("x-forwarded-for", before) > 0) forwarded_for_.append(before).append(", ");
+    forwarded_for_ = request::joinedFields(sent, "x-forwarded-for", ", ");
+    if (!forwarded_for_.empty()) forwarded_for_ += ", ";
     forwarded_for_ += from.peer;
     added_.add("x-forwarded-for", forwarded_for_);
   }

@@ -1,8 +1,10 @@
 // Header fields that Yett adds to a request for the service, and that policy requires.
 #pragma once
 
+#include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "authz/permit.h"
 #include "base/uuid7.h"
@@ -17,6 +19,7 @@ struct Provenance {
   std::string_view certificate;  ///< in the form of x-forwarded-client-cert; "" for an anonymous caller
   std::string_view peer;         ///< address; "": none
   bool tls = false;
+  std::span<const std::pair<std::string, std::string>> token_headers = {};  ///< unless policy sets them too
 };
 
 /// Header fields in addition to those that the client sent. Reused for other requests.

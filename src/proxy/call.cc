@@ -12,6 +12,10 @@ void Call::clear() {
   asked_tokens.clear();
   cookies.clear();
   used_tokens.clear();
+  tokens.clear();
+  token_headers.clear();
+  if (forwarder) forwarded = {};
+  forwarder = false;
   token_refusal = Cause::kNone;
   token_why.clear();
   tokens_until = INT64_MAX;

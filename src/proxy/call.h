@@ -37,6 +37,7 @@ struct UsedToken {
   std::string provider;
   std::string settings;  ///< digest
   std::string key;       ///< digest
+  std::string subject;
 };
 
 /// Belongs to its exchange.
@@ -53,6 +54,10 @@ struct Call {
   int64_t tokens_until = INT64_MAX;    ///< when the first of the tokens ends, in seconds since 1970
   std::deque<std::string> cookies;     ///< fields without the tokens in them
   std::vector<UsedToken> used_tokens;
+  std::vector<policy::NamedToken> tokens;                          ///< the same, as policy reads them
+  std::vector<std::pair<std::string, std::string>> token_headers;  ///< that tell the service of them
+  bool forwarder = false;             ///< the caller is one of the listener's trusted forwarders
+  policy::Forwarded forwarded;        ///< if it is: what it says
   const Route* body_route = nullptr;  ///< the route whose `buffer_body` applies
 
   std::vector<policy::Header> headers;  ///< as policy sees them

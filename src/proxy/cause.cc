@@ -39,6 +39,8 @@ constexpr std::array<CauseInfo, kCauses> kTable{{
     {Cause::kNoUpgrade, 501, kByStatus, "no upgrade", "no_upgrade", "the route does not allow WebSockets"},
     {Cause::kBadHandshake, 400, kByStatus, "bad handshake", "bad_handshake", ""},
     {Cause::kBadGrpcTimeout, 400, kByStatus, "bad grpc-timeout", "bad_grpc_timeout", "the grpc-timeout is not valid"},
+    {Cause::kBadForwardedCert, 400, kByStatus, "bad x-forwarded-client-cert", "bad_forwarded_cert",
+     "x-forwarded-client-cert is not valid"},
     {Cause::kBadRequest, 400, kByStatus, "bad request", "bad_request", ""},
     {Cause::kBodyTooLarge, 413, kByStatus, "body too large", "body_too_large",
      "the body is larger than policy may see on this route"},

@@ -35,6 +35,7 @@ enum class Cause : uint8_t {
   kNoUpgrade,
   kBadHandshake,
   kBadGrpcTimeout,
+  kBadForwardedCert,
   kBadRequest,
   kBodyTooLarge,
   kTooManyBodies,
@@ -52,7 +53,7 @@ enum class Cause : uint8_t {
   kHeadTooLarge,
   kUpstreamClosed,
 };
-inline constexpr size_t kCauses = 37;
+inline constexpr size_t kCauses = 38;
 /// Those that are the service's fault, or the way to it.
 inline constexpr Cause kUpstreamFailures[] = {Cause::kNoUpstream, Cause::kUpstreamTimeout, Cause::kMalformedResponse,
                                               Cause::kResponseTooLarge, Cause::kUpstreamClosed};

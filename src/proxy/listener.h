@@ -16,6 +16,7 @@ struct ListenerState {
   ListenerConfig config;
   std::shared_ptr<const RouteTable> routes;
   std::shared_ptr<const net::TlsContext> tls;  ///< null: plaintext
+  std::string own_id;                          ///< Yett's SPIFFE ID, "" if it has none
   std::shared_ptr<const identity::JwtProviders> providers;
 };
 

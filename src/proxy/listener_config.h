@@ -60,6 +60,7 @@ struct ListenerConfig {
   base::Millis max_connection_age{0};    ///< then it takes no new requests; 0: no limit
   int64_t handshakes_per_second = 1000;  ///< new ones, on all loops; more wait, up to the handshake timeout
   std::vector<std::string> trusted_forwarders;
+  bool append_client_cert = true;         ///< keep x-forwarded-client-cert of trusted forwarders, and append to it
   std::vector<std::string> keep_headers;  ///< families (header_families.h) that these may set too
   std::vector<RouteConfig> routes;
   Timeouts timeouts;

@@ -12,6 +12,7 @@
 #include "proxy/tokens.h"
 #include "proxy/websocket.h"
 #include "proxy/worker.h"
+#include "request/forwarded.h"
 #include "request/grpc.h"
 #include "request/headers.h"
 #include "request/question.h"
@@ -25,8 +26,16 @@ bool isTrustedForwarder(const Call& call) {
 }
 
 void normalize(Call& call, const authz::Authorizer& authorizer) {
-  request::dropUntrusted(call.request, {isTrustedForwarder(call), call.listener->config.keep_headers},
+  const bool forwarder = isTrustedForwarder(call);
+  request::dropUntrusted(call.request,
+                         {forwarder, call.listener->config.append_client_cert, call.listener->config.keep_headers},
                          authorizer.ownedHeaders());
+  if (call.listener->providers && !call.listener->providers->ownedHeaders().empty())
+    request::dropNamed(call.request.headers, call.listener->providers->ownedHeaders());
+  call.forwarder = forwarder;
+  if (forwarder)
+    call.forwarded = request::readForwarded(call.request.headers, call.listener->config.trusted_forwarders,
+                                            std::string(call.session->peerText()));
 }
 
 void match(Call& call) {
@@ -57,7 +66,10 @@ policy::CheckRequest question(Call& call, int64_t now_micros, bool early = false
                       .awaited = early};
     body = &call.seen_body;
   }
-  return request::question(call.request, arrival, call.headers, now_micros / 1'000'000, body);
+  policy::CheckRequest out = request::question(call.request, arrival, call.headers, now_micros / 1'000'000, body);
+  out.tokens = call.tokens;
+  if (call.forwarder) out.forwarded = &call.forwarded;
+  return out;
 }
 
 // Why the caller's certificate or token is no longer valid, whatever policy says; kNone if they are.
@@ -65,7 +77,7 @@ Cause outdated(const Call& call, int64_t now_seconds) {
   if (now_seconds >= call.tokens_until) return Cause::kTokenExpired;
   if (!call.used_tokens.empty() && !stillVerified(call, call.session->newest().providers.get()))
     return Cause::kTokenRevoked;
-  if (call.principal->anonymous()) return Cause::kNone;
+  if (call.session->connection().principal()->anonymous()) return Cause::kNone;
   const int64_t until = call.session->trustedUntil(now_seconds);
   if (until == 0) return Cause::kCertificateUntrusted;
   // As in OpenSSL, the certificate is expired at the second of notAfter.
@@ -107,6 +119,8 @@ std::optional<authz::Answer> ask(Call& call, Worker& worker, bool early) {
 // Why an allowed request cannot be forwarded, if so. Changes the call to what will be forwarded.
 std::optional<Stop> unfit(Call& call) {
   auto& request = call.request;
+  if (call.forwarder && !call.forwarded.via_error.empty())
+    return Stop{Cause::kBadForwardedCert, 0, call.forwarded.via_error};
   if (call.route == nullptr) return Stop{Cause::kNoRoute};
   if (request.target.encoded_slash && !call.route->allow_encoded_slashes) return Stop{Cause::kEncodedSlash};
   if (request.wants_websocket && !call.opensWebSocket()) {
@@ -222,7 +236,8 @@ std::optional<Ended> Pipeline::recheck(Call& call, Worker& worker, Cause cause) 
 
 void Pipeline::annotate(Call& call, const authz::Permit& permit, Annotations& out) {
   Session& session = *call.session;
-  out.make(call.request, permit, {*call.principal, session.forwardedCertificate(), session.peerText(), session.tls()});
+  out.make(call.request, permit,
+           {*call.principal, session.forwardedCertificate(), session.peerText(), session.tls(), call.token_headers});
 }
 
 }  // namespace yett::proxy

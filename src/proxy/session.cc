@@ -8,6 +8,7 @@
 #include "http/h2_server.h"
 #include "net/tls_transport.h"
 #include "proxy/exchange.h"
+#include "request/xfcc.h"
 #include "target/cidr.h"
 
 namespace yett::proxy {
@@ -46,8 +47,10 @@ const std::string& Session::forwardedCertificate() {
   const std::string name = principal.path.substr(principal.path.empty() ? 0 : 1);  // needs no quotes but for spaces
   const std::string who = principal.hasSpiffeId()              ? "URI=" + principal.id
                           : principal.kindName() == "x509-dns" ? "DNS=" + name
-                                                               : "Subject=\"CN=" + name + "\"";
-  forwarded_certificate_ = "Hash=" + principal.certificate_sha256 + ";" + who;
+                                                               : "Subject=" + request::xfccValue("CN=" + name);
+  const std::string& own = slot_->state->own_id;
+  if (!own.empty()) forwarded_certificate_ = "By=" + own + ";";
+  forwarded_certificate_ += "Hash=" + principal.certificate_sha256 + ";" + who;
   return forwarded_certificate_;
 }
 

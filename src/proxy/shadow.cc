@@ -17,6 +17,12 @@ void Shadow::ask(const policy::CheckRequest& check, std::shared_ptr<const identi
     if (!request::isNamed(header.name, owned)) headers_.push_back(header);
   }
   check_.headers = headers_;
+  tokens_.assign(check.tokens.begin(), check.tokens.end());
+  check_.tokens = tokens_;
+  if (check.forwarded != nullptr) {
+    forwarded_ = *check.forwarded;
+    check_.forwarded = &forwarded_;
+  }
   sni_ = check.tls_sni;
   check_.tls_sni = sni_;
   if (check.body == nullptr) return;

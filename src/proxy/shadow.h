@@ -29,6 +29,8 @@ class Shadow {
   policy::CheckRequest check_;
   std::shared_ptr<const identity::Principal> principal_;
   std::vector<policy::Header> headers_;
+  std::vector<policy::NamedToken> tokens_;
+  policy::Forwarded forwarded_;
   std::string sni_;
   std::string body_;
   policy::Body seen_body_;

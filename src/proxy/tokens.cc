@@ -4,6 +4,8 @@
 
 #include "base/text.h"
 #include "http/header_map.h"
+#include "identity/principal_id.h"
+#include "policy/token_header.h"
 #include "proxy/call.h"
 #include "request/headers.h"
 
@@ -66,9 +68,13 @@ void findInCookies(http::HeaderField& field, const std::string& name, Found& out
   }
 }
 
-Found tokensOf(Call& call, const identity::JwtProviderConfig& config) {
-  Found out;
+std::string_view ownerOf(const Call& call, const identity::TokenPlace& place, std::string_view token);
+
+// Those of the provider; a field that is doubtful counts for each that looks there.
+Found tokensOf(Call& call, std::string_view provider, const identity::JwtProviderConfig& config) {
+  Found all;
   for (const auto& place : config.from) {
+    Found out;
     const std::string named[] = {place.cookie ? "cookie" : place.name};
     int seen = 0;
     for (auto& field : call.request.headers.fields()) {
@@ -80,8 +86,11 @@ Found tokensOf(Call& call, const identity::JwtProviderConfig& config) {
       if (place.cookie) findInCookies(field, place.name, out);
       else if (named[0] != "authorization" || bearer(field.value, token)) out.add({&field, token, {}});
     }
+    if (out.count == 1 && ownerOf(call, place, out.one.token) != provider) continue;
+    if (all.count == 0) all.one = out.one;
+    all.count += out.count;
   }
-  return out;
+  return all;
 }
 
 // The service does not get the token, and policy does not see it.
@@ -116,6 +125,46 @@ void refuse(Call& call, Cause cause, const std::string& provider, const std::str
   call.token_why = "token of `" + provider + "`: " + why;
 }
 
+std::shared_ptr<const identity::Principal> principalOf(const identity::VerifiedJwt& verified) {
+  auto out = identity::principalWithId(verified.subject);
+  if (!out) return nullptr;  // cannot be: it was verified
+  out.value().kind = identity::Principal::Kind::kJwtSvid;
+  return std::make_shared<const identity::Principal>(std::move(out).value());
+}
+
+// The provider that a token in this place belongs to: the one that its issuer names, else the first. A JWT-SVID needs
+// no issuer.
+std::string_view ownerOf(const Call& call, const identity::TokenPlace& place, std::string_view token) {
+  std::vector<std::pair<std::string_view, const identity::JwtProviderConfig*>> candidates;
+  for (const auto& [name, required] : call.asked_tokens) {
+    const auto* provider = call.listener->providers ? call.listener->providers->find(name) : nullptr;
+    if (provider == nullptr) continue;
+    const auto& from = provider->config.from;
+    if (std::find(from.begin(), from.end(), place) != from.end()) candidates.emplace_back(name, &provider->config);
+  }
+  if (candidates.empty()) return {};
+  if (candidates.size() == 1) return candidates.front().first;
+  const auto hints = identity::jwtHints(token);
+  if (!hints) return candidates.front().first;
+  for (const auto& [name, config] : candidates) {
+    if (!config->svid && config->issuer == hints.value().issuer) return name;
+  }
+  const bool workload = hints.value().subject.starts_with("spiffe://");
+  for (const auto& [name, config] : candidates) {
+    if (config->svid == workload) return name;
+  }
+  return candidates.front().first;
+}
+
+Status addHeaders(Call& call, const identity::JwtProviderConfig& config, const policy::Token& token) {
+  for (const auto& [name, text] : config.headers) {
+    auto value = policy::fillTokenTemplate(text, token);
+    if (!value) return std::move(value).error().within("header `" + name + "`");
+    if (value.value() && !value.value()->empty()) call.token_headers.emplace_back(name, *std::move(value).value());
+  }
+  return {};
+}
+
 }  // namespace
 
 TokenMemory::Outcome TokenMemory::verify(const identity::JwtProvider& provider, std::string_view name,
@@ -125,24 +174,26 @@ TokenMemory::Outcome TokenMemory::verify(const identity::JwtProvider& provider, 
     const auto known = entries->find(key_);
     if (known == entries->end()) continue;
     const bool holds = known->second.provider_digest == provider.digest &&
-                       now - provider.rules.clock_skew < known->second.token->expires;
+                       now - provider.rules.clock_skew < known->second.token->verified().expires;
     if (!holds) break;
-    const auto out = known->second.token;
-    if (entries == &young_) return {out};
+    const Outcome out{known->second.token, {}, known->second.principal};
+    if (entries == &young_) return out;
     Entry entry = std::move(known->second);
     old_.erase(known);
     keep(key_, std::move(entry));
-    return {out};
+    return out;
   }
-  auto done = identity::verifyJwt(token, provider.rules, provider.keys, now);
+  auto done = identity::verify(provider, token, now);
   if (!done) return {nullptr, done.refusal()};
-  const auto out = std::make_shared<const identity::VerifiedJwt>(std::move(done.token()));
-  keep(key_, {provider.digest, out});
-  return {out};
+  auto out = policy::Token::create(std::move(done.token()));
+  if (!out) return {nullptr, {"its claims cannot be read in one way only: " + out.error().message}};
+  auto principal = provider.config.svid ? principalOf(out.value()->verified()) : nullptr;
+  keep(key_, {provider.digest, out.value(), principal});
+  return {out.value(), {}, std::move(principal)};
 }
 
 void TokenMemory::keep(const std::string& key, Entry entry) {
-  const size_t bytes = 2 * key.size() + entry.token->claims.size() + 256;
+  const size_t bytes = 2 * key.size() + entry.token->bytes() + 256;
   if (young_bytes_ + bytes > kMostBytes / 2) {
     old_ = std::move(young_);
     young_.clear();
@@ -157,30 +208,36 @@ void checkTokens(Call& call, TokenMemory& memory, int64_t now_seconds) {
     const std::string provider_name(name);
     const auto* provider = call.listener->providers ? call.listener->providers->find(name) : nullptr;
     if (provider == nullptr) return refuse(call, Cause::kTokenInvalid, provider_name, "there is no such provider");
-    const auto sent = tokensOf(call, provider->config);
+    const auto sent = tokensOf(call, name, provider->config);
     if (sent.count == 0 && !required) continue;
     if (sent.count == 0) return refuse(call, Cause::kTokenMissing, provider_name, "there is none");
     if (sent.count > 1) {
       dropAll(call, provider->config);
       return refuse(call, Cause::kTokenInvalid, provider_name, "there are several");
     }
-    if (provider->keys.empty()) {
+    if (provider->keys->empty() && !provider->bundles) {
       if (memory.key_wanted) memory.key_wanted(provider_name);
       return refuse(call, Cause::kTokenKeys, provider_name, "the keys of the provider are not known yet");
     }
     const auto done = memory.verify(*provider, name, sent.one.token, now_seconds);
-    if (done.refusal.key_unknown && memory.key_wanted) memory.key_wanted(provider_name);
+    if (done.refusal.key_unknown && !provider->config.svid && memory.key_wanted) memory.key_wanted(provider_name);
     if (!done.token) {
       dropAll(call, provider->config);
       return refuse(call, Cause::kTokenInvalid, provider_name, done.refusal.why);
     }
-    call.tokens_until = std::min(call.tokens_until, done.token->expires + provider->rules.clock_skew);
-    call.used_tokens.push_back({provider_name, provider->settings, done.token->key_digest});
+    const identity::VerifiedJwt& verified = done.token->verified();
+    call.tokens_until = std::min(call.tokens_until, verified.expires + provider->rules.clock_skew);
+    call.used_tokens.push_back({provider_name, provider->settings, verified.key_digest, verified.subject});
+    call.tokens.push_back({provider_name, done.token});
+    if (done.principal != nullptr && call.principal->anonymous()) call.principal = done.principal;
     if (!provider->config.forward) drop(sent.one, call.cookies);
+    if (auto ok = addHeaders(call, provider->config, *done.token); !ok)
+      return refuse(call, Cause::kTokenInvalid, provider_name, ok.error().message);
   }
 }
 
 void dropTokensFromTrailers(Call& call) {
+  if (call.listener->providers) request::dropNamed(call.request.trailers, call.listener->providers->ownedHeaders());
   for (const auto& [name, required] : call.asked_tokens) {
     const auto* provider = call.listener->providers ? call.listener->providers->find(name) : nullptr;
     if (provider == nullptr) continue;
@@ -195,8 +252,7 @@ bool stillVerified(const Call& call, const identity::JwtProviders* providers) {
   return std::all_of(call.used_tokens.begin(), call.used_tokens.end(), [&](const UsedToken& used) {
     const auto* provider = providers != nullptr ? providers->find(used.provider) : nullptr;
     return provider != nullptr && provider->settings == used.settings &&
-           std::any_of(provider->keys.begin(), provider->keys.end(),
-                       [&](const auto& key) { return key.digest == used.key; });
+           identity::hasKey(*provider, used.key, used.subject);
   });
 }
 

@@ -9,6 +9,7 @@
 #include <unordered_map>
 
 #include "identity/jwt_provider.h"
+#include "policy/token.h"
 
 namespace yett::proxy {
 
@@ -20,8 +21,9 @@ class TokenMemory {
  public:
   /// Verifies, or remembers that it did. `name`: of the provider.
   struct Outcome {
-    std::shared_ptr<const identity::VerifiedJwt> token;  ///< null: refused
+    std::shared_ptr<const policy::Token> token;  ///< null: refused
     identity::JwtRefusal refusal = {};
+    std::shared_ptr<const identity::Principal> principal = nullptr;  ///< of a JWT-SVID
   };
   Outcome verify(const identity::JwtProvider& provider, std::string_view name, std::string_view token, int64_t now);
   /// Called with the name of a provider that may have newer keys; null: nobody fetches them.
@@ -30,7 +32,8 @@ class TokenMemory {
  private:
   struct Entry {
     std::string provider_digest;
-    std::shared_ptr<const identity::VerifiedJwt> token;
+    std::shared_ptr<const policy::Token> token;
+    std::shared_ptr<const identity::Principal> principal;
   };
   using Entries = std::unordered_map<std::string, Entry>;
   void keep(const std::string& key, Entry entry);
@@ -41,10 +44,11 @@ class TokenMemory {
 };
 
 /// Looks for tokens of the providers that the call's route names and verifies them. Sets call.tokens, or
-/// call.token_refusal. Marks tokens that the service does not get as dropped.
+/// call.token_refusal; on an anonymous connection, a JWT-SVID also sets call.principal. Where several providers look in
+/// one place, a token belongs to the one that its `iss` names. Marks tokens that the service does not get as dropped.
 void checkTokens(Call& call, TokenMemory& memory, int64_t now_seconds);
 
-/// Drops trailers that a provider of the call would take for a token, in any spelling.
+/// Drops trailers that a provider of the call would take for a token, or that only a token may set, in any spelling.
 void dropTokensFromTrailers(Call& call);
 
 /// Whether the tokens that the call used would be accepted by these providers: same settings, and the key is still

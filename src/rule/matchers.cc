@@ -5,6 +5,7 @@
 #include "base/text.h"
 #include "identity/principal_id.h"
 #include "identity/spiffe_id.h"
+#include "rule/any_of.h"
 
 namespace yett::rule {
 namespace {
@@ -23,29 +24,6 @@ constexpr uint64_t kLookSteps = 32;  // the cost of comparing one of many values
 Match asMatch(bool yes) {
   return yes ? Match::kYes : Match::kNo;
 }
-
-// Combines several comparisons: yes if one matches, an error if one could not be made and none matches.
-class AnyOf {
- public:
-  explicit AnyOf(policy::AttributeReader& reader) : reader_(reader) {}
-  bool plain(bool yes) { return yes_ = yes_ || yes; }
-  bool regex(const target::Regex& regex, std::string_view text) {
-    if (!reader_.spendSteps(regex.worstSteps(text.size()))) unsure_ = true;
-    else yes_ = yes_ || regex.matches(text);
-    return yes_;
-  }
-  bool spend(uint64_t steps) {
-    if (reader_.spendSteps(steps)) return true;
-    unsure_ = true;
-    return false;
-  }
-  Match result() const { return yes_ ? Match::kYes : unsure_ ? Match::kError : Match::kNo; }
-
- private:
-  policy::AttributeReader& reader_;
-  bool yes_ = false;
-  bool unsure_ = false;
-};
 
 // An allow needs exactly one value; a deny compares each value and, with `lists`, each element of a value.
 Match matchValues(const std::vector<ValueMatcher>& values, const std::vector<std::string_view>& sent, bool loose,
@@ -200,6 +178,16 @@ Match matchHeader(const KeyedMatcher& matcher, policy::AttributeReader& reader, 
   if (!noted.present() && noted.state != policy::AttrValue::State::kAbsent) return Match::kError;
   const auto& sent = reader.peekList(matcher.key);
   return matchValues(matcher.values, sent, loose, loose, reader);
+}
+
+Match matchJwt(const std::vector<std::string>& providers, policy::AttributeReader& reader) {
+  bool unsure = false;
+  for (const auto& provider : providers) {
+    const auto token = reader.read(policy::Attr::kJwt, provider);
+    if (token.present()) return Match::kYes;
+    unsure = unsure || token.state != policy::AttrValue::State::kAbsent;
+  }
+  return unsure ? Match::kError : Match::kNo;
 }
 
 // Limits hundreds of rules that compare thousands of values of one key to a few milliseconds.

@@ -54,11 +54,12 @@ struct PathMatcher {
 };
 struct ValueMatcher {
   std::string text;
+  policy::AttrValue::Type type = policy::AttrValue::Type::kText;  ///< of a claim: also a whole number, or true or false
   std::optional<target::Regex> regex;
   bool absent = false;  ///< matches if nothing was sent, and nothing that was sent
 };
 
-/// A header or query key and its values.
+/// A header, query key or claim, and its values. A claim is written `corp.groups`.
 struct KeyedMatcher {
   std::string key;
   std::vector<ValueMatcher> values;
@@ -79,6 +80,8 @@ struct Matchers {
   std::vector<KeyedMatcher> headers;  // in these two lists every key must match, by any of its values
   std::vector<KeyedMatcher> queries;
   std::vector<GrpcMatcher> grpcs;
+  std::vector<std::string> jwts;                 // providers
+  std::vector<KeyedMatcher> claims;              // every claim must match, by any of its values
   std::shared_ptr<const Hours> hours = nullptr;  ///< null: any time
 };
 
@@ -91,6 +94,9 @@ struct Reading {
   bool fold = false;
 };
 
+/// The key of the attribute that a claim is: "corp.groups" -> "corp.claims.groups".
+std::string claimKey(std::string_view claim);
+
 /// Each REQUIRES a non-empty list.
 Match matchPrincipal(const std::vector<PrincipalMatcher>& list, policy::AttributeReader& reader);
 Match matchMethod(const std::vector<std::string>& list, std::string_view method, bool loose);
@@ -101,6 +107,11 @@ Match matchPath(const std::vector<PathMatcher>& list, policy::AttributeReader& r
 Match matchSource(const std::vector<target::Cidr>& list, const target::IpAddress& source);
 Match matchHeader(const KeyedMatcher& matcher, policy::AttributeReader& reader, bool loose);
 Match matchQuery(const KeyedMatcher& matcher, policy::AttributeReader& reader, Reading how);
+/// Whether there is a verified token of one of these providers.
+Match matchJwt(const std::vector<std::string>& providers, policy::AttributeReader& reader);
+/// A list matches by any of its elements, as do the words of a `scope` (RFC 8693 4.2). A deny also compares a number or
+/// a flag with its text; a part that cannot be compared is a doubt.
+Match matchClaim(const KeyedMatcher& matcher, policy::AttributeReader& reader, bool loose);
 Match matchGrpc(const std::vector<GrpcMatcher>& list, policy::AttributeReader& reader, Reading how);
 
 }  // namespace yett::rule

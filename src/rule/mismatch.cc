@@ -70,6 +70,24 @@ std::string queriesGot(const std::vector<KeyedMatcher>& list, policy::AttributeR
   });
 }
 
+std::string tokensGot(const policy::CheckRequest& request) {
+  return request.tokens.empty() ? "no token"
+                                : listed(request.tokens, [](const policy::NamedToken& one) { return one.provider; });
+}
+
+std::string claimsGot(const std::vector<KeyedMatcher>& list, policy::AttributeReader& reader) {
+  return listed(list, [&](const KeyedMatcher& matcher) {
+    const auto value = reader.peek(policy::Attr::kJwt, claimKey(matcher.key));
+    using Type = policy::AttrValue::Type;
+    std::string got(value.text);
+    if (value.state == policy::AttrValue::State::kAbsent) got = "(absent)";
+    else if (value.state == policy::AttrValue::State::kRefused) got = "(not recorded)";
+    else if (value.present() && value.type == Type::kNumber) got = std::to_string(value.number);
+    else if (value.present() && value.type == Type::kFlag) got = value.number != 0 ? "true" : "false";
+    return matcher.key + ": " + got;
+  });
+}
+
 }  // namespace
 
 static Mismatch plainMismatch(const Rule& rule, std::string_view failed, policy::AttributeReader& reader) {
@@ -97,6 +115,8 @@ static Mismatch plainMismatch(const Rule& rule, std::string_view failed, policy:
         listed(list.grpcs, [](const GrpcMatcher& m) { return m.service + "/" + (m.method.empty() ? "*" : m.method); }),
         std::string(r.path)};
   if (failed == "header") return {listed(list.headers, text), headersGot(list.headers, reader)};
+  if (failed == "jwt") return {base::joined(list.jwts, ", "), tokensGot(r)};
+  if (failed == "claim") return {listed(list.claims, text), claimsGot(list.claims, reader)};
   if (failed == "hours") return {list.hours->text(), list.hours->localTime(r.time_seconds)};
   if (failed == "query") return {listed(list.queries, text), queriesGot(list.queries, reader)};
   return {};

@@ -28,10 +28,13 @@ class Side {
     if (!list_.hosts.empty() && !holds("host", matchHost(list_.hosts, reader_))) return false;
     if (!list_.sources.empty() && !holds("source", matchSource(list_.sources, r.source))) return false;
     if (!list_.grpcs.empty() && !holds("grpc", matchGrpc(list_.grpcs, reader_, how_))) return false;
+    if (!list_.jwts.empty() && !holds("jwt", matchJwt(list_.jwts, reader_))) return false;
     return std::all_of(list_.headers.begin(), list_.headers.end(),
                        [&](const auto& h) { return holds("header", matchHeader(h, reader_, how_.loose)); }) &&
            std::all_of(list_.queries.begin(), list_.queries.end(),
                        [&](const auto& q) { return holds("query", matchQuery(q, reader_, how_)); }) &&
+           std::all_of(list_.claims.begin(), list_.claims.end(),
+                       [&](const auto& c) { return holds("claim", matchClaim(c, reader_, how_.loose)); }) &&
            (list_.hours == nullptr || holds("hours", inHours(r)));
   }
 
@@ -49,6 +52,8 @@ class Side {
     count(!list_.grpcs.empty(), [&] { return matchGrpc(list_.grpcs, reader_, how_); });
     for (const auto& h : list_.headers) count(true, [&] { return matchHeader(h, reader_, how_.loose); });
     for (const auto& q : list_.queries) count(true, [&] { return matchQuery(q, reader_, how_); });
+    count(!list_.jwts.empty(), [&] { return matchJwt(list_.jwts, reader_); });
+    for (const auto& c : list_.claims) count(true, [&] { return matchClaim(c, reader_, how_.loose); });
     count(list_.hours != nullptr, [&] { return inHours(r); });
     return out;
   }
@@ -83,16 +88,17 @@ class Side {
 };
 
 constexpr std::pair<const char*, const char*> kTwins[] = {
-    {"principal", "not_principal"}, {"method", "not_method"}, {"host", "not_host"},
-    {"path", "not_path"},           {"header", "not_header"}, {"query", "not_query"},
-    {"source", "not_source"},       {"grpc", "not_grpc"},     {"hours", "not_hours"}};
+    {"principal", "not_principal"}, {"method", "not_method"}, {"host", "not_host"},     {"path", "not_path"},
+    {"header", "not_header"},       {"query", "not_query"},   {"source", "not_source"}, {"grpc", "not_grpc"},
+    {"hours", "not_hours"},         {"jwt", "not_jwt"},       {"claim", "not_claim"}};
 
 }  // namespace
 
 // Binds every member, so that a new matcher does not compile until it is handled here.
 bool Rule::beyondIndex() const {
-  const auto& [principals, methods, hosts, paths, sources, headers, queries, grpcs, hours] = wanted;
-  return unwanted != nullptr || !headers.empty() || !queries.empty() || !grpcs.empty() || hours != nullptr;
+  const auto& [principals, methods, hosts, paths, sources, headers, queries, grpcs, jwts, claims, hours] = wanted;
+  return unwanted != nullptr || !headers.empty() || !queries.empty() || !grpcs.empty() || !jwts.empty() ||
+         !claims.empty() || hours != nullptr;
 }
 
 bool matches(const Rule& rule, policy::AttributeReader& reader, const target::SegmentPattern*& path,
@@ -133,6 +139,11 @@ policy::RuleInfo infoOf(const Rule& rule) {
   for (const auto& header : rule.wanted.headers) {
     const bool value = std::any_of(header.values.begin(), header.values.end(), [](const auto& v) { return !v.absent; });
     if (value) out.headers.push_back(header.key);
+  }
+  for (const Matchers* side : {&rule.wanted, static_cast<const Matchers*>(rule.unwanted.get())}) {
+    if (side == nullptr) continue;
+    out.providers.insert(out.providers.end(), side->jwts.begin(), side->jwts.end());
+    for (const auto& claim : side->claims) out.providers.push_back(claim.key.substr(0, claim.key.find('.')));
   }
   add(rule.wanted.paths);
   if (rule.unwanted != nullptr) add(rule.unwanted->paths);

@@ -5,6 +5,7 @@
 #include <tuple>
 
 #include "base/hash.h"
+#include "policy/settable_header.h"
 #include "rule/mismatch.h"
 #include "rule/rule_fields.h"
 #include "target/segment_pattern.h"
@@ -87,9 +88,9 @@ RuleEvaluator::Answer RuleEvaluator::copyHeader(const Rule& rule, const Computed
   if (found.state == policy::AttrValue::State::kAbsent) return fail("the value to copy is absent");
   if (!found.present()) return fail(found.text);
   value = found.type == policy::AttrValue::Type::kText ? std::string(found.text) : std::to_string(found.number);
-  if (value.size() > kLongestHeader) return fail("the value has over 4096 bytes");
+  if (value.size() > policy::kLongestHeader) return fail("the value has over 4096 bytes");
   if (value.empty()) return fail("the value is empty");
-  return isFieldValue(value) ? Answer::kYes : fail("the value is not valid in a header (RFC 9110 5.5)");
+  return policy::isFieldValue(value) ? Answer::kYes : fail("the value is not valid in a header (RFC 9110 5.5)");
 }
 
 // All or none: with one that fails, the rule does not apply.

@@ -8,6 +8,7 @@
 #include "base/units.h"
 #include "policy/attribute_reader.h"
 #include "policy/decision.h"
+#include "policy/settable_header.h"
 #include "target/cidr.h"
 #include "target/host.h"
 #include "target/regex.h"
@@ -121,57 +122,49 @@ Status addGrpc(Matchers& to, const FieldValue& value) {
   return {};
 }
 
-// False for names reserved for framing, the hop or Yett itself.
-bool mayBeSet(std::string_view name) {
-  static constexpr std::array<std::string_view, 20> kOwned = {"host",
-                                                              "content-length",
-                                                              "transfer-encoding",
-                                                              "connection",
-                                                              "keep-alive",
-                                                              "te",
-                                                              "trailer",
-                                                              "upgrade",
-                                                              "expect",
-                                                              "proxy-connection",
-                                                              "proxy-authorization",
-                                                              "proxy-authenticate",
-                                                              "x-forwarded-for",
-                                                              "x-forwarded-proto",
-                                                              "x-forwarded-client-cert",
-                                                              "x-request-id",
-                                                              "traceparent",
-                                                              "tracestate",
-                                                              "http2-settings",
-                                                              "forwarded"};
-  return std::find(kOwned.begin(), kOwned.end(), name) == kOwned.end() && !name.starts_with("x-yett-");
+// The name of an entry of `authentication.jwt`.
+bool isProvider(std::string_view text) {
+  return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_';
+  });
+}
+
+Status addJwt(Matchers& to, const FieldValue& value) {
+  TRY(noRegex("provider name", value));
+  if (!isProvider(value.text))
+    return Error{quoted(value.text) + " is not a provider: write the name of an entry of `authentication.jwt`, or `" +
+                 std::string(policy::kSvidProvider) + "` for a JWT-SVID"};
+  to.jwts.push_back(value.text);
+  return {};
+}
+
+// "corp.groups", "corp.realm_access.roles"
+Status checkClaim(std::string_view key) {
+  const auto dot = std::min(key.find('.'), key.size());
+  if (isProvider(key.substr(0, dot)) && dot + 1 < key.size()) return {};
+  return Error{quoted(key) + " is not a claim: write `PROVIDER.NAME`, for example `corp.groups`"};
 }
 
 }  // namespace
 
-bool isFieldValue(std::string_view value) {
-  return std::all_of(value.begin(), value.end(),
-                     [](unsigned char c) { return (c >= 0x20 && c != 0x7f) || c == '\t'; }) &&
-         base::trimmed(value) == value;
-}
-
 const std::vector<std::string_view>& ruleFieldNames() {
   static const std::vector<std::string_view> names = {
-      "principal", "not_principal", "method",        "not_method", "host",       "not_host", "path",
-      "not_path",  "header",        "not_header",    "query",      "not_query",  "source",   "not_source",
-      "grpc",      "not_grpc",      "hours",         "not_hours",  "when",       "reason",   "public_reason",
-      "status",    "set_header",    "remove_header", "ttl",        "audit_only", "case"};
+      "principal",     "not_principal", "method",     "not_method",    "host",   "not_host",   "path", "not_path",
+      "header",        "not_header",    "query",      "not_query",     "source", "not_source", "grpc", "not_grpc",
+      "jwt",           "not_jwt",       "claim",      "not_claim",     "hours",  "not_hours",  "when", "reason",
+      "public_reason", "status",        "set_header", "remove_header", "ttl",    "audit_only", "case"};
   return names;
 }
 
 bool isListField(std::string_view field) {
   takeTwin(field);
   return field == "principal" || field == "method" || field == "host" || field == "path" || field == "source" ||
-         field == "grpc";
+         field == "grpc" || field == "jwt";
 }
 
 bool isKeyedField(std::string_view field) {
   takeTwin(field);
-  return field == "header" || field == "query";
+  return field == "header" || field == "query" || field == "claim";
 }
 
 Status setMatcher(Rule& rule, std::string_view field, const std::vector<FieldValue>& values) {
@@ -179,13 +172,16 @@ Status setMatcher(Rule& rule, std::string_view field, const std::vector<FieldVal
   if (values.empty()) return Error{"is an empty list, which can match nothing"};
   if (values.size() > kMaxListed) return Error{"has over " + std::to_string(kMaxListed) + " entries: use `data`"};
   for (const auto& value : values) {
-    if (value.absent) return Error{"does not accept `absent`: it is for `header` and `query`"};
+    if (value.absent) return Error{"does not accept `absent`: it is for `header`, `query` and `claim`"};
+    if (value.type != policy::AttrValue::Type::kText)
+      return Error{"does not accept `" + value.text + "`: only `claim` compares numbers, true and false"};
     if (field == "method") TRY(addMethod(to, value));
     else if (field == "principal") TRY(addPrincipal(to, value));
     else if (field == "host") TRY(addHost(to, value));
     else if (field == "path") TRY(addPath(to, value));
     else if (field == "grpc") TRY(addGrpc(to, value));
     else if (field == "source") TRY(addSource(to, value));
+    else if (field == "jwt") TRY(addJwt(to, value));
     else return Error{"is not a matcher"};
   }
   return {};
@@ -194,6 +190,8 @@ Status setMatcher(Rule& rule, std::string_view field, const std::vector<FieldVal
 Status addKeyedMatcher(Rule& rule, std::string_view field, std::string_view key, std::vector<FieldValue> values) {
   Matchers& to = side(rule, takeTwin(field));
   const bool header = field == "header";
+  const bool claim = field == "claim";
+  if (claim) TRY(checkClaim(key));
   if (header && !isToken(key)) return Error{quoted(key) + " is not a header name"};
   if (header && base::lowered(key) != key) return Error{quoted(key) + ": write header names in lower case"};
   if (key.empty() || key.size() > policy::AttributeReader::kLongestKey)
@@ -203,12 +201,14 @@ Status addKeyedMatcher(Rule& rule, std::string_view field, std::string_view key,
   if (values.size() > kMaxListed)
     return Error{quoted(key) + " has over " + std::to_string(kMaxListed) + " values: use `data`"};
   for (auto& value : values) {
-    if (header && !value.regex && !value.absent && !isFieldValue(value.text))
+    if (header && !value.regex && !value.absent && !policy::isFieldValue(value.text))
       return Error{quoted(key) + ": " + quoted(value.text) +
                    " can match nothing: it is not a valid field value (RFC 9110 5.5)"};
-    matcher.values.push_back({std::move(value.text), std::move(value.regex), value.absent});
+    if (!claim && value.type != policy::AttrValue::Type::kText)
+      return Error{quoted(key) + ": " + value.text + " is not a string"};
+    matcher.values.push_back({std::move(value.text), value.type, std::move(value.regex), value.absent});
   }
-  (header ? to.headers : to.queries).push_back(std::move(matcher));
+  (header ? to.headers : claim ? to.claims : to.queries).push_back(std::move(matcher));
   return {};
 }
 
@@ -275,7 +275,7 @@ static Status checkHeader(const Rule& rule, std::string_view field, std::string_
   if (!rule.allow()) return Error{"`" + std::string(field) + "` is for allow rules"};
   if (!isToken(header) || base::lowered(header) != header)
     return Error{"`" + std::string(field) + "`: " + quoted(header) + " is not a header name in lower case"};
-  if (!mayBeSet(header))
+  if (!policy::maySetHeader(header))
     return Error{"`" + std::string(field) + "`: " + quoted(header) + " belongs to framing, the hop or Yett itself"};
   return {};
 }
@@ -304,7 +304,7 @@ Status addComputed(Rule& rule, ComputedHeader header) {
 
 Status addObligation(Rule& rule, std::string_view field, std::string_view header, std::string_view value) {
   TRY(checkHeader(rule, field, header));
-  if (!isFieldValue(value))
+  if (!policy::isFieldValue(value))
     return Error{"`" + std::string(field) + "`: the value of " + quoted(header) +
                  " is not a valid field value (RFC 9110 5.5)"};
   if (rule.obligations == nullptr) rule.obligations = std::make_unique<policy::Obligations>();
@@ -325,6 +325,7 @@ Status finishRule(Rule& rule, const std::vector<std::string>& fields) {
     const auto by_key = [](const auto& a, const auto& b) { return a.key < b.key; };
     std::sort(side->headers.begin(), side->headers.end(), by_key);
     std::sort(side->queries.begin(), side->queries.end(), by_key);
+    std::sort(side->claims.begin(), side->claims.end(), by_key);
   }
   if (rule.obligations != nullptr) {
     std::sort(rule.obligations->set_headers.begin(), rule.obligations->set_headers.end());

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "policy/attribute.h"
 #include "rule/rule.h"
 #include "target/regex.h"
 
@@ -16,14 +17,16 @@ namespace yett::rule {
 struct FieldValue {
   std::string text;
   std::optional<target::Regex> regex;
-  bool absent = false;  ///< the header or key was not sent
+  policy::AttrValue::Type type =
+      policy::AttrValue::Type::kText;  ///< of a claim: a whole number, true or false, as text
+  bool absent = false;                 ///< the header or key was not sent
 };
 
 /// All fields a rule may have.
 const std::vector<std::string_view>& ruleFieldNames();
-/// principal, method, host, path, source, grpc and their `not_` twins: a string or a list.
+/// principal, method, host, path, source, grpc, jwt and their `not_` twins: a string or a list.
 bool isListField(std::string_view field);
-/// header, query and their twins: a table of strings or lists.
+/// header, query, claim and their twins: a table of strings or lists.
 bool isKeyedField(std::string_view field);
 
 /// Their errors do not name the field.
@@ -43,10 +46,6 @@ Status addObligation(Rule& rule, std::string_view field, std::string_view header
 Status addComputed(Rule& rule, ComputedHeader header);
 /// A header that gets the value of an attribute, by its name: "principal.id", "params.id", "header.x-a".
 Result<ComputedHeader> copiedHeader(std::string_view name, std::string_view attribute);
-/// Bytes of a computed value.
-inline constexpr size_t kLongestHeader = 4096;
-/// What a header may contain (RFC 9110 5.5), without blanks around it.
-bool isFieldValue(std::string_view value);
 /// hours, not_hours. The error does not name the field.
 Status setHours(Rule& rule, std::string_view field, const std::vector<std::string>& entries, std::string_view zone);
 /// Checks that need the whole rule; puts lists into a fixed order. Call it once, last. `fields`: those that the author

@@ -7,8 +7,10 @@
 #include "http/h1_body.h"
 #include "http/h1_parse.h"
 #include "identity/principal_id.h"
+#include "request/forwarded.h"
 #include "request/headers.h"
 #include "request/question.h"
+#include "runtime/test_tokens.h"
 #include "target/cidr.h"
 
 namespace yett::runtime {
@@ -71,8 +73,8 @@ Result<identity::Principal> principalOf(const std::string& id) {
 
 namespace {
 
-constexpr std::string_view kCallerFields[] = {"principal", "source", "time",     "destination",
-                                              "sni",       "scheme", "protocol", "forwarder"};
+constexpr std::string_view kCallerFields[] = {"principal", "source",   "time",      "destination", "sni",
+                                              "scheme",    "protocol", "forwarder", "jwt"};
 
 // "10.0.0.1", "10.0.0.1:80", "2001:db8::1", "[2001:db8::1]:80"
 Status readEndpoint(std::string_view name, std::string_view text, target::IpAddress& address, uint16_t& port) {
@@ -117,6 +119,7 @@ Result<Caller> callerOf(const Value& value) {
       return Error{"`forwarder` is " + std::string(forwarder->typeName()) + ", must be true or false"};
     caller.forwarder = forwarder->boolean;
   }
+  if (const Value* jwt = value.find("jwt")) caller.tokens = TRY(testTokens(*jwt));
   if (const Value* time = value.find("time")) {
     if (time->type != Value::Type::kInt)
       return Error{"`time` is " + std::string(time->typeName()) + ", must be whole seconds since 1970"};
@@ -166,18 +169,35 @@ Status CheckInput::take(std::string_view message, const Caller& caller, std::spa
   }
   if (!rest.empty()) return Error{"there are bytes after the end of the request: is content-length missing?"};
   request::dropUntrusted(head_, {.forwarder = caller.forwarder}, owned);
+  if (caller.forwarder) {
+    const std::string trusted[] = {caller.principal};
+    forwarded_ = request::readForwarded(head_.headers, trusted, caller.source);
+  }
   request::visibleHeaders(head_.headers, headers_);
   body_ = {true, body_bytes_};
   caller_ = caller;
   TRY(arrive(caller_));
   const int64_t time = caller.time_seconds != 0 ? caller.time_seconds : base::wallMicros() / 1'000'000;
   check_ = request::question(head_, arrival_, headers_, time, &body_);
+  check_.tokens = caller_.tokens;
+  if (caller.forwarder) check_.forwarded = &forwarded_;
+  return {};
+}
+
+// A JWT-SVID is the identity of a caller that shows no certificate.
+Status CheckInput::takeSvid(const Caller& caller) {
+  for (const auto& [provider, token] : caller.tokens) {
+    if (provider != policy::kSvidProvider) continue;
+    principal_ = TRY(principalOf(token->verified().subject));
+    principal_.kind = identity::Principal::Kind::kJwtSvid;
+  }
   return {};
 }
 
 // `caller` outlives the arrival, which has views of it.
 Status CheckInput::arrive(const Caller& caller) {
   principal_ = TRY(principalOf(caller.principal));
+  if (principal_.anonymous()) TRY(takeSvid(caller));
   arrival_.listener = "test";
   arrival_.principal = &principal_;
   if (caller.scheme != "https" && caller.scheme != "http")

@@ -21,10 +21,11 @@ struct Caller {
   std::string source = "127.0.0.1";  ///< address, or address:port
   std::string destination = {};      ///< address, or address:port; "": unknown
   std::string sni = {};
-  std::string scheme = "https";       ///< or http: no TLS
-  std::string protocol = "HTTP/1.1";  ///< or HTTP/2
-  bool forwarder = false;             ///< one of `trusted_forwarders`
-  int64_t time_seconds = 0;           ///< 0: now
+  std::string scheme = "https";                 ///< or http: no TLS
+  std::string protocol = "HTTP/1.1";            ///< or HTTP/2
+  bool forwarder = false;                       ///< one of `trusted_forwarders`
+  std::vector<policy::NamedToken> tokens = {};  ///< as if they had been verified
+  int64_t time_seconds = 0;                     ///< 0: now
 };
 
 class CheckInput {
@@ -43,6 +44,7 @@ class CheckInput {
   CheckInput() = default;
   Status take(std::string_view message, const Caller& caller, std::span<const std::string> owned);
   Status arrive(const Caller& caller);
+  Status takeSvid(const Caller& caller);
   http::RequestHead head_;
   Caller caller_;
   request::Arrival arrival_;
@@ -50,6 +52,7 @@ class CheckInput {
   policy::Body body_;
   identity::Principal principal_;
   std::vector<policy::Header> headers_;
+  policy::Forwarded forwarded_;
   policy::CheckRequest check_;
 };
 

@@ -81,6 +81,7 @@ void buildListeners(Generation& out, const TlsInput& files, const Previous& prev
     return problems.add("identity: " + why);
   const auto shared = std::make_shared<const identity::TrustBundles>(std::move(bundles).value());
   out.bundles = shared;
+  if (out.providers) out.providers = std::make_shared<const identity::JwtProviders>(out.providers->with(shared));
   out.certificate_expires = 0;
   out.spiffe_id.clear();
   if (!files.certificate.empty()) {
@@ -101,6 +102,7 @@ void buildListeners(Generation& out, const TlsInput& files, const Previous& prev
     }
     state->routes = std::make_shared<const proxy::RouteTable>(std::move(routes).value());
     state->providers = out.providers;
+    state->own_id = out.spiffe_id;
     if (!out.waits.empty()) continue;  // a listener without its certificate must not serve
     if (!config.plaintext) {
       const auto* before = previous != nullptr && previous->listeners.contains(config.name)
@@ -174,6 +176,8 @@ std::shared_ptr<const Generation> refresh(const Previous& previous, const ApiSou
   if (of_keys.any() || !buildProviders(*out, key_sets, of_keys)) out->providers = previous->providers;
   if (tls.complete) buildListeners(*out, tls, previous, of_tls);
   if (of_tls.any()) {
+    if (previous->bundles)
+      out->providers = std::make_shared<const identity::JwtProviders>(out->providers->with(previous->bundles));
     out->listeners.clear();
     for (const auto& [name, state] : previous->listeners) {
       auto same = std::make_shared<proxy::ListenerState>(*state);

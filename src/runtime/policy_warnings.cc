@@ -39,8 +39,12 @@ std::vector<std::string> policyWarnings(const Generation& generation) {
   for (const auto& [domain, bundle] : config.identity.trust_bundles) domains.push_back(domain);
   const bool all_known = config.identity.workload_api.empty();
   bool bodies = false;
+  std::vector<std::string_view> providers;
   for (const auto& listener : config.listeners) {
-    for (const auto& route : listener.routes) bodies = bodies || route.buffer_body > 0;
+    for (const auto& route : listener.routes) {
+      bodies = bodies || route.buffer_body > 0;
+      for (const auto& [provider, required] : route.jwt) providers.push_back(provider);
+    }
   }
   for (const auto& engine : generation.policy->engines()) {
     for (const auto& rule : engine.rules->rules()) {
@@ -49,6 +53,11 @@ std::vector<std::string> policyWarnings(const Generation& generation) {
         if (all_known && std::find(domains.begin(), domains.end(), domain) == domains.end())
           out.push_back(at + "names the trust domain `" + base::printable(domain) +
                         "`, which has no bundle: no such caller gets in" + base::didYouMean(domain, domains));
+      }
+      for (const auto& provider : rule.providers) {
+        if (std::find(providers.begin(), providers.end(), provider) == providers.end())
+          out.push_back(at + "names the tokens of `" + base::printable(provider) +
+                        "`, which no route asks for: there is never one" + base::didYouMean(provider, providers));
       }
       for (const auto& header : rule.headers) {
         std::string folded;

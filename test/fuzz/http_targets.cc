@@ -4,6 +4,7 @@
 #include "fuzz/targets.h"
 #include "http/h1_client.h"
 #include "request/headers.h"
+#include "request/xfcc.h"
 #include "support/h1_harness.h"
 #include "support/h2_harness.h"
 #include "target/canonical.h"
@@ -118,6 +119,30 @@ std::string headerMap(std::string_view bytes) {
   return {};
 }
 
+// What is accepted says the same when it is written again, in no more bytes. An error quotes little.
+std::string xfcc(std::string_view bytes) {
+  const auto read = request::parseXfcc(bytes);
+  if (!read && read.error().message.empty()) return "refused without a reason";
+  if (!read) return read.error().message.size() < 200 ? "" : "a long reason: " + read.error().message;
+  std::string again;
+  for (const auto& caller : read.value()) {
+    std::string element;
+    const auto add = [&](const char* key, const std::string& value) {
+      element.append(element.empty() ? "" : ";").append(key).append(request::xfccValue(value));
+    };
+    for (const auto& uri : caller.by) add("By=", uri);
+    if (!caller.hash.empty()) add("Hash=", caller.hash);
+    if (!caller.subject.empty()) add("Subject=", caller.subject);
+    for (const auto& uri : caller.uris) add("URI=", uri);
+    for (const auto& name : caller.dns) add("DNS=", name);
+    again += (again.empty() ? "" : ",") + (element.empty() ? "By=" : element);
+  }
+  if (again.size() > bytes.size()) return "longer when it is written again: " + again;
+  const auto twice = request::parseXfcc(again);
+  if (!twice) return "what was written is refused: " + twice.error().message;
+  return twice.value() == read.value() ? "" : "other callers: " + again;
+}
+
 // The first byte says what the server does with requests; the rest comes after the preface.
 std::string h2Server(std::string_view bytes) {
   if (bytes.empty()) return {};
@@ -145,9 +170,9 @@ std::string h2Client(std::string_view bytes) {
   return harness.wrong;
 }
 
-constexpr Target kTargets[] = {{"h1_request", h1Request}, {"h1_response", h1Response}, {"chunked", chunked},
-                               {"target", targetOf},      {"header_map", headerMap},   {"h2_server", h2Server},
-                               {"h2_client", h2Client}};
+constexpr Target kTargets[] = {
+    {"h1_request", h1Request}, {"h1_response", h1Response}, {"chunked", chunked},    {"target", targetOf},
+    {"header_map", headerMap}, {"h2_server", h2Server},     {"h2_client", h2Client}, {"xfcc", xfcc}};
 
 }  // namespace
 

@@ -132,8 +132,8 @@ class NamedCallers(unittest.TestCase):
                         name, _, value = line.partition(": ")
                         seen.setdefault(name.lower(), []).append(value)
         self.assertEqual(seen["x-yett-principal"], ["dns:corp/web.example.com", "cn:staff/Jane Doe"])
-        self.assertRegex(seen["x-forwarded-client-cert"][0], r"^Hash=[0-9a-f]{64};DNS=web.example.com$")
-        self.assertRegex(seen["x-forwarded-client-cert"][1], r'^Hash=[0-9a-f]{64};Subject="CN=Jane Doe"$')
+        self.assertRegex(seen["x-forwarded-client-cert"][0], r"^By=spiffe://[^;]+;Hash=[0-9a-f]{64};DNS=web.example.com$")
+        self.assertRegex(seen["x-forwarded-client-cert"][1], r'^By=spiffe://[^;]+;Hash=[0-9a-f]{64};Subject="CN=Jane Doe"$')
 
     def test_a_connection_ends_when_its_ca_is_gone(self):
         y = self.yett()

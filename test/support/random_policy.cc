@@ -212,6 +212,11 @@ Found look(const std::string& field, const std::vector<std::string>& wanted, con
         r.principal.empty() ? false : !isNamed(r.principal) || std::any_of(wanted.begin(), wanted.end(), isNamed);
     return found == Found::kNo && !comparable && patterns ? Found::kAbsent : found;
   }
+  if (field == "jwt") return r.token ? Found::kYes : Found::kNo;
+  if (field.starts_with("claim:")) {
+    const Found found = keyed(wanted, r.groups, true);
+    return found == Found::kNoOfMany ? Found::kNo : found;  // a list, not several values
+  }
   const std::string key = field.substr(field.find(':') + 1);
   std::vector<std::string> sent;
   if (field.starts_with("header:")) {
@@ -296,6 +301,12 @@ OwnedRequest::OwnedRequest(const RequestText& text) : text_(text), principal_(pr
   check.principal = &principal_;
   check.source = target::IpAddress::parse(text_.source).value();
   check.time_seconds = text_.time;
+  if (!text_.token) return;
+  identity::VerifiedJwt verified;
+  if (!text_.groups.empty()) verified.claims = "\"groups\": [" + quotedList(text_.groups) + "]";
+  verified.claims = "{" + verified.claims + "}";
+  tokens_.push_back({"corp", policy::Token::create(std::move(verified)).value()});
+  check.tokens = tokens_;
 }
 
 std::string RuleText::json() const {
@@ -354,6 +365,8 @@ RuleText randomRule(Random& random, int number) {
   some("header:x-b", 8, [&] { return one(random, {"1", "2"}); });
   some("grpc", 8, [&] { return one(random, {"a.B/C", "a.B/*", "a.D/C"}); });
   some("query:k", 10, [&] { return one(random, {"v", "w", "", "absent:"}); });
+  some("jwt", 8, [] { return "corp"; });
+  some("claim:corp.groups", 12, [&] { return one(random, {"a", "b", "re:[bc]", "absent:"}); });
   some("hours", 10, [&] {
     return one(random, {"09:00-18:00", "22:30-06:15", "00:00-24:00", "mon-fri", "sat-mon", "wed"});
   });
@@ -384,6 +397,8 @@ RequestText randomRequest(Random& random) {
     for (size_t n = chance(random, 60) ? 1 : pick(random, 3); n > 0; --n)
       r.headers.emplace_back(name, one(random, {"1", "2", "z"}));
   }
+  r.token = chance(random, 60);
+  for (size_t n = r.token ? pick(random, 4) : 0; n > 0; --n) r.groups.emplace_back(one(random, {"a", "b", "c", "d"}));
   r.time += static_cast<int64_t>(pick(random, 14 * 86'400));
   for (size_t n = pick(random, 3); n > 0; --n)
     r.query += (r.query.empty() ? "" : "&") + std::string(one(random, {"k=v", "k=w", "k", "j=v"}));

@@ -30,6 +30,8 @@ struct RequestText {
   std::string method, path, host, query, principal, source;
   std::vector<std::pair<std::string, std::string>> headers;
   int64_t time = 1'800'000'000;
+  bool token = false;                    // of the provider `corp`
+  std::vector<std::string> groups = {};  // its claim; empty: it has none
 };
 
 /// Owns what a CheckRequest points to.
@@ -43,6 +45,7 @@ class OwnedRequest {
   RequestText text_;
   identity::Principal principal_;
   std::vector<policy::Header> headers_;
+  std::vector<policy::NamedToken> tokens_;
 };
 
 identity::Principal principalOf(const std::string& id);

@@ -92,7 +92,7 @@ TEST_CASE("headers: keep_headers lets a trusted forwarder send header families, 
     http::RequestHead head;
     const std::string text = "GET / HTTP/1.1\r\nHost: h\r\n" + name + ": said\r\n\r\n";
     REQUIRE_FALSE(http::parseRequest(text, {}, head));
-    request::dropUntrusted(head, {forwarder, keep});
+    request::dropUntrusted(head, {.forwarder = forwarder, .keep = keep});
     return !head.headers.fields().back().dropped;
   };
   for (const char* name : {"x-envoy-original-path", "x-auth-request-user"}) {

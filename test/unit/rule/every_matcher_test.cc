@@ -26,6 +26,8 @@ test::RequestText request() {
   out.query = "k=v";
   out.principal = "spiffe://example.org/x";
   out.source = "10.0.0.1";
+  out.token = true;
+  out.groups = {"guests", "admins"};
   out.headers = {{"content-type", "application/grpc"}, {"x-a", "1"}};
   return out;
 }
@@ -43,6 +45,8 @@ std::map<std::string, Sample> samples() {
   test::RequestText another_call = has;
   another_call.path = "/shop.Other/Get";
   other.time += 86'400;
+  test::RequestText another_group = has;
+  another_group.groups = {"guests"};
   return {{"principal", {"\"spiffe://example.org/x\"", has, other}},
           {"method", {"\"POST\"", has, other}},
           {"host", {"\"a.example.org\"", has, other}},
@@ -51,6 +55,8 @@ std::map<std::string, Sample> samples() {
           {"query", {R"({"k": "v"})", has, other}},
           {"hours", {R"({"at": ["fri"], "zone": "UTC"})", has, other}},
           {"source", {"\"10.0.0.0/8\"", has, other}},
+          {"jwt", {"\"corp\"", has, other}},
+          {"claim", {R"({"corp.groups": "admins"})", has, another_group}},
           {"grpc", {"\"shop.Orders/*\"", has, another_call}}};
 }
 

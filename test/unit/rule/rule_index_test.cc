@@ -135,7 +135,7 @@ TEST_CASE("combining: another veto engine or a failing one never allows more, an
       CHECK((d.allow || d.would_deny.empty()));
     }
   }
-  CHECK(vetoed > 20);
+  CHECK(vetoed > 10);
   CHECK(would > 50);
 }
 

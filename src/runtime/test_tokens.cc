@@ -1,0 +1,65 @@
+#include "runtime/test_tokens.h"
+
+#include "base/clock.h"
+#include "base/text.h"
+#include "identity/spiffe_id.h"
+
+namespace yett::runtime {
+namespace {
+
+using json::Value;
+using Type = Value::Type;
+
+// A claim that must be a text; `missing` if it is not there.
+Result<std::string> textOf(const Value& claims, const char* name, std::string missing) {
+  const Value* found = claims.find(name);
+  if (found == nullptr) return missing;
+  if (found->type == Type::kString) return found->text;
+  return Error{"`" + std::string(name) + "` is " + found->typeName() + ", must be a string"};
+}
+
+Result<std::vector<std::string>> audiencesOf(const Value& claims) {
+  const Value* found = claims.find("aud");
+  if (found == nullptr) return std::vector<std::string>{"test"};
+  if (found->type == Type::kString) return std::vector<std::string>{found->text};
+  std::vector<std::string> out;
+  for (const auto& item : found->items) {
+    if (item.type == Type::kString) out.push_back(item.text);
+  }
+  if (found->type != Type::kArray || out.size() != found->items.size() || out.empty())
+    return Error{"`aud` must be a string or a list of strings"};
+  return out;
+}
+
+Result<policy::NamedToken> tokenOf(const std::string& provider, const Value& claims) {
+  constexpr int64_t kHour = 3600;
+  if (claims.type != Type::kObject)
+    return Error{std::string("is ") + claims.typeName() + ", must be an object of claims"};
+  identity::VerifiedJwt verified;
+  verified.issuer = TRY(textOf(claims, "iss", "test"));
+  verified.subject = TRY(textOf(claims, "sub", ""));
+  verified.audiences = TRY(audiencesOf(claims));
+  verified.key_id = "test";
+  const Value* expires = claims.find("exp");
+  if (expires != nullptr && expires->type != Type::kInt) return Error{"`exp` must be whole seconds since 1970"};
+  verified.expires = expires != nullptr ? expires->integer : base::wallMicros() / 1'000'000 + kHour;
+  if (provider == policy::kSvidProvider) TRY(identity::SpiffeId::parse(verified.subject));
+  verified.claims = json::text(claims);
+  return policy::NamedToken{provider, TRY(policy::Token::create(std::move(verified)))};
+}
+
+}  // namespace
+
+Result<std::vector<policy::NamedToken>> testTokens(const Value& providers) {
+  if (providers.type != Type::kObject)
+    return Error{std::string("`jwt` is ") + providers.typeName() + ", must be an object of providers and their claims"};
+  std::vector<policy::NamedToken> out;
+  for (const auto& [provider, claims] : providers.fields) {
+    auto token = tokenOf(provider, claims);
+    if (!token) return std::move(token).error().within("`jwt`: `" + base::printable(provider) + "`");
+    out.push_back(std::move(token).value());
+  }
+  return out;
+}
+
+}  // namespace yett::runtime
