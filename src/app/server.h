@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "base/metrics.h"
 #include "base/mutex.h"
+#include "config/config.h"
 #include "memory/remembered_db.h"
 #include "net/listener.h"
 #include "policy/policy_set.h"
@@ -67,6 +68,8 @@ class Server {
   void reopenLogs();
 
   /// The sources of the Workload API, if one is configured.
+  /// The JWT-SVID of Yett's own for an audience; any thread. Null: there is none now.
+  std::shared_ptr<const std::string> ownToken(const std::string& audience) const;
   runtime::ApiSources apiSources() const { return {workload_.get(), workload_.get()}; }
   /// Main thread: readable when the Workload API has given something new; -1: none is configured. Then call
   /// takeGiven().
@@ -124,6 +127,7 @@ class Server {
   std::vector<admin::Condition> readiness() const;
   std::string certificateState() const;
   Status makeWorkloadClient();
+  void wantOwnTokens(const config::Config& config);
   void logServing(const runtime::Generation& generation);
   void onWorkloadApi(const std::string& why);
   std::string identityState() const;

@@ -52,6 +52,20 @@ std::string refreshText(const std::vector<workload::BundleRefresher::Status>& al
                 "when the endpoint of a provider's keys last answered, in seconds since 1970; 0: never", keys);
 }
 
+std::string tokensText(const std::map<std::string, int64_t>& expirations) {
+  std::string out;
+  for (const auto& [audience, expires] : expirations) {
+    if (out.empty())
+      out =
+          "# HELP yett_jwt_svid_expiration_timestamp_seconds when Yett's own JWT-SVID for an audience expires, in "
+          "seconds since 1970; 0: there is none\n# TYPE yett_jwt_svid_expiration_timestamp_seconds gauge\n";
+    std::string label;
+    json::appendQuoted(label, audience);
+    out += "yett_jwt_svid_expiration_timestamp_seconds{audience=" + label + "} " + std::to_string(expires) + "\n";
+  }
+  return out;
+}
+
 std::string workloadText(const workload::Client::State& state) {
   return gaugeText("yett_workload_api_streaming", "1 while the Workload API keeps the SVID up to date, else 0", "",
                    state.streaming ? 1 : 0) +
@@ -133,7 +147,7 @@ std::string Server::metricsText() const {
     out += gaugeText("yett_certificate_expiry_timestamp_seconds",
                      "when Yett's own certificate, or one of its chain, expires, in seconds since 1970", "",
                      now->certificate_expires);
-  if (workload_) out += workloadText(workload_->state());
+  if (workload_) out += workloadText(workload_->state()) + tokensText(workload_->ownTokens().expirations());
   out += crlText(*now);
   out += refreshText(bundle_refresher_.status());
   out += gaugeText("yett_last_reload_successful", "1 if what the files hold is in force, 0 if some of it was refused",

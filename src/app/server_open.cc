@@ -127,6 +127,7 @@ Status Server::makeLoops() {
         metrics_,
         access_log_.get(),
         [this](const std::string& provider) { bundle_refresher_.hurry("jwt:" + provider); },
+        [this](const std::string& audience) { return ownToken(audience); },
         handshakes};
     loop.worker = std::make_unique<proxy::Worker>(
         loop.loop, *loop.authorizer, shared, budget,

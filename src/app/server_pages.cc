@@ -17,6 +17,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/text.h"
+#include "config/config.h"
 #include "policy/policy_set.h"
 #include "runtime/generation.h"
 #include "workload/client.h"
@@ -72,8 +73,25 @@ Status Server::makeWorkloadClient() {
     (void)!::write(given_fd_, &one, sizeof one);
   };
   events.told = [this](const std::string& why) { onWorkloadApi(why); };
+  events.token_told = [this](const std::string& audience, const std::string& why) {
+    if (why.empty()) return log_.info("the Workload API gives JWT-SVIDs", {{"audience", audience}});
+    log_.warning("no JWT-SVID from the Workload API", {{"audience", audience}, {"why", why}});
+  };
   workload_ = std::make_unique<workload::Client>(socket, std::move(events));
   return {};
+}
+
+std::shared_ptr<const std::string> Server::ownToken(const std::string& audience) const {
+  return workload_ ? workload_->ownTokens().token(audience, base::wallMicros() / 1'000'000) : nullptr;
+}
+
+void Server::wantOwnTokens(const config::Config& config) {
+  if (!workload_) return;
+  std::vector<std::string> audiences;
+  for (const auto& cluster : config.clusters) {
+    if (!cluster.token_audience.empty()) audiences.push_back(cluster.token_audience);
+  }
+  workload_->wantTokens(std::move(audiences), config.identity.spiffe_id);
 }
 
 void Server::takeGiven() const {

@@ -1,5 +1,8 @@
+#include <algorithm>
+
 #include "config/address.h"
 #include "config/sections.h"
+#include "policy/settable_header.h"
 #include "target/path_profile.h"
 #include "upstream/cluster.h"
 
@@ -23,6 +26,15 @@ void readCluster(ObjectReader& in, upstream::ClusterConfig& out) {
   if (out.max_response_head < 1024 || out.max_response_head > (4 << 20))
     in.problem("max_response_head", "must be from 1KiB to 4MiB");
   in.number("max_response_fields", 10, 10'000, out.max_response_fields);
+  in.object("jwt_svid", [&](ObjectReader& token) {
+    token.requiredText("audience", out.token_audience);
+    const auto plain = [](char c) { return c > 0x20 && c < 0x7f && c != '"' && c != '\\'; };
+    if (!std::all_of(out.token_audience.begin(), out.token_audience.end(), plain))
+      token.problem("audience", "must have printable ASCII only, without spaces, quotes and backslashes");
+    token.text("header", out.token_header);
+    if (!policy::isHeaderName(out.token_header) || !policy::maySetHeader(out.token_header))
+      token.problem("header", "`" + out.token_header + "` is not a header name in lower case that a token may have");
+  });
   size_t profile = 0;
   in.choice("path_profile", {"strict", "nginx", "tomcat", "go"}, profile);
   out.path_profile = static_cast<target::PathProfile>(profile);

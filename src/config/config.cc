@@ -102,6 +102,11 @@ Config readConfig(const std::string& file, Problems& problems, base::FileTrust& 
   root.object("authentication", [&](ObjectReader& in) { readAuthentication(in, file, out.jwt); });
   root.objects("listeners", 1, [&](ObjectReader& in) { readListener(in, out, out.listeners.emplace_back()); });
   root.objects("clusters", 1, [&](ObjectReader& in) { readCluster(in, out.clusters.emplace_back()); });
+  for (const auto& cluster : out.clusters) {
+    if (!cluster.token_audience.empty() && out.identity.workload_api.empty())
+      root.problem("clusters", "`jwt_svid` of `" + base::printable(cluster.name) +
+                                   "` needs `/identity/workload_api`, which issues such tokens");
+  }
   if (!root.has("policy")) root.problem("", "`policy` is missing");
   root.object("policy", [&](ObjectReader& in) { readPolicy(in, file, out); });
   if (!root.has("audit")) root.problem("", "`audit` is missing: every decision must be recorded");

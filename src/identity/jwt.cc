@@ -188,6 +188,7 @@ Result<JwtHints> jwtHints(std::string_view token) {
   JwtHints out;
   out.key_id = TRY(textIn(parts.header, "kid")).value_or("");
   out.issuer = TRY(textIn(parts.claims, "iss")).value_or("");
+  out.expires = TRY(timeIn(parts.claims, "exp")).value_or(0);
   out.subject = TRY(textIn(parts.claims, "sub")).value_or("");
   return out;
 }

@@ -55,7 +55,7 @@ const Node& AttributeReader::jwtJson(std::string_view key) {
   for (const auto& read : jwt_reads_) {
     if (read.key == key) return *read.part.node;
   }
-  static const Node none;
+  static const Node none{};
   return none;
 }
 

@@ -1,5 +1,7 @@
 #include "proxy/forwarding.h"
 
+#include <array>
+
 #include "proxy/tokens.h"
 #include "proxy/websocket.h"
 #include "request/headers.h"
@@ -10,6 +12,7 @@ void Forwarding::Kept::clear() {
   response.clear();
   annotations.clear();
   websocket_key.clear();
+  own_token.clear();
 }
 
 Forwarding::Forwarding(authz::Permit&& permit, Call& call, Worker& worker, Kept& kept, ForwardingEvents& events)
@@ -26,12 +29,30 @@ void Forwarding::start() {
 void Forwarding::acquire(bool fresh) {
   pool_ = worker_.upstreams.pool(permit_, call_.route->cluster);
   if (pool_ == nullptr) return events_.onFailure(Cause::kNoUpstream, "the cluster is gone");
+  if (!addOwnToken(pool_->cluster().config)) {
+    pool_ = nullptr;
+    return events_.onFailure(Cause::kNoUpstream, "there is no JWT-SVID for the cluster now");
+  }
   events_.onSeeking();
   const bool http2 = call_.request.version == http::Version::kHttp2;
   // A service may close the connection because of a too large head, and with it the in-flight exchanges of others.
   const bool alone = pool_->shares(http2) && http::headListSize(call_.request, kept_.annotations.added()) >
                                                  pool_->cluster().config.max_request_head;
   pool_->acquire(*this, {fresh, http2, alone});
+}
+
+// In place of what the caller sent there; policy has the last word.
+bool Forwarding::addOwnToken(const upstream::ClusterConfig& config) {
+  std::string_view set;
+  if (config.token_audience.empty() || !kept_.own_token.empty()) return true;
+  request::dropNamed(call_.request.headers, std::array<std::string, 1>{config.token_header});
+  if (kept_.annotations.added().find(config.token_header, set) > 0) return true;
+  const auto token = worker_.own_token ? worker_.own_token(config.token_audience) : nullptr;
+  if (token == nullptr) return false;
+  kept_.own_token = (config.token_header == "authorization" ? "Bearer " : "") + *token;
+  kept_.own_token_header = config.token_header;
+  kept_.annotations.add(kept_.own_token_header, kept_.own_token);
+  return true;
 }
 
 void Forwarding::onLease(upstream::Lease lease) {
@@ -76,6 +97,8 @@ const http::HeaderMap& Forwarding::trailers() {
   if (!call_.route->forward_trailers) request.trailers.clear();
   else request::dropUntrustedTrailers(request, worker_.authorizer.ownedHeaders());
   dropTokensFromTrailers(call_);
+  if (!kept_.own_token.empty())
+    request::dropNamed(request.trailers, std::array<std::string, 1>{kept_.own_token_header});
   request::dropNamed(request.trailers, permit_.obligations().remove_headers);
   return request.trailers;
 }

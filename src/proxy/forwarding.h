@@ -52,6 +52,8 @@ class Forwarding final : public http::ResponseHandler, public upstream::PoolUser
     http::ResponseHead response;
     Annotations annotations;
     std::string websocket_key;  // Yett's own, for the service
+    std::string own_token;      // likewise: the value of its header
+    std::string own_token_header;
     void clear();
   };
 
@@ -95,6 +97,7 @@ class Forwarding final : public http::ResponseHandler, public upstream::PoolUser
 
  private:
   void acquire(bool fresh);
+  bool addOwnToken(const upstream::ClusterConfig& config);
   bool mayRetry(http::ResetCause cause) const;
   bool agrees();
   const http::HeaderMap& trailers();

@@ -17,6 +17,7 @@ static constexpr base::Millis kSpareInterval{1000};
 Worker::Worker(net::EventLoop& l, authz::Authorizer& stage, const Shared& shared, const MemoryBudget& memory,
                EventSink sink)
     : loop(l),
+      own_token(shared.own_token),
       gate(shared.gate),
       metrics(shared.metrics),
       access_log(shared.access_log),

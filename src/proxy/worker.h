@@ -48,7 +48,9 @@ class Worker {
     base::Metrics& metrics;
     base::LineSink* access_log = nullptr;                          ///< null: off
     std::function<void(const std::string&)> key_wanted = nullptr;  ///< as in TokenMemory; any thread
-    size_t most_handshakes = 64;                                   ///< unfinished at once, on this loop
+    /// The JWT-SVID of Yett's own for an audience, null if there is none now; any thread.
+    std::function<std::shared_ptr<const std::string>(const std::string& audience)> own_token = nullptr;
+    size_t most_handshakes = 64;  ///< unfinished at once, on this loop
   };
   /// `authorizer`: the loop's; outlives the worker too.
   Worker(net::EventLoop& loop, authz::Authorizer& authorizer, const Shared& shared, const MemoryBudget& budget,
@@ -76,6 +78,7 @@ class Worker {
 
   net::EventLoop& loop;
   TokenMemory tokens;
+  const std::function<std::shared_ptr<const std::string>(const std::string& audience)> own_token;
   net::Gate& gate;
   base::Metrics& metrics;
   base::LineSink* const access_log;  ///< null: off

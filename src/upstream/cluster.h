@@ -22,10 +22,12 @@ struct ClusterConfig {
   std::vector<std::string> endpoints;  ///< host:port, [v6]:port or unix:///path
   Protocol protocol = Protocol::kHttp1;
   target::PathProfile path_profile = target::PathProfile::kStrict;
-  int64_t max_connections = 4096;         ///< per worker; above it 503
-  uint64_t max_request_head = 8 << 10;    ///< bytes; over HTTP/2 a larger one gets a separate connection
-  uint64_t max_response_head = 64 << 10;  ///< bytes, and
-  int64_t max_response_fields = 100;      ///< fields of a response's head or trailers; beyond it 502
+  int64_t max_connections = 4096;              ///< per worker; above it 503
+  uint64_t max_request_head = 8 << 10;         ///< bytes; over HTTP/2 a larger one gets a separate connection
+  uint64_t max_response_head = 64 << 10;       ///< bytes, and
+  int64_t max_response_fields = 100;           ///< fields of a response's head or trailers; beyond it 502
+  std::string token_audience = {};             ///< requests carry a JWT-SVID of Yett's own for it; "": none
+  std::string token_header = "authorization";  ///< where; in authorization after `Bearer`
   base::Millis connect_timeout{2000};
   base::Millis idle_timeout{30'000};  ///< a pooled connection is closed after this
   bool operator==(const ClusterConfig&) const = default;

@@ -79,6 +79,7 @@ Client::Client(std::string socket, Events events)
       again_([this] { connect(); }),
       tell_([this] { tell(); }),
       silent_([this] { judge(true); }),
+      own_tokens_(loop_, events_.token_told),
       lost_(kNoAnswer) {
   state_.why = "unix://" + socket_ + " " + kNoAnswer;
   addStreams();
@@ -131,6 +132,7 @@ void Client::onChannelOpen() {
     stream->why_ = kNoAnswer;
     stream->open();
   }
+  own_tokens_.opened(*channel_);
   loop_.schedule(silent_, kSilence);
   judge();
 }
@@ -141,6 +143,7 @@ void Client::onChannelClosed(const std::string& why) {
     stream->answered_ = false;
   }
   silent_.cancel();
+  own_tokens_.closed();
   if (connected_ && loop_.nowMillis() - opened_at_ > kStable) back_off_.reset();
   lost_ = (connected_ ? "closed the connection: " : "cannot be reached: ") + why;
   loop_.destroyLater(std::move(channel_));
@@ -229,6 +232,12 @@ Result<identity::OwnSvid> Client::svid(const std::string& spiffe_id) const {
 Result<identity::TrustBundles::Sources> Client::bundles() const {
   const base::Lock lock(mutex_);
   return given_.bundles();
+}
+
+void Client::wantTokens(std::vector<std::string> audiences, std::string spiffe_id) {
+  loop_.post([this, audiences = std::move(audiences), spiffe_id = std::move(spiffe_id)] {
+    own_tokens_.want(audiences, spiffe_id);
+  });
 }
 
 Client::State Client::state() const {

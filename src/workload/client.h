@@ -14,6 +14,7 @@
 #include "rpc/channel.h"
 #include "workload/back_off.h"
 #include "workload/given.h"
+#include "workload/own_tokens.h"
 
 namespace yett::workload {
 
@@ -25,6 +26,7 @@ class Client final : public identity::SvidSource, public identity::BundleSource,
     std::function<void()> changed;
     /// Why the API does not work; "" once it works again. When it changes.
     std::function<void(const std::string& why)> told;
+    OwnTokens::Told token_told;
   };
   /// `socket`: the absolute path. `events` are called on the client's thread.
   Client(std::string socket, Events events);
@@ -38,6 +40,10 @@ class Client final : public identity::SvidSource, public identity::BundleSource,
 
   Result<identity::OwnSvid> svid(const std::string& spiffe_id) const override;
   Result<identity::TrustBundles::Sources> bundles() const override;
+
+  /// Any thread: keeps tokens of Yett's own for these audiences.
+  void wantTokens(std::vector<std::string> audiences, std::string spiffe_id);
+  const OwnTokens& ownTokens() const { return own_tokens_; }
 
   struct State {
     bool streaming = false;   ///< the agent has answered, and the stream of the SVID is open
@@ -66,6 +72,7 @@ class Client final : public identity::SvidSource, public identity::BundleSource,
   net::Timer tell_;
   net::Timer silent_;                             // until a connection without answers is told
   std::vector<std::unique_ptr<Stream>> streams_;  // that of the SVID first
+  OwnTokens own_tokens_;
   std::unique_ptr<rpc::Channel> channel_;
   BackOff back_off_{250, 15'000};
   std::string lost_;  // why there is no connection; "" if there is one

@@ -1,6 +1,8 @@
 """Yett's own SVID and the bundles from the SPIFFE Workload API: waiting, rotation, refusals, an agent that comes and goes."""
+import json
 import os
 import pathlib
+import re
 import shutil
 import socket
 import ssl
@@ -11,9 +13,11 @@ import time
 import unittest
 
 import grpc
+import jwt
+from cryptography.hazmat.primitives.asymmetric import ec
 
 import harness
-from harness import SLOW, Nginx, Yett, wait_for
+from harness import SLOW, Nginx, Service, Yett, echo, wait_for
 from minting import in_seconds
 from workload_api import Authority, WorkloadApi, key_of, svids_message
 
@@ -72,6 +76,53 @@ class Agent(unittest.TestCase):
                 return s.recv(4096)[:12], ids[0]
         except (OSError, ssl.SSLError) as error:
             return repr(error), None
+
+    def test_tokens_towards_a_cluster(self):
+        """A JWT-SVID of Yett's own in place of what the caller sent; renewed at half its life; 503 where there is none."""
+        key, asked = ec.generate_private_key(ec.SECP256R1()), []
+
+        def answer(audiences, spiffe_id):
+            asked.append((audiences, spiffe_id))
+            own = "spiffe://example.org/server"
+            return own, jwt.encode({"sub": own, "aud": audiences, "exp": int(time.time() + 4 * SLOW), "n": len(asked)}, key, "ES256", {"kid": "k"})
+
+        with Service(echo) as service:
+            self.api.start()
+            self.api.give_svid(self.authority.issue(), self.authority)
+            y = self.yett()
+            y.config["clusters"][0] = {"name": "app", "endpoints": [service.address], "jwt_svid": {"audience": "spiffe://example.org/app"}}
+            y.write_config()
+            y = self.serving(self.starting(y))
+            context = self.caller()
+
+            def token():
+                """The one that the service got, or the status."""
+                with context.wrap_socket(y.raw(), server_hostname="localhost") as s:
+                    s.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\nAuthorization: Basic callers\r\nConnection: close\r\n\r\n")
+                    data = b""
+                    while piece := s.recv(65536):
+                        data += piece
+                self.assertNotIn(b"Basic callers", data)
+                found = re.search(rb"(?i)\r\nauthorization: Bearer (\S+)", data)
+
+                return found.group(1).decode() if found else data[9:12]
+
+            wait_for("the refusal", lambda: "no identity issued" in y.log(), 10)
+            self.assertEqual(token(), b"503")
+            self.api.jwt_svid = answer
+            wait_for("a token", lambda: token() != b"503", 20)
+            first = token()
+            self.assertEqual(asked[0][0], ["spiffe://example.org/app"])
+            self.assertEqual(jwt.decode(first, options={"verify_signature": False})["aud"], ["spiffe://example.org/app"])
+            wait_for("the next", lambda: token() != first, 10 * SLOW)
+            self.assertLess(len(asked), 8)
+            self.assertRegex(y.admin("/metrics")[1], r'yett_jwt_svid_expiration_timestamp_seconds\{audience="spiffe://example.org/app"\} \d{10}')
+            self.api.stop(killed=True)
+            self.assertNotEqual(token(), b"503")
+            wait_for("the end of the last token", lambda: token() == b"503", 10 * SLOW)
+            self.api.start()
+            wait_for("a token again", lambda: token() != b"503", 30)
+            self.assertNotIn(first[:40], y.log() + json.dumps(y.query()))
 
     def ready(self, y):
         status, text = y.admin("/readyz")

@@ -83,6 +83,7 @@ class WorkloadApi:
         self.messages = {}   # by method: the bytes of the newest message
         self.refusals = {}   # by method: code and text
         self.version = 0
+        self.jwt_svid = None  # called with the audiences and the SPIFFE ID of a request; its answer: SPIFFE ID and token
         self.opened, self.headers = [], []
         self.server = None
 
@@ -128,12 +129,25 @@ class WorkloadApi:
             sent = message
             yield message
 
+    def one_jwt_svid(self, request, context):
+        fields = {}
+        while request:
+            number, size = request[0] >> 3, request[1]
+            fields.setdefault(number, []).append(request[2:2 + size].decode())
+            request = request[2 + size:]
+        if self.jwt_svid is None:
+            context.abort(grpc.StatusCode.PERMISSION_DENIED, "no identity issued")
+        spiffe_id, token = self.jwt_svid(fields.get(1, []), "".join(fields.get(2, [])))
+        return field(1, field(1, spiffe_id) + field(2, token))
+
     def start(self):
         api = self
 
         class Handler(grpc.GenericRpcHandler):
             def service(self, details):
                 service, _, method = details.method.strip("/").partition("/")
+                if service == "SpiffeWorkloadAPI" and method == "FetchJWTSVID":
+                    return grpc.unary_unary_rpc_method_handler(api.one_jwt_svid)
                 if service != "SpiffeWorkloadAPI" or method not in ("FetchX509SVID", "FetchX509Bundles", "FetchJWTBundles"):
                     return None
                 return grpc.unary_stream_rpc_method_handler(lambda _, context: api.stream(method, context))
