@@ -136,6 +136,7 @@ build/release/test/yett_micro_bench
 build/release/test/yett_audit_bench
 /usr/bin/python3 -W ignore test/bench/strict.py || true
 (cd test/bench && /usr/bin/python3 -W ignore tokens.py) || true
+python3 test/bench/jwt_speed.py build/release/test/yett_jwt_speed || true
 build dev
 unit dev
 if ! $quick; then

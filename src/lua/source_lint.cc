@@ -189,6 +189,13 @@ class SourceLint {
     if (field == "header" && base::lowered(key) != key)
       return tell(i + 4,
                   "header `" + std::string(key) + "`: write header names in lower case, other ones are an error");
+    // r.jwt.corp.field
+    if (field == "jwt" && symbol(i + 3, ".") && symbol(i + 5, ".") && at(i + 6).kind == Kind::kName) {
+      const auto parts = requestFields("jwt_svid");
+      if (!knows(parts, at(i + 6).text))
+        tell(i + 6, "a token has no `" + std::string(at(i + 6).text) + "`: reading it is an error" +
+                        base::didYouMean(at(i + 6).text, parts) + "; what its issuer says is in `claims`");
+    }
     if (!inner.empty() && !knows(inner, key))
       tell(i + 4, "`" + std::string(field) + "` has no field `" + std::string(key) + "`: reading it is an error" +
                       base::didYouMean(key, inner));

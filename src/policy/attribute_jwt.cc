@@ -74,6 +74,7 @@ AttrValue AttributeReader::recordedJwt(std::string_view key) {
     });
     return there ? AttrValue{State::kPresent, Type::kFlag, {}, 1} : kUnknown;
   }
+  if (value->state == Recall::kMasked) return kUnknown;
   if (value->state == Recall::kError) return absentOrError("could not be read as one value");
   if (value->state == Recall::kText) return {State::kPresent, Type::kText, value->text, 0};
   if (value->state == Recall::kNumber) return {State::kPresent, Type::kNumber, {}, value->number};

@@ -70,7 +70,7 @@ Status parseReads(std::string_view text, Recorded& out) {
     std::string_view key;
     if (!attributeNamed(what, value.attr, key)) continue;
     if (!take(item, value)) {
-      if (value.attr != Attr::kVia && value.attr != Attr::kClientIp) continue;
+      if (value.attr != Attr::kJwt && value.attr != Attr::kVia && value.attr != Attr::kClientIp) continue;
       value.state = RecordedValue::State::kMasked;
     }
     value.key = key;

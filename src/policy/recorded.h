@@ -24,8 +24,8 @@ struct RecordedValue {
   std::vector<std::string> list;
 };
 
-/// The reads of one record. Masked values are unknown: they are left out, or kMasked where being left out would say
-/// that there was nothing.
+/// The reads of one record. Masked values are unknown: they are left out, or kMasked where that there was a value
+/// says something.
 struct Recorded {
   std::vector<RecordedValue> values;
   bool query_known = false;  ///< the whole query is in the check request

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <tuple>
 
+#include "policy/attribute.h"
+#include "policy/recorded.h"
 #include "target/segment_pattern.h"
 
 namespace yett::runtime {
@@ -86,13 +88,32 @@ void merge(SuggestedRule& to, const SuggestedRule& more) {
 
 }  // namespace
 
+// The first provider whose token policy found, and the first whose token it did not.
+static std::pair<std::string, std::string> tokensOf(const std::string& reads) {
+  policy::Recorded recorded;
+  std::pair<std::string, std::string> out;
+  if (!policy::parseReads(reads, recorded)) return out;
+  for (const auto& value : recorded.values) {
+    if (value.attr != policy::Attr::kJwt) continue;
+    const bool absent = value.state == policy::RecordedValue::State::kAbsent;
+    const auto dot = value.key.find('.');
+    const std::string provider = value.key.substr(0, dot);
+    if (!absent && out.first.empty()) out.first = provider;
+    if (absent && dot == std::string::npos && out.second.empty()) out.second = provider;
+  }
+  return out;
+}
+
 void Learner::add(const audit::Row& row) {
+  // A certificate or a token decided, which no rule can change.
+  if (row.policy.empty() && (row.rule == "authentication" || row.rule == "identity")) return;
   if (row.erased || isMasked(row.principal) || isMasked(row.host) || isMasked(row.path) || !row.path.starts_with('/') ||
       readsAsPattern(row.path) || !isMethod(row.method) || row.principal.size() > kLongestName) {
     ++left_out_;
     return;
   }
-  const Key key{row.principal, row.method, row.host, row.path};
+  auto [token, lacks] = tokensOf(row.reads);
+  const Key key{row.principal, row.method, row.host, row.path, std::move(token), std::move(lacks)};
   if (row.effect != "allow") {
     ++denied_[key];
     return;
@@ -114,6 +135,7 @@ SuggestedRule Learner::ruleOf(const Key& key) const {
   out.methods = {key.method};
   out.hosts = {key.host};
   out.path = key.path;
+  out.token = key.token;
   out.seen_paths = {key.path};
   out.count = seen.count;
   out.first = seen.first;
@@ -122,7 +144,15 @@ SuggestedRule Learner::ruleOf(const Key& key) const {
   return out;
 }
 
+// With whatever token.
+bool Learner::wasAllowed(const Key& key) const {
+  const auto it = seen_.lower_bound(key);
+  return it != seen_.end() && std::tie(it->first.principal, it->first.method, it->first.host, it->first.path) ==
+                                  std::tie(key.principal, key.method, key.host, key.path);
+}
+
 bool Learner::covers(const SuggestedRule& rule, const Key& key) const {
+  if (!rule.token.empty() && rule.token == key.lacks) return false;
   return rule.methods.contains(key.method) && (rule.hosts.contains("") || rule.hosts.contains(key.host)) &&
          matchesPath(rule.path, key.path) && matchesCaller(rule.principals, key.principal);
 }
@@ -157,8 +187,8 @@ bool Learner::exceptions(const SuggestedRule& rule, std::map<std::string, Sugges
           // A deny for GET also covers HEAD, and ignores a trailing slash.
           const bool slash = path.ends_with('/');
           for (const std::string& same : {path, slash ? path.substr(0, path.size() - 1) : path + "/"}) {
-            if (seen_.contains({principal, method, host, same})) return false;
-            if (method == "GET" && seen_.contains({principal, "HEAD", host, same})) return false;
+            if (wasAllowed({principal, method, host, same, "", ""})) return false;
+            if (method == "GET" && wasAllowed({principal, "HEAD", host, same, "", ""})) return false;
           }
         }
     }
@@ -172,32 +202,35 @@ bool Learner::exceptions(const SuggestedRule& rule, std::map<std::string, Sugges
 std::vector<SuggestedRule> Learner::generalize() const {
   std::map<std::string, std::set<std::string>> paths;
   for (const auto& [key, seen] : seen_) paths[key.principal].insert(key.path);
-  std::map<std::tuple<std::string, std::string, std::string>, SuggestedRule> by_caller;
+  std::map<std::tuple<std::string, std::string, std::string, std::string>, SuggestedRule> by_caller;
   std::string principal;
   std::map<std::string, std::string> templates;
   for (const auto& [key, seen] : seen_) {  // ordered by caller
     if (templates.empty() || key.principal != principal) templates = templatesOf(paths[principal = key.principal]);
     SuggestedRule rule = ruleOf(key);
     rule.path = templates.at(key.path);
-    SuggestedRule& mine = by_caller[{key.principal, key.host, rule.path}];
+    SuggestedRule& mine = by_caller[{key.principal, key.host, rule.path, rule.token}];
     merge(mine, rule);
+    mine.token = rule.token;
     mine.path = rule.path;
   }
   // Callers with an identity do not share a rule with anonymous callers: such a rule would match everybody.
-  using Alike = std::tuple<std::string, std::set<std::string>, std::set<std::string>, bool>;
+  using Alike = std::tuple<std::string, std::set<std::string>, std::set<std::string>, bool, std::string>;
   std::map<Alike, SuggestedRule> alike;
   for (auto& [key, rule] : by_caller) {
-    SuggestedRule& mine = alike[{rule.path, rule.methods, rule.hosts, std::get<0>(key).empty()}];
+    SuggestedRule& mine = alike[{rule.path, rule.methods, rule.hosts, std::get<0>(key).empty(), rule.token}];
     merge(mine, rule);
+    mine.token = rule.token;
     mine.path = rule.path;
   }
   std::vector<SuggestedRule> out;
-  std::map<std::tuple<std::string, std::set<std::string>, std::set<std::string>>, SuggestedRule> by_host;
+  std::map<std::tuple<std::string, std::set<std::string>, std::set<std::string>, std::string>, SuggestedRule> by_host;
   for (auto& [key, rule] : alike) {  // those that differ in the host alone are one rule
     rule.principals = generalCallers(rule.seen_principals);
-    SuggestedRule& mine = by_host[{rule.path, rule.methods, rule.principals}];
+    SuggestedRule& mine = by_host[{rule.path, rule.methods, rule.principals, rule.token}];
     const auto principals = rule.principals;
     merge(mine, rule);
+    mine.token = rule.token;
     mine.path = rule.path;
     mine.principals = principals;
   }
@@ -217,7 +250,7 @@ void Learner::narrow(SuggestedRule rule, std::vector<SuggestedRule>& out,
   if (exceptions(rule, denies)) return out.push_back(std::move(rule));
   for (const auto& [key, seen] : seen_) {
     if (!rule.seen_principals.contains(key.principal) || !rule.methods.contains(key.method) ||
-        !rule.seen_paths.contains(key.path) || !rule.hosts.contains(key.host))
+        !rule.seen_paths.contains(key.path) || !rule.hosts.contains(key.host) || key.token != rule.token)
       continue;
     SuggestedRule literal = ruleOf(key);
     literal.also_denied = deniedBy(literal);

@@ -25,6 +25,7 @@ struct SuggestedRule {
   std::set<std::string> methods;
   std::set<std::string> hosts;  ///< "" if one had none
   std::string path;             ///< "/orders/{order_id}"
+  std::string token = {};       ///< the provider of a token that all of them had; "": none
   int64_t count = 0;
   int64_t first = 0, last = 0;  ///< microseconds
   int64_t also_denied = 0;      ///< denied decisions with the same callers, methods and paths
@@ -59,6 +60,8 @@ class Learner {
  private:
   struct Key {
     std::string principal, method, host, path;
+    std::string token;  ///< the provider of a token that policy found, "" if it looked for none
+    std::string lacks;  ///< a provider whose token policy did not find; "": none is known
     auto operator<=>(const Key&) const = default;
   };
   struct Seen {
@@ -70,6 +73,7 @@ class Learner {
   bool exceptions(const SuggestedRule& rule, std::map<std::string, SuggestedDeny>& denies) const;
   bool covers(const SuggestedRule& rule, const Key& key) const;
   SuggestedRule ruleOf(const Key& key) const;
+  bool wasAllowed(const Key& key) const;
   int64_t deniedBy(const SuggestedRule& rule) const;
   std::map<Key, Seen> seen_;
   std::map<Key, int64_t> denied_;

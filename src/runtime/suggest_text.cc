@@ -5,6 +5,7 @@
 #include "audit/reader.h"
 #include "base/clock.h"
 #include "base/text.h"
+#include "policy/token.h"
 #include "runtime/suggest.h"
 
 namespace yett::runtime {
@@ -62,8 +63,16 @@ std::string widthOf(const SuggestedRule& rule) {
       out += "  -- WIDER than seen: any caller like " + principal + "; " +
              counted(rule.seen_principals.size(), "caller") + " seen\n";
   }
+  if (!rule.token.empty()) out += "  -- WIDER than seen: any token of `" + rule.token + "`, whatever it claims\n";
   if (rule.hosts.contains("")) out += "  -- WIDER than seen: any host, since some requests had none\n";
   return out;
+}
+
+// The field `jwt` of a test.
+std::string tokenOf(const SuggestedRule& rule) {
+  if (rule.token.empty()) return "";
+  const bool svid = rule.token == policy::kSvidProvider;
+  return "  jwt = { " + rule.token + " = {" + (svid ? " sub = " + quoted(rule.example.principal) + " " : "") + "} },\n";
 }
 
 }  // namespace
@@ -90,7 +99,8 @@ std::string Suggestion::policyText(const std::string& name) const {
              ": something other than caller, method and path decided\n";
     out += "  allow " + quoted(rule.name) + " {\n    principal = " + listOf(rule.principals) +
            ",\n    method    = " + listOf(rule.methods) + hostField(rule.hosts) +
-           ",\n    path      = " + quoted(rule.path) + ",\n  },\n";
+           ",\n    path      = " + quoted(rule.path) +
+           (rule.token.empty() ? "" : ",\n    jwt       = " + quoted(rule.token)) + ",\n  },\n";
   }
   return out + "}\n";
 }
@@ -102,8 +112,8 @@ std::string Suggestion::testText() const {
     out += "test " + quoted("seen: " + rule.name) + " {\n";
     if (!r.principal.empty()) out += "  principal = " + quoted(r.principal) + ",\n";
     out += "  request = { method = " + quoted(r.method) + ", path = " + quoted(r.path) +
-           (r.host.empty() ? "" : ", host = " + quoted(r.host)) + " },\n  expect = allowed " + quoted(rule.name) +
-           ",\n}\n";
+           (r.host.empty() ? "" : ", host = " + quoted(r.host)) + " },\n" + tokenOf(rule) + "  expect = allowed " +
+           quoted(rule.name) + ",\n}\n";
   }
   return out +
          "test \"never seen\" {\n  principal = \"spiffe://never.seen/stranger\",\n  request = { method = \"GET\", path "

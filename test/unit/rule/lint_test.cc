@@ -95,6 +95,8 @@ TEST_CASE("lint: mistakes that a condition would show only when it runs") {
   CHECK(warns("return has(r.query, 'Anything')", ""));
   CHECK(warns("return r.params.id == '1'", "`path` captures no `id`"));
   CHECK(warns("return r.headers['x-a'] == '1'", "`r.headers` is a function"));
+  CHECK(warns("return r.jwt.corp.groups == 'x'", "a token has no `groups`"));
+  CHECK(warns("return r.jwt_svid.subjct == 'x'", "`jwt_svid` has no field `subjct`"));
   CHECK(warns("return r:header('x-a') == '1'", "a request has no method `header`"));
   CHECK(warns("return r.query.a == nil", "an absent value is an error, never nil"));
   CHECK(warns("return string.startswith(r.path, '/')", "`string` has no `startswith`"));

@@ -40,6 +40,34 @@ TEST_CASE("suggest: anonymous callers lead to a rule for everybody, with a deny 
   CHECK(out.denies[0].principals == std::set<std::string>{"spiffe://example.org/bob"});
 }
 
+TEST_CASE("suggest: a token that policy wanted stays wanted, and those that tokens kept out do not count") {
+  runtime::Learner learner;
+  const auto read = [](audit::Row row, const char* reads) {
+    row.reads = reads;
+    return row;
+  };
+  for (const char* path : {"/orders/1", "/orders/2"}) {
+    learner.add(read(row("", "GET", path, true), R"({"jwt.corp.claims.groups":{"masked":true}})"));
+    learner.add(read(row("", "GET", path, false), R"({"jwt.corp":null})"));
+    audit::Row refused = row("", "GET", path, false);
+    refused.rule = "authentication";
+    learner.add(refused);
+  }
+  learner.add(row("", "GET", "/public", true));
+  const auto out = learner.suggest();
+  CHECK(problemsOf(out).empty());
+  CHECK(out.denied == 2);
+  CHECK(out.denies.empty());
+  INFO(out.policyText("p"));
+  REQUIRE(out.rules.size() == 2);
+  CHECK(out.rules[0].path == "/orders/{order_id}");
+  CHECK(out.rules[0].token == "corp");
+  CHECK(out.rules[0].also_denied == 0);
+  CHECK(out.rules[1].token.empty());
+  CHECK(out.policyText("p").find("jwt       = \"corp\"") != std::string::npos);
+  CHECK(out.testText().find("jwt = { corp = {} }") != std::string::npos);
+}
+
 TEST_CASE("suggest: requests that no rule can express are left out, and the rest still loads") {
   runtime::Learner learner;
   learner.add(row("spiffe://example.org/a", "GET", "/" + std::string(500, 'x'), true));
