@@ -127,6 +127,8 @@ class Server {
   std::vector<admin::Condition> readiness() const;
   std::string certificateState() const;
   Status makeWorkloadClient();
+  void onEndpoint(EventRecorder& events, const std::string& cluster, const std::string& endpoint, bool out,
+                  const std::string& why);
   void wantOwnTokens(const config::Config& config);
   void logServing(const runtime::Generation& generation);
   void onWorkloadApi(const std::string& why);

@@ -13,6 +13,7 @@
 #include "proxy/worker.h"
 #include "runtime/memory_plan.h"
 #include "sink/exporter.h"
+#include "upstream/cluster.h"
 
 namespace yett::app {
 namespace {}  // namespace
@@ -128,6 +129,9 @@ Status Server::makeLoops() {
         access_log_.get(),
         [this](const std::string& provider) { bundle_refresher_.hurry("jwt:" + provider); },
         [this](const std::string& audience) { return ownToken(audience); },
+        [this, &loop](const upstream::Cluster& cluster, const std::string& endpoint, bool out, const std::string& why) {
+          onEndpoint(*loop.events, cluster.config.name, endpoint, out, why);
+        },
         handshakes};
     loop.worker = std::make_unique<proxy::Worker>(
         loop.loop, *loop.authorizer, shared, budget,

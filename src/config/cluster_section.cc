@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "base/text.h"
 #include "config/address.h"
 #include "config/sections.h"
 #include "policy/settable_header.h"
@@ -8,13 +9,69 @@
 
 namespace yett::config {
 
+namespace {
+
+constexpr int64_t kMostWeight = 1000;
+
+void readEndpoints(ObjectReader& in, upstream::ClusterConfig& out) {
+  in.textsOrObjects(
+      "endpoints",
+      [&](const std::string& address) {
+        out.endpoints.push_back(address);
+        out.weights.push_back(1);
+      },
+      [&](ObjectReader& endpoint) {
+        int64_t weight = 1;
+        endpoint.requiredText("address", out.endpoints.emplace_back());
+        endpoint.number("weight", 1, kMostWeight, weight);
+        out.weights.push_back(static_cast<uint32_t>(weight));
+      });
+}
+
+// "header:x-user", "cookie:session", "principal", "source"
+void readHash(ObjectReader& in, upstream::ClusterConfig& out) {
+  using From = upstream::HashKey::From;
+  std::string text;
+  in.text("hash", text);
+  const auto colon = std::min(text.find(':'), text.size());
+  const std::string kind = text.substr(0, colon);
+  out.hash.name = text.substr(std::min(colon + 1, text.size()));
+  if (kind == "header") out.hash.from = From::kHeader;
+  else if (kind == "cookie") out.hash.from = From::kCookie;
+  else if (kind == "principal") out.hash.from = From::kPrincipal;
+  else if (kind == "source") out.hash.from = From::kSource;
+  const bool named = out.hash.from == From::kHeader || out.hash.from == From::kCookie;
+  const bool ring = out.balance == upstream::Balance::kRingHash;
+  if (in.has("hash") && (out.hash.from == From::kNone || named == out.hash.name.empty()))
+    in.problem("hash", "`" + base::printable(text) + "` is not `header:NAME`, `cookie:NAME`, `principal` or `source`");
+  if (out.hash.from == From::kHeader && out.hash.name != base::lowered(out.hash.name))
+    in.problem("hash", "`" + text + "`: write header names in lower case");
+  if (ring && !in.has("hash")) in.problem("balance", "`ring_hash` needs `hash`, which says what to hash");
+  if (!ring && in.has("hash")) in.problem("hash", "is for `\"balance\": \"ring_hash\"`");
+}
+
+void readOutliers(ObjectReader& in, upstream::OutlierConfig& out) {
+  in.object("outlier_detection", [&](ObjectReader& o) {
+    o.number("consecutive_failures", 0, 1'000'000, out.consecutive_failures);
+    o.duration("base_ejection_time", out.base_ejection_time);
+    o.number("max_ejection_percent", 0, 100, out.max_ejection_percent);
+  });
+}
+
+}  // namespace
+
 void readCluster(ObjectReader& in, upstream::ClusterConfig& out) {
   in.requiredText("name", out.name);
-  in.texts("endpoints", out.endpoints);
+  readEndpoints(in, out);
   if (out.endpoints.empty()) in.problem("", "`endpoints` is missing or empty");
   for (const auto& endpoint : out.endpoints) {
     if (const std::string why = whyNotAddress(endpoint, true); !why.empty()) in.problem("endpoints", why);
   }
+  size_t balance = 0;
+  in.choice("balance", {"least_request", "round_robin", "random", "ring_hash"}, balance);
+  out.balance = static_cast<upstream::Balance>(balance);
+  readHash(in, out);
+  readOutliers(in, out.outliers);
   size_t protocol = 0;
   in.choice("protocol", {"http1", "http2", "auto"}, protocol);
   out.protocol = static_cast<upstream::Protocol>(protocol);

@@ -161,6 +161,22 @@ void ObjectReader::objects(std::string_view key, size_t least, const std::functi
   }
 }
 
+void ObjectReader::textsOrObjects(std::string_view key, const std::function<void(const std::string&)>& text,
+                                  const std::function<void(ObjectReader&)>& object) {
+  const auto* value = find(key, Type::kArray, "an array of strings and objects");
+  for (size_t i = 0; value != nullptr && i < value->items.size(); ++i) {
+    const auto& item = value->items[i];
+    if (item.type == Type::kString && !item.text.empty()) {
+      text(item.text);
+    } else if (item.type == Type::kObject) {
+      ObjectReader reader(item, at(key) + "/" + std::to_string(i), problems_);
+      object(reader);
+    } else {
+      problems_.add(item.line, at(key), std::string("holds ") + item.typeName() + ", must hold strings or objects");
+    }
+  }
+}
+
 void ObjectReader::entries(std::string_view key,
                            const std::function<void(const std::string&, const std::string&)>& read,
                            const std::function<void(const std::string&, ObjectReader&)>& object) {

@@ -2,9 +2,12 @@
 
 #include <array>
 
+#include "proxy/session.h"
 #include "proxy/tokens.h"
 #include "proxy/websocket.h"
+#include "request/cookies.h"
 #include "request/headers.h"
+#include "upstream/ring.h"
 
 namespace yett::proxy {
 
@@ -38,7 +41,23 @@ void Forwarding::acquire(bool fresh) {
   // A service may close the connection because of a too large head, and with it the in-flight exchanges of others.
   const bool alone = pool_->shares(http2) && http::headListSize(call_.request, kept_.annotations.added()) >
                                                  pool_->cluster().config.max_request_head;
-  pool_->acquire(*this, {fresh, http2, alone});
+  pool_->acquire(*this, {fresh, http2, alone, hashKey(pool_->cluster().config)});
+}
+
+// Of what the cluster hashes by; nothing if the request does not have it.
+std::optional<uint64_t> Forwarding::hashKey(const upstream::ClusterConfig& config) const {
+  using From = upstream::HashKey::From;
+  if (config.balance != upstream::Balance::kRingHash) return std::nullopt;
+  std::string_view text;
+  switch (config.hash.from) {
+    case From::kNone: break;
+    case From::kHeader: call_.request.headers.find(config.hash.name, text); break;
+    case From::kCookie: text = request::cookieNamed(call_.request.headers, config.hash.name); break;
+    case From::kPrincipal: text = call_.principal->id; break;
+    case From::kSource: text = call_.session->peerText(); break;
+  }
+  if (text.empty()) return std::nullopt;
+  return upstream::ringKey(text);
 }
 
 // In place of what the caller sent there; policy has the last word.
@@ -117,6 +136,8 @@ void Forwarding::resumeAnswer(size_t appetite) {
 void Forwarding::suspect(bool leave) {
   if (!lease_) return;
   if (leave) lease_.leave();
+  // Not where the caller chose the time: it could eject endpoints.
+  if (leave && !answered_) lease_.failed("no answer in time");
   lease_.suspect();
 }
 
@@ -139,6 +160,8 @@ void Forwarding::onResponse() {
                              "the upstream answered a WebSocket handshake with neither 101 nor an error");
   }
   answered_ = true;
+  if (head.status >= 500) lease_.failed("status " + std::to_string(head.status));
+  else lease_.succeeded();
   events_.onAnswer(head);
 }
 
@@ -166,6 +189,8 @@ void Forwarding::onEnd() {
 
 void Forwarding::onReset(http::ResetCause cause, std::string_view detail) {
   const bool retry = mayRetry(cause);
+  const bool done = cause == http::ResetCause::kEnough;  // it has answered all that it wanted to
+  if (lease_ && !retry && !answered_ && !done) lease_.failed(detail.empty() ? "closed" : std::string(detail));
   lease_.release();
   if (cause == http::ResetCause::kEnough && answer_ended_) return events_.onEnough();
   if (cause == http::ResetCause::kHeadTooLarge) return events_.onFailure(Cause::kHeadTooLarge, detail);

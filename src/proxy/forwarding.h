@@ -2,6 +2,7 @@
 // only as ForwardingEvents.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -97,6 +98,7 @@ class Forwarding final : public http::ResponseHandler, public upstream::PoolUser
 
  private:
   void acquire(bool fresh);
+  std::optional<uint64_t> hashKey(const upstream::ClusterConfig& config) const;
   bool addOwnToken(const upstream::ClusterConfig& config);
   bool mayRetry(http::ResetCause cause) const;
   bool agrees();

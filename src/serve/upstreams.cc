@@ -1,5 +1,7 @@
 #include "serve/upstreams.h"
 
+#include <utility>
+
 #include "http/limits.h"
 #include "net/event_loop.h"
 #include "net/listener.h"
@@ -17,7 +19,8 @@ http::Limits upstreamLimits() {
 
 }  // namespace
 
-Upstreams::Upstreams(net::EventLoop& loop, net::Gate& descriptors) : pools_(loop, upstreamLimits(), descriptors) {}
+Upstreams::Upstreams(net::EventLoop& loop, net::Gate& descriptors, Told told)
+    : pools_(loop, upstreamLimits(), descriptors, std::move(told)) {}
 
 upstream::Pool* Upstreams::pool(const authz::Permit& permit, const std::string& cluster) {
   return permit.good() ? pools_.find(cluster) : nullptr;

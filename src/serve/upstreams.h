@@ -16,8 +16,9 @@ namespace yett::serve {
 /// Permit for as long as it uses the pool. Belongs to the loop's thread.
 class Upstreams {
  public:
-  /// `descriptors`: entered for each connection to a service.
-  Upstreams(net::EventLoop& loop, net::Gate& descriptors);
+  using Told = upstream::Pool::Told;
+  /// `descriptors`: entered for each connection to a service. `told`: as in upstream::Pool.
+  Upstreams(net::EventLoop& loop, net::Gate& descriptors, Told told);
   /// Takes the clusters of a new generation.
   void update(const std::map<std::string, std::shared_ptr<const upstream::Cluster>>& clusters) {
     pools_.update(clusters);

@@ -1,31 +1,43 @@
-// Chooses among the endpoints of a cluster.
+// Chooses among the endpoints of a cluster, for the requests of one loop. Belongs to its pool.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
+#include <random>
 #include <vector>
+
+#include "upstream/balance.h"
+#include "upstream/endpoint_states.h"
+#include "upstream/ring.h"
 
 namespace yett::upstream {
 
-/// Round robin over all requests of one loop, regardless of connections. Skips an endpoint for a while after a failed
-/// connection attempt, unless all have failed. Belongs to its pool.
+/// Takes only endpoints that are usable, unless none is: then all count.
 class Balancer {
  public:
-  explicit Balancer(size_t endpoints) : failed_until_(endpoints, 0) {}
+  /// `names`: for the ring. `states` outlives it. REQUIRES: there is an endpoint, and no weight is 0.
+  Balancer(Balance kind, const std::vector<std::string>& names, std::vector<uint32_t> weights,
+           const EndpointStates& states);
 
-  /// The endpoint for a new request. REQUIRES: there is one.
-  size_t next(int64_t now_millis);
-  /// The one to try after `endpoint`, for the same request.
-  size_t after(size_t endpoint) const { return (endpoint + 1) % failed_until_.size(); }
-  /// A connection to it failed.
-  void failed(size_t endpoint, int64_t now_millis) { failed_until_[endpoint] = now_millis + kRest; }
-  /// A connection to it succeeded.
-  void worked(size_t endpoint) { failed_until_[endpoint] = 0; }
+  /// The endpoint for a new request. `key`: of kRingHash (ringKey()); nothing: chosen as by kLeastRequest.
+  size_t next(int64_t now_millis, std::optional<uint64_t> key);
+  /// The one to try after `endpoint`, for the same request: the next that is usable, else the next.
+  size_t after(size_t endpoint, int64_t now_millis) const;
 
  private:
-  static constexpr int64_t kRest = 10'000;  // milliseconds
-  std::vector<int64_t> failed_until_;       // the loop's clock
-  size_t next_ = 0;
+  size_t leastRequest(int64_t now_millis);
+  size_t roundRobin(int64_t now_millis);
+  size_t byWeight(int64_t now_millis);
+  bool anyUsable(int64_t now_millis) const;
+
+  const Balance kind_;
+  const std::vector<uint32_t> weights_;
+  const EndpointStates& states_;
+  std::vector<uint64_t> sums_;   // of the weights up to and with each endpoint
+  std::vector<int64_t> credit_;  // of kRoundRobin
+  std::optional<Ring> ring_;
+  std::minstd_rand random_{std::random_device{}()};
 };
 
 }  // namespace yett::upstream

@@ -7,10 +7,12 @@ namespace yett::upstream {
 Result<std::shared_ptr<const Cluster>> Cluster::create(const ClusterConfig& config) {
   auto out = std::make_shared<Cluster>();
   out->config = config;
-  for (const auto& text : config.endpoints) {
+  for (size_t i = 0; i < config.endpoints.size(); ++i) {
+    const std::string& text = config.endpoints[i];
     auto addresses = net::parseAddresses(text);
     if (!addresses) return std::move(addresses).error().within("cluster `" + config.name + "`");
-    for (const auto& address : addresses.value()) out->endpoints.push_back({text, address});
+    const uint32_t weight = i < config.weights.size() ? config.weights[i] : 1;
+    for (const auto& address : addresses.value()) out->endpoints.push_back({text, address, weight});
   }
   return std::shared_ptr<const Cluster>(std::move(out));
 }

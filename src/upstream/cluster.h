@@ -11,6 +11,7 @@
 #include "base/result.h"
 #include "base/units.h"
 #include "target/path_profile.h"
+#include "upstream/balance.h"
 
 namespace yett::upstream {
 
@@ -20,6 +21,10 @@ enum class Protocol : uint8_t { kHttp1, kHttp2, kAuto };
 struct ClusterConfig {
   std::string name;
   std::vector<std::string> endpoints;  ///< host:port, [v6]:port or unix:///path
+  std::vector<uint32_t> weights;       ///< of the endpoints; shorter: 1 for the rest
+  Balance balance = Balance::kLeastRequest;
+  HashKey hash;
+  OutlierConfig outliers;
   Protocol protocol = Protocol::kHttp1;
   target::PathProfile path_profile = target::PathProfile::kStrict;
   int64_t max_connections = 4096;              ///< per worker; above it 503
@@ -36,7 +41,10 @@ struct ClusterConfig {
 struct Endpoint {
   std::string name;                  ///< as configured
   Poco::Net::SocketAddress address;  ///< one of the name's addresses
-  bool operator==(const Endpoint& other) const { return name == other.name && address == other.address; }
+  uint32_t weight = 1;
+  bool operator==(const Endpoint& other) const {
+    return name == other.name && address == other.address && weight == other.weight;
+  }
 };
 
 struct Cluster {

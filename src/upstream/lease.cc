@@ -16,6 +16,7 @@ Lease& Lease::operator=(Lease&& other) noexcept {
 
 http::ClientStream& Lease::open(http::ResponseHandler& handler) {
   connection_->beginExchange();
+  connection_->states().began(connection_->endpointIndex());
   stream_ = &connection_->codec().open(handler);
   return *stream_;
 }
@@ -24,7 +25,10 @@ void Lease::release() {
   UpstreamConnection* connection = std::exchange(connection_, nullptr);
   http::ClientStream* stream = std::exchange(stream_, nullptr);
   if (connection == nullptr) return;
-  if (stream != nullptr) connection->codec().close(*stream);
+  if (stream != nullptr) {
+    connection->states().ended(connection->endpointIndex());
+    connection->codec().close(*stream);
+  }
   connection->pool_.giveBack(*connection);
 }
 
@@ -37,6 +41,12 @@ void Lease::limitNextRead(size_t bytes) const {
 size_t Lease::heldBytes() const {
   if (connection_ == nullptr || stream_ == nullptr) return 0;
   return connection_->http2() ? stream_->heldBytes() : connection_->heldBytes();
+}
+void Lease::failed(const std::string& why) const {
+  connection_->states().failed(connection_->endpointIndex(), connection_->nowMillis(), why);
+}
+void Lease::succeeded() const {
+  connection_->states().succeeded(connection_->endpointIndex(), connection_->nowMillis());
 }
 void Lease::suspect() const {
   connection_->suspect();

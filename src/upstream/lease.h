@@ -37,6 +37,9 @@ class Lease {
   void limitNextRead(size_t bytes) const;
   /// Bytes that are kept for this exchange; 0 without one.
   size_t heldBytes() const;
+  /// The exchange failed because of the endpoint (`why` is for people), or was answered: for outlier detection.
+  void failed(const std::string& why) const;
+  void succeeded() const;
   /// The endpoint did not answer: probes whether it is alive.
   void suspect() const;
   /// No new exchange starts on its connection.

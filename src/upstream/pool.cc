@@ -13,14 +13,33 @@ static http::Limits limitsOf(http::Limits limits, const ClusterConfig& config) {
   return limits;
 }
 
+template <typename Field>
+static auto ofEndpoints(const Cluster& cluster, Field Endpoint::*field) {
+  std::vector<Field> out;
+  for (const auto& endpoint : cluster.endpoints) out.push_back(endpoint.*field);
+  return out;
+}
+
+// What tells the addresses of one name apart.
+static std::vector<std::string> namesOf(const Cluster& cluster) {
+  std::vector<std::string> out;
+  for (const auto& endpoint : cluster.endpoints) out.push_back(endpoint.name + " " + endpoint.address.toString());
+  return out;
+}
+
 Pool::Pool(net::EventLoop& loop, std::shared_ptr<const Cluster> cluster, const http::Limits& limits,
-           net::Gate& descriptors)
+           net::Gate& descriptors, Told told)
     : loop_(loop),
       cluster_(std::move(cluster)),
       limits_(limitsOf(limits, cluster_->config)),
       descriptors_(descriptors),
       idle_(cluster_->endpoints.size()),
-      balancer_(cluster_->endpoints.size()) {}
+      told_(std::move(told)),
+      states_(cluster_->endpoints.size(), cluster_->config.outliers,
+              [this](size_t endpoint, bool out, const std::string& why) {
+                if (told_) told_(*cluster_, cluster_->endpoints[endpoint].name, out, why);
+              }),
+      balancer_(cluster_->config.balance, namesOf(*cluster_), ofEndpoints(*cluster_, &Endpoint::weight), states_) {}
 
 Pool::~Pool() = default;
 
@@ -36,7 +55,7 @@ void Pool::acquire(PoolUser& user, Wanted wanted) {
   const bool alone = http2 && wanted.alone;
   serve({.user = &user,
          .attempts_left = cluster_->endpoints.size() - 1,
-         .endpoint = balancer_.next(loop_.nowMillis()),
+         .endpoint = balancer_.next(loop_.nowMillis(), wanted.key),
          .http2 = http2,
          .fresh = wanted.fresh || alone,
          .alone = alone});
@@ -122,7 +141,7 @@ bool Pool::full() const {
 void Pool::retry(Waiter waiter, const std::string& why) {
   if (waiter.attempts_left == 0) return waiter.user->onNoUpstream(why);
   --waiter.attempts_left;
-  waiter.endpoint = balancer_.after(waiter.endpoint);
+  waiter.endpoint = balancer_.after(waiter.endpoint, loop_.nowMillis());
   serve(waiter);
 }
 

@@ -3,8 +3,10 @@
 // time, HTTP/2 connections many.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <utility>
@@ -16,6 +18,7 @@
 #include "net/listener.h"
 #include "upstream/balancer.h"
 #include "upstream/cluster.h"
+#include "upstream/endpoint_states.h"
 #include "upstream/lease.h"
 
 namespace yett::upstream {
@@ -40,15 +43,19 @@ class PoolUser {
 class Pool {
  public:
   /// `descriptors`: entered for each connection.
-  Pool(net::EventLoop& loop, std::shared_ptr<const Cluster> cluster, const http::Limits& limits,
-       net::Gate& descriptors);
+  /// `told`: about endpoints that are ejected or come back: "10.0.0.5:9000", whether it is out, why.
+  using Told =
+      std::function<void(const Cluster& cluster, const std::string& endpoint, bool out, const std::string& why)>;
+  Pool(net::EventLoop& loop, std::shared_ptr<const Cluster> cluster, const http::Limits& limits, net::Gate& descriptors,
+       Told told);
   ~Pool();
   Pool(const Pool&) = delete;
 
   struct Wanted {
-    bool fresh = false;  ///< always a new connection
-    bool http2 = false;  ///< the caller speaks HTTP/2
-    bool alone = false;  ///< over HTTP/2: a connection that is not shared
+    bool fresh = false;                ///< always a new connection
+    bool http2 = false;                ///< the caller speaks HTTP/2
+    bool alone = false;                ///< over HTTP/2: a connection that is not shared
+    std::optional<uint64_t> key = {};  ///< of ring_hash
   };
   /// Gets a connection to the next endpoint, one with room or a new one; if that fails, tries the endpoint after it.
   void acquire(PoolUser& user, Wanted wanted);
@@ -102,6 +109,8 @@ class Pool {
   // waited for one may get another in its place.
   size_t alone_ = 0;
   size_t closing_ = 0;  // closed, and about to be forgotten
+  const Told told_;
+  EndpointStates states_;
   Balancer balancer_;
   bool retired_ = false;
 };

@@ -51,7 +51,7 @@ void UpstreamConnection::callAtBatchEnd() {
 
 void UpstreamConnection::onOpen() {
   opened_ = true;
-  pool_.balancer_.worked(endpoint_);
+  pool_.states_.reached(endpoint_);
   connection_->clearTimeout();
   codec_->onBatchEnd();
   if (waiting_.empty()) return pool_.giveBack(*this);  // whoever wanted it has gone
@@ -120,7 +120,7 @@ void UpstreamConnection::onClosed(std::string_view why) {
   pool_.closed(*this);
   const std::string reason = endpoint() + ": " + std::string(why.empty() ? "closed" : why);
   if (opened_) codec_->onPeerClosed(false);
-  else pool_.balancer_.failed(endpoint_, loop_.nowMillis());
+  else pool_.states_.unreachable(endpoint_, loop_.nowMillis(), why.empty() ? "closed" : std::string(why));
   opened_ = true;  // so that no more users wait for it
   while (!waiting_.empty()) {
     const auto waiter = waiting_.front();

@@ -34,6 +34,7 @@ class UpstreamConnection final : public net::ConnectionEvents, public http::Wire
   const std::string& endpoint() const { return where().name; }
   size_t endpointIndex() const { return endpoint_; }
   bool http2() const { return http2_; }
+  EndpointStates& states() { return pool_.states_; }
   /// Its service may be gone: probes it, and ends all in-flight exchanges if it does not answer within five seconds.
   void suspect();
   void rest(base::Millis limit);

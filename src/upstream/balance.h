@@ -1,0 +1,34 @@
+// How a cluster's requests are shared out among its endpoints: settings.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "base/units.h"
+
+namespace yett::upstream {
+
+enum class Balance : uint8_t {
+  kLeastRequest,  ///< of two endpoints chosen at random by weight, the one with fewer requests in flight per weight
+  kRoundRobin,    ///< in turn, spread evenly by weight
+  kRandom,        ///< at random by weight
+  kRingHash,      ///< the same endpoint for the same key, while it is usable
+};
+
+/// What kRingHash takes the key from.
+struct HashKey {
+  enum class From : uint8_t { kNone, kHeader, kCookie, kPrincipal, kSource };
+  From from = From::kNone;
+  std::string name;  ///< of the header, in lower case, or of the cookie
+  bool operator==(const HashKey&) const = default;
+};
+
+/// When an endpoint that fails gets no requests for a while.
+struct OutlierConfig {
+  int64_t consecutive_failures = 5;  ///< 0: never
+  base::Millis base_ejection_time{30'000};
+  int64_t max_ejection_percent = 50;  ///< of the endpoints; rounded down
+  bool operator==(const OutlierConfig&) const = default;
+};
+
+}  // namespace yett::upstream

@@ -1,0 +1,60 @@
+#include "upstream/endpoint_states.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace yett::upstream {
+namespace {
+
+constexpr int64_t kRest = 10'000;              // milliseconds
+constexpr int64_t kLongestEjection = 300'000;  // as in other proxies: a service that was mended gets traffic again
+
+}  // namespace
+
+EndpointStates::EndpointStates(size_t endpoints, const OutlierConfig& outliers, Changed changed)
+    : outliers_(outliers), changed_(std::move(changed)), states_(endpoints) {}
+
+void EndpointStates::unreachable(size_t endpoint, int64_t now_millis, const std::string& why) {
+  states_[endpoint].resting_until = now_millis + kRest;
+  failed(endpoint, now_millis, why);
+}
+
+void EndpointStates::failed(size_t endpoint, int64_t now_millis, const std::string& why) {
+  State& state = states_[endpoint];
+  if (outliers_.consecutive_failures == 0 || state.ejected_until > now_millis) return;
+  // One that was just given another chance is out again at once.
+  const auto most = state.was_ejected ? 1 : static_cast<uint32_t>(outliers_.consecutive_failures);
+  if (++state.failures >= most) eject(endpoint, now_millis, why);
+}
+
+size_t EndpointStates::ejectedNow(int64_t now_millis) const {
+  return static_cast<size_t>(std::count_if(states_.begin(), states_.end(),
+                                           [&](const State& state) { return state.ejected_until > now_millis; }));
+}
+
+void EndpointStates::eject(size_t endpoint, int64_t now_millis, const std::string& why) {
+  const size_t most = states_.size() * static_cast<size_t>(outliers_.max_ejection_percent) / 100;
+  if (ejectedNow(now_millis) >= most) return;
+  State& state = states_[endpoint];
+  ++state.ejections;
+  const int64_t base = outliers_.base_ejection_time.count();
+  const int64_t length = std::min(base * state.ejections, std::max(base, kLongestEjection));
+  state.ejected_until = now_millis + length;
+  state.forgive_at = state.ejected_until + base;
+  state.was_ejected = true;
+  const std::string times = std::to_string(state.failures) + (state.failures == 1 ? " failure" : " failures in a row");
+  state.failures = 0;
+  if (changed_) changed_(endpoint, true, "for " + std::to_string(length / 1000) + "s: " + times + ", the last: " + why);
+}
+
+void EndpointStates::succeeded(size_t endpoint, int64_t now_millis) {
+  State& state = states_[endpoint];
+  state.failures = 0;
+  if (state.ejections == 0) return;
+  if (std::exchange(state.was_ejected, false) && changed_) changed_(endpoint, false, "it answers");
+  if (now_millis < state.forgive_at) return;
+  --state.ejections;
+  state.forgive_at = now_millis + outliers_.base_ejection_time.count();
+}
+
+}  // namespace yett::upstream

@@ -1,0 +1,129 @@
+"""Endpoints of a cluster: shares by weight, hashing, and endpoints that fail."""
+import collections
+import concurrent.futures
+import http.client
+import json
+import shutil
+import subprocess
+import threading
+import unittest
+
+import harness
+from harness import SLOW, Service, Yett, read_head, wait_for
+
+OPEN = 'policy "p" { allow "all" { principal = anyone } }'
+
+
+class Named:
+    """A service that says its name, or whatever else `answer` is."""
+
+    def __init__(self, name):
+        self.name, self.answer, self.count = name, None, 0
+        self.lock = threading.Lock()
+        self.service = Service(self.serve)
+        self.address = self.service.address
+
+    def serve(self, connection):
+        while read_head(connection) is not None:
+            with self.lock:
+                self.count += 1
+            status, body = self.answer or ("200 OK", self.name)
+            if status == "reset":
+                return
+            connection.sendall(f"HTTP/1.1 {status}\r\nContent-Length: {len(body)}\r\n\r\n{body}".encode())
+
+
+class Upstreams(unittest.TestCase):
+    def setUp(self):
+        self.services = [Named(name) for name in "abc"]
+        for one in self.services:
+            self.addCleanup(one.service.__exit__, None, None, None)
+
+    def yett(self, weights=(1, 1, 1), workers=1, **cluster):
+        y = Yett(rules=OPEN).plaintext()
+        self.addCleanup(shutil.rmtree, y.dir, True)
+        y.config["workers"] = workers
+        y.config["clusters"] = [{"name": "app", "endpoints": [{"address": one.address, "weight": weight} for one, weight in zip(self.services, weights)], **cluster}]
+        y.write_config()
+        return y
+
+    def ask(self, y, count=1, headers=None):
+        """The answers of `count` requests over one connection."""
+        connection, out = http.client.HTTPConnection("127.0.0.1", y.port, timeout=30 * SLOW), []
+        for _ in range(count):
+            connection.request("GET", "/", headers=headers or {})
+            response = connection.getresponse()
+            out.append((response.status, response.read().decode()))
+        connection.close()
+        return out
+
+    def test_shares_by_weight(self):
+        """Sequential and concurrent callers, each way of balancing: within 5 % of what they should be."""
+        count = 10_000 if SLOW == 1 else 1000
+        for balance in ("least_request", "round_robin", "random"):
+            for callers in (1, 8):
+                with self.yett((1, 1, 2), balance=balance) as y, concurrent.futures.ThreadPoolExecutor(callers) as pool:
+                    got = collections.Counter(body for part in pool.map(lambda _: self.ask(y, count // callers), range(callers)) for _, body in part)
+                total = sum(got.values())
+                shares = {name: got[name] / total for name in "abc"}
+                print(f"{balance}, {callers} callers: {shares}")
+                for name, wanted in zip("abc", (0.25, 0.25, 0.5)):
+                    # A random draw of 10,000 is off by 3.5 % in one of a thousand runs.
+                    self.assertAlmostEqual(shares[name] / wanted, 1, delta=0.05 if SLOW == 1 else 0.25, msg=balance)
+
+    def test_a_ring_keeps_a_user_at_its_endpoint(self):
+        with self.yett(balance="ring_hash", hash="header:x-user", workers=2) as y:
+            homes = {user: {self.ask(y, headers={"X-User": user})[0][1] for _ in range(4)} for user in map(str, range(40))}
+            self.assertTrue(all(len(home) == 1 for home in homes.values()), homes)
+            self.assertEqual({name for home in homes.values() for name in home}, set("abc"))
+            self.assertEqual({body for _, body in self.ask(y, 200)}, set("abc"))
+            # One leaves: only its users move.
+            gone = self.services[2]
+            y.config["clusters"][0]["endpoints"].pop()
+            y.write_config()
+            wait_for("the reload", lambda: "reloaded" in y.log())
+            for user, home in homes.items():
+                now = self.ask(y, headers={"X-User": user})[0][1]
+                self.assertEqual(home == {now}, home != {gone.name}, user)
+
+    def test_an_endpoint_that_fails_is_ejected_and_comes_back(self):
+        bad = self.services[0]
+        for answer in (("500 Internal Server Error", "bad"), ("reset", "")):
+            bad.answer = answer
+            with self.yett(balance="round_robin", outlier_detection={"base_ejection_time": f"{int(2 * SLOW)}s"}) as y:
+                failed = [status for status, _ in self.ask(y, 60) if status != 200]
+                self.assertEqual(len(failed), 5, failed)
+                wait_for("the event", lambda: "endpoint ejected" in y.log())
+                self.assertRegex(y.log(), f'endpoint ejected cluster=app endpoint={bad.address} why="for {int(2 * SLOW)}s: 5 failures in a row, the last: ')
+                self.assertIn('yett_upstream_ejections_total{cluster="app"} 1', y.admin("/metrics")[1])
+                shares = collections.Counter(body for _, body in self.ask(y, 200))
+                self.assertAlmostEqual(shares["b"], shares["c"], delta=10)
+                bad.answer = None
+                wait_for("its return", lambda: any(body == "a" for _, body in self.ask(y, 6)), 10 * SLOW)
+                wait_for("the event", lambda: "endpoint back" in y.log())
+                events = json.dumps(y.query("--events"))
+                self.assertIn("endpoint ejected", events)
+                self.assertIn("endpoint back", events)
+
+    def test_never_all_are_ejected(self):
+        for one in self.services:
+            one.answer = ("503 Service Unavailable", "")
+        with self.yett() as y:
+            self.assertEqual({status for status, _ in self.ask(y, 60)}, {503})
+            self.assertEqual(y.log().count("endpoint ejected"), 1)
+            for one in self.services:
+                one.answer = None
+            self.assertIn(200, {status for status, _ in self.ask(y, 10)})
+
+    def test_wrong_settings_are_explained(self):
+        for change, why in (({"balance": "ring_hash"}, "`ring_hash` needs `hash`"), ({"hash": "principal"}, "is for `\"balance\": \"ring_hash\"`"),
+                            ({"balance": "ring_hash", "hash": "x-user"}, "is not `header:NAME`"), ({"endpoints": [{"address": "127.0.0.1:1", "weight": 0}]}, "weight"),
+                            ({"endpoints": [{"weight": 1}]}, "address"), ({"balance": "leastrequest"}, "must be `least_request` or `round_robin`")):
+            y = self.yett(**change)
+            done = subprocess.run([harness.BINARY, "check", "-c", str(y.dir / "yett.json")], capture_output=True, text=True)
+            self.assertEqual(done.returncode, 2, change)
+            self.assertIn(why, done.stdout + done.stderr)
+
+
+if __name__ == "__main__":
+    unittest.main()
