@@ -58,6 +58,13 @@ void readOutliers(ObjectReader& in, upstream::OutlierConfig& out) {
   });
 }
 
+void readBudget(ObjectReader& in, upstream::RetryBudgetConfig& out) {
+  in.object("retry_budget", [&](ObjectReader& b) {
+    b.fraction("ratio", 0, 1, out.ratio);
+    b.number("min_retries_per_second", 0, 1'000'000, out.min_retries_per_second);
+  });
+}
+
 }  // namespace
 
 void readCluster(ObjectReader& in, upstream::ClusterConfig& out) {
@@ -72,6 +79,7 @@ void readCluster(ObjectReader& in, upstream::ClusterConfig& out) {
   out.balance = static_cast<upstream::Balance>(balance);
   readHash(in, out);
   readOutliers(in, out.outliers);
+  readBudget(in, out.retry_budget);
   size_t protocol = 0;
   in.choice("protocol", {"http1", "http2", "auto"}, protocol);
   out.protocol = static_cast<upstream::Protocol>(protocol);

@@ -33,8 +33,33 @@ void readTokens(ObjectReader& in, const identity::JwtProviderConfigs& known, pro
   out.jwt[std::string(policy::kSvidProvider)] = svid == 1;
 }
 
+// "connect", "reset", or a status of 500 and more.
+void readRetryOn(ObjectReader& in, proxy::RetryConfig& out) {
+  std::vector<std::string> on;
+  in.texts("on", on);
+  if (!in.has("on")) return;
+  out.connect = out.reset = false;
+  for (const auto& one : on) {
+    uint64_t status = 0;
+    if (one == "connect") out.connect = true;
+    else if (one == "reset") out.reset = true;
+    else if (base::parseUnsigned(one, status) && status >= 500 && status <= 599)
+      out.statuses.push_back(static_cast<int>(status));
+    else in.problem("on", "`" + base::printable(one) + "` is neither `connect`, `reset` nor a status from 500 to 599");
+  }
+}
+
+void readRetry(ObjectReader& in, proxy::RetryConfig& out) {
+  out.num_retries = 1;
+  in.number("num_retries", 0, 8, out.num_retries);
+  readRetryOn(in, out);
+  in.texts("methods", out.methods);
+  in.durationOrZero("per_try_timeout", out.per_try_timeout);
+}
+
 void readRoute(ObjectReader& in, const Config& known, proxy::RouteConfig& out) {
   readTokens(in, known.jwt, out);
+  in.object("retry", [&](ObjectReader& retry) { readRetry(retry, out.retry); });
   in.text("path", out.path);
   in.texts("hosts", out.hosts);
   in.texts("methods", out.methods);

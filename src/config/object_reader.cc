@@ -1,6 +1,7 @@
 #include "config/object_reader.h"
 
 #include <algorithm>
+#include <cstdio>
 
 #include "base/text.h"
 
@@ -127,6 +128,20 @@ void ObjectReader::numbers(std::string_view key, int64_t least, int64_t most, st
       problems_.add(item.line, at(key),
                     "must hold whole numbers from " + std::to_string(least) + " to " + std::to_string(most));
   }
+}
+
+void ObjectReader::fraction(std::string_view key, double least, double most, double& out) {
+  asked_.push_back(key);
+  const auto* value = value_.find(key);
+  if (value == nullptr) return;
+  const bool number = value->type == Type::kInt || value->type == Type::kDouble;
+  if (number && value->number >= least && value->number <= most) {
+    out = value->number;
+    return;
+  }
+  char range[64];
+  std::snprintf(range, sizeof range, "must be a number from %g to %g", least, most);
+  problems_.add(value->line, at(key), range);
 }
 
 void ObjectReader::choice(std::string_view key, const std::vector<std::string_view>& words, size_t& out) {

@@ -41,6 +41,7 @@ class ObjectReader {
   /// A string, or `true`, or `false`.
   void textOrFlag(std::string_view key, std::string& text, bool& flag);
   void number(std::string_view key, int64_t least, int64_t most, int64_t& out);
+  void fraction(std::string_view key, double least, double most, double& out);
   void duration(std::string_view key, base::Millis& out);
   /// The same where zero means none.
   void durationOrZero(std::string_view key, base::Millis& out);

@@ -22,7 +22,7 @@ class Account {
   int64_t bytes_out = 0;
   Cause cause = Cause::kNone;  ///< why Yett itself answered or ended it
   std::string detail;          ///< for the operator
-  std::string upstream;        ///< the endpoint
+  std::string upstream;        ///< the endpoints that were tried, in order
   std::string grpc_status;     ///< of Yett's own answer
   base::UuidText told_id{};    ///< sent to the caller if a newer decision ended the exchange
 

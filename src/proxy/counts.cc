@@ -38,6 +38,8 @@ Counts::Upstream& Counts::upstreamOf(const std::string& cluster) {
   if (out.requests != nullptr) return out;
   out.requests = &metrics_.counter("yett_upstream_requests_total", {{"cluster", cluster}},
                                    "requests that a connection to the service took");
+  out.retries = &metrics_.counter("yett_upstream_retries_total", {{"cluster", cluster}},
+                                  "requests that were tried again because the route's `retry` says so");
   for (const Cause cause : kUpstreamFailures)
     out.failures[cause] =
         &metrics_.counter("yett_upstream_failures_total", {{"cluster", cluster}, {"cause", info(cause).label}},
@@ -51,6 +53,10 @@ void Counts::upstream(const std::string& cluster, Cause failure) {
   if (failure == Cause::kNone) return;
   const auto it = counters.failures.find(failure);
   if (it != counters.failures.end()) it->second->add();
+}
+
+void Counts::retry(const std::string& cluster) {
+  upstreamOf(cluster).retries->add();
 }
 
 void Counts::showCauses() {

@@ -20,6 +20,8 @@ class Counts {
   void cause(Cause cause);
   /// A request that was sent to a service of this cluster, and why it failed there (kNone: it did not).
   void upstream(const std::string& cluster, Cause failure);
+  /// A request to this cluster is tried again.
+  void retry(const std::string& cluster);
 
   /// Makes series before anything is counted.
   void showCauses();
@@ -29,6 +31,7 @@ class Counts {
  private:
   struct Upstream {
     base::Counter* requests = nullptr;
+    base::Counter* retries = nullptr;
     std::map<Cause, base::Counter*> failures;
   };
   base::Counter& counterOf(Cause cause);

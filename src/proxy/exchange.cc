@@ -188,7 +188,8 @@ void Exchange::orphan() {
 void Exchange::onSeeking() {
   // Data that a client sends before the service accepts a WebSocket also waits.
   if (call_.hasBody() || call_.request.wants_websocket) down_->pauseBody();
-  arm(patience());
+  const bool first = !forwarding_ || forwarding_->attempt() == 1;  // all attempts share the route's time
+  arm(first ? patience() : patience() - base::Millis(worker_.loop.nowMillis() - last_progress_));
 }
 
 bool Exchange::onConnection(const std::string& endpoint) {
@@ -196,12 +197,13 @@ bool Exchange::onConnection(const std::string& endpoint) {
     end(*ended);
     return false;
   }
-  account_.upstream = endpoint;
+  if (!account_.upstream.empty()) account_.upstream += ", ";
+  account_.upstream += endpoint;
   return true;
 }
 
 void Exchange::onSent() {
-  progress();
+  if (forwarding_->attempt() == 1) progress();
   const bool more = call_.hasBody() && !call_.request_ended && !call_.request.wants_websocket;
   if (more) down_->resumeBody();
 }

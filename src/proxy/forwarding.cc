@@ -1,5 +1,6 @@
 #include "proxy/forwarding.h"
 
+#include <algorithm>
 #include <array>
 
 #include "proxy/session.h"
@@ -16,6 +17,7 @@ void Forwarding::Kept::clear() {
   annotations.clear();
   websocket_key.clear();
   own_token.clear();
+  attempt.clear();
 }
 
 Forwarding::Forwarding(authz::Permit&& permit, Call& call, Worker& worker, Kept& kept, ForwardingEvents& events)
@@ -32,6 +34,9 @@ void Forwarding::start() {
 void Forwarding::acquire(bool fresh) {
   pool_ = worker_.upstreams.pool(permit_, call_.route->cluster);
   if (pool_ == nullptr) return events_.onFailure(Cause::kNoUpstream, "the cluster is gone");
+  budget_ = pool_->cluster().budget.get();
+  if (attempt_ == 1 && !repeated_) budget_->request();
+  tellAttempt();
   if (!addOwnToken(pool_->cluster().config)) {
     pool_ = nullptr;
     return events_.onFailure(Cause::kNoUpstream, "there is no JWT-SVID for the cluster now");
@@ -41,7 +46,7 @@ void Forwarding::acquire(bool fresh) {
   // A service may close the connection because of a too large head, and with it the in-flight exchanges of others.
   const bool alone = pool_->shares(http2) && http::headListSize(call_.request, kept_.annotations.added()) >
                                                  pool_->cluster().config.max_request_head;
-  pool_->acquire(*this, {fresh, http2, alone, hashKey(pool_->cluster().config)});
+  pool_->acquire(*this, {fresh, http2, alone, hashKey(pool_->cluster().config), avoid_});
 }
 
 // Of what the cluster hashes by; nothing if the request does not have it.
@@ -87,20 +92,25 @@ void Forwarding::onLease(upstream::Lease lease) {
     }
   }
   lease_.open(*this).sendRequest(request, kept_.annotations.added());
-  if (lease_ && !call_.body.empty()) sendBody(call_.body);
+  if (lease_ && !call_.body.empty()) {
+    body_sent_ = true;
+    lease_.stream().sendBody(call_.body);
+  }
   if (!lease_) return;
   // A WebSocket request is not ended, so that data can follow once the service accepts.
   if (!request.wants_websocket && (!call_.hasBody() || call_.request_ended)) sendEnd();
+  if (lease_) limitTry();
   if (lease_) events_.onSent();
 }
 
 void Forwarding::onNoUpstream(const std::string& why) {
   pool_ = nullptr;
+  if (call_.route->retry.connect && mayRetry(false)) return retry(false);
   events_.onFailure(Cause::kNoUpstream, why);
 }
 
 void Forwarding::sendBody(std::string_view data) {
-  body_sent_ = true;
+  body_sent_ = streamed_ = true;
   lease_.stream().sendBody(data);
 }
 
@@ -144,6 +154,8 @@ void Forwarding::suspect(bool leave) {
 void Forwarding::release() {
   if (pool_ != nullptr) pool_->cancel(*this);
   pool_ = nullptr;
+  again_.cancel();
+  try_timer_.cancel();
   lease_.release();
 }
 
@@ -159,7 +171,13 @@ void Forwarding::onResponse() {
     return events_.onFailure(Cause::kMalformedResponse,
                              "the upstream answered a WebSocket handshake with neither 101 nor an error");
   }
+  const auto& statuses = call_.route->retry.statuses;
+  if (!tunnel && std::find(statuses.begin(), statuses.end(), head.status) != statuses.end() && mayRetry(true)) {
+    lease_.failed("status " + std::to_string(head.status));
+    return retry(false);
+  }
   answered_ = true;
+  try_timer_.cancel();
   if (head.status >= 500) lease_.failed("status " + std::to_string(head.status));
   else lease_.succeeded();
   events_.onAnswer(head);
@@ -188,29 +206,24 @@ void Forwarding::onEnd() {
 }
 
 void Forwarding::onReset(http::ResetCause cause, std::string_view detail) {
-  const bool retry = mayRetry(cause);
+  const bool repeat = mayRepeat(cause);
   const bool done = cause == http::ResetCause::kEnough;  // it has answered all that it wanted to
-  if (lease_ && !retry && !answered_ && !done) lease_.failed(detail.empty() ? "closed" : std::string(detail));
+  if (lease_ && !repeat && !answered_ && !done) lease_.failed(detail.empty() ? "closed" : std::string(detail));
+  if (done && answer_ended_) {
+    lease_.release();
+    return events_.onEnough();
+  }
+  if (!repeat && cause == http::ResetCause::kPeerClosed && call_.route->retry.reset && mayRetry(true))
+    return retry(true);
   lease_.release();
-  if (cause == http::ResetCause::kEnough && answer_ended_) return events_.onEnough();
   if (cause == http::ResetCause::kHeadTooLarge) return events_.onFailure(Cause::kHeadTooLarge, detail);
-  if (retry) {
-    retried_ = true;
+  if (repeat) {
+    repeated_ = true;
     return acquire(true);
   }
   if (cause == http::ResetCause::kTooLarge) return events_.onFailure(Cause::kResponseTooLarge, detail);
   const bool malformed = cause == http::ResetCause::kProtocolError;
   events_.onFailure(malformed ? Cause::kMalformedResponse : Cause::kUpstreamClosed, detail);
-}
-
-// A kept-alive connection may close before the service saw the request. Retries only idempotent requests (RFC 9110
-// 9.2.2), or what the upstream says it did not process (RFC 9113 8.7).
-bool Forwarding::mayRetry(http::ResetCause cause) const {
-  if (retried_ || body_sent_ || answered_ || !lease_ || call_.request.wants_websocket) return false;
-  if (cause == http::ResetCause::kRefused) return true;
-  const auto m = call_.request.method;
-  const bool idempotent = m == "GET" || m == "HEAD" || m == "OPTIONS" || m == "TRACE" || m == "PUT" || m == "DELETE";
-  return cause == http::ResetCause::kPeerClosed && idempotent && !lease_.fresh() && !lease_.stream().responseBegun();
 }
 
 }  // namespace yett::proxy

@@ -8,11 +8,13 @@
 
 #include "authz/permit.h"
 #include "http/stream.h"
+#include "net/event_loop.h"
 #include "proxy/annotations.h"
 #include "proxy/call.h"
 #include "proxy/cause.h"
 #include "proxy/worker.h"
 #include "upstream/pool.h"
+#include "upstream/retry_budget.h"
 
 namespace yett::proxy {
 
@@ -55,6 +57,7 @@ class Forwarding final : public http::ResponseHandler, public upstream::PoolUser
     std::string websocket_key;  // Yett's own, for the service
     std::string own_token;      // likewise: the value of its header
     std::string own_token_header;
+    std::string attempt;  // likewise
     void clear();
   };
 
@@ -65,7 +68,9 @@ class Forwarding final : public http::ResponseHandler, public upstream::PoolUser
   const authz::Permit& permit() const { return permit_; }
   /// Requests a connection. Call once, after the annotations are made. Events may come before it returns.
   void start();
-  bool waiting() const { return pool_ != nullptr; }
+  bool waiting() const { return pool_ != nullptr || again_.waiting(); }
+  /// Which attempt is under way, from 1.
+  int attempt() const { return attempt_; }
   bool connected() const { return static_cast<bool>(lease_); }
   /// Sends a piece of the request's body, or of the client's tunnel data. REQUIRES: connected().
   void sendBody(std::string_view data);
@@ -100,7 +105,12 @@ class Forwarding final : public http::ResponseHandler, public upstream::PoolUser
   void acquire(bool fresh);
   std::optional<uint64_t> hashKey(const upstream::ClusterConfig& config) const;
   bool addOwnToken(const upstream::ClusterConfig& config);
-  bool mayRetry(http::ResetCause cause) const;
+  bool mayRepeat(http::ResetCause cause) const;
+  bool mayRetry(bool sent);
+  void retry(bool fresh);
+  void tellAttempt();
+  void limitTry();
+  void onTryTimeout();
   bool agrees();
   const http::HeaderMap& trailers();
   authz::Permit permit_;
@@ -110,8 +120,15 @@ class Forwarding final : public http::ResponseHandler, public upstream::PoolUser
   ForwardingEvents& events_;
   upstream::Pool* pool_ = nullptr;  // the pool that it waits for
   upstream::Lease lease_;
-  bool body_sent_ = false;  // at least part of it: no retry
-  bool retried_ = false;
+  net::Timer again_{[this] { acquire(again_fresh_); }};
+  net::Timer try_timer_{[this] { onTryTimeout(); }};
+  upstream::RetryBudget* budget_ = nullptr;  // of the cluster; valid in events of the pool and while there is a lease
+  std::optional<size_t> avoid_;              // the endpoint that failed last
+  int attempt_ = 1;
+  bool again_fresh_ = false;  // over a connection that nobody used
+  bool body_sent_ = false;    // at least part of it
+  bool streamed_ = false;     // a part that came after the decision: it is not kept
+  bool repeated_ = false;
   bool answered_ = false;      // a final head has come
   bool answer_ended_ = false;  // the service's half of a tunnel
 };

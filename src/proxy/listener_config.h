@@ -10,6 +10,7 @@
 #include "base/units.h"
 #include "http/limits.h"
 #include "net/tls_context.h"
+#include "proxy/retry_config.h"
 #include "target/host.h"
 #include "target/segment_pattern.h"
 
@@ -29,7 +30,8 @@ struct RouteConfig {
   bool exact_names = false;             ///< in JSON bodies, names that differ only in case are distinct; `json_keys`
   std::vector<std::string> json_types;  ///< content types that are JSON, besides the common ones
   std::map<std::string, bool> jwt;      ///< providers whose tokens are looked at; true: required
-  uint64_t buffer_body = 0;             ///< bytes of a request's body that policy may see, all of it or a 413; 0: none
+  RetryConfig retry;
+  uint64_t buffer_body = 0;  ///< bytes of a request's body that policy may see, all of it or a 413; 0: none
 };
 
 /// Which versions of HTTP a listener speaks. kAuto: both; the caller chooses (ALPN, or its first bytes on plaintext).

@@ -27,6 +27,7 @@ Result<RouteTable> RouteTable::create(const std::vector<RouteConfig>& routes) {
     route.exact_names = config.exact_names;
     route.json_types = config.json_types;
     route.jwt = config.jwt;
+    route.retry = config.retry;
     out.reads_tokens_ = out.reads_tokens_ || !route.jwt.empty();
     for (const auto& method : route.methods) {
       const bool upper = std::none_of(method.begin(), method.end(), [](char c) { return c >= 'a' && c <= 'z'; });

@@ -25,6 +25,7 @@ struct Route {
   bool allow_encoded_slashes = false;
   bool forward_trailers = false;
   uint64_t buffer_body = 0;
+  RetryConfig retry;
   std::map<std::string, bool> jwt;
   bool forward_parameters = false;
   bool websocket = false;

@@ -12,6 +12,7 @@
 #include "base/units.h"
 #include "target/path_profile.h"
 #include "upstream/balance.h"
+#include "upstream/retry_budget.h"
 
 namespace yett::upstream {
 
@@ -25,6 +26,7 @@ struct ClusterConfig {
   Balance balance = Balance::kLeastRequest;
   HashKey hash;
   OutlierConfig outliers;
+  RetryBudgetConfig retry_budget;
   Protocol protocol = Protocol::kHttp1;
   target::PathProfile path_profile = target::PathProfile::kStrict;
   int64_t max_connections = 4096;              ///< per worker; above it 503
@@ -50,6 +52,7 @@ struct Endpoint {
 struct Cluster {
   ClusterConfig config;
   std::vector<Endpoint> endpoints;
+  std::shared_ptr<RetryBudget> budget;  ///< of all loops; never null
   /// Blocks on DNS: never on a loop.
   static Result<std::shared_ptr<const Cluster>> create(const ClusterConfig& config);
 };

@@ -35,6 +35,9 @@ void Lease::release() {
 const std::string& Lease::endpoint() const {
   return connection_->endpoint();
 }
+size_t Lease::endpointIndex() const {
+  return connection_->endpointIndex();
+}
 void Lease::limitNextRead(size_t bytes) const {
   connection_->limitNextRead(bytes);
 }

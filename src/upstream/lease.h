@@ -33,6 +33,7 @@ class Lease {
     return *stream_;
   }
   const std::string& endpoint() const;
+  size_t endpointIndex() const;
   /// The next read of an HTTP/1.1 connection takes no more than this.
   void limitNextRead(size_t bytes) const;
   /// Bytes that are kept for this exchange; 0 without one.

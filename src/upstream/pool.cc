@@ -53,9 +53,11 @@ void Pool::acquire(PoolUser& user, Wanted wanted) {
   YETT_CHECK(!waits_.contains(&user));
   const bool http2 = shares(wanted.http2);
   const bool alone = http2 && wanted.alone;
+  size_t endpoint = balancer_.next(loop_.nowMillis(), wanted.key);
+  if (wanted.avoid == endpoint) endpoint = balancer_.after(endpoint, loop_.nowMillis());
   serve({.user = &user,
          .attempts_left = cluster_->endpoints.size() - 1,
-         .endpoint = balancer_.next(loop_.nowMillis(), wanted.key),
+         .endpoint = endpoint,
          .http2 = http2,
          .fresh = wanted.fresh || alone,
          .alone = alone});

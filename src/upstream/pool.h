@@ -56,6 +56,7 @@ class Pool {
     bool http2 = false;                ///< the caller speaks HTTP/2
     bool alone = false;                ///< over HTTP/2: a connection that is not shared
     std::optional<uint64_t> key = {};  ///< of ring_hash
+    std::optional<size_t> avoid = {};  ///< an endpoint that has just failed: another one, if there is one
   };
   /// Gets a connection to the next endpoint, one with room or a new one; if that fails, tries the endpoint after it.
   void acquire(PoolUser& user, Wanted wanted);

@@ -137,7 +137,7 @@ class Streaming(unittest.TestCase):
             for protocol in ("http1", "http2"):
                 y = Yett(one.address, workers=1)
                 second = protocol == "http2"
-                y.config["clusters"][0].update(protocol=protocol, endpoints=[u.http2_address if second else u.address for u in (one, two)])
+                y.config["clusters"][0].update(protocol=protocol, balance="round_robin", endpoints=[u.http2_address if second else u.address for u in (one, two)])
                 y.write_config()
                 with y:
                     connection = y.connect()

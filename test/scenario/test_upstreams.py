@@ -6,6 +6,7 @@ import json
 import shutil
 import subprocess
 import threading
+import time
 import unittest
 
 import harness
@@ -30,6 +31,9 @@ class Named:
             status, body = self.answer or ("200 OK", self.name)
             if status == "reset":
                 return
+            if status == "hang":
+                time.sleep(3 * SLOW)
+                return
             connection.sendall(f"HTTP/1.1 {status}\r\nContent-Length: {len(body)}\r\n\r\n{body}".encode())
 
 
@@ -47,11 +51,11 @@ class Upstreams(unittest.TestCase):
         y.write_config()
         return y
 
-    def ask(self, y, count=1, headers=None):
+    def ask(self, y, count=1, headers=None, method="GET"):
         """The answers of `count` requests over one connection."""
         connection, out = http.client.HTTPConnection("127.0.0.1", y.port, timeout=30 * SLOW), []
         for _ in range(count):
-            connection.request("GET", "/", headers=headers or {})
+            connection.request(method, "/", headers=headers or {})
             response = connection.getresponse()
             out.append((response.status, response.read().decode()))
         connection.close()
@@ -114,6 +118,48 @@ class Upstreams(unittest.TestCase):
             for one in self.services:
                 one.answer = None
             self.assertIn(200, {status for status, _ in self.ask(y, 10)})
+
+    def test_retries(self):
+        """Another endpoint after a failure, only where that is safe, each attempt in the record; the caller sees none of it."""
+        bad = self.services[0]
+        retry = {"num_retries": 2, "on": ["connect", "reset", "503", "504"], "per_try_timeout": f"{int(1000 * SLOW)}ms"}
+        for answer in (("503 Service Unavailable", ""), ("reset", ""), ("hang", "")):
+            bad.answer = answer
+            y = self.yett(balance="round_robin", outlier_detection={"consecutive_failures": 0}, retry_budget={"min_retries_per_second": 1000})
+            y.listener["routes"][0]["retry"] = retry
+            y.write_config()
+            with y:
+                count = 6 if answer[0] == "hang" else 60
+                self.assertEqual({status for status, _ in self.ask(y, count)}, {200}, answer)
+                outcomes = [one["outcome"]["upstream"] for one in y.query()]
+                tried = [one for one in outcomes if "," in one]
+                self.assertGreaterEqual(len(tried), count // 3, outcomes)
+                self.assertTrue(all(one.startswith(bad.address + ", ") and not one.endswith(bad.address) for one in tried), tried)
+                self.assertIn(f'yett_upstream_retries_total{{cluster="app"}} {len(tried)}', y.admin("/metrics")[1])
+                # What may have been processed is not sent twice, unless the route says so.
+                posted = collections.Counter(status for status, _ in self.ask(y, 6, method="POST"))
+                self.assertEqual(posted[200], 4, (answer, posted))
+                y.listener["routes"][0]["retry"] = {**retry, "methods": ["POST"]}
+                y.write_config()
+                wait_for("the reload", lambda: "reloaded" in y.log())
+                self.assertEqual({status for status, _ in self.ask(y, 6, method="POST")}, {200})
+
+    def test_a_storm_of_retries_is_bounded(self):
+        """All endpoints fail: the service gets at most 1.2 times the requests, and the minimum per second."""
+        for one in self.services:
+            one.answer = ("503 Service Unavailable", "")
+        y = self.yett(outlier_detection={"consecutive_failures": 0}, workers=2)
+        y.listener["routes"][0]["retry"] = {"num_retries": 3, "on": ["503"]}
+        y.write_config()
+        with y:
+            began = time.monotonic()
+            with concurrent.futures.ThreadPoolExecutor(8) as pool:
+                sent = sum(len(part) for part in pool.map(lambda _: self.ask(y, 250), range(8)))
+            seconds = time.monotonic() - began
+            got = sum(one.count for one in self.services)
+            print(f"{sent} requests in {seconds:.1f} s: the services got {got}")
+            self.assertLessEqual(got, 1.2 * sent + 10 * (seconds + 1) + 1)
+            self.assertGreater(got, 1.15 * sent)
 
     def test_wrong_settings_are_explained(self):
         for change, why in (({"balance": "ring_hash"}, "`ring_hash` needs `hash`"), ({"hash": "principal"}, "is for `\"balance\": \"ring_hash\"`"),
