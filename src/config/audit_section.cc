@@ -1,8 +1,11 @@
+#include <algorithm>
+
 #include "audit/audit_config.h"
 #include "base/file.h"
 #include "base/text.h"
 #include "config/sections.h"
 #include "policy/recording.h"
+#include "policy/token.h"
 #include "sink/sink_config.h"
 
 namespace yett::config {
@@ -29,7 +32,10 @@ void readRecording(ObjectReader& in, policy::RecordingConfig& out) {
   in.texts("claims", out.claims);
   for (const auto& name : out.claims) {
     const auto dot = name.find('.');
-    if (dot == std::string::npos || dot == 0 || dot + 1 == name.size())
+    const std::string_view part = std::string_view(name).substr(std::min(dot, name.size() - 1) + 1);
+    const auto& known = policy::tokenFields();
+    const bool claim = part.starts_with("claims.") && part.size() > 7;
+    if (dot == std::string::npos || dot == 0 || (!claim && std::find(known.begin(), known.end(), part) == known.end()))
       in.problem("claims",
                  "`" + name + "` is not a part of a token: write `PROVIDER.subject` or `PROVIDER.claims.NAME`");
   }

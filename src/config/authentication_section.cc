@@ -8,6 +8,7 @@
 #include "policy/settable_header.h"
 #include "policy/token.h"
 #include "policy/token_header.h"
+#include "request/headers.h"
 
 namespace yett::config {
 namespace {
@@ -76,7 +77,7 @@ void readUse(ObjectReader& in, identity::JwtProviderConfig& out) {
   in.flag("forward", out.forward);
   in.entries("headers", [&](const std::string& name, const std::string& text) {
     if (!policy::isHeaderName(name)) in.problem("headers", "`" + name + "` is not a header name in lower case");
-    else if (!policy::maySetHeader(name))
+    else if (!policy::maySetHeader(name) || name == "cookie" || name == "content-type" || name == "content-encoding")
       in.problem("headers", "`" + name + "` belongs to framing, the hop or Yett itself");
     if (auto ok = policy::checkTokenTemplate(text); !ok) in.problem("headers", "`" + name + "`: " + ok.error().message);
     out.headers[name] = text;
@@ -111,6 +112,28 @@ void readProvider(ObjectReader& in, const std::string& file, identity::JwtProvid
 
 }  // namespace
 
+namespace {
+
+// A header that a token sets must not be where a token is looked for, nor be set by two of them.
+void checkHeaders(ObjectReader& in, const identity::JwtProviderConfigs& all) {
+  std::vector<std::string> seen;
+  for (const auto& [name, provider] : all) {
+    for (const auto& [header, text] : provider.headers) {
+      if (request::isNamed(header, seen))
+        in.problem("", "`headers` of `" + name + "`: another one sets `" + base::printable(header) + "` too");
+      seen.push_back(header);
+    }
+  }
+  for (const auto& [name, provider] : all) {
+    for (const auto& place : provider.from) {
+      if (request::isNamed(place.cookie ? "cookie" : place.name, seen))
+        in.problem("", "`from` of `" + name + "` is a header that `headers` of a provider sets");
+    }
+  }
+}
+
+}  // namespace
+
 void readAuthentication(ObjectReader& in, const std::string& file, identity::JwtProviderConfigs& out) {
   in.entries(
       "jwt", [&](const std::string& name, const std::string&) { in.problem("jwt", "`" + name + "` is not an object"); },
@@ -120,6 +143,7 @@ void readAuthentication(ObjectReader& in, const std::string& file, identity::Jwt
         readProvider(provider, file, out[name]);
       });
   in.object("jwt_svid", [&](ObjectReader& svid) { readSvid(svid, out[std::string(kSvid)]); });
+  checkHeaders(in, out);
 }
 
 }  // namespace yett::config

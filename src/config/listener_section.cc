@@ -23,6 +23,15 @@ void readTokens(ObjectReader& in, const identity::JwtProviderConfigs& known, pro
       in.problem("jwt", "`" + base::printable(how) + "` is neither `required` nor `optional`");
     out.jwt[name] = how == "required";
   });
+  for (const auto& [one, required] : out.jwt) {
+    for (const auto& [other, also] : out.jwt) {
+      if (one >= other || !required || !also || !known.contains(one) || !known.contains(other)) continue;
+      const auto& from = known.at(one).from;
+      if (from.size() == 1 && from == known.at(other).from)
+        in.problem("jwt",
+                   "`" + one + "` and `" + other + "` are both required, but look for their tokens in one place");
+    }
+  }
   if (out.jwt.contains(std::string(policy::kSvidProvider)))
     in.problem("jwt", "`svid`: write `\"jwt_svid\": \"required\"` beside `jwt`");
   if (!in.has("jwt_svid")) return;

@@ -123,19 +123,23 @@ Status checkTimes(const json::Value& claims, int64_t skew, int64_t now, Verified
   return {};
 }
 
-Status checkAudience(const json::Value& claims, const JwtRules& rules, VerifiedJwt& out) {
+// None if it has no `aud`.
+Result<std::vector<std::string>> audiencesIn(const json::Value& claims) {
+  std::vector<std::string> out;
   const json::Value* field = claims.find("aud");
-  if (field == nullptr) return Error{"it has no `aud`"};
-  if (field->type == Type::kString) {
-    out.audiences.push_back(field->text);
-  } else if (field->type == Type::kArray) {
-    for (const auto& item : field->items) {
-      if (item.type != Type::kString) return Error{"`aud` has an entry that is not a string"};
-      out.audiences.push_back(item.text);
-    }
-  } else {
-    return Error{"`aud` is neither a string nor a list"};
+  if (field == nullptr) return out;
+  if (field->type == Type::kString) return std::vector<std::string>{field->text};
+  if (field->type != Type::kArray) return Error{"`aud` is neither a string nor a list"};
+  for (const auto& item : field->items) {
+    if (item.type != Type::kString) return Error{"`aud` has an entry that is not a string"};
+    out.push_back(item.text);
   }
+  return out;
+}
+
+Status checkAudience(const json::Value& claims, const JwtRules& rules, VerifiedJwt& out) {
+  if (claims.find("aud") == nullptr) return Error{"it has no `aud`"};
+  out.audiences = TRY(audiencesIn(claims));
   const bool ours = std::any_of(out.audiences.begin(), out.audiences.end(), [&](const auto& one) {
     return std::find(rules.audiences.begin(), rules.audiences.end(), one) != rules.audiences.end();
   });
@@ -189,6 +193,7 @@ Result<JwtHints> jwtHints(std::string_view token) {
   out.key_id = TRY(textIn(parts.header, "kid")).value_or("");
   out.issuer = TRY(textIn(parts.claims, "iss")).value_or("");
   out.expires = TRY(timeIn(parts.claims, "exp")).value_or(0);
+  out.audiences = TRY(audiencesIn(parts.claims));
   out.subject = TRY(textIn(parts.claims, "sub")).value_or("");
   return out;
 }

@@ -58,13 +58,14 @@ inline constexpr size_t kMostJwtBytes = 16 << 10;
 /// Verifies a token at `now` (seconds since 1970). `exp` must be there; `nbf` and `iat` are checked if they are.
 JwtResult verifyJwt(std::string_view token, const JwtRules& rules, std::span<const VerifyKey> keys, int64_t now);
 
-/// What a token says, unverified: the key id in its header, its issuer and subject ("" if it has none), and `exp` (0 if
-/// it has none). To find out which keys to use, or what to expect of a token from who issues it. Errors: as verifyJwt()
-/// for a token that is malformed.
+/// What a token says, unverified: the key id in its header, its issuer and subject ("" if it has none), `aud`, and
+/// `exp` (0 if it has none). To find out which keys to use, or what to expect of a token from who issues it. Errors: as
+/// verifyJwt() for a token that is malformed.
 struct JwtHints {
   std::string key_id;
   std::string issuer;
   std::string subject;
+  std::vector<std::string> audiences;
   int64_t expires = 0;
 };
 Result<JwtHints> jwtHints(std::string_view token);

@@ -196,7 +196,7 @@ int index(lua_State* L) {
     refuse(L, what + "is absent: check with has() or use optional()");
   }
   AttributeReader& reader = **handle.reader;
-  if (attr == Attr::kVia) pushList(L, reader.peekVia());
+  if (attr == Attr::kVia) pushDocument(L, reader.viaJson(), "the list `via`", true, false);
   else if (attr == Attr::kJwt) pushToken(L, handle.reader, attr_key);
   else if (value.type != policy::AttrValue::Type::kJson) pushValue(L, reader, value, attr_key);
   else pushDocument(L, reader.bodyJson().root(), "the body", true, !reader.request().body->exact_names);

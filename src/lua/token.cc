@@ -89,7 +89,8 @@ int has(lua_State* L) {
   const std::string_view key = keyOf(L, handle);
   if (namesClaims(L, handle)) return lua_pushboolean(L, 1), 1;
   const AttrValue value = (*handle.reader)->read(Attr::kJwt, key);
-  if (value.state == State::kRefused) refuse(L, describe(key) + std::string(value.text));
+  if (value.state == State::kRefused || value.state == State::kError)
+    refuse(L, describe(key) + std::string(value.text));
   lua_pushboolean(L, value.state != State::kAbsent);
   return 1;
 }

@@ -196,14 +196,14 @@ bool fieldValues(lua_State* L, int index, std::vector<rule::FieldValue>& out, bo
   const auto size = static_cast<lua_Integer>(lua_rawlen(L, list));
   lua_Integer seen = 0;
   for (lua_pushnil(L); lua_next(L, list) != 0; lua_pop(L, 1)) ++seen;
-  for (lua_Integer i = 1; i <= size; ++i) {
+  bool good = seen == size;
+  for (lua_Integer i = 1; i <= size && good; ++i) {
     lua_rawgeti(L, list, i);
-    const bool good = fieldValue(L, -1, out.emplace_back(), scalars);
+    good = fieldValue(L, -1, out.emplace_back(), scalars);
     lua_pop(L, 1);
-    if (!good) break;
   }
   lua_settop(L, list - 1);
-  return seen == size && static_cast<lua_Integer>(out.size()) == size && (size == 0 || !out.empty());
+  return good;
 }
 
 ProgramAnswer programAnswer(lua_State* L, int index) {

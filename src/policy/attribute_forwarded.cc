@@ -17,10 +17,11 @@ AttrValue AttributeReader::findForwarded(Attr attr) {
   return {State::kPresent, Type::kNumber, {}, static_cast<int64_t>(forwarded->via.size())};
 }
 
-// A record has them wherever the caller was a forwarder.
+// A record has them wherever there are trusted forwarders and the caller might be one. Without a certificate nobody is.
 AttrValue AttributeReader::recordedForwarded(Attr attr) {
   const auto* value = recorded_->find(attr, {});
-  if (value == nullptr) return findForwarded(attr);
+  if (value == nullptr && request_->principal->anonymous()) return findForwarded(attr);
+  if (value == nullptr) return {State::kRefused, Type::kText, "was not recorded", 0};
   if (value->state == Recall::kError) return {State::kError, Type::kText, "could not be read as one value", 0};
   if (value->state == Recall::kText) return {State::kPresent, Type::kText, value->text, 0};
   if (value->state != Recall::kList) return {State::kRefused, Type::kText, "was not recorded", 0};
@@ -36,6 +37,21 @@ const std::vector<std::string_view>& AttributeReader::peekVia() {
     list_.assign(request_->forwarded->via.begin(), request_->forwarded->via.end());
   }
   return list_;
+}
+
+const Node& AttributeReader::viaJson() {
+  via_nodes_.clear();
+  for (const auto id : peekVia()) {
+    Node& node = via_nodes_.emplace_back();
+    node.kind = Node::Kind::kString;
+    node.size = static_cast<uint32_t>(id.size());
+    node.text = id.data();
+  }
+  via_ = {};
+  via_.kind = Node::Kind::kList;
+  via_.size = static_cast<uint32_t>(via_nodes_.size());
+  via_.items = via_nodes_.data();
+  return via_;
 }
 
 }  // namespace yett::policy

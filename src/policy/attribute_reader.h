@@ -76,6 +76,8 @@ class AttributeReader {
 
   /// The values of kVia. Valid until the next call.
   const std::vector<std::string_view>& peekVia();
+  /// The same as a list; valid until the next decision. REQUIRES: kVia was read in this decision, and is present.
+  const Node& viaJson();
 
   /// Records a read whose value is known from peek(); false if it exceeds the limit. REQUIRES: the key is short enough.
   bool note(Attr attr, std::string_view key, const AttrValue& value);
@@ -189,6 +191,8 @@ class AttributeReader {
     std::unique_ptr<Document> recorded = nullptr;  // what the part's node belongs to, in a replay
   };
   std::deque<JwtRead> jwt_reads_;
+  std::vector<Node> via_nodes_;
+  Node via_;
   bool crowded_ = false;  // the reads of this record are large
   std::string source_ip_;
   std::string destination_ip_;

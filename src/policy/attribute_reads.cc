@@ -1,6 +1,7 @@
 // AttributeReader: writes what was read as JSON, and masks texts that must not be recorded in clear.
 #include <algorithm>
 #include <cstring>
+#include <deque>
 #include <set>
 
 #include "base/text.h"
@@ -95,6 +96,8 @@ void AttributeReader::writeValue(json::ObjectWriter& writer, const std::string& 
   else if (value.type == Type::kText && masked) writer.raw(what, recording.masked(value.text));
   else if (value.type == Type::kText && json::isUtf8(value.text)) writer.field(what, value.text);
   else if (value.type == Type::kText) writer.raw(what, "{\"hex\":\"" + base::hex(value.text) + "\"}");
+  else if (value.type == Type::kFlag && masked)
+    writer.raw(what, recording.masked(value.number != 0 ? "true" : "false"));
   else if (value.type == Type::kFlag) writer.flag(what, value.number != 0);
   else if (masked) writer.raw(what, recording.masked(std::to_string(value.number)));
   else writer.field(what, value.number);
@@ -157,16 +160,26 @@ class Redaction {
   size_t found_ = 0;
 };
 
-void hideTexts(const Node& node, Redaction& redaction) {
+// Numbers as policy would write them; `texts` keeps those.
+void hideParts(const Node& node, Redaction& redaction, std::deque<std::string>& texts) {
   if (node.kind == Node::Kind::kString) return redaction.hide(node.string());
+  if (node.kind == Node::Kind::kInteger) return redaction.hide(texts.emplace_back(std::to_string(node.integer)));
+  if (node.kind == Node::Kind::kReal) {
+    appendJson(texts.emplace_back(), node);
+    return redaction.hide(texts.back());
+  }
   if (!node.container()) return;
-  for (uint32_t i = 0; i < node.size; ++i)
-    hideTexts(node.kind == Node::Kind::kList ? node.items[i] : node.members[i].value, redaction);
+  for (uint32_t i = 0; i < node.size; ++i) {
+    const bool list = node.kind == Node::Kind::kList;
+    if (!list) redaction.hide(node.members[i].text());
+    hideParts(list ? node.items[i] : node.members[i].value, redaction, texts);
+  }
 }
 
-void hideClaim(const AttrValue& value, const Node* json, Redaction& redaction) {
-  if (json != nullptr) return hideTexts(*json, redaction);
+void hideClaim(const AttrValue& value, const Node* json, Redaction& redaction, std::deque<std::string>& texts) {
+  if (json != nullptr) return hideParts(*json, redaction, texts);
   if (value.type == Type::kText) redaction.hide(value.text);
+  if (value.type == Type::kNumber) redaction.hide(texts.emplace_back(std::to_string(value.number)));
 }
 
 }  // namespace
@@ -174,6 +187,7 @@ void hideClaim(const AttrValue& value, const Node* json, Redaction& redaction) {
 // Texts that policy made may quote what it read.
 void AttributeReader::redact(std::string& text, const Recording& recording) {
   if (text.empty()) return;
+  std::deque<std::string> texts;  // outlive the redaction's views
   Redaction redaction(text);
   for (const auto& read : reads_) {
     if (!recording.masks(read.attr, keyOf(read))) continue;
@@ -186,7 +200,7 @@ void AttributeReader::redact(std::string& text, const Recording& recording) {
     } else if (read.attr == Attr::kVia) {
       for (const auto value : peekVia()) redaction.hide(value);
     } else if (read.attr == Attr::kJwt && read.value.present()) {
-      hideClaim(read.value, read.value.type == Type::kJson ? &jwtJson(keyOf(read)) : nullptr, redaction);
+      hideClaim(read.value, read.value.type == Type::kJson ? &jwtJson(keyOf(read)) : nullptr, redaction, texts);
     } else if (read.value.type == Type::kText && read.value.state == State::kPresent) {
       redaction.hide(read.value.text);
     }

@@ -49,7 +49,7 @@ struct CheckRequest {
   std::string_view tls_sni;
   int64_t time_seconds = 0;
   std::span<const NamedToken> tokens;    ///< that were verified
-  const Forwarded* forwarded = nullptr;  ///< null: the caller is not a trusted forwarder
+  const Forwarded* forwarded = nullptr;  ///< null: nobody, or no certificate, is trusted there
   const Body* body = nullptr;            ///< null: not for policy on this route
 };
 

@@ -1,9 +1,6 @@
 #include "policy/token.h"
 
 #include <algorithm>
-#include <optional>
-
-#include "base/text.h"
 
 namespace yett::policy {
 namespace {
@@ -26,18 +23,34 @@ std::string_view afterScheme(std::string_view id) {
   return id.starts_with(kScheme) ? id.substr(kScheme.size()) : std::string_view();
 }
 
-// A name inside an object, followed through dots. Nothing if it cannot be read in one way only.
-std::optional<const Node*> walk(const Node& object, std::string_view name) {
-  const Node* at = &object;
-  for (const auto step : base::split(name, '.')) {
-    if (at->kind != Node::Kind::kObject) return nullptr;
-    const Found found = find(*at, step, true);
-    if (found.how == Found::How::kOtherSpelling || found.how == Found::How::kTwoSpellings) return std::nullopt;
-    if (found.value == nullptr) return nullptr;
-    at = found.value;
+// Every value that a name leads to: a dot is a part of a member's name, or leads into it.
+class Walk {
+ public:
+  /// Whether there is one value at most, in one spelling.
+  bool follow(const Node& object, std::string_view name) {
+    constexpr int kMostSteps = 64;
+    if (++steps_ > kMostSteps) return false;
+    if (object.kind != Node::Kind::kObject) return false;  // it stands in the way
+    for (size_t end = name.find('.');; end = name.find('.', end + 1)) {
+      const bool whole = end == std::string_view::npos;
+      const Found found = find(object, whole ? name : name.substr(0, end), true);
+      if (found.how == Found::How::kOtherSpelling || found.how == Found::How::kTwoSpellings) return false;
+      if (whole) return found.value == nullptr || add(found.value);
+      const bool leads = found.value != nullptr && found.value->kind != Node::Kind::kNull;
+      if (leads && !follow(*found.value, name.substr(end + 1))) return false;
+    }
   }
-  return at;
-}
+  const Node* found() const { return found_; }
+
+ private:
+  bool add(const Node* value) {
+    if (found_ != nullptr) return false;
+    found_ = value;
+    return true;
+  }
+  const Node* found_ = nullptr;
+  int steps_ = 0;
+};
 
 }  // namespace
 
@@ -97,16 +110,10 @@ TokenPart Token::part(std::string_view name) const {
 }
 
 TokenPart Token::claim(std::string_view name) const {
-  constexpr std::string_view kTwice =
-      "stands in the token in another spelling, or twice, which services read differently";
-  const Node& all = document_.root();
-  const Found whole = find(all, name, true);
-  if (whole.how != Found::How::kHere && whole.how != Found::How::kAbsent) return errorPart(kTwice);
-  if (name.find('.') == std::string_view::npos) return whole.value == nullptr ? TokenPart{} : partOf(*whole.value);
-  const auto inside = walk(all, name);
-  if (!inside || (*inside != nullptr && whole.value != nullptr)) return errorPart(kTwice);
-  const Node* found = whole.value != nullptr ? whole.value : *inside;
-  return found == nullptr ? TokenPart{} : partOf(*found);
+  Walk walk;
+  if (!walk.follow(document_.root(), name))
+    return errorPart("stands in the token in another spelling, or in two ways, or below what is not an object");
+  return walk.found() == nullptr ? TokenPart{} : partOf(*walk.found());
 }
 
 }  // namespace yett::policy

@@ -34,8 +34,8 @@ class Token {
   /// About how much memory it takes.
   size_t bytes() const;
   /// `subject`, `issuer`, `audiences`, `expires`, `key_id`; of a JWT-SVID also `id`, `trust_domain` and `path`;
-  /// `claims.NAME`. A dot in NAME leads into an object, unless a claim has the whole name: `claims.realm_access.roles`.
-  /// An error if it can be read in two ways, or stands there in another spelling.
+  /// `claims.NAME`. A dot in NAME leads into an object, or is a part of a name: `claims.realm_access.roles`. An error
+  /// if it can be read in two ways, stands there in another spelling, or leads into what is no object.
   TokenPart part(std::string_view name) const;
 
  private:

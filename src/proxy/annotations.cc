@@ -14,11 +14,10 @@ void Annotations::make(http::RequestHead& request, const authz::Permit& permit, 
   request::dropNamed(request.headers, obligations.remove_headers);
   for (const auto& [name, value] : obligations.set_headers) added_.add(name, value);
   for (const auto& [name, value] : from.token_headers) {
-    const auto is = [&, &header = name](const auto& set) { return set == header; };
-    const bool set = std::any_of(obligations.set_headers.begin(), obligations.set_headers.end(),
-                                 [&](const auto& one) { return is(one.first); });
-    const auto& removed = obligations.remove_headers;
-    if (!set && std::none_of(removed.begin(), removed.end(), is)) added_.add(name, value);
+    const bool set = std::any_of(
+        obligations.set_headers.begin(), obligations.set_headers.end(),
+        [&, &header = name](const auto& one) { return request::isNamed(header, std::span(&one.first, 1)); });
+    if (!set && !request::isNamed(name, obligations.remove_headers)) added_.add(name, value);
   }
   const http::HeaderMap& sent = request.headers;
   std::string_view before;

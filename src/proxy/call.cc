@@ -14,8 +14,8 @@ void Call::clear() {
   used_tokens.clear();
   tokens.clear();
   token_headers.clear();
-  if (forwarder) forwarded = {};
-  forwarder = false;
+  if (may_forward) forwarded = {};
+  forwarder = may_forward = false;
   token_refusal = Cause::kNone;
   token_why.clear();
   tokens_until = INT64_MAX;

@@ -57,7 +57,8 @@ struct Call {
   std::vector<policy::NamedToken> tokens;                          ///< the same, as policy reads them
   std::vector<std::pair<std::string, std::string>> token_headers;  ///< that tell the service of them
   bool forwarder = false;             ///< the caller is one of the listener's trusted forwarders
-  policy::Forwarded forwarded;        ///< if it is: what it says
+  bool may_forward = false;           ///< the listener has some, and the caller shows a certificate
+  policy::Forwarded forwarded;        ///< what a forwarder says; of others, their own address
   const Route* body_route = nullptr;  ///< the route whose `buffer_body` applies
 
   std::vector<policy::Header> headers;  ///< as policy sees them

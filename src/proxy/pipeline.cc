@@ -20,9 +20,11 @@
 namespace yett::proxy {
 namespace {
 
+// By its certificate: a token can be copied.
 bool isTrustedForwarder(const Call& call) {
   const auto& trusted = call.listener->config.trusted_forwarders;
-  return !call.principal->anonymous() && std::find(trusted.begin(), trusted.end(), call.principal->id) != trusted.end();
+  const auto& principal = *call.session->connection().principal();
+  return !principal.anonymous() && std::find(trusted.begin(), trusted.end(), principal.id) != trusted.end();
 }
 
 void normalize(Call& call, const authz::Authorizer& authorizer) {
@@ -30,12 +32,13 @@ void normalize(Call& call, const authz::Authorizer& authorizer) {
   request::dropUntrusted(call.request,
                          {forwarder, call.listener->config.append_client_cert, call.listener->config.keep_headers},
                          authorizer.ownedHeaders());
-  if (call.listener->providers && !call.listener->providers->ownedHeaders().empty())
-    request::dropNamed(call.request.headers, call.listener->providers->ownedHeaders());
+  if (call.listener->providers) request::dropNamed(call.request.headers, call.listener->providers->ownedHeaders());
+  const auto& trusted = call.listener->config.trusted_forwarders;
   call.forwarder = forwarder;
-  if (forwarder)
-    call.forwarded = request::readForwarded(call.request.headers, call.listener->config.trusted_forwarders,
-                                            std::string(call.session->peerText()));
+  call.may_forward = !trusted.empty() && !call.session->connection().principal()->anonymous();
+  if (!call.may_forward) return;
+  if (forwarder) call.forwarded = request::readForwarded(call.request.headers, trusted);
+  else call.forwarded.client_ip = call.session->peerText();
 }
 
 void match(Call& call) {
@@ -68,7 +71,7 @@ policy::CheckRequest question(Call& call, int64_t now_micros, bool early = false
   }
   policy::CheckRequest out = request::question(call.request, arrival, call.headers, now_micros / 1'000'000, body);
   out.tokens = call.tokens;
-  if (call.forwarder) out.forwarded = &call.forwarded;
+  if (call.may_forward) out.forwarded = &call.forwarded;
   return out;
 }
 
@@ -181,9 +184,9 @@ void Pipeline::classify(Call& call) {
 Next Pipeline::onHead(Call& call, Worker& worker) {
   authenticate(call);
   classify(call);
-  normalize(call, worker.authorizer);
   match(call);
-  checkTokens(call, worker.tokens, call.began_wall / 1'000'000);
+  checkTokens(call, worker.tokens, call.began_wall / 1'000'000);  // first: the header of a token may be one of those
+  normalize(call, worker.authorizer);                             // that only policy may set
   if (call.awaitsBody() && call.token_refusal == Cause::kNone) {
     auto early = ask(call, worker, true);
     if (!early) return AwaitBody{};
@@ -195,6 +198,8 @@ Next Pipeline::onHead(Call& call, Worker& worker) {
 Next Pipeline::onBody(Call& call, Worker& worker) {
   // A newer policy may own other headers than the one in force when the head came.
   request::dropNamed(call.request.headers, worker.authorizer.ownedHeaders());
+  if (const auto& providers = call.session->newest().providers)
+    request::dropNamed(call.request.headers, providers->ownedHeaders());
   return fit(call, *ask(call, worker, false));
 }
 

@@ -1,6 +1,9 @@
 #include "proxy/tokens.h"
 
 #include <algorithm>
+#include <deque>
+#include <optional>
+#include <utility>
 
 #include "base/text.h"
 #include "http/header_map.h"
@@ -68,10 +71,26 @@ void findInCookies(http::HeaderField& field, const std::string& name, Found& out
   }
 }
 
-std::string_view ownerOf(const Call& call, const identity::TokenPlace& place, std::string_view token);
+// What tokens say of themselves: parsed once, however many providers look at them.
+class Hints {
+ public:
+  const std::optional<identity::JwtHints>& of(std::string_view token) {
+    for (const auto& [known, hints] : seen_) {
+      if (known.data() == token.data() && known.size() == token.size()) return hints;
+    }
+    auto hints = identity::jwtHints(token);
+    seen_.emplace_back(token, hints ? std::optional(std::move(hints).value()) : std::nullopt);
+    return seen_.back().second;
+  }
+
+ private:
+  std::deque<std::pair<std::string_view, std::optional<identity::JwtHints>>> seen_;
+};
+
+std::string_view ownerOf(const Call& call, const identity::TokenPlace& place, std::string_view token, Hints& hints);
 
 // Those of the provider; a field that is doubtful counts for each that looks there.
-Found tokensOf(Call& call, std::string_view provider, const identity::JwtProviderConfig& config) {
+Found tokensOf(Call& call, std::string_view provider, const identity::JwtProviderConfig& config, Hints& hints) {
   Found all;
   for (const auto& place : config.from) {
     Found out;
@@ -86,7 +105,7 @@ Found tokensOf(Call& call, std::string_view provider, const identity::JwtProvide
       if (place.cookie) findInCookies(field, place.name, out);
       else if (named[0] != "authorization" || bearer(field.value, token)) out.add({&field, token, {}});
     }
-    if (out.count == 1 && ownerOf(call, place, out.one.token) != provider) continue;
+    if (out.count == 1 && ownerOf(call, place, out.one.token, hints) != provider) continue;
     if (all.count == 0) all.one = out.one;
     all.count += out.count;
   }
@@ -132,9 +151,15 @@ std::shared_ptr<const identity::Principal> principalOf(const identity::VerifiedJ
   return std::make_shared<const identity::Principal>(std::move(out).value());
 }
 
-// The provider that a token in this place belongs to: the one that its issuer names, else the first. A JWT-SVID needs
-// no issuer.
-std::string_view ownerOf(const Call& call, const identity::TokenPlace& place, std::string_view token) {
+bool isFor(const identity::JwtProviderConfig& config, const identity::JwtHints& hints) {
+  return std::any_of(hints.audiences.begin(), hints.audiences.end(), [&](const auto& one) {
+    return std::find(config.audiences.begin(), config.audiences.end(), one) != config.audiences.end();
+  });
+}
+
+// The provider that a token in this place belongs to: the one that its issuer names, and of several with this issuer
+// the one for whose audience it is; else the first. A JWT-SVID needs no issuer.
+std::string_view ownerOf(const Call& call, const identity::TokenPlace& place, std::string_view token, Hints& all) {
   std::vector<std::pair<std::string_view, const identity::JwtProviderConfig*>> candidates;
   for (const auto& [name, required] : call.asked_tokens) {
     const auto* provider = call.listener->providers ? call.listener->providers->find(name) : nullptr;
@@ -144,14 +169,19 @@ std::string_view ownerOf(const Call& call, const identity::TokenPlace& place, st
   }
   if (candidates.empty()) return {};
   if (candidates.size() == 1) return candidates.front().first;
-  const auto hints = identity::jwtHints(token);
+  const auto& hints = all.of(token);
   if (!hints) return candidates.front().first;
-  for (const auto& [name, config] : candidates) {
-    if (!config->svid && config->issuer == hints.value().issuer) return name;
-  }
-  const bool workload = hints.value().subject.starts_with("spiffe://");
-  for (const auto& [name, config] : candidates) {
-    if (config->svid == workload) return name;
+  const bool workload = hints->subject.starts_with("spiffe://");
+  const auto first = [&](auto fits) {
+    const auto it =
+        std::find_if(candidates.begin(), candidates.end(), [&](const auto& one) { return fits(*one.second); });
+    return it == candidates.end() ? std::string_view() : it->first;
+  };
+  const auto issues = [&](const auto& config) { return !config.svid && config.issuer == hints->issuer; };
+  for (const std::string_view found :
+       {first([&](const auto& config) { return issues(config) && isFor(config, *hints); }), first(issues),
+        first([&](const auto& config) { return config.svid == workload; })}) {
+    if (!found.empty()) return found;
   }
   return candidates.front().first;
 }
@@ -203,28 +233,23 @@ void TokenMemory::keep(const std::string& key, Entry entry) {
   young_.insert_or_assign(key, std::move(entry));
 }
 
-void checkTokens(Call& call, TokenMemory& memory, int64_t now_seconds) {
+static void verifyAll(Call& call, TokenMemory& memory, int64_t now_seconds) {
+  Hints hints;
   for (const auto& [name, required] : call.asked_tokens) {
     const std::string provider_name(name);
     const auto* provider = call.listener->providers ? call.listener->providers->find(name) : nullptr;
     if (provider == nullptr) return refuse(call, Cause::kTokenInvalid, provider_name, "there is no such provider");
-    const auto sent = tokensOf(call, name, provider->config);
+    const auto sent = tokensOf(call, name, provider->config, hints);
     if (sent.count == 0 && !required) continue;
     if (sent.count == 0) return refuse(call, Cause::kTokenMissing, provider_name, "there is none");
-    if (sent.count > 1) {
-      dropAll(call, provider->config);
-      return refuse(call, Cause::kTokenInvalid, provider_name, "there are several");
-    }
+    if (sent.count > 1) return refuse(call, Cause::kTokenInvalid, provider_name, "there are several");
     if (provider->keys->empty() && !provider->bundles) {
       if (memory.key_wanted) memory.key_wanted(provider_name);
       return refuse(call, Cause::kTokenKeys, provider_name, "the keys of the provider are not known yet");
     }
     const auto done = memory.verify(*provider, name, sent.one.token, now_seconds);
     if (done.refusal.key_unknown && !provider->config.svid && memory.key_wanted) memory.key_wanted(provider_name);
-    if (!done.token) {
-      dropAll(call, provider->config);
-      return refuse(call, Cause::kTokenInvalid, provider_name, done.refusal.why);
-    }
+    if (!done.token) return refuse(call, Cause::kTokenInvalid, provider_name, done.refusal.why);
     const identity::VerifiedJwt& verified = done.token->verified();
     call.tokens_until = std::min(call.tokens_until, verified.expires + provider->rules.clock_skew);
     call.used_tokens.push_back({provider_name, provider->settings, verified.key_digest, verified.subject});
@@ -233,6 +258,15 @@ void checkTokens(Call& call, TokenMemory& memory, int64_t now_seconds) {
     if (!provider->config.forward) drop(sent.one, call.cookies);
     if (auto ok = addHeaders(call, provider->config, *done.token); !ok)
       return refuse(call, Cause::kTokenInvalid, provider_name, ok.error().message);
+  }
+}
+
+void checkTokens(Call& call, TokenMemory& memory, int64_t now_seconds) {
+  verifyAll(call, memory, now_seconds);
+  if (call.token_refusal == Cause::kNone) return;
+  for (const auto& [name, required] : call.asked_tokens) {
+    const auto* provider = call.listener->providers ? call.listener->providers->find(name) : nullptr;
+    if (provider != nullptr) dropAll(call, provider->config);
   }
 }
 

@@ -14,8 +14,7 @@ std::string joinedFields(const http::HeaderMap& headers, std::string_view name, 
 
 /// REQUIRES: the headers are those of a caller that is one of `trusted` (SPIFFE IDs). Walks x-forwarded-client-cert
 /// from its last element back, and stops after the first that is not one of them; so many addresses of x-forwarded-for
-/// are walked too. `source`: the address of the forwarder itself, for a chain without x-forwarded-for.
-policy::Forwarded readForwarded(const http::HeaderMap& headers, std::span<const std::string> trusted,
-                                const std::string& source);
+/// are walked too.
+policy::Forwarded readForwarded(const http::HeaderMap& headers, std::span<const std::string> trusted);
 
 }  // namespace yett::request

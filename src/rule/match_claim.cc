@@ -20,13 +20,14 @@ class ClaimMatch {
       : matcher_(matcher), any_(reader), loose_(loose) {}
 
   bool text(std::string_view value) { return compare(value, Type::kText); }
-  bool number(int64_t value) { return compare(std::to_string(value), Type::kNumber); }
+  bool number(int64_t value) { return !stopped_ && compare(std::to_string(value), Type::kNumber); }
   bool flag(bool value) { return compare(value ? "true" : "false", Type::kFlag); }
   void doubt() { any_.doubt(); }
 
   bool words(std::string_view scope) {
     const auto all = base::split(scope, ' ');
-    return std::any_of(all.begin(), all.end(), [&](std::string_view word) { return !word.empty() && text(word); });
+    return std::any_of(all.begin(), all.end(),
+                       [&](std::string_view word) { return !stopped_ && !word.empty() && text(word); });
   }
 
   bool element(const Node& node) {
@@ -39,11 +40,14 @@ class ClaimMatch {
   }
 
   Match result() const { return any_.result(); }
+  /// The decision may compare no more.
+  bool stopped() const { return stopped_; }
 
  private:
   bool compare(std::string_view value, Type type) {
     constexpr uint64_t kSteps = 4;
-    if (!any_.spend(kSteps + matcher_.values.size())) return false;
+    stopped_ = stopped_ || !any_.spend(kSteps + matcher_.values.size());
+    if (stopped_) return false;
     return std::any_of(matcher_.values.begin(), matcher_.values.end(), [&](const ValueMatcher& wanted) {
       if (wanted.absent || (!loose_ && !wanted.regex && wanted.type != type)) return false;
       if (wanted.regex) return (loose_ || type == Type::kText) && any_.regex(*wanted.regex, value);
@@ -54,6 +58,7 @@ class ClaimMatch {
   const KeyedMatcher& matcher_;
   AnyOf any_;
   const bool loose_;
+  bool stopped_ = false;
 };
 
 // Claims whose text is a list of words: RFC 8693 4.2, and the name that Microsoft gives it.
@@ -85,7 +90,7 @@ Match matchClaim(const KeyedMatcher& matcher, policy::AttributeReader& reader, b
   const Node& node = reader.jwtJson(key);
   if (node.kind != Node::Kind::kList) return Match::kError;
   if (node.flag) match.doubt();  // a null, which services read differently
-  for (uint32_t i = 0; i < node.size && !match.element(node.items[i]); ++i) {
+  for (uint32_t i = 0; i < node.size && !match.stopped() && !match.element(node.items[i]); ++i) {
   }
   return match.result();
 }

@@ -87,7 +87,11 @@ RuleEvaluator::Answer RuleEvaluator::copyHeader(const Rule& rule, const Computed
   };
   if (found.state == policy::AttrValue::State::kAbsent) return fail("the value to copy is absent");
   if (!found.present()) return fail(found.text);
-  value = found.type == policy::AttrValue::Type::kText ? std::string(found.text) : std::to_string(found.number);
+  using Type = policy::AttrValue::Type;
+  if (found.type == Type::kJson) return fail("the value to copy is a list or an object");
+  value = found.type == Type::kText   ? std::string(found.text)
+          : found.type == Type::kFlag ? std::string(found.number != 0 ? "true" : "false")
+                                      : std::to_string(found.number);
   if (value.size() > policy::kLongestHeader) return fail("the value has over 4096 bytes");
   if (value.empty()) return fail("the value is empty");
   return policy::isFieldValue(value) ? Answer::kYes : fail("the value is not valid in a header (RFC 9110 5.5)");

@@ -141,6 +141,9 @@ Status addJwt(Matchers& to, const FieldValue& value) {
 // "corp.groups", "corp.realm_access.roles"
 Status checkClaim(std::string_view key) {
   const auto dot = std::min(key.find('.'), key.size());
+  if (key.substr(dot).starts_with(".claims."))
+    return Error{quoted(key) + ": `claim` names claims only: write `" + std::string(key.substr(0, dot)) +
+                 std::string(key.substr(dot + 7)) + "`"};
   if (isProvider(key.substr(0, dot)) && dot + 1 < key.size()) return {};
   return Error{quoted(key) + " is not a claim: write `PROVIDER.NAME`, for example `corp.groups`"};
 }
@@ -285,7 +288,8 @@ Result<ComputedHeader> copiedHeader(std::string_view name, std::string_view attr
   std::string_view key;
   using policy::Attr;
   const bool known = policy::attributeNamed(attribute, out.attribute, key) && !policy::ofBody(out.attribute) &&
-                     out.attribute != Attr::kQueryList && out.attribute != Attr::kHeaderList;
+                     out.attribute != Attr::kQueryList && out.attribute != Attr::kHeaderList &&
+                     out.attribute != Attr::kVia;
   if (!known || key.size() > policy::AttributeReader::kLongestKey)
     return Error{"`set_header`: " + quoted(attribute) +
                  " is not an attribute with a single value: write, for example, `principal.id`, `header.x-name` or "

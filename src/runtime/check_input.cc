@@ -119,12 +119,13 @@ Result<Caller> callerOf(const Value& value) {
       return Error{"`forwarder` is " + std::string(forwarder->typeName()) + ", must be true or false"};
     caller.forwarder = forwarder->boolean;
   }
-  if (const Value* jwt = value.find("jwt")) caller.tokens = TRY(testTokens(*jwt));
   if (const Value* time = value.find("time")) {
     if (time->type != Value::Type::kInt)
       return Error{"`time` is " + std::string(time->typeName()) + ", must be whole seconds since 1970"};
     caller.time_seconds = time->integer;
   }
+  const int64_t now = caller.time_seconds != 0 ? caller.time_seconds : base::wallMicros() / 1'000'000;
+  if (const Value* jwt = value.find("jwt")) caller.tokens = TRY(testTokens(*jwt, now));
   return caller;
 }
 
@@ -171,16 +172,17 @@ Status CheckInput::take(std::string_view message, const Caller& caller, std::spa
   request::dropUntrusted(head_, {.forwarder = caller.forwarder}, owned);
   if (caller.forwarder) {
     const std::string trusted[] = {caller.principal};
-    forwarded_ = request::readForwarded(head_.headers, trusted, caller.source);
+    forwarded_ = request::readForwarded(head_.headers, trusted);
   }
   request::visibleHeaders(head_.headers, headers_);
   body_ = {true, body_bytes_};
   caller_ = caller;
   TRY(arrive(caller_));
+  if (!caller.forwarder) forwarded_.client_ip = arrival_.source.text();
   const int64_t time = caller.time_seconds != 0 ? caller.time_seconds : base::wallMicros() / 1'000'000;
   check_ = request::question(head_, arrival_, headers_, time, &body_);
   check_.tokens = caller_.tokens;
-  if (caller.forwarder) check_.forwarded = &forwarded_;
+  if (!caller.principal.empty()) check_.forwarded = &forwarded_;
   return {};
 }
 

@@ -1,6 +1,8 @@
 #include "runtime/test_tokens.h"
 
-#include "base/clock.h"
+#include <algorithm>
+#include <utility>
+
 #include "base/text.h"
 #include "identity/spiffe_id.h"
 
@@ -31,7 +33,28 @@ Result<std::vector<std::string>> audiencesOf(const Value& claims) {
   return out;
 }
 
-Result<policy::NamedToken> tokenOf(const std::string& provider, const Value& claims) {
+// Adds a claim that is not there.
+void add(Value& claims, const char* name, Value value) {
+  if (claims.find(name) != nullptr) return;
+  claims.fields.emplace_back(name, std::move(value));
+  std::sort(claims.fields.begin(), claims.fields.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
+}
+
+Value textValue(const std::string& text) {
+  Value out;
+  out.type = Type::kString;
+  out.text = text;
+  return out;
+}
+
+Value numberValue(int64_t number) {
+  Value out;
+  out.type = Type::kInt;
+  out.integer = number;
+  return out;
+}
+
+Result<policy::NamedToken> tokenOf(const std::string& provider, Value claims, int64_t now) {
   constexpr int64_t kHour = 3600;
   if (claims.type != Type::kObject)
     return Error{std::string("is ") + claims.typeName() + ", must be an object of claims"};
@@ -42,20 +65,26 @@ Result<policy::NamedToken> tokenOf(const std::string& provider, const Value& cla
   verified.key_id = "test";
   const Value* expires = claims.find("exp");
   if (expires != nullptr && expires->type != Type::kInt) return Error{"`exp` must be whole seconds since 1970"};
-  verified.expires = expires != nullptr ? expires->integer : base::wallMicros() / 1'000'000 + kHour;
-  if (provider == policy::kSvidProvider) TRY(identity::SpiffeId::parse(verified.subject));
+  verified.expires = expires != nullptr ? expires->integer : now + kHour;
+  if (provider == policy::kSvidProvider) {
+    const auto id = TRY(identity::SpiffeId::parse(verified.subject));
+    if (id.path().empty()) return Error{"`sub` must be the SPIFFE ID of a workload"};
+  }
+  add(claims, "iss", textValue(verified.issuer));
+  add(claims, "aud", textValue(verified.audiences[0]));
+  add(claims, "exp", numberValue(verified.expires));
   verified.claims = json::text(claims);
   return policy::NamedToken{provider, TRY(policy::Token::create(std::move(verified)))};
 }
 
 }  // namespace
 
-Result<std::vector<policy::NamedToken>> testTokens(const Value& providers) {
+Result<std::vector<policy::NamedToken>> testTokens(const Value& providers, int64_t now) {
   if (providers.type != Type::kObject)
     return Error{std::string("`jwt` is ") + providers.typeName() + ", must be an object of providers and their claims"};
   std::vector<policy::NamedToken> out;
   for (const auto& [provider, claims] : providers.fields) {
-    auto token = tokenOf(provider, claims);
+    auto token = tokenOf(provider, claims, now);
     if (!token) return std::move(token).error().within("`jwt`: `" + base::printable(provider) + "`");
     out.push_back(std::move(token).value());
   }

@@ -10,7 +10,8 @@
 namespace yett::runtime {
 
 /// Tokens by the names of their providers, with these claims, as if they had been verified. What a claim does not say
-/// is made up: an issuer, an audience, and an end in an hour. Errors: claims that no token may have.
-Result<std::vector<policy::NamedToken>> testTokens(const json::Value& providers);
+/// is made up: an issuer, an audience, and an end in an hour from `now` (seconds since 1970). Errors: claims that no
+/// token may have.
+Result<std::vector<policy::NamedToken>> testTokens(const json::Value& providers, int64_t now);
 
 }  // namespace yett::runtime

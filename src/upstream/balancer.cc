@@ -74,17 +74,22 @@ size_t Balancer::roundRobin(int64_t now_millis) {
     credit_[i] += weights_[i];
     if (best == weights_.size() || credit_[i] > credit_[best]) best = i;
   }
-  credit_[best] -= total;
+  credit_[best] -= price_ = total;
   return best;
 }
 
-size_t Balancer::after(size_t endpoint, int64_t now_millis) const {
+size_t Balancer::after(size_t endpoint, int64_t now_millis) {
   const size_t count = weights_.size();
+  size_t other = (endpoint + 1) % count;
   for (size_t i = 1; i < count; ++i) {
-    const size_t other = (endpoint + i) % count;
-    if (states_.usable(other, now_millis)) return other;
+    const size_t at = (endpoint + i) % count;
+    if (!states_.usable(at, now_millis)) continue;
+    other = at;
+    break;
   }
-  return (endpoint + 1) % count;
+  credit_[endpoint] += price_;  // the turn is the other's
+  credit_[other] -= price_;
+  return other;
 }
 
 }  // namespace yett::upstream

@@ -23,7 +23,7 @@ class Balancer {
   /// The endpoint for a new request. `key`: of kRingHash (ringKey()); nothing: chosen as by kLeastRequest.
   size_t next(int64_t now_millis, std::optional<uint64_t> key);
   /// The one to try after `endpoint`, for the same request: the next that is usable, else the next.
-  size_t after(size_t endpoint, int64_t now_millis) const;
+  size_t after(size_t endpoint, int64_t now_millis);
 
  private:
   size_t leastRequest(int64_t now_millis);
@@ -36,6 +36,7 @@ class Balancer {
   const EndpointStates& states_;
   std::vector<uint64_t> sums_;   // of the weights up to and with each endpoint
   std::vector<int64_t> credit_;  // of kRoundRobin
+  int64_t price_ = 0;            // likewise: what the last turn cost
   std::optional<Ring> ring_;
   std::minstd_rand random_{std::random_device{}()};
 };

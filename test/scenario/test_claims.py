@@ -120,6 +120,63 @@ class Claims(unittest.TestCase):
             wait_for("the reload", lambda: "reloaded" in y.log())
             self.assertEqual(self.get(y, "/b", of_b)[0], 401)
 
+    def test_what_only_policy_may_set_is_looked_at_for_tokens(self):
+        """A header that a policy sets upstream, or that Yett removes from clients' requests, may be where a token is."""
+        rules = """policy "p" { deny "blocked" { claim = { ["corp.blocked"] = true } }, allow "legacy" { principal = anyone, path = "/legacy", set_header = { authorization = "Basic x" } },
+                                allow "all" { principal = anyone, not_path = "/legacy" } }"""
+        y = self.corp(rules, **{"from": ["header:authorization", "header:x-amzn-oidc-data"]})
+        with y:
+            blocked, other = self.idp.token(blocked=True), self.idp.token()
+            self.assertEqual([self.get(y, "/x", token)[0] for token in (blocked, other, None)], [403, 200, 200])
+            self.assertEqual([self.get(y, "/x", **{"X-Amzn-Oidc-Data": token})[0] for token in (blocked, other)], [403, 200])
+            self.assertIn("authorization: basic x\r\n", self.get(y, "/legacy", other)[1])
+
+    def test_no_token_in_a_record(self):
+        """Whatever refuses the request, the tokens of all providers are gone before the record is made."""
+        both = {"issuer": ISSUER, "audiences": ["orders"], "jwks": "keys.json"}
+        y = self.yett('policy "p" { allow "all" { principal = anyone } }', {"jwt": {"aa": both, "bb": {**both, "from": ["header:x-b"]}}}, jwt={"aa": "required", "bb": "optional"})
+        y.config["audit"]["record"] = {"headers": ["x-b", "authorization"]}
+        y.write_config()
+        with y:
+            good = self.idp.token()
+            self.assertEqual([self.get(y, "/x", token, **{"X-B": good})[0] for token in (None, "bad", good)], [401, 401, 200])
+            self.assertNotIn("eyJ", json.dumps(y.query()))
+
+    def test_headers_while_a_body_waits(self):
+        """A reload adds a provider's header: a request that already waits cannot set it either."""
+        y = self.corp('policy "p" { allow "all" { principal = anyone, when = function(r) return r.body.size > 0 end } }')
+        y.listener["routes"][0]["buffer_body"] = "1KiB"
+        y.write_config()
+        with y, y.raw_tls(None) as s:
+            s.sendall(b"POST /x HTTP/1.1\r\nHost: localhost\r\nX-User: evil\r\nContent-Length: 5\r\n\r\n")
+            y.config["authentication"]["jwt"]["corp"]["headers"] = {"x-user": "{subject}"}
+            y.write_config()
+            wait_for("the reload", lambda: "reloaded" in y.log())
+            s.sendall(b"hello")
+            self.assertNotIn(b"evil", s.recv(65536))
+
+    def test_settings_that_cannot_work_are_refused(self):
+        both = {"issuer": ISSUER, "audiences": ["orders"], "jwks": "keys.json"}
+        for jwt_settings, route, why in (
+                ({"aa": {**both, "headers": {"authorization": "{subject}"}}}, {}, "is a header that `headers` of a provider sets"),
+                ({"aa": {**both, "from": ["header:x_user"], "headers": {"x-user": "{subject}"}}}, {}, "is a header that `headers` of a provider sets"),
+                ({"aa": {**both, "headers": {"x-user": "{subject}"}}, "bb": {**both, "headers": {"x_user": "{subject}"}}}, {}, "another one sets"),
+                ({"aa": {**both, "headers": {"x-user": " {subject}"}}}, {}, "not a valid field value"),
+                ({"aa": {**both, "headers": {"x-user": "{sub}"}}}, {}, "`{sub}` is not a part of a token"),
+                ({"aa": both, "bb": both}, {"aa": "required", "bb": "required"}, "look for their tokens in one place"),
+                ({"svid": both}, {}, "`svid` is what policy calls a JWT-SVID")):
+            y = self.yett('policy "p" { allow "all" { principal = anyone } }', {"jwt": jwt_settings}, jwt=route)
+            done = subprocess.run([harness.BINARY, "check", "-c", str(y.dir / "yett.json")], capture_output=True, text=True)
+            self.assertEqual(done.returncode, 2, why)
+            self.assertIn(why, done.stdout + done.stderr)
+
+    def test_one_issuer_two_audiences(self):
+        both = {"issuer": ISSUER, "jwks": "keys.json"}
+        y = self.yett('policy "p" { allow "a" { principal = anyone, path = "/a", jwt = "admin" }, allow "o" { principal = anyone, path = "/o", jwt = "orders" } }',
+                      {"jwt": {"admin": {**both, "audiences": ["admin"]}, "orders": {**both, "audiences": ["orders"]}}}, jwt={"admin": "optional", "orders": "optional"})
+        with y:
+            self.assertEqual([self.get(y, path, self.idp.token(aud=aud))[0] for path, aud in (("/a", "admin"), ("/o", "orders"), ("/a", "orders"), ("/o", "x"))], [200, 200, 403, 401])
+
     def test_records_and_replay(self):
         """Claims are masked unless they are listed; a replay decides where it can."""
         rules = 'policy "p" { allow "admins" { principal = anyone, claim = { ["corp.groups"] = "admins" }, when = function(r) return r.jwt.corp.subject ~= "x" end } }'
@@ -171,6 +228,7 @@ class Claims(unittest.TestCase):
 
     def test_whom_a_forwarder_stands_before(self):
         rules = f"""policy "p" {{ allow "web" {{ principal = "{DOMAIN}/frontend", path = "/via", when = function(r) return r.via[1] == "{DOMAIN}/web" and r.client.ip == "10.1.2.3" end }},
+                                  allow "ip" {{ principal = anyone, path = "/ip", when = function(r) return r.client.ip == "127.0.0.1" end }},
                                   allow "open" {{ principal = anyone, path = "/open" }} }}"""
         y = self.yett(rules, {})
         del y.config["authentication"]
@@ -184,6 +242,8 @@ class Claims(unittest.TestCase):
             self.assertRegex(seen, re.escape(f"x-forwarded-client-cert: {element},by={DOMAIN}/server;hash=".lower()) + f"[0-9a-f]{{64}};uri={DOMAIN}/frontend\r\n")
             self.assertEqual(self.get(y, "/via", who="other", **sent)[0], 403)
             self.assertEqual(self.get(y, "/via", who="frontend")[0], 403)
+            self.assertEqual(self.get(y, "/ip", who="frontend")[0], 403)  # no x-forwarded-for: not its own address
+            self.assertEqual(self.get(y, "/ip", who="other")[0], 200)
             self.assertEqual(self.get(y, "/open", who="frontend", **{**sent, "X-Forwarded-Client-Cert": element + ';By="'})[0], 400)
             self.assertEqual(self.get(y, "/via", who="frontend", **{**sent, "X-Forwarded-Client-Cert": element + ';By="'})[0], 403)
             self.assertEqual(self.get(y, "/open", who="other", **{**sent, "X-Forwarded-Client-Cert": element + ';By="'})[0], 200)

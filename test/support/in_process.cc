@@ -131,6 +131,7 @@ InProcess::InProcess(const std::string& policy, const std::vector<std::string>& 
   upstream::ClusterConfig cluster;
   cluster.name = "app";
   cluster.endpoints = endpoints;
+  cluster.balance = upstream::Balance::kRoundRobin;
   worker_->upstreams.update({{"app", upstream::Cluster::create(cluster).value()}});
   thread_ = std::thread([this] { loop_.run(); });
 }

@@ -157,7 +157,7 @@ TEST_CASE("upstream: endpoints take turns, and one that refuses connections is s
   client.send(get("/2"));  // the second endpoint's turn: nothing listens there, so the third gets it
   kept.push_back(two.accept());
   ask(kept[1]);
-  for (const size_t at : {1, 0, 1, 0, 1}) {  // the third endpoint's own turn comes first
+  for (const size_t at : {0, 1, 0, 1, 0}) {  // the third endpoint has had its turn
     client.send(get("/more"));
     ask(kept[at]);
   }

@@ -69,7 +69,8 @@ std::string replayed(policy::PolicyEvaluator& evaluator, const policy::CheckRequ
 
 policy::Recording inClear() {
   policy::RecordingConfig config{.plain_query = true};
-  for (const char* name : {"groups", "realm_access.roles", "scope", "level", "verified", "tenant", "plan"})
+  for (const char* name : {"groups", "realm_access.roles", "scope", "level", "verified", "tenant", "plan", "secret",
+                           "realm.roles", "https://a.b/c.roles"})
     config.claims.push_back(std::string("corp.claims.") + name);
   for (const char* name : {"corp.subject", "svid.id", "svid.path", "svid.trust_domain"}) config.claims.push_back(name);
   return policy::Recording(config, "key");
