@@ -83,7 +83,14 @@ void readCluster(ObjectReader& in, upstream::ClusterConfig& out) {
   size_t protocol = 0;
   in.choice("protocol", {"http1", "http2", "auto"}, protocol);
   out.protocol = static_cast<upstream::Protocol>(protocol);
-  in.number("max_connections", 1, 1'000'000, out.max_connections);
+  in.object("circuit_breakers", [&](ObjectReader& b) {
+    constexpr int64_t kMost = 1'000'000;
+    b.number("max_connections", 1, kMost, out.breakers.max_connections);
+    b.number("max_pending_requests", 1, kMost, out.breakers.max_pending_requests);
+    b.number("max_requests", 1, kMost, out.breakers.max_requests);
+  });
+  if (in.has("max_connections"))
+    in.problem("max_connections", "is now `circuit_breakers.max_connections`, for all workers together");
   in.size("max_request_head", out.max_request_head);
   if (out.max_request_head < 1024 || out.max_request_head > (1 << 20))
     in.problem("max_request_head", "must be from 1KiB to 1MiB");

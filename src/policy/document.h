@@ -94,7 +94,9 @@ class Document {
   void clear();
   const Node& root() const { return root_; }
   /// The memory that its values take.
-  size_t bytes() const { return arena_.bytes(); }
+  size_t bytes() const {
+    return arena_.bytes() + nodes_.capacity() * sizeof(Node) + members_.capacity() * sizeof(Member);
+  }
 
  private:
   friend class DocumentParser;

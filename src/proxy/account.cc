@@ -44,7 +44,7 @@ void Account::close(const Call& call, Worker& worker, authz::OpenDecision& decis
   worker.request_duration.observeMicros(micros_);
   worker.counts.request(call.listener->config.name, call.routeName(), status);
   if (cause != Cause::kNone) worker.counts.cause(cause);
-  if (call.route != nullptr && (!upstream.empty() || cause == Cause::kNoUpstream))
+  if (call.route != nullptr && (!upstream.empty() || cause == Cause::kNoUpstream || cause == Cause::kOverflow))
     worker.counts.upstream(call.route->cluster, cause);
   if (worker.access_log != nullptr) logAccess(call, worker, text(result));
 }

@@ -44,6 +44,7 @@ enum class Cause : uint8_t {
   kRequestBroken,
   // The service.
   kNoUpstream,
+  kOverflow,
   kDeadline,
   kLifetime,
   kClientTimeout,
@@ -53,9 +54,10 @@ enum class Cause : uint8_t {
   kHeadTooLarge,
   kUpstreamClosed,
 };
-inline constexpr size_t kCauses = 38;
+inline constexpr size_t kCauses = 39;
 /// Those that are the service's fault, or the way to it.
-inline constexpr Cause kUpstreamFailures[] = {Cause::kNoUpstream, Cause::kUpstreamTimeout, Cause::kMalformedResponse,
+inline constexpr Cause kUpstreamFailures[] = {Cause::kNoUpstream,       Cause::kOverflow,
+                                              Cause::kUpstreamTimeout,  Cause::kMalformedResponse,
                                               Cause::kResponseTooLarge, Cause::kUpstreamClosed};
 
 struct CauseInfo {

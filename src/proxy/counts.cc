@@ -49,7 +49,7 @@ Counts::Upstream& Counts::upstreamOf(const std::string& cluster) {
 
 void Counts::upstream(const std::string& cluster, Cause failure) {
   Upstream& counters = upstreamOf(cluster);
-  if (failure != Cause::kNoUpstream) counters.requests->add();
+  if (failure != Cause::kNoUpstream && failure != Cause::kOverflow) counters.requests->add();
   if (failure == Cause::kNone) return;
   const auto it = counters.failures.find(failure);
   if (it != counters.failures.end()) it->second->add();

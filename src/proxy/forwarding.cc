@@ -103,8 +103,9 @@ void Forwarding::onLease(upstream::Lease lease) {
   if (lease_) events_.onSent();
 }
 
-void Forwarding::onNoUpstream(const std::string& why) {
+void Forwarding::onNoUpstream(const std::string& why, bool overflow) {
   pool_ = nullptr;
+  if (overflow) return events_.onFailure(Cause::kOverflow, why);
   if (call_.route->retry.connect && mayRetry(false)) return retry(false);
   events_.onFailure(Cause::kNoUpstream, why);
 }

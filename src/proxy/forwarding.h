@@ -99,7 +99,7 @@ class Forwarding final : public http::ResponseHandler, public upstream::PoolUser
   void onReset(http::ResetCause cause, std::string_view detail) override;
   void onWritable() override { events_.onServiceWritable(); }
   void onLease(upstream::Lease lease) override;
-  void onNoUpstream(const std::string& why) override;
+  void onNoUpstream(const std::string& why, bool overflow) override;
 
  private:
   void acquire(bool fresh);

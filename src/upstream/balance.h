@@ -31,4 +31,13 @@ struct OutlierConfig {
   bool operator==(const OutlierConfig&) const = default;
 };
 
+/// Limits of a cluster, for all loops together: each gets its share of them, at least one. What is over is refused at
+/// once, so that it does not pile up in front of a service that is slow.
+struct CircuitBreakers {
+  int64_t max_connections = 4096;
+  int64_t max_pending_requests = 4096;  ///< that wait for a connection
+  int64_t max_requests = 16384;         ///< in flight, waiting ones included
+  bool operator==(const CircuitBreakers&) const = default;
+};
+
 }  // namespace yett::upstream

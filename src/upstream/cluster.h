@@ -29,7 +29,7 @@ struct ClusterConfig {
   RetryBudgetConfig retry_budget;
   Protocol protocol = Protocol::kHttp1;
   target::PathProfile path_profile = target::PathProfile::kStrict;
-  int64_t max_connections = 4096;              ///< per worker; above it 503
+  CircuitBreakers breakers;
   uint64_t max_request_head = 8 << 10;         ///< bytes; over HTTP/2 a larger one gets a separate connection
   uint64_t max_response_head = 64 << 10;       ///< bytes, and
   int64_t max_response_fields = 100;           ///< fields of a response's head or trailers; beyond it 502

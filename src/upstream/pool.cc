@@ -28,12 +28,13 @@ static std::vector<std::string> namesOf(const Cluster& cluster) {
 }
 
 Pool::Pool(net::EventLoop& loop, std::shared_ptr<const Cluster> cluster, const http::Limits& limits,
-           net::Gate& descriptors, Told told)
+           net::Gate& descriptors, size_t loops, Told told)
     : loop_(loop),
       cluster_(std::move(cluster)),
       limits_(limitsOf(limits, cluster_->config)),
       descriptors_(descriptors),
       idle_(cluster_->endpoints.size()),
+      loops_(std::max<size_t>(1, loops)),
       told_(std::move(told)),
       states_(cluster_->endpoints.size(), cluster_->config.outliers,
               [this](size_t endpoint, bool out, const std::string& why) {
@@ -51,6 +52,8 @@ bool Pool::shares(bool http2) const {
 void Pool::acquire(PoolUser& user, Wanted wanted) {
   loop_.assertInLoop();
   YETT_CHECK(!waits_.contains(&user));
+  if (states_.allInFlight() + waits_.size() >= share(cluster_->config.breakers.max_requests))
+    return user.onNoUpstream("the cluster has reached its `max_requests`", true);
   const bool http2 = shares(wanted.http2);
   const bool alone = http2 && wanted.alone;
   size_t endpoint = balancer_.next(loop_.nowMillis(), wanted.key);
@@ -94,17 +97,19 @@ UpstreamConnection* Pool::sharedFor(size_t endpoint, bool connecting) const {
 }
 
 void Pool::connect(Waiter waiter) {
+  if (waits_.size() >= share(cluster_->config.breakers.max_pending_requests))
+    return waiter.user->onNoUpstream("the cluster has reached its `max_pending_requests`", true);
   // Users that wait for one endpoint share the connection that is being made for the first of them.
   if (UpstreamConnection* connection = waiter.http2 && !waiter.alone ? sharedFor(waiter.endpoint, true) : nullptr)
     return connection->await(waiter);
   if (full()) return serveFull(waiter);
   // Large heads may use some of the cluster's connections, not all.
-  const auto most_alone = std::max<size_t>(8, static_cast<size_t>(cluster_->config.max_connections) / 16);
+  const auto most_alone = std::max<size_t>(8, share(cluster_->config.breakers.max_connections) / 16);
   if (waiter.alone && alone_ >= most_alone)
     return waiter.user->onNoUpstream(
-        "the cluster has reached its limit of connections for heads over `max_request_head`");
+        "the cluster has reached its limit of connections for heads over `max_request_head`", true);
   if (!descriptors_.enter())
-    return waiter.user->onNoUpstream("the process has reached its limit of descriptors (RLIMIT_NOFILE)");
+    return waiter.user->onNoUpstream("the process has reached its limit of descriptors (RLIMIT_NOFILE)", false);
   UpstreamConnection& made = makeConnection(waiter);
   made.await(waiter);
   made.connect();
@@ -133,15 +138,15 @@ void Pool::serveFull(Waiter waiter) {
     resting->close();  // makes room
     return connect(waiter);
   }
-  waiter.user->onNoUpstream("the cluster has reached its `max_connections`");
+  waiter.user->onNoUpstream("the cluster has reached its `max_connections`", true);
 }
 
 bool Pool::full() const {
-  return connections_.size() - closing_ >= static_cast<size_t>(cluster_->config.max_connections);
+  return connections_.size() - closing_ >= share(cluster_->config.breakers.max_connections);
 }
 
 void Pool::retry(Waiter waiter, const std::string& why) {
-  if (waiter.attempts_left == 0) return waiter.user->onNoUpstream(why);
+  if (waiter.attempts_left == 0) return waiter.user->onNoUpstream(why, false);
   --waiter.attempts_left;
   waiter.endpoint = balancer_.after(waiter.endpoint, loop_.nowMillis());
   serve(waiter);

@@ -3,6 +3,7 @@
 // time, HTTP/2 connections many.
 #pragma once
 
+#include <algorithm>
 #include <functional>
 #include <map>
 #include <memory>
@@ -31,8 +32,8 @@ class PoolUser {
   virtual ~PoolUser() = default;
   /// Must open the exchange now, or the lease goes back.
   virtual void onLease(Lease lease) = 0;
-  /// No connection is available.
-  virtual void onNoUpstream(const std::string& why) = 0;
+  /// No connection is available; `overflow`: because of a limit of the cluster.
+  virtual void onNoUpstream(const std::string& why, bool overflow) = 0;
 };
 
 ///   a connection    is in                           next
@@ -46,8 +47,9 @@ class Pool {
   /// `told`: about endpoints that are ejected or come back: "10.0.0.5:9000", whether it is out, why.
   using Told =
       std::function<void(const Cluster& cluster, const std::string& endpoint, bool out, const std::string& why)>;
+  /// `loops`: that share the cluster's limits.
   Pool(net::EventLoop& loop, std::shared_ptr<const Cluster> cluster, const http::Limits& limits, net::Gate& descriptors,
-       Told told);
+       size_t loops, Told told);
   ~Pool();
   Pool(const Pool&) = delete;
 
@@ -86,6 +88,8 @@ class Pool {
   void connect(Waiter waiter);
   UpstreamConnection& makeConnection(const Waiter& waiter);
   bool full() const;
+  /// This loop's part of a limit.
+  size_t share(int64_t limit) const { return std::max<size_t>(1, (static_cast<size_t>(limit) + loops_ - 1) / loops_); }
   /// If no more connections are allowed: uses one to another endpoint, or replaces an idle one. Else onNoUpstream().
   void serveFull(Waiter waiter);
   /// Tries the next endpoint, if one is left.
@@ -110,6 +114,7 @@ class Pool {
   // waited for one may get another in its place.
   size_t alone_ = 0;
   size_t closing_ = 0;  // closed, and about to be forgotten
+  const size_t loops_;
   const Told told_;
   EndpointStates states_;
   Balancer balancer_;

@@ -124,7 +124,7 @@ class Found(unittest.TestCase):
 
         with H2Service(handle) as s:
             y = Yett(s.address, rules=OPEN, workers=1)
-            y.config["clusters"][0].update(protocol="http2", max_connections=1)
+            y.config["clusters"][0].update(protocol="http2", circuit_breakers={"max_connections": 1})
             y.write_config()
             with y, H2Client(y) as c:
                 streams = [c.request("/x") for _ in range(50)]

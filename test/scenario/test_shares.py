@@ -171,7 +171,7 @@ class LargeHeads(unittest.TestCase):
     def test_a_dead_endpoint_used_up_the_connections_for_large_heads(self):
         with Nginx() as up:
             y = Yett(up.http2_address, workers=1)
-            y.config["clusters"][0].update(protocol="http2", max_connections=64, endpoints=["127.0.0.1:1", up.http2_address])
+            y.config["clusters"][0].update(protocol="http2", circuit_breakers={"max_connections": 64}, endpoints=["127.0.0.1:1", up.http2_address])
             y.write_config()
             with y, H2Client(y) as c:
                 heads = [(f"x-{i}", "a" * 3200) for i in range(3)]

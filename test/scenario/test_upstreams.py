@@ -161,6 +161,27 @@ class Upstreams(unittest.TestCase):
             self.assertLessEqual(got, 1.2 * sent + 10 * (seconds + 1) + 1)
             self.assertGreater(got, 1.15 * sent)
 
+    def test_what_is_over_a_limit_is_refused_at_once(self):
+        slow = self.services[0]
+        slow.answer = ("hang", "")
+        for limit in ("max_connections", "max_requests"):
+            y = self.yett((1,), circuit_breakers={limit: 2})
+            y.config["clusters"][0]["endpoints"] = [slow.address]
+            y.write_config()
+            with y, concurrent.futures.ThreadPoolExecutor(8) as pool:
+                held = [pool.submit(self.ask, y) for _ in range(2)]
+                wait_for("both to be there", lambda: slow.count >= 2, 10)
+                began = time.monotonic()
+                self.assertEqual(self.ask(y)[0][0], 503)
+                self.assertLess(time.monotonic() - began, 1 * SLOW)
+                self.assertIn('yett_upstream_failures_total{cluster="app",cause="overflow"} 1', y.admin("/metrics")[1])
+                self.assertEqual(y.admin("/readyz")[0], 200)
+                for one in held:
+                    one.result()
+                slow.answer, slow.count = None, 0
+                self.assertEqual(self.ask(y)[0][0], 200)
+                slow.answer = ("hang", "")
+
     def test_wrong_settings_are_explained(self):
         for change, why in (({"balance": "ring_hash"}, "`ring_hash` needs `hash`"), ({"hash": "principal"}, "is for `\"balance\": \"ring_hash\"`"),
                             ({"balance": "ring_hash", "hash": "x-user"}, "is not `header:NAME`"), ({"endpoints": [{"address": "127.0.0.1:1", "weight": 0}]}, "weight"),
