@@ -54,7 +54,15 @@ std::string routeText(const proxy::RouteConfig& route) {
   std::string out = route.path;
   if (!route.hosts.empty()) out += " on " + base::joined(route.hosts, ", ");
   if (!route.methods.empty()) out += " by " + base::joined(route.methods, ", ");
+  for (const auto& [name, value] : route.headers) out += " with " + name + ": " + value;
   return out;
+}
+
+std::string clustersText(const proxy::RouteConfig& route) {
+  if (route.clusters.empty()) return route.cluster;
+  std::vector<std::string> out;
+  for (const auto& [name, weight] : route.clusters) out.push_back(name + " " + std::to_string(weight));
+  return base::joined(out, ", ");
 }
 
 std::string listenersOf(const config::Config& config) {
@@ -63,7 +71,7 @@ std::string listenersOf(const config::Config& config) {
     out += "  " + listener.name + "  " + listener.address + ", " + securityOf(listener) + ", " +
            nameOf(listener.protocol) + "\n";
     Block routes;
-    for (const auto& route : listener.routes) routes.add("  " + routeText(route), "-> " + route.cluster);
+    for (const auto& route : listener.routes) routes.add("  " + routeText(route), "-> " + clustersText(route));
     std::string lines = routes.text("");
     out += lines.substr(std::min<size_t>(1, lines.size()));
   }
@@ -180,7 +188,7 @@ std::string treeJson(const runtime::Generation& generation, const runtime::Prefl
           to.field("name", listener.name).field("address", listener.address).field("security", securityOf(listener));
           to.raw("routes", objectsJson(listener.routes, [](json::ObjectWriter& in, const auto& route) {
                    in.field("path", route.path).raw("hosts", listJson(route.hosts));
-                   in.raw("methods", listJson(route.methods)).field("cluster", route.cluster);
+                   in.raw("methods", listJson(route.methods)).field("cluster", clustersText(route));
                  }));
         }));
   w.raw("clusters", objectsJson(config.clusters, [](json::ObjectWriter& to, const auto& cluster) {

@@ -9,6 +9,24 @@
 
 namespace yett::config {
 
+void readHashKey(ObjectReader& in, std::string_view key, upstream::HashKey& out) {
+  using From = upstream::HashKey::From;
+  std::string text;
+  in.text(key, text);
+  const auto colon = std::min(text.find(':'), text.size());
+  const std::string kind = text.substr(0, colon);
+  out.name = text.substr(std::min(colon + 1, text.size()));
+  if (kind == "header") out.from = From::kHeader;
+  else if (kind == "cookie") out.from = From::kCookie;
+  else if (kind == "principal") out.from = From::kPrincipal;
+  else if (kind == "source") out.from = From::kSource;
+  const bool named = out.from == From::kHeader || out.from == From::kCookie;
+  if (in.has(key) && (out.from == From::kNone || named == out.name.empty()))
+    in.problem(key, "`" + base::printable(text) + "` is not `header:NAME`, `cookie:NAME`, `principal` or `source`");
+  if (out.from == From::kHeader && out.name != base::lowered(out.name))
+    in.problem(key, "`" + text + "`: write header names in lower case");
+}
+
 namespace {
 
 constexpr int64_t kMostWeight = 1000;
@@ -28,24 +46,9 @@ void readEndpoints(ObjectReader& in, upstream::ClusterConfig& out) {
       });
 }
 
-// "header:x-user", "cookie:session", "principal", "source"
 void readHash(ObjectReader& in, upstream::ClusterConfig& out) {
-  using From = upstream::HashKey::From;
-  std::string text;
-  in.text("hash", text);
-  const auto colon = std::min(text.find(':'), text.size());
-  const std::string kind = text.substr(0, colon);
-  out.hash.name = text.substr(std::min(colon + 1, text.size()));
-  if (kind == "header") out.hash.from = From::kHeader;
-  else if (kind == "cookie") out.hash.from = From::kCookie;
-  else if (kind == "principal") out.hash.from = From::kPrincipal;
-  else if (kind == "source") out.hash.from = From::kSource;
-  const bool named = out.hash.from == From::kHeader || out.hash.from == From::kCookie;
+  readHashKey(in, "hash", out.hash);
   const bool ring = out.balance == upstream::Balance::kRingHash;
-  if (in.has("hash") && (out.hash.from == From::kNone || named == out.hash.name.empty()))
-    in.problem("hash", "`" + base::printable(text) + "` is not `header:NAME`, `cookie:NAME`, `principal` or `source`");
-  if (out.hash.from == From::kHeader && out.hash.name != base::lowered(out.hash.name))
-    in.problem("hash", "`" + text + "`: write header names in lower case");
   if (ring && !in.has("hash")) in.problem("balance", "`ring_hash` needs `hash`, which says what to hash");
   if (!ring && in.has("hash")) in.problem("hash", "is for `\"balance\": \"ring_hash\"`");
 }

@@ -7,6 +7,7 @@
 #include "base/file.h"
 #include "base/text.h"
 #include "config/sections.h"
+#include "target/path_profile.h"
 
 namespace yett::config {
 
@@ -31,11 +32,35 @@ void checkClusters(const json::Value& value, const Config& config, Problems& pro
     const auto* routes = listeners->items[l].find("routes");
     for (size_t r = 0; routes != nullptr && r < routes->items.size(); ++r) {
       const auto* cluster = routes->items[r].find("cluster");
+      const auto* split = routes->items[r].find("clusters");
+      for (const auto& [name, weight] : split != nullptr ? split->fields : decltype(split->fields)()) {
+        if (std::find(names.begin(), names.end(), name) != names.end()) continue;
+        problems.add(weight.line, "/listeners/" + std::to_string(l) + "/routes/" + std::to_string(r) + "/clusters",
+                     "`" + base::printable(name) + "` is not the name of a cluster" + base::didYouMean(name, names));
+      }
       if (cluster == nullptr || cluster->text.empty()) continue;
       if (std::find(names.begin(), names.end(), cluster->text) != names.end()) continue;
       problems.add(cluster->line, "/listeners/" + std::to_string(l) + "/routes/" + std::to_string(r) + "/cluster",
                    "`" + base::printable(cluster->text) + "` is not the name of a cluster" +
                        base::didYouMean(cluster->text, names));
+    }
+  }
+}
+
+// Rules are checked against how the service reads paths: all clusters of a route must read them alike.
+void checkProfiles(ObjectReader& root, const Config& config) {
+  const auto profile = [&](const std::string& name) {
+    const auto it = std::find_if(config.clusters.begin(), config.clusters.end(),
+                                 [&](const auto& cluster) { return cluster.name == name; });
+    return it == config.clusters.end() ? target::PathProfile::kStrict : it->path_profile;
+  };
+  for (const auto& listener : config.listeners) {
+    for (const auto& route : listener.routes) {
+      for (const auto& [name, weight] : route.clusters) {
+        if (profile(name) != profile(route.cluster))
+          root.problem("listeners",
+                       "route `" + base::printable(route.path) + "`: its `clusters` differ in `path_profile`");
+      }
     }
   }
 }
@@ -130,6 +155,7 @@ Config readConfig(const std::string& file, Problems& problems, base::FileTrust& 
   checkNames(root, "clusters", out.clusters);
   checkNames(root, "policy", out.engines);
   checkClusters(parsed.value(), out, problems);
+  checkProfiles(root, out);
   return out;
 }
 

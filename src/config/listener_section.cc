@@ -66,13 +66,35 @@ void readRetry(ObjectReader& in, proxy::RetryConfig& out) {
   in.durationOrZero("per_try_timeout", out.per_try_timeout);
 }
 
+// Either `cluster`, or `clusters` with their weights.
+void readSplit(ObjectReader& in, proxy::RouteConfig& out) {
+  if (!in.has("clusters")) {
+    in.requiredText("cluster", out.cluster);
+    if (in.has("split_by")) in.problem("split_by", "is for `clusters`");
+    return;
+  }
+  if (in.has("cluster")) in.problem("cluster", "and `clusters` exclude each other");
+  uint64_t sum = 0;
+  in.weights("clusters", [&](const std::string& name, int64_t weight) {
+    out.clusters.emplace_back(name, static_cast<uint32_t>(weight));
+    sum += static_cast<uint64_t>(weight);
+  });
+  if (sum == 0) in.problem("clusters", "needs a cluster with a weight above 0");
+  if (!out.clusters.empty()) out.cluster = out.clusters.front().first;
+  readHashKey(in, "split_by", out.split_by);
+}
+
 void readRoute(ObjectReader& in, const Config& known, proxy::RouteConfig& out) {
   readTokens(in, known.jwt, out);
   in.object("retry", [&](ObjectReader& retry) { readRetry(retry, out.retry); });
   in.text("path", out.path);
   in.texts("hosts", out.hosts);
   in.texts("methods", out.methods);
-  in.requiredText("cluster", out.cluster);
+  readSplit(in, out);
+  in.entries("headers", [&](const std::string& name, const std::string& value) {
+    if (name != base::lowered(name)) in.problem("headers", "`" + name + "`: write header names in lower case");
+    out.headers[name] = value;
+  });
   in.duration("response_timeout", out.response_timeout);
   in.flag("allow_encoded_slashes", out.allow_encoded_slashes);
   in.flag("forward_trailers", out.forward_trailers);

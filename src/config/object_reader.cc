@@ -192,6 +192,16 @@ void ObjectReader::textsOrObjects(std::string_view key, const std::function<void
   }
 }
 
+void ObjectReader::weights(std::string_view key, const std::function<void(const std::string&, int64_t)>& read) {
+  constexpr int64_t kMost = 1'000'000;
+  const auto* value = find(key, Type::kObject, "an object");
+  if (value == nullptr) return;
+  for (const auto& [name, item] : value->fields) {
+    if (item.type == Type::kInt && item.integer >= 0 && item.integer <= kMost) read(name, item.integer);
+    else problems_.add(item.line, at(key) + "/" + name, "must be a whole number from 0 to 1000000");
+  }
+}
+
 void ObjectReader::entries(std::string_view key,
                            const std::function<void(const std::string&, const std::string&)>& read,
                            const std::function<void(const std::string&, ObjectReader&)>& object) {

@@ -61,6 +61,9 @@ class ObjectReader {
   void entries(std::string_view key, const std::function<void(const std::string& name, const std::string& value)>& read,
                const std::function<void(const std::string& name, ObjectReader& value)>& object = nullptr);
 
+  /// Calls `read` for each field of an object of whole numbers from 0 to a million.
+  void weights(std::string_view key, const std::function<void(const std::string& name, int64_t weight)>& read);
+
   /// Reports no unknown keys: the valid ones depend on a key that was wrong.
   void ignoreRest();
   void problem(std::string_view key, const std::string& what);

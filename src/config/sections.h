@@ -24,6 +24,8 @@ void readIdentity(ObjectReader& in, const std::string& file, identity::IdentityC
 void readAuthentication(ObjectReader& in, const std::string& file, identity::JwtProviderConfigs& out);
 /// `known`: has the sections before it, `identity` and `authentication`.
 void readListener(ObjectReader& in, const Config& known, proxy::ListenerConfig& out);
+/// "header:x-user", "cookie:session", "principal", "source".
+void readHashKey(ObjectReader& in, std::string_view key, upstream::HashKey& out);
 void readCluster(ObjectReader& in, upstream::ClusterConfig& out);
 /// Engines, the shadow's engines, pinned digests and the budget.
 void readPolicy(ObjectReader& in, const std::string& file, Config& out);

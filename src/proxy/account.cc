@@ -45,7 +45,7 @@ void Account::close(const Call& call, Worker& worker, authz::OpenDecision& decis
   worker.counts.request(call.listener->config.name, call.routeName(), status);
   if (cause != Cause::kNone) worker.counts.cause(cause);
   if (call.route != nullptr && (!upstream.empty() || cause == Cause::kNoUpstream || cause == Cause::kOverflow))
-    worker.counts.upstream(call.route->cluster, cause);
+    worker.counts.upstream(call.clusterName(), cause);
   if (worker.access_log != nullptr) logAccess(call, worker, text(result));
 }
 

@@ -22,9 +22,9 @@ class Account {
   int64_t bytes_out = 0;
   Cause cause = Cause::kNone;  ///< why Yett itself answered or ended it
   std::string detail;          ///< for the operator
-  std::string upstream;        ///< the endpoints that were tried, in order
-  std::string grpc_status;     ///< of Yett's own answer
-  base::UuidText told_id{};    ///< sent to the caller if a newer decision ended the exchange
+  std::string upstream;      ///< the endpoints that were tried, in order; after their cluster if the route has several
+  std::string grpc_status;   ///< of Yett's own answer
+  base::UuidText told_id{};  ///< sent to the caller if a newer decision ended the exchange
 
   /// The decision ID that is sent to the caller; all zero before there is one.
   const base::UuidText& toldId(const Call& call) const { return told_id[0] != '\0' ? told_id : call.decided.id; }

@@ -9,6 +9,7 @@ void Call::clear() {
   principal.reset();
   kind = PlainCall{};
   route = body_route = nullptr;
+  split_cluster = nullptr;
   asked_tokens.clear();
   cookies.clear();
   used_tokens.clear();

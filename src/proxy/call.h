@@ -56,10 +56,11 @@ struct Call {
   std::vector<UsedToken> used_tokens;
   std::vector<policy::NamedToken> tokens;                          ///< the same, as policy reads them
   std::vector<std::pair<std::string, std::string>> token_headers;  ///< that tell the service of them
-  bool forwarder = false;             ///< the caller is one of the listener's trusted forwarders
-  bool may_forward = false;           ///< the listener has some, and the caller shows a certificate
-  policy::Forwarded forwarded;        ///< what a forwarder says; of others, their own address
-  const Route* body_route = nullptr;  ///< the route whose `buffer_body` applies
+  bool forwarder = false;                      ///< the caller is one of the listener's trusted forwarders
+  bool may_forward = false;                    ///< the listener has some, and the caller shows a certificate
+  policy::Forwarded forwarded;                 ///< what a forwarder says; of others, their own address
+  const std::string* split_cluster = nullptr;  ///< the one that was chosen among the route's `clusters`
+  const Route* body_route = nullptr;           ///< the route whose `buffer_body` applies
 
   std::vector<policy::Header> headers;  ///< as policy sees them
   std::string body;                     ///< the part received before the decision, if policy sees it
@@ -78,6 +79,8 @@ struct Call {
   bool hasBody() const { return request.framing != http::Framing::kNone; }
   /// The route lets policy see the body, and not all of it has arrived.
   bool awaitsBody() const { return route != nullptr && body_route->buffer_body > 0 && hasBody() && !request_ended; }
+  /// REQUIRES: there is a route.
+  const std::string& clusterName() const { return split_cluster != nullptr ? *split_cluster : route->cluster; }
   std::string_view routeName() const { return route != nullptr ? std::string_view(route->name) : ""; }
 
   GrpcCall* grpc() { return std::get_if<GrpcCall>(&kind); }

@@ -198,6 +198,7 @@ bool Exchange::onConnection(const std::string& endpoint) {
     return false;
   }
   if (!account_.upstream.empty()) account_.upstream += ", ";
+  if (call_.split_cluster != nullptr) account_.upstream += *call_.split_cluster + " ";
   account_.upstream += endpoint;
   return true;
 }

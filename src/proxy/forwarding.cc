@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <random>
 
 #include "proxy/session.h"
 #include "proxy/tokens.h"
@@ -32,7 +33,8 @@ void Forwarding::start() {
 }
 
 void Forwarding::acquire(bool fresh) {
-  pool_ = worker_.upstreams.pool(permit_, call_.route->cluster);
+  if (call_.split_cluster == nullptr && !call_.route->clusters.empty()) chooseCluster();
+  pool_ = worker_.upstreams.pool(permit_, call_.clusterName());
   if (pool_ == nullptr) return events_.onFailure(Cause::kNoUpstream, "the cluster is gone");
   budget_ = pool_->cluster().budget.get();
   if (attempt_ == 1 && !repeated_) budget_->request();
@@ -46,23 +48,37 @@ void Forwarding::acquire(bool fresh) {
   // A service may close the connection because of a too large head, and with it the in-flight exchanges of others.
   const bool alone = pool_->shares(http2) && http::headListSize(call_.request, kept_.annotations.added()) >
                                                  pool_->cluster().config.max_request_head;
-  pool_->acquire(*this, {fresh, http2, alone, hashKey(pool_->cluster().config), avoid_});
+  pool_->acquire(*this, {fresh, http2, alone, keyOf(pool_->cluster().config.hash), avoid_});
 }
 
-// Of what the cluster hashes by; nothing if the request does not have it.
-std::optional<uint64_t> Forwarding::hashKey(const upstream::ClusterConfig& config) const {
+// Of what is hashed; nothing if the request does not have it.
+std::optional<uint64_t> Forwarding::keyOf(const upstream::HashKey& hash) const {
   using From = upstream::HashKey::From;
-  if (config.balance != upstream::Balance::kRingHash) return std::nullopt;
   std::string_view text;
-  switch (config.hash.from) {
+  switch (hash.from) {
     case From::kNone: break;
-    case From::kHeader: call_.request.headers.find(config.hash.name, text); break;
-    case From::kCookie: text = request::cookieNamed(call_.request.headers, config.hash.name); break;
+    case From::kHeader: call_.request.headers.find(hash.name, text); break;
+    case From::kCookie: text = request::cookieNamed(call_.request.headers, hash.name); break;
     case From::kPrincipal: text = call_.principal->id; break;
     case From::kSource: text = call_.session->peerText(); break;
   }
   if (text.empty()) return std::nullopt;
   return upstream::ringKey(text);
+}
+
+// Once for a request: its retries stay there. Policy has decided before, and cannot be decided by it.
+void Forwarding::chooseCluster() {
+  const auto& clusters = call_.route->clusters;
+  uint64_t sum = 0;
+  for (const auto& [name, weight] : clusters) sum += weight;
+  thread_local std::minstd_rand random{std::random_device{}()};
+  const auto key = keyOf(call_.route->split_by);
+  uint64_t left = (key ? *key : std::uniform_int_distribution<uint64_t>()(random)) % sum;
+  for (const auto& [name, weight] : clusters) {
+    call_.split_cluster = &name;
+    if (left < weight) return;
+    left -= weight;
+  }
 }
 
 // In place of what the caller sent there; policy has the last word.

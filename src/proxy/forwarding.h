@@ -103,7 +103,8 @@ class Forwarding final : public http::ResponseHandler, public upstream::PoolUser
 
  private:
   void acquire(bool fresh);
-  std::optional<uint64_t> hashKey(const upstream::ClusterConfig& config) const;
+  std::optional<uint64_t> keyOf(const upstream::HashKey& hash) const;
+  void chooseCluster();
   bool addOwnToken(const upstream::ClusterConfig& config);
   bool mayRepeat(http::ResetCause cause) const;
   bool mayRetry(bool sent);

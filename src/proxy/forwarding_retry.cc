@@ -54,7 +54,7 @@ void Forwarding::retry(bool fresh) {
   lease_.release();
   try_timer_.cancel();
   events_.onSeeking();
-  worker_.counts.retry(call_.route->cluster);
+  worker_.counts.retry(call_.clusterName());
   worker_.loop.schedule(again_, backOff(attempt_));
   ++attempt_;
 }

@@ -13,6 +13,7 @@
 #include "proxy/retry_config.h"
 #include "target/host.h"
 #include "target/segment_pattern.h"
+#include "upstream/balance.h"
 
 namespace yett::proxy {
 
@@ -20,8 +21,12 @@ struct RouteConfig {
   std::string path = "/**";
   std::vector<std::string> hosts;
   std::vector<std::string> methods;
-  std::string cluster;
-  base::Millis response_timeout{15'000};  ///< from the whole request sent to the response's head
+  std::map<std::string, std::string>
+      headers;          ///< that the request must have, once and with this value; lower case names
+  std::string cluster;  ///< of `clusters`: the first
+  std::vector<std::pair<std::string, uint32_t>> clusters;  ///< by weight, which of them may be 0; none: `cluster`
+  upstream::HashKey split_by;                              ///< what decides among them; nothing: chance
+  base::Millis response_timeout{15'000};                   ///< from the whole request sent to the response's head
   bool allow_encoded_slashes = false;
   bool forward_parameters = false;      ///< `;...` in path segments, which rules never see
   bool websocket = false;               ///< `upgrades` lists it

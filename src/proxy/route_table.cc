@@ -16,7 +16,10 @@ Result<RouteTable> RouteTable::create(const std::vector<RouteConfig>& routes) {
     route.name = config.path;
     route.path = std::move(path).value();
     route.methods = config.methods;
+    route.headers = config.headers;
     route.cluster = config.cluster;
+    route.clusters = config.clusters;
+    route.split_by = config.split_by;
     route.response_timeout = config.response_timeout;
     route.allow_encoded_slashes = config.allow_encoded_slashes;
     route.forward_trailers = config.forward_trailers;
@@ -50,7 +53,11 @@ static bool fits(const Route& route, const http::RequestHead& head, bool fold) {
                       std::find(route.methods.begin(), route.methods.end(), head.method) != route.methods.end();
   const bool host = route.hosts.empty() || std::any_of(route.hosts.begin(), route.hosts.end(),
                                                        [&](const auto& h) { return h.matches(head.host); });
-  return method && host && route.path.matches(head.target.path, fold, fold);
+  const bool headers = std::all_of(route.headers.begin(), route.headers.end(), [&](const auto& wanted) {
+    std::string_view value;
+    return head.headers.find(wanted.first, value) == 1 && value == wanted.second;
+  });
+  return method && host && headers && route.path.matches(head.target.path, fold, fold);
 }
 
 const Route* RouteTable::match(const http::RequestHead& head) const {

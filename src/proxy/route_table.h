@@ -12,6 +12,7 @@
 #include "proxy/listener_config.h"
 #include "target/host.h"
 #include "target/segment_pattern.h"
+#include "upstream/balance.h"
 
 namespace yett::proxy {
 
@@ -20,7 +21,10 @@ struct Route {
   target::SegmentPattern path;
   std::vector<target::HostPattern> hosts;
   std::vector<std::string> methods;
+  std::map<std::string, std::string> headers;
   std::string cluster;
+  std::vector<std::pair<std::string, uint32_t>> clusters;
+  upstream::HashKey split_by;
   base::Millis response_timeout{0};
   bool allow_encoded_slashes = false;
   bool forward_trailers = false;

@@ -182,10 +182,32 @@ class Upstreams(unittest.TestCase):
                 self.assertEqual(self.ask(y)[0][0], 200)
                 slow.answer = ("hang", "")
 
+    def test_traffic_shifts_by_weight(self):
+        """10 % go to another cluster; a user stays where it is; a header chooses a route; the record names the cluster."""
+        y = self.yett()
+        y.config["clusters"] = [{"name": one.name, "endpoints": [one.address]} for one in self.services]
+        y.listener["routes"] = [{"path": "/**", "headers": {"x-canary": "1"}, "cluster": "c"}, {"path": "/**", "clusters": {"a": 90, "b": 10}, "split_by": "header:x-user"}]
+        y.write_config()
+        with y:
+            count = 4000 if SLOW == 1 else 800
+            got = collections.Counter(body for _, body in self.ask(y, count))
+            print(dict(got))
+            self.assertAlmostEqual(got["b"] / count, 0.1, delta=0.025)
+            self.assertEqual(got["c"], 0)
+            self.assertEqual({body for _, body in self.ask(y, 5, {"X-Canary": "1"})}, {"c"})
+            self.assertNotIn("c", {body for _, body in self.ask(y, 5, {"X-Canary": "2"})})
+            users = {user: {body for _, body in self.ask(y, 3, {"X-User": user})} for user in map(str, range(200))}
+            self.assertTrue(all(len(home) == 1 for home in users.values()))
+            self.assertAlmostEqual(sum(home == {"b"} for home in users.values()) / 200, 0.1, delta=0.08)
+            named = {one["outcome"]["upstream"] for one in y.query()}
+            self.assertEqual(named, {f"{one.name} {one.address}" for one in self.services[:2]} | {self.services[2].address})
+            metrics = y.admin("/metrics")[1]
+            self.assertRegex(metrics, r'yett_upstream_requests_total\{cluster="b"\} [1-9]')
+
     def test_wrong_settings_are_explained(self):
         for change, why in (({"balance": "ring_hash"}, "`ring_hash` needs `hash`"), ({"hash": "principal"}, "is for `\"balance\": \"ring_hash\"`"),
                             ({"balance": "ring_hash", "hash": "x-user"}, "is not `header:NAME`"), ({"endpoints": [{"address": "127.0.0.1:1", "weight": 0}]}, "weight"),
-                            ({"endpoints": [{"weight": 1}]}, "address"), ({"balance": "leastrequest"}, "must be `least_request` or `round_robin`")):
+                            ({"endpoints": [{"weight": 1}]}, "address"), ({"max_connections": 5}, "is now `circuit_breakers.max_connections`"), ({"balance": "leastrequest"}, "must be `least_request` or `round_robin`")):
             y = self.yett(**change)
             done = subprocess.run([harness.BINARY, "check", "-c", str(y.dir / "yett.json")], capture_output=True, text=True)
             self.assertEqual(done.returncode, 2, change)
