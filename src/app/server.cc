@@ -82,7 +82,7 @@ Status Server::open() {
   if (!admin_->address().empty()) log_.info("admin listening", {{"address", admin_->address()}});
   bundle_refresher_.follow(endpointsOf(config));
   if (workload_) TRY(workload_->start());
-  wantOwnTokens(config);
+  wantOwnTokens(*generation_);
   started_ = true;
   if (!generation_->waits.empty()) {
     log_.info("waiting for the Workload API before listening", {{"socket", config.identity.workload_api}});
@@ -306,7 +306,7 @@ Status Server::apply(std::shared_ptr<const runtime::Generation> next) {
     generation_ = shown_ = next;
   }
   bundle_refresher_.follow(endpointsOf(next->config));
-  wantOwnTokens(next->config);
+  wantOwnTokens(*next);
   if (next->tls_digest != before->tls_digest && !next->spiffe_id.empty())
     log_.info("identity", {{"spiffe_id", next->spiffe_id},
                            {"valid", identity::validFor(next->certificate_expires, base::wallMicros() / 1'000'000)}});

@@ -15,7 +15,6 @@
 #include "base/log.h"
 #include "base/metrics.h"
 #include "base/mutex.h"
-#include "config/config.h"
 #include "memory/remembered_db.h"
 #include "net/listener.h"
 #include "policy/policy_set.h"
@@ -129,7 +128,7 @@ class Server {
   Status makeWorkloadClient();
   void onEndpoint(EventRecorder& events, const std::string& cluster, const std::string& endpoint, bool out,
                   const std::string& why);
-  void wantOwnTokens(const config::Config& config);
+  void wantOwnTokens(const runtime::Generation& generation);
   void logServing(const runtime::Generation& generation);
   void onWorkloadApi(const std::string& why);
   std::string identityState() const;

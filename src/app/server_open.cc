@@ -119,7 +119,7 @@ Status Server::makeLoops() {
   const auto memory = runtime::planMemory(config, count);
   const proxy::MemoryBudget budget{memory.bodies / count, memory.responses / count};
   const size_t handshakes = memory.most_handshakes / count;
-  TRY(loops_.create(count, [this, budget, handshakes, count](Loop& loop) {
+  TRY(loops_.create(count, [this, budget, handshakes](Loop& loop) {
     loop.events = std::make_unique<EventRecorder>(loop.loop, *audit_);
     loop.authorizer = std::make_unique<authz::Authorizer>(*audit_, metrics_);
     const proxy::Worker::Shared shared{
@@ -132,7 +132,6 @@ Status Server::makeLoops() {
         [this, &loop](const upstream::Cluster& cluster, const std::string& endpoint, bool out, const std::string& why) {
           onEndpoint(*loop.events, cluster.config.name, endpoint, out, why);
         },
-        count,
         handshakes};
     loop.worker = std::make_unique<proxy::Worker>(
         loop.loop, *loop.authorizer, shared, budget,

@@ -85,13 +85,14 @@ std::shared_ptr<const std::string> Server::ownToken(const std::string& audience)
   return workload_ ? workload_->ownTokens().token(audience, base::wallMicros() / 1'000'000) : nullptr;
 }
 
-void Server::wantOwnTokens(const config::Config& config) {
+void Server::wantOwnTokens(const runtime::Generation& generation) {
+  const auto& config = generation.config;
   if (!workload_) return;
   std::vector<std::string> audiences;
   for (const auto& cluster : config.clusters) {
     if (!cluster.token_audience.empty()) audiences.push_back(cluster.token_audience);
   }
-  workload_->wantTokens(std::move(audiences), config.identity.spiffe_id);
+  workload_->wantTokens(std::move(audiences), generation.spiffe_id);
 }
 
 // On the loop that ejected it, or used it again: each loop judges on its own.

@@ -4,6 +4,7 @@
 #include "http/limits.h"
 #include "identity/spiffe_id.h"
 #include "net/tls_context.h"
+#include "policy/settable_header.h"
 #include "policy/token.h"
 #include "proxy/route_table.h"
 #include "request/header_families.h"
@@ -63,6 +64,10 @@ void readRetry(ObjectReader& in, proxy::RetryConfig& out) {
   in.number("num_retries", 0, 8, out.num_retries);
   readRetryOn(in, out);
   in.texts("methods", out.methods);
+  for (const auto& method : out.methods) {
+    if (method == base::lowered(method))
+      in.problem("methods", "`" + base::printable(method) + "`: write methods in upper case");
+  }
   in.durationOrZero("per_try_timeout", out.per_try_timeout);
 }
 
@@ -93,6 +98,10 @@ void readRoute(ObjectReader& in, const Config& known, proxy::RouteConfig& out) {
   readSplit(in, out);
   in.entries("headers", [&](const std::string& name, const std::string& value) {
     if (name != base::lowered(name)) in.problem("headers", "`" + name + "`: write header names in lower case");
+    std::string folded;
+    if (request::familyOf(request::foldedName(name, folded)) != nullptr || !policy::maySetHeader(name))
+      in.problem("headers",
+                 "`" + base::printable(name) + "` is one that Yett removes from requests, or sets: it says nothing");
     out.headers[name] = value;
   });
   in.duration("response_timeout", out.response_timeout);

@@ -57,7 +57,9 @@ std::optional<uint64_t> Forwarding::keyOf(const upstream::HashKey& hash) const {
   std::string_view text;
   switch (hash.from) {
     case From::kNone: break;
-    case From::kHeader: call_.request.headers.find(hash.name, text); break;
+    case From::kHeader:  // as the service gets it
+      if (kept_.annotations.added().find(hash.name, text) == 0) call_.request.headers.find(hash.name, text);
+      break;
     case From::kCookie: text = request::cookieNamed(call_.request.headers, hash.name); break;
     case From::kPrincipal: text = call_.principal->id; break;
     case From::kSource: text = call_.session->peerText(); break;
@@ -83,10 +85,11 @@ void Forwarding::chooseCluster() {
 
 // In place of what the caller sent there; policy has the last word.
 bool Forwarding::addOwnToken(const upstream::ClusterConfig& config) {
-  std::string_view set;
   if (config.token_audience.empty() || !kept_.own_token.empty()) return true;
   request::dropNamed(call_.request.headers, std::array<std::string, 1>{config.token_header});
-  if (kept_.annotations.added().find(config.token_header, set) > 0) return true;
+  for (const auto& field : kept_.annotations.added().fields()) {
+    if (request::isNamed(field.name, std::array<std::string, 1>{config.token_header})) return true;
+  }
   const auto token = worker_.own_token ? worker_.own_token(config.token_audience) : nullptr;
   if (token == nullptr) return false;
   kept_.own_token = (config.token_header == "authorization" ? "Bearer " : "") + *token;
@@ -115,14 +118,13 @@ void Forwarding::onLease(upstream::Lease lease) {
   if (!lease_) return;
   // A WebSocket request is not ended, so that data can follow once the service accepts.
   if (!request.wants_websocket && (!call_.hasBody() || call_.request_ended)) sendEnd();
-  if (lease_) limitTry();
   if (lease_) events_.onSent();
 }
 
 void Forwarding::onNoUpstream(const std::string& why, bool overflow) {
   pool_ = nullptr;
   if (overflow) return events_.onFailure(Cause::kOverflow, why);
-  if (call_.route->retry.connect && mayRetry(false)) return retry(false);
+  if (call_.route->retry.connect && mayRetry(false)) return retry();
   events_.onFailure(Cause::kNoUpstream, why);
 }
 
@@ -134,6 +136,7 @@ void Forwarding::sendBody(std::string_view data) {
 void Forwarding::sendEnd() {
   if (call_.tunnel()) return lease_.stream().sendEnd({});
   lease_.stream().sendEnd(trailers());
+  limitTry();
 }
 
 // Policy has decided on the head. A service that merges trailers into its headers would see something else, so trailers
@@ -163,8 +166,9 @@ void Forwarding::resumeAnswer(size_t appetite) {
 void Forwarding::suspect(bool leave) {
   if (!lease_) return;
   if (leave) lease_.leave();
-  // Not where the caller chose the time: it could eject endpoints.
-  if (leave && !answered_) lease_.failed("no answer in time");
+  // Not where the caller chose the time, or has not sent all: it could eject endpoints.
+  const bool all_sent = !call_.hasBody() || call_.request_ended;
+  if (leave && !answered_ && all_sent) lease_.failed("no answer in time");
   lease_.suspect();
 }
 
@@ -191,11 +195,12 @@ void Forwarding::onResponse() {
   const auto& statuses = call_.route->retry.statuses;
   if (!tunnel && std::find(statuses.begin(), statuses.end(), head.status) != statuses.end() && mayRetry(true)) {
     lease_.failed("status " + std::to_string(head.status));
-    return retry(false);
+    return retry();
   }
   answered_ = true;
   try_timer_.cancel();
-  if (head.status >= 500) lease_.failed("status " + std::to_string(head.status));
+  const bool of_request = head.status == 501 || head.status == 505;  // which a caller can provoke
+  if (head.status >= 500 && !of_request) lease_.failed("status " + std::to_string(head.status));
   else lease_.succeeded();
   events_.onAnswer(head);
 }
@@ -225,13 +230,18 @@ void Forwarding::onEnd() {
 void Forwarding::onReset(http::ResetCause cause, std::string_view detail) {
   const bool repeat = mayRepeat(cause);
   const bool done = cause == http::ResetCause::kEnough;  // it has answered all that it wanted to
-  if (lease_ && !repeat && !answered_ && !done) lease_.failed(detail.empty() ? "closed" : std::string(detail));
+  using Reset = http::ResetCause;
+  const bool broken = cause == Reset::kPeerClosed || cause == Reset::kProtocolError || cause == Reset::kTooLarge ||
+                      (cause == Reset::kReset && !call_.request.wants_websocket);
+  if (lease_ && !repeat && !answered_ && broken)
+    lease_.lost(detail.empty() ? "closed" : std::string(detail), cause == Reset::kPeerClosed);
   if (done && answer_ended_) {
     lease_.release();
     return events_.onEnough();
   }
-  if (!repeat && cause == http::ResetCause::kPeerClosed && call_.route->retry.reset && mayRetry(true))
-    return retry(true);
+  const bool lost = cause == Reset::kPeerClosed || cause == Reset::kReset;
+  const bool untouched = cause == Reset::kRefused;  // the service says so
+  if (!repeat && (lost || untouched) && call_.route->retry.reset && mayRetry(!untouched)) return retry();
   lease_.release();
   if (cause == http::ResetCause::kHeadTooLarge) return events_.onFailure(Cause::kHeadTooLarge, detail);
   if (repeat) {

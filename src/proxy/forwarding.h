@@ -108,7 +108,7 @@ class Forwarding final : public http::ResponseHandler, public upstream::PoolUser
   bool addOwnToken(const upstream::ClusterConfig& config);
   bool mayRepeat(http::ResetCause cause) const;
   bool mayRetry(bool sent);
-  void retry(bool fresh);
+  void retry();
   void tellAttempt();
   void limitTry();
   void onTryTimeout();
@@ -121,14 +121,13 @@ class Forwarding final : public http::ResponseHandler, public upstream::PoolUser
   ForwardingEvents& events_;
   upstream::Pool* pool_ = nullptr;  // the pool that it waits for
   upstream::Lease lease_;
-  net::Timer again_{[this] { acquire(again_fresh_); }};
+  net::Timer again_{[this] { acquire(false); }};
   net::Timer try_timer_{[this] { onTryTimeout(); }};
   upstream::RetryBudget* budget_ = nullptr;  // of the cluster; valid in events of the pool and while there is a lease
   std::optional<size_t> avoid_;              // the endpoint that failed last
   int attempt_ = 1;
-  bool again_fresh_ = false;  // over a connection that nobody used
-  bool body_sent_ = false;    // at least part of it
-  bool streamed_ = false;     // a part that came after the decision: it is not kept
+  bool body_sent_ = false;  // at least part of it
+  bool streamed_ = false;   // a part that came after the decision: it is not kept
   bool repeated_ = false;
   bool answered_ = false;      // a final head has come
   bool answer_ended_ = false;  // the service's half of a tunnel

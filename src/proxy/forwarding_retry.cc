@@ -42,14 +42,13 @@ bool Forwarding::mayRetry(bool sent) {
   const auto& methods = retry.methods;
   const std::string_view method = call_.request.method;
   const bool listed = std::find(methods.begin(), methods.end(), method) != methods.end();
-  if (sent && !(methods.empty() ? isIdempotent(method) : listed)) return false;
+  if (sent && !isIdempotent(method) && !listed) return false;
   // A body is sent again only if all of it is here, or nothing of it was sent.
   if (streamed_ || (body_sent_ && !call_.request_ended)) return false;
   return budget_ != nullptr && budget_->take(worker_.loop.nowMillis());
 }
 
-void Forwarding::retry(bool fresh) {
-  again_fresh_ = fresh;
+void Forwarding::retry() {
   if (lease_) avoid_ = lease_.endpointIndex();
   lease_.release();
   try_timer_.cancel();
@@ -67,9 +66,11 @@ void Forwarding::tellAttempt() {
   if (!told) kept_.annotations.add("x-yett-attempt", kept_.attempt);
 }
 
+// From the whole request on: how long an upload takes is up to the caller. Calls and tunnels may be silent for long.
 void Forwarding::limitTry() {
   const auto limit = call_.route->retry.per_try_timeout;
-  if (limit.count() > 0 && !answered_) worker_.loop.schedule(try_timer_, limit);
+  const bool plain = call_.grpc() == nullptr && !call_.request.wants_websocket;
+  if (lease_ && limit.count() > 0 && !answered_ && plain) worker_.loop.schedule(try_timer_, limit);
 }
 
 void Forwarding::onTryTimeout() {
@@ -79,7 +80,7 @@ void Forwarding::onTryTimeout() {
   lease_.suspect();
   const auto& statuses = call_.route->retry.statuses;
   const bool wanted = std::find(statuses.begin(), statuses.end(), 504) != statuses.end();
-  if (wanted && mayRetry(true)) return retry(true);
+  if (wanted && mayRetry(true)) return retry();
   lease_.release();
   events_.onFailure(Cause::kUpstreamTimeout, "no response within per_try_timeout");
 }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "request/headers.h"
 #include "target/host.h"
 #include "target/segment_pattern.h"
 
@@ -55,7 +56,8 @@ static bool fits(const Route& route, const http::RequestHead& head, bool fold) {
                                                        [&](const auto& h) { return h.matches(head.host); });
   const bool headers = std::all_of(route.headers.begin(), route.headers.end(), [&](const auto& wanted) {
     std::string_view value;
-    return head.headers.find(wanted.first, value) == 1 && value == wanted.second;
+    return head.headers.find(wanted.first, value) == 1 && value == wanted.second &&
+           !request::isListedInConnection(head.headers, wanted.first);
   });
   return method && host && headers && route.path.matches(head.target.path, fold, fold);
 }

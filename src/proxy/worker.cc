@@ -23,7 +23,7 @@ Worker::Worker(net::EventLoop& l, authz::Authorizer& stage, const Shared& shared
       access_log(shared.access_log),
       events(std::move(sink)),
       authorizer(stage),
-      upstreams(l, shared.descriptors, shared.loops, shared.endpoint_told),
+      upstreams(l, shared.descriptors, shared.endpoint_told),
       registry(l, shared.gate, shared.most_handshakes),
       subjects(l),
       bodies(memory.bodies),

@@ -52,7 +52,6 @@ class Worker {
     std::function<std::shared_ptr<const std::string>(const std::string& audience)> own_token = nullptr;
     /// Endpoints that are ejected or come back; on the loop's thread.
     serve::Upstreams::Told endpoint_told = nullptr;
-    size_t loops = 1;             ///< that share the limits of clusters
     size_t most_handshakes = 64;  ///< unfinished at once, on this loop
   };
   /// `authorizer`: the loop's; outlives the worker too.

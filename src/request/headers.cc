@@ -100,6 +100,16 @@ bool isNamed(std::string_view name, std::span<const std::string> names) {
   });
 }
 
+bool isListedInConnection(const http::HeaderMap& headers, std::string_view name) {
+  for (const auto& connection : headers.fields()) {
+    if (connection.id != http::FieldId::kConnection) continue;
+    for (const auto one : base::split(connection.value, ',')) {
+      if (base::equalsIgnoreCase(base::trimmed(one), name)) return true;
+    }
+  }
+  return false;
+}
+
 void dropNamed(http::HeaderMap& headers, std::span<const std::string> names) {
   for (auto& field : headers.fields()) {
     if (isNamed(field.name, names)) field.dropped = true;

@@ -24,6 +24,8 @@ void dropUntrusted(http::RequestHead& head, const Trust& trust, std::span<const 
 void dropUntrustedTrailers(http::RequestHead& head, std::span<const std::string> owned = {});
 /// Whether `name` is one of `names`, in any spelling (any byte but a letter or digit counts as `-`).
 bool isNamed(std::string_view name, std::span<const std::string> names);
+/// Whether the field of this name (lower case) is for this hop only, because Connection lists it (RFC 9110 7.6.1).
+bool isListedInConnection(const http::HeaderMap& headers, std::string_view name);
 /// Marks fields with these names as dropped, in any spelling (any byte but a letter or digit counts as `-`).
 void dropNamed(http::HeaderMap& headers, std::span<const std::string> names);
 /// The same for a response: hop-by-hop, Connection-listed, and what only Yett may set.

@@ -19,8 +19,8 @@ http::Limits upstreamLimits() {
 
 }  // namespace
 
-Upstreams::Upstreams(net::EventLoop& loop, net::Gate& descriptors, size_t loops, Told told)
-    : pools_(loop, upstreamLimits(), descriptors, loops, std::move(told)) {}
+Upstreams::Upstreams(net::EventLoop& loop, net::Gate& descriptors, Told told)
+    : pools_(loop, upstreamLimits(), descriptors, std::move(told)) {}
 
 upstream::Pool* Upstreams::pool(const authz::Permit& permit, const std::string& cluster) {
   return permit.good() ? pools_.find(cluster) : nullptr;

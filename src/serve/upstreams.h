@@ -17,8 +17,8 @@ namespace yett::serve {
 class Upstreams {
  public:
   using Told = upstream::Pool::Told;
-  /// `descriptors`: entered for each connection to a service. `loops`, `told`: as in upstream::Pool.
-  Upstreams(net::EventLoop& loop, net::Gate& descriptors, size_t loops, Told told);
+  /// `descriptors`: entered for each connection to a service. `told`: as in upstream::Pool.
+  Upstreams(net::EventLoop& loop, net::Gate& descriptors, Told told);
   /// Takes the clusters of a new generation.
   void update(const std::map<std::string, std::shared_ptr<const upstream::Cluster>>& clusters) {
     pools_.update(clusters);

@@ -1,6 +1,7 @@
 // How a cluster's requests are shared out among its endpoints: settings.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <string>
 
@@ -31,13 +32,20 @@ struct OutlierConfig {
   bool operator==(const OutlierConfig&) const = default;
 };
 
-/// Limits of a cluster, for all loops together: each gets its share of them, at least one. What is over is refused at
-/// once, so that it does not pile up in front of a service that is slow.
+/// Limits of a cluster, for all loops together. What is over is refused at once, so that it does not pile up in front
+/// of a service that is slow.
 struct CircuitBreakers {
   int64_t max_connections = 4096;
   int64_t max_pending_requests = 4096;  ///< that wait for a connection
   int64_t max_requests = 16384;         ///< in flight, waiting ones included
   bool operator==(const CircuitBreakers&) const = default;
+};
+
+/// What all loops together have under way to a cluster; any thread.
+struct ClusterLoad {
+  std::atomic<int64_t> connections{0};
+  std::atomic<int64_t> pending{0};
+  std::atomic<int64_t> requests{0};
 };
 
 }  // namespace yett::upstream

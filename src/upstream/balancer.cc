@@ -19,7 +19,10 @@ size_t Balancer::next(int64_t now_millis, std::optional<uint64_t> key) {
     case Balance::kRoundRobin: return roundRobin(now_millis);
     case Balance::kRandom: return byWeight(now_millis);
     case Balance::kRingHash:
-      if (key) return ring_->at(*key, [&](size_t endpoint) { return states_.usable(endpoint, now_millis); });
+      if (key) {
+        const bool any = anyUsable(now_millis);
+        return ring_->at(*key, [&](size_t endpoint) { return !any || states_.usable(endpoint, now_millis); });
+      }
       break;
     case Balance::kLeastRequest: break;
   }
@@ -76,6 +79,15 @@ size_t Balancer::roundRobin(int64_t now_millis) {
   }
   credit_[best] -= price_ = total;
   return best;
+}
+
+size_t Balancer::other(size_t endpoint, int64_t now_millis) const {
+  const size_t count = weights_.size();
+  for (size_t i = 1; i < count; ++i) {
+    const size_t at = (endpoint + i) % count;
+    if (states_.usable(at, now_millis)) return at;
+  }
+  return endpoint;
 }
 
 size_t Balancer::after(size_t endpoint, int64_t now_millis) {

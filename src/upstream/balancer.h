@@ -24,6 +24,8 @@ class Balancer {
   size_t next(int64_t now_millis, std::optional<uint64_t> key);
   /// The one to try after `endpoint`, for the same request: the next that is usable, else the next.
   size_t after(size_t endpoint, int64_t now_millis);
+  /// Another than `endpoint` if one is usable; else the same.
+  size_t other(size_t endpoint, int64_t now_millis) const;
 
  private:
   size_t leastRequest(int64_t now_millis);

@@ -7,6 +7,7 @@ namespace yett::upstream {
 Result<std::shared_ptr<const Cluster>> Cluster::create(const ClusterConfig& config) {
   auto out = std::make_shared<Cluster>();
   out->config = config;
+  out->load = std::make_shared<ClusterLoad>();
   out->budget = std::make_shared<RetryBudget>(config.retry_budget);
   for (size_t i = 0; i < config.endpoints.size(); ++i) {
     const std::string& text = config.endpoints[i];

@@ -53,6 +53,7 @@ struct Cluster {
   ClusterConfig config;
   std::vector<Endpoint> endpoints;
   std::shared_ptr<RetryBudget> budget;  ///< of all loops; never null
+  std::shared_ptr<ClusterLoad> load;    ///< likewise
   /// Blocks on DNS: never on a loop.
   static Result<std::shared_ptr<const Cluster>> create(const ClusterConfig& config);
 };

@@ -49,6 +49,7 @@ void EndpointStates::eject(size_t endpoint, int64_t now_millis, const std::strin
 
 void EndpointStates::succeeded(size_t endpoint, int64_t now_millis) {
   State& state = states_[endpoint];
+  if (state.ejected_until > now_millis) return;  // of a request that began before
   state.failures = 0;
   if (state.ejections == 0) return;
   if (std::exchange(state.was_ejected, false) && changed_) changed_(endpoint, false, "it answers");

@@ -24,9 +24,8 @@ class EndpointStates {
     return state.resting_until <= now_millis && state.ejected_until <= now_millis;
   }
   uint32_t inFlight(size_t endpoint) const { return states_[endpoint].in_flight; }
-  size_t allInFlight() const { return in_flight_; }
-  void began(size_t endpoint) { ++states_[endpoint].in_flight, ++in_flight_; }
-  void ended(size_t endpoint) { --states_[endpoint].in_flight, --in_flight_; }
+  void began(size_t endpoint) { ++states_[endpoint].in_flight; }
+  void ended(size_t endpoint) { --states_[endpoint].in_flight; }
 
   /// A connection to it failed: it rests for ten seconds, and that counts as a failure.
   void unreachable(size_t endpoint, int64_t now_millis, const std::string& why);
@@ -53,7 +52,6 @@ class EndpointStates {
   const OutlierConfig outliers_;
   const Changed changed_;
   std::vector<State> states_;
-  size_t in_flight_ = 0;
 };
 
 }  // namespace yett::upstream

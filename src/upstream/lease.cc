@@ -17,6 +17,7 @@ Lease& Lease::operator=(Lease&& other) noexcept {
 http::ClientStream& Lease::open(http::ResponseHandler& handler) {
   connection_->beginExchange();
   connection_->states().began(connection_->endpointIndex());
+  ++connection_->load().requests;
   stream_ = &connection_->codec().open(handler);
   return *stream_;
 }
@@ -27,6 +28,7 @@ void Lease::release() {
   if (connection == nullptr) return;
   if (stream != nullptr) {
     connection->states().ended(connection->endpointIndex());
+    --connection->load().requests;
     connection->codec().close(*stream);
   }
   connection->pool_.giveBack(*connection);
@@ -50,6 +52,10 @@ void Lease::failed(const std::string& why) const {
 }
 void Lease::succeeded() const {
   connection_->states().succeeded(connection_->endpointIndex(), connection_->nowMillis());
+}
+void Lease::lost(const std::string& why, bool connection) const {
+  if (connection && std::exchange(connection_->counted, true)) return;
+  failed(why);
 }
 void Lease::suspect() const {
   connection_->suspect();

@@ -41,6 +41,8 @@ class Lease {
   /// The exchange failed because of the endpoint (`why` is for people), or was answered: for outlier detection.
   void failed(const std::string& why) const;
   void succeeded() const;
+  /// The same where the exchange broke; `connection`: with its connection, which counts once for all exchanges on it.
+  void lost(const std::string& why, bool connection) const;
   /// The endpoint did not answer: probes whether it is alive.
   void suspect() const;
   /// No new exchange starts on its connection.

@@ -28,13 +28,12 @@ static std::vector<std::string> namesOf(const Cluster& cluster) {
 }
 
 Pool::Pool(net::EventLoop& loop, std::shared_ptr<const Cluster> cluster, const http::Limits& limits,
-           net::Gate& descriptors, size_t loops, Told told)
+           net::Gate& descriptors, Told told)
     : loop_(loop),
       cluster_(std::move(cluster)),
       limits_(limitsOf(limits, cluster_->config)),
       descriptors_(descriptors),
       idle_(cluster_->endpoints.size()),
-      loops_(std::max<size_t>(1, loops)),
       told_(std::move(told)),
       states_(cluster_->endpoints.size(), cluster_->config.outliers,
               [this](size_t endpoint, bool out, const std::string& why) {
@@ -52,12 +51,13 @@ bool Pool::shares(bool http2) const {
 void Pool::acquire(PoolUser& user, Wanted wanted) {
   loop_.assertInLoop();
   YETT_CHECK(!waits_.contains(&user));
-  if (states_.allInFlight() + waits_.size() >= share(cluster_->config.breakers.max_requests))
+  const ClusterLoad& load = *cluster_->load;
+  if (load.requests + load.pending >= cluster_->config.breakers.max_requests)
     return user.onNoUpstream("the cluster has reached its `max_requests`", true);
   const bool http2 = shares(wanted.http2);
   const bool alone = http2 && wanted.alone;
   size_t endpoint = balancer_.next(loop_.nowMillis(), wanted.key);
-  if (wanted.avoid == endpoint) endpoint = balancer_.after(endpoint, loop_.nowMillis());
+  if (wanted.avoid == endpoint) endpoint = balancer_.other(endpoint, loop_.nowMillis());
   serve({.user = &user,
          .attempts_left = cluster_->endpoints.size() - 1,
          .endpoint = endpoint,
@@ -97,14 +97,14 @@ UpstreamConnection* Pool::sharedFor(size_t endpoint, bool connecting) const {
 }
 
 void Pool::connect(Waiter waiter) {
-  if (waits_.size() >= share(cluster_->config.breakers.max_pending_requests))
+  if (cluster_->load->pending >= cluster_->config.breakers.max_pending_requests)
     return waiter.user->onNoUpstream("the cluster has reached its `max_pending_requests`", true);
   // Users that wait for one endpoint share the connection that is being made for the first of them.
   if (UpstreamConnection* connection = waiter.http2 && !waiter.alone ? sharedFor(waiter.endpoint, true) : nullptr)
     return connection->await(waiter);
   if (full()) return serveFull(waiter);
   // Large heads may use some of the cluster's connections, not all.
-  const auto most_alone = std::max<size_t>(8, share(cluster_->config.breakers.max_connections) / 16);
+  const auto most_alone = std::max<size_t>(8, static_cast<size_t>(cluster_->config.breakers.max_connections) / 16);
   if (waiter.alone && alone_ >= most_alone)
     return waiter.user->onNoUpstream(
         "the cluster has reached its limit of connections for heads over `max_request_head`", true);
@@ -119,6 +119,7 @@ UpstreamConnection& Pool::makeConnection(const Waiter& waiter) {
   auto connection = std::make_unique<UpstreamConnection>(*this, loop_, waiter.endpoint, limits_, waiter.http2);
   UpstreamConnection& made = *connection;
   connections_.emplace(&made, std::move(connection));
+  ++cluster_->load->connections;
   made.alone = waiter.alone;
   if (made.alone) ++alone_;
   if (waiter.http2 && !waiter.alone) shared_.push_back(&made);
@@ -142,7 +143,7 @@ void Pool::serveFull(Waiter waiter) {
 }
 
 bool Pool::full() const {
-  return connections_.size() - closing_ >= share(cluster_->config.breakers.max_connections);
+  return cluster_->load->connections >= cluster_->config.breakers.max_connections;
 }
 
 void Pool::retry(Waiter waiter, const std::string& why) {
@@ -156,7 +157,17 @@ void Pool::cancel(PoolUser& user) {
   const auto it = waits_.find(&user);
   if (it == waits_.end()) return;
   it->second->forget(user);
-  waits_.erase(it);
+  endWait(user);
+}
+
+void Pool::addWait(PoolUser& user, UpstreamConnection& connection) {
+  if (waits_.insert_or_assign(&user, &connection).second) ++cluster_->load->pending;
+}
+
+bool Pool::endWait(PoolUser& user) {
+  const bool waited = waits_.erase(&user) > 0;
+  if (waited) --cluster_->load->pending;
+  return waited;
 }
 
 void Pool::giveBack(UpstreamConnection& connection) {
@@ -173,6 +184,7 @@ void Pool::giveBack(UpstreamConnection& connection) {
 
 void Pool::closed(const UpstreamConnection& connection) {
   ++closing_;
+  --cluster_->load->connections;
   if (connection.alone) --alone_;
 }
 

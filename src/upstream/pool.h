@@ -3,7 +3,6 @@
 // time, HTTP/2 connections many.
 #pragma once
 
-#include <algorithm>
 #include <functional>
 #include <map>
 #include <memory>
@@ -47,9 +46,8 @@ class Pool {
   /// `told`: about endpoints that are ejected or come back: "10.0.0.5:9000", whether it is out, why.
   using Told =
       std::function<void(const Cluster& cluster, const std::string& endpoint, bool out, const std::string& why)>;
-  /// `loops`: that share the cluster's limits.
   Pool(net::EventLoop& loop, std::shared_ptr<const Cluster> cluster, const http::Limits& limits, net::Gate& descriptors,
-       size_t loops, Told told);
+       Told told);
   ~Pool();
   Pool(const Pool&) = delete;
 
@@ -88,8 +86,9 @@ class Pool {
   void connect(Waiter waiter);
   UpstreamConnection& makeConnection(const Waiter& waiter);
   bool full() const;
-  /// This loop's part of a limit.
-  size_t share(int64_t limit) const { return std::max<size_t>(1, (static_cast<size_t>(limit) + loops_ - 1) / loops_); }
+  void addWait(PoolUser& user, UpstreamConnection& connection);
+  /// Whether it was waiting.
+  bool endWait(PoolUser& user);
   /// If no more connections are allowed: uses one to another endpoint, or replaces an idle one. Else onNoUpstream().
   void serveFull(Waiter waiter);
   /// Tries the next endpoint, if one is left.
@@ -114,7 +113,6 @@ class Pool {
   // waited for one may get another in its place.
   size_t alone_ = 0;
   size_t closing_ = 0;  // closed, and about to be forgotten
-  const size_t loops_;
   const Told told_;
   EndpointStates states_;
   Balancer balancer_;

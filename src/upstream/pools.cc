@@ -15,7 +15,7 @@ void Pools::update(const std::map<std::string, std::shared_ptr<const Cluster>>& 
   }
   for (const auto& [name, cluster] : clusters) {
     if (!pools_.contains(name))
-      pools_.emplace(name, std::make_unique<Pool>(loop_, cluster, limits_, descriptors_, loops_, told_));
+      pools_.emplace(name, std::make_unique<Pool>(loop_, cluster, limits_, descriptors_, told_));
   }
   // A connection's callbacks refer to its pool, so a pool is destroyed only after its last connection.
   std::erase_if(retired_, [](const auto& pool) { return pool->empty(); });

@@ -16,8 +16,8 @@ namespace yett::upstream {
 /// A pool survives a reload if its cluster is unchanged.
 class Pools {
  public:
-  Pools(net::EventLoop& loop, const http::Limits& limits, net::Gate& descriptors, size_t loops, Pool::Told told)
-      : loop_(loop), limits_(limits), descriptors_(descriptors), loops_(loops), told_(std::move(told)) {}
+  Pools(net::EventLoop& loop, const http::Limits& limits, net::Gate& descriptors, Pool::Told told)
+      : loop_(loop), limits_(limits), descriptors_(descriptors), told_(std::move(told)) {}
   /// Takes the clusters of a new generation.
   void update(const std::map<std::string, std::shared_ptr<const Cluster>>& clusters);
   Pool* find(const std::string& cluster);
@@ -26,7 +26,6 @@ class Pools {
   net::EventLoop& loop_;
   const http::Limits limits_;
   net::Gate& descriptors_;
-  const size_t loops_;
   const Pool::Told told_;
   std::map<std::string, std::unique_ptr<Pool>> pools_;
   std::vector<std::unique_ptr<Pool>> retired_;

@@ -5,9 +5,9 @@
 namespace yett::upstream {
 
 // What is saved up is bounded: ten seconds of the minimum, and a hundred retries.
-void RetryBudget::add(int64_t hundredths) {
+void RetryBudget::add(int64_t parts) {
   const int64_t most = (10 * config_.min_retries_per_second + 100) * kWhole;
-  if (hundredths_.load(std::memory_order_relaxed) < most) hundredths_.fetch_add(hundredths, std::memory_order_relaxed);
+  if (parts_.load(std::memory_order_relaxed) < most) parts_.fetch_add(parts, std::memory_order_relaxed);
 }
 
 bool RetryBudget::take(int64_t now_millis) {
@@ -16,9 +16,9 @@ bool RetryBudget::take(int64_t now_millis) {
   const int64_t earned = passed * config_.min_retries_per_second * kWhole / 1000;
   // Whoever moves the time forward earns what it brought; a fraction that is too small to count stays.
   if ((earned > 0 || filled == 0) && filled_at_.compare_exchange_strong(filled, now_millis)) add(earned);
-  int64_t left = hundredths_.load(std::memory_order_relaxed);
+  int64_t left = parts_.load(std::memory_order_relaxed);
   while (left >= kWhole) {
-    if (hundredths_.compare_exchange_weak(left, left - kWhole, std::memory_order_relaxed)) return true;
+    if (parts_.compare_exchange_weak(left, left - kWhole, std::memory_order_relaxed)) return true;
   }
   return false;
 }

@@ -18,7 +18,7 @@ class RetryBudget {
   explicit RetryBudget(const RetryBudgetConfig& config)
       : config_(config),
         share_(static_cast<int64_t>(config.ratio * kWhole + 0.5)),
-        hundredths_(config.min_retries_per_second * kWhole) {}
+        parts_(config.min_retries_per_second * kWhole) {}
 
   /// Counts a request, not a retry.
   void request() { add(share_); }
@@ -26,11 +26,11 @@ class RetryBudget {
   bool take(int64_t now_millis);
 
  private:
-  static constexpr int64_t kWhole = 100;
-  void add(int64_t hundredths);
+  static constexpr int64_t kWhole = 1000;
+  void add(int64_t parts);
   const RetryBudgetConfig config_;
-  const int64_t share_;              // hundredths of a retry for each request
-  std::atomic<int64_t> hundredths_;  // of retries
+  const int64_t share_;         // thousandths of a retry for each request
+  std::atomic<int64_t> parts_;  // of retries
   std::atomic<int64_t> filled_at_{0};
 };
 

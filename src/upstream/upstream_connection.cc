@@ -60,7 +60,7 @@ void UpstreamConnection::onOpen() {
   while (!waiting_.empty() && connection_->open()) {
     const auto waiter = waiting_.front();
     waiting_.erase(waiting_.begin());
-    pool_.waits_.erase(waiter.user);
+    pool_.endWait(*waiter.user);
     if (codec_->room() > 0) waiter.user->onLease(Lease(*this, std::exchange(fresh, false)));
     else pool_.connect(waiter);
   }
@@ -125,7 +125,7 @@ void UpstreamConnection::onClosed(std::string_view why) {
   while (!waiting_.empty()) {
     const auto waiter = waiting_.front();
     waiting_.erase(waiting_.begin());
-    pool_.waits_.erase(waiter.user);
+    pool_.endWait(*waiter.user);
     pool_.retry(waiter, reason);
   }
   pool_.remove(*this);

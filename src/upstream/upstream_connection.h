@@ -23,10 +23,12 @@ class UpstreamConnection final : public net::ConnectionEvents, public http::Wire
   /// Adds a user that gets a lease once the connection is open.
   void await(Pool::Waiter waiter) {
     waiting_.push_back(waiter);
-    pool_.waits_[waiter.user] = this;
+    pool_.addWait(*waiter.user, *this);
   }
   /// Nobody shares it: made for one exchange over HTTP/2.
   bool alone = false;
+  /// Its loss has been counted as a failure of the endpoint.
+  bool counted = false;
   void forget(PoolUser& user);
   /// Not open yet, and not too many wait.
   bool takesWaiters() const;
@@ -35,6 +37,7 @@ class UpstreamConnection final : public net::ConnectionEvents, public http::Wire
   size_t endpointIndex() const { return endpoint_; }
   bool http2() const { return http2_; }
   EndpointStates& states() { return pool_.states_; }
+  ClusterLoad& load() { return *pool_.cluster().load; }
   /// Its service may be gone: probes it, and ends all in-flight exchanges if it does not answer within five seconds.
   void suspect();
   void rest(base::Millis limit);

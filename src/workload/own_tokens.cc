@@ -22,7 +22,7 @@ int64_t nowSeconds() {
 class OwnTokens::Fetch final : public rpc::CallEvents {
  public:
   Fetch(OwnTokens& all, std::string audience)
-      : all_(all), audience_(std::move(audience)), again_([this] { begin(); }) {}
+      : all_(all), audience_(std::move(audience)), again_([this] { begin(); }), late_([this] { giveUp(); }) {}
 
   void want(bool wanted) {
     if (std::exchange(wanted_, wanted) == wanted) return;
@@ -32,8 +32,10 @@ class OwnTokens::Fetch final : public rpc::CallEvents {
 
   void begin() {
     if (!wanted_ || calling_) return;
-    if (all_.channel_ == nullptr || !all_.channel_->takesCalls()) return;  // until there is a connection
+    if (all_.channel_ == nullptr) return;  // until there is a connection
+    if (!all_.channel_->takesCalls()) return tell("the agent takes no more calls now"), retry();
     calling_ = true;
+    all_.loop_.schedule(late_, kPatience);
     answer_.clear();
     all_.channel_->call({"/SpiffeWorkloadAPI/FetchJWTSVID", "localhost", {{"workload.spiffe.io", "true"}}},
                         jwtSvidRequest({audience_}, all_.spiffe_id_), *this);
@@ -43,17 +45,31 @@ class OwnTokens::Fetch final : public rpc::CallEvents {
 
   void onDone(const rpc::GrpcStatus& status) override {
     calling_ = false;
+    late_.cancel();
     if (status.lost) return;  // begin() is called again once there is a connection
     const std::string said = status.message.empty() ? "" : ": " + base::printable(status.message);
     const yett::Status done =
         status.code == rpc::GrpcCode::kOk ? take() : yett::Status(Error{rpc::nameOf(status.code) + said});
     if (done) back_off_.reset();
-    const std::string why = done ? "" : done.error().message;
-    if (std::exchange(why_, why) != why) all_.told_(audience_, why);
-    if (wanted_) all_.loop_.schedule(again_, base::Millis(done ? rest_ : back_off_.next()));
+    tell(done ? "" : done.error().message);
+    if (!done) retry();
+    else if (wanted_) all_.loop_.schedule(again_, base::Millis(rest_));
   }
 
  private:
+  static constexpr base::Millis kPatience{10'000};
+  void tell(const std::string& why) {
+    if (std::exchange(why_, why) != why) all_.told_(audience_, why);
+  }
+  void retry() {
+    if (wanted_) all_.loop_.schedule(again_, base::Millis(back_off_.next()));
+  }
+  // An agent that hangs: another connection may reach one that does not.
+  void giveUp() {
+    tell("the agent does not answer");
+    if (all_.channel_ != nullptr) all_.channel_->close("FetchJWTSVID was not answered within ten seconds");
+  }
+
   // Keeps the first token, and sets when to ask for the next: at half of its life, as SPIFFE's libraries do.
   yett::Status take() {
     const auto svids = TRY(readJwtSvids(answer_));
@@ -71,6 +87,7 @@ class OwnTokens::Fetch final : public rpc::CallEvents {
   OwnTokens& all_;
   const std::string audience_;
   net::Timer again_;
+  net::Timer late_;
   BackOff back_off_{250, 15'000};
   std::string answer_;
   std::string why_;
@@ -83,12 +100,15 @@ OwnTokens::OwnTokens(net::EventLoop& loop, Told told) : loop_(loop), told_(std::
 OwnTokens::~OwnTokens() = default;
 
 void OwnTokens::want(const std::vector<std::string>& audiences, const std::string& spiffe_id) {
-  spiffe_id_ = spiffe_id;
+  const bool other = std::exchange(spiffe_id_, spiffe_id) != spiffe_id;
   for (const auto& audience : audiences) {
     if (!fetches_.contains(audience)) fetches_[audience] = std::make_unique<Fetch>(*this, audience);
   }
   for (auto& [audience, fetch] : fetches_)
     fetch->want(std::find(audiences.begin(), audiences.end(), audience) != audiences.end());
+  if (other) {
+    for (auto& [audience, fetch] : fetches_) fetch->begin();
+  }
   const base::Lock lock(mutex_);
   for (const auto& audience : audiences) kept_.try_emplace(audience);
   std::erase_if(kept_, [&](const auto& one) {

@@ -144,6 +144,35 @@ class Upstreams(unittest.TestCase):
                 wait_for("the reload", lambda: "reloaded" in y.log())
                 self.assertEqual({status for status, _ in self.ask(y, 6, method="POST")}, {200})
 
+    def test_callers_cannot_eject_an_endpoint(self):
+        """A slow upload, and what only a caller can provoke, says nothing about the service."""
+        for one in self.services:
+            one.answer = ("501 Not Implemented", "")
+        y = self.yett()
+        y.listener["routes"][0]["retry"] = {"num_retries": 1, "on": ["504"], "per_try_timeout": f"{int(300 * SLOW)}ms"}
+        y.write_config()
+        with y:
+            self.assertEqual({status for status, _ in self.ask(y, 30, method="FOO")}, {501})
+            for _ in range(6):
+                with y.raw() as s:
+                    s.sendall(b"PUT / HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\n")
+                    time.sleep(0.5 * SLOW)
+                    s.sendall(b"body")
+                    self.assertEqual(s.recv(4096)[9:12], b"501")
+            self.assertNotIn("ejected", y.log())
+
+    def test_what_is_hashed_is_what_the_service_gets(self):
+        """A header that policy sets decides; one that Connection lists chooses no route."""
+        y = self.yett(balance="ring_hash", hash="header:x-user")
+        y.write_rules('policy "p" { allow "all" { principal = anyone, set_header = { ["x-user"] = "jane" } } }')
+        y.listener["routes"].insert(0, {"path": "/**", "headers": {"x-canary": "1"}, "cluster": "canary"})
+        y.config["clusters"].append({"name": "canary", "endpoints": ["127.0.0.1:1"]})
+        y.write_config()
+        with y:
+            self.assertEqual(len({body for _, body in self.ask(y, 30)}), 1)
+            self.assertEqual(self.ask(y, headers={"X-Canary": "1"})[0][0], 503)
+            self.assertEqual(self.ask(y, headers={"X-Canary": "1", "Connection": "x-canary"})[0][0], 200)
+
     def test_a_storm_of_retries_is_bounded(self):
         """All endpoints fail: the service gets at most 1.2 times the requests, and the minimum per second."""
         for one in self.services:
@@ -207,7 +236,7 @@ class Upstreams(unittest.TestCase):
     def test_wrong_settings_are_explained(self):
         for change, why in (({"balance": "ring_hash"}, "`ring_hash` needs `hash`"), ({"hash": "principal"}, "is for `\"balance\": \"ring_hash\"`"),
                             ({"balance": "ring_hash", "hash": "x-user"}, "is not `header:NAME`"), ({"endpoints": [{"address": "127.0.0.1:1", "weight": 0}]}, "weight"),
-                            ({"endpoints": [{"weight": 1}]}, "address"), ({"max_connections": 5}, "is now `circuit_breakers.max_connections`"), ({"balance": "leastrequest"}, "must be `least_request` or `round_robin`")):
+                            ({"endpoints": [{"weight": 1}]}, "address"), ({"retry_budget": {"ratio": 2}}, "must be a number from 0 to 1"), ({"max_connections": 5}, "is now `circuit_breakers.max_connections`"), ({"balance": "leastrequest"}, "must be `least_request` or `round_robin`")):
             y = self.yett(**change)
             done = subprocess.run([harness.BINARY, "check", "-c", str(y.dir / "yett.json")], capture_output=True, text=True)
             self.assertEqual(done.returncode, 2, change)

@@ -98,10 +98,12 @@ TEST_CASE("balancer: only usable endpoints are taken, and all where none is") {
     states.unreachable(1, 0, "refused");
     CHECK(seen().size() == 2);
     CHECK(balancer.after(0, 5) == 2);
+    CHECK(balancer.other(0, 5) == 2);
     states.unreachable(0, 0, "refused");
     states.unreachable(2, 0, "refused");
     CHECK(seen().size() >= 2);
     CHECK(balancer.after(0, 5) == 1);
+    CHECK(balancer.other(0, 5) == 0);
     states.reached(2);
     CHECK(seen().size() == 1);
   }
@@ -157,6 +159,9 @@ TEST_CASE("endpoints: failures in a row eject for a growing time, never more tha
   fail(0, 1000, 1);            // another chance, and it fails again
   CHECK_FALSE(states.usable(0, 2999));
   CHECK(states.usable(0, 3000));
+  states.succeeded(0, 2500);  // of a request from before: it is still out
+  CHECK_FALSE(states.usable(0, 2999));
+  CHECK(told.back() != "0 back it answers");
   states.succeeded(0, 3000);
   CHECK(told.back() == "0 back it answers");
   states.succeeded(0, 4100);  // forgives one
