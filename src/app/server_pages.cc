@@ -100,10 +100,6 @@ void Server::onEndpoint(EventRecorder& events, const std::string& cluster, const
                         const std::string& why) {
   const char* what = out ? "endpoint ejected" : "endpoint back";
   events.record(what, cluster + " " + endpoint + " " + why, "", "");
-  metrics_
-      .counter(out ? "yett_upstream_ejections_total" : "yett_upstream_returns_total", {{"cluster", cluster}},
-               out ? "endpoints that got no requests for a while because they failed" : "endpoints that answered again")
-      .add();
   if (out) log_.warning(what, {{"cluster", cluster}, {"endpoint", endpoint}, {"why", why}});
   else log_.info(what, {{"cluster", cluster}, {"endpoint", endpoint}, {"why", why}});
 }

@@ -40,6 +40,10 @@ Counts::Upstream& Counts::upstreamOf(const std::string& cluster) {
                                    "requests that a connection to the service took");
   out.retries = &metrics_.counter("yett_upstream_retries_total", {{"cluster", cluster}},
                                   "requests that were tried again because the route's `retry` says so");
+  out.ejections = &metrics_.counter("yett_upstream_ejections_total", {{"cluster", cluster}},
+                                    "endpoints that got no requests for a while because they failed");
+  out.returns =
+      &metrics_.counter("yett_upstream_returns_total", {{"cluster", cluster}}, "endpoints that answered again");
   for (const Cause cause : kUpstreamFailures)
     out.failures[cause] =
         &metrics_.counter("yett_upstream_failures_total", {{"cluster", cluster}, {"cause", info(cause).label}},
@@ -53,6 +57,11 @@ void Counts::upstream(const std::string& cluster, Cause failure) {
   if (failure == Cause::kNone) return;
   const auto it = counters.failures.find(failure);
   if (it != counters.failures.end()) it->second->add();
+}
+
+void Counts::endpoint(const std::string& cluster, bool ejected) {
+  const Upstream& counters = upstreamOf(cluster);
+  (ejected ? counters.ejections : counters.returns)->add();
 }
 
 void Counts::retry(const std::string& cluster) {

@@ -20,6 +20,8 @@ class Counts {
   void cause(Cause cause);
   /// A request that was sent to a service of this cluster, and why it failed there (kNone: it did not).
   void upstream(const std::string& cluster, Cause failure);
+  /// An endpoint of this cluster was ejected, or answers again.
+  void endpoint(const std::string& cluster, bool ejected);
   /// A request to this cluster is tried again.
   void retry(const std::string& cluster);
 
@@ -32,6 +34,8 @@ class Counts {
   struct Upstream {
     base::Counter* requests = nullptr;
     base::Counter* retries = nullptr;
+    base::Counter* ejections = nullptr;
+    base::Counter* returns = nullptr;
     std::map<Cause, base::Counter*> failures;
   };
   base::Counter& counterOf(Cause cause);

@@ -7,6 +7,7 @@
 #include "identity/trust_bundle.h"
 #include "proxy/exchange.h"
 #include "proxy/session.h"
+#include "upstream/cluster.h"
 
 namespace yett::proxy {
 
@@ -23,7 +24,12 @@ Worker::Worker(net::EventLoop& l, authz::Authorizer& stage, const Shared& shared
       access_log(shared.access_log),
       events(std::move(sink)),
       authorizer(stage),
-      upstreams(l, shared.descriptors, shared.endpoint_told),
+      upstreams(l, shared.descriptors,
+                [this, told = shared.endpoint_told](const upstream::Cluster& cluster, const std::string& endpoint,
+                                                    bool out, const std::string& why) {
+                  counts.endpoint(cluster.config.name, out);
+                  if (told) told(cluster, endpoint, out, why);
+                }),
       registry(l, shared.gate, shared.most_handshakes),
       subjects(l),
       bodies(memory.bodies),
