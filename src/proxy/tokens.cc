@@ -4,6 +4,7 @@
 #include <deque>
 #include <optional>
 #include <utility>
+#include <vector>
 
 #include "base/text.h"
 #include "http/header_map.h"
@@ -74,6 +75,7 @@ void findInCookies(http::HeaderField& field, const std::string& name, Found& out
 // What tokens say of themselves: parsed once, however many providers look at them.
 class Hints {
  public:
+  /// Valid until the next call.
   const std::optional<identity::JwtHints>& of(std::string_view token) {
     for (const auto& [known, hints] : seen_) {
       if (known.data() == token.data() && known.size() == token.size()) return hints;
@@ -84,7 +86,7 @@ class Hints {
   }
 
  private:
-  std::deque<std::pair<std::string_view, std::optional<identity::JwtHints>>> seen_;
+  std::vector<std::pair<std::string_view, std::optional<identity::JwtHints>>> seen_;  // a deque would allocate at once
 };
 
 std::string_view ownerOf(const Call& call, const identity::TokenPlace& place, std::string_view token, Hints& hints);

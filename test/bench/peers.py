@@ -402,7 +402,7 @@ class Yett(Peer):
             "workers": workers,
             "identity": {"svid": {"certificate": certs.server, "private_key": certs.server_key}, "trust_bundles": {"example.org": certs.ca}},
             "listeners": [listening],
-            "clusters": [{"name": "app", "endpoints": [f"unix://{service.dir}/service.sock" if unix else f"127.0.0.1:{service.port}"], "max_connections": 20000}],
+            "clusters": [{"name": "app", "endpoints": [f"unix://{service.dir}/service.sock" if unix else f"127.0.0.1:{service.port}"], "circuit_breakers": {"max_connections": 20000, "max_pending_requests": 20000, "max_requests": 40000}}],
             "policy": {"engines": [{"name": "main", "type": "lua", "path": "rules"}]},
             "audit": {"database": "yett.db", "durability": durability},
             "admin": {"socket": "admin.sock"},
