@@ -208,7 +208,7 @@ TokenMemory::Outcome TokenMemory::verify(const identity::JwtProvider& provider, 
     const bool holds = known->second.provider_digest == provider.digest &&
                        now - provider.rules.clock_skew < known->second.token->verified().expires;
     if (!holds) break;
-    const Outcome out{known->second.token, {}, known->second.principal};
+    Outcome out{known->second.token, {}, known->second.principal};
     if (entries == &young_) return out;
     Entry entry = std::move(known->second);
     old_.erase(known);

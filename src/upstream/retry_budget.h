@@ -3,6 +3,7 @@
 #pragma once
 
 #include <atomic>
+#include <cmath>
 #include <cstdint>
 
 namespace yett::upstream {
@@ -17,7 +18,7 @@ class RetryBudget {
  public:
   explicit RetryBudget(const RetryBudgetConfig& config)
       : config_(config),
-        share_(static_cast<int64_t>(config.ratio * kWhole + 0.5)),
+        share_(std::lround(config.ratio * kWhole)),
         parts_(config.min_retries_per_second * kWhole) {}
 
   /// Counts a request, not a retry.
