@@ -17,9 +17,7 @@ struct RetryBudgetConfig {
 class RetryBudget {
  public:
   explicit RetryBudget(const RetryBudgetConfig& config)
-      : config_(config),
-        share_(std::lround(config.ratio * kWhole)),
-        parts_(config.min_retries_per_second * kWhole) {}
+      : config_(config), share_(std::lround(config.ratio * kWhole)), parts_(config.min_retries_per_second * kWhole) {}
 
   /// Counts a request, not a retry.
   void request() { add(share_); }
