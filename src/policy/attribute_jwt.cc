@@ -11,10 +11,6 @@ using Recall = RecordedValue::State;
 
 namespace {
 
-AttrValue absentOrError(std::string_view why) {
-  return why.empty() ? AttrValue{} : AttrValue{State::kError, Type::kText, why, 0};
-}
-
 std::string asJson(const std::vector<std::string>& list) {
   std::string out = "[";
   for (const auto& item : list) {
@@ -75,7 +71,7 @@ AttrValue AttributeReader::recordedJwt(std::string_view key) {
     return there ? AttrValue{State::kPresent, Type::kFlag, {}, 1} : kUnknown;
   }
   if (value->state == Recall::kMasked) return kUnknown;
-  if (value->state == Recall::kError) return absentOrError("could not be read as one value");
+  if (value->state == Recall::kError) return {State::kError, Type::kText, "could not be read as one value", 0};
   if (value->state == Recall::kText) return {State::kPresent, Type::kText, value->text, 0};
   if (value->state == Recall::kNumber) return {State::kPresent, Type::kNumber, {}, value->number};
   if (value->state == Recall::kFlag) return {State::kPresent, Type::kFlag, {}, value->number};

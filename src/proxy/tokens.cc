@@ -89,7 +89,41 @@ class Hints {
   std::vector<std::pair<std::string_view, std::optional<identity::JwtHints>>> seen_;  // a deque would allocate at once
 };
 
-std::string_view ownerOf(const Call& call, const identity::TokenPlace& place, std::string_view token, Hints& hints);
+bool isFor(const identity::JwtProviderConfig& config, const identity::JwtHints& hints) {
+  return std::any_of(hints.audiences.begin(), hints.audiences.end(), [&](const auto& one) {
+    return std::find(config.audiences.begin(), config.audiences.end(), one) != config.audiences.end();
+  });
+}
+
+// The provider that a token in this place belongs to: the one that its issuer names, and of several with this issuer
+// the one for whose audience it is; else the first. A JWT-SVID needs no issuer.
+std::string_view ownerOf(const Call& call, const identity::TokenPlace& place, std::string_view token, Hints& all) {
+  if (call.asked_tokens.size() == 1) return call.asked_tokens.front().first;
+  std::vector<std::pair<std::string_view, const identity::JwtProviderConfig*>> candidates;
+  for (const auto& [name, required] : call.asked_tokens) {
+    const auto* provider = call.listener->providers ? call.listener->providers->find(name) : nullptr;
+    if (provider == nullptr) continue;
+    const auto& from = provider->config.from;
+    if (std::find(from.begin(), from.end(), place) != from.end()) candidates.emplace_back(name, &provider->config);
+  }
+  if (candidates.empty()) return {};
+  if (candidates.size() == 1) return candidates.front().first;
+  const auto& hints = all.of(token);
+  if (!hints) return candidates.front().first;
+  const bool workload = hints->subject.starts_with("spiffe://");
+  const auto first = [&](auto fits) {
+    const auto it =
+        std::find_if(candidates.begin(), candidates.end(), [&](const auto& one) { return fits(*one.second); });
+    return it == candidates.end() ? std::string_view() : it->first;
+  };
+  const auto issues = [&](const auto& config) { return !config.svid && config.issuer == hints->issuer; };
+  for (const std::string_view found :
+       {first([&](const auto& config) { return issues(config) && isFor(config, *hints); }), first(issues),
+        first([&](const auto& config) { return config.svid == workload; })}) {
+    if (!found.empty()) return found;
+  }
+  return candidates.front().first;
+}
 
 // Those of the provider; a field that is doubtful counts for each that looks there.
 Found tokensOf(Call& call, std::string_view provider, const identity::JwtProviderConfig& config, Hints& hints) {
@@ -151,41 +185,6 @@ std::shared_ptr<const identity::Principal> principalOf(const identity::VerifiedJ
   if (!out) return nullptr;  // cannot be: it was verified
   out.value().kind = identity::Principal::Kind::kJwtSvid;
   return std::make_shared<const identity::Principal>(std::move(out).value());
-}
-
-bool isFor(const identity::JwtProviderConfig& config, const identity::JwtHints& hints) {
-  return std::any_of(hints.audiences.begin(), hints.audiences.end(), [&](const auto& one) {
-    return std::find(config.audiences.begin(), config.audiences.end(), one) != config.audiences.end();
-  });
-}
-
-// The provider that a token in this place belongs to: the one that its issuer names, and of several with this issuer
-// the one for whose audience it is; else the first. A JWT-SVID needs no issuer.
-std::string_view ownerOf(const Call& call, const identity::TokenPlace& place, std::string_view token, Hints& all) {
-  std::vector<std::pair<std::string_view, const identity::JwtProviderConfig*>> candidates;
-  for (const auto& [name, required] : call.asked_tokens) {
-    const auto* provider = call.listener->providers ? call.listener->providers->find(name) : nullptr;
-    if (provider == nullptr) continue;
-    const auto& from = provider->config.from;
-    if (std::find(from.begin(), from.end(), place) != from.end()) candidates.emplace_back(name, &provider->config);
-  }
-  if (candidates.empty()) return {};
-  if (candidates.size() == 1) return candidates.front().first;
-  const auto& hints = all.of(token);
-  if (!hints) return candidates.front().first;
-  const bool workload = hints->subject.starts_with("spiffe://");
-  const auto first = [&](auto fits) {
-    const auto it =
-        std::find_if(candidates.begin(), candidates.end(), [&](const auto& one) { return fits(*one.second); });
-    return it == candidates.end() ? std::string_view() : it->first;
-  };
-  const auto issues = [&](const auto& config) { return !config.svid && config.issuer == hints->issuer; };
-  for (const std::string_view found :
-       {first([&](const auto& config) { return issues(config) && isFor(config, *hints); }), first(issues),
-        first([&](const auto& config) { return config.svid == workload; })}) {
-    if (!found.empty()) return found;
-  }
-  return candidates.front().first;
 }
 
 Status addHeaders(Call& call, const identity::JwtProviderConfig& config, const policy::Token& token) {

@@ -6,6 +6,7 @@
 #include "policy/policy_set.h"
 #include "policy/recorded.h"
 #include "policy/recording.h"
+#include "request/question.h"
 #include "runtime/check_input.h"
 #include "support/policy_cases.h"
 #include "support/temp_dir.h"
@@ -38,15 +39,13 @@ json::Value requestOf(json::Value fields) {
 
 // What the record of the request alone says, without its tokens and headers.
 policy::CheckRequest recordedQuestion(const policy::CheckRequest& live) {
-  policy::CheckRequest out;
-  out.method = live.method;
-  out.host = live.host;
-  out.path = live.path;
-  out.protocol = live.protocol;
-  out.principal = live.principal;
-  out.source = live.source;
-  out.time_seconds = live.time_seconds;
-  return out;
+  return request::question({.method = live.method,
+                            .host = live.host,
+                            .path = live.path,
+                            .protocol = live.protocol,
+                            .principal = live.principal,
+                            .source = live.source,
+                            .time_seconds = live.time_seconds});
 }
 
 // The decisions that the record allows: "allow", "deny", or "?" if it does not say.
