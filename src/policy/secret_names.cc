@@ -35,6 +35,11 @@ bool isSecretName(std::string_view sent) {
 
 namespace {
 
+// The name of a field whose value is a credential. The matcher `jwt` names a provider.
+bool isSecretField(std::string_view name) {
+  return name != "jwt" && name != "not_jwt" && isSecretName(name);
+}
+
 // A long mix of letters and digits, unlike a word.
 bool looksRandom(std::string_view text) {
   constexpr size_t kMin = 20;
@@ -72,7 +77,7 @@ std::string withoutCredentials(std::string_view line) {
       const auto from = word.find_last_of(" \t{,(.[");
       if (end < line.size() && line[end] == '=' && !word.empty() && word.back() != ']' && word.back() != '~' &&
           word.back() != '<' && word.back() != '>')
-        secret = isSecretName(word.substr(from == std::string_view::npos ? 0 : from + 1)) ||
+        secret = isSecretField(word.substr(from == std::string_view::npos ? 0 : from + 1)) ||
                  (secret && line.substr(end, 2) == "==");
       const size_t next = std::min(end + (end < line.size() && line[end] == '=' ? 1 : 0), line.size());
       out += line.substr(i, next - i);
@@ -85,7 +90,7 @@ std::string withoutCredentials(std::string_view line) {
     const auto text = line.substr(i + 1, end - i - 1);
     const auto rest = base::trimmed(line.substr(std::min(end + 1, line.size())));
     const bool name = rest.starts_with(']') || rest.starts_with(':');
-    if (name) secret = isSecretName(text);
+    if (name) secret = isSecretField(text);
     out += quote;
     out += !name && !text.empty() && (secret || looksLikeCredential(text)) ? std::string_view("(masked)") : text;
     if (end < line.size()) out += quote;

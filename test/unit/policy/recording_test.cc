@@ -6,6 +6,7 @@
 #include "base/sha256.h"
 #include "policy/attribute_reader.h"
 #include "policy/recorded.h"
+#include "policy/secret_names.h"
 #include "support/random_policy.h"
 
 using namespace yett;
@@ -62,4 +63,13 @@ TEST_CASE("recording: what is recorded of a request has a maximum size, whatever
     CHECK(recorded.find(policy::Attr::kHeader, "x-249") == nullptr);
     CHECK(recorded.find(policy::Attr::kQueryList, "k") == nullptr);
   }
+}
+
+TEST_CASE(
+    "recording: the matcher `jwt` names a provider, which is no credential; a value that looks like one still is") {
+  const auto same = [](const std::string& line) { return policy::withoutCredentials(line) == line; };
+  CHECK(same(R"(allow "a" { jwt = "corp", not_jwt = { "svid", "partner" } })"));
+  CHECK(same(R"({ "allow": "a", "jwt": "corp" })"));
+  CHECK_FALSE(same(R"(allow "a" { jwt = "eyJhbGciOiJSUzI1NiJ9" })"));
+  CHECK_FALSE(same(R"(header = { ["x-jwt"] = "corp" })"));
 }
