@@ -82,6 +82,10 @@ unittests() { # PRESET SLOWNESS OUTPUT NAME...
   (cd test/scenario && PYTHONPATH=../interop YETT_TEST_BINARY="$PWD/../../build/$preset/yett" YETT_TEST_SLOW=$slow timeout "${YETT_TEST_TIMEOUT:-2400}" /usr/bin/python3 -W ignore -m unittest -v "$@") >"$into" 2>&1
 }
 
+failures() { # FILE LINES: what failed, cut. awk reads to the end: a closed pipe would end this script.
+  awk -v most="$2" '/^==========/ { on = 1 } on && ++n <= most { print substr($0, 1, 2000) }' "$1"
+}
+
 scenarios() { # PRESET SLOWNESS MODULE...
   local preset=$1 slow=$2
   shift 2
@@ -89,7 +93,7 @@ scenarios() { # PRESET SLOWNESS MODULE...
   local ok=true
   unittests "$preset" "$slow" "$out" "$@" || ok=false
   grep -E '^  [0-9]|^test_.*ok$|^ok$' "$out" | grep -E '^  ' || true
-  $ok || sed -n '/^=\{70\}/,$p' "$out" | head -300
+  $ok || failures "$out" 300
   local ran bad left names
   ran=$(sed -n 's/^Ran \([0-9]*\) tests* in.*/\1/p' "$out" | tail -1)
   names=$(sed -nE 's/^(FAIL|ERROR): [^(]*\(([^)]*)\).*/\2/p' "$out" | sort -u)
@@ -105,7 +109,7 @@ scenarios() { # PRESET SLOWNESS MODULE...
       bad=0
       second+=("scenarios ($preset):" $names)
     else
-      sed -n '/^=\{70\}/,$p' "$again" | head -100
+      failures "$again" 100
     fi
   fi
   pass $((ran - bad - left))

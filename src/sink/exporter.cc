@@ -110,6 +110,9 @@ Result<std::unique_ptr<Exporter>> Exporter::start(const std::vector<SinkConfig>&
                                     "records that a sink does not have yet", "gauge");
     carrier->refused = &metrics.counter("yett_audit_sink_refused_total", {{"sink", config.name}},
                                         "records that a sink permanently refused");
+    // The lag is true from the first scrape on: a sink that is behind at the start never shows 0.
+    carrier->last = std::max<int64_t>(TRY(carrier->feed.last()), carrier->position);
+    carrier->showLag();
     out->carriers_.push_back(std::move(carrier));
   }
   for (auto& carrier : out->carriers_)

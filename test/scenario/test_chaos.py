@@ -153,7 +153,8 @@ class Chaos(unittest.TestCase):
               f"{self.twice} twice, {largest / MIB:.1f} MiB at the end")
         self.assertEqual(lost, 0)
         self.assertLessEqual(self.twice, 500 * (ROUNDS * 8))
-        self.assertEqual(missing, self.lost, "left out: never sent, or sent though it was lost")
+        wrong = sorted(missing ^ self.lost)
+        self.assertFalse(wrong, f"{len(wrong)} of {told['last_seq']} records never sent, or sent though lost: {wrong[:1]} to {wrong[-1:]}")
 
     def test_batched(self):
         self.run_it("batched")
