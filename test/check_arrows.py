@@ -24,10 +24,11 @@ libraries = {
     r"seccomp": r"sandbox/calls",
     r"utf8proc\.h": r"policy/name_fold\.cc",
     r"Poco/": r"net/|upstream/|proxy/|admin/|sink/|workload/|rpc/channel",
-    r"protozero/": r"workload/messages\.cc",
+    r"protozero/": r"workload/messages\.cc|upstream/health_message\.cc",
     r"librdkafka/": r"sink/kafka_sink\.cc",
     r"CLI/": r"app/main\.cc|cli/",
     r"nghttp2/": r"http/h2_",
+    r"ares": r"upstream/resolver\.cc",
     # Yett's own headers that only these may include: access to a pool requires a Permit.
     r"upstream/pools?\.h": r"upstream/|serve/upstreams\.h|proxy/forwarding\.h",
 }

@@ -24,7 +24,7 @@ def keys_of(node):
 
 
 source = "".join(path.read_text() for path in sorted((root / "src/config").glob("*.cc")))
-parsed = set(re.findall(r'\.(?:text|textOrFlag|requiredText|texts|textsOrObjects|fraction|flag|number|numbers|duration|durationOrZero|size|choice|object|objects|entries|weights|has)\(\s*"([\w$]+)"', source))
+parsed = set(re.findall(r'\.(?:text|textOrFlag|requiredText|texts|textOrTexts|textsOrObjects|fraction|flag|number|numbers|duration|durationOrZero|size|choice|object|objects|entries|weights|has)\(\s*"([\w$]+)"', source))
 parsed |= set(re.findall(r'readMode\(in, "(\w+)"', source))
 for key in sorted(parsed ^ keys_of(schema)):
     problems.append(f"`{key}` is known only to {'the parser' if key in parsed else 'the schema'}")

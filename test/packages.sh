@@ -1,5 +1,5 @@
 # Debian 12 packages needed to build and test Yett; sourced by the scripts that install them.
-BUILD_PACKAGES="g++ cmake ninja-build ccache pkg-config libpoco-dev libssl-dev liblua5.4-dev libjsoncpp-dev libre2-dev libabsl-dev tzdata libseccomp-dev libutf8proc-dev libprotozero-dev libsqlite3-dev libnghttp2-dev librdkafka-dev libcli11-dev libzstd-dev"
+BUILD_PACKAGES="g++ cmake ninja-build ccache pkg-config libpoco-dev libssl-dev liblua5.4-dev libjsoncpp-dev libre2-dev libabsl-dev tzdata libseccomp-dev libutf8proc-dev libprotozero-dev libc-ares-dev libsqlite3-dev libnghttp2-dev librdkafka-dev libcli11-dev libzstd-dev"
 DEMO_PACKAGES="python3 curl openssl ca-certificates"
 TEST_PACKAGES="catch2 clang-format clang-tidy nginx-light procps nodejs python3-h2 python3-cryptography python3-grpcio python3-jwt python3-websockets apache2-bin haproxy lighttpd rsyslog rsyslog-openssl nghttp2-client strace valgrind sqlite3 python3-zstandard prometheus testssl.sh"
 # What builds and tries the packages: packaging/, test/interop/test_packages.py.

@@ -163,22 +163,19 @@ void Reloader::lookAtClock() {
   server_.reviewSessions();
 }
 
-// Resolves names again only on request or if the configuration has changed: an urgent policy must not wait for a
-// resolver.
+// Waits for no resolver: names are resolved elsewhere; on request, now.
 bool Reloader::reload(std::string seen, bool may_again, bool look_up) {
   changing_ = false;
   again_at_ = 0;
   tried_ = std::move(seen);
   config::Problems problems(file_);
   base::FileTrust trust;
-  const auto& known = *server_.generation();
-  const auto text = base::readFile(file_);
-  look_up = look_up || (text && text.value() != known.config.text);
+  if (look_up) server_.resolveNow();
   auto sources = addOutside(problems);
   bool restart = problems.any();
   std::shared_ptr<const runtime::Generation> next;
   if (!restart) {
-    auto inputs = runtime::readInputs(file_, known.clusters, look_up, server_.apiSources(), problems, trust);
+    auto inputs = runtime::readInputs(file_, server_.apiSources(), problems, trust);
     sources = inputs.understood ? runtime::sourcesOf(inputs.config) : std::vector<std::string>{file_};
     next = runtime::build(std::move(inputs), server_.generation(), problems);
   }

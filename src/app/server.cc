@@ -20,6 +20,7 @@ namespace {
 
 constexpr base::Millis kReloadWait{2000};  // for every loop to take a new generation
 constexpr base::Millis kEndWait{5000};     // for every loop to end
+constexpr base::Millis kNamesWait{2000};   // at the start, for the names of services
 
 // Of trust domains, and of providers of tokens as `jwt:NAME`.
 std::map<std::string, identity::BundleConfig> endpointsOf(const config::Config& config) {
@@ -71,6 +72,8 @@ Status Server::open() {
   admin_ =
       TRY(admin::AdminServer::start(config.admin, adminContent(), maxAdminSessions(), takeEarly(config.admin.address)));
   loops_.run();
+  watch_.follow(generation_->clusters, config.resolver);
+  upstream::Watch::await(generation_->clusters, kNamesWait);
   record("start", config.file,
          "version " YETT_VERSION "; policy " + generation_->policy->digest() + "; configuration " +
              base::sha256Hex(config.text) + (generation_->shadow ? "; shadow " + generation_->shadow->digest() : ""));
@@ -108,6 +111,7 @@ Server::Stopped Server::stop() {
   if (audit_) audit_->refuseTasks();  // or for the audit writer
   admin_.reset();
   if (workload_) workload_->stop();  // whose events use this object
+  watch_.stop();
   const bool fetched = bundle_refresher_.stop(base::Millis(200));
   draining_ = true;
   const bool ended = loops_.stop(
@@ -306,6 +310,7 @@ Status Server::apply(std::shared_ptr<const runtime::Generation> next) {
     generation_ = shown_ = next;
   }
   bundle_refresher_.follow(endpointsOf(next->config));
+  watch_.follow(next->clusters, next->config.resolver);
   wantOwnTokens(*next);
   if (next->tls_digest != before->tls_digest && !next->spiffe_id.empty())
     log_.info("identity", {{"spiffe_id", next->spiffe_id},

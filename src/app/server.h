@@ -21,6 +21,8 @@
 #include "proxy/listener_config.h"
 #include "runtime/generation.h"
 #include "sink/exporter.h"
+#include "upstream/notice.h"
+#include "upstream/watch.h"
 #include "workload/bundle_refresher.h"
 #include "workload/client.h"
 
@@ -74,6 +76,8 @@ class Server {
   /// takeGiven().
   int givenFd() const { return given_fd_; }
   void takeGiven() const;
+  /// Looks up the names of all clusters again.
+  void resolveNow() { watch_.resolveNow(); }
 
   const Confinement& confinement() const { return confinement_; }
   const std::shared_ptr<const runtime::Generation>& generation() const { return generation_; }
@@ -126,8 +130,10 @@ class Server {
   std::vector<admin::Condition> readiness() const;
   std::string certificateState() const;
   Status makeWorkloadClient();
-  void onEndpoint(EventRecorder& events, const std::string& cluster, const std::string& endpoint, bool out,
-                  const std::string& why);
+  void onWatch(const upstream::Cluster& cluster, upstream::Notice notice, const std::string& endpoint,
+               const std::string& why);
+  void tellOfCluster(const std::string& cluster, upstream::Notice notice, const std::string& endpoint,
+                     const std::string& why);
   void wantOwnTokens(const runtime::Generation& generation);
   void logServing(const runtime::Generation& generation);
   void onWorkloadApi(const std::string& why);
@@ -168,6 +174,8 @@ class Server {
   std::string audit_failure_ YETT_GUARDED_BY(status_mutex_);  // why the log cannot be written; "" if it can
   workload::BundleRefresher bundle_refresher_{
       [this](const std::string& domain, const std::string& why) { onBundle(domain, why); }};  // the first to end
+  upstream::Watch watch_{[this](const upstream::Cluster& cluster, upstream::Notice notice, const std::string& endpoint,
+                                const std::string& why) { onWatch(cluster, notice, endpoint, why); }};
   int given_fd_ = -1;
   std::unique_ptr<workload::Client> workload_;  // null: no Workload API is configured
 };

@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "app/cluster_notice.h"
 #include "app/server.h"
 #include "audit/growth.h"
 #include "authz/authorizer.h"
@@ -129,8 +130,10 @@ Status Server::makeLoops() {
         access_log_.get(),
         [this](const std::string& provider) { bundle_refresher_.hurry("jwt:" + provider); },
         [this](const std::string& audience) { return ownToken(audience); },
-        [this, &loop](const upstream::Cluster& cluster, const std::string& endpoint, bool out, const std::string& why) {
-          onEndpoint(*loop.events, cluster.config.name, endpoint, out, why);
+        [this, &loop](const upstream::Cluster& cluster, upstream::Notice notice, const std::string& endpoint,
+                      const std::string& why) {
+          tellOfCluster(cluster.config.name, notice, endpoint, why);
+          loop.events->record(eventOf(notice), cluster.config.name + " " + endpoint + " " + why, "", "");
         },
         handshakes};
     loop.worker = std::make_unique<proxy::Worker>(

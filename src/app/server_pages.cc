@@ -95,15 +95,6 @@ void Server::wantOwnTokens(const runtime::Generation& generation) {
   workload_->wantTokens(std::move(audiences), generation.spiffe_id);
 }
 
-// On the loop that ejected it, or used it again: each loop judges on its own.
-void Server::onEndpoint(EventRecorder& events, const std::string& cluster, const std::string& endpoint, bool out,
-                        const std::string& why) {
-  const char* what = out ? "endpoint ejected" : "endpoint back";
-  events.record(what, cluster + " " + endpoint + " " + why, "", "");
-  if (out) log_.warning(what, {{"cluster", cluster}, {"endpoint", endpoint}, {"why", why}});
-  else log_.info(what, {{"cluster", cluster}, {"endpoint", endpoint}, {"why", why}});
-}
-
 void Server::takeGiven() const {
   uint64_t count = 0;
   (void)!::read(given_fd_, &count, sizeof count);

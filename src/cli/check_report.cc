@@ -58,6 +58,12 @@ std::string routeText(const proxy::RouteConfig& route) {
   return out;
 }
 
+std::vector<std::string> addressesOf(const upstream::ClusterConfig& cluster) {
+  std::vector<std::string> out;
+  for (const auto& endpoint : cluster.endpoints) out.push_back(endpoint.address);
+  return out;
+}
+
 std::string clustersText(const proxy::RouteConfig& route) {
   if (route.clusters.empty()) return route.cluster;
   std::vector<std::string> out;
@@ -136,7 +142,7 @@ std::string treeOf(const runtime::Generation& generation, const runtime::Preflig
   if (!domains.empty()) head.add("trusts", base::joined(domains, ", "));
   Block clusters;
   for (const auto& cluster : config.clusters)
-    clusters.add(cluster.name, base::joined(cluster.endpoints, ", ") + ", " + nameOf(cluster.protocol));
+    clusters.add(cluster.name, base::joined(addressesOf(cluster), ", ") + ", " + nameOf(cluster.protocol));
   Block rest;
   std::string audit = fromHere(config.audit.database) + ", " + (config.audit.strict ? "strict" : "batched");
   audit += config.audit.key_file.empty() ? ", not signed" : ", signed";
@@ -192,7 +198,7 @@ std::string treeJson(const runtime::Generation& generation, const runtime::Prefl
                  }));
         }));
   w.raw("clusters", objectsJson(config.clusters, [](json::ObjectWriter& to, const auto& cluster) {
-          to.field("name", cluster.name).raw("endpoints", listJson(cluster.endpoints));
+          to.field("name", cluster.name).raw("endpoints", listJson(addressesOf(cluster)));
           to.field("protocol", nameOf(cluster.protocol));
         }));
   w.raw("engines", objectsJson(generation.policy->engines(), [&](json::ObjectWriter& to, const auto& engine) {

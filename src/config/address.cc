@@ -18,8 +18,8 @@ std::string whyNotUrl(const std::string& text, const std::string& shown) {
   const std::string rest = text.substr(text.find("://") + 3);
   const std::string host = rest.substr(0, rest.find('/'));
   if (text.starts_with("https://"))
-    return shown + ": this version connects to services without TLS; write host:port, as in `" +
-           host.substr(0, host.rfind(':')) + ":8080`";
+    return shown + " is a URL: write host:port, here `" + host + (host.find(':') == std::string::npos ? ":443" : "") +
+           "`, and `tls` beside `endpoints`";
   const std::string port = host.find(':') == std::string::npos ? ":80" : "";
   return shown + " is a URL: write host:port, here `" + host + port + "`";
 }

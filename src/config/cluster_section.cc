@@ -1,7 +1,7 @@
 #include <algorithm>
 
 #include "base/text.h"
-#include "config/address.h"
+#include "config/cluster_parts.h"
 #include "config/sections.h"
 #include "policy/settable_header.h"
 #include "target/path_profile.h"
@@ -29,23 +29,6 @@ void readHashKey(ObjectReader& in, std::string_view key, upstream::HashKey& out)
 
 namespace {
 
-constexpr int64_t kMostWeight = 1000;
-
-void readEndpoints(ObjectReader& in, upstream::ClusterConfig& out) {
-  in.textsOrObjects(
-      "endpoints",
-      [&](const std::string& address) {
-        out.endpoints.push_back(address);
-        out.weights.push_back(1);
-      },
-      [&](ObjectReader& endpoint) {
-        int64_t weight = 1;
-        endpoint.requiredText("address", out.endpoints.emplace_back());
-        endpoint.number("weight", 1, kMostWeight, weight);
-        out.weights.push_back(static_cast<uint32_t>(weight));
-      });
-}
-
 void readHash(ObjectReader& in, upstream::ClusterConfig& out) {
   readHashKey(in, "hash", out.hash);
   const bool ring = out.balance == upstream::Balance::kRingHash;
@@ -70,13 +53,9 @@ void readBudget(ObjectReader& in, upstream::RetryBudgetConfig& out) {
 
 }  // namespace
 
-void readCluster(ObjectReader& in, upstream::ClusterConfig& out) {
+void readCluster(ObjectReader& in, const std::string& file, const std::string& zone, upstream::ClusterConfig& out) {
   in.requiredText("name", out.name);
   readEndpoints(in, out);
-  if (out.endpoints.empty()) in.problem("", "`endpoints` is missing or empty");
-  for (const auto& endpoint : out.endpoints) {
-    if (const std::string why = whyNotAddress(endpoint, true); !why.empty()) in.problem("endpoints", why);
-  }
   size_t balance = 0;
   in.choice("balance", {"least_request", "round_robin", "random", "ring_hash"}, balance);
   out.balance = static_cast<upstream::Balance>(balance);
@@ -86,6 +65,16 @@ void readCluster(ObjectReader& in, upstream::ClusterConfig& out) {
   size_t protocol = 0;
   in.choice("protocol", {"http1", "http2", "auto"}, protocol);
   out.protocol = static_cast<upstream::Protocol>(protocol);
+  readClusterTls(in, file, out);
+  if (out.tls.on && !in.has("protocol")) out.protocol = upstream::Protocol::kAuto;
+  readHealthCheck(in, out);
+  out.own_zone = zone;
+  in.flag("prefer_own_zone", out.prefer_own_zone);
+  if (out.prefer_own_zone && zone.empty()) in.problem("prefer_own_zone", "needs `/zone`, where Yett runs");
+  if (out.prefer_own_zone && out.balance == upstream::Balance::kRingHash)
+    in.problem("prefer_own_zone", "does not go with `ring_hash`: the key alone decides there");
+  in.number("panic_threshold", 0, 100, out.panic_threshold);
+  in.durationOrZero("slow_start", out.slow_start);
   in.object("circuit_breakers", [&](ObjectReader& b) {
     constexpr int64_t kMost = 1'000'000;
     b.number("max_connections", 1, kMost, out.breakers.max_connections);
@@ -115,6 +104,9 @@ void readCluster(ObjectReader& in, upstream::ClusterConfig& out) {
   out.path_profile = static_cast<target::PathProfile>(profile);
   in.duration("connect_timeout", out.connect_timeout);
   in.duration("idle_timeout", out.idle_timeout);
+  in.durationOrZero("keep_alive", out.keep_alive);
+  if (out.keep_alive.count() > 0 && out.keep_alive < base::Millis(1000))
+    in.problem("keep_alive", "must be at least 1s, or 0s for none");
 }
 
 }  // namespace yett::config

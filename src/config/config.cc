@@ -7,6 +7,7 @@
 #include "base/file.h"
 #include "base/text.h"
 #include "config/sections.h"
+#include "identity/spiffe_id.h"
 #include "target/path_profile.h"
 
 namespace yett::config {
@@ -43,6 +44,20 @@ void checkClusters(const json::Value& value, const Config& config, Problems& pro
       problems.add(cluster->line, "/listeners/" + std::to_string(l) + "/routes/" + std::to_string(r) + "/cluster",
                    "`" + base::printable(cluster->text) + "` is not the name of a cluster" +
                        base::didYouMean(cluster->text, names));
+    }
+  }
+}
+
+// A service can be verified only with the bundle of its trust domain.
+void checkPeers(ObjectReader& root, const Config& config) {
+  for (const auto& cluster : config.clusters) {
+    for (const auto& peer : cluster.tls.peers) {
+      const auto id = identity::SpiffeId::parse(peer);
+      if (!id || !config.identity.workload_api.empty()) continue;
+      const std::string domain(id.value().trustDomain());
+      if (!config.identity.trust_bundles.contains(domain))
+        root.problem("clusters", "`tls.peer` of `" + base::printable(cluster.name) + "` needs the bundle of " + domain +
+                                     " in `/identity/trust_bundles`");
     }
   }
 }
@@ -126,7 +141,10 @@ Config readConfig(const std::string& file, Problems& problems, base::FileTrust& 
   root.object("identity", [&](ObjectReader& in) { readIdentity(in, file, out.identity); });
   root.object("authentication", [&](ObjectReader& in) { readAuthentication(in, file, out.jwt); });
   root.objects("listeners", 1, [&](ObjectReader& in) { readListener(in, out, out.listeners.emplace_back()); });
-  root.objects("clusters", 1, [&](ObjectReader& in) { readCluster(in, out.clusters.emplace_back()); });
+  std::string zone;
+  root.text("zone", zone);
+  root.objects("clusters", 1, [&](ObjectReader& in) { readCluster(in, file, zone, out.clusters.emplace_back()); });
+  checkPeers(root, out);
   for (const auto& cluster : out.clusters) {
     if (!cluster.token_audience.empty() && out.identity.workload_api.empty())
       root.problem("clusters", "`jwt_svid` of `" + base::printable(cluster.name) +
@@ -148,6 +166,7 @@ Config readConfig(const std::string& file, Problems& problems, base::FileTrust& 
   root.size("memory_limit", out.memory_limit);
   if (out.memory_limit > 0 && out.memory_limit < (64 << 20)) root.problem("memory_limit", "must be at least 64MiB");
   root.object("sandbox", [&](ObjectReader& in) { readSandbox(in, file, out.sandbox); });
+  root.object("resolver", [&](ObjectReader& in) { readResolver(in, out.resolver); });
   root.object("shutdown", [&](ObjectReader& in) { readShutdown(in, out.shutdown); });
   readOwners(root, out);
   trust.setOwners(out.trusted_owners);

@@ -17,6 +17,7 @@
 #include "proxy/listener_config.h"
 #include "sink/sink_config.h"
 #include "upstream/cluster.h"
+#include "upstream/resolver.h"
 
 namespace yett::config {
 
@@ -54,6 +55,7 @@ struct Config {
   int64_t max_connections = 20'000;
   uint64_t memory_limit = 0;  ///< bytes; 0: what the cgroup or the host has
   ShutdownConfig shutdown;
+  upstream::ResolverConfig resolver;
   SandboxConfig sandbox;
   std::vector<uid_t> trusted_owners;  ///< whose files are trusted like root's and Yett's own
 };

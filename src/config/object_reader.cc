@@ -119,6 +119,14 @@ void ObjectReader::texts(std::string_view key, std::vector<std::string>& out) {
   }
 }
 
+void ObjectReader::textOrTexts(std::string_view key, std::vector<std::string>& out) {
+  const auto* value = value_.find(key);
+  if (value != nullptr && value->type == Type::kArray) return texts(key, out);
+  std::string one;
+  text(key, one);
+  if (!one.empty()) out.push_back(std::move(one));
+}
+
 void ObjectReader::numbers(std::string_view key, int64_t least, int64_t most, std::vector<int64_t>& out) {
   const auto* value = find(key, Type::kArray, "an array of whole numbers");
   if (value == nullptr) return;

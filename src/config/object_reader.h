@@ -48,6 +48,8 @@ class ObjectReader {
   void size(std::string_view key, uint64_t& out);
   void numbers(std::string_view key, int64_t least, int64_t most, std::vector<int64_t>& out);
   void texts(std::string_view key, std::vector<std::string>& out);
+  /// A string, or an array of strings.
+  void textOrTexts(std::string_view key, std::vector<std::string>& out);
   /// An array of strings and objects.
   void textsOrObjects(std::string_view key, const std::function<void(const std::string&)>& text,
                       const std::function<void(ObjectReader&)>& object);

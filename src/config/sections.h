@@ -17,6 +17,7 @@
 #include "proxy/listener_config.h"
 #include "sink/sink_config.h"
 #include "upstream/cluster.h"
+#include "upstream/resolver.h"
 
 namespace yett::config {
 
@@ -26,7 +27,8 @@ void readAuthentication(ObjectReader& in, const std::string& file, identity::Jwt
 void readListener(ObjectReader& in, const Config& known, proxy::ListenerConfig& out);
 /// "header:x-user", "cookie:session", "principal", "source".
 void readHashKey(ObjectReader& in, std::string_view key, upstream::HashKey& out);
-void readCluster(ObjectReader& in, upstream::ClusterConfig& out);
+/// `zone`: where Yett runs.
+void readCluster(ObjectReader& in, const std::string& file, const std::string& zone, upstream::ClusterConfig& out);
 /// Engines, the shadow's engines, pinned digests and the budget.
 void readPolicy(ObjectReader& in, const std::string& file, Config& out);
 void readAudit(ObjectReader& in, const std::string& file, audit::AuditConfig& out,
@@ -35,6 +37,7 @@ void readSink(ObjectReader& in, const std::string& file, sink::SinkConfig& out);
 void readCache(ObjectReader& in, const std::string& file, memory::CacheConfig& out);
 void readAdmin(ObjectReader& in, const std::string& file, admin::AdminConfig& out);
 void readSandbox(ObjectReader& in, const std::string& file, SandboxConfig& out);
+void readResolver(ObjectReader& in, upstream::ResolverConfig& out);
 void readShutdown(ObjectReader& in, ShutdownConfig& out);
 
 /// An octal file mode such as "0660".

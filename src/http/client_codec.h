@@ -13,7 +13,8 @@ class ClientCodec {
   virtual ~ClientCodec() = default;
   virtual size_t onBytes(std::string_view bytes) = 0;
   /// `orderly`: closed by EOF, not by an error; only EOF may end a body without a length.
-  virtual void onPeerClosed(bool orderly) = 0;
+  /// `why`: for people; "" if there is nothing to say.
+  virtual void onPeerClosed(bool orderly, std::string_view why = {}) = 0;
   virtual void onWritable() = 0;
   /// The callback requested by Wire::callAtBatchEnd().
   virtual void onBatchEnd() {}
@@ -27,9 +28,9 @@ class ClientCodec {
   virtual void close(ClientStream& stream) = 0;
   /// No new exchanges may start; in-flight ones continue.
   virtual void leave() = 0;
-  /// Call after a failure that a dead peer would explain. Pings the peer, if the protocol can and the peer has been
-  /// silent lately. No exchange may start while probing().
-  virtual void probe() {}
+  /// Pings the peer, if the protocol can and the peer has been silent lately. No exchange may start while probing().
+  /// Call after a failure that a dead peer would explain, or (`keeps_alive`) every few minutes.
+  virtual void probe([[maybe_unused]] bool keeps_alive = false) {}
   virtual bool probing() const { return false; }
   /// No exchange is in flight.
   virtual bool idle() const = 0;

@@ -126,18 +126,21 @@ void H1Client::fail(ResetCause cause, std::string_view why) {
   if (handler_ != nullptr) handler_->onReset(cause, why);
 }
 
-void H1Client::onPeerClosed(bool orderly) {
+void H1Client::onPeerClosed(bool orderly, std::string_view why) {
+  const auto lost = [&](const char* where) {
+    fail(ResetCause::kPeerClosed, why.empty() ? std::string(where) : std::string(where) + ": " + std::string(why));
+  };
   if (phase_ == Phase::kTunnel && orderly) {
     tunnel_ended_ = true;
     if (handler_ != nullptr) handler_->onEnd();
     return;
   }
-  if (phase_ == Phase::kTunnel) return fail(ResetCause::kPeerClosed, "the upstream dropped the connection");
+  if (phase_ == Phase::kTunnel) return lost("the upstream dropped the connection");
   if (phase_ == Phase::kBody && body_.untilClose() && orderly) return endResponse();
   if (phase_ == Phase::kHead)
-    return fail(ResetCause::kPeerClosed, received_any_ ? "the upstream closed inside the response head"
-                                                       : "the upstream closed before it answered");
-  if (phase_ == Phase::kBody) return fail(ResetCause::kPeerClosed, "the upstream closed inside the response body");
+    return lost(received_any_ ? "the upstream closed inside the response head"
+                              : "the upstream closed before it answered");
+  if (phase_ == Phase::kBody) return lost("the upstream closed inside the response body");
   if (phase_ == Phase::kIdle || phase_ == Phase::kDone) {
     keep_alive_ = false;
     phase_ = Phase::kBroken;

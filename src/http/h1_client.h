@@ -13,7 +13,7 @@ class H1Client final : public ClientCodec, public ClientStream {
   H1Client(Wire& wire, const Limits& limits) : wire_(wire), limits_(limits) {}
 
   size_t onBytes(std::string_view bytes) override;
-  void onPeerClosed(bool orderly) override;
+  void onPeerClosed(bool orderly, std::string_view why) override;
   void onWritable() override;
   size_t room() const override { return idle() ? 1 : 0; }
   ClientStream& open(ResponseHandler& handler) override;

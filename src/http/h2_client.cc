@@ -82,7 +82,7 @@ class H2Client::Outgoing final : public ClientStream, public H2Stream {
       too_large_ = true;
       return client_.sendSoon();
     }
-    client_.fields_.request(head, added, "http");
+    client_.fields_.request(head, added, client_.scheme_);
     id_ = client_.submitRequest(websocket_ || head.framing != Framing::kNone);
     // If no stream id is left, it stays in unsent_, and onBatchEnd() fails it.
     if (id_ > 0) client_.addStream(client_.takeUnsent(*this));
@@ -150,18 +150,19 @@ class H2Client::Outgoing final : public ClientStream, public H2Stream {
   const HeaderMap* held_added_ = nullptr;
 };
 
-H2Client::H2Client(Wire& wire, const Limits& limits) : H2Session(wire, limits, false) {
+H2Client::H2Client(Wire& wire, const Limits& limits, std::string_view scheme)
+    : H2Session(wire, limits, false), scheme_(scheme) {
   submitSettings(false, false);
 }
 
 H2Client::~H2Client() = default;
 
-void H2Client::probe() {
+void H2Client::probe(bool keeps_alive) {
   constexpr int64_t kLately = 500;  // milliseconds: callers give up more often than connections die
   constexpr int kMaxProbes = 2;     // gRPC servers close the connection at the third (too_many_pings)
   if (probing_ || gone_ || wire_.nowMillis() - heard_at_ < kLately) return;
-  if (probes_ == kMaxProbes) return leave();
-  ++probes_;
+  if (!keeps_alive && probes_ == kMaxProbes) return leave();
+  if (!keeps_alive) ++probes_;
   probing_ = true;
   nghttp2_submit_ping(session_, NGHTTP2_FLAG_NONE, nullptr);
   sendSoon();
@@ -271,11 +272,12 @@ void H2Client::onConnectionLost(H2Stream& stream, std::string_view why) {
   static_cast<Outgoing&>(stream).lost(why);
 }
 
-void H2Client::onPeerClosed(bool) {
+void H2Client::onPeerClosed(bool, std::string_view why) {
+  std::string text = "the upstream closed the connection";
+  if (!why.empty()) (text += ": ") += why;
   failUnsent();
-  while (!unsent_.empty())
-    dropUnsent(*unsent_.front())->fail(ResetCause::kPeerClosed, "the upstream closed the connection");
-  closeStreams("the upstream closed the connection");
+  while (!unsent_.empty()) dropUnsent(*unsent_.front())->fail(ResetCause::kPeerClosed, text);
+  closeStreams(text);
   wire_.abort();
 }
 

@@ -1,4 +1,4 @@
-// The client side of one HTTP/2 connection to an upstream (prior knowledge, RFC 9113 3.3): many exchanges at once.
+// The client side of one HTTP/2 connection to an upstream (RFC 9113 3.2 and 3.3): many exchanges at once.
 #pragma once
 
 #include "http/client_codec.h"
@@ -8,19 +8,19 @@ namespace yett::http {
 
 class H2Client final : public ClientCodec, private H2Session {
  public:
-  /// REQUIRES: both outlive the codec.
-  H2Client(Wire& wire, const Limits& limits);
+  /// `scheme`: a literal. REQUIRES: the others outlive the codec.
+  H2Client(Wire& wire, const Limits& limits, std::string_view scheme = "http");
   ~H2Client() override;
 
   size_t onBytes(std::string_view bytes) override;
-  void onPeerClosed(bool orderly) override;
+  void onPeerClosed(bool orderly, std::string_view why) override;
   void onWritable() override { send(); }
   void onBatchEnd() override;
   size_t room() const override;
   ClientStream& open(ResponseHandler& handler) override;
   void close(ClientStream& stream) override;
   void leave() override { leaving_ = true; }
-  void probe() override;
+  void probe(bool keeps_alive) override;
   bool probing() const override { return probing_; }
   bool idle() const override { return streams_.empty() && unsent_.empty(); }
   bool spent() const override { return gone_ || leaving_; }
@@ -41,6 +41,7 @@ class H2Client final : public ClientCodec, private H2Session {
   void onConnectionLost(H2Stream& stream, std::string_view why) override;
   void onBroken(std::string_view) override { leaving_ = true; }
 
+  const std::string_view scheme_;
   bool settings_seen_ = false;
   bool probing_ = false;
   int probes_ = 0;                                 // since the service last sent HEADERS or DATA

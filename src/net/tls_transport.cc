@@ -1,31 +1,14 @@
 #include "net/tls_transport.h"
 
-#include <openssl/err.h>
-#include <sys/socket.h>
-
 #include <algorithm>
 
 #include "base/clock.h"
-#include "base/text.h"
-#include "identity/openssl_error.h"
 #include "identity/x509_svid.h"
 
 namespace yett::net {
 
-// Cheaper than always clearing: the queue is nearly always empty.
-static void clearErrors() {
-  if (ERR_peek_error() != 0) ERR_clear_error();
-}
-
 TlsTransport::TlsTransport(int fd, std::shared_ptr<const TlsContext> context, std::function<bool()> admits)
-    : fd_(fd), context_(std::move(context)), input_(fd), admits_(std::move(admits)) {}
-
-TlsTransport::~TlsTransport() {
-  // Without this, OpenSSL treats a client that closes without a close_notify (as many do) as a truncation attack and
-  // drops its session. HTTP itself delimits its messages.
-  if (ssl_ != nullptr && done_) SSL_set_shutdown(ssl_, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
-  SSL_free(ssl_);
-}
+    : TlsStream(fd), context_(std::move(context)), admits_(std::move(admits)) {}
 
 void TlsTransport::installVerifier(SSL_CTX* context, ClientCertificate mode) {
   // Every presented certificate is verified, in optional mode too: a caller with a bad one never becomes anonymous.
@@ -54,7 +37,7 @@ int TlsTransport::verify(X509_STORE_CTX* chain, void*) noexcept {
 
 int TlsTransport::judge(X509_STORE_CTX* chain) {
   auto* ssl = static_cast<SSL*>(X509_STORE_CTX_get_ex_data(chain, SSL_get_ex_data_X509_STORE_CTX_idx()));
-  auto* self = static_cast<TlsTransport*>(SSL_get_app_data(ssl));
+  auto* self = static_cast<TlsTransport*>(static_cast<TlsStream*>(SSL_get_app_data(ssl)));
   auto verdict = identity::verifyPeer(X509_STORE_CTX_get0_cert(chain), X509_STORE_CTX_get0_untrusted(chain),
                                       self->context_->bundles(), base::wallMicros() / 1'000'000);
   if (!verdict) {
@@ -95,19 +78,9 @@ bool TlsTransport::settlePrincipal() {
   return false;
 }
 
-IoResult TlsTransport::result(int returned) {
-  switch (SSL_get_error(ssl_, returned)) {
-    case SSL_ERROR_WANT_READ: return {IoResult::Kind::kWantRead, 0};
-    case SSL_ERROR_WANT_WRITE: return {IoResult::Kind::kWantWrite, 0};
-    case SSL_ERROR_WANT_CLIENT_HELLO_CB: return {IoResult::Kind::kLater, 0};
-    case SSL_ERROR_ZERO_RETURN: return {IoResult::Kind::kEof, 0};
-    default: return {IoResult::Kind::kError, 0};
-  }
-}
-
 // Everything up to here was cheap. The rest of the handshake is expensive, so it is rate-limited.
 int TlsTransport::onClientHello(SSL* ssl, int*, void*) noexcept {
-  auto* self = static_cast<TlsTransport*>(SSL_get_app_data(ssl));
+  auto* self = static_cast<TlsTransport*>(static_cast<TlsStream*>(SSL_get_app_data(ssl)));
   if (self->stage_ == HandshakeStage::kUnderWay) return SSL_CLIENT_HELLO_SUCCESS;
   self->stage_ = HandshakeStage::kQueued;
   if (self->admits_ && !self->admits_()) return SSL_CLIENT_HELLO_RETRY;
@@ -119,57 +92,12 @@ int TlsTransport::onClientHello(SSL* ssl, int*, void*) noexcept {
 IoResult TlsTransport::handshake() {
   if (done_) return {};
   if (ssl_ == nullptr) {
-    ssl_ = SSL_new(context_->native());
-    if (ssl_ == nullptr || !input_.attach(ssl_)) return {IoResult::Kind::kError, 0};
-    SSL_set_app_data(ssl_, this);
+    if (!create(context_->native())) return {IoResult::Kind::kError, 0};
     SSL_set_accept_state(ssl_);
   }
-  ERR_clear_error();
-  input_.begin();
-  const int n = SSL_do_handshake(ssl_);
-  input_.endHandshake(n == 1);
-  if (n == 1) {
-    done_ = true;
-    const char* sni = SSL_get_servername(ssl_, TLSEXT_NAMETYPE_host_name);
-    info_ = {SSL_get_version(ssl_), SSL_get_cipher_name(ssl_), sni != nullptr ? sni : ""};
-    return settlePrincipal() ? IoResult{} : IoResult{IoResult::Kind::kError, 0};
-  }
-  const IoResult out = result(n);
-  if (out.kind != IoResult::Kind::kError || !failure_.empty()) return out;
-  if (input_.refusal() != nullptr) failure_ = input_.refusal();
-  else if (ERR_peek_error() != 0) failure_ = base::lowered(identity::opensslError());
+  const IoResult out = step();
+  if (out.kind == IoResult::Kind::kOk && !settlePrincipal()) return {IoResult::Kind::kError, 0};
   return out;
-}
-
-IoResult TlsTransport::read(char* to, size_t size) {
-  clearErrors();
-  size_t n = 0;
-  input_.begin();
-  const int ok = SSL_read_ex(ssl_, to, size, &n);
-  input_.endRead(ok == 1);
-  if (ok == 1) return {IoResult::Kind::kOk, n};
-  if (input_.refusal() != nullptr) failure_ = input_.refusal();
-  return result(ok);
-}
-
-IoResult TlsTransport::write(const char* from, size_t size) {
-  clearErrors();
-  size_t n = 0;
-  const int ok = SSL_write_ex(ssl_, from, size, &n);
-  return ok == 1 ? IoResult{IoResult::Kind::kOk, n} : result(ok);
-}
-
-bool TlsTransport::holdsInput() const {
-  return ssl_ != nullptr && (input_.holds() || SSL_has_pending(ssl_) == 1);
-}
-
-void TlsTransport::shutdownWrite() {
-  if (ssl_ != nullptr && done_) {
-    ERR_clear_error();
-    SSL_shutdown(ssl_);
-    ERR_clear_error();
-  }
-  ::shutdown(fd_, SHUT_WR);
 }
 
 int64_t TlsTransport::trustedUntil(const identity::TrustBundles& bundles, int64_t now) const {
@@ -182,13 +110,6 @@ int64_t TlsTransport::trustedUntil(const identity::TrustBundles& bundles, int64_
   return verdict && verdict.value().id == principal()->id
              ? identity::trustedUntil(verdict.value(), bundles, now).value_or(0)
              : 0;
-}
-
-std::string_view TlsTransport::protocol() const {
-  const unsigned char* name = nullptr;
-  unsigned int size = 0;
-  if (ssl_ != nullptr) SSL_get0_alpn_selected(ssl_, &name, &size);
-  return {reinterpret_cast<const char*>(name), size};
 }
 
 }  // namespace yett::net

@@ -1,5 +1,5 @@
-// TLS on a non-blocking socket, using OpenSSL. The SSL object is created at the first byte, so a connection that has
-// sent nothing costs no more than a plain one.
+// The server's side of TLS. The SSL object is created at the first byte, so a connection that has sent nothing costs no
+// more than a plain one.
 #pragma once
 
 #include <openssl/ssl.h>
@@ -11,29 +11,20 @@
 #include "identity/principal.h"
 #include "identity/trust_bundle.h"
 #include "net/tls_context.h"
-#include "net/tls_input.h"
-#include "net/transport.h"
+#include "net/tls_stream.h"
 
 namespace yett::net {
 
-class TlsTransport final : public Transport {
+class TlsTransport final : public TlsStream {
  public:
   /// `admits` (may be null): checked in addition to the context's rate before the expensive part of a handshake.
   TlsTransport(int fd, std::shared_ptr<const TlsContext> context, std::function<bool()> admits = nullptr);
-  ~TlsTransport() override;
 
   IoResult handshake() override;
   HandshakeStage stage() const override { return stage_; }
-  IoResult read(char* to, size_t size) override;
-  IoResult write(const char* from, size_t size) override;
-  bool holdsInput() const override;
-  void shutdownWrite() override;
   const std::shared_ptr<const identity::Principal>& principal() const override { return principal_; }
-  const std::string& failure() const override { return failure_; }
   std::string_view failedCaller() const override { return failed_caller_; }
   int64_t trustedUntil(const identity::TrustBundles& bundles, int64_t now) const override;
-  TlsInfo info() const override { return info_; }
-  std::string_view protocol() const override;
 
   /// For SSL_CTX_set_client_hello_cb().
   static int onClientHello(SSL* ssl, int*, void*) noexcept;
@@ -45,19 +36,12 @@ class TlsTransport final : public Transport {
   static int judge(X509_STORE_CTX* chain);
   void keepInSession();
   void refuse(X509* leaf, const std::string& why);
-  IoResult result(int returned);
   bool settlePrincipal();
 
-  const int fd_;
   const std::shared_ptr<const TlsContext> context_;
-  TlsInput input_;
-  SSL* ssl_ = nullptr;
   const std::function<bool()> admits_;
   HandshakeStage stage_ = HandshakeStage::kHello;
-  bool done_ = false;
-  TlsInfo info_;
   std::shared_ptr<const identity::Principal> principal_;
-  std::string failure_;
   std::string failed_caller_;
 };
 

@@ -50,6 +50,8 @@ constexpr std::array<CauseInfo, kCauses> kTable{{
     {Cause::kRequestTooLarge, 413, kByStatus, "too large", "request_too_large", ""},
     {Cause::kRequestBroken, 400, kByStatus, "protocol error", "request_broken", ""},
     {Cause::kNoUpstream, 503, kByStatus, "no upstream", "no_upstream", ""},
+    {Cause::kUpstreamUntrusted, 503, kByStatus, "upstream untrusted", "upstream_untrusted",
+     "the service could not prove who it is"},
     {Cause::kOverflow, 503, kByStatus, "overflow", "overflow", "too many requests are under way to the service"},
     {Cause::kDeadline, 504, kDeadlineExceeded, "deadline exceeded", "deadline", ""},
     {Cause::kLifetime, 504, kByStatus, "lifetime over", "lifetime", ""},

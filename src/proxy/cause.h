@@ -44,6 +44,7 @@ enum class Cause : uint8_t {
   kRequestBroken,
   // The service.
   kNoUpstream,
+  kUpstreamUntrusted,
   kOverflow,
   kDeadline,
   kLifetime,
@@ -54,11 +55,11 @@ enum class Cause : uint8_t {
   kHeadTooLarge,
   kUpstreamClosed,
 };
-inline constexpr size_t kCauses = 39;
+inline constexpr size_t kCauses = 40;
 /// Those that are the service's fault, or the way to it.
-inline constexpr Cause kUpstreamFailures[] = {Cause::kNoUpstream,       Cause::kOverflow,
-                                              Cause::kUpstreamTimeout,  Cause::kMalformedResponse,
-                                              Cause::kResponseTooLarge, Cause::kUpstreamClosed};
+inline constexpr Cause kUpstreamFailures[] = {
+    Cause::kNoUpstream,        Cause::kUpstreamUntrusted, Cause::kOverflow,      Cause::kUpstreamTimeout,
+    Cause::kMalformedResponse, Cause::kResponseTooLarge,  Cause::kUpstreamClosed};
 
 struct CauseInfo {
   Cause cause;

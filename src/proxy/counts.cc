@@ -59,9 +59,9 @@ void Counts::upstream(const std::string& cluster, Cause failure) {
   if (it != counters.failures.end()) it->second->add();
 }
 
-void Counts::endpoint(const std::string& cluster, bool ejected) {
-  const Upstream& counters = upstreamOf(cluster);
-  (ejected ? counters.ejections : counters.returns)->add();
+void Counts::endpoint(const std::string& cluster, upstream::Notice notice) {
+  if (notice == upstream::Notice::kEjected) upstreamOf(cluster).ejections->add();
+  if (notice == upstream::Notice::kReturned) upstreamOf(cluster).returns->add();
 }
 
 void Counts::retry(const std::string& cluster) {

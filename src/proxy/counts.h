@@ -8,6 +8,7 @@
 
 #include "base/metrics.h"
 #include "proxy/cause.h"
+#include "upstream/notice.h"
 
 namespace yett::proxy {
 
@@ -20,8 +21,8 @@ class Counts {
   void cause(Cause cause);
   /// A request that was sent to a service of this cluster, and why it failed there (kNone: it did not).
   void upstream(const std::string& cluster, Cause failure);
-  /// An endpoint of this cluster was ejected, or answers again.
-  void endpoint(const std::string& cluster, bool ejected);
+  /// Counts endpoints of this cluster that were ejected or answer again; ignores other notices.
+  void endpoint(const std::string& cluster, upstream::Notice notice);
   /// A request to this cluster is tried again.
   void retry(const std::string& cluster);
 

@@ -48,7 +48,12 @@ void Forwarding::acquire(bool fresh) {
   // A service may close the connection because of a too large head, and with it the in-flight exchanges of others.
   const bool alone = pool_->shares(http2) && http::headListSize(call_.request, kept_.annotations.added()) >
                                                  pool_->cluster().config.max_request_head;
-  pool_->acquire(*this, {fresh, http2, alone, keyOf(pool_->cluster().config.hash), avoid_});
+  pool_->acquire(*this, {.fresh = fresh,
+                         .http2 = http2,
+                         .websocket = call_.request.wants_websocket,
+                         .alone = alone,
+                         .key = keyOf(pool_->cluster().config.hash),
+                         .avoid = avoid_.get()});
 }
 
 // Of what is hashed; nothing if the request does not have it.
@@ -121,11 +126,11 @@ void Forwarding::onLease(upstream::Lease lease) {
   if (lease_) events_.onSent();
 }
 
-void Forwarding::onNoUpstream(const std::string& why, bool overflow) {
+void Forwarding::onNoUpstream(const std::string& why, Lack lack) {
   pool_ = nullptr;
-  if (overflow) return events_.onFailure(Cause::kOverflow, why);
+  if (lack == Lack::kOverflow) return events_.onFailure(Cause::kOverflow, why);
   if (call_.route->retry.connect && mayRetry(false)) return retry();
-  events_.onFailure(Cause::kNoUpstream, why);
+  events_.onFailure(lack == Lack::kUntrusted ? Cause::kUpstreamUntrusted : Cause::kNoUpstream, why);
 }
 
 void Forwarding::sendBody(std::string_view data) {

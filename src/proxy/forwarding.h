@@ -2,6 +2,7 @@
 // only as ForwardingEvents.
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -13,6 +14,7 @@
 #include "proxy/call.h"
 #include "proxy/cause.h"
 #include "proxy/worker.h"
+#include "upstream/endpoint.h"
 #include "upstream/pool.h"
 #include "upstream/retry_budget.h"
 
@@ -99,7 +101,7 @@ class Forwarding final : public http::ResponseHandler, public upstream::PoolUser
   void onReset(http::ResetCause cause, std::string_view detail) override;
   void onWritable() override { events_.onServiceWritable(); }
   void onLease(upstream::Lease lease) override;
-  void onNoUpstream(const std::string& why, bool overflow) override;
+  void onNoUpstream(const std::string& why, Lack lack) override;
 
  private:
   void acquire(bool fresh);
@@ -124,7 +126,7 @@ class Forwarding final : public http::ResponseHandler, public upstream::PoolUser
   net::Timer again_{[this] { acquire(false); }};
   net::Timer try_timer_{[this] { onTryTimeout(); }};
   upstream::RetryBudget* budget_ = nullptr;  // of the cluster; valid in events of the pool and while there is a lease
-  std::optional<size_t> avoid_;              // the endpoint that failed last
+  std::shared_ptr<const upstream::Endpoint> avoid_;  // it has just failed
   int attempt_ = 1;
   bool body_sent_ = false;  // at least part of it
   bool streamed_ = false;   // a part that came after the decision: it is not kept

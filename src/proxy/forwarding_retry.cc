@@ -49,7 +49,7 @@ bool Forwarding::mayRetry(bool sent) {
 }
 
 void Forwarding::retry() {
-  if (lease_) avoid_ = lease_.endpointIndex();
+  if (lease_) avoid_ = lease_.where();
   lease_.release();
   try_timer_.cancel();
   events_.onSeeking();

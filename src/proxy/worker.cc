@@ -25,10 +25,10 @@ Worker::Worker(net::EventLoop& l, authz::Authorizer& stage, const Shared& shared
       events(std::move(sink)),
       authorizer(stage),
       upstreams(l, shared.descriptors,
-                [this, told = shared.endpoint_told](const upstream::Cluster& cluster, const std::string& endpoint,
-                                                    bool out, const std::string& why) {
-                  counts.endpoint(cluster.config.name, out);
-                  if (told) told(cluster, endpoint, out, why);
+                [this, told = shared.endpoint_told](const upstream::Cluster& cluster, upstream::Notice notice,
+                                                    const std::string& endpoint, const std::string& why) {
+                  counts.endpoint(cluster.config.name, notice);
+                  if (told) told(cluster, notice, endpoint, why);
                 }),
       registry(l, shared.gate, shared.most_handshakes),
       subjects(l),

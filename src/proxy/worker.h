@@ -50,7 +50,7 @@ class Worker {
     std::function<void(const std::string&)> key_wanted = nullptr;  ///< as in TokenMemory; any thread
     /// The JWT-SVID of Yett's own for an audience, null if there is none now; any thread.
     std::function<std::shared_ptr<const std::string>(const std::string& audience)> own_token = nullptr;
-    /// Endpoints that are ejected or come back; on the loop's thread.
+    /// What happens to endpoints; on the loop's thread.
     serve::Upstreams::Told endpoint_told = nullptr;
     size_t most_handshakes = 64;  ///< unfinished at once, on this loop
   };

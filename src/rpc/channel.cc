@@ -130,7 +130,7 @@ void Channel::ended(Call& call) {
 
 void Channel::onClosed(std::string_view why) {
   const std::string reason(why.empty() ? "the server closed the connection" : why);
-  if (connection_) codec_->onPeerClosed(false);
+  if (connection_) codec_->onPeerClosed(false, {});
   while (!calls_.empty()) calls_.back()->fail({GrpcCode::kUnavailable, reason, true});
   events_.onChannelClosed(reason);
 }

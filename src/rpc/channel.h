@@ -64,7 +64,7 @@ class Channel final : public net::ConnectionEvents, public http::Wire, public ne
 
   void onOpen() override;
   size_t onData(std::string_view bytes) override { return codec_->onBytes(bytes); }
-  void onEof() override { codec_->onPeerClosed(true); }
+  void onEof() override { codec_->onPeerClosed(true, {}); }
   void onDrained() override { codec_->onWritable(); }
   void onTimeout() override { connection_->abort("no connection within the timeout"); }
   void onClosed(std::string_view why) override;

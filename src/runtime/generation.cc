@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "identity/own_certificate.h"
 #include "net/tls_context.h"
+#include "runtime/cluster_build.h"
 #include "runtime/policy_build.h"
 
 namespace yett::runtime {
@@ -155,9 +156,10 @@ std::shared_ptr<const Generation> build(Inputs inputs, const Previous& previous,
   out->config = std::move(inputs.config);
   buildPolicies(*out, inputs, previous, problems);
   if (!inputs.understood) return nullptr;
-  if (buildProviders(*out, inputs.key_sets, problems) && inputs.tls.complete)
+  if (buildProviders(*out, inputs.key_sets, problems) && inputs.tls.complete) {
     buildListeners(*out, inputs.tls, previous, problems);
-  out->clusters = std::move(inputs.clusters);
+    buildClusters(*out, inputs.tls, std::move(inputs.authorities), previous, problems);
+  }
   return problems.any() ? nullptr : out;
 }
 
@@ -174,8 +176,12 @@ std::shared_ptr<const Generation> refresh(const Previous& previous, const ApiSou
   config::Problems of_keys(previous->config.file);
   const auto key_sets = readKeySets(previous->config.jwt, of_keys, trust);
   if (of_keys.any() || !buildProviders(*out, key_sets, of_keys)) out->providers = previous->providers;
+  auto authorities = readClusterAuthorities(previous->config.clusters, of_tls, trust);
   if (tls.complete) buildListeners(*out, tls, previous, of_tls);
+  if (tls.complete && !of_tls.any()) buildClusters(*out, tls, std::move(authorities), previous, of_tls);
   if (of_tls.any()) {
+    out->clusters = previous->clusters;
+    out->authorities = previous->authorities;
     if (previous->bundles)
       out->providers = std::make_shared<const identity::JwtProviders>(out->providers->with(previous->bundles));
     out->listeners.clear();
@@ -201,14 +207,15 @@ std::shared_ptr<const Generation> refreshTls(const Previous& previous, const Api
                                              config::Problems& problems, base::FileTrust& trust) {
   const auto out = std::make_shared<Generation>(*previous);
   const TlsInput tls = readTls(previous->config.identity, api, problems, trust);
-  if (tls.complete) buildListeners(*out, tls, previous, problems);
+  if (!tls.complete) return nullptr;
+  buildListeners(*out, tls, previous, problems);
+  buildClusters(*out, tls, previous->authorities, previous, problems);
   return problems.any() ? nullptr : out;
 }
 
 std::shared_ptr<const Generation> readAndBuild(const std::string& config_file, const Previous& previous,
                                                config::Problems& problems, base::FileTrust& trust) {
-  return build(readInputs(config_file, previous ? previous->clusters : Clusters{}, false, {}, problems, trust),
-               previous, problems);
+  return build(readInputs(config_file, {}, problems, trust), previous, problems);
 }
 
 }  // namespace yett::runtime

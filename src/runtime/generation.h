@@ -18,6 +18,9 @@
 
 namespace yett::runtime {
 
+/// By name.
+using Clusters = std::map<std::string, std::shared_ptr<const upstream::Cluster>>;
+
 struct Generation {
   config::Config config;
   std::shared_ptr<const policy::PolicySet> policy;
@@ -27,8 +30,9 @@ struct Generation {
   std::string waits;      ///< why there is no SVID of the Workload API yet; "": there is nothing to wait for
   std::string spiffe_id;  ///< Yett's own, "" if it has none
   std::shared_ptr<const identity::JwtProviders> providers;  ///< of tokens; never null
-  Clusters clusters;                                        ///< by name
-  std::shared_ptr<const identity::TrustBundles> bundles;    ///< those in force; maybe empty
+  Clusters clusters;
+  std::map<std::string, std::string> authorities;         ///< of clusters, as read
+  std::shared_ptr<const identity::TrustBundles> bundles;  ///< those in force; maybe empty
   int64_t certificate_expires = 0;     ///< the own certificate or one of its chain, seconds since 1970; 0: none
   int64_t certificate_valid_from = 0;  ///< likewise
   std::string tls_digest;              ///< of certificate, key and bundles

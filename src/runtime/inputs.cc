@@ -81,26 +81,6 @@ TlsInput readTls(const identity::IdentityConfig& identity, const ApiSources& api
 
 namespace {
 
-// Ignores the order: resolvers shuffle addresses.
-bool sameAddresses(const upstream::Cluster& a, const upstream::Cluster& b) {
-  return std::is_permutation(a.endpoints.begin(), a.endpoints.end(), b.endpoints.begin(), b.endpoints.end());
-}
-
-Clusters resolve(const std::vector<upstream::ClusterConfig>& configs, const Clusters& before, bool look_up,
-                 config::Problems& problems) {
-  Clusters out;
-  for (const auto& config : configs) {
-    const auto known = before.find(config.name);
-    const bool same = known != before.end() && known->second->config == config;
-    auto cluster = same && !look_up ? known->second : upstream::Cluster::create(config);
-    // A cluster that cannot be resolved now keeps its old addresses; if none changed, it keeps its connections.
-    if (same && (!cluster || sameAddresses(*cluster.value(), *known->second))) cluster = known->second;
-    if (cluster) out.emplace(config.name, cluster.value());
-    else problems.add(cluster.error().message);
-  }
-  return out;
-}
-
 Result<EngineInput> readEngine(const engine::EngineConfig& config, base::FileTrust& trust) {
   EngineInput out{.config = config};
   if (config.type == "plugin") {
@@ -174,8 +154,20 @@ void readAllEngines(const config::Config& config, Inputs& out, config::Problems&
   out.shadow = readEngines(config.shadow, out.shadow_problems, trust);
 }
 
-Inputs readInputs(const std::string& config_file, const Clusters& before, bool look_up, const ApiSources& api,
-                  config::Problems& problems, base::FileTrust& trust) {
+std::map<std::string, std::string> readClusterAuthorities(const std::vector<upstream::ClusterConfig>& clusters,
+                                                          config::Problems& problems, base::FileTrust& trust) {
+  std::map<std::string, std::string> out;
+  for (const auto& cluster : clusters) {
+    if (cluster.tls.ca.empty()) continue;
+    auto read = trust.read(cluster.tls.ca);
+    if (read) out[cluster.name] = std::move(read).value();
+    else problems.add("cluster `" + cluster.name + "`: " + read.error().message);
+  }
+  return out;
+}
+
+Inputs readInputs(const std::string& config_file, const ApiSources& api, config::Problems& problems,
+                  base::FileTrust& trust) {
   Inputs out;
   out.config = config::readConfig(config_file, problems, trust);
   out.understood = !problems.any();
@@ -186,7 +178,7 @@ Inputs readInputs(const std::string& config_file, const Clusters& before, bool l
   checkSinkFiles(out.config.sinks, problems, trust);
   out.tls = readTls(out.config.identity, api, problems, trust);
   out.key_sets = readKeySets(out.config.jwt, problems, trust);
-  out.clusters = resolve(out.config.clusters, before, look_up, problems);
+  out.authorities = readClusterAuthorities(out.config.clusters, problems, trust);
   return out;
 }
 

@@ -1,4 +1,4 @@
-// Everything that a generation is built from, read at one moment: file contents and resolved addresses.
+// Everything that a generation is built from, read at one moment: file contents.
 #pragma once
 
 #include <map>
@@ -41,8 +41,6 @@ struct TlsInput {
   bool complete = false;  ///< all could be read
 };
 
-using Clusters = std::map<std::string, std::shared_ptr<const upstream::Cluster>>;
-
 struct Inputs {
   config::Config config;
   bool understood = false;  ///< the configuration is valid; else only its engines were read
@@ -50,15 +48,13 @@ struct Inputs {
   std::vector<EngineInput> shadow;
   std::vector<std::string> shadow_problems;  ///< why it could not be read; does not block the rest
   TlsInput tls;
-  std::map<std::string, std::string> key_sets;  ///< of the providers of tokens, by name; those that are known
-  Clusters clusters;
+  std::map<std::string, std::string> key_sets;     ///< of the providers of tokens, by name; those that are known
+  std::map<std::string, std::string> authorities;  ///< of clusters with `tls.ca`, by cluster; PEM
 };
 
-/// Reads the configuration and all files that it names, and reports every problem. `trust` checks each file. Resolves
-/// endpoint names, so never call it on a loop. Clusters that `before` has with the same settings are resolved again
-/// only if `look_up`, and keep the old addresses if that fails.
-Inputs readInputs(const std::string& config_file, const Clusters& before, bool look_up, const ApiSources& api,
-                  config::Problems& problems, base::FileTrust& trust);
+/// Reads the configuration and all files that it names, and reports every problem. `trust` checks each file.
+Inputs readInputs(const std::string& config_file, const ApiSources& api, config::Problems& problems,
+                  base::FileTrust& trust);
 
 /// Reads the inputs of these engines. Engines that cannot be read are reported in `problems` and left out.
 std::vector<EngineInput> readEngines(const std::vector<engine::EngineConfig>& engines,
@@ -70,6 +66,10 @@ void readAllEngines(const config::Config& config, Inputs& out, config::Problems&
 /// Reads the keys of each provider of tokens, and reports what cannot be read.
 std::map<std::string, std::string> readKeySets(const identity::JwtProviderConfigs& providers,
                                                config::Problems& problems, base::FileTrust& trust);
+
+/// Reads the authorities of each cluster with `tls.ca`, and reports what cannot be read.
+std::map<std::string, std::string> readClusterAuthorities(const std::vector<upstream::ClusterConfig>& clusters,
+                                                          config::Problems& problems, base::FileTrust& trust);
 
 /// Reads certificate, key and bundles, and reports what cannot be read. What the configuration names goes before what
 /// the Workload API gives.

@@ -19,6 +19,7 @@
 #include "config/config.h"
 #include "identity/own_certificate.h"
 #include "net/listener.h"
+#include "upstream/endpoint.h"
 
 namespace yett::runtime {
 namespace {
@@ -119,9 +120,23 @@ void checkAddresses(const config::Config& config, Preflight& out) {
   if (!config.admin.socket.empty()) checkAddress("admin", std::string(kUnix) + config.admin.socket, taken, out);
   for (const auto& cluster : config.clusters) {
     for (const auto& endpoint : cluster.endpoints) {
-      if (const auto own = taken.find(endpoint); own != taken.end())
-        out.warnings.push_back("cluster `" + cluster.name + "`: " + endpoint + " is the address of " + own->second +
+      const std::string& address = endpoint.address;
+      if (const auto own = taken.find(address); own != taken.end())
+        out.warnings.push_back("cluster `" + cluster.name + "`: " + address + " is the address of " + own->second +
                                ": Yett would send requests to itself");
+    }
+  }
+}
+
+// A name may be unknown where the check runs, so this is no warning.
+void lookUpNames(const config::Config& config, Preflight& out) {
+  for (const auto& cluster : config.clusters) {
+    for (const auto& endpoint : cluster.endpoints) {
+      const auto target = upstream::parseTarget(endpoint.address);
+      if (!target || target.value().kind != upstream::EndpointTarget::Kind::kName) continue;
+      const auto& [kind, name, port] = target.value();
+      if (const auto found = net::parseAddresses(name + ":" + std::to_string(port)); !found)
+        out.notes.push_back("cluster `" + cluster.name + "`: " + found.error().message + " here");
     }
   }
 }
@@ -189,6 +204,7 @@ Preflight preflight(const Generation& generation) {
   Preflight out;
   const auto& config = generation.config;
   checkAddresses(config, out);
+  lookUpNames(config, out);
   checkWritable("audit", config.audit.database, true, out);
   if (!config.cache.database.empty()) checkWritable("cache", config.cache.database, true, out);
   if (config.access_log != "stdout" && config.access_log != "off")

@@ -120,6 +120,9 @@ std::vector<std::string> sourcesOf(const config::Config& config) {
       if (!path.empty()) out.push_back(path);
     }
   }
+  for (const auto& cluster : config.clusters) {
+    if (!cluster.tls.ca.empty()) out.push_back(cluster.tls.ca);
+  }
   for (const auto* engines : {&config.engines, &config.shadow}) {
     for (const auto& engine : *engines) {
       out.push_back(engine.path);
@@ -167,8 +170,12 @@ sandbox::Plan sandboxPlan(const config::Config& config) {
   for (const auto& listener : config.listeners) addPort(listener.address, out.bind);
   if (!config.admin.address.empty()) addPort(config.admin.address, out.bind);
   for (const auto& cluster : config.clusters) {
-    for (const auto& endpoint : cluster.endpoints) addPort(endpoint, out.connect);
+    for (const auto& endpoint : cluster.endpoints) {
+      if (endpoint.address.starts_with("srv:")) out.any_port = true;  // the records name the ports
+      else addPort(endpoint.address, out.connect);
+    }
   }
+  for (const auto& server : config.resolver.servers) addPort(server, out.connect);
   out.connect.insert(53);  // names, over TCP if an answer is long
   std::erase_if(out.read, [](const std::string& path) { return path.empty(); });
   return out;

@@ -16,7 +16,7 @@ namespace yett::serve {
 /// Permit for as long as it uses the pool. Belongs to the loop's thread.
 class Upstreams {
  public:
-  using Told = upstream::Pool::Told;
+  using Told = upstream::Told;
   /// `descriptors`: entered for each connection to a service. `told`: as in upstream::Pool.
   Upstreams(net::EventLoop& loop, net::Gate& descriptors, Told told);
   /// Takes the clusters of a new generation.

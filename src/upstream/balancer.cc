@@ -4,98 +4,155 @@
 #include <utility>
 
 namespace yett::upstream {
+namespace {
 
-Balancer::Balancer(Balance kind, const std::vector<std::string>& names, std::vector<uint32_t> weights,
-                   const EndpointStates& states)
-    : kind_(kind), weights_(std::move(weights)), states_(states), credit_(weights_.size(), 0) {
-  uint64_t sum = 0;
-  for (const uint32_t weight : weights_) sums_.push_back(sum += weight);
-  if (kind_ == Balance::kRingHash) ring_.emplace(names, weights_);
+constexpr int64_t kLookEvery = 50;     // milliseconds, for what only time or a health check changes
+constexpr uint64_t kWhole = 1000;      // of a weight
+constexpr uint64_t kSpareShare = 140;  // percent: an own zone with 72 % of its endpoints still takes all
+
+Ring ringOf(const std::vector<Balancer::Member>& members) {
+  std::vector<std::string> names;
+  std::vector<uint32_t> weights;
+  for (const auto& member : members) {
+    names.push_back(member.name);
+    weights.push_back(member.weight);
+  }
+  return Ring(names, weights);
+}
+
+}  // namespace
+
+Balancer::Balancer(const Options& options, std::vector<Member> members, EndpointStates& states, Panic panic)
+    : options_(options),
+      members_(std::move(members)),
+      states_(states),
+      panic_(std::move(panic)),
+      eligible_(members_.size(), true),
+      weights_(members_.size(), 0),
+      credit_(members_.size(), 0) {
+  if (options_.kind == Balance::kRingHash && !members_.empty()) ring_.emplace(ringOf(members_));
+}
+
+void Balancer::look(int64_t now_millis) {
+  if (states_.changes() == seen_changes_ && now_millis - looked_at_ < kLookEvery && looked_at_ >= 0) return;
+  seen_changes_ = states_.changes();
+  looked_at_ = now_millis;
+  lookAgain(now_millis);
+}
+
+// Whether health counts.
+bool Balancer::judgeHealth(int64_t now_millis) {
+  size_t healthy = 0;
+  for (size_t i = 0; i < members_.size(); ++i) healthy += states_.healthy(i, now_millis) ? 1 : 0;
+  const bool panics = healthy * 100 < static_cast<size_t>(options_.panic_threshold) * members_.size() || healthy == 0;
+  if (panics != std::exchange(panics_, panics) && panic_) panic_(panics, healthy, members_.size());
+  return !panics;
+}
+
+void Balancer::lookAgain(int64_t now_millis) {
+  const bool health_counts = judgeHealth(now_millis);
+  bool any = false;
+  for (size_t i = 0; i < members_.size(); ++i) {
+    eligible_[i] = states_.reachable(i, now_millis) && (!health_counts || states_.healthy(i, now_millis));
+    any = any || eligible_[i];
+  }
+  for (auto& group : groups_) {
+    group.members.clear();
+    group.sums.clear();
+  }
+  size_t own = 0;
+  for (size_t i = 0; i < members_.size(); ++i) {
+    own += members_[i].own_zone ? 1 : 0;
+    weights_[i] = weightNow(i, now_millis);
+    if (any && !eligible_[i]) continue;
+    Group& group = groups_[options_.prefer_own_zone && members_[i].own_zone ? 0 : 1];
+    group.members.push_back(i);
+    group.sums.push_back((group.sums.empty() ? 0 : group.sums.back()) + weights_[i]);
+  }
+  own_share_ = own == 0 ? 0 : std::min<uint64_t>(100, groups_[0].members.size() * kSpareShare / own);
+}
+
+uint64_t Balancer::weightNow(size_t endpoint, int64_t now_millis) {
+  const uint64_t whole = uint64_t{members_[endpoint].weight} * kWhole;
+  const int64_t warm = options_.slow_start.count();
+  if (warm == 0) return whole;
+  const int64_t since = states_.usableSince(endpoint, now_millis);
+  if (since == 0 || now_millis - since >= warm) return whole;
+  constexpr int64_t kLeast = 10;  // percent: with less it would hardly get the requests that warm it up
+  const int64_t percent = std::max(kLeast, (now_millis - since) * 100 / warm);
+  return whole * static_cast<uint64_t>(percent) / 100;
 }
 
 size_t Balancer::next(int64_t now_millis, std::optional<uint64_t> key) {
-  if (weights_.size() == 1) return 0;
-  switch (kind_) {
-    case Balance::kRoundRobin: return roundRobin(now_millis);
-    case Balance::kRandom: return byWeight(now_millis);
+  look(now_millis);
+  if (members_.size() == 1) return 0;
+  switch (options_.kind) {
+    case Balance::kRoundRobin: return roundRobin();
+    case Balance::kRandom: return byWeight();
     case Balance::kRingHash:
       if (key) {
-        const bool any = anyUsable(now_millis);
-        return ring_->at(*key, [&](size_t endpoint) { return !any || states_.usable(endpoint, now_millis); });
+        const bool any = std::find(eligible_.begin(), eligible_.end(), true) != eligible_.end();
+        return ring_->at(*key, [&](size_t endpoint) { return !any || eligible_[endpoint]; });
       }
       break;
     case Balance::kLeastRequest: break;
   }
-  return leastRequest(now_millis);
+  return leastRequest();
 }
 
-bool Balancer::anyUsable(int64_t now_millis) const {
-  for (size_t i = 0; i < weights_.size(); ++i) {
-    if (states_.usable(i, now_millis)) return true;
-  }
-  return false;
+// One of them has a member: all endpoints count where none may be taken.
+const Balancer::Group& Balancer::group() {
+  if (groups_[0].members.empty()) return groups_[1];
+  if (groups_[1].members.empty()) return groups_[0];
+  return groups_[own_share_ >= 100 || draw(100) < own_share_ ? 0 : 1];
 }
 
-// At random by weight. A few tries suffice while most endpoints are usable.
-size_t Balancer::byWeight(int64_t now_millis) {
-  constexpr int kTries = 4;
-  const auto draw = [&](uint64_t sum) { return std::uniform_int_distribution<uint64_t>(0, sum - 1)(random_); };
-  size_t drawn = 0;
-  for (int i = 0; i < kTries; ++i) {
-    drawn = static_cast<size_t>(std::upper_bound(sums_.begin(), sums_.end(), draw(sums_.back())) - sums_.begin());
-    if (states_.usable(drawn, now_millis)) return drawn;
-  }
-  uint64_t sum = 0;
-  for (size_t i = 0; i < weights_.size(); ++i) sum += states_.usable(i, now_millis) ? weights_[i] : 0;
-  if (sum == 0) return drawn;
-  uint64_t left = draw(sum);
-  for (size_t i = 0; i < weights_.size(); ++i) {
-    if (!states_.usable(i, now_millis)) continue;
-    if (left < weights_[i]) return i;
-    left -= weights_[i];
-  }
-  return drawn;
+size_t Balancer::byWeight() {
+  const Group& from = group();
+  const auto at = std::upper_bound(from.sums.begin(), from.sums.end(), draw(from.sums.back()));
+  return from.members[static_cast<size_t>(at - from.sums.begin())];
 }
 
 // Power of two choices. Where both are equally busy the first stays, so that idle endpoints share by weight.
-size_t Balancer::leastRequest(int64_t now_millis) {
-  const size_t one = byWeight(now_millis);
-  const size_t other = byWeight(now_millis);
-  const uint64_t load = uint64_t{states_.inFlight(one)} * weights_[other];
-  const uint64_t other_load = uint64_t{states_.inFlight(other)} * weights_[one];
+size_t Balancer::leastRequest() {
+  const size_t one = byWeight();
+  const size_t other = byWeight();
+  const uint64_t load = states_.inFlight(one) * weights_[other];
+  const uint64_t other_load = states_.inFlight(other) * weights_[one];
   return other_load < load ? other : one;
 }
 
 // Each gains its weight, the richest is taken and pays for all: an endpoint of weight 2 is not taken twice in a row.
-size_t Balancer::roundRobin(int64_t now_millis) {
-  const bool any = anyUsable(now_millis);
+size_t Balancer::roundRobin() {
+  const Group& from = group();
   int64_t total = 0;
-  size_t best = weights_.size();
-  for (size_t i = 0; i < weights_.size(); ++i) {
-    if (any && !states_.usable(i, now_millis)) continue;
-    total += weights_[i];
-    credit_[i] += weights_[i];
-    if (best == weights_.size() || credit_[i] > credit_[best]) best = i;
+  size_t best = from.members.front();
+  for (const size_t i : from.members) {
+    total += static_cast<int64_t>(weights_[i]);
+    credit_[i] += static_cast<int64_t>(weights_[i]);
+    if (credit_[i] > credit_[best]) best = i;
   }
   credit_[best] -= price_ = total;
   return best;
 }
 
-size_t Balancer::other(size_t endpoint, int64_t now_millis) const {
-  const size_t count = weights_.size();
+size_t Balancer::other(size_t endpoint, int64_t now_millis) {
+  look(now_millis);
+  const size_t count = members_.size();
   for (size_t i = 1; i < count; ++i) {
     const size_t at = (endpoint + i) % count;
-    if (states_.usable(at, now_millis)) return at;
+    if (eligible_[at]) return at;
   }
   return endpoint;
 }
 
 size_t Balancer::after(size_t endpoint, int64_t now_millis) {
-  const size_t count = weights_.size();
+  look(now_millis);
+  const size_t count = members_.size();
   size_t other = (endpoint + 1) % count;
   for (size_t i = 1; i < count; ++i) {
     const size_t at = (endpoint + i) % count;
-    if (!states_.usable(at, now_millis)) continue;
+    if (!eligible_[at]) continue;
     other = at;
     break;
   }

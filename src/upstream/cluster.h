@@ -1,8 +1,5 @@
-// A service behind Yett: its endpoints and how to talk to them. Immutable; names are resolved when it is made, off the
-// loops.
+// A service behind Yett: its endpoints and how to talk to them. Immutable but for the endpoints, which DNS may change.
 #pragma once
-
-#include <Poco/Net/SocketAddress.h>
 
 #include <memory>
 #include <string>
@@ -10,21 +7,41 @@
 
 #include "base/result.h"
 #include "base/units.h"
+#include "net/tls_client.h"
 #include "target/path_profile.h"
 #include "upstream/balance.h"
+#include "upstream/endpoint.h"
+#include "upstream/health_config.h"
 #include "upstream/retry_budget.h"
 
 namespace yett::upstream {
 
-/// The protocol to endpoints. kAuto: that of the caller, HTTP/2 requests over HTTP/2, others over HTTP/1.1.
+/// The protocol to endpoints. kAuto: over TLS what ALPN (RFC 7301) agrees on, else that of the caller, HTTP/2 requests
+/// over HTTP/2, others over HTTP/1.1.
 enum class Protocol : uint8_t { kHttp1, kHttp2, kAuto };
+
+/// TLS to the endpoints, with Yett's own SVID. Whom to accept is `peers` or `peer_name`.
+struct TlsConfig {
+  bool on = false;
+  std::vector<std::string> peers;  ///< SPIFFE IDs, or "spiffe://example.org" for everybody of a trust domain
+  std::string peer_name;           ///< a DNS name
+  std::string ca;                  ///< file of the authorities for peer_name; "": those of the system
+  std::string sni;                 ///< "": peer_name, or the endpoint's DNS name
+  bool own_certificate = true;     ///< is shown if there is one
+  bool operator==(const TlsConfig&) const = default;
+};
 
 struct ClusterConfig {
   std::string name;
-  std::vector<std::string> endpoints;  ///< host:port, [v6]:port or unix:///path
-  std::vector<uint32_t> weights;       ///< of the endpoints; shorter: 1 for the rest
+  std::vector<EndpointConfig> endpoints;
   Balance balance = Balance::kLeastRequest;
   HashKey hash;
+  std::string own_zone = {};  ///< where Yett runs
+  bool prefer_own_zone = false;
+  int64_t panic_threshold = 30;  ///< percent of healthy endpoints below which health does not count
+  base::Millis slow_start{0};
+  TlsConfig tls;
+  HealthCheckConfig health;
   OutlierConfig outliers;
   RetryBudgetConfig retry_budget;
   Protocol protocol = Protocol::kHttp1;
@@ -37,25 +54,25 @@ struct ClusterConfig {
   std::string token_header = "authorization";  ///< where; in authorization after `Bearer`
   base::Millis connect_timeout{2000};
   base::Millis idle_timeout{30'000};  ///< a pooled connection is closed after this
+  /// A busy HTTP/2 connection that is silent for this long is probed by a PING; 0: never. Servers of gRPC close a
+  /// connection with more frequent ones.
+  base::Millis keep_alive{300'000};
   bool operator==(const ClusterConfig&) const = default;
-};
-
-struct Endpoint {
-  std::string name;                  ///< as configured
-  Poco::Net::SocketAddress address;  ///< one of the name's addresses
-  uint32_t weight = 1;
-  bool operator==(const Endpoint& other) const {
-    return name == other.name && address == other.address && weight == other.weight;
-  }
 };
 
 struct Cluster {
   ClusterConfig config;
-  std::vector<Endpoint> endpoints;
-  std::shared_ptr<RetryBudget> budget;  ///< of all loops; never null
-  std::shared_ptr<ClusterLoad> load;    ///< likewise
-  /// Blocks on DNS: never on a loop.
-  static Result<std::shared_ptr<const Cluster>> create(const ClusterConfig& config);
+  std::shared_ptr<EndpointSet> endpoints;     ///< never null
+  std::shared_ptr<const net::TlsClient> tls;  ///< null: plaintext
+  std::shared_ptr<RetryBudget> budget;        ///< of all loops; never null
+  std::shared_ptr<ClusterLoad> load;          ///< likewise
+  /// `before`: the cluster of this name so far, or null. What it has in common stays: endpoints with their health,
+  /// counts, the budget. Asks no DNS.
+  static Result<std::shared_ptr<const Cluster>> create(const ClusterConfig& config, const Cluster* before = nullptr,
+                                                       std::shared_ptr<const net::TlsClient> tls = nullptr);
 };
+
+/// Whether connections of the one serve the other too.
+bool sameConnections(const Cluster& a, const Cluster& b);
 
 }  // namespace yett::upstream

@@ -16,7 +16,7 @@ Lease& Lease::operator=(Lease&& other) noexcept {
 
 http::ClientStream& Lease::open(http::ResponseHandler& handler) {
   connection_->beginExchange();
-  connection_->states().began(connection_->endpointIndex());
+  connection_->began();
   ++connection_->load().requests;
   stream_ = &connection_->codec().open(handler);
   return *stream_;
@@ -27,7 +27,7 @@ void Lease::release() {
   http::ClientStream* stream = std::exchange(stream_, nullptr);
   if (connection == nullptr) return;
   if (stream != nullptr) {
-    connection->states().ended(connection->endpointIndex());
+    connection->ended();
     --connection->load().requests;
     connection->codec().close(*stream);
   }
@@ -37,8 +37,8 @@ void Lease::release() {
 const std::string& Lease::endpoint() const {
   return connection_->endpoint();
 }
-size_t Lease::endpointIndex() const {
-  return connection_->endpointIndex();
+std::shared_ptr<const Endpoint> Lease::where() const {
+  return connection_->where();
 }
 void Lease::limitNextRead(size_t bytes) const {
   connection_->limitNextRead(bytes);
@@ -48,10 +48,10 @@ size_t Lease::heldBytes() const {
   return connection_->http2() ? stream_->heldBytes() : connection_->heldBytes();
 }
 void Lease::failed(const std::string& why) const {
-  connection_->states().failed(connection_->endpointIndex(), connection_->nowMillis(), why);
+  connection_->failed(why);
 }
 void Lease::succeeded() const {
-  connection_->states().succeeded(connection_->endpointIndex(), connection_->nowMillis());
+  connection_->succeeded();
 }
 void Lease::lost(const std::string& why, bool connection) const {
   if (connection && std::exchange(connection_->counted, true)) return;

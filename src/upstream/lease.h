@@ -1,11 +1,13 @@
 // The use of an upstream connection by one exchange.
 #pragma once
 
+#include <memory>
 #include <string>
 #include <utility>
 
 #include "base/check.h"
 #include "http/client_codec.h"
+#include "upstream/endpoint.h"
 
 namespace yett::upstream {
 
@@ -33,7 +35,7 @@ class Lease {
     return *stream_;
   }
   const std::string& endpoint() const;
-  size_t endpointIndex() const;
+  std::shared_ptr<const Endpoint> where() const;
   /// The next read of an HTTP/1.1 connection takes no more than this.
   void limitNextRead(size_t bytes) const;
   /// Bytes that are kept for this exchange; 0 without one.

@@ -7,68 +7,61 @@
 
 namespace yett::upstream {
 
-static http::Limits limitsOf(http::Limits limits, const ClusterConfig& config) {
-  limits.head_bytes = config.max_response_head;
-  limits.header_count = static_cast<size_t>(config.max_response_fields);
-  return limits;
+using enum PoolUser::Lack;
+
+// kUnknown: the handshake decides, and may do so anew on each connection.
+Speaks Pool::speaksFor(bool http2, bool websocket) const {
+  switch (cluster_->config.protocol) {
+    case Protocol::kHttp1: return Speaks::kHttp1;
+    case Protocol::kHttp2: return Speaks::kHttp2;
+    case Protocol::kAuto: break;
+  }
+  if (!cluster_->tls) return http2 ? Speaks::kHttp2 : Speaks::kHttp1;
+  return websocket ? Speaks::kHttp1 : Speaks::kUnknown;  // few services take WebSockets over HTTP/2 (RFC 8441)
 }
-
-template <typename Field>
-static auto ofEndpoints(const Cluster& cluster, Field Endpoint::*field) {
-  std::vector<Field> out;
-  for (const auto& endpoint : cluster.endpoints) out.push_back(endpoint.*field);
-  return out;
-}
-
-// What tells the addresses of one name apart.
-static std::vector<std::string> namesOf(const Cluster& cluster) {
-  std::vector<std::string> out;
-  for (const auto& endpoint : cluster.endpoints) out.push_back(endpoint.name + " " + endpoint.address.toString());
-  return out;
-}
-
-Pool::Pool(net::EventLoop& loop, std::shared_ptr<const Cluster> cluster, const http::Limits& limits,
-           net::Gate& descriptors, Told told)
-    : loop_(loop),
-      cluster_(std::move(cluster)),
-      limits_(limitsOf(limits, cluster_->config)),
-      descriptors_(descriptors),
-      idle_(cluster_->endpoints.size()),
-      told_(std::move(told)),
-      states_(cluster_->endpoints.size(), cluster_->config.outliers,
-              [this](size_t endpoint, bool out, const std::string& why) {
-                if (told_) told_(*cluster_, cluster_->endpoints[endpoint].name, out, why);
-              }),
-      balancer_(cluster_->config.balance, namesOf(*cluster_), ofEndpoints(*cluster_, &Endpoint::weight), states_) {}
-
-Pool::~Pool() = default;
 
 bool Pool::shares(bool http2) const {
-  const auto protocol = cluster_->config.protocol;
-  return protocol == Protocol::kAuto ? http2 : protocol == Protocol::kHttp2;
+  return speaksFor(http2, false) != Speaks::kHttp1;
 }
 
-void Pool::acquire(PoolUser& user, Wanted wanted) {
+void Pool::acquire(PoolUser& user, const Wanted& wanted) {
   loop_.assertInLoop();
   YETT_CHECK(!waits_.contains(&user));
+  adopt();
   const ClusterLoad& load = *cluster_->load;
   if (load.requests + load.pending >= cluster_->config.breakers.max_requests)
-    return user.onNoUpstream("the cluster has reached its `max_requests`", true);
-  const bool http2 = shares(wanted.http2);
-  const bool alone = http2 && wanted.alone;
-  size_t endpoint = balancer_.next(loop_.nowMillis(), wanted.key);
-  if (wanted.avoid == endpoint) endpoint = balancer_.other(endpoint, loop_.nowMillis());
+    return user.onNoUpstream("the cluster has reached its `max_requests`", kOverflow);
+  if (endpoints_->empty()) {
+    const std::string why = cluster_->endpoints->problem();
+    return user.onNoUpstream(why.empty() ? "no endpoint has been resolved yet" : why, kUnreachable);
+  }
+  const Speaks speaks = speaksFor(wanted.http2, wanted.websocket);
+  const bool alone = speaks != Speaks::kHttp1 && wanted.alone;
+  size_t endpoint = balancer_->next(loop_.nowMillis(), wanted.key);
+  if (wanted.avoid != nullptr && wanted.avoid == (*endpoints_)[endpoint].get())
+    endpoint = balancer_->other(endpoint, loop_.nowMillis());
   serve({.user = &user,
-         .attempts_left = cluster_->endpoints.size() - 1,
+         .attempts_left = endpoints_->size() - 1,
          .endpoint = endpoint,
-         .http2 = http2,
+         .speaks = speaks,
          .fresh = wanted.fresh || alone,
          .alone = alone});
 }
 
+// REQUIRES: the waiter's endpoint is there.
+Speaks Pool::expected(const Waiter& waiter) const {
+  return waiter.speaks == Speaks::kUnknown ? states_.speaks(waiter.endpoint) : waiter.speaks;
+}
+
 void Pool::serve(Waiter waiter) {
+  if (waiter.endpoint >= endpoints_->size()) {  // it has gone while the user waited
+    if (endpoints_->empty()) return waiter.user->onNoUpstream("the cluster has no endpoints now", kUnreachable);
+    waiter.endpoint = balancer_->next(loop_.nowMillis(), std::nullopt);
+  }
+  const Speaks expects = expected(waiter);
   UpstreamConnection* connection = nullptr;
-  if (!waiter.fresh) connection = waiter.http2 ? sharedFor(waiter.endpoint, false) : restingAt(waiter.endpoint);
+  if (!waiter.fresh && expects != Speaks::kHttp1) connection = sharedFor(waiter.endpoint, false);
+  if (!waiter.fresh && expects != Speaks::kHttp2 && connection == nullptr) connection = restingAt(waiter.endpoint);
   if (connection != nullptr) lend(waiter, *connection);
   else connect(waiter);
 }
@@ -84,6 +77,7 @@ UpstreamConnection* Pool::restingAt(size_t endpoint) {
     UpstreamConnection* connection = idle.back();
     idle.pop_back();
     if (connection->usable()) return connection;
+    connection->end();  // its certificate has expired
   }
   return nullptr;
 }
@@ -98,58 +92,60 @@ UpstreamConnection* Pool::sharedFor(size_t endpoint, bool connecting) const {
 
 void Pool::connect(Waiter waiter) {
   if (cluster_->load->pending >= cluster_->config.breakers.max_pending_requests)
-    return waiter.user->onNoUpstream("the cluster has reached its `max_pending_requests`", true);
+    return waiter.user->onNoUpstream("the cluster has reached its `max_pending_requests`", kOverflow);
   // Users that wait for one endpoint share the connection that is being made for the first of them.
-  if (UpstreamConnection* connection = waiter.http2 && !waiter.alone ? sharedFor(waiter.endpoint, true) : nullptr)
+  const bool shares = expected(waiter) != Speaks::kHttp1 && !waiter.alone;
+  if (UpstreamConnection* connection = shares ? sharedFor(waiter.endpoint, true) : nullptr)
     return connection->await(waiter);
   if (full()) return serveFull(waiter);
   // Large heads may use some of the cluster's connections, not all.
   const auto most_alone = std::max<size_t>(8, static_cast<size_t>(cluster_->config.breakers.max_connections) / 16);
   if (waiter.alone && alone_ >= most_alone)
     return waiter.user->onNoUpstream(
-        "the cluster has reached its limit of connections for heads over `max_request_head`", true);
+        "the cluster has reached its limit of connections for heads over `max_request_head`", kOverflow);
   if (!descriptors_.enter())
-    return waiter.user->onNoUpstream("the process has reached its limit of descriptors (RLIMIT_NOFILE)", false);
+    return waiter.user->onNoUpstream("the process has reached its limit of descriptors (RLIMIT_NOFILE)", kUnreachable);
   UpstreamConnection& made = makeConnection(waiter);
   made.await(waiter);
   made.connect();
 }
 
 UpstreamConnection& Pool::makeConnection(const Waiter& waiter) {
-  auto connection = std::make_unique<UpstreamConnection>(*this, loop_, waiter.endpoint, limits_, waiter.http2);
+  const Speaks expects = expected(waiter);
+  auto connection = std::make_unique<UpstreamConnection>(*this, loop_, waiter.endpoint, waiter.speaks, expects);
   UpstreamConnection& made = *connection;
   connections_.emplace(&made, std::move(connection));
   ++cluster_->load->connections;
   made.alone = waiter.alone;
   if (made.alone) ++alone_;
-  if (waiter.http2 && !waiter.alone) shared_.push_back(&made);
+  if (expects != Speaks::kHttp1 && !waiter.alone) shared_.push_back(&made);
   return made;
 }
 
 void Pool::serveFull(Waiter waiter) {
-  const size_t endpoints = cluster_->endpoints.size();
-  for (size_t i = 0; i < endpoints; ++i) {
-    if (waiter.http2 && !waiter.alone) {
+  for (size_t i = 0; i < endpoints_->size(); ++i) {
+    const Speaks speaks = waiter.speaks == Speaks::kUnknown ? states_.speaks(i) : waiter.speaks;
+    if (speaks != Speaks::kHttp1 && !waiter.alone) {
       if (UpstreamConnection* connection = sharedFor(i, true)) return connection->await(waiter);
       if (UpstreamConnection* connection = sharedFor(i, false)) return lend(waiter, *connection);
     }
-    UpstreamConnection* resting = waiter.http2 ? nullptr : restingAt(i);
+    UpstreamConnection* resting = speaks == Speaks::kHttp2 ? nullptr : restingAt(i);
     if (resting == nullptr) continue;
     if (!waiter.fresh) return lend(waiter, *resting);
     resting->close();  // makes room
     return connect(waiter);
   }
-  waiter.user->onNoUpstream("the cluster has reached its `max_connections`", true);
+  waiter.user->onNoUpstream("the cluster has reached its `max_connections`", kOverflow);
 }
 
 bool Pool::full() const {
   return cluster_->load->connections >= cluster_->config.breakers.max_connections;
 }
 
-void Pool::retry(Waiter waiter, const std::string& why) {
-  if (waiter.attempts_left == 0) return waiter.user->onNoUpstream(why, false);
+void Pool::retry(Waiter waiter, const std::string& why, bool untrusted) {
+  if (waiter.attempts_left == 0) return waiter.user->onNoUpstream(why, untrusted ? kUntrusted : kUnreachable);
   --waiter.attempts_left;
-  waiter.endpoint = balancer_.after(waiter.endpoint, loop_.nowMillis());
+  if (waiter.endpoint < endpoints_->size()) waiter.endpoint = balancer_->after(waiter.endpoint, loop_.nowMillis());
   serve(waiter);
 }
 
@@ -177,6 +173,7 @@ void Pool::giveBack(UpstreamConnection& connection) {
     if (!connection.http2()) connection.close();
     return;
   }
+  if (connection.old()) return connection.end();
   if (codec.spent() || retired_ || connection.alone) return connection.close();
   connection.rest(cluster_->config.idle_timeout);
   if (!connection.http2()) idle_[connection.endpointIndex()].push_back(&connection);
@@ -189,7 +186,7 @@ void Pool::closed(const UpstreamConnection& connection) {
 }
 
 void Pool::remove(UpstreamConnection& connection) {
-  std::erase(idle_[connection.endpointIndex()], &connection);
+  if (connection.endpointIndex() < idle_.size()) std::erase(idle_[connection.endpointIndex()], &connection);
   std::erase(shared_, &connection);
   const auto it = connections_.find(&connection);
   if (it == connections_.end()) return;

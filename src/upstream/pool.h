@@ -20,6 +20,7 @@
 #include "upstream/cluster.h"
 #include "upstream/endpoint_states.h"
 #include "upstream/lease.h"
+#include "upstream/notice.h"
 
 namespace yett::upstream {
 
@@ -31,8 +32,13 @@ class PoolUser {
   virtual ~PoolUser() = default;
   /// Must open the exchange now, or the lease goes back.
   virtual void onLease(Lease lease) = 0;
-  /// No connection is available; `overflow`: because of a limit of the cluster.
-  virtual void onNoUpstream(const std::string& why, bool overflow) = 0;
+  enum class Lack : uint8_t {
+    kUnreachable,
+    kOverflow,   ///< a limit of the cluster
+    kUntrusted,  ///< the last endpoint that was tried is not who it should be
+  };
+  /// No connection is available.
+  virtual void onNoUpstream(const std::string& why, Lack lack) = 0;
 };
 
 ///   a connection    is in                           next
@@ -43,9 +49,6 @@ class PoolUser {
 class Pool {
  public:
   /// `descriptors`: entered for each connection.
-  /// `told`: about endpoints that are ejected or come back: "10.0.0.5:9000", whether it is out, why.
-  using Told =
-      std::function<void(const Cluster& cluster, const std::string& endpoint, bool out, const std::string& why)>;
   Pool(net::EventLoop& loop, std::shared_ptr<const Cluster> cluster, const http::Limits& limits, net::Gate& descriptors,
        Told told);
   ~Pool();
@@ -54,14 +57,17 @@ class Pool {
   struct Wanted {
     bool fresh = false;                ///< always a new connection
     bool http2 = false;                ///< the caller speaks HTTP/2
+    bool websocket = false;            ///< the request becomes a tunnel
     bool alone = false;                ///< over HTTP/2: a connection that is not shared
     std::optional<uint64_t> key = {};  ///< of ring_hash
-    std::optional<size_t> avoid = {};  ///< an endpoint that has just failed: another one, if there is one
+    const Endpoint* avoid = nullptr;   ///< an endpoint that has just failed: another one, if there is one
   };
   /// Gets a connection to the next endpoint, one with room or a new one; if that fails, tries the endpoint after it.
-  void acquire(PoolUser& user, Wanted wanted);
-  /// Whether a caller with this protocol shares its connection with others.
+  void acquire(PoolUser& user, const Wanted& wanted);
+  /// Whether a caller with this protocol may share its connection with others.
   bool shares(bool http2) const;
+  /// The cluster of a new generation. Connections stay if the settings allow it, endpoints keep their state.
+  void replace(std::shared_ptr<const Cluster> cluster);
   /// `user` no longer waits.
   void cancel(PoolUser& user);
   const Cluster& cluster() const { return *cluster_; }
@@ -77,10 +83,11 @@ class Pool {
     PoolUser* user;
     size_t attempts_left;
     size_t endpoint;  // being tried
-    bool http2;
+    Speaks speaks;    // kUnknown: whatever is negotiated
     bool fresh;
     bool alone;
   };
+  Speaks expected(const Waiter& waiter) const;
   /// Uses an existing connection to its endpoint, else connect().
   void serve(Waiter waiter);
   void connect(Waiter waiter);
@@ -92,18 +99,27 @@ class Pool {
   /// If no more connections are allowed: uses one to another endpoint, or replaces an idle one. Else onNoUpstream().
   void serveFull(Waiter waiter);
   /// Tries the next endpoint, if one is left.
-  void retry(Waiter waiter, const std::string& why);
+  void retry(Waiter waiter, const std::string& why, bool untrusted);
   void lend(const Waiter& waiter, UpstreamConnection& connection);
   UpstreamConnection* restingAt(size_t endpoint);
   UpstreamConnection* sharedFor(size_t endpoint, bool connecting) const;
   void giveBack(UpstreamConnection& connection);
   /// It has closed: it no longer counts towards limits.
   void closed(const UpstreamConnection& connection);
+  /// Its protocol is known.
+  void settled(UpstreamConnection& connection);
+  void unreachable(size_t endpoint, const std::string& why, bool untrusted);
+  void adopt();
+  void endOld();
+  Speaks speaksFor(bool http2, bool websocket) const;
+  void makeBalancer();
+  void tell(Notice notice, size_t endpoint, const std::string& why) const;
   void remove(UpstreamConnection& connection);
 
   net::EventLoop& loop_;
-  const std::shared_ptr<const Cluster> cluster_;
-  const http::Limits limits_;
+  std::shared_ptr<const Cluster> cluster_;
+  const http::Limits base_limits_;
+  std::shared_ptr<const http::Limits> limits_;
   net::Gate& descriptors_;
   std::map<UpstreamConnection*, std::unique_ptr<UpstreamConnection>> connections_;
   std::vector<std::vector<UpstreamConnection*>> idle_;        // HTTP/1.1, by endpoint; the last used is used next
@@ -114,8 +130,11 @@ class Pool {
   size_t alone_ = 0;
   size_t closing_ = 0;  // closed, and about to be forgotten
   const Told told_;
+  uint64_t version_ = 0;  // of the endpoints
+  std::shared_ptr<const Endpoints> endpoints_ = std::make_shared<const Endpoints>();
+  std::vector<bool> untrusted_;  // endpoints that were told to be
   EndpointStates states_;
-  Balancer balancer_;
+  std::optional<Balancer> balancer_;
   bool retired_ = false;
 };
 

@@ -5,7 +5,8 @@ namespace yett::upstream {
 void Pools::update(const std::map<std::string, std::shared_ptr<const Cluster>>& clusters) {
   for (auto it = pools_.begin(); it != pools_.end();) {
     const auto now = clusters.find(it->first);
-    if (now != clusters.end() && now->second.get() == &it->second->cluster()) {
+    if (now != clusters.end()) {
+      if (now->second.get() != &it->second->cluster()) it->second->replace(now->second);
       ++it;
       continue;
     }

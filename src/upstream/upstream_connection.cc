@@ -2,87 +2,112 @@
 
 #include <utility>
 
-#include "base/units.h"
-#include "http/h1_client.h"
-#include "http/h2_client.h"
-#include "upstream/connector.h"
+#include "base/clock.h"
 
 namespace yett::upstream {
 
-UpstreamConnection::UpstreamConnection(Pool& pool, net::EventLoop& loop, size_t endpoint, const http::Limits& limits,
-                                       bool http2)
-    : pool_(pool), loop_(loop), endpoint_(endpoint), limits_(limits), http2_(http2) {
-  if (http2) codec_ = std::make_unique<http::H2Client>(*this, limits);
-  else codec_ = std::make_unique<http::H1Client>(*this, limits);
+static constexpr base::Millis kProbeAnswer{5000};
+
+UpstreamConnection::UpstreamConnection(Pool& pool, net::EventLoop& loop, size_t endpoint, Speaks offers, Speaks expects)
+    : Link(loop, (*pool.endpoints_)[endpoint], pool.cluster().tls, pool.limits_, offers, expects),
+      pool_(pool),
+      endpoint_(endpoint) {
+  where()->health->connections.fetch_add(1, std::memory_order_relaxed);
 }
 
-UpstreamConnection::~UpstreamConnection() = default;
+UpstreamConnection::~UpstreamConnection() {
+  where()->health->connections.fetch_sub(1, std::memory_order_relaxed);
+}
 
 void UpstreamConnection::connect() {
-  auto socket = beginConnect(where());
-  if (!socket) {
-    // A Unix socket or a full table fails at once; the pool must not be re-entered from here.
-    loop_.afterBatch([this, why = socket.error().message] { onClosed(why); });
-    return;
-  }
-  const int fd = socket.value().impl()->sockfd();
-  connection_ = std::make_unique<net::Connection>(loop_, std::move(socket).value(),
-                                                  std::make_unique<net::PlainTransport>(fd), *this);
-  connection_->readOnAfterFailedWrite();
-  connection_->start(true);
-  connection_->setTimeout(pool_.cluster().config.connect_timeout);
+  const ClusterConfig& config = pool_.cluster().config;
+  pool_.states_.trying(endpoint_, loop_.nowMillis(), config.connect_timeout.count());
+  begin(config.tls, config.connect_timeout);
+}
+
+void UpstreamConnection::moveTo(size_t endpoint) {
+  endpoint_ = endpoint;
+  for (auto& waiter : waiting_) waiter.endpoint = endpoint;
+}
+
+void UpstreamConnection::outdate(const net::TlsClient* tls) {
+  old_ = true;
+  if (!connection_ || !connection_->open() || tls_ == nullptr || tls == nullptr) return;
+  if (!tls_->acceptedBy(*tls, base::wallMicros() / 1'000'000))
+    connection_->abort("the service `" + tls_->peer().id + "` is no longer accepted");
+}
+
+void UpstreamConnection::began() {
+  if (endpoint_ != kGone) pool_.states_.began(endpoint_);
+}
+void UpstreamConnection::ended() {
+  if (endpoint_ != kGone) pool_.states_.ended(endpoint_);
+}
+void UpstreamConnection::failed(const std::string& why) {
+  if (endpoint_ != kGone) pool_.states_.failed(endpoint_, loop_.nowMillis(), why);
+}
+void UpstreamConnection::succeeded() {
+  if (endpoint_ != kGone) pool_.states_.succeeded(endpoint_, loop_.nowMillis());
 }
 
 bool UpstreamConnection::takesWaiters() const {
-  return !opened_ && waiting_.size() < limits_.streams;
+  return !opened_ && !old() && waiting_.size() < limits_->streams;
 }
 
 void UpstreamConnection::forget(PoolUser& user) {
   std::erase_if(waiting_, [&](const auto& waiter) { return waiter.user == &user; });
 }
 
-void UpstreamConnection::callAtBatchEnd() {
-  loop_.afterBatch([this] {
-    if (!connection_ || !connection_->open()) return;
-    codec_->onBatchEnd();
-    settle();
-  });
-}
-
-void UpstreamConnection::onOpen() {
+void UpstreamConnection::onLinked() {
   opened_ = true;
-  pool_.states_.reached(endpoint_);
-  connection_->clearTimeout();
+  if (endpoint_ != kGone) pool_.states_.reached(endpoint_);
+  pool_.settled(*this);
   codec_->onBatchEnd();
   if (waiting_.empty()) return pool_.giveBack(*this);  // whoever wanted it has gone
+  keepAlive();
+  lendToWaiting();
+}
+
+void UpstreamConnection::lendToWaiting() {
   bool fresh = true;
   // A user that gets its lease may cancel others that wait.
   while (!waiting_.empty() && connection_->open()) {
     const auto waiter = waiting_.front();
     waiting_.erase(waiting_.begin());
     pool_.endWait(*waiter.user);
-    if (codec_->room() > 0) waiter.user->onLease(Lease(*this, std::exchange(fresh, false)));
-    else pool_.connect(waiter);
+    if (codec_->room() > 0 && !old()) waiter.user->onLease(Lease(*this, std::exchange(fresh, false)));
+    else pool_.serve(waiter);
   }
+  if (old() && connection_->open() && codec_->idle()) end();
 }
 
 void UpstreamConnection::suspect() {
-  constexpr base::Millis kAnswer{5000};
   if (!connection_ || !connection_->open() || codec_->probing()) return;
   codec_->probe();
   if (!codec_->probing()) return;
   probe_timed_ = true;
-  connection_->setTimeout(kAnswer);
+  connection_->setTimeout(kProbeAnswer);
 }
 
 void UpstreamConnection::onTimeout() {
   if (std::exchange(probe_timed_, false)) {
     if (codec_->probing()) return connection_->abort("the service does not answer a PING");
     if (resting_) connection_->setTimeout(pool_.cluster().config.idle_timeout);
+    else keepAlive();
     return;
   }
   if (resting_) return end();
-  connection_->abort(opened_ ? "" : "no connection within the connect timeout");
+  if (!opened_) return connection_->abort("no connection within the connect timeout");
+  codec_->probe(true);
+  if (!codec_->probing()) return keepAlive();
+  probe_timed_ = true;
+  connection_->setTimeout(kProbeAnswer);
+}
+
+// A peer that is gone may stay silent for ever. Only HTTP/2 can ask it.
+void UpstreamConnection::keepAlive() {
+  const auto& interval = pool_.cluster().config.keep_alive;
+  if (http2() && interval.count() > 0) connection_->setTimeout(interval);
 }
 
 void UpstreamConnection::onDrained() {
@@ -92,7 +117,7 @@ void UpstreamConnection::onDrained() {
 
 // Sending may close the last stream of a shared connection, long after its lease was given back.
 void UpstreamConnection::settle() {
-  if (http2_ && !resting_ && connection_->open() && codec_->idle()) pool_.giveBack(*this);
+  if (http2() && !resting_ && connection_->open() && codec_->idle()) pool_.giveBack(*this);
 }
 
 void UpstreamConnection::rest(base::Millis limit) {
@@ -101,8 +126,10 @@ void UpstreamConnection::rest(base::Millis limit) {
 }
 
 void UpstreamConnection::wake() {
-  resting_ = probe_timed_ = false;
+  if (!std::exchange(resting_, false)) return;
+  probe_timed_ = false;
   connection_->clearTimeout();
+  keepAlive();
 }
 
 // Avoids a reset, which services complain about.
@@ -118,15 +145,16 @@ void UpstreamConnection::close() {
 
 void UpstreamConnection::onClosed(std::string_view why) {
   pool_.closed(*this);
-  const std::string reason = endpoint() + ": " + std::string(why.empty() ? "closed" : why);
-  if (opened_) codec_->onPeerClosed(false);
-  else pool_.states_.unreachable(endpoint_, loop_.nowMillis(), why.empty() ? "closed" : std::string(why));
+  const std::string text(why.empty() ? "closed" : why);
+  const std::string reason = endpoint() + ": " + text;
+  if (opened_) codec_->onPeerClosed(false, why);
+  else if (endpoint_ != kGone) pool_.unreachable(endpoint_, text, untrusted());
   opened_ = true;  // so that no more users wait for it
   while (!waiting_.empty()) {
     const auto waiter = waiting_.front();
     waiting_.erase(waiting_.begin());
     pool_.endWait(*waiter.user);
-    pool_.retry(waiter, reason);
+    pool_.retry(waiter, reason, untrusted());
   }
   pool_.remove(*this);
 }

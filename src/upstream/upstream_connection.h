@@ -1,21 +1,25 @@
-// One connection to an endpoint: a socket and a client codec. Owned by its pool.
+// One connection to an endpoint that exchanges share or take turns on. Owned by its pool.
 #pragma once
 
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "base/units.h"
 #include "http/client_codec.h"
-#include "http/wire.h"
-#include "net/connection.h"
+#include "net/event_loop.h"
+#include "net/tls_client.h"
+#include "upstream/link.h"
 #include "upstream/pool.h"
 
 namespace yett::upstream {
 
-class UpstreamConnection final : public net::ConnectionEvents, public http::Wire, public net::Destroyable {
+class UpstreamConnection final : public Link {
  public:
-  /// `endpoint`: its index in the cluster.
-  UpstreamConnection(Pool& pool, net::EventLoop& loop, size_t endpoint, const http::Limits& limits, bool http2);
+  /// The index of an endpoint that the cluster no longer has.
+  static constexpr size_t kGone = SIZE_MAX;
+  /// `endpoint`: its index in the pool. `offers`: what it may speak; `expects`: what it probably will.
+  UpstreamConnection(Pool& pool, net::EventLoop& loop, size_t endpoint, Speaks offers, Speaks expects);
   ~UpstreamConnection() override;
 
   /// Starts to connect; on failure, the pool tries other endpoints for the waiting users.
@@ -32,11 +36,18 @@ class UpstreamConnection final : public net::ConnectionEvents, public http::Wire
   void forget(PoolUser& user);
   /// Not open yet, and not too many wait.
   bool takesWaiters() const;
-  http::ClientCodec& codec() { return *codec_; }
-  const std::string& endpoint() const { return where().name; }
+  const std::string& endpoint() const { return where()->name; }
   size_t endpointIndex() const { return endpoint_; }
-  bool http2() const { return http2_; }
-  EndpointStates& states() { return pool_.states_; }
+  /// The endpoints have changed.
+  void moveTo(size_t endpoint);
+  /// No new exchange starts: the cluster's settings have changed. Ends what `tls` (null: plaintext) does not accept.
+  void outdate(const net::TlsClient* tls);
+  /// The endpoint is there no more, or the settings have changed.
+  bool old() const { return old_ || endpoint_ == kGone; }
+  void began();
+  void ended();
+  void failed(const std::string& why);
+  void succeeded();
   ClusterLoad& load() { return *pool_.cluster().load; }
   /// Its service may be gone: probes it, and ends all in-flight exchanges if it does not answer within five seconds.
   void suspect();
@@ -45,44 +56,32 @@ class UpstreamConnection final : public net::ConnectionEvents, public http::Wire
   /// Before an HTTP/1.1 response: reads only little of it until its caller takes some.
   void beginExchange() { limitNextRead(16 << 10); }
   void limitNextRead(size_t bytes) {
-    if (!http2_ && connection_) connection_->limitNextRead(bytes);
+    if (!http2() && connection_) connection_->limitNextRead(bytes);
   }
   size_t heldBytes() const { return connection_ ? connection_->heldBytes() : 0; }
-  bool usable() const { return connection_ && connection_->open() && codec_->room() > 0; }
+  bool usable() const { return isOpen() && !old() && codec_->room() > 0 && trusted(); }
   /// Closes immediately.
   void close();
   /// Closes gracefully; still counts until the service has closed too, at most a second. REQUIRES: no exchange is in
   /// flight.
   void end();
 
-  void onOpen() override;
-  size_t onData(std::string_view bytes) override { return codec_->onBytes(bytes); }
-  void onEof() override { codec_->onPeerClosed(true); }
   void onDrained() override;
   void onTimeout() override;
   void onClosed(std::string_view why) override;
 
-  void write(std::string_view bytes) override { connection_->write(bytes); }
-  size_t buffered() const override { return connection_->buffered(); }
-  void callAtBatchEnd() override;
-  int64_t nowMillis() const override { return loop_.nowMillis(); }
-  void pauseReading() override { connection_->pauseReading(); }
-  void resumeReading() override { connection_->resumeReading(); }
-  void finishWriting() override { connection_->finishWriting(); }
-  void finish() override { connection_->finish(); }
-  void abort() override { connection_->abort(); }
+ protected:
+  void onLinked() override;
+  void onBatch() override { settle(); }
 
  private:
   friend class Lease;
   void settle();
+  void keepAlive();
+  void lendToWaiting();
   Pool& pool_;
-  net::EventLoop& loop_;
-  const Endpoint& where() const { return pool_.cluster().endpoints[endpoint_]; }
-  const size_t endpoint_;
-  const http::Limits& limits_;
-  const bool http2_;
-  std::unique_ptr<net::Connection> connection_;
-  std::unique_ptr<http::ClientCodec> codec_;
+  size_t endpoint_;
+  bool old_ = false;
   std::vector<Pool::Waiter> waiting_;
   bool opened_ = false;
   bool resting_ = false;

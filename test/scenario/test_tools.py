@@ -68,11 +68,12 @@ class Hints(Folder):
 
         (self.dir / "rules").mkdir()
         (self.dir / "rules" / "a.lua").write_text(SHOP)
-        for endpoint, wanted in (("https://orders:443", "connects to services without TLS"), ("http://orders/", "is a URL: write host:port, here `orders:80`"),
+        for endpoint, wanted in (("https://orders", "is a URL: write host:port, here `orders:443`, and `tls` beside `endpoints`"), ("http://orders/", "is a URL: write host:port, here `orders:80`"),
                                  ("${HOST}:80", "holds a variable"), ("127.0.0.1:$PORT", "holds a variable"), ("{{ .Values.host }}:80", "holds a variable"), ("orders", "has no port"), ("127.0.0.1:99999", "has no port from 1 to 65535"),
                                  ("unix:/run/a.sock", "write `unix:///run/a.sock`"), ("/run/a.sock", "is a path: for a Unix socket write `unix:///run/a.sock`"),
                                  ("8080", "names no host: write, for example, `127.0.0.1:8080`"), ("*:8080", "names no host"), ("a b:80", "`a b` is neither an IP address nor a host name"),
-                                 ("::1:80", "write an IPv6 address in brackets"), ("no.such.host.invalid:80", "cannot be looked up")):
+                                 ("::1:80", "write an IPv6 address in brackets"), ("dns:orders", "has no port"), ("srv:_http._tcp.orders:80", "the records have the port"),
+                                 ("srv:", "write the name of the SRV records")):
             err = self.complains(config(endpoint), wanted)
             self.assertEqual(err.count("\n"), 2, err)
 

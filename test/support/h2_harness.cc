@@ -174,7 +174,7 @@ void H2ClientHarness::feed(std::string_view bytes) {
 }
 
 void H2ClientHarness::close() {
-  if (!wire.finished) codec_.onPeerClosed(false);
+  if (!wire.finished) codec_.onPeerClosed(false, {});
   for (const auto& response : open_) {
     if (!response->over && wrong.empty()) wrong = "an exchange that outlives its connection";
   }

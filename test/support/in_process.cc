@@ -130,7 +130,7 @@ InProcess::InProcess(const std::string& policy, const std::vector<std::string>& 
   slot_->connections = &connections_;
   upstream::ClusterConfig cluster;
   cluster.name = "app";
-  cluster.endpoints = endpoints;
+  for (const auto& endpoint : endpoints) cluster.endpoints.push_back({endpoint});
   cluster.balance = upstream::Balance::kRoundRobin;
   worker_->upstreams.update({{"app", upstream::Cluster::create(cluster).value()}});
   thread_ = std::thread([this] { loop_.run(); });

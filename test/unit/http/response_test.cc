@@ -150,7 +150,7 @@ TEST_CASE("responses: a close in the middle is a failure, not an end") {
                             "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n"}) {
     ClientHarness h;
     h.feed(bytes, 0);
-    h.client.onPeerClosed(true);
+    h.client.onPeerClosed(true, {});
     CHECK_FALSE(h.failure.empty());
     CHECK_FALSE(h.ended);
   }
@@ -160,7 +160,7 @@ TEST_CASE("responses: a reset does not end a body without a length; an orderly c
   for (const bool orderly : {true, false}) {
     ClientHarness h;
     h.feed("HTTP/1.1 200 OK\r\n\r\nabc", 0);
-    h.client.onPeerClosed(orderly);
+    h.client.onPeerClosed(orderly, {});
     CHECK(h.ended == orderly);
     CHECK(h.failure.empty() == orderly);
   }

@@ -17,6 +17,12 @@ std::vector<std::string> named(size_t count) {
   return out;
 }
 
+std::vector<Balancer::Member> members(const std::vector<uint32_t>& weights) {
+  std::vector<Balancer::Member> out;
+  for (const auto& name : named(weights.size())) out.push_back({name, weights[out.size()]});
+  return out;
+}
+
 const char* nameOf(Balance kind) {
   switch (kind) {
     case Balance::kLeastRequest: return "least_request";
@@ -30,7 +36,7 @@ const char* nameOf(Balance kind) {
 // The share of each endpoint over `requests`, `concurrent` of which are in flight at once.
 std::vector<double> shares(Balance kind, const std::vector<uint32_t>& weights, size_t requests, size_t concurrent) {
   EndpointStates states(weights.size(), {}, nullptr);
-  Balancer balancer(kind, named(weights.size()), weights, states);
+  Balancer balancer({kind}, members(weights), states);
   std::vector<size_t> counts(weights.size(), 0);
   std::vector<size_t> in_flight;
   for (size_t i = 0; i < requests; ++i) {
@@ -68,7 +74,7 @@ TEST_CASE("balancer: endpoints get their share by weight, whatever is in flight"
 
 TEST_CASE("balancer: round_robin spreads evenly: a heavier endpoint is not taken several times in a row") {
   EndpointStates states(3, {}, nullptr);
-  Balancer balancer(Balance::kRoundRobin, named(3), {1, 1, 2}, states);
+  Balancer balancer({Balance::kRoundRobin}, members({1, 1, 2}), states);
   std::string order;
   for (int i = 0; i < 8; ++i) order += static_cast<char>('a' + balancer.next(0, std::nullopt));
   CHECK(order == "cabccabc");
@@ -76,7 +82,7 @@ TEST_CASE("balancer: round_robin spreads evenly: a heavier endpoint is not taken
 
 TEST_CASE("balancer: least_request avoids an endpoint that is slow") {
   EndpointStates states(3, {}, nullptr);
-  Balancer balancer(Balance::kLeastRequest, named(3), {1, 1, 1}, states);
+  Balancer balancer({Balance::kLeastRequest}, members({1, 1, 1}), states);
   for (int i = 0; i < 100; ++i) states.began(0);  // they never end
   std::vector<size_t> counts(3, 0);
   for (int i = 0; i < 9000; ++i) ++counts[balancer.next(0, std::nullopt)];
@@ -87,7 +93,7 @@ TEST_CASE("balancer: only usable endpoints are taken, and all where none is") {
   for (const auto kind : {Balance::kLeastRequest, Balance::kRoundRobin, Balance::kRandom, Balance::kRingHash}) {
     INFO(nameOf(kind));
     EndpointStates states(4, {}, nullptr);
-    Balancer balancer(kind, named(4), {1, 1, 1, 100}, states);
+    Balancer balancer({kind}, members({1, 1, 1, 100}), states);
     const auto seen = [&] {
       std::map<size_t, int> out;
       for (uint64_t i = 0; i < 4000; ++i) ++out[balancer.next(5, upstream::ringKey(std::to_string(i)))];
