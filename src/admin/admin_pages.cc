@@ -40,10 +40,11 @@ Page pageFor(const AdminContent& content, bool trusted, std::string_view method,
   if (path == "/version") return {200, "application/json", content.version()};
   if (trusted && path == "/status") return {200, "application/json", content.status()};
   if (trusted && path == "/policies") return {200, "application/json", content.policies()};
+  if (trusted && path == "/clusters") return {200, "application/json", content.clusters()};
   if (trusted && path == "/config") return {200, "application/json", content.config()};
   return {404, "text/plain",
           "no such page: /healthz /readyz /startupz /metrics /version" +
-              std::string(trusted ? " /status /policies /config\n" : "\n")};
+              std::string(trusted ? " /status /policies /clusters /config\n" : "\n")};
 }
 
 }  // namespace yett::admin

@@ -1,6 +1,6 @@
 // The admin interface. It has its own event loop, so that callers cannot keep it busy, and nothing on that loop blocks.
 // TCP serves probes, metrics and version; the Unix socket (mode 0600 unless configured) also status, policies,
-// configuration and commands. Content comes from callbacks, which must be thread-safe.
+// clusters, configuration and commands. Content comes from callbacks, which must be thread-safe.
 #pragma once
 
 #include <functional>
@@ -28,6 +28,7 @@ struct AdminContent {
   std::function<std::string()> version;
   std::function<std::string()> status;    ///< JSON
   std::function<std::string()> policies;  ///< JSON
+  std::function<std::string()> clusters;  ///< JSON
   std::function<std::string()> config;    ///< JSON
   /// A POST over the Unix socket, by root or the user that runs Yett: takes its body, returns the response body. Runs
   /// on a separate thread, so it may block. `peer`: the sender according to the kernel: "uid 1000 (alice)".

@@ -126,6 +126,7 @@ class Server {
   admin::AdminContent adminContent();
   std::string policiesJson() const;
   bool everywhere() const;
+  std::shared_ptr<const runtime::Generation> shown() const;
   std::string statusJson() const;
   std::vector<admin::Condition> readiness() const;
   std::string certificateState() const;

@@ -1,9 +1,16 @@
 // What people should know about clusters: log, events, the admin page. Any thread.
 #include "app/cluster_notice.h"
 #include "app/server.h"
+#include "base/mutex.h"
+#include "runtime/generation.h"
 #include "upstream/cluster.h"
 
 namespace yett::app {
+
+std::shared_ptr<const runtime::Generation> Server::shown() const {
+  const base::Lock lock(status_mutex_);
+  return shown_;
+}
 
 void Server::tellOfCluster(const std::string& cluster, upstream::Notice notice, const std::string& endpoint,
                            const std::string& why) {

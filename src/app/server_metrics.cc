@@ -2,6 +2,7 @@
 // with its first event misses that event.
 #include <algorithm>
 
+#include "app/cluster_report.h"
 #include "app/process_metrics.h"
 #include "app/server.h"
 #include "app/version.h"
@@ -148,6 +149,7 @@ std::string Server::metricsText() const {
                      "when Yett's own certificate, or one of its chain, expires, in seconds since 1970", "",
                      now->certificate_expires);
   if (workload_) out += workloadText(workload_->state()) + tokensText(workload_->ownTokens().expirations());
+  out += clusterGauges(now->clusters);
   out += crlText(*now);
   out += refreshText(bundle_refresher_.status());
   out += gaugeText("yett_last_reload_successful", "1 if what the files hold is in force, 0 if some of it was refused",

@@ -10,6 +10,7 @@
 #include <thread>
 
 #include "admin/admin_server.h"
+#include "app/cluster_report.h"
 #include "app/server.h"
 #include "app/version.h"
 #include "audit/erase.h"
@@ -46,10 +47,8 @@ admin::AdminContent Server::adminContent() {
   };
   out.status = [this] { return statusJson(); };
   out.policies = [this] { return policiesJson(); };
-  out.config = [this] {
-    const base::Lock lock(status_mutex_);
-    return shown_->config.text;
-  };
+  out.clusters = [this] { return clustersJson(shown()->clusters); };
+  out.config = [this] { return shown()->config.text; };
   return out;
 }
 

@@ -10,7 +10,7 @@ void Histogram::observeMicros(int64_t micros) {
 }
 
 // Label values come from configuration and policy; the format escapes \, " and newline.
-static std::string labelText(const std::vector<Label>& labels) {
+std::string labelText(const std::vector<Label>& labels) {
   std::string out;
   for (const auto& [name, value] : labels) {
     out += out.empty() ? "{" : ",";

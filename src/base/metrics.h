@@ -40,6 +40,8 @@ class Histogram {
 };
 
 using Label = std::pair<std::string_view, std::string_view>;
+/// `{cluster="app"}`; "" without labels.
+std::string labelText(const std::vector<Label>& labels);
 
 class Metrics {
  public:

@@ -1,4 +1,4 @@
-// `yett admin status|reload|drain|log-level`: talks to the running Yett over its admin socket.
+// `yett admin status|clusters|reload|drain|log-level`: talks to the running Yett over its admin socket.
 #include <iostream>
 #include <memory>
 
@@ -89,6 +89,52 @@ int status(const Options& options) {
   return 0;
 }
 
+std::string clustersText(const json::Value& answer) {
+  const auto number = [](const json::Value& of, const char* key) {
+    const auto* value = of.find(key);
+    return std::to_string(value != nullptr ? value->integer : 0);
+  };
+  const auto is = [](const json::Value& of, const char* key) {
+    const auto* value = of.find(key);
+    return value != nullptr && value->boolean;
+  };
+  const auto text = [](const json::Value& of, const char* key) {
+    const auto* value = of.find(key);
+    return value != nullptr ? base::forTerminal(value->text) : std::string();
+  };
+  std::string out;
+  const auto* clusters = answer.find("clusters");
+  for (const auto& cluster : clusters != nullptr ? clusters->items : std::vector<json::Value>()) {
+    out += text(cluster, "name") + (is(cluster, "tls") ? ", TLS" : "") + ": " + number(cluster, "requests") + " of " +
+           number(cluster, "max_requests") + " requests, " + number(cluster, "pending") + " of " +
+           number(cluster, "max_pending_requests") + " waiting, " + number(cluster, "connections") + " of " +
+           number(cluster, "max_connections") + " connections\n";
+    if (const std::string problem = text(cluster, "problem"); !problem.empty()) out += "  PROBLEM    " + problem + "\n";
+    const auto* endpoints = cluster.find("endpoints");
+    for (const auto& endpoint : endpoints != nullptr ? endpoints->items : std::vector<json::Value>()) {
+      out += (!is(endpoint, "healthy")  ? "  UNHEALTHY  "
+              : is(endpoint, "ejected") ? "  EJECTED    "
+                                        : "  ok         ") +
+             text(endpoint, "name") + ", weight " + number(endpoint, "weight") +
+             (text(endpoint, "zone").empty() ? "" : ", zone " + text(endpoint, "zone")) + ": " +
+             number(endpoint, "requests") + " requests, " + number(endpoint, "connections") + " connections, " +
+             number(endpoint, "failures") + " failures so far\n";
+    }
+  }
+  return out;
+}
+
+int clusters(const Options& options) {
+  const auto socket = socketOf(options);
+  if (!socket) return failed(socket.error());
+  const auto answer = admin::get(socket.value(), "/clusters");
+  if (!answer) return failed(answer.error());
+  const auto parsed = json::parse(answer.value(), false);
+  if (!parsed) return failed(Error{"cannot read the answer of " + socket.value()});
+  std::cout << (options.format == "json" ? answer.value() : clustersText(parsed.value()));
+  return 0;
+}
+
 // The answer to a command as text for people.
 std::string told(const std::string& path, const std::string& answer) {
   const auto parsed = json::parse(answer, false);
@@ -129,6 +175,9 @@ void addAdmin(CLI::App& app, Action& action) {
   auto* shown =
       add("status", "show what is running and whether it is ready (exit status 1 if not)", [o] { return status(*o); });
   addFormat(*shown, o->format, {"text", "json"});
+  auto* listed = add("clusters", "show the services: their endpoints, which of them are healthy, what is in flight",
+                     [o] { return clusters(*o); });
+  addFormat(*listed, o->format, {"text", "json"});
   add("reload", "reload the files now; if they are refused, list every problem and exit with 2",
       [o] { return command(*o, "/reload", "{}"); });
   add("drain", "shut down as on SIGTERM: finish in-flight requests, then exit",

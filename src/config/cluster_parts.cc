@@ -91,13 +91,14 @@ void readHealthCheck(ObjectReader& in, upstream::ClusterConfig& out) {
     upstream::HealthCheckConfig& config = out.health;
     bool tcp = false;
     check.text("path", config.path);
-    check.text("grpc", config.service);
+    bool whole = false;
+    check.textOrFlag("grpc", config.service, whole);
     check.flag("tcp", tcp);
-    const int kinds = (check.has("path") ? 1 : 0) + (check.has("grpc") ? 1 : 0) + (tcp ? 1 : 0);
+    const int kinds = (check.has("path") ? 1 : 0) + (whole || !config.service.empty() ? 1 : 0) + (tcp ? 1 : 0);
     if (kinds != 1)
       check.problem("",
-                    "say how to check: one of `path` (GET), `grpc` (the service's name, or \"\") and `\"tcp\": true`");
-    config.kind = check.has("grpc") ? Kind::kGrpc : tcp ? Kind::kTcp : Kind::kHttp;
+                    "say how to check: one of `path` (GET), `grpc` (the service's name, or true) and `\"tcp\": true`");
+    config.kind = whole || !config.service.empty() ? Kind::kGrpc : tcp ? Kind::kTcp : Kind::kHttp;
     if (config.kind == Kind::kHttp && !config.path.starts_with('/')) check.problem("path", "must begin with `/`");
     for (const unsigned char c : config.path) {
       if (c <= ' ' || c >= 127 || c == '#') {

@@ -89,9 +89,26 @@ void readSplit(ObjectReader& in, proxy::RouteConfig& out) {
   readHashKey(in, "split_by", out.split_by);
 }
 
+void readRateLimits(ObjectReader& in, std::vector<proxy::RateLimitConfig>& out) {
+  in.objects("rate_limits", 0, [&](ObjectReader& limit) {
+    proxy::RateLimitConfig& config = out.emplace_back();
+    constexpr int64_t kMost = 10'000'000;
+    if (!limit.has("requests")) limit.problem("", "`requests` is missing: how many, per `per`");
+    limit.number("requests", 1, kMost, config.requests);
+    limit.duration("per", config.per);
+    limit.number("burst", 1, kMost, config.burst);
+    if (limit.has("by")) {
+      size_t by = 0;
+      limit.choice("by", {"principal", "source"}, by);
+      config.by = by == 0 ? proxy::RateLimitConfig::By::kPrincipal : proxy::RateLimitConfig::By::kSource;
+    }
+  });
+}
+
 void readRoute(ObjectReader& in, const Config& known, proxy::RouteConfig& out) {
   readTokens(in, known.jwt, out);
   in.object("retry", [&](ObjectReader& retry) { readRetry(retry, out.retry); });
+  readRateLimits(in, out.rate_limits);
   in.text("path", out.path);
   in.texts("hosts", out.hosts);
   in.texts("methods", out.methods);
@@ -194,6 +211,7 @@ void readListener(ObjectReader& in, const Config& known, proxy::ListenerConfig& 
   if (tls && !by_api && out.client_certificate != net::ClientCertificate::kNone && identity.trust_bundles.empty()) {
     in.problem("tls", "needs `/identity/trust_bundles`: without them no caller can be verified");
   }
+  readRateLimits(in, out.rate_limits);
   in.durationOrZero("max_connection_age", out.max_connection_age);
   in.texts("trusted_forwarders", out.trusted_forwarders);
   for (const auto& id : out.trusted_forwarders) {

@@ -223,8 +223,10 @@ void ObjectReader::entries(std::string_view key,
       ObjectReader reader(item, place, problems_);
       object(name, reader);
     } else {
+      const bool empty = item.type == Type::kString;
       problems_.add(item.line, place,
-                    std::string("is ") + item.typeName() + ", must be a string" + (object ? " or an object" : ""));
+                    std::string("is ") + (empty ? "empty" : item.typeName()) + ", must be a string" +
+                        (empty ? " with something in it" : "") + (object ? " or an object" : ""));
     }
   }
 }

@@ -27,6 +27,7 @@ void Call::clear() {
   decided.policy.clear();
   decided.rule.clear();
   shadow.clear();
+  retry_after = 0;
   began_wall = began_nanos = decided_nanos = 0;
 }
 

@@ -70,7 +70,8 @@ struct Call {
 
   authz::Decided decided;
   Shadow shadow;
-  int64_t began_wall = 0;  ///< microseconds since 1970
+  int64_t retry_after = 0;  ///< seconds, for the caller of a request that a rate limit refuses; 0: nothing to say
+  int64_t began_wall = 0;   ///< microseconds since 1970
   int64_t began_nanos = 0;
   int64_t decided_nanos = 0;  ///< when it was last decided; steady
 

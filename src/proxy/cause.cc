@@ -9,6 +9,7 @@ namespace {
 
 constexpr int kByStatus = -1;
 constexpr int kDeadlineExceeded = 4;
+constexpr int kResourceExhausted = 8;
 
 // In the order of the enum.
 constexpr std::array<CauseInfo, kCauses> kTable{{
@@ -46,6 +47,7 @@ constexpr std::array<CauseInfo, kCauses> kTable{{
      "the body is larger than policy may see on this route"},
     {Cause::kTooManyBodies, 503, kByStatus, "too many bodies", "too_many_bodies",
      "the bodies of this caller have reached the memory limit per caller"},
+    {Cause::kRateLimited, 429, kResourceExhausted, "rate limited", "rate_limited", "too many requests"},
     {Cause::kRequestTimeout, 408, kByStatus, "timeout", "request_timeout", "the request body took too long"},
     {Cause::kRequestTooLarge, 413, kByStatus, "too large", "request_too_large", ""},
     {Cause::kRequestBroken, 400, kByStatus, "protocol error", "request_broken", ""},

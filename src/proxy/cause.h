@@ -39,6 +39,7 @@ enum class Cause : uint8_t {
   kBadRequest,
   kBodyTooLarge,
   kTooManyBodies,
+  kRateLimited,
   kRequestTimeout,
   kRequestTooLarge,
   kRequestBroken,
@@ -55,7 +56,7 @@ enum class Cause : uint8_t {
   kHeadTooLarge,
   kUpstreamClosed,
 };
-inline constexpr size_t kCauses = 40;
+inline constexpr size_t kCauses = 41;
 /// Those that are the service's fault, or the way to it.
 inline constexpr Cause kUpstreamFailures[] = {
     Cause::kNoUpstream,        Cause::kUpstreamUntrusted, Cause::kOverflow,      Cause::kUpstreamTimeout,

@@ -262,7 +262,7 @@ void Exchange::reply(Cause cause, std::string_view detail, int status) {
   account_.status = status != 0 ? status : info(cause).status;
   if (detail.empty()) detail = info(cause).detail;
   if (account_.detail.empty()) account_.detail = detail;
-  const LocalReply reply{cause, account_.status, detail, account_.toldId(call_)};
+  const LocalReply reply{cause, account_.status, detail, account_.toldId(call_), call_.retry_after};
   http::ServerStream* down = down_;
   Session* session = call_.session;
   const bool grpc = call_.grpc() != nullptr;

@@ -18,6 +18,7 @@ struct ListenerState {
   std::shared_ptr<const net::TlsContext> tls;  ///< null: plaintext
   std::string own_id;                          ///< Yett's SPIFFE ID, "" if it has none
   std::shared_ptr<const identity::JwtProviders> providers;
+  RateLimits rate_limits;  ///< of all routes together
 };
 
 /// A listener's place on one loop: its state is replaced by reload, its sessions stay.

@@ -10,6 +10,7 @@
 #include "base/units.h"
 #include "http/limits.h"
 #include "net/tls_context.h"
+#include "proxy/rate_limit.h"
 #include "proxy/retry_config.h"
 #include "target/host.h"
 #include "target/segment_pattern.h"
@@ -36,6 +37,7 @@ struct RouteConfig {
   std::vector<std::string> json_types;  ///< content types that are JSON, besides the common ones
   std::map<std::string, bool> jwt;      ///< providers whose tokens are looked at; true: required
   RetryConfig retry;
+  std::vector<RateLimitConfig> rate_limits;
   uint64_t buffer_body = 0;  ///< bytes of a request's body that policy may see, all of it or a 413; 0: none
 };
 
@@ -70,6 +72,7 @@ struct ListenerConfig {
   bool append_client_cert = true;         ///< keep x-forwarded-client-cert of trusted forwarders, and append to it
   std::vector<std::string> keep_headers;  ///< families (header_families.h) that these may set too
   std::vector<RouteConfig> routes;
+  std::vector<RateLimitConfig> rate_limits;  ///< of all routes together
   Timeouts timeouts;
   http::Limits limits;
 };

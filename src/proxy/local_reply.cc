@@ -1,5 +1,7 @@
 #include "proxy/local_reply.h"
 
+#include <algorithm>
+
 #include "base/json.h"
 #include "proxy/grpc.h"
 #include "proxy/tokens.h"
@@ -30,7 +32,8 @@ size_t sendProblem(http::ServerStream& down, const LocalReply& reply) {
       reply.cause == Cause::kTokenInvalid || reply.cause == Cause::kTokenExpired || reply.cause == Cause::kTokenRevoked;
   const std::string challenge = bearerChallenge(bad ? reply.detail : std::string_view());
   if (reply.status == 401) fields.add("www-authenticate", challenge);  // RFC 9110 15.5.2 wants one
-  if (reply.status == 503) fields.add("retry-after", "1");
+  const std::string retry_after = std::to_string(std::max<int64_t>(1, reply.retry_after));
+  if (reply.status == 503 || reply.status == 429) fields.add("retry-after", retry_after);
   if (reply.status == 426) fields.add("sec-websocket-version", "13");  // RFC 6455 4.4
   down.discardBody();
   down.sendResponse(head, fields);

@@ -16,6 +16,7 @@ struct LocalReply {
   int status;                         ///< of HTTP; gRPC gets the code for it
   std::string_view detail;            ///< for the caller; may be ""
   const base::UuidText& decision_id;  ///< all zero: none
+  int64_t retry_after = 0;            ///< seconds; 0: the default of the status
 };
 
 /// Sends all but the end of the message. The caller sends the end once its exchange is over, because it may start the

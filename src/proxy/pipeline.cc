@@ -119,6 +119,41 @@ std::optional<authz::Answer> ask(Call& call, Worker& worker, bool early) {
   return answer;
 }
 
+// What a request took of each limit, to give it back if another one is used up.
+struct Taken {
+  std::vector<std::pair<RateLimit*, std::string_view>> tokens;
+  std::string source;  // some keys are views of it
+};
+
+bool takeAll(Call& call, const RateLimits& limits, Taken& taken) {
+  for (const auto& limit : limits) {
+    using By = RateLimitConfig::By;
+    const std::string_view key = limit->config().by == By::kPrincipal ? std::string_view(call.principal->id)
+                                 : limit->config().by == By::kSource ? sourceKey(call.session->peerText(), taken.source)
+                                                                     : std::string_view();
+    const int64_t wait = limit->take(key, base::steadyNanos());
+    if (wait > 0) {
+      constexpr int64_t kSecond = 1'000'000'000;
+      call.retry_after = (wait + kSecond - 1) / kSecond;
+      return false;
+    }
+    taken.tokens.emplace_back(limit.get(), key);
+  }
+  return true;
+}
+
+// Of requests that policy allows and that could be forwarded: those that are refused cost the service nothing.
+std::optional<Stop> limited(Call& call) {
+  const RateLimits& all = call.listener->rate_limits;
+  const RateLimits& of_route = call.route->rate_limits;
+  if (all.empty() && of_route.empty()) return std::nullopt;
+  thread_local Taken taken;  // keeps its memory
+  taken.tokens.clear();
+  if (takeAll(call, of_route, taken) && takeAll(call, all, taken)) return std::nullopt;
+  for (const auto& [limit, key] : taken.tokens) limit->giveBack(key);
+  return Stop{Cause::kRateLimited};
+}
+
 // Why an allowed request cannot be forwarded, if so. Changes the call to what will be forwarded.
 std::optional<Stop> unfit(Call& call) {
   auto& request = call.request;
@@ -139,11 +174,12 @@ std::optional<Stop> unfit(Call& call) {
   }
   GrpcCall* grpc = call.grpc();
   std::string_view timeout;
-  if (grpc == nullptr || request.headers.find("grpc-timeout", timeout) == 0) return std::nullopt;
-  const auto limit = request::parseGrpcTimeout(timeout);
-  if (!limit) return Stop{Cause::kBadGrpcTimeout};
-  grpc->deadline_nanos = call.began_nanos + std::max<int64_t>(*limit, 1);
-  return std::nullopt;
+  if (grpc != nullptr && request.headers.find("grpc-timeout", timeout) != 0) {
+    const auto limit = request::parseGrpcTimeout(timeout);
+    if (!limit) return Stop{Cause::kBadGrpcTimeout};
+    grpc->deadline_nanos = call.began_nanos + std::max<int64_t>(*limit, 1);
+  }
+  return limited(call);
 }
 
 Stop stopFor(authz::Refusal& refusal) {

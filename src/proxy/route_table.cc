@@ -8,7 +8,16 @@
 
 namespace yett::proxy {
 
-Result<RouteTable> RouteTable::create(const std::vector<RouteConfig>& routes) {
+// Of the route with this name; of several, the one in the same place.
+static const RateLimits* limitsBefore(const RouteTable* before, const std::string& name, size_t place) {
+  if (before == nullptr) return nullptr;
+  const auto& routes = before->routes();
+  if (place < routes.size() && routes[place].name == name) return &routes[place].rate_limits;
+  const auto at = std::find_if(routes.begin(), routes.end(), [&](const Route& route) { return route.name == name; });
+  return at == routes.end() ? nullptr : &at->rate_limits;
+}
+
+Result<RouteTable> RouteTable::create(const std::vector<RouteConfig>& routes, const RouteTable* before) {
   RouteTable out;
   for (const auto& config : routes) {
     auto path = target::SegmentPattern::parsePath(config.path);
@@ -32,6 +41,7 @@ Result<RouteTable> RouteTable::create(const std::vector<RouteConfig>& routes) {
     route.json_types = config.json_types;
     route.jwt = config.jwt;
     route.retry = config.retry;
+    route.rate_limits = makeRateLimits(config.rate_limits, limitsBefore(before, route.name, out.routes_.size()));
     out.reads_tokens_ = out.reads_tokens_ || !route.jwt.empty();
     for (const auto& method : route.methods) {
       const bool upper = std::none_of(method.begin(), method.end(), [](char c) { return c >= 'a' && c <= 'z'; });

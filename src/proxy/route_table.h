@@ -30,6 +30,7 @@ struct Route {
   bool forward_trailers = false;
   uint64_t buffer_body = 0;
   RetryConfig retry;
+  RateLimits rate_limits;
   std::map<std::string, bool> jwt;
   bool forward_parameters = false;
   bool websocket = false;
@@ -40,7 +41,8 @@ struct Route {
 
 class RouteTable {
  public:
-  static Result<RouteTable> create(const std::vector<RouteConfig>& routes);
+  /// `before`: the table so far, whose rate limits go on where a route of the same name has the same; may be null.
+  static Result<RouteTable> create(const std::vector<RouteConfig>& routes, const RouteTable* before = nullptr);
   /// Null if none matches.
   const Route* match(const http::RequestHead& head) const;
   /// The route whose `buffer_body` applies to a request on `matched`: that route, or an earlier one that matches except

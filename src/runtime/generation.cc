@@ -96,7 +96,12 @@ void buildListeners(Generation& out, const TlsInput& files, const Previous& prev
   for (const auto& config : out.config.listeners) {
     auto state = std::make_shared<proxy::ListenerState>();
     state->config = config;
-    auto routes = proxy::RouteTable::create(config.routes);
+    const auto known =
+        previous != nullptr ? previous->listeners.find(config.name) : decltype(out.listeners)::iterator();
+    const proxy::ListenerState* before =
+        previous != nullptr && known != previous->listeners.end() ? known->second.get() : nullptr;
+    auto routes = proxy::RouteTable::create(config.routes, before != nullptr ? before->routes.get() : nullptr);
+    state->rate_limits = proxy::makeRateLimits(config.rate_limits, before != nullptr ? &before->rate_limits : nullptr);
     if (!routes) {
       problems.add("listener `" + config.name + "`: " + routes.error().message);
       continue;
@@ -106,9 +111,6 @@ void buildListeners(Generation& out, const TlsInput& files, const Previous& prev
     state->own_id = out.spiffe_id;
     if (!out.waits.empty()) continue;  // a listener without its certificate must not serve
     if (!config.plaintext) {
-      const auto* before = previous != nullptr && previous->listeners.contains(config.name)
-                               ? previous->listeners.at(config.name).get()
-                               : nullptr;
       const bool same = before != nullptr && before->tls != nullptr && previous->tls_digest == files.digest &&
                         before->config.client_certificate == config.client_certificate &&
                         previous->config.identity.unsafe_key_log == out.config.identity.unsafe_key_log &&
