@@ -131,9 +131,9 @@ void Writer::append(uint64_t ticket, const HeartbeatRecord& record) {
   push(Kind::kHeartbeat, ticket, scratch(), true);
 }
 
-void Writer::append(const EventRecord& record) {
+uint64_t Writer::append(const EventRecord& record) {
   encode(record, scratch());
-  push(Kind::kEvent, 0, scratch(), true);
+  return push(Kind::kEvent, 0, scratch(), true);
 }
 
 void Writer::appendPolicy(const std::string& digest, std::string document) {

@@ -59,7 +59,8 @@ class Writer {
   void append(uint64_t ticket, const OutcomeRecord& record);
   /// A decision's stream is still open. REQUIRES: before its outcome.
   void append(uint64_t ticket, const HeartbeatRecord& record);
-  void append(const EventRecord& record);
+  /// Its ticket, as of decisions.
+  uint64_t append(const EventRecord& record);
   /// The source of a policy set, stored once per digest. Call it before the first decision by that policy set.
   void appendPolicy(const std::string& digest, std::string document);
   /// Runs a task on the writer's thread, between two batches, and waits for it: for rare requests of operators. It

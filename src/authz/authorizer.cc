@@ -3,6 +3,7 @@
 #include <exception>
 
 #include "audit/writer.h"
+#include "base/clock.h"
 
 namespace yett::authz {
 
@@ -224,6 +225,14 @@ std::string Authorizer::shownText(std::string_view text) const {
     else if (!quoted) out += c;
   }
   return out;
+}
+
+uint64_t Authorizer::recordAttempt(const Permit& permit, int number, std::string_view why) {
+  if (!writer_.strict()) return 0;
+  const std::string detail = "attempt " + std::to_string(number) + ", because: " + std::string(why);
+  const uint64_t ticket =
+      writer_.append(audit::EventRecord{base::wallMicros(), "attempt", base::view(permit.id()), detail, 1});
+  return ticket != 0 ? ticket : UINT64_MAX;  // not accepted: will never be durable
 }
 
 base::Millis Authorizer::heartbeat() const {

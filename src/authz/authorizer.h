@@ -62,6 +62,10 @@ class Authorizer {
 
   /// All records up to this ticket are on disk.
   void onDurable(uint64_t ticket) { durable_ = ticket; }
+  bool isDurable(uint64_t ticket) const { return ticket <= durable_; }
+  /// In `strict` mode, records that a request is about to be sent again: `number` 2 is the first time. It may be sent
+  /// once the ticket isDurable(). 0, and nothing is recorded: at once, since the outcome will tell.
+  uint64_t recordAttempt(const Permit& permit, int number, std::string_view why);
   /// The final answer: a Permit if the record is on disk; a Refusal if it was not recorded in time.
   Answer settle(Pending&& pending) const;
 

@@ -36,7 +36,7 @@ void Forwarding::acquire(bool fresh) {
   if (call_.split_cluster == nullptr && !call_.route->clusters.empty()) chooseCluster();
   pool_ = worker_.upstreams.pool(permit_, call_.clusterName());
   if (pool_ == nullptr) return events_.onFailure(Cause::kNoUpstream, "the cluster is gone");
-  budget_ = pool_->cluster().budget.get();
+  budget_ = pool_->cluster().budget;
   if (attempt_ == 1 && !repeated_) budget_->request();
   tellAttempt();
   if (!addOwnToken(pool_->cluster().config)) {
@@ -129,7 +129,7 @@ void Forwarding::onLease(upstream::Lease lease) {
 void Forwarding::onNoUpstream(const std::string& why, Lack lack) {
   pool_ = nullptr;
   if (lack == Lack::kOverflow) return events_.onFailure(Cause::kOverflow, why);
-  if (call_.route->retry.connect && mayRetry(false)) return retry();
+  if (call_.route->retry.connect && mayRetry(false)) return retry(why);
   events_.onFailure(lack == Lack::kUntrusted ? Cause::kUpstreamUntrusted : Cause::kNoUpstream, why);
 }
 
@@ -185,6 +185,13 @@ void Forwarding::release() {
   lease_.release();
 }
 
+// UNAVAILABLE is what a gRPC service says that cannot serve; other codes a caller may provoke.
+bool Forwarding::isUnavailable(const http::HeaderMap& fields) const {
+  constexpr std::string_view kUnavailable = "14";
+  std::string_view code;
+  return call_.grpc() != nullptr && fields.find("grpc-status", code) == 1 && code == kUnavailable;
+}
+
 void Forwarding::onResponse() {
   http::ResponseHead& head = kept_.response;
   request::dropFromResponse(head);
@@ -197,15 +204,17 @@ void Forwarding::onResponse() {
     return events_.onFailure(Cause::kMalformedResponse,
                              "the upstream answered a WebSocket handshake with neither 101 nor an error");
   }
+  const int status = isUnavailable(head.headers) ? 503 : head.status;
   const auto& statuses = call_.route->retry.statuses;
-  if (!tunnel && std::find(statuses.begin(), statuses.end(), head.status) != statuses.end() && mayRetry(true)) {
-    lease_.failed("status " + std::to_string(head.status));
-    return retry();
+  if (!tunnel && std::find(statuses.begin(), statuses.end(), status) != statuses.end() && mayRetry(true)) {
+    const std::string why = "status " + std::to_string(status);
+    lease_.failed(why);
+    return retry(why);
   }
   answered_ = true;
   try_timer_.cancel();
-  const bool of_request = head.status == 501 || head.status == 505;  // which a caller can provoke
-  if (head.status >= 500 && !of_request) lease_.failed("status " + std::to_string(head.status));
+  const bool of_request = status == 501 || status == 505;  // which a caller can provoke
+  if (status >= 500 && !of_request) lease_.failed("status " + std::to_string(status));
   else lease_.succeeded();
   events_.onAnswer(head);
 }
@@ -216,6 +225,7 @@ bool Forwarding::agrees() {
   std::string_view accept;
   if (!lease_.http2() &&
       (headers.find("sec-websocket-accept", accept) != 1 || accept != webSocketAccept(kept_.websocket_key))) {
+    lease_.failed("a 101 that does not answer the handshake's key");
     release();
     events_.onFailure(Cause::kMalformedResponse, "a 101 that does not answer the handshake's key");
     return false;
@@ -227,6 +237,8 @@ bool Forwarding::agrees() {
 }
 
 void Forwarding::onEnd() {
+  if (isUnavailable(kept_.response.trailers)) lease_.brokeOff("gRPC status 14", false);
+  else lease_.completed();
   if (call_.tunnel()) answer_ended_ = true;
   else lease_.release();  // first, because the end of the response may start the client's next request
   events_.onAnswerEnd(kept_.response.trailers);
@@ -240,18 +252,25 @@ void Forwarding::onReset(http::ResetCause cause, std::string_view detail) {
                       (cause == Reset::kReset && !call_.request.wants_websocket);
   if (lease_ && !repeat && !answered_ && broken)
     lease_.lost(detail.empty() ? "closed" : std::string(detail), cause == Reset::kPeerClosed);
+  if (lease_ && answered_ && broken && !call_.tunnel())
+    lease_.brokeOff("it broke off its answer", cause == Reset::kPeerClosed);
   if (done && answer_ended_) {
     lease_.release();
     return events_.onEnough();
   }
   const bool lost = cause == Reset::kPeerClosed || cause == Reset::kReset;
   const bool untouched = cause == Reset::kRefused;  // the service says so
-  if (!repeat && (lost || untouched) && call_.route->retry.reset && mayRetry(!untouched)) return retry();
+  const std::string why = detail.empty() ? "it closed the connection" : std::string(detail);
+  if (!repeat && (lost || untouched) && call_.route->retry.reset && mayRetry(!untouched)) return retry(why);
+  if (repeat) recordAttempt(attempt_ + 1, why);
   lease_.release();
   if (cause == http::ResetCause::kHeadTooLarge) return events_.onFailure(Cause::kHeadTooLarge, detail);
   if (repeat) {
     repeated_ = true;
-    return acquire(true);
+    if (ticket_ == 0) return acquire(true);
+    fresh_next_ = true;
+    events_.onSeeking();
+    return worker_.loop.nextTurn(again_);
   }
   if (cause == http::ResetCause::kTooLarge) return events_.onFailure(Cause::kResponseTooLarge, detail);
   const bool malformed = cause == http::ResetCause::kProtocolError;

@@ -110,7 +110,10 @@ class Forwarding final : public http::ResponseHandler, public upstream::PoolUser
   bool addOwnToken(const upstream::ClusterConfig& config);
   bool mayRepeat(http::ResetCause cause) const;
   bool mayRetry(bool sent);
-  void retry();
+  bool isUnavailable(const http::HeaderMap& fields) const;
+  void recordAttempt(int number, const std::string& why);
+  void again();
+  void retry(const std::string& why);
   void tellAttempt();
   void limitTry();
   void onTryTimeout();
@@ -123,9 +126,12 @@ class Forwarding final : public http::ResponseHandler, public upstream::PoolUser
   ForwardingEvents& events_;
   upstream::Pool* pool_ = nullptr;  // the pool that it waits for
   upstream::Lease lease_;
-  net::Timer again_{[this] { acquire(false); }};
+  net::Timer again_{[this] { again(); }};
   net::Timer try_timer_{[this] { onTryTimeout(); }};
-  upstream::RetryBudget* budget_ = nullptr;  // of the cluster; valid in events of the pool and while there is a lease
+  std::shared_ptr<upstream::RetryBudget> budget_;  // of the cluster
+  uint64_t ticket_ = 0;       // of the record that must be on disk before the next attempt; 0: none
+  int64_t record_until_ = 0;  // the loop's clock: then it is too late for it
+  bool fresh_next_ = false;   // the next attempt needs a new connection
   std::shared_ptr<const upstream::Endpoint> avoid_;  // it has just failed
   int attempt_ = 1;
   bool body_sent_ = false;  // at least part of it

@@ -48,7 +48,25 @@ bool Forwarding::mayRetry(bool sent) {
   return budget_ != nullptr && budget_->take(worker_.loop.nowMillis());
 }
 
-void Forwarding::retry() {
+// In `strict` mode, what is sent again is recorded first.
+void Forwarding::recordAttempt(int number, const std::string& why) {
+  const std::string where = lease_ ? " (" + lease_.endpoint() + ")" : "";
+  ticket_ = worker_.authorizer.recordAttempt(permit_, number, why + where);
+  record_until_ = worker_.loop.nowMillis() + worker_.authorizer.commitTimeout().count();
+}
+
+void Forwarding::again() {
+  constexpr base::Millis kPoll{8};
+  if (ticket_ != 0 && !worker_.authorizer.isDurable(ticket_)) {
+    if (worker_.loop.nowMillis() < record_until_) return worker_.loop.schedule(again_, kPoll);
+    return events_.onFailure(Cause::kAuditUnavailable, "the next attempt could not be recorded");
+  }
+  ticket_ = 0;
+  acquire(std::exchange(fresh_next_, false));
+}
+
+void Forwarding::retry(const std::string& why) {
+  recordAttempt(attempt_ + (repeated_ ? 2 : 1), why);
   if (lease_) avoid_ = lease_.where();
   lease_.release();
   try_timer_.cancel();
@@ -80,7 +98,7 @@ void Forwarding::onTryTimeout() {
   lease_.suspect();
   const auto& statuses = call_.route->retry.statuses;
   const bool wanted = std::find(statuses.begin(), statuses.end(), 504) != statuses.end();
-  if (wanted && mayRetry(true)) return retry();
+  if (wanted && mayRetry(true)) return retry("no answer within per_try_timeout");
   lease_.release();
   events_.onFailure(Cause::kUpstreamTimeout, "no response within per_try_timeout");
 }

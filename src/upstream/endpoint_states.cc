@@ -79,7 +79,15 @@ void EndpointStates::failed(size_t endpoint, int64_t now_millis, const std::stri
   if (outliers_.consecutive_failures == 0 || state.ejected_until > now_millis) return;
   // One that was just given another chance is out again at once.
   const auto most = state.was_ejected ? 1 : static_cast<uint32_t>(outliers_.consecutive_failures);
-  if (++state.failures >= most) eject(endpoint, now_millis, why);
+  if (++state.failures >= most) eject(endpoint, now_millis, state.failures, why);
+}
+
+void EndpointStates::brokeOff(size_t endpoint, int64_t now_millis, const std::string& why) {
+  State& state = states_[endpoint];
+  if (state.health != nullptr) state.health->failures.fetch_add(1, std::memory_order_relaxed);
+  if (outliers_.consecutive_failures == 0 || state.ejected_until > now_millis) return;
+  if (++state.broken >= static_cast<uint32_t>(outliers_.consecutive_failures))
+    eject(endpoint, now_millis, state.broken, why);
 }
 
 size_t EndpointStates::ejectedNow(int64_t now_millis) const {
@@ -87,7 +95,7 @@ size_t EndpointStates::ejectedNow(int64_t now_millis) const {
                                            [&](const State& state) { return state.ejected_until > now_millis; }));
 }
 
-void EndpointStates::eject(size_t endpoint, int64_t now_millis, const std::string& why) {
+void EndpointStates::eject(size_t endpoint, int64_t now_millis, uint32_t failures, const std::string& why) {
   const size_t most = states_.size() * static_cast<size_t>(outliers_.max_ejection_percent) / 100;
   if (ejectedNow(now_millis) >= most) return;
   State& state = states_[endpoint];
@@ -99,8 +107,8 @@ void EndpointStates::eject(size_t endpoint, int64_t now_millis, const std::strin
   state.was_ejected = true;
   ++changes_;
   if (state.health != nullptr) state.health->ejected_until.store(state.ejected_until, std::memory_order_relaxed);
-  const std::string times = std::to_string(state.failures) + (state.failures == 1 ? " failure" : " failures in a row");
-  state.failures = 0;
+  const std::string times = std::to_string(failures) + (failures == 1 ? " failure" : " failures in a row");
+  state.failures = state.broken = 0;
   if (changed_) changed_(endpoint, true, "for " + std::to_string(length / 1000) + "s: " + times + ", the last: " + why);
 }
 

@@ -59,11 +59,16 @@ class EndpointStates {
   void failed(size_t endpoint, int64_t now_millis, const std::string& why);
   /// An exchange with it was answered.
   void succeeded(size_t endpoint, int64_t now_millis);
+  /// It broke an answer off, or has given a whole one. These are counted apart: an answer that begins well says nothing
+  /// about its end.
+  void brokeOff(size_t endpoint, int64_t now_millis, const std::string& why);
+  void completed(size_t endpoint) { states_[endpoint].broken = 0; }
 
  private:
   struct State {
     uint32_t in_flight = 0;
     uint32_t failures = 0;      // in a row
+    uint32_t broken = 0;        // answers, in a row
     uint32_t ejections = 0;     // that make the next one longer
     int64_t resting_until = 0;  // milliseconds of the loop's clock, as below
     int64_t ejected_until = 0;
@@ -76,7 +81,7 @@ class EndpointStates {
     EndpointHealth* health = nullptr;  // the endpoint's
   };
   size_t ejectedNow(int64_t now_millis) const;
-  void eject(size_t endpoint, int64_t now_millis, const std::string& why);
+  void eject(size_t endpoint, int64_t now_millis, uint32_t failures, const std::string& why);
 
   OutlierConfig outliers_;
   const Changed changed_;

@@ -57,6 +57,13 @@ void Lease::lost(const std::string& why, bool connection) const {
   if (connection && std::exchange(connection_->counted, true)) return;
   failed(why);
 }
+void Lease::brokeOff(const std::string& why, bool connection) const {
+  if (connection && std::exchange(connection_->counted, true)) return;
+  connection_->brokeOff(why);
+}
+void Lease::completed() const {
+  connection_->completed();
+}
 void Lease::suspect() const {
   connection_->suspect();
 }

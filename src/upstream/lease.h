@@ -45,6 +45,9 @@ class Lease {
   void succeeded() const;
   /// The same where the exchange broke; `connection`: with its connection, which counts once for all exchanges on it.
   void lost(const std::string& why, bool connection) const;
+  /// The answer broke off, alone or (`connection`) with its connection, which counts once; or it is complete.
+  void brokeOff(const std::string& why, bool connection) const;
+  void completed() const;
   /// The endpoint did not answer: probes whether it is alive.
   void suspect() const;
   /// No new exchange starts on its connection.

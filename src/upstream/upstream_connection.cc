@@ -50,6 +50,13 @@ void UpstreamConnection::succeeded() {
   if (endpoint_ != kGone) pool_.states_.succeeded(endpoint_, loop_.nowMillis());
 }
 
+void UpstreamConnection::brokeOff(const std::string& why) {
+  if (endpoint_ != kGone) pool_.states_.brokeOff(endpoint_, loop_.nowMillis(), why);
+}
+void UpstreamConnection::completed() {
+  if (endpoint_ != kGone) pool_.states_.completed(endpoint_);
+}
+
 bool UpstreamConnection::takesWaiters() const {
   return !opened_ && !old() && waiting_.size() < limits_->streams;
 }

@@ -48,6 +48,8 @@ class UpstreamConnection final : public Link {
   void ended();
   void failed(const std::string& why);
   void succeeded();
+  void brokeOff(const std::string& why);
+  void completed();
   ClusterLoad& load() { return *pool_.cluster().load; }
   /// Its service may be gone: probes it, and ends all in-flight exchanges if it does not answer within five seconds.
   void suspect();

@@ -9,6 +9,8 @@ import threading
 import time
 import unittest
 
+import grpc
+
 import harness
 from harness import SLOW, Service, Yett, read_head, wait_for
 
@@ -30,6 +32,9 @@ class Named:
                 self.count += 1
             status, body = self.answer or ("200 OK", self.name)
             if status == "reset":
+                return
+            if status == "break":
+                connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\npart")
                 return
             if status == "hang":
                 time.sleep(3 * SLOW)
@@ -143,6 +148,76 @@ class Upstreams(unittest.TestCase):
                 y.write_config()
                 wait_for("the reload", lambda: "reloaded" in y.log())
                 self.assertEqual({status for status, _ in self.ask(y, 6, method="POST")}, {200})
+
+    def test_an_endpoint_that_breaks_its_answers_off_is_ejected(self):
+        bad = self.services[0]
+        bad.answer = ("break", "")
+        with self.yett(balance="round_robin") as y:
+            broken = 0
+            for _ in range(60):
+                try:
+                    self.ask(y)
+                except (http.client.IncompleteRead, ConnectionError):
+                    broken += 1
+            self.assertEqual(broken, 5)
+            self.assertIn("5 failures in a row, the last: it broke off its answer", y.log())
+
+    def test_a_grpc_service_that_says_unavailable_is_ejected(self):
+        servers = []
+        for unavailable in (True, False):
+            class Handler(grpc.GenericRpcHandler):
+                def service(self, details, unavailable=unavailable):
+                    def call(request, context):
+                        if unavailable:
+                            context.abort(grpc.StatusCode.UNAVAILABLE, "no")
+                        return b"good"
+
+                    return grpc.unary_unary_rpc_method_handler(call)
+
+            server = grpc.server(concurrent.futures.ThreadPoolExecutor(2), handlers=[Handler()])
+            servers.append("127.0.0.1:%d" % server.add_insecure_port("127.0.0.1:0"))
+            server.start()
+            self.addCleanup(server.stop, None)
+        y = self.yett(balance="round_robin", protocol="http2")
+        y.config["clusters"][0]["endpoints"] = servers
+        y.write_config()
+        with y, grpc.insecure_channel(f"127.0.0.1:{y.port}") as channel:
+            call, codes = channel.unary_unary("/shop.Shop/Get"), collections.Counter()
+            for _ in range(30):
+                try:
+                    call(b"")
+                    codes["OK"] += 1
+                except grpc.RpcError as e:
+                    codes[e.code().name] += 1
+            self.assertEqual(codes, {"OK": 25, "UNAVAILABLE": 5})
+            self.assertIn("the last: gRPC status 14", y.log())
+
+    def test_in_strict_each_attempt_is_on_disk_before_it_is_sent(self):
+        self.services[0].answer = ("503 Service Unavailable", "")
+        seen, y = [], None
+
+        def second(connection):
+            while (got := read_head(connection)) is not None:
+                attempt = [line for line in got[0].split("\r\n") if line.startswith("x-yett-attempt: ")]
+                decision = next(line for line in got[0].split("\r\n") if line.startswith("x-yett-decision-id: "))[20:]
+                if attempt:
+                    run = subprocess.run([harness.BINARY, "log", "query", "--log", str(y.dir / "yett.db"), "--format", "json", "--events"], capture_output=True, text=True)
+                    events = [json.loads(line) for line in run.stdout.splitlines()]
+                    seen.append((attempt[0], [one["detail"] for one in events if one.get("subject") == decision]))
+                connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+
+        with Service(second) as good:
+            y = self.yett(balance="round_robin", outlier_detection={"consecutive_failures": 0})
+            y.config["audit"]["durability"] = "strict"
+            y.config["clusters"][0]["endpoints"] = [self.services[0].address, good.address]
+            y.listener["routes"][0]["retry"] = {"num_retries": 1, "on": ["503"]}
+            y.write_config()
+            with y:
+                self.assertEqual({status for status, _ in self.ask(y, 6)}, {200})
+                self.assertGreaterEqual(len(seen), 3)
+                for attempt, details in seen:
+                    self.assertEqual((attempt, details), ("x-yett-attempt: 2", [f"attempt 2, because: status 503 ({self.services[0].address})"]))
+                self.assertEqual(y.verify()["broken"], "")
 
     def test_callers_cannot_eject_an_endpoint(self):
         """A slow upload, and what only a caller can provoke, says nothing about the service."""
