@@ -190,7 +190,7 @@ class Upstreams(unittest.TestCase):
                 except grpc.RpcError as e:
                     codes[e.code().name] += 1
             self.assertEqual(codes, {"OK": 25, "UNAVAILABLE": 5})
-            self.assertIn("the last: gRPC status 14", y.log())
+            self.assertIn("5 failures in a row, the last: status 503", y.log())  # UNAVAILABLE, as HTTP says it
 
     def test_in_strict_each_attempt_is_on_disk_before_it_is_sent(self):
         self.services[0].answer = ("503 Service Unavailable", "")
