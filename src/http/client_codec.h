@@ -19,6 +19,8 @@ class ClientCodec {
   /// The callback requested by Wire::callAtBatchEnd().
   virtual void onBatchEnd() {}
 
+  /// The service has shown that it speaks the protocol, where the protocol lets it speak first.
+  virtual bool ready() const { return true; }
   /// How many exchanges may begin now.
   virtual size_t room() const = 0;
   /// Begins an exchange. REQUIRES: room() > 0.

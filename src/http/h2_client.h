@@ -22,6 +22,7 @@ class H2Client final : public ClientCodec, private H2Session {
   void leave() override { leaving_ = true; }
   void probe(bool keeps_alive) override;
   bool probing() const override { return probing_; }
+  bool ready() const override { return settings_seen_; }
   bool idle() const override { return streams_.empty() && unsent_.empty(); }
   bool spent() const override { return gone_ || leaving_; }
 

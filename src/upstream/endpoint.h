@@ -20,9 +20,17 @@ struct EndpointHealth {
   std::atomic<bool> healthy{true};            ///< as far as active health checks know
   std::atomic<bool> prefers_fallback{false};  ///< its fallback address was the first to connect last time
   std::atomic<int64_t> connections{0};
-  std::atomic<int64_t> requests{0};       ///< in flight
-  std::atomic<int64_t> failures{0};       ///< of exchanges and connections, ever
-  std::atomic<int64_t> ejected_until{0};  ///< steady milliseconds: the latest of all loops
+  std::atomic<int64_t> requests{0};  ///< in flight
+  std::atomic<int64_t> failures{0};  ///< of exchanges and connections, ever
+  // Outlier detection; times in steady milliseconds. Written under EndpointStates' rules only.
+  std::atomic<uint32_t> failed{0};     ///< exchanges in a row that failed
+  std::atomic<uint32_t> broken{0};     ///< answers in a row that broke off
+  std::atomic<uint32_t> ejections{0};  ///< that make the next one longer
+  std::atomic<int64_t> ejected_until{0};
+  std::atomic<int64_t> forgive_at{0};   ///< when one ejection is forgotten, if it works till then
+  std::atomic<bool> on_trial{false};    ///< it was ejected, and has not proved itself since
+  std::atomic<bool> for_broken{false};  ///< it was ejected for answers that broke off: a whole one proves it
+  std::atomic<int64_t> trial_until{0};  ///< a request tries it out
 };
 
 struct Endpoint {

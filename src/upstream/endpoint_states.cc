@@ -6,13 +6,17 @@
 namespace yett::upstream {
 namespace {
 
-constexpr int64_t kRest = 10'000;              // milliseconds
+constexpr int64_t kFirstRest = 500;  // milliseconds
+constexpr int64_t kLongestRest = 10'000;
 constexpr int64_t kLongestEjection = 300'000;  // as in other proxies: a service that was mended gets traffic again
+constexpr int64_t kTrial = 10'000;             // after that, another request may try
 
 }  // namespace
 
 EndpointStates::EndpointStates(size_t endpoints, const OutlierConfig& outliers, Changed changed)
-    : outliers_(outliers), changed_(std::move(changed)), states_(endpoints) {}
+    : outliers_(outliers), changed_(std::move(changed)), states_(endpoints) {
+  for (auto& state : states_) state.health = std::make_shared<EndpointHealth>();
+}
 
 void EndpointStates::adopt(const Endpoints& endpoints, const std::vector<size_t>& from) {
   std::vector<State> made(endpoints.size());
@@ -20,11 +24,28 @@ void EndpointStates::adopt(const Endpoints& endpoints, const std::vector<size_t>
   for (size_t i = 0; i < endpoints.size(); ++i) {
     if (from[i] < states_.size()) made[i] = states_[from[i]];
     else made[i].was_usable = first;  // a new one among others is warmed up by slow_start
-    made[i].health = endpoints[i]->health.get();
+    made[i].health = endpoints[i]->health;
   }
   states_ = std::move(made);
-  endpoints_ = endpoints;
   ++changes_;
+}
+
+bool EndpointStates::healthy(size_t endpoint, int64_t now_millis) const {
+  constexpr auto kRelaxed = std::memory_order_relaxed;
+  const EndpointHealth& health = *states_[endpoint].health;
+  if (!health.healthy.load(kRelaxed)) return false;
+  if (!health.on_trial.load(kRelaxed) || outliers_.consecutive_failures == 0) return true;
+  return health.ejected_until.load(kRelaxed) <= now_millis && health.trial_until.load(kRelaxed) <= now_millis;
+}
+
+bool EndpointStates::claim(size_t endpoint, int64_t now_millis) {
+  EndpointHealth& health = *states_[endpoint].health;
+  if (!health.on_trial.load(std::memory_order_relaxed) || outliers_.consecutive_failures == 0) return true;
+  if (health.ejected_until > now_millis) return true;  // taken for want of others
+  int64_t until = health.trial_until;
+  if (until > now_millis) return false;
+  ++changes_;
+  return health.trial_until.compare_exchange_strong(until, now_millis + kTrial);
 }
 
 void EndpointStates::forgetSpeaks() {
@@ -42,25 +63,26 @@ int64_t EndpointStates::usableSince(size_t endpoint, int64_t now_millis) {
 void EndpointStates::began(size_t endpoint) {
   State& state = states_[endpoint];
   ++state.in_flight;
-  if (state.health != nullptr) state.health->requests.fetch_add(1, std::memory_order_relaxed);
+  state.health->requests.fetch_add(1, std::memory_order_relaxed);
 }
 
 void EndpointStates::ended(size_t endpoint) {
   State& state = states_[endpoint];
   --state.in_flight;
-  if (state.health != nullptr) state.health->requests.fetch_sub(1, std::memory_order_relaxed);
+  state.health->requests.fetch_sub(1, std::memory_order_relaxed);
 }
 
 void EndpointStates::trying(size_t endpoint, int64_t now_millis, int64_t limit) {
   State& state = states_[endpoint];
   if (!state.was_unreachable) return;
-  state.resting_until = now_millis + limit;
+  state.resting_until = std::max(state.resting_until, now_millis + limit);
   ++changes_;
 }
 
 void EndpointStates::unreachable(size_t endpoint, int64_t now_millis, const std::string& why) {
   State& state = states_[endpoint];
-  state.resting_until = now_millis + kRest;
+  const int64_t rest = std::min(kLongestRest, kFirstRest << std::min<uint32_t>(state.rests++, 10));
+  state.resting_until = now_millis + rest;
   state.was_unreachable = true;
   ++changes_;
   failed(endpoint, now_millis, why);
@@ -69,58 +91,93 @@ void EndpointStates::unreachable(size_t endpoint, int64_t now_millis, const std:
 void EndpointStates::reached(size_t endpoint) {
   State& state = states_[endpoint];
   if (!std::exchange(state.was_unreachable, false)) return;
-  state.resting_until = 0;
+  state.resting_until = state.rests = 0;
+  ++changes_;
+}
+
+void EndpointStates::doubt(size_t endpoint) {
+  ++states_[endpoint].doubts;
+  ++changes_;
+}
+
+void EndpointStates::endDoubt(size_t endpoint) {
+  --states_[endpoint].doubts;
   ++changes_;
 }
 
 void EndpointStates::failed(size_t endpoint, int64_t now_millis, const std::string& why) {
-  State& state = states_[endpoint];
-  if (state.health != nullptr) state.health->failures.fetch_add(1, std::memory_order_relaxed);
-  if (outliers_.consecutive_failures == 0 || state.ejected_until > now_millis) return;
+  EndpointHealth& health = *states_[endpoint].health;
+  health.failures.fetch_add(1, std::memory_order_relaxed);
+  if (outliers_.consecutive_failures == 0 || health.ejected_until > now_millis) return;
+  const uint32_t failures = ++health.failed;
   // One that was just given another chance is out again at once.
-  const auto most = state.was_ejected ? 1 : static_cast<uint32_t>(outliers_.consecutive_failures);
-  if (++state.failures >= most) eject(endpoint, now_millis, state.failures, why);
+  if (health.on_trial || failures >= outliers_.consecutive_failures) eject(endpoint, now_millis, failures, why);
 }
 
 void EndpointStates::brokeOff(size_t endpoint, int64_t now_millis, const std::string& why) {
-  State& state = states_[endpoint];
-  if (state.health != nullptr) state.health->failures.fetch_add(1, std::memory_order_relaxed);
-  if (outliers_.consecutive_failures == 0 || state.ejected_until > now_millis) return;
-  if (++state.broken >= static_cast<uint32_t>(outliers_.consecutive_failures))
-    eject(endpoint, now_millis, state.broken, why);
+  EndpointHealth& health = *states_[endpoint].health;
+  health.failures.fetch_add(1, std::memory_order_relaxed);
+  if (outliers_.consecutive_failures == 0 || health.ejected_until > now_millis) return;
+  const uint32_t failures = ++health.broken;
+  if (!health.on_trial && failures < outliers_.consecutive_failures) return;
+  health.for_broken = true;
+  eject(endpoint, now_millis, failures, why);
 }
 
 size_t EndpointStates::ejectedNow(int64_t now_millis) const {
-  return static_cast<size_t>(std::count_if(states_.begin(), states_.end(),
-                                           [&](const State& state) { return state.ejected_until > now_millis; }));
+  return static_cast<size_t>(std::count_if(states_.begin(), states_.end(), [&](const State& state) {
+    return state.health->ejected_until.load(std::memory_order_relaxed) > now_millis;
+  }));
 }
 
+// Loops may get here at the same moment: the worst is one more ejection than the limit, or a longer one.
 void EndpointStates::eject(size_t endpoint, int64_t now_millis, uint32_t failures, const std::string& why) {
   const size_t most = states_.size() * static_cast<size_t>(outliers_.max_ejection_percent) / 100;
+  EndpointHealth& health = *states_[endpoint].health;
+  health.trial_until = 0;
   if (ejectedNow(now_millis) >= most) return;
-  State& state = states_[endpoint];
-  ++state.ejections;
   const int64_t base = outliers_.base_ejection_time.count();
-  const int64_t length = std::min(base * state.ejections, std::max(base, kLongestEjection));
-  state.ejected_until = now_millis + length;
-  state.forgive_at = state.ejected_until + base;
-  state.was_ejected = true;
+  const int64_t length = std::min(base * ++health.ejections, std::max(base, kLongestEjection));
+  health.ejected_until = now_millis + length;
+  health.forgive_at = now_millis + length + base;
+  health.on_trial = true;
+  health.failed = health.broken = 0;
   ++changes_;
-  if (state.health != nullptr) state.health->ejected_until.store(state.ejected_until, std::memory_order_relaxed);
   const std::string times = std::to_string(failures) + (failures == 1 ? " failure" : " failures in a row");
-  state.failures = state.broken = 0;
   if (changed_) changed_(endpoint, true, "for " + std::to_string(length / 1000) + "s: " + times + ", the last: " + why);
 }
 
+void EndpointStates::endTrial(size_t endpoint, int64_t now_millis) {
+  EndpointHealth& health = *states_[endpoint].health;
+  if (health.on_trial.exchange(false)) {
+    health.trial_until = 0;
+    health.for_broken = false;
+    ++changes_;
+    if (changed_) changed_(endpoint, false, "it answers");
+  }
+  int64_t due = health.forgive_at;
+  if (now_millis < due) return;
+  if (!health.forgive_at.compare_exchange_strong(due, now_millis + outliers_.base_ejection_time.count())) return;
+  uint32_t count = health.ejections;
+  if (count > 0) health.ejections.compare_exchange_strong(count, count - 1);
+}
+
 void EndpointStates::succeeded(size_t endpoint, int64_t now_millis) {
-  State& state = states_[endpoint];
-  if (state.ejected_until > now_millis) return;  // of a request that began before
-  state.failures = 0;
-  if (state.ejections == 0) return;
-  if (std::exchange(state.was_ejected, false) && changed_) changed_(endpoint, false, "it answers");
-  if (now_millis < state.forgive_at) return;
-  --state.ejections;
-  state.forgive_at = now_millis + outliers_.base_ejection_time.count();
+  EndpointHealth& health = *states_[endpoint].health;
+  constexpr auto kRelaxed = std::memory_order_relaxed;
+  if (health.failed.load(kRelaxed) == 0 && health.ejections.load(kRelaxed) == 0) return;  // nearly always
+  if (health.ejected_until > now_millis) return;  // of a request that began before
+  health.failed = 0;
+  if (health.ejections > 0 && !health.for_broken) endTrial(endpoint, now_millis);
+}
+
+void EndpointStates::completed(size_t endpoint, int64_t now_millis) {
+  EndpointHealth& health = *states_[endpoint].health;
+  constexpr auto kRelaxed = std::memory_order_relaxed;
+  if (health.broken.load(kRelaxed) == 0 && !health.for_broken.load(kRelaxed)) return;
+  if (health.ejected_until > now_millis) return;
+  health.broken = 0;
+  if (health.for_broken) endTrial(endpoint, now_millis);
 }
 
 }  // namespace yett::upstream

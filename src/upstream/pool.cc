@@ -40,6 +40,7 @@ void Pool::acquire(PoolUser& user, const Wanted& wanted) {
   size_t endpoint = balancer_->next(loop_.nowMillis(), wanted.key);
   if (wanted.avoid != nullptr && wanted.avoid == (*endpoints_)[endpoint].get())
     endpoint = balancer_->other(endpoint, loop_.nowMillis());
+  if (!states_.claim(endpoint, loop_.nowMillis())) endpoint = balancer_->other(endpoint, loop_.nowMillis());
   serve({.user = &user,
          .attempts_left = endpoints_->size() - 1,
          .endpoint = endpoint,

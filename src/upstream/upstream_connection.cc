@@ -26,6 +26,7 @@ void UpstreamConnection::connect() {
 }
 
 void UpstreamConnection::moveTo(size_t endpoint) {
+  if (endpoint == kGone) doubted_ = false;  // its state is gone
   endpoint_ = endpoint;
   for (auto& waiter : waiting_) waiter.endpoint = endpoint;
 }
@@ -54,7 +55,7 @@ void UpstreamConnection::brokeOff(const std::string& why) {
   if (endpoint_ != kGone) pool_.states_.brokeOff(endpoint_, loop_.nowMillis(), why);
 }
 void UpstreamConnection::completed() {
-  if (endpoint_ != kGone) pool_.states_.completed(endpoint_);
+  if (endpoint_ != kGone) pool_.states_.completed(endpoint_, loop_.nowMillis());
 }
 
 bool UpstreamConnection::takesWaiters() const {
@@ -65,7 +66,27 @@ void UpstreamConnection::forget(PoolUser& user) {
   std::erase_if(waiting_, [&](const auto& waiter) { return waiter.user == &user; });
 }
 
+size_t UpstreamConnection::onData(std::string_view bytes) {
+  const size_t used = codec_->onBytes(bytes);
+  if (!opened_ && isOpen() && codec_->ready()) opened();
+  if (doubted_ && !codec_->probing()) endDoubt();
+  return used;
+}
+
+void UpstreamConnection::endDoubt() {
+  if (std::exchange(doubted_, false) && endpoint_ != kGone) pool_.states_.endDoubt(endpoint_);
+}
+
+// The kernel completes connections of a process that hangs. A service that speaks HTTP/2 sends its settings first, so
+// nothing is sent before they come: whoever waits can still go elsewhere.
 void UpstreamConnection::onLinked() {
+  if (codec_->ready()) return opened();
+  codec_->onBatchEnd();
+  connection_->setTimeout(pool_.cluster().config.connect_timeout);
+}
+
+void UpstreamConnection::opened() {
+  connection_->clearTimeout();
   opened_ = true;
   if (endpoint_ != kGone) pool_.states_.reached(endpoint_);
   pool_.settled(*this);
@@ -89,16 +110,26 @@ void UpstreamConnection::lendToWaiting() {
 }
 
 void UpstreamConnection::suspect() {
-  if (!connection_ || !connection_->open() || codec_->probing()) return;
+  if (!opened_ || !isOpen() || codec_->probing()) return;
   codec_->probe();
-  if (!codec_->probing()) return;
+  awaitAnswer();
+}
+
+// To a PING, if one was sent. False: none was.
+bool UpstreamConnection::awaitAnswer() {
+  if (!codec_->probing()) return false;
   probe_timed_ = true;
   connection_->setTimeout(kProbeAnswer);
+  if (!std::exchange(doubted_, true) && endpoint_ != kGone) pool_.states_.doubt(endpoint_);
+  return true;
 }
 
 void UpstreamConnection::onTimeout() {
   if (std::exchange(probe_timed_, false)) {
-    if (codec_->probing()) return connection_->abort("the service does not answer a PING");
+    if (codec_->probing()) {
+      silent_ = true;
+      return connection_->abort("the service does not answer a PING");
+    }
     if (resting_) connection_->setTimeout(pool_.cluster().config.idle_timeout);
     else keepAlive();
     return;
@@ -106,9 +137,7 @@ void UpstreamConnection::onTimeout() {
   if (resting_) return end();
   if (!opened_) return connection_->abort("no connection within the connect timeout");
   codec_->probe(true);
-  if (!codec_->probing()) return keepAlive();
-  probe_timed_ = true;
-  connection_->setTimeout(kProbeAnswer);
+  if (!awaitAnswer()) keepAlive();
 }
 
 // A peer that is gone may stay silent for ever. Only HTTP/2 can ask it.
@@ -124,7 +153,7 @@ void UpstreamConnection::onDrained() {
 
 // Sending may close the last stream of a shared connection, long after its lease was given back.
 void UpstreamConnection::settle() {
-  if (http2() && !resting_ && connection_->open() && codec_->idle()) pool_.giveBack(*this);
+  if (opened_ && http2() && !resting_ && connection_->open() && codec_->idle()) pool_.giveBack(*this);
 }
 
 void UpstreamConnection::rest(base::Millis limit) {
@@ -152,11 +181,12 @@ void UpstreamConnection::close() {
 
 void UpstreamConnection::onClosed(std::string_view why) {
   pool_.closed(*this);
+  endDoubt();
   const std::string text(why.empty() ? "closed" : why);
   const std::string reason = endpoint() + ": " + text;
-  if (opened_) codec_->onPeerClosed(false, why);
-  else if (endpoint_ != kGone) pool_.unreachable(endpoint_, text, untrusted());
-  opened_ = true;  // so that no more users wait for it
+  const bool was_open = std::exchange(opened_, true);  // so that no more users wait for it
+  if ((!was_open || silent_) && endpoint_ != kGone) pool_.unreachable(endpoint_, text, untrusted());
+  if (was_open) codec_->onPeerClosed(false, why);
   while (!waiting_.empty()) {
     const auto waiter = waiting_.front();
     waiting_.erase(waiting_.begin());

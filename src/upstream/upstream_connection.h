@@ -61,13 +61,14 @@ class UpstreamConnection final : public Link {
     if (!http2() && connection_) connection_->limitNextRead(bytes);
   }
   size_t heldBytes() const { return connection_ ? connection_->heldBytes() : 0; }
-  bool usable() const { return isOpen() && !old() && codec_->room() > 0 && trusted(); }
+  bool usable() const { return opened_ && isOpen() && !old() && codec_->room() > 0 && trusted(); }
   /// Closes immediately.
   void close();
   /// Closes gracefully; still counts until the service has closed too, at most a second. REQUIRES: no exchange is in
   /// flight.
   void end();
 
+  size_t onData(std::string_view bytes) override;
   void onDrained() override;
   void onTimeout() override;
   void onClosed(std::string_view why) override;
@@ -80,12 +81,17 @@ class UpstreamConnection final : public Link {
   friend class Lease;
   void settle();
   void keepAlive();
+  void opened();
   void lendToWaiting();
+  bool awaitAnswer();
+  void endDoubt();
   Pool& pool_;
   size_t endpoint_;
   bool old_ = false;
   std::vector<Pool::Waiter> waiting_;
   bool opened_ = false;
+  bool doubted_ = false;  // a PING is not answered yet
+  bool silent_ = false;   // or was not in time
   bool resting_ = false;
   bool probe_timed_ = false;  // the timer is for the answer to a probe
 };
