@@ -153,7 +153,7 @@ if $interop; then
   step "interop: peers from other registries; benchmark against other proxies (figures only; they fail no test)"
   test/bench/run.sh --quick || true
   test/interop/install.sh
-  scenarios release 1 test_interop test_services test_readers test_tls test_minters test_packages
+  scenarios release 1 test_interop test_services test_readers test_tls test_minters test_upstream_peers test_outages test_packages
 fi
 if $full; then
   step "full: kill -9 a thousand times, sinks 100,000 records behind, ten million decisions, 1,000 rotations, SPIRE"

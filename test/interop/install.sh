@@ -25,7 +25,7 @@ go_program google.golang.org/grpc/interop/client@v1.85.0 grpc_client
 go_program google.golang.org/grpc/interop/server@v1.85.0 grpc_server
 
 go_here() { # FOLDER: one of our programs that uses libraries from the module proxy
-  [ -x "$bin/$1" ] && return
+  [ -x "$bin/$1" ] && [ -z "$(find "test/interop/$1" -newer "$bin/$1" -type f)" ] && return
   command -v go >/dev/null || { echo "   skipped $1: no Go on this machine"; return; }
   local log
   log=$(mktemp)

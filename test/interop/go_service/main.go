@@ -1,10 +1,14 @@
 // A net/http service that listens on the port given as argument and answers with what it read. With `post URL TEXT` it is
-// a client that posts the text as JSON and prints the response.
+// a client that posts the text as JSON and prints the response. With `tls PORT CERTIFICATE KEY BUNDLE ID` it serves only
+// a caller that proves to be this SPIFFE ID, and answers with what it knows of the connection.
 package main
 
 import (
 	"bytes"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -54,7 +58,33 @@ func post(url, text string) error {
 	return err
 }
 
+func serveTLS(port, certificate, key, bundle, id string) error {
+	authorities, err := os.ReadFile(bundle)
+	if err != nil {
+		return err
+	}
+	pool := x509.NewCertPool()
+	pool.AppendCertsFromPEM(authorities)
+	peer := func(state tls.ConnectionState) error {
+		if uris := state.PeerCertificates[0].URIs; len(uris) != 1 || uris[0].String() != id {
+			return errors.New("another caller")
+		}
+		return nil
+	}
+	answer := func(w http.ResponseWriter, r *http.Request) {
+		_ = json.NewEncoder(w).Encode(map[string]any{"service": "go", "protocol": r.Proto, "caller": r.TLS.PeerCertificates[0].URIs[0].String(),
+			"name": r.TLS.ServerName, "resumed": r.TLS.DidResume})
+	}
+	server := http.Server{Addr: "127.0.0.1:" + port, Handler: http.HandlerFunc(answer),
+		TLSConfig: &tls.Config{ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: pool, VerifyConnection: peer}}
+	return server.ListenAndServeTLS(certificate, key)
+}
+
 func main() {
+	if os.Args[1] == "tls" {
+		fmt.Fprintln(os.Stderr, serveTLS(os.Args[2], os.Args[3], os.Args[4], os.Args[5], os.Args[6]))
+		os.Exit(1)
+	}
 	if os.Args[1] == "post" {
 		if post(os.Args[2], os.Args[3]) != nil {
 			os.Exit(1)
