@@ -1,6 +1,7 @@
 #include "config/cluster_parts.h"
 
 #include <algorithm>
+#include <set>
 
 #include "base/file.h"
 #include "base/text.h"
@@ -57,6 +58,11 @@ void readEndpoints(ObjectReader& in, upstream::ClusterConfig& out) {
         endpoint.text("zone", out.endpoints.back().zone);
       });
   if (out.endpoints.empty()) in.problem("", "`endpoints` is missing or empty");
+  std::set<std::string> seen;
+  for (const auto& endpoint : out.endpoints) {
+    if (!endpoint.address.empty() && !seen.insert(endpoint.address).second)
+      in.problem("endpoints", "`" + base::printable(endpoint.address) + "` appears twice: give it a `weight`");
+  }
 }
 
 void readClusterTls(ObjectReader& in, const std::string& file, upstream::ClusterConfig& out) {

@@ -70,6 +70,8 @@ void EndpointStates::ended(size_t endpoint) {
   State& state = states_[endpoint];
   --state.in_flight;
   state.health->requests.fetch_sub(1, std::memory_order_relaxed);
+  // A trial that its caller gave up has shown nothing: another request may try.
+  if (state.in_flight == 0 && state.health->on_trial.load(std::memory_order_relaxed)) state.health->trial_until = 0;
 }
 
 void EndpointStates::trying(size_t endpoint, int64_t now_millis, int64_t limit) {

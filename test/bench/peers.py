@@ -120,6 +120,7 @@ http {{
 class Service(NginxLike):
     """The upstream behind every proxy."""
     core = LOAD_CORE
+    more_ports = ()
 
     def configure(self):
         www = self.dir / "www"
@@ -129,7 +130,7 @@ class Service(NginxLike):
         self.http = f"root {www}; sendfile on; open_file_cache max=10; client_body_buffer_size 2m;"
         answer = 'return 200 "' + "x" * 100 + '";'
         upload = f"location /upload/ {{ proxy_pass http://127.0.0.1:{self.port}/sink; }}"
-        self.server = f"""listen 127.0.0.1:{self.port} backlog=8192; listen unix:{self.dir}/service.sock backlog=8192;
+        self.server = f"""listen 127.0.0.1:{self.port} backlog=8192; listen unix:{self.dir}/service.sock backlog=8192; {"".join(f"listen 127.0.0.1:{port};" for port in self.more_ports)}
     location / {{ {answer} }} location /files/ {{ alias {www}/; }} {upload}
     location = /allow {{ return 204; }}"""
         super().configure()
