@@ -41,11 +41,6 @@ void Server::recordReload(const runtime::Generation& before, const runtime::Gene
   };
   add("policy", before.policy->digest(), next.policy->digest());
   add("shadow", shadowOf(before), shadowOf(next));
-  for (const auto& [name, cluster] : next.clusters) {
-    const auto old = before.clusters.find(name);
-    if (old != before.clusters.end() && old->second != cluster && old->second->config == cluster->config)
-      detail += (detail.empty() ? "" : "; ") + std::string("addresses of cluster ") + name;
-  }
   add("configuration", base::sha256Hex(before.config.text), base::sha256Hex(next.config.text));
   add("SPIFFE ID", before.spiffe_id.empty() ? "none" : before.spiffe_id,
       next.spiffe_id.empty() ? "none" : next.spiffe_id);

@@ -29,7 +29,7 @@ std::string whyNotHost(const std::string& host, const std::string& port, const s
   if (host.empty() || host == "*") {
     if (service) return shown + " names no host: write, for example, `127.0.0.1:" + port + "`";
     return shown + " names no address: write `0.0.0.0:" + port + "` for all IPv4 addresses, `[::]:" + port +
-           "` for all of both kinds, or `127.0.0.1:" + port + "` for this host alone";
+           "` for all IPv6 ones, or `127.0.0.1:" + port + "` for this host alone";
   }
   if (host.front() == '[' && host.back() == ']') return "";
   if (host.find(':') != std::string::npos) return shown + " is not host:port: write an IPv6 address in brackets";

@@ -87,6 +87,8 @@ void readClusterTls(ObjectReader& in, const std::string& file, upstream::Cluster
     for (const auto& [key, name] : {std::pair("peer_name", config.peer_name), std::pair("sni", config.sni)}) {
       if (!name.empty() && !whyNotAddress(name + ":1", true).empty())
         tls.problem(key, "`" + base::printable(name) + "` is not a DNS name");
+      const bool address = !name.empty() && name.find_first_not_of("0123456789.") == std::string::npos;
+      if (address && key == std::string_view("sni")) tls.problem(key, "is an address, which a server name cannot be");
     }
   });
 }

@@ -40,6 +40,7 @@ void readOutliers(ObjectReader& in, upstream::OutlierConfig& out) {
   in.object("outlier_detection", [&](ObjectReader& o) {
     o.number("consecutive_failures", 0, 1'000'000, out.consecutive_failures);
     o.duration("base_ejection_time", out.base_ejection_time);
+    if (out.base_ejection_time > base::Millis(86'400'000)) o.problem("base_ejection_time", "must be at most 24h");
     o.number("max_ejection_percent", 0, 100, out.max_ejection_percent);
   });
 }

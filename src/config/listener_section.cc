@@ -97,6 +97,11 @@ void readRateLimits(ObjectReader& in, std::vector<proxy::RateLimitConfig>& out) 
     limit.number("requests", 1, kMost, config.requests);
     limit.duration("per", config.per);
     limit.number("burst", 1, kMost, config.burst);
+    constexpr base::Millis kLongest{366LL * 86'400'000};
+    if (config.per > kLongest) return limit.problem("per", "must be at most 366d");
+    const int64_t interval = config.per.count() * 1'000'000 / std::max<int64_t>(1, config.requests);  // nanoseconds
+    if (config.burst > INT64_MAX / 4 / std::max<int64_t>(1, interval))
+      limit.problem("burst", "is so much more than the rate that it would not come back in a lifetime");
     if (limit.has("by")) {
       size_t by = 0;
       limit.choice("by", {"principal", "source"}, by);

@@ -104,11 +104,12 @@ Result<ServicePeer> TlsClient::judgeName(X509* leaf, STACK_OF(X509) * chain, int
   X509_STORE_CTX_set_purpose(verifier.get(), X509_PURPOSE_SSL_SERVER);
   // Only SANs count, and a wildcard is a whole label (RFC 9525 6.3).
   X509_VERIFY_PARAM_set_hostflags(param, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS | X509_CHECK_FLAG_NEVER_CHECK_SUBJECT);
-  X509_VERIFY_PARAM_set1_host(param, peer_name_.data(), peer_name_.size());
+  if (X509_VERIFY_PARAM_set1_ip_asc(param, peer_name_.c_str()) != 1)
+    X509_VERIFY_PARAM_set1_host(param, peer_name_.data(), peer_name_.size());
   const bool valid = X509_verify_cert(verifier.get()) == 1;
   const int why = X509_STORE_CTX_get_error(verifier.get());
   identity::opensslError();  // empties its queue
-  if (!valid && why == X509_V_ERR_HOSTNAME_MISMATCH)
+  if (!valid && (why == X509_V_ERR_HOSTNAME_MISMATCH || why == X509_V_ERR_IP_ADDRESS_MISMATCH))
     return Error{"the service's certificate is not for `" + peer_name_ + "`"};
   if (!valid) return Error{"the service's certificate for `" + peer_name_ + "`: " + X509_verify_cert_error_string(why)};
   ServicePeer out{peer_name_, INT64_MAX};

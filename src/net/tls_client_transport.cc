@@ -92,7 +92,11 @@ IoResult TlsClientTransport::handshake() {
 
 // In TLS 1.3, a service that refuses Yett's certificate says so after the handshake.
 IoResult TlsClientTransport::read(char* to, size_t size) {
-  const IoResult out = TlsStream::read(to, size);
+  IoResult out = TlsStream::read(to, size);
+  if (out.kind == IoResult::Kind::kEof && cut()) {  // the end of a body without a length would be anybody's
+    out.kind = IoResult::Kind::kError;
+    failure_ = "TLS: the service ended the connection without close_notify";
+  }
   if (out.kind == IoResult::Kind::kError && failure_.empty() && ERR_peek_error() != 0)
     failure_ = "TLS: " + base::lowered(identity::opensslError());
   return out;

@@ -34,6 +34,8 @@ class TlsInput {
   void endRead(bool data);
   /// Whether bytes are buffered here that the socket's readiness does not show.
   bool holds() const { return at_ < size_; }
+  /// The peer has closed the connection, whatever TLS says.
+  bool ended() const { return eof_; }
   /// Why reading has stopped for good; null: no error.
   const char* refusal() const { return refusal_; }
 

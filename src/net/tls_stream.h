@@ -26,6 +26,8 @@ class TlsStream : public Transport {
  protected:
   /// Creates ssl_, with this object as its app data. False: no memory.
   bool create(SSL_CTX* context);
+  /// The connection ended without a close_notify (RFC 8446 6.1): maybe somebody cut it. After a read that gave kEof.
+  bool cut() const { return input_.ended(); }
   /// One step of the handshake; failure_ is set if it fails and was not set before.
   IoResult step();
 

@@ -205,15 +205,15 @@ void Forwarding::onResponse() {
                              "the upstream answered a WebSocket handshake with neither 101 nor an error");
   }
   const int status = isUnavailable(head.headers) ? 503 : head.status;
+  const bool of_request = status == 501 || status == 505;  // which a caller can provoke
   const auto& statuses = call_.route->retry.statuses;
   if (!tunnel && std::find(statuses.begin(), statuses.end(), status) != statuses.end() && mayRetry(true)) {
     const std::string why = "status " + std::to_string(status);
-    lease_.failed(why);
+    if (!of_request) lease_.failed(why);
     return retry(why);
   }
   answered_ = true;
   try_timer_.cancel();
-  const bool of_request = status == 501 || status == 505;  // which a caller can provoke
   if (status >= 500 && !of_request) lease_.failed("status " + std::to_string(status));
   else lease_.succeeded();
   events_.onAnswer(head);
@@ -250,7 +250,9 @@ void Forwarding::onReset(http::ResetCause cause, std::string_view detail) {
   using Reset = http::ResetCause;
   const bool broken = cause == Reset::kPeerClosed || cause == Reset::kProtocolError || cause == Reset::kTooLarge ||
                       (cause == Reset::kReset && !call_.request.wants_websocket);
-  if (lease_ && !repeat && !answered_ && broken)
+  // Not where the request was not sent whole: a caller that stalls makes any service give up.
+  const bool all_sent = !call_.hasBody() || call_.request_ended;
+  if (lease_ && !repeat && !answered_ && broken && all_sent)
     lease_.lost(detail.empty() ? "closed" : std::string(detail), cause == Reset::kPeerClosed);
   if (lease_ && answered_ && broken && !call_.tunnel())
     lease_.brokeOff("it broke off its answer", cause == Reset::kPeerClosed);

@@ -76,9 +76,14 @@ size_t RateLimit::keys() const {
 
 RateLimits makeRateLimits(const std::vector<RateLimitConfig>& configs, const RateLimits* before) {
   RateLimits out;
-  for (size_t i = 0; i < configs.size(); ++i) {
-    const bool same = before != nullptr && i < before->size() && (*before)[i]->config() == configs[i];
-    out.push_back(same ? (*before)[i] : std::make_shared<RateLimit>(configs[i]));
+  for (const auto& config : configs) {
+    const auto same = [&](const std::shared_ptr<RateLimit>& limit) {
+      return limit->config() == config && std::find(out.begin(), out.end(), limit) == out.end();
+    };
+    const auto known =
+        before == nullptr ? RateLimits::const_iterator() : std::find_if(before->begin(), before->end(), same);
+    const bool goes_on = before != nullptr && known != before->end();
+    out.push_back(goes_on ? *known : std::make_shared<RateLimit>(config));
   }
   return out;
 }

@@ -27,6 +27,7 @@ Balancer::Balancer(const Options& options, std::vector<Member> members, Endpoint
       members_(std::move(members)),
       states_(states),
       panic_(std::move(panic)),
+      panics_(options.panics),
       eligible_(members_.size(), true),
       weights_(members_.size(), 0),
       credit_(members_.size(), 0) {

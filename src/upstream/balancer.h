@@ -26,6 +26,7 @@ class Balancer {
     int64_t panic_threshold = 0;   ///< percent of the endpoints; with fewer healthy ones health does not count
     base::Millis slow_start{0};    ///< an endpoint that comes or comes back gets its full share after this
     bool prefer_own_zone = false;  ///< not with kRingHash
+    bool panics = false;           ///< it did so before, with other members
   };
   struct Member {
     std::string name;  ///< for the ring

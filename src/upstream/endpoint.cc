@@ -96,7 +96,7 @@ Result<std::shared_ptr<EndpointSet>> EndpointSet::create(const std::vector<Endpo
 }
 
 void EndpointSet::rebuild() {
-  auto made = std::make_shared<Endpoints>();
+  std::vector<Endpoint> all;
   for (size_t i = 0; i < targets_.size(); ++i) {
     const Target& target = targets_[i];
     const bool named = target.kind != EndpointTarget::Kind::kAddress;
@@ -109,9 +109,15 @@ void EndpointSet::rebuild() {
                         .weight = target.config.weight * found.weight,
                         .zone = target.config.zone,
                         .health = nullptr};
-      made->push_back(adopted(std::move(endpoint), now_.get()));
+      // Several targets may lead to one address: it is one endpoint with all their weight.
+      const auto twin = std::find_if(all.begin(), all.end(),
+                                     [&](const Endpoint& other) { return other.address == endpoint.address; });
+      if (twin != all.end()) twin->weight += endpoint.weight;
+      else all.push_back(std::move(endpoint));
     }
   }
+  auto made = std::make_shared<Endpoints>();
+  for (auto& endpoint : all) made->push_back(adopted(std::move(endpoint), now_.get()));
   now_ = std::move(made);
   version_.fetch_add(1, std::memory_order_release);
 }

@@ -61,15 +61,12 @@ int64_t EndpointStates::usableSince(size_t endpoint, int64_t now_millis) {
 }
 
 void EndpointStates::began(size_t endpoint) {
-  State& state = states_[endpoint];
-  ++state.in_flight;
-  state.health->requests.fetch_add(1, std::memory_order_relaxed);
+  ++states_[endpoint].in_flight;
 }
 
 void EndpointStates::ended(size_t endpoint) {
   State& state = states_[endpoint];
   --state.in_flight;
-  state.health->requests.fetch_sub(1, std::memory_order_relaxed);
   // A trial that its caller gave up has shown nothing: another request may try.
   if (state.in_flight == 0 && state.health->on_trial.load(std::memory_order_relaxed)) state.health->trial_until = 0;
 }

@@ -56,6 +56,11 @@ void HealthCheck::start() {
   begin(config.tls, config.health.timeout);
 }
 
+void HealthCheck::cancel() {
+  done_ = nullptr;
+  limit_.cancel();
+}
+
 void HealthCheck::onLinked() {
   if (cluster_->config.health.kind == Kind::kTcp) return finish("");
   codec_->onBatchEnd();

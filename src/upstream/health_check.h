@@ -21,6 +21,8 @@ class HealthCheck final : public Link, public http::ResponseHandler {
               Done done);
 
   void start();
+  /// Calls nobody any more. Before it is given to destroyLater() unfinished.
+  void cancel();
 
   void onDrained() override { codec_->onWritable(); }
   void onTimeout() override {}

@@ -1,5 +1,7 @@
 #include "upstream/link.h"
 
+#include <Poco/Net/IPAddress.h>
+
 #include <utility>
 
 #include "base/clock.h"
@@ -17,7 +19,9 @@ std::string_view protocolsOf(Speaks offers) {  // ALPN, RFC 7301
 
 std::string sniOf(const TlsConfig& config, const Endpoint& endpoint) {
   if (!config.sni.empty()) return config.sni;
-  if (!config.peer_name.empty()) return config.peer_name;
+  Poco::Net::IPAddress ignored;
+  const bool address = Poco::Net::IPAddress::tryParse(config.peer_name, ignored);  // RFC 6066 3: no addresses
+  if (!config.peer_name.empty()) return address ? "" : config.peer_name;
   std::string host = endpoint.host;
   if (host.ends_with('.')) host.pop_back();  // RFC 6066 3
   return host;

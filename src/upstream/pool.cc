@@ -59,6 +59,8 @@ void Pool::serve(Waiter waiter) {
     if (endpoints_->empty()) return waiter.user->onNoUpstream("the cluster has no endpoints now", kUnreachable);
     waiter.endpoint = balancer_->next(loop_.nowMillis(), std::nullopt);
   }
+  if (waiter.speaks == Speaks::kUnknown && !cluster_->tls)  // a reload has switched TLS off
+    waiter.speaks = cluster_->config.protocol == Protocol::kHttp2 ? Speaks::kHttp2 : Speaks::kHttp1;
   const Speaks expects = expected(waiter);
   UpstreamConnection* connection = nullptr;
   if (!waiter.fresh && expects != Speaks::kHttp1) connection = sharedFor(waiter.endpoint, false);
@@ -144,9 +146,10 @@ bool Pool::full() const {
 }
 
 void Pool::retry(Waiter waiter, const std::string& why, bool untrusted) {
+  if (waiter.endpoint >= endpoints_->size()) return serve(waiter);  // it has gone: that says nothing about the others
   if (waiter.attempts_left == 0) return waiter.user->onNoUpstream(why, untrusted ? kUntrusted : kUnreachable);
   --waiter.attempts_left;
-  if (waiter.endpoint < endpoints_->size()) waiter.endpoint = balancer_->after(waiter.endpoint, loop_.nowMillis());
+  waiter.endpoint = balancer_->after(waiter.endpoint, loop_.nowMillis());
   serve(waiter);
 }
 

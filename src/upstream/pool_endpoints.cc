@@ -57,8 +57,9 @@ void Pool::makeBalancer() {
     members.push_back({endpoint->name + " " + endpoint->address.toString(), endpoint->weight,
                        !config.own_zone.empty() && endpoint->zone == config.own_zone});
   }
+  const bool panics = balancer_ && balancer_->panics();
   const bool near = config.prefer_own_zone && config.balance != Balance::kRingHash;
-  balancer_.emplace(Balancer::Options{config.balance, config.panic_threshold, config.slow_start, near},
+  balancer_.emplace(Balancer::Options{config.balance, config.panic_threshold, config.slow_start, near, panics},
                     std::move(members), states_, [this](bool begins, size_t healthy, size_t all) {
                       tell(begins ? Notice::kPanic : Notice::kPanicOver, SIZE_MAX,
                            std::to_string(healthy) + " of " + std::to_string(all) + " endpoints are healthy");
@@ -102,7 +103,7 @@ void Pool::adopt() {
 void Pool::endOld() {
   std::vector<UpstreamConnection*> ending;
   for (auto* connection : shared_) {
-    if (connection->isOpen() && connection->old() && connection->codec().idle()) ending.push_back(connection);
+    if (connection->ready() && connection->old() && connection->codec().idle()) ending.push_back(connection);
   }
   for (auto* connection : ending) connection->end();
 }
@@ -118,7 +119,8 @@ void Pool::replace(std::shared_ptr<const Cluster> cluster) {
   states_.forgetSpeaks();
   std::vector<UpstreamConnection*> all;
   for (const auto& [connection, owned] : connections_) all.push_back(connection);
-  for (auto* connection : all) connection->outdate(cluster_->tls.get());
+  for (auto* connection : all) connection->outdate();
+  for (auto* connection : all) connection->endUnlessAccepted(cluster_->tls.get());
   auto idle = std::exchange(idle_, std::vector<std::vector<UpstreamConnection*>>(endpoints_->size()));
   for (const auto& resting : idle) {
     for (auto* connection : resting) connection->end();

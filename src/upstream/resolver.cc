@@ -18,6 +18,8 @@ namespace {
 constexpr base::Millis kTick{100};  // for the timeouts of c-ares
 constexpr int kTimeout = 1000;      // milliseconds of the first try; c-ares doubles it
 constexpr int kTries = 3;
+constexpr const char* kNoName = "there is no such name";
+constexpr const char* kNoRecords = "the name has no such records";
 constexpr const char* kSystemConfig = "/etc/resolv.conf";
 
 int64_t modifiedAt(const char* file) {
@@ -27,8 +29,8 @@ int64_t modifiedAt(const char* file) {
 
 std::string whyOf(int status) {
   switch (status) {
-    case ARES_ENOTFOUND: return "there is no such name";
-    case ARES_ENODATA: return "the name has no such records";
+    case ARES_ENOTFOUND: return kNoName;
+    case ARES_ENODATA: return kNoRecords;
     case ARES_ETIMEOUT: return "no DNS server answers";
     case ARES_ECONNREFUSED: return "no DNS server can be reached";
     default: return base::lowered(ares_strerror(status));
@@ -118,6 +120,7 @@ struct Resolver::Service {
   Done done;
   Resolution found;
   size_t left = 0;
+  bool lost = false;
   std::string why;
 };
 
@@ -291,9 +294,11 @@ void Resolver::onService(void* asked, int status, int, unsigned char* answer, in
         service->found.ttl = std::min(service->found.ttl, found.value().ttl);
       } else {
         service->why = found.error().message;
+        // One that does not exist is left out; of one that DNS does not tell now, the last addresses must stay.
+        service->lost = service->lost || (service->why != kNoName && service->why != kNoRecords);
       }
       if (--service->left > 0) return;
-      if (service->found.addresses.empty()) service->done(Error{"its targets: " + service->why});
+      if (service->found.addresses.empty() || service->lost) service->done(Error{"its targets: " + service->why});
       else service->done(std::move(service->found));
     });
   }

@@ -31,17 +31,19 @@ void UpstreamConnection::moveTo(size_t endpoint) {
   for (auto& waiter : waiting_) waiter.endpoint = endpoint;
 }
 
-void UpstreamConnection::outdate(const net::TlsClient* tls) {
-  old_ = true;
-  if (!connection_ || !connection_->open() || tls_ == nullptr || tls == nullptr) return;
+void UpstreamConnection::endUnlessAccepted(const net::TlsClient* tls) {
+  if (!isOpen() || tls == nullptr) return;
+  if (tls_ == nullptr) return connection_->abort("the service must prove who it is from now on");
   if (!tls_->acceptedBy(*tls, base::wallMicros() / 1'000'000))
     connection_->abort("the service `" + tls_->peer().id + "` is no longer accepted");
 }
 
 void UpstreamConnection::began() {
+  where()->health->requests.fetch_add(1, std::memory_order_relaxed);
   if (endpoint_ != kGone) pool_.states_.began(endpoint_);
 }
 void UpstreamConnection::ended() {
+  where()->health->requests.fetch_sub(1, std::memory_order_relaxed);
   if (endpoint_ != kGone) pool_.states_.ended(endpoint_);
 }
 void UpstreamConnection::failed(const std::string& why) {
@@ -103,10 +105,11 @@ void UpstreamConnection::lendToWaiting() {
     const auto waiter = waiting_.front();
     waiting_.erase(waiting_.begin());
     pool_.endWait(*waiter.user);
-    if (codec_->room() > 0 && !old()) waiter.user->onLease(Lease(*this, std::exchange(fresh, false)));
+    if (codec_->room() > 0 && !old() && !resting_) waiter.user->onLease(Lease(*this, std::exchange(fresh, false)));
+    else if (fresh && !old() && !resting_) pool_.retry(waiter, endpoint() + ": the service takes no requests", false);
     else pool_.serve(waiter);
   }
-  if (old() && connection_->open() && codec_->idle()) end();
+  if (!resting_ && connection_->open() && codec_->idle()) end();  // old, or without room
 }
 
 void UpstreamConnection::suspect() {
@@ -182,8 +185,10 @@ void UpstreamConnection::close() {
 void UpstreamConnection::onClosed(std::string_view why) {
   pool_.closed(*this);
   endDoubt();
-  const std::string text(why.empty() ? "closed" : why);
+  const bool unsettled = codec_ && !codec_->ready();
+  const std::string text(!why.empty() ? why : unsettled ? "closed before its HTTP/2 settings came" : "closed");
   const std::string reason = endpoint() + ": " + text;
+  counted = counted || silent_;
   const bool was_open = std::exchange(opened_, true);  // so that no more users wait for it
   if ((!was_open || silent_) && endpoint_ != kGone) pool_.unreachable(endpoint_, text, untrusted());
   if (was_open) codec_->onPeerClosed(false, why);

@@ -40,8 +40,12 @@ class UpstreamConnection final : public Link {
   size_t endpointIndex() const { return endpoint_; }
   /// The endpoints have changed.
   void moveTo(size_t endpoint);
-  /// No new exchange starts: the cluster's settings have changed. Ends what `tls` (null: plaintext) does not accept.
-  void outdate(const net::TlsClient* tls);
+  /// No new exchange starts: the cluster's settings have changed.
+  void outdate() { old_ = true; }
+  /// Ends what is under way if `tls` (null: plaintext) would not accept the service.
+  void endUnlessAccepted(const net::TlsClient* tls);
+  /// It is open, and the service has shown that it speaks its protocol.
+  bool ready() const { return opened_ && isOpen(); }
   /// The endpoint is there no more, or the settings have changed.
   bool old() const { return old_ || endpoint_ == kGone; }
   void began();
@@ -61,7 +65,7 @@ class UpstreamConnection final : public Link {
     if (!http2() && connection_) connection_->limitNextRead(bytes);
   }
   size_t heldBytes() const { return connection_ ? connection_->heldBytes() : 0; }
-  bool usable() const { return opened_ && isOpen() && !old() && codec_->room() > 0 && trusted(); }
+  bool usable() const { return ready() && !old() && codec_->room() > 0 && trusted(); }
   /// Closes immediately.
   void close();
   /// Closes gracefully; still counts until the service has closed too, at most a second. REQUIRES: no exchange is in

@@ -68,6 +68,7 @@ void Watch::stop() {
   const base::Lock lock(mutex_);
   if (!thread_.joinable()) return;
   loop_.post([this] {
+    for (auto& checked : checks_) drop(*checked);
     checks_.clear();
     names_.clear();
     resolver_.reset();
@@ -191,9 +192,16 @@ void Watch::takeChecks(const Clusters& clusters) {
     }
   }
   for (auto& checked : checks_) {
-    if (checked && checked->running) loop_.destroyLater(std::move(checked->running));
+    if (checked) drop(*checked);
   }
   checks_ = std::move(now);
+}
+
+// What is left of its check may have events in this batch.
+void Watch::drop(Checked& checked) {
+  if (!checked.running) return;
+  checked.running->cancel();
+  loop_.destroyLater(std::move(checked.running));
 }
 
 void Watch::check(Checked& checked) {

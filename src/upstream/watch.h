@@ -45,6 +45,7 @@ class Watch {
   void takeChecks(const Clusters& clusters);
   void resolve(Name& name);
   void resolved(Name& name, Result<Resolution> found);
+  void drop(Checked& checked);
   void check(Checked& checked);
   void judge(Checked& checked, const std::string& why);
   base::Millis spread(base::Millis around);

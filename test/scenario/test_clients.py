@@ -12,7 +12,6 @@ import subprocess
 import threading
 import time
 import unittest
-import unittest.mock
 
 from h2_peer import H2Client
 from harness import BINARY, DOMAIN, SLOW, Nginx, Service, Yett, environment, hello_times, read_head, run, wait_for
@@ -450,77 +449,6 @@ class Connections(unittest.TestCase):
             for sock in held:
                 sock.close()
             y.stop()
-
-
-RESOLVER = r"""
-#define _GNU_SOURCE
-#include <dlfcn.h>
-#include <netdb.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-int getaddrinfo(const char* node, const char* service, const struct addrinfo* hints, struct addrinfo** out) {
-  static int (*real)(const char*, const char*, const struct addrinfo*, struct addrinfo**);
-  if (!real) real = dlsym(RTLD_NEXT, "getaddrinfo");
-  char address[64] = "";
-  if (node && strcmp(node, "moves.test") == 0) {
-    FILE* file = fopen(getenv("MOVES"), "r");
-    if (!file || fscanf(file, "%63s", address) != 1) return EAI_NONAME;
-    fclose(file);
-    node = address;
-  }
-  return real(node, service, hints, out);
-}
-"""
-
-
-@unittest.skipUnless("release" in BINARY, "a preloaded library conflicts with sanitizers")
-class Names(unittest.TestCase):
-    def test_a_name_that_moves_is_looked_up_again_at_reload(self):
-        who = []
-
-        def named(name):
-            def serve(connection):
-                got = read_head(connection)
-                while got:
-                    who.append(name)
-                    connection.sendall(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n")
-                    got = read_head(connection)
-            return serve
-
-        with Service(named("one")) as one:
-            port = one.address.rsplit(":", 1)[1]
-            y = Yett(f"moves.test:{port}", rules=OPEN).plaintext()
-            (y.dir / "resolver.c").write_text(RESOLVER)
-            subprocess.run(["cc", "-shared", "-fPIC", "-o", y.dir / "resolver.so", y.dir / "resolver.c", "-ldl"], check=True)
-            (y.dir / "moves").write_text("127.0.0.1")
-            with unittest.mock.patch.dict(os.environ, {"LD_PRELOAD": str(y.dir / "resolver.so"), "MOVES": str(y.dir / "moves")}):
-                y.start()
-            self.assertEqual(y.get_plain("/a"), 200)
-            other = socket.socket()
-            other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            other.bind(("127.0.0.2", int(port)))
-            other.listen()
-
-            def accept():
-                with contextlib.suppress(OSError):
-                    while True:
-                        connection, _ = other.accept()
-                        threading.Thread(target=named("two"), args=(connection,), daemon=True).start()
-
-            threading.Thread(target=accept, daemon=True).start()
-            y.replace("moves", "127.0.0.2")
-            y.process.send_signal(signal.SIGHUP)
-            wait_for("the reload", lambda: "reloaded" in y.log())
-            self.assertEqual(y.get_plain("/a"), 200)
-            self.assertEqual(who, ["one", "two"])
-            (y.dir / "moves").unlink()  # the lookup fails: the previous addresses stay in use
-            y.process.send_signal(signal.SIGHUP)
-            y.write_rules(OPEN.replace("/admin/**", "/b"))
-            wait_for("the policy", lambda: y.get_plain("/b") == 403)
-            self.assertEqual(y.get_plain("/a"), 200)
-            y.stop()
-            other.close()
 
 
 if __name__ == "__main__":

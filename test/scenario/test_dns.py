@@ -4,6 +4,7 @@ import contextlib
 import http.client
 import json
 import shutil
+import signal
 import socket
 import socketserver
 import threading
@@ -119,6 +120,17 @@ class Names(unittest.TestCase):
         self.dns.records = {("app.test", A): ["127.0.0.1"]}
         wait_for("the name", lambda: self.get("/app/x")[0] == 200, 10 * SLOW)
         self.assertIn("name resolved", self.y.log())
+
+    def test_a_signal_resolves_at_once(self):
+        port = free_port()
+        self.service("127.0.0.1", port)
+        self.service("127.0.0.2", port)
+        self.dns.records, self.dns.ttl = {("app.test", A): ["127.0.0.1"]}, 300
+        self.start(f"dns:app.test:{port}")
+        self.assertEqual(self.get()[1], "127.0.0.1")
+        self.dns.records = {("app.test", A): ["127.0.0.2"]}
+        self.y.process.send_signal(signal.SIGHUP)
+        wait_for("the change", lambda: self.get()[1] == "127.0.0.2", 5 * SLOW)
 
     def test_while_dns_is_down_the_last_addresses_stay(self):
         port = free_port()

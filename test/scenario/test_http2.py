@@ -426,8 +426,10 @@ class Upstreams(unittest.TestCase):
             with y:
                 self.assertEqual(y.get("/x")[0], 200)
                 with H2Client(y) as c:
-                    self.assertEqual(c.get("/x").status, 502)
+                    self.assertEqual(c.get("/x").status, 503)  # no settings came: nothing was sent
                 self.assertEqual(seen[:2], ["http1", "http2"])
+                time.sleep(0.2 * SLOW)
+                self.assertIn("closed before its HTTP/2 settings came", y.access_log()[-1]["detail"])
 
 
 class Floods(unittest.TestCase):
