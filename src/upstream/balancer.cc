@@ -108,19 +108,32 @@ const Balancer::Group& Balancer::group() {
   return groups_[own_share_ >= 100 || draw(100) < own_share_ ? 0 : 1];
 }
 
-size_t Balancer::byWeight() {
-  const Group& from = group();
-  const auto at = std::upper_bound(from.sums.begin(), from.sums.end(), draw(from.sums.back()));
+size_t Balancer::memberAt(const Group& from, uint64_t place) {
+  const auto at = std::upper_bound(from.sums.begin(), from.sums.end(), place);
   return from.members[static_cast<size_t>(at - from.sums.begin())];
 }
 
-// Power of two choices. Where both are equally busy the first stays, so that idle endpoints share by weight.
+size_t Balancer::byWeight() {
+  const Group& from = group();
+  return memberAt(from, draw(from.sums.back()));
+}
+
+// As byWeight(), but with shares that are exact over few requests: places in steps of the golden ratio fill evenly.
+size_t Balancer::inStep() {
+  const Group& from = group();
+  constexpr uint64_t kGolden = 0x9e3779b97f4a7c15;
+  phase_ += kGolden;
+  return memberAt(from, static_cast<uint64_t>(static_cast<__uint128_t>(phase_) * from.sums.back() >> 64));
+}
+
+// Power of two choices. The other is taken if it is clearly less busy: by two requests, as the lighter of the two
+// counts them. Less is chance, and to follow that would shift the shares.
 size_t Balancer::leastRequest() {
-  const size_t one = byWeight();
+  const size_t one = inStep();
   const size_t other = byWeight();
   const uint64_t load = states_.inFlight(one) * weights_[other];
   const uint64_t other_load = states_.inFlight(other) * weights_[one];
-  return other_load < load ? other : one;
+  return load >= other_load + 2 * std::max(weights_[one], weights_[other]) ? other : one;
 }
 
 // Each gains its weight, the richest is taken and pays for all: an endpoint of weight 2 is not taken twice in a row.

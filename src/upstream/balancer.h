@@ -61,6 +61,8 @@ class Balancer {
   size_t leastRequest();
   size_t roundRobin();
   size_t byWeight();
+  size_t inStep();
+  static size_t memberAt(const Group& from, uint64_t place);
   uint64_t draw(uint64_t below) { return std::uniform_int_distribution<uint64_t>(0, below - 1)(random_); }
 
   const Options options_;
@@ -71,11 +73,12 @@ class Balancer {
   uint64_t seen_changes_ = 0;
   bool panics_ = false;
   std::vector<bool> eligible_;
-  std::vector<uint64_t> weights_;  // thousandths, as of now
-  std::array<Group, 2> groups_;    // the own zone; others
-  uint64_t own_share_ = 0;         // percent of the requests that stay in the own zone
-  std::vector<int64_t> credit_;    // of kRoundRobin
-  int64_t price_ = 0;              // likewise: what the last turn cost
+  std::vector<uint64_t> weights_;            // thousandths, as of now
+  std::array<Group, 2> groups_;              // the own zone; others
+  uint64_t own_share_ = 0;                   // percent of the requests that stay in the own zone
+  std::vector<int64_t> credit_;              // of kRoundRobin
+  int64_t price_ = 0;                        // likewise: what the last turn cost
+  uint64_t phase_ = std::random_device{}();  // of inStep()
   std::optional<Ring> ring_;
   std::minstd_rand random_{std::random_device{}()};
 };

@@ -26,4 +26,5 @@ if [[ " $* " != *" --quick "* ]] && [ ! -x build/interop/opa_authz ] && command 
 fi
 build release yett yett_load
 ulimit -n "$(ulimit -Hn)"
-exec /usr/bin/python3 -W ignore test/bench/compare.py "$@"
+/usr/bin/python3 -W ignore test/bench/compare.py "$@"
+(cd test/bench && /usr/bin/python3 -W ignore endpoints.py) || true

@@ -1,10 +1,14 @@
 """Endpoints of a cluster: shares by weight, hashing, and endpoints that fail."""
 import collections
 import concurrent.futures
+import contextlib
 import http.client
 import json
+import pathlib
+import re
 import shutil
 import subprocess
+import tempfile
 import threading
 import time
 import unittest
@@ -79,6 +83,27 @@ class Upstreams(unittest.TestCase):
                 for name, wanted in zip("abc", (0.25, 0.25, 0.5)):
                     # A random draw of 10,000 is off by 3.5 % in one of a thousand runs.
                     self.assertAlmostEqual(shares[name] / wanted, 1, delta=0.05 if SLOW == 1 else 0.25, msg=balance)
+
+    def test_shares_over_http2(self):
+        """Streams of one connection, to services that speak HTTP/2, and to those that speak HTTP/1.1."""
+        count, streams = (10_000, 10) if SLOW == 1 else (1000, 10)
+        with contextlib.ExitStack() as stack:
+            services = [stack.enter_context(harness.Nginx()) for _ in "abc"]
+            for protocol, balance in (("http1", "round_robin"), ("http2", "round_robin"), ("http2", "least_request")):
+                y = self.yett(protocol=protocol, balance=balance)
+                addresses = [one.http2_address if protocol == "http2" else one.address for one in services]
+                y.config["clusters"][0]["endpoints"] = [{"address": address, "weight": weight} for address, weight in zip(addresses, (1, 1, 2))]
+                y.write_config()
+                with y:
+                    done = subprocess.run(["h2load", "-n", str(count), "-c", "4", "-m", str(streams), f"http://127.0.0.1:{y.port}/v1"], capture_output=True, text=True)
+                    self.assertIn(f"{count} succeeded, 0 failed", done.stdout)
+                    got = collections.Counter(one["outcome"]["upstream"] for one in y.query())
+                shares = [got[address] / count for address in addresses]
+                print(f"over HTTP/2, services {protocol}, {balance}: {shares}")
+                # Forty streams at once: least_request then follows which service is behind at the moment.
+                allowed = 0.05 if SLOW == 1 and balance == "round_robin" else 0.25
+                for share, wanted in zip(shares, (0.25, 0.25, 0.5)):
+                    self.assertAlmostEqual(share / wanted, 1, delta=allowed)
 
     def test_a_ring_keeps_a_user_at_its_endpoint(self):
         with self.yett(balance="ring_hash", hash="header:x-user", workers=2) as y:
@@ -264,6 +289,41 @@ class Upstreams(unittest.TestCase):
             print(f"{sent} requests in {seconds:.1f} s: the services got {got}")
             self.assertLessEqual(got, 1.2 * sent + 10 * (seconds + 1) + 1)
             self.assertGreater(got, 1.15 * sent)
+
+    @unittest.skipUnless(SLOW == 1, "a load of thousands of requests a second needs the optimised build")
+    def test_a_storm_under_full_load(self):
+        """As many requests as two connections can send, and nginx that answers 503 to all of them and counts."""
+        folder = pathlib.Path(tempfile.mkdtemp(prefix="yett-nginx-"))
+        self.addCleanup(shutil.rmtree, folder, True)
+        ports = [harness.free_port() for _ in range(3)]
+        (folder / "nginx.conf").write_text(f"""
+daemon off; master_process off; pid {folder}/pid; error_log stderr crit;
+events {{ worker_connections 1024; }}
+http {{
+  log_format n "$http_x_yett_attempt"; access_log {folder}/seen n buffer=1m flush=1s; keepalive_requests 100000000;
+  client_body_temp_path {folder}/b; proxy_temp_path {folder}/p; fastcgi_temp_path {folder}/f; uwsgi_temp_path {folder}/u; scgi_temp_path {folder}/s;
+  server {{ {"".join(f"listen 127.0.0.1:{port}; " for port in ports)} location / {{ return 503; }} }}
+}}
+""")
+        nginx = subprocess.Popen(["nginx", "-c", str(folder / "nginx.conf"), "-p", str(folder)], stderr=subprocess.DEVNULL)
+        y = self.yett(outlier_detection={"consecutive_failures": 0}, workers=1)
+        y.config["clusters"][0]["endpoints"] = [f"127.0.0.1:{port}" for port in ports]
+        y.listener["routes"][0]["retry"] = {"num_retries": 3, "on": ["503"]}
+        y.write_config()
+        time.sleep(0.5)
+        with y:
+            load = pathlib.Path(harness.BINARY).parent / "test/yett_load"
+            seconds = 3
+            subprocess.run([load, f"127.0.0.1:{y.port}", "-c", "32", "-s", str(seconds), "--warmup", "0"], capture_output=True)
+            time.sleep(0.5)
+            sent = sum(int(n) for n in re.findall(r'yett_requests_total\{[^}]*code="503"[^}]*\} (\d+)', y.admin("/metrics")[1]))
+            nginx.terminate()
+            nginx.wait()
+            lines = (folder / "seen").read_text().splitlines()
+            retries = sum(line != "-" for line in lines)
+            print(f"{sent / seconds:.0f} requests a second for {seconds} s: {len(lines) / sent:.3f} times as many at the service, {retries} retries")
+            self.assertGreater(sent, 1000)
+            self.assertLessEqual(len(lines), 1.2 * sent + 10 * (seconds + 1) + 1)
 
     def test_what_is_over_a_limit_is_refused_at_once(self):
         slow = self.services[0]
