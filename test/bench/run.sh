@@ -27,4 +27,4 @@ fi
 build release yett yett_load
 ulimit -n "$(ulimit -Hn)"
 /usr/bin/python3 -W ignore test/bench/compare.py "$@"
-(cd test/bench && /usr/bin/python3 -W ignore endpoints.py) || true
+[[ " $* " == *" --quick "* ]] || (cd test/bench && /usr/bin/python3 -W ignore endpoints.py) || true
