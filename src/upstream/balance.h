@@ -11,9 +11,9 @@ namespace yett::upstream {
 
 enum class Balance : uint8_t {
   kLeastRequest,  ///< of two endpoints chosen by weight, the first, unless the second has clearly fewer in flight
-  kRoundRobin,  ///< in turn, spread evenly by weight
-  kRandom,      ///< at random by weight
-  kRingHash,    ///< the same endpoint for the same key, while it is usable
+  kRoundRobin,    ///< in turn, spread evenly by weight
+  kRandom,        ///< at random by weight
+  kRingHash,      ///< the same endpoint for the same key, while it is usable
 };
 
 /// What kRingHash takes the key from.
