@@ -130,10 +130,14 @@ void checkAddresses(const config::Config& config, Preflight& out) {
 
 // A name may be unknown where the check runs, so this is no warning.
 void lookUpNames(const config::Config& config, Preflight& out) {
+  constexpr int64_t kPatience = 5'000'000'000;  // nanoseconds: a resolver without servers takes long for each name
+  const int64_t began = base::steadyNanos();
   for (const auto& cluster : config.clusters) {
     for (const auto& endpoint : cluster.endpoints) {
       const auto target = upstream::parseTarget(endpoint.address);
       if (!target || target.value().kind != upstream::EndpointTarget::Kind::kName) continue;
+      if (base::steadyNanos() - began > kPatience)
+        return out.notes.push_back("names of further endpoints were not looked up: that takes too long here");
       const auto& [kind, name, port] = target.value();
       if (const auto found = net::parseAddresses(name + ":" + std::to_string(port)); !found)
         out.notes.push_back("cluster `" + cluster.name + "`: " + found.error().message + " here");
