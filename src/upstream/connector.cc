@@ -23,8 +23,8 @@ Result<Poco::Net::StreamSocket> beginConnect(const Poco::Net::SocketAddress& add
 
 class Race::Runner final : public net::EventHandler, public net::Destroyable {
  public:
-  Runner(Race& race, net::EventLoop& loop, size_t which, Poco::Net::StreamSocket socket)
-      : race_(race), loop_(loop), which_(which), socket_(std::move(socket)) {
+  Runner(Race& race, net::EventLoop& loop, size_t which, const Poco::Net::StreamSocket& socket)
+      : race_(race), loop_(loop), which_(which), socket_(socket) {
     loop_.add(fd(), EPOLLOUT, *this);
   }
   ~Runner() override { leave(); }
@@ -75,7 +75,7 @@ void Race::start(size_t which) {
   if (which == 1 && std::exchange(second_started_, true)) return;
   const bool fallback = (which == 1) != endpoint_->health->prefers_fallback.load(std::memory_order_relaxed);
   auto socket = beginConnect(fallback ? *endpoint_->fallback : endpoint_->address);
-  if (socket) runners_[which] = std::make_unique<Runner>(*this, loop_, which, std::move(socket).value());
+  if (socket) runners_[which] = std::make_unique<Runner>(*this, loop_, which, socket.value());
   else failed(which, socket.error().message);
 }
 

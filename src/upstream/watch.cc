@@ -109,19 +109,19 @@ void Watch::take(const Clusters& clusters, const ResolverConfig& resolver) {
 void Watch::takeNames(const Clusters& clusters) {
   std::vector<std::unique_ptr<Name>> now;
   for (const auto& [cluster_name, cluster] : clusters) {
-    const auto& targets = cluster->endpoints->targets();
+    const auto& set = cluster->endpoints;
+    const auto& targets = set->targets();
     for (size_t i = 0; i < targets.size(); ++i) {
       if (targets[i].kind == EndpointTarget::Kind::kAddress) continue;
-      const auto known = std::find_if(names_.begin(), names_.end(), [&](const auto& name) {
-        return name && name->set == cluster->endpoints && name->target == i;
-      });
+      const auto known = std::find_if(names_.begin(), names_.end(),
+                                      [&](const auto& name) { return name && name->set == set && name->target == i; });
       if (known != names_.end()) {
         now.push_back(std::move(*known));
         continue;
       }
       auto name = std::make_unique<Name>();
       name->cluster = cluster_name;
-      name->set = cluster->endpoints;
+      name->set = set;
       name->target = i;
       name->timer = std::make_unique<net::Timer>([this, made = name.get()] { resolve(*made); });
       now.push_back(std::move(name));
@@ -166,7 +166,8 @@ void Watch::resolved(Name& name, Result<Resolution> found) {
 
 void Watch::takeChecks(const Clusters& clusters) {
   std::vector<std::unique_ptr<Checked>> now;
-  for (const auto& [name, cluster] : clusters) {
+  for (const auto& item : clusters) {
+    const std::shared_ptr<const Cluster>& cluster = item.second;
     const auto endpoints = cluster->endpoints->now();
     for (const auto& endpoint : *endpoints) {
       if (cluster->config.health.kind == HealthCheckConfig::Kind::kNone) {
