@@ -64,6 +64,14 @@ std::vector<std::string> addressesOf(const upstream::ClusterConfig& cluster) {
   return out;
 }
 
+std::string protocolText(const upstream::ClusterConfig& cluster) {
+  const upstream::TlsConfig& tls = cluster.tls;
+  if (!tls.on) return nameOf(cluster.protocol);
+  const bool any = cluster.protocol == upstream::Protocol::kAuto;
+  return (any ? std::string("HTTP/1.1 or HTTP/2 by ALPN") : nameOf(cluster.protocol)) + ", TLS to " +
+         (tls.peers.empty() ? tls.peer_name : base::joined(tls.peers, " or "));
+}
+
 std::string clustersText(const proxy::RouteConfig& route) {
   if (route.clusters.empty()) return route.cluster;
   std::vector<std::string> out;
@@ -142,7 +150,7 @@ std::string treeOf(const runtime::Generation& generation, const runtime::Preflig
   if (!domains.empty()) head.add("trusts", base::joined(domains, ", "));
   Block clusters;
   for (const auto& cluster : config.clusters)
-    clusters.add(cluster.name, base::joined(addressesOf(cluster), ", ") + ", " + nameOf(cluster.protocol));
+    clusters.add(cluster.name, base::joined(addressesOf(cluster), ", ") + ", " + protocolText(cluster));
   Block rest;
   std::string audit = fromHere(config.audit.database) + ", " + (config.audit.strict ? "strict" : "batched");
   audit += config.audit.key_file.empty() ? ", not signed" : ", signed";
