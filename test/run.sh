@@ -145,10 +145,10 @@ build dev
 unit dev
 if ! $quick; then
   YETT_TEST_BODY=$((64 << 20)) YETT_TEST_CONNECTIONS=500 scenarios dev 4 test_tools test_policy_tools test_language test_sandbox test_log_tools test_identity test_certificates test_revocation test_bundle_endpoint test_workload_api test_named_callers test_tokens test_claims test_documents test_trust test_proxy test_life test_reload test_stalls test_cli test_hostile test_upstreams test_upstreams_found test_upstream_tls test_dns test_health test_rate_limits test_policy test_durability test_audit test_evidence test_evidence_found test_sink_proof test_hostile_log test_mutated_log test_http2 test_http2_found test_grpc test_websocket test_clients test_paths
-  # Only what runs several threads: the tools that read logs and policies have one.
+  # Only what runs several threads: the tools that read logs and policies have one, and floods meet one loop.
   build tsan
   unit tsan
-  YETT_TEST_BODY=$((32 << 20)) YETT_TEST_CONNECTIONS=300 scenarios tsan 5 test_proxy test_life test_reload test_stalls test_hostile test_upstreams.Upstreams.test_a_storm_of_retries_is_bounded test_upstreams.Upstreams.test_an_endpoint_that_fails_is_ejected_and_comes_back test_policy test_durability test_audit test_dns test_upstream_tls test_upstreams_found test_health test_rate_limits test_http2 test_http2_found test_grpc test_websocket test_clients test_bundle_endpoint test_workload_api
+  YETT_TEST_BODY=$((32 << 20)) YETT_TEST_CONNECTIONS=300 scenarios tsan 5 test_proxy test_life test_reload test_stalls test_upstreams.Upstreams.test_a_storm_of_retries_is_bounded test_upstreams.Upstreams.test_an_endpoint_that_fails_is_ejected_and_comes_back test_policy test_durability test_audit test_dns test_upstream_tls test_upstreams_found test_health test_rate_limits test_http2 test_http2_found test_grpc test_websocket test_clients test_bundle_endpoint test_workload_api
 fi
 if $interop; then
   step "interop: peers from other registries; benchmark against other proxies (figures only; they fail no test)"

@@ -23,7 +23,7 @@ from harness import Yett, free_port, run, wait_for  # noqa: E402
 BIN = ROOT / "build/interop"
 SERVICE = ROOT / "test/interop/services/outage_service.js"
 OPEN = 'policy "p" { allow "all" { principal = anyone } }'
-BROKEN, HEALED = 5.0, 5.0  # seconds
+BROKEN, HEALED = 4.0, 5.0  # seconds
 RETRY = {"num_retries": 2, "on": ["connect", "reset", "500", "502", "503", "504"], "per_try_timeout": "300ms"}
 
 
