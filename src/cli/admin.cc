@@ -72,15 +72,20 @@ std::string textOf(const json::Value& status) {
   return out;
 }
 
+// Prints a page of the running Yett, as it is or as text, and returns it.
+Result<json::Value> show(const Options& options, const char* page, std::string (*text)(const json::Value&)) {
+  const std::string socket = TRY(socketOf(options));
+  const std::string answer = TRY(admin::get(socket, page));
+  auto parsed = json::parse(answer, false);
+  if (!parsed) return Error{"cannot read the answer of " + socket};
+  std::cout << (options.format == "json" ? std::string(base::trimmed(answer)) + "\n" : text(parsed.value()));
+  return parsed;
+}
+
 int status(const Options& options) {
-  const auto socket = socketOf(options);
-  if (!socket) return failed(socket.error());
-  const auto answer = admin::get(socket.value(), "/status");
-  if (!answer) return failed(answer.error());
-  const auto parsed = json::parse(answer.value(), false);
-  if (!parsed) return failed(Error{"cannot read the answer of " + socket.value()});
-  std::cout << (options.format == "json" ? answer.value() + "\n" : textOf(parsed.value()));
-  const auto* ready = parsed.value().find("ready");
+  const auto shown = show(options, "/status", textOf);
+  if (!shown) return failed(shown.error());
+  const auto* ready = shown.value().find("ready");
   if (ready == nullptr) return 0;
   for (const auto& item : ready->items) {
     const auto* ok = item.find("ok");
@@ -125,14 +130,8 @@ std::string clustersText(const json::Value& answer) {
 }
 
 int clusters(const Options& options) {
-  const auto socket = socketOf(options);
-  if (!socket) return failed(socket.error());
-  const auto answer = admin::get(socket.value(), "/clusters");
-  if (!answer) return failed(answer.error());
-  const auto parsed = json::parse(answer.value(), false);
-  if (!parsed) return failed(Error{"cannot read the answer of " + socket.value()});
-  std::cout << (options.format == "json" ? answer.value() : clustersText(parsed.value()));
-  return 0;
+  const auto shown = show(options, "/clusters", clustersText);
+  return shown ? 0 : failed(shown.error());
 }
 
 // The answer to a command as text for people.

@@ -1,5 +1,4 @@
 """Services that demand a SPIFFE ID of Yett and prove their own: a real Envoy, nginx and Go."""
-import contextlib
 import http.client
 import json
 import pathlib
@@ -12,7 +11,7 @@ import unittest
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 sys.path.insert(0, str(ROOT / "test/scenario"))
 
-from harness import SLOW, Yett, free_port, run, wait_for  # noqa: E402
+from harness import SLOW, Yett, accepts, free_port, run, wait_for  # noqa: E402
 from test_upstream_tls import SHOP, TlsNginx  # noqa: E402
 
 BIN = ROOT / "build/interop"
@@ -50,14 +49,7 @@ class Peers(unittest.TestCase):
     def start(self, command, port):
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         self.addCleanup(lambda: (process.kill(), process.wait()))
-
-        def up():
-            import socket
-            with contextlib.suppress(OSError):
-                socket.create_connection(("127.0.0.1", port), 1).close()
-                return True
-
-        wait_for("the service", up, 15)
+        wait_for("the service", lambda: accepts(port), 15)
 
     def ask(self, address, peer):
         """Status, answer and the detail in the access log."""

@@ -334,6 +334,14 @@ def echo(connection):
         connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
 
 
+def accepts(port):
+    """Whether something listens on this port of loopback."""
+    with contextlib.suppress(OSError):
+        socket.create_connection(("127.0.0.1", port), 1).close()
+        return True
+    return False
+
+
 class Nginx:
     """A real nginx that serves a folder; over HTTP/2 too, at `http2_address`."""
 
@@ -364,14 +372,8 @@ http {{
 
     def __enter__(self):
         self.process = subprocess.Popen(["nginx", "-c", str(self.dir / "nginx.conf"), "-p", str(self.dir)], stderr=subprocess.DEVNULL)
-        wait_for("nginx to listen", self._up, 10)
+        wait_for("nginx to listen", lambda: accepts(self.port), 10)
         return self
-
-    def _up(self):
-        with contextlib.suppress(OSError):
-            socket.create_connection(("127.0.0.1", self.port), 1).close()
-            return True
-        return False
 
     def __exit__(self, *_):
         self.process.terminate()

@@ -11,7 +11,7 @@ import threading
 import time
 import unittest
 
-from harness import SLOW, Service, Yett, echo, free_port, read_head, run, wait_for
+from harness import SLOW, Service, Yett, accepts, echo, free_port, read_head, run, wait_for
 from test_upstreams import OPEN
 
 SHOP = "spiffe://example.org/shop"
@@ -42,15 +42,7 @@ http {{
 
     def __enter__(self):
         self.process = subprocess.Popen(["nginx", "-c", str(self.dir / "nginx.conf"), "-p", str(self.dir)], stderr=subprocess.DEVNULL)
-        host, port = self.address.split(":")
-        import socket
-
-        def up():
-            with contextlib.suppress(OSError):
-                socket.create_connection((host, int(port)), 1).close()
-                return True
-
-        wait_for("nginx to listen", up, 10)
+        wait_for("nginx to listen", lambda: accepts(int(self.address.split(":")[1])), 10)
         return self
 
     def __exit__(self, *_):
