@@ -29,7 +29,7 @@ class TlsClient {
     std::string certificate_pem;  ///< Yett's own, leaf first; "": none is shown
     std::string private_key_pem;
     std::shared_ptr<const identity::TrustBundles> bundles;  ///< for `peers`
-    /// Whom to accept: SPIFFE IDs, or "spiffe://example.org" for everybody of a trust domain.
+    /// Whom to accept: SPIFFE IDs, or "spiffe://example.org" for a whole trust domain.
     std::vector<std::string> peers;
     /// Else: the DNS name that the certificate must have (RFC 9525), vouched for by `ca_pem`, or, if that is "", by the
     /// system's authorities.

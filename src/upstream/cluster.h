@@ -23,7 +23,7 @@ enum class Protocol : uint8_t { kHttp1, kHttp2, kAuto };
 /// TLS to the endpoints, with Yett's own SVID. Whom to accept is `peers` or `peer_name`.
 struct TlsConfig {
   bool on = false;
-  std::vector<std::string> peers;  ///< SPIFFE IDs, or "spiffe://example.org" for everybody of a trust domain
+  std::vector<std::string> peers;  ///< SPIFFE IDs, or "spiffe://example.org" for a whole trust domain
   std::string peer_name;           ///< a DNS name
   std::string ca;                  ///< file of the authorities for peer_name; "": those of the system
   std::string sni;                 ///< "": peer_name, or the endpoint's DNS name
