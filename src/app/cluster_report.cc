@@ -25,14 +25,15 @@ std::string endpointJson(const upstream::Endpoint& endpoint) {
       .field("connections", health.connections.load())
       .field("requests", health.requests.load())
       .field("failures", health.failures.load())
+      .field("latency_micros", health.latency_micros.load())
       .end();
   return out;
 }
 
 std::string clusterJson(const upstream::Cluster& cluster) {
   std::string endpoints;
-  for (const auto& endpoint : *cluster.endpoints->now())
-    endpoints += (endpoints.empty() ? "" : ",") + endpointJson(*endpoint);
+  const auto now = cluster.endpoints->now();  // keeps them while they are read
+  for (const auto& endpoint : *now) endpoints += (endpoints.empty() ? "" : ",") + endpointJson(*endpoint);
   const auto& limits = cluster.config.breakers;
   std::string out;
   json::ObjectWriter to(out);
@@ -56,7 +57,8 @@ struct Health {
 
 Health healthOf(const upstream::Cluster& cluster) {
   Health out;
-  for (const auto& endpoint : *cluster.endpoints->now()) {
+  const auto now = cluster.endpoints->now();
+  for (const auto& endpoint : *now) {
     ++out.all;
     out.usable += endpoint->health->healthy && !ejected(*endpoint->health) ? 1 : 0;
   }

@@ -29,15 +29,15 @@ void ExpiryWatch::look(const runtime::Generation& generation, int64_t now) {
   }
   if (!generation.bundles) return;
   for (const auto& [domain, bundle] : generation.bundles->all()) {
-    if (!bundle.revocations) continue;
-    const std::string& unused = bundle.revocations->unused();
+    if (!bundle->revocations) continue;
+    const std::string& unused = bundle->revocations->unused();
     if (std::exchange(unused_[domain], unused) != unused && !unused.empty())
       log_.warning("a CRL is not used", {{"trust_domain", domain}, {"why", unused}});
-    if (bundle.revocations->nextUpdate() == 0) continue;
-    const auto due = crls_[domain].due(bundle.revocations->lastUpdate(), bundle.revocations->nextUpdate(), now);
+    if (bundle->revocations->nextUpdate() == 0) continue;
+    const auto due = crls_[domain].due(bundle->revocations->lastUpdate(), bundle->revocations->nextUpdate(), now);
     if (due != Due::kEnded) continue;
-    log_.warning(bundle.crl_required ? "a CRL has expired: callers of this trust domain are refused"
-                                     : "a CRL has expired: later revocations are not known",
+    log_.warning(bundle->crl_required ? "a CRL has expired: callers of this trust domain are refused"
+                                      : "a CRL has expired: later revocations are not known",
                  {{"trust_domain", domain}});
   }
 }

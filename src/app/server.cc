@@ -259,7 +259,7 @@ bool Server::distribute(std::shared_ptr<const runtime::Generation> next, const S
     take(loop, *next, sockets);
     if (changes.policy) loop.worker->onPolicy();
     else if (changes.tokens) loop.worker->subjects.recheckSoon();
-    loop.worker->reviewSessions(next->bundles);
+    loop.worker->reviewSessions(next->bundles, next->providers);
     loop.generation = number;
   };
   const std::string digest = next->policy->digest().substr(0, 12);
@@ -323,7 +323,7 @@ Status Server::apply(std::shared_ptr<const runtime::Generation> next) {
 }
 
 void Server::reviewSessions() {
-  loops_.post([bundles = generation_->bundles](Loop& loop) { loop.worker->reviewSessions(bundles); });
+  loops_.post([now = generation_](Loop& loop) { loop.worker->reviewSessions(now->bundles, now->providers); });
 }
 
 void Server::announceEnd() {

@@ -79,11 +79,11 @@ std::string crlText(const runtime::Generation& generation) {
   std::string out;
   if (!generation.bundles) return out;
   for (const auto& [domain, bundle] : generation.bundles->all()) {
-    if (!bundle.revocations) continue;
+    if (!bundle->revocations) continue;
     if (out.empty())
       out = "# HELP " + name + " when the CRL of a trust domain has to be renewed, in seconds since 1970\n# TYPE " +
             name + " gauge\n";
-    out += name + "{trust_domain=\"" + domain + "\"} " + std::to_string(bundle.revocations->nextUpdate()) + "\n";
+    out += name + "{trust_domain=\"" + domain + "\"} " + std::to_string(bundle->revocations->nextUpdate()) + "\n";
   }
   return out;
 }

@@ -1,4 +1,5 @@
 // `yett admin status|clusters|reload|drain|log-level`: talks to the running Yett over its admin socket.
+#include <cstdio>
 #include <iostream>
 #include <memory>
 
@@ -94,6 +95,14 @@ int status(const Options& options) {
   return 0;
 }
 
+std::string latencyText(const json::Value& endpoint) {
+  const auto* micros = endpoint.find("latency_micros");
+  if (micros == nullptr || micros->integer == 0) return "";  // nothing was answered yet
+  char out[64];
+  std::snprintf(out, sizeof out, ", answers in %.1f ms", static_cast<double>(micros->integer) / 1e3);
+  return out;
+}
+
 std::string clustersText(const json::Value& answer) {
   const auto number = [](const json::Value& of, const char* key) {
     const auto* value = of.find(key);
@@ -123,7 +132,7 @@ std::string clustersText(const json::Value& answer) {
              text(endpoint, "name") + ", weight " + number(endpoint, "weight") +
              (text(endpoint, "zone").empty() ? "" : ", zone " + text(endpoint, "zone")) + ": " +
              number(endpoint, "requests") + " requests, " + number(endpoint, "connections") + " connections, " +
-             number(endpoint, "failures") + " failures so far\n";
+             number(endpoint, "failures") + " failures so far" + latencyText(endpoint) + "\n";
     }
   }
   return out;

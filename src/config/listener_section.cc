@@ -1,3 +1,6 @@
+#include <algorithm>
+#include <array>
+
 #include "base/text.h"
 #include "config/address.h"
 #include "config/sections.h"
@@ -8,6 +11,7 @@
 #include "policy/token.h"
 #include "proxy/route_table.h"
 #include "request/header_families.h"
+#include "request/headers.h"
 
 namespace yett::config {
 namespace {
@@ -124,6 +128,13 @@ void readRoute(ObjectReader& in, const Config& known, proxy::RouteConfig& out) {
     if (request::familyOf(request::foldedName(name, folded)) != nullptr || !policy::maySetHeader(name))
       in.problem("headers",
                  "`" + base::printable(name) + "` is one that Yett removes from requests, or sets: it says nothing");
+    for (const auto& [provider, config] : known.jwt) {
+      const auto& set = config.headers;
+      if (std::any_of(set.begin(), set.end(),
+                      [&](const auto& one) { return request::isNamed(name, std::array<std::string, 1>{one.first}); }))
+        in.problem("headers", "`" + base::printable(name) + "` is one that only a token of `" + provider +
+                                  "` may set: routes are chosen before");
+    }
     out.headers[name] = value;
   });
   in.duration("response_timeout", out.response_timeout);

@@ -33,6 +33,8 @@ class ClientCodec {
   /// Pings the peer, if the protocol can and the peer has been silent lately. No exchange may start while probing().
   /// Call after a failure that a dead peer would explain, or (`keeps_alive`) every few minutes.
   virtual void probe([[maybe_unused]] bool keeps_alive = false) {}
+  /// When bytes last arrived, in milliseconds of the wire's clock; 0 over HTTP/1.1.
+  virtual int64_t heardAt() const { return 0; }
   virtual bool probing() const { return false; }
   /// No exchange is in flight.
   virtual bool idle() const = 0;

@@ -21,6 +21,7 @@ class H2Client final : public ClientCodec, private H2Session {
   void close(ClientStream& stream) override;
   void leave() override { leaving_ = true; }
   void probe(bool keeps_alive) override;
+  int64_t heardAt() const override { return heard_at_; }
   bool probing() const override { return probing_; }
   bool ready() const override { return settings_seen_; }
   bool idle() const override { return streams_.empty() && unsent_.empty(); }

@@ -36,32 +36,35 @@ Result<OwnSvid> FileSvid::svid(const std::string&) const {
 
 Result<TrustBundles::Sources> FileBundles::bundles() const {
   TrustBundles::Sources out;
-  Reading reading;
   for (const auto& [domain, bundle] : config_.trust_bundles) {
     if (!bundle.given()) continue;
     const std::string path = currentFile(bundle, now_);
-    if (path.empty()) continue;  // its endpoint has not answered yet, or not for too long
     auto& source = out[domain];
-    reading.take(trust_.read(path), source.text);
     source.crl_required = bundle.crl_required;
+    if (path.empty()) {  // its endpoint has not answered yet, or not for too long
+      source.awaited = true;
+      continue;
+    }
+    Reading reading;
+    reading.take(trust_.read(path), source.text);
     if (!bundle.crl.empty()) reading.take(trust_.read(bundle.crl, kLargestCrl), source.crl.emplace());
+    source.problem = base::joined(reading.problems, "; ");
   }
-  TRY(reading.outcome());
   return out;
 }
 
-Status addCrls(const IdentityConfig& config, base::FileTrust& trust, TrustBundles::Sources& to) {
-  Reading reading;
+void addCrls(const IdentityConfig& config, base::FileTrust& trust, TrustBundles::Sources& to) {
   for (const auto& [domain, bundle] : config.trust_bundles) {
     if (bundle.given()) continue;
     std::string crl;
+    Reading reading;
     reading.take(trust.read(bundle.crl, kLargestCrl), crl);
     const auto source = to.find(domain);
     if (source == to.end()) continue;  // nobody of it is trusted anyway
     source->second.crl = source->second.crl.value_or("") + crl;
     source->second.crl_required = bundle.crl_required;
+    if (!reading.problems.empty()) source->second.problem = base::joined(reading.problems, "; ");
   }
-  return reading.outcome();
 }
 
 }  // namespace yett::identity

@@ -25,6 +25,7 @@ class FileBundles final : public BundleSource {
   /// `now`: seconds since 1970.
   FileBundles(const IdentityConfig& config, base::FileTrust& trust, int64_t now)
       : config_(config), trust_(trust), now_(now) {}
+  /// What cannot be read says so in its `problem`.
   Result<TrustBundles::Sources> bundles() const override;
 
  private:
@@ -34,6 +35,6 @@ class FileBundles final : public BundleSource {
 };
 
 /// Adds the CRLs that the configuration has for bundles that come from elsewhere.
-Status addCrls(const IdentityConfig& config, base::FileTrust& trust, TrustBundles::Sources& to);
+void addCrls(const IdentityConfig& config, base::FileTrust& trust, TrustBundles::Sources& to);
 
 }  // namespace yett::identity

@@ -5,6 +5,7 @@
 #include <charconv>
 
 #include "base/file.h"
+#include "base/sha256.h"
 
 namespace yett::identity {
 
@@ -12,19 +13,26 @@ std::string historyFile(const BundleConfig& config) {
   return config.cache + ".history";
 }
 
+// Whose answers they are: those of another endpoint say nothing.
+static std::string sourceOf(const BundleConfig& config) {
+  constexpr size_t kDigits = 16;
+  return base::sha256Hex(config.endpoint + '\n' + config.endpoint_spiffe_id + '\n' + config.ca).substr(0, kDigits);
+}
+
 BundleHistory historyOf(const BundleConfig& config) {
   BundleHistory out;
-  const auto text = base::readFile(historyFile(config), 64);
+  const auto text = base::readFile(historyFile(config), 80);
   if (!text) return out;
   const char* end = text.value().data() + text.value().size();
   const auto time = std::from_chars(text.value().data(), end, out.refreshed);
   if (time.ec != std::errc() || time.ptr == end || *time.ptr != ' ') return {};
   const auto sequence = std::from_chars(time.ptr + 1, end, out.sequence);
-  return sequence.ec == std::errc() ? out : BundleHistory();
+  const std::string_view rest(sequence.ptr, static_cast<size_t>(end - sequence.ptr));
+  return sequence.ec == std::errc() && rest == " " + sourceOf(config) + "\n" ? out : BundleHistory();
 }
 
-std::string textOf(const BundleHistory& history) {
-  return std::to_string(history.refreshed) + " " + std::to_string(history.sequence) + "\n";
+std::string textOf(const BundleConfig& config, const BundleHistory& history) {
+  return std::to_string(history.refreshed) + " " + std::to_string(history.sequence) + " " + sourceOf(config) + "\n";
 }
 
 bool isFresh(const BundleConfig& config, int64_t now) {

@@ -26,7 +26,8 @@ struct BundleConfig {
   bool operator==(const BundleConfig&) const = default;
 };
 
-/// The endpoint's answers so far. Kept when the last one is too old, so that an older one cannot come back.
+/// The answers so far of the endpoint that is configured now. Kept when the last one is too old, so that an older one
+/// cannot come back.
 struct BundleHistory {
   int64_t refreshed = 0;  ///< seconds since 1970; 0: never
   int64_t sequence = -1;  ///< the largest `spiffe_sequence`; -1: none had one
@@ -34,7 +35,7 @@ struct BundleHistory {
 /// The file that holds it, and what it says.
 std::string historyFile(const BundleConfig& config);
 BundleHistory historyOf(const BundleConfig& config);
-std::string textOf(const BundleHistory& history);
+std::string textOf(const BundleConfig& config, const BundleHistory& history);
 /// The endpoint's last answer if it is not too old, or the file until there was one; "": neither.
 std::string currentFile(const BundleConfig& config, int64_t now);
 /// The endpoint's last answer is not too old.

@@ -34,8 +34,9 @@ struct VerifiedJwt {
 };
 
 struct JwtRefusal {
-  std::string why;           ///< without anything of the token but short names
-  bool key_unknown = false;  ///< none of the keys is the one that the token names: newer keys might have it
+  std::string why;            ///< without anything of the token but short names
+  bool key_unknown = false;   ///< none of the keys is the one that the token names: newer keys might have it
+  bool keys_awaited = false;  ///< there are no keys yet
 };
 
 class JwtResult {

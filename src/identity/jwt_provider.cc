@@ -32,29 +32,43 @@ std::string digestOf(const JwtProviderConfig& config) {
   return std::string(base::view(hash));
 }
 
+Result<JwtProvider> providerOf(const JwtProviderConfig& config, const Result<std::string>* text) {
+  if (text == nullptr && !config.svid && config.keys.endpoint.empty()) return Error{"was not read"};
+  if (text != nullptr && !*text) return text->error();
+  auto keys = text != nullptr ? TRY(readJwkSet(text->value())) : JwtProvider::Keys();
+  if (text != nullptr && keys.empty()) return Error{"has no key that verifies signatures"};
+  JwtProvider out;
+  out.config = config;
+  out.keys = std::make_shared<const JwtProvider::Keys>(std::move(keys));
+  out.rules = {.issuer = config.issuer,
+               .audiences = config.audiences,
+               .algorithms = config.algorithms,
+               .clock_skew = config.clock_skew.count() / 1000};
+  out.settings = digestOf(config);
+  out.digest = joined(out.settings, text != nullptr ? text->value() : std::string());
+  return out;
+}
+
 }  // namespace
 
-Result<JwtProviders> JwtProviders::create(const JwtProviderConfigs& configs,
-                                          const std::map<std::string, std::string>& key_sets) {
+JwtProviders JwtProviders::create(const JwtProviderConfigs& configs, const KeySets& key_sets,
+                                  const JwtProviders* before, std::vector<std::string>& refused) {
   JwtProviders out;
   for (const auto& [name, config] : configs) {
-    const auto text = key_sets.find(name);
-    const bool known = text != key_sets.end();
-    const std::string where = "provider `" + name + "`: " + config.keys.file + config.keys.endpoint;
-    if (!known && !config.svid && config.keys.endpoint.empty()) return Error{where + ": was not read"};
-    auto keys = known ? readJwkSet(text->second) : std::vector<VerifyKey>();
-    if (!keys) return std::move(keys).error().within(where);
-    if (known && keys.value().empty()) return Error{where + ": has no key that verifies signatures"};
     for (const auto& [header, text] : config.headers) out.owned_headers_.push_back(header);
-    JwtProvider& provider = out.providers_[name];
-    provider.config = config;
-    provider.keys = std::make_shared<const JwtProvider::Keys>(std::move(keys).value());
-    provider.rules = {.issuer = config.issuer,
-                      .audiences = config.audiences,
-                      .algorithms = config.algorithms,
-                      .clock_skew = config.clock_skew.count() / 1000};
-    provider.settings = digestOf(config);
-    provider.digest = joined(provider.settings, known ? text->second : std::string());
+    const auto text = key_sets.find(name);
+    auto provider = providerOf(config, text != key_sets.end() ? &text->second : nullptr);
+    if (provider) {
+      out.providers_.emplace(name, std::move(provider).value());
+      continue;
+    }
+    refused.push_back("provider `" + name + "`: " + config.keys.file + config.keys.endpoint + ": " +
+                      provider.error().message);
+    const JwtProvider* kept = before != nullptr ? before->find(name) : nullptr;
+    if (kept == nullptr || kept->settings != digestOf(config)) continue;
+    JwtProvider same = *kept;
+    same.config = config;
+    out.providers_.emplace(name, std::move(same));
   }
   out.digestAll();
   return out;

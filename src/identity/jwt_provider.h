@@ -53,11 +53,15 @@ JwtResult verify(const JwtProvider& provider, std::string_view token, int64_t no
 /// Whether the key with this digest still verifies the provider's tokens; of a JWT-SVID, those of `subject`.
 bool hasKey(const JwtProvider& provider, std::string_view key_digest, std::string_view subject);
 
+/// By name: a key set as readJwkSet() reads it, or why it could not be read.
+using KeySets = std::map<std::string, Result<std::string>>;
+
 class JwtProviders {
  public:
-  /// `key_sets`: by name, as readJwkSet() reads them; of an endpoint there may be none.
-  static Result<JwtProviders> create(const JwtProviderConfigs& configs,
-                                     const std::map<std::string, std::string>& key_sets);
+  /// `key_sets`: of an endpoint there may be none. A provider whose key set is refused keeps the keys of `before` (may
+  /// be null) if it has it with the same settings, and holds back no other; else it is left out. Adds to `refused` why.
+  static JwtProviders create(const JwtProviderConfigs& configs, const KeySets& key_sets, const JwtProviders* before,
+                             std::vector<std::string>& refused);
   /// The same, with the keys of these bundles for JWT-SVIDs.
   JwtProviders with(const std::shared_ptr<const TrustBundles>& bundles) const;
   /// Null if there is none.

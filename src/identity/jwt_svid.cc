@@ -10,6 +10,8 @@ JwtResult verifyJwtSvid(std::string_view token, const std::vector<std::string>& 
   const auto id = SpiffeId::parse(hints.value().subject);
   if (!id || id.value().path().empty()) return JwtRefusal{"its `sub` is not the SPIFFE ID of a workload"};
   const auto* bundle = bundles.find(id.value().trustDomain());
+  if (bundles.awaits(id.value().trustDomain()) && (bundle == nullptr || bundle->jwt_keys.empty()))
+    return JwtRefusal{.why = "the keys of its trust domain are not known yet", .keys_awaited = true};
   if (bundle == nullptr) return JwtRefusal{"its trust domain has no bundle"};
   using A = JwsAlgorithm;
   const JwtRules rules{

@@ -76,7 +76,7 @@ Result<Principal> verifyNamed(X509* leaf, STACK_OF(X509) * chain, const TrustBun
   for (const auto& [authority, bundle] : bundles.all()) {
     if (!isNamingAuthority(authority)) continue;
     auto name = nameIn(leaf, authority);
-    auto verified = name ? verifyCaller(leaf, chain, authority + "/" + name.value(), bundle, now)
+    auto verified = name ? verifyCaller(leaf, chain, authority + "/" + name.value(), *bundle, now)
                          : Result<Principal>(std::move(name).error());
     if (!verified) {
       why += (why.empty() ? "" : "; ") + authority + ": " + verified.error().message;

@@ -1,6 +1,7 @@
 #include "identity/trust_bundle.h"
 
 #include "base/sha256.h"
+#include "base/text.h"
 #include "identity/openssl_error.h"
 #include "identity/principal_id.h"
 #include "identity/spiffe_id.h"
@@ -55,30 +56,82 @@ std::string certificateDigest(X509* certificate) {
 
 std::string digestOf(const TrustBundles::Source& source) {
   return base::sha256Hex(source.text + '\0' + source.crl.value_or("") + '\0' + (source.crl ? "crl" : "") +
-                         (source.crl_required ? "required" : "") + '\0' + source.jwt_keys);
+                         (source.crl_required ? "required" : "") + '\0' + source.jwt_keys +
+                         (source.awaited ? "awaited" : ""));
+}
+
+Result<std::shared_ptr<const TrustBundles::Bundle>> TrustBundles::read(const std::string& domain, const Source& source,
+                                                                       int64_t now) {
+  if (!isNamingAuthority(domain) && !isTrustDomain(domain)) return Error{"`" + domain + "` is not a trust domain"};
+  if (!source.problem.empty()) return Error{"bundle of " + domain + ": " + source.problem};
+  auto bundle = bundleOf(source, now);
+  if (!bundle) return std::move(bundle).error().within("bundle of " + domain);
+  bundle.value().digest = digestOf(source);
+  return std::make_shared<const Bundle>(std::move(bundle).value());
+}
+
+void TrustBundles::add(const std::string& domain, const Source& source, std::shared_ptr<const Bundle> bundle) {
+  naming_ = naming_ || isNamingAuthority(domain);
+  if (source.awaited) awaited_.insert(domain);
+  if (bundle) bundles_.emplace(domain, std::move(bundle));
+}
+
+void TrustBundles::digestAll() {
+  base::Sha256Hasher hasher;
+  for (const auto& [domain, bundle] : bundles_)
+    hasher.update(domain).update({"\0", 1}).update(bundle->digest).update({"\0", 1});
+  for (const auto& domain : awaited_) hasher.update(domain).update({"\0", 1});
+  const auto hash = hasher.finish();
+  digest_ = base::sha256Hex(base::view(hash));
+}
+
+static bool isUnknown(const TrustBundles::Source& source) {
+  return source.awaited && source.text.empty() && source.problem.empty();
 }
 
 Result<TrustBundles> TrustBundles::create(const Sources& sources, int64_t now) {
   TrustBundles out;
-  base::Sha256Hasher hasher;
+  std::vector<std::string> refused;
   for (const auto& [domain, source] : sources) {
-    const bool naming = isNamingAuthority(domain);
-    out.naming_ = out.naming_ || naming;
-    if (!naming && !isTrustDomain(domain)) return Error{"`" + domain + "` is not a trust domain"};
-    auto bundle = bundleOf(source, now);
-    if (!bundle) return std::move(bundle).error().within("bundle of " + domain);
-    bundle.value().digest = digestOf(source);
-    hasher.update(domain).update({"\0", 1}).update(bundle.value().digest).update({"\0", 1});
-    out.bundles_.emplace(domain, std::move(bundle).value());
+    if (isUnknown(source)) {
+      out.add(domain, source, nullptr);
+      continue;
+    }
+    auto bundle = read(domain, source, now);
+    if (bundle) out.add(domain, source, std::move(bundle).value());
+    else refused.push_back(bundle.error().message);
   }
-  const auto hash = hasher.finish();
-  out.digest_ = base::sha256Hex(base::view(hash));
+  if (!refused.empty()) return Error{base::joined(refused, "; ")};
+  out.digestAll();
+  return out;
+}
+
+TrustBundles TrustBundles::renew(const Sources& sources, int64_t now, const TrustBundles& before,
+                                 const Objection& objection, std::vector<std::string>& refused) {
+  TrustBundles out;
+  for (const auto& [domain, source] : sources) {
+    if (isUnknown(source)) {
+      out.add(domain, source, nullptr);
+      continue;
+    }
+    const auto known = before.bundles_.find(domain);
+    auto bundle = read(domain, source, now);
+    std::string why = bundle ? "" : bundle.error().message;
+    if (bundle && known != before.bundles_.end()) why = objection(domain, *bundle.value(), *known->second);
+    if (why.empty()) {
+      out.add(domain, source, std::move(bundle).value());
+      continue;
+    }
+    refused.push_back(why);
+    out.add(domain, source, known != before.bundles_.end() ? known->second : nullptr);
+  }
+  out.digestAll();
   return out;
 }
 
 const TrustBundles::Bundle* TrustBundles::find(std::string_view trust_domain) const {
   const auto it = bundles_.find(trust_domain);
-  return it == bundles_.end() ? nullptr : &it->second;
+  return it == bundles_.end() ? nullptr : it->second.get();
 }
 
 }  // namespace yett::identity

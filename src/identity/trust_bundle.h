@@ -3,6 +3,7 @@
 
 #include <openssl/x509.h>
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -32,11 +33,20 @@ class TrustBundles {
     std::optional<std::string> crl = {};  ///< as Revocations::read() reads it; nothing: none is configured
     bool crl_required = false;            ///< callers are refused without a current CRL of each of their issuers
     std::string jwt_keys = {};            ///< a JWK Set, as readJwtAuthorities() reads it, instead of those in `text`
+    bool awaited = false;      ///< the keys of its JWT-SVIDs are not known yet; without a text, nothing of it is
+    std::string problem = {};  ///< why it could not be read; "": it could
     bool operator==(const Source&) const = default;
   };
   using Sources = std::map<std::string, Source>;  // by trust domain, or `dns:NAME` or `cn:NAME`
-  /// `now`: seconds since 1970.
+  struct Bundle;
+  /// `now`: seconds since 1970. The error names each domain whose source is refused.
   static Result<TrustBundles> create(const Sources& sources, int64_t now);
+  /// Why the bundle of a domain must not replace the one before; "": it may.
+  using Objection = std::function<std::string(const std::string& domain, const Bundle& bundle, const Bundle& before)>;
+  /// As create(), but a domain whose source is refused keeps its bundle of `before`, if it had one, and holds back no
+  /// other. Adds to `refused` why.
+  static TrustBundles renew(const Sources& sources, int64_t now, const TrustBundles& before, const Objection& objection,
+                            std::vector<std::string>& refused);
 
   struct FreeStore {
     void operator()(X509_STORE* store) const { X509_STORE_free(store); }
@@ -58,14 +68,21 @@ class TrustBundles {
 
   /// The bundle of this trust domain, or null: no other domain's certificates ever vouch for it.
   const Bundle* find(std::string_view trust_domain) const;
-  const std::map<std::string, Bundle, std::less<>>& all() const { return bundles_; }
+  using Bundles = std::map<std::string, std::shared_ptr<const Bundle>, std::less<>>;
+  const Bundles& all() const { return bundles_; }
+  /// The keys of its JWT-SVIDs are not known yet.
+  bool awaits(std::string_view trust_domain) const { return awaited_.contains(trust_domain); }
   /// There are authorities of callers without a SPIFFE ID (named_principal.h): they stand beside the trust domains.
   bool hasNamingAuthority() const { return naming_; }
   /// SHA-256 (hex) over all domains and their certificates.
   const std::string& digest() const { return digest_; }
 
  private:
-  std::map<std::string, Bundle, std::less<>> bundles_;
+  static Result<std::shared_ptr<const Bundle>> read(const std::string& domain, const Source& source, int64_t now);
+  void add(const std::string& domain, const Source& source, std::shared_ptr<const Bundle> bundle);
+  void digestAll();
+  Bundles bundles_;
+  std::set<std::string, std::less<>> awaited_;
   std::string digest_;
   bool naming_ = false;
 };

@@ -7,6 +7,7 @@
 #include "base/hash.h"
 #include "memory/remembered_row.h"
 #include "policy/recording.h"
+#include "policy/secret_names.h"
 
 namespace yett::memory {
 namespace {
@@ -217,7 +218,7 @@ void ExactMemory::keep(uint32_t rule, policy::AttributeReader& reader, const Rem
   if (state.kept++ == kTrial * 16) state.kept /= 2, state.hits /= 2;  // older results count less
   if (const uint32_t* old = lookup(base::hashBytes(key, seed_), key)) erase(*old - 1);
   insert(rule, key, result);
-  if (shape->lasting && result.lasting) persist(rule, *shape, key, result);
+  if (shape->lasting && result.lasting && !policy::holdsJwt(key)) persist(rule, *shape, key, result);
 }
 
 void ExactMemory::erase(uint32_t number) {

@@ -129,20 +129,23 @@ SSL_SESSION* TlsClient::takeSession(const std::string& endpoint) const {
 }
 
 void TlsClient::keepSession(const std::string& endpoint, SSL_SESSION* session) const {
-  SSL_SESSION* old = session;
+  std::vector<SSL_SESSION*> old;
   {
     const base::Lock lock(mutex_);
-    if (sessions_.size() < kMostEndpoints || sessions_.contains(endpoint)) {
-      auto& kept = sessions_[endpoint];
-      old = nullptr;
-      if (kept.size() >= kSessionsEach) {
-        old = kept.front();
-        kept.erase(kept.begin());
-      }
-      kept.push_back(session);
+    if (!sessions_.contains(endpoint)) order_.push_back(endpoint);
+    auto& kept = sessions_[endpoint];
+    kept.push_back(session);
+    if (kept.size() > kSessionsEach) {
+      old.push_back(kept.front());
+      kept.erase(kept.begin());
+    }
+    if (sessions_.size() > kMostEndpoints) {  // the one that came first: it may be gone
+      old.insert(old.end(), sessions_[order_.front()].begin(), sessions_[order_.front()].end());
+      sessions_.erase(order_.front());
+      order_.pop_front();
     }
   }
-  SSL_SESSION_free(old);
+  for (auto* one : old) SSL_SESSION_free(one);
 }
 
 }  // namespace yett::net

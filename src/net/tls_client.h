@@ -5,6 +5,7 @@
 #include <openssl/ssl.h>
 
 #include <cstdint>
+#include <deque>
 #include <map>
 #include <memory>
 #include <string>
@@ -63,6 +64,7 @@ class TlsClient {
   std::string peer_name_;
   mutable base::Mutex mutex_;
   mutable std::map<std::string, std::vector<SSL_SESSION*>> sessions_ YETT_GUARDED_BY(mutex_);
+  mutable std::deque<std::string> order_ YETT_GUARDED_BY(mutex_);  // of its endpoints, as they came
 };
 
 }  // namespace yett::net

@@ -13,6 +13,7 @@ AttrValue AttributeReader::findForwarded(Attr attr) {
   if (forwarded == nullptr) return {State::kPresent, Type::kNumber, {}, 0};
   const std::string& problem = attr == Attr::kVia ? forwarded->via_error : forwarded->ip_error;
   if (!problem.empty()) return {State::kError, Type::kText, problem, 0};
+  if (attr == Attr::kClientIp && forwarded->client_ip.empty()) return {};  // over a Unix socket
   if (attr == Attr::kClientIp) return {State::kPresent, Type::kText, forwarded->client_ip, 0};
   return {State::kPresent, Type::kNumber, {}, static_cast<int64_t>(forwarded->via.size())};
 }
@@ -22,6 +23,7 @@ AttrValue AttributeReader::recordedForwarded(Attr attr) {
   const auto* value = recorded_->find(attr, {});
   if (value == nullptr && request_->principal->anonymous()) return findForwarded(attr);
   if (value == nullptr) return {State::kRefused, Type::kText, "was not recorded", 0};
+  if (value->state == Recall::kAbsent) return {};
   if (value->state == Recall::kError) return {State::kError, Type::kText, "could not be read as one value", 0};
   if (value->state == Recall::kText) return {State::kPresent, Type::kText, value->text, 0};
   if (value->state != Recall::kList) return {State::kRefused, Type::kText, "was not recorded", 0};

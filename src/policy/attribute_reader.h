@@ -34,6 +34,7 @@ class AttributeReader {
 
   /// Starts another request; keeps allocated memory. REQUIRES: `request` outlives the reads.
   void reset(const CheckRequest& request);
+  void reset(const CheckRequest&& request) = delete;  // a temporary would not live long enough
 
   /// How unknown values count: they make a decision as strict, or as lenient, as any actual value could.
   enum class Unknown : uint8_t { kDenies, kAllows };
@@ -128,6 +129,7 @@ class AttributeReader {
   AttrValue find(Attr attr, std::string_view key);
   bool add(Attr attr, std::string_view key, const AttrValue& value);
   std::string listJson(const std::vector<std::string_view>& values, const Recording& recording, bool masked) const;
+  bool isMasked(Attr attr, std::string_view key, const AttrValue& value, const Recording& recording);
   void writeValue(json::ObjectWriter& writer, const std::string& what, Attr attr, std::string_view key,
                   const AttrValue& value, const Recording& recording);
   std::string bodyJson(const AttrValue& value, const Recording& recording);

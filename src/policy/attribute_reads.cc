@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "identity/principal.h"
 #include "policy/attribute_reader.h"
+#include "policy/secret_names.h"
 
 namespace yett::policy {
 
@@ -78,9 +79,17 @@ std::string AttributeReader::bodyJson(const AttrValue& value, const Recording& r
   return out + "}";
 }
 
+// A token is masked wherever it stands.
+bool AttributeReader::isMasked(Attr attr, std::string_view key, const AttrValue& value, const Recording& recording) {
+  if (recording.masks(attr, key)) return true;
+  if (attr == Attr::kHeaderList) return std::ranges::any_of(peekList(key), holdsJwt);
+  if (attr == Attr::kQueryList) return std::ranges::any_of(queryList(key), holdsJwt);
+  return (attr == Attr::kHeader || attr == Attr::kQuery) && value.present() && holdsJwt(value.text);
+}
+
 void AttributeReader::writeValue(json::ObjectWriter& writer, const std::string& what, Attr attr, std::string_view key,
                                  const AttrValue& value, const Recording& recording) {
-  const bool masked = recording.masks(attr, key);
+  const bool masked = isMasked(attr, key, value, recording);
   const bool text = value.type == Type::kText && value.state == State::kPresent;
   std::string kept;
   if (attr == Attr::kRawPath) return void(writer.field(what, recording.target(value.text, kept)));
@@ -190,7 +199,7 @@ void AttributeReader::redact(std::string& text, const Recording& recording) {
   std::deque<std::string> texts;  // outlive the redaction's views
   Redaction redaction(text);
   for (const auto& read : reads_) {
-    if (!recording.masks(read.attr, keyOf(read))) continue;
+    if (!isMasked(read.attr, keyOf(read), read.value, recording)) continue;
     if (read.attr == Attr::kQueryList) {
       for (const auto value : queryList(keyOf(read))) redaction.hide(value);
     } else if (read.attr == Attr::kHeaderList) {

@@ -44,6 +44,7 @@ class PolicyEvaluator {
   /// Decides. Default deny; a deny that applies wins; any engine's error denies. Fills `out`; the reader then holds
   /// what was read.
   void decide(const CheckRequest& request, AttributeReader& reader, Decision& out);
+  void decide(const CheckRequest&& request, AttributeReader& reader, Decision& out) = delete;
   /// Evaluates every rule of every engine separately.
   void explain(const CheckRequest& request, AttributeReader& reader, std::vector<RuleTrace>& out);
   const PolicySet& set() const { return *set_; }

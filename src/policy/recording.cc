@@ -6,6 +6,7 @@
 #include "base/sha256.h"
 #include "base/text.h"
 #include "policy/attribute_reader.h"
+#include "policy/secret_names.h"
 #include "target/query.h"
 
 namespace yett::policy {
@@ -123,7 +124,7 @@ std::string Recording::queryInClear(std::string_view query) const {
     const auto equals = pair.find('=');
     auto parsed = target::parseQuery(pair);
     const bool hidden = !parsed || (!parsed.value().empty() && masksQuery(parsed.value().front().first)) ||
-                        pair.find(';') != std::string_view::npos;
+                        pair.find(';') != std::string_view::npos || holdsJwt(pair);
     if (!hidden || equals == std::string_view::npos) out += hidden ? masked(pair) : std::string(pair);
     else out.append(pair.substr(0, equals + 1)).append(masked(pair.substr(equals + 1)));
   }

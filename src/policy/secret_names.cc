@@ -64,6 +64,25 @@ bool looksLikeCredential(std::string_view text) {
 
 }  // namespace
 
+bool holdsJwt(std::string_view text) {
+  constexpr std::string_view kStart = "eyJ";  // {" in base64url
+  const auto part = [&](size_t& at) {
+    const size_t begin = at;
+    const auto fits = [](char c) {
+      return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
+    };
+    while (at < text.size() && fits(text[at])) ++at;
+    return at > begin;
+  };
+  const auto dot = [&](size_t& at) { return at < text.size() && text[at] == '.' && ++at > 0; };
+  for (size_t found = text.find(kStart); found != std::string_view::npos;) {
+    size_t at = found;
+    if (part(at) && dot(at) && part(at) && dot(at) && part(at)) return true;
+    found = text.find(kStart, std::max(at, found + 1));
+  }
+  return false;
+}
+
 std::string withoutCredentials(std::string_view line) {
   std::string out;
   bool secret = false;  // the last name was a secret name

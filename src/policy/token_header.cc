@@ -36,7 +36,10 @@ Result<std::string> listed(const Node& list) {
   std::string out;
   for (uint32_t i = 0; i < list.size; ++i) {
     const std::string item = TRY(scalar(list.items[i]));
-    if (item.find(',') != std::string::npos) return Error{"has a comma in an element"};
+    // The service must read the elements that the token has (RFC 9110 5.6.1).
+    if (item.find_first_of(",\"") != std::string::npos) return Error{"has a comma or a quote in an element"};
+    if (item.empty() || base::trimmed(item) != item)
+      return Error{"has an element that is empty, or begins or ends with a blank"};
     out += (i > 0 ? "," : "") + item;
   }
   return out;

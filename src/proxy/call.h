@@ -74,6 +74,7 @@ struct Call {
   int64_t began_wall = 0;   ///< microseconds since 1970
   int64_t began_nanos = 0;
   int64_t decided_nanos = 0;  ///< when it was last decided; steady
+  uint64_t epoch = 0;         ///< of the worker, likewise
 
   /// A WebSocket handshake that the route allows.
   bool opensWebSocket() const { return request.wants_websocket && route != nullptr && route->websocket; }

@@ -4,6 +4,7 @@
 #include <array>
 #include <random>
 
+#include "base/clock.h"
 #include "proxy/session.h"
 #include "proxy/tokens.h"
 #include "proxy/websocket.h"
@@ -108,6 +109,7 @@ void Forwarding::onLease(upstream::Lease lease) {
   if (!events_.onConnection(lease.endpoint())) return;  // the pool has been told
   pool_ = nullptr;
   lease_ = std::move(lease);
+  asked_nanos_ = 0;
   const auto& request = call_.request;
   if (request.wants_websocket && !lease_.http2()) {
     if (kept_.websocket_key.empty()) {
@@ -140,6 +142,7 @@ void Forwarding::sendBody(std::string_view data) {
 
 void Forwarding::sendEnd() {
   if (call_.tunnel()) return lease_.stream().sendEnd({});
+  asked_nanos_ = base::steadyNanos();
   lease_.stream().sendEnd(trailers());
   limitTry();
 }
@@ -150,7 +153,7 @@ const http::HeaderMap& Forwarding::trailers() {
   auto& request = call_.request;
   if (!call_.route->forward_trailers) request.trailers.clear();
   else request::dropUntrustedTrailers(request, worker_.authorizer.ownedHeaders());
-  dropTokensFromTrailers(call_);
+  dropTokensFromTrailers(call_, worker_.providers().get());
   if (!kept_.own_token.empty())
     request::dropNamed(request.trailers, std::array<std::string, 1>{kept_.own_token_header});
   request::dropNamed(request.trailers, permit_.obligations().remove_headers);
@@ -205,6 +208,7 @@ void Forwarding::onResponse() {
                              "the upstream answered a WebSocket handshake with neither 101 nor an error");
   }
   const int status = isUnavailable(head.headers) ? 503 : head.status;
+  if (asked_nanos_ != 0) lease_.answered((base::steadyNanos() - asked_nanos_) / 1000);
   const bool of_request = status == 501 || status == 505;  // which a caller can provoke
   const auto& statuses = call_.route->retry.statuses;
   if (!tunnel && std::find(statuses.begin(), statuses.end(), status) != statuses.end() && mayRetry(true)) {
@@ -215,7 +219,7 @@ void Forwarding::onResponse() {
   answered_ = true;
   try_timer_.cancel();
   if (status >= 500 && !of_request) lease_.failed("status " + std::to_string(status));
-  else lease_.succeeded();
+  else if (!of_request) lease_.succeeded();
   events_.onAnswer(head);
 }
 

@@ -134,8 +134,9 @@ class Forwarding final : public http::ResponseHandler, public upstream::PoolUser
   bool fresh_next_ = false;   // the next attempt needs a new connection
   std::shared_ptr<const upstream::Endpoint> avoid_;  // it has just failed
   int attempt_ = 1;
-  bool body_sent_ = false;  // at least part of it
-  bool streamed_ = false;   // a part that came after the decision: it is not kept
+  int64_t asked_nanos_ = 0;  // when the whole request had been sent; 0: it has not
+  bool body_sent_ = false;   // at least part of it
+  bool streamed_ = false;    // a part that came after the decision: it is not kept
   bool repeated_ = false;
   bool answered_ = false;      // a final head has come
   bool answer_ended_ = false;  // the service's half of a tunnel

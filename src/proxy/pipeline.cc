@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <span>
 
 #include "base/clock.h"
 #include "http/head.h"
@@ -20,6 +21,8 @@
 namespace yett::proxy {
 namespace {
 
+const std::array<std::string, 1> kClientCert = {"x-forwarded-client-cert"};
+
 // By its certificate: a token can be copied.
 bool isTrustedForwarder(const Call& call) {
   const auto& trusted = call.listener->config.trusted_forwarders;
@@ -29,22 +32,28 @@ bool isTrustedForwarder(const Call& call) {
 
 void normalize(Call& call, const authz::Authorizer& authorizer) {
   const bool forwarder = isTrustedForwarder(call);
-  request::dropUntrusted(call.request,
-                         {forwarder, call.listener->config.append_client_cert, call.listener->config.keep_headers},
-                         authorizer.ownedHeaders());
+  // What a forwarder says is read however much of it the service gets.
+  request::dropUntrusted(call.request, {forwarder, call.listener->config.keep_headers}, authorizer.ownedHeaders());
   if (call.listener->providers) request::dropNamed(call.request.headers, call.listener->providers->ownedHeaders());
   const auto& trusted = call.listener->config.trusted_forwarders;
   call.forwarder = forwarder;
   call.may_forward = !trusted.empty() && !call.session->connection().principal()->anonymous();
   if (!call.may_forward) return;
-  if (forwarder) call.forwarded = request::readForwarded(call.request.headers, trusted);
-  else call.forwarded.client_ip = call.session->peerText();
+  if (!forwarder) {
+    call.forwarded.client_ip = call.session->peerText();
+    return;
+  }
+  call.forwarded = request::readForwarded(call.request.headers, trusted);
+  if (!call.listener->config.append_client_cert) request::dropNamed(call.request.headers, kClientCert);
 }
 
-void match(Call& call) {
-  call.route = call.listener->routes->match(call.request);
-  call.body_route = call.listener->routes->bodyRoute(call.request, call.route);
-  call.listener->routes->tokensFor(call.request, call.route, call.asked_tokens);
+void match(Call& call, const authz::Authorizer& authorizer) {
+  const auto& routes = *call.listener->routes;
+  RouteTable::Owned owned{authorizer.ownedHeaders(), {}};
+  if (call.listener->providers) owned.by_tokens = call.listener->providers->ownedHeaders();
+  call.route = routes.match(call.request, owned);
+  call.body_route = routes.bodyRoute(call.request, call.route, owned);
+  routes.tokensFor(call.request, call.route, owned, call.asked_tokens);
   if (call.route != nullptr) call.request.with_parameters = call.route->forward_parameters;
 }
 
@@ -75,11 +84,22 @@ policy::CheckRequest question(Call& call, int64_t now_micros, bool early = false
   return out;
 }
 
+// A newer policy or provider may own other headers than those in force when the head came: neither the service nor
+// policy sees what the caller wrote there.
+void dropOwned(Call& call, const Worker& worker) {
+  const auto drop = [&](std::span<const std::string> owned) {
+    if (owned.empty()) return;
+    request::dropNamed(call.request.headers, owned);
+    std::erase_if(call.headers, [&](const policy::Header& header) { return request::isNamed(header.name, owned); });
+  };
+  drop(worker.authorizer.ownedHeaders());
+  if (worker.providers() != nullptr) drop(worker.providers()->ownedHeaders());
+}
+
 // Why the caller's certificate or token is no longer valid, whatever policy says; kNone if they are.
-Cause outdated(const Call& call, int64_t now_seconds) {
+Cause outdated(const Call& call, const Worker& worker, int64_t now_seconds) {
   if (now_seconds >= call.tokens_until) return Cause::kTokenExpired;
-  if (!call.used_tokens.empty() && !stillVerified(call, call.session->newest().providers.get()))
-    return Cause::kTokenRevoked;
+  if (!call.used_tokens.empty() && !stillVerified(call, worker.providers().get())) return Cause::kTokenRevoked;
   if (call.session->connection().principal()->anonymous()) return Cause::kNone;
   const int64_t until = call.session->trustedUntil(now_seconds);
   if (until == 0) return Cause::kCertificateUntrusted;
@@ -97,9 +117,10 @@ std::optional<authz::Answer> ask(Call& call, Worker& worker, bool early) {
   // Uses the current time after a wait: a body may take hours to arrive, and the certificate may expire meanwhile.
   const int64_t now = call.waited ? base::wallMicros() : call.began_wall;
   call.decided_nanos = call.waited ? base::steadyNanos() : call.began_nanos;
+  call.epoch = worker.epoch();
   const policy::CheckRequest check = question(call, now, early);
   authz::Authorizer& authorizer = worker.authorizer;
-  const Cause outdated_by = outdated(call, check.time_seconds);
+  const Cause outdated_by = outdated(call, worker, check.time_seconds);
   const bool by_token = isOfToken(outdated_by) || call.token_refusal != Cause::kNone;
   if (isOfToken(outdated_by)) call.token_refusal = outdated_by;
   if (outdated_by != Cause::kNone && !isOfToken(outdated_by))
@@ -220,7 +241,7 @@ void Pipeline::classify(Call& call) {
 Next Pipeline::onHead(Call& call, Worker& worker) {
   authenticate(call);
   classify(call);
-  match(call);
+  match(call, worker.authorizer);
   checkTokens(call, worker.tokens, call.began_wall / 1'000'000);  // first: the header of a token may be one of those
   normalize(call, worker.authorizer);                             // that only policy may set
   if (call.awaitsBody() && call.token_refusal == Cause::kNone) {
@@ -232,10 +253,7 @@ Next Pipeline::onHead(Call& call, Worker& worker) {
 }
 
 Next Pipeline::onBody(Call& call, Worker& worker) {
-  // A newer policy may own other headers than the one in force when the head came.
-  request::dropNamed(call.request.headers, worker.authorizer.ownedHeaders());
-  if (const auto& providers = call.session->newest().providers)
-    request::dropNamed(call.request.headers, providers->ownedHeaders());
+  dropOwned(call, worker);
   return fit(call, *ask(call, worker, false));
 }
 
@@ -250,18 +268,19 @@ Next Pipeline::onRecord(Call& call, Worker& worker, authz::Pending pending) {
 
 std::optional<Ended> Pipeline::stillAllowed(Call& call, Worker& worker) {
   constexpr int64_t kLongWait = 1'000'000'000;  // nanoseconds; after a shorter wait the decision still holds
-  if (base::steadyNanos() - call.decided_nanos < kLongWait) return std::nullopt;
-  return recheck(call, worker, Cause::kAllowedNoMore);
+  const bool same = call.epoch == worker.epoch();
+  if (same && base::steadyNanos() - call.decided_nanos < kLongWait) return std::nullopt;
+  return recheck(call, worker, same ? Cause::kAllowedNoMore : Cause::kNewerPolicy);
 }
 
 std::optional<Ended> Pipeline::recheck(Call& call, Worker& worker, Cause cause) {
   // Asks about the request as policy saw it, without headers that only the newer policy may set.
-  const auto& owned = worker.authorizer.ownedHeaders();
-  std::erase_if(call.headers, [&](const policy::Header& header) { return request::isNamed(header.name, owned); });
+  dropOwned(call, worker);
   const int64_t now = base::wallMicros();
   call.decided_nanos = base::steadyNanos();
+  call.epoch = worker.epoch();
   const policy::CheckRequest check = question(call, now);
-  const Cause outdated_by = outdated(call, check.time_seconds);
+  const Cause outdated_by = outdated(call, worker, check.time_seconds);
   auto refusal = worker.authorizer.recheck({check, call.routeName(), call.session->peerText(), now, text(outdated_by),
                                             isOfToken(outdated_by) ? "authentication" : "identity"},
                                            text(cause));

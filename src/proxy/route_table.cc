@@ -59,7 +59,7 @@ bool RouteTable::allowsWebSocket() const {
   return std::any_of(routes_.begin(), routes_.end(), [](const Route& route) { return route.websocket; });
 }
 
-static bool fits(const Route& route, const http::RequestHead& head, bool fold) {
+static bool fits(const Route& route, const http::RequestHead& head, const RouteTable::Owned& owned, bool fold) {
   const bool method = route.methods.empty() ||
                       std::find(route.methods.begin(), route.methods.end(), head.method) != route.methods.end();
   const bool host = route.hosts.empty() || std::any_of(route.hosts.begin(), route.hosts.end(),
@@ -67,23 +67,24 @@ static bool fits(const Route& route, const http::RequestHead& head, bool fold) {
   const bool headers = std::all_of(route.headers.begin(), route.headers.end(), [&](const auto& wanted) {
     std::string_view value;
     return head.headers.find(wanted.first, value) == 1 && value == wanted.second &&
+           !request::isNamed(wanted.first, owned.by_policy) && !request::isNamed(wanted.first, owned.by_tokens) &&
            !request::isListedInConnection(head.headers, wanted.first);
   });
   return method && host && headers && route.path.matches(head.target.path, fold, fold);
 }
 
-const Route* RouteTable::match(const http::RequestHead& head) const {
+const Route* RouteTable::match(const http::RequestHead& head, const Owned& owned) const {
   for (const auto& route : routes_) {
-    if (fits(route, head, false)) return &route;
+    if (fits(route, head, owned, false)) return &route;
   }
   return nullptr;
 }
 
-void RouteTable::tokensFor(const http::RequestHead& head, const Route* matched, Tokens& out) const {
+void RouteTable::tokensFor(const http::RequestHead& head, const Route* matched, const Owned& owned, Tokens& out) const {
   out.clear();
   if (!reads_tokens_ || matched == nullptr) return;
   for (const auto& route : routes_) {
-    if (!route.jwt.empty() && (&route == matched || fits(route, head, true))) {
+    if (!route.jwt.empty() && (&route == matched || fits(route, head, owned, true))) {
       for (const auto& asked : route.jwt) {
         const auto known =
             std::find_if(out.begin(), out.end(), [&](const auto& one) { return one.first == asked.first; });
@@ -95,11 +96,11 @@ void RouteTable::tokensFor(const http::RequestHead& head, const Route* matched, 
   }
 }
 
-const Route* RouteTable::bodyRoute(const http::RequestHead& head, const Route* matched) const {
+const Route* RouteTable::bodyRoute(const http::RequestHead& head, const Route* matched, const Owned& owned) const {
   if (!reads_bodies_ || matched == nullptr || matched->buffer_body > 0) return matched;
   for (const auto& route : routes_) {
     if (&route == matched) break;
-    if (route.buffer_body > 0 && fits(route, head, true)) return &route;
+    if (route.buffer_body > 0 && fits(route, head, owned, true)) return &route;
   }
   return matched;
 }

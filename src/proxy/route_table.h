@@ -2,6 +2,7 @@
 #pragma once
 
 #include <map>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -43,15 +44,20 @@ class RouteTable {
  public:
   /// `before`: the table so far, whose rate limits go on where a route of the same name has the same; may be null.
   static Result<RouteTable> create(const std::vector<RouteConfig>& routes, const RouteTable* before = nullptr);
+  /// Headers that only policy, and only tokens, may set: what a caller sends under these names matches no route.
+  struct Owned {
+    std::span<const std::string> by_policy;
+    std::span<const std::string> by_tokens;
+  };
   /// Null if none matches.
-  const Route* match(const http::RequestHead& head) const;
+  const Route* match(const http::RequestHead& head, const Owned& owned) const;
   /// The route whose `buffer_body` applies to a request on `matched`: that route, or an earlier one that matches except
   /// for ASCII case. A deny that ignores case must not miss the body there.
-  const Route* bodyRoute(const http::RequestHead& head, const Route* matched) const;
+  const Route* bodyRoute(const http::RequestHead& head, const Route* matched, const Owned& owned) const;
   /// The providers whose tokens a request on `matched` needs (true) or may have: those of that route, and of earlier
   /// ones that match except for ASCII case. Views of the table.
   using Tokens = std::vector<std::pair<std::string_view, bool>>;
-  void tokensFor(const http::RequestHead& head, const Route* matched, Tokens& out) const;
+  void tokensFor(const http::RequestHead& head, const Route* matched, const Owned& owned, Tokens& out) const;
   /// Whether any route allows WebSockets.
   bool allowsWebSocket() const;
   const std::vector<Route>& routes() const { return routes_; }

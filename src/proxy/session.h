@@ -70,9 +70,6 @@ class Session final : public serve::Downstream,
   void onStreamEnd(http::RequestHandler& handler) override;
   void onConnectionError(std::string_view why) override;
 
-  /// What the listener is now; exchanges keep the one that they began with.
-  const ListenerState& newest() const { return *slot_->state; }
-
  private:
   enum class Version { kUnknown, kHttp1, kHttp2 };
   static Version versionOf(std::string_view bytes);

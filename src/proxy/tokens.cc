@@ -250,6 +250,7 @@ static void verifyAll(Call& call, TokenMemory& memory, int64_t now_seconds) {
     }
     const auto done = memory.verify(*provider, name, sent.one.token, now_seconds);
     if (done.refusal.key_unknown && !provider->config.svid && memory.key_wanted) memory.key_wanted(provider_name);
+    if (done.refusal.keys_awaited) return refuse(call, Cause::kTokenKeys, provider_name, done.refusal.why);
     if (!done.token) return refuse(call, Cause::kTokenInvalid, provider_name, done.refusal.why);
     const identity::VerifiedJwt& verified = done.token->verified();
     call.tokens_until = std::min(call.tokens_until, verified.expires + provider->rules.clock_skew);
@@ -271,7 +272,8 @@ void checkTokens(Call& call, TokenMemory& memory, int64_t now_seconds) {
   }
 }
 
-void dropTokensFromTrailers(Call& call) {
+void dropTokensFromTrailers(Call& call, const identity::JwtProviders* newest) {
+  if (newest != nullptr) request::dropNamed(call.request.trailers, newest->ownedHeaders());
   if (call.listener->providers) request::dropNamed(call.request.trailers, call.listener->providers->ownedHeaders());
   for (const auto& [name, required] : call.asked_tokens) {
     const auto* provider = call.listener->providers ? call.listener->providers->find(name) : nullptr;

@@ -49,7 +49,8 @@ class TokenMemory {
 void checkTokens(Call& call, TokenMemory& memory, int64_t now_seconds);
 
 /// Drops trailers that a provider of the call would take for a token, or that only a token may set, in any spelling.
-void dropTokensFromTrailers(Call& call);
+/// `newest`: the providers now; may be null.
+void dropTokensFromTrailers(Call& call, const identity::JwtProviders* newest);
 
 /// Whether the tokens that the call used would be accepted by these providers: same settings, and the key is still
 /// there. Null: there are none.

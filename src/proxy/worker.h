@@ -64,12 +64,17 @@ class Worker {
   void accept(const std::shared_ptr<ListenerSlot>& slot, Poco::Net::StreamSocket socket);
   /// A new generation is in force: reviews all connections, a few per loop iteration. Those whose listener is gone or
   /// now treats callers differently take no new requests; those whose caller is no longer trusted close.
-  void reviewSessions(std::shared_ptr<const identity::TrustBundles> now);
+  void reviewSessions(std::shared_ptr<const identity::TrustBundles> now,
+                      std::shared_ptr<const identity::JwtProviders> providers);
   /// The authorizer has a new policy: decides everything in flight again, now and whenever the `hours` of a rule begin
   /// or end.
   void onPolicy();
   /// The trust bundles in force.
   const std::shared_ptr<const identity::TrustBundles>& bundles() const { return bundles_; }
+  /// The providers of tokens in force; null before the first generation.
+  const std::shared_ptr<const identity::JwtProviders>& providers() const { return providers_; }
+  /// Grows with each policy and generation: what was decided before is no longer known to hold.
+  uint64_t epoch() const { return epoch_; }
   /// All records up to this ticket are on disk.
   void onDurable(uint64_t ticket);
 
@@ -104,6 +109,8 @@ class Worker {
   std::vector<std::unique_ptr<Exchange>> spare_;
   size_t busiest_ = 0;  // the most that were busy at once, since freeSpare() last looked
   std::shared_ptr<const identity::TrustBundles> bundles_;
+  std::shared_ptr<const identity::JwtProviders> providers_;
+  uint64_t epoch_ = 1;
   net::Timer heartbeat_timer_{[this] { beat(); }};
   net::Timer spare_timer_{[this] { freeSpare(); }};
   net::Timer clock_timer_{[this] { watchClock(); }};

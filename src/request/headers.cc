@@ -25,7 +25,7 @@ bool isUntrusted(std::string_view sent, std::string_view folded, const Trust& tr
   const HeaderFamily* family = familyOf(folded);
   if (family == nullptr) return false;
   if (!trust.forwarder || sent.size() != folded.size() || sent != folded) return true;
-  if (isForwarded(folded)) return !trust.client_cert && folded == "x-forwarded-client-cert";
+  if (isForwarded(folded)) return false;
   return !family->keepable || std::none_of(trust.keep.begin(), trust.keep.end(), [&](const std::string& kept) {
     return kept == family->name || kept == folded;
   });

@@ -12,7 +12,6 @@ namespace yett::request {
 /// Which forwarding headers of the peer are trusted.
 struct Trust {
   bool forwarder = false;                  ///< the peer may set x-forwarded-for, -proto and -client-cert
-  bool client_cert = true;                 ///< that is, also x-forwarded-client-cert
   std::span<const std::string> keep = {};  ///< and these families, or names of them: `keep_headers`
 };
 

@@ -42,7 +42,7 @@ void buildClusters(Generation& out, const TlsInput& files, std::map<std::string,
     std::shared_ptr<const net::TlsClient> tls;
     if (config.tls.on) {
       const bool same = before != nullptr && before->tls && before->config.tls == config.tls &&
-                        previous->tls_digest == files.digest &&
+                        previous->tls_digest == out.tls_digest &&
                         textOf(previous->authorities, config.name) == textOf(out.authorities, config.name) &&
                         previous->config.identity.unsafe_key_log == out.config.identity.unsafe_key_log;
       auto made = same ? Result(before->tls) : makeTls(out, config, files);

@@ -11,6 +11,8 @@
 namespace yett::runtime {
 namespace {
 
+using Bundle = identity::TrustBundles::Bundle;
+
 std::shared_ptr<const net::TlsContext> makeTls(const proxy::ListenerConfig& listener, const TlsInput& files,
                                                const std::shared_ptr<const identity::TrustBundles>& bundles,
                                                const std::string& key_log, config::Problems& problems) {
@@ -32,56 +34,55 @@ std::shared_ptr<const net::TlsContext> makeTls(const proxy::ListenerConfig& list
 
 // A bundle document that its publisher has replaced by a newer one must not come back (SPIFFE Trust Domain and Bundle,
 // section 4.1.1).
-std::string olderThan(const identity::TrustBundles& bundles, const Previous& previous) {
-  if (previous == nullptr || previous->bundles == nullptr) return "";
-  for (const auto& [domain, bundle] : bundles.all()) {
-    const auto* before = previous->bundles->find(domain);
-    if (before == nullptr || !before->sequence || !bundle.sequence || *bundle.sequence >= *before->sequence) continue;
-    return "bundle of " + domain + ": its `spiffe_sequence` went back from " + std::to_string(*before->sequence) +
-           " to " + std::to_string(*bundle.sequence) + ": the newer one stays in force";
-  }
-  return "";
+std::string olderThan(const std::string& domain, const Bundle& bundle, const Bundle& before) {
+  if (!before.sequence || !bundle.sequence || *bundle.sequence >= *before.sequence) return "";
+  return "bundle of " + domain + ": its `spiffe_sequence` went back from " + std::to_string(*before.sequence) + " to " +
+         std::to_string(*bundle.sequence) + ": the newer one stays in force";
 }
 
 // A CRL that cannot be used is refused if only its file has changed: then the one before stays. If the bundle has
 // changed, that must take effect, whatever the CRL.
-std::string unusedCrl(const identity::TrustBundles& bundles, const Previous& previous) {
-  if (previous == nullptr || previous->bundles == nullptr) return "";
-  for (const auto& [domain, bundle] : bundles.all()) {
-    const auto* before = previous->bundles->find(domain);
-    if (before == nullptr || !bundle.revocations || bundle.revocations->unused().empty()) continue;
-    const bool was_used = before->revocations && before->revocations->unused().empty();
-    if (was_used && before->text_digest == bundle.text_digest && before->digest != bundle.digest)
-      return "bundle of " + domain + ": its CRL: " + bundle.revocations->unused();
-  }
-  return "";
+std::string unusedCrl(const std::string& domain, const Bundle& bundle, const Bundle& before) {
+  if (!bundle.revocations || bundle.revocations->unused().empty()) return "";
+  const bool was_used = before.revocations && before.revocations->unused().empty();
+  if (!was_used || before.text_digest != bundle.text_digest || before.digest == bundle.digest) return "";
+  return "bundle of " + domain + ": its CRL: " + bundle.revocations->unused();
 }
 
-// False: a problem.
-bool buildProviders(Generation& out, const std::map<std::string, std::string>& key_sets, config::Problems& problems) {
-  auto providers = identity::JwtProviders::create(out.config.jwt, key_sets);
-  if (!providers) {
-    problems.add("authentication: " + providers.error().message);
-    return false;
-  }
-  out.providers = std::make_shared<const identity::JwtProviders>(std::move(providers).value());
-  return true;
+std::string objectionTo(const std::string& domain, const Bundle& bundle, const Bundle& before) {
+  std::string why = olderThan(domain, bundle, before);
+  return why.empty() ? unusedCrl(domain, bundle, before) : why;
 }
 
-void buildListeners(Generation& out, const TlsInput& files, const Previous& previous, config::Problems& problems) {
-  out.tls_digest = files.digest;
+// What is refused keeps what it had, if there was a generation before; `problems` says why.
+void buildProviders(Generation& out, const identity::KeySets& key_sets, const identity::JwtProviders* before,
+                    config::Problems& problems) {
+  std::vector<std::string> refused;
+  out.providers = std::make_shared<const identity::JwtProviders>(
+      identity::JwtProviders::create(out.config.jwt, key_sets, before, refused));
+  for (const auto& why : refused) problems.add("authentication: " + why);
+}
+
+std::shared_ptr<const identity::TrustBundles> makeBundles(const TlsInput& files, const Previous& previous,
+                                                          config::Problems& problems) {
+  const identity::TrustBundles none;
+  const identity::TrustBundles& before = previous != nullptr && previous->bundles ? *previous->bundles : none;
+  std::vector<std::string> refused;
+  auto out = identity::TrustBundles::renew(files.bundles, base::wallMicros() / 1'000'000, before, objectionTo, refused);
+  for (const auto& why : refused) problems.add("identity: " + why);
+  return std::make_shared<const identity::TrustBundles>(std::move(out));
+}
+
+// Bundles that are refused, and why, are in `of_bundles`: they hold nothing else back.
+void buildListeners(Generation& out, const TlsInput& files, const Previous& previous, config::Problems& problems,
+                    config::Problems& of_bundles) {
   out.listeners.clear();  // `out` may be a copy of the previous generation
   out.waits = files.missing;
   if (!out.waits.empty() && previous != nullptr && previous->waits.empty())
     return problems.add("identity: " + out.waits);
-  auto bundles = identity::TrustBundles::create(files.bundles, base::wallMicros() / 1'000'000);
-  if (!bundles) return problems.add("identity: " + bundles.error().message);
-  if (const std::string why = olderThan(bundles.value(), previous); !why.empty())
-    return problems.add("identity: " + why);
-  if (const std::string why = unusedCrl(bundles.value(), previous); !why.empty())
-    return problems.add("identity: " + why);
-  const auto shared = std::make_shared<const identity::TrustBundles>(std::move(bundles).value());
+  const auto shared = makeBundles(files, previous, of_bundles);
   out.bundles = shared;
+  out.tls_digest = files.digest + shared->digest();
   if (out.providers) out.providers = std::make_shared<const identity::JwtProviders>(out.providers->with(shared));
   out.certificate_expires = 0;
   out.spiffe_id.clear();
@@ -111,7 +112,7 @@ void buildListeners(Generation& out, const TlsInput& files, const Previous& prev
     state->own_id = out.spiffe_id;
     if (!out.waits.empty()) continue;  // a listener without its certificate must not serve
     if (!config.plaintext) {
-      const bool same = before != nullptr && before->tls != nullptr && previous->tls_digest == files.digest &&
+      const bool same = before != nullptr && before->tls != nullptr && previous->tls_digest == out.tls_digest &&
                         before->config.client_certificate == config.client_certificate &&
                         previous->config.identity.unsafe_key_log == out.config.identity.unsafe_key_log &&
                         before->config.handshakes_per_second == config.handshakes_per_second &&
@@ -158,8 +159,9 @@ std::shared_ptr<const Generation> build(Inputs inputs, const Previous& previous,
   out->config = std::move(inputs.config);
   buildPolicies(*out, inputs, previous, problems);
   if (!inputs.understood) return nullptr;
-  if (buildProviders(*out, inputs.key_sets, problems) && inputs.tls.complete) {
-    buildListeners(*out, inputs.tls, previous, problems);
+  buildProviders(*out, inputs.key_sets, nullptr, problems);
+  if (inputs.tls.complete) {
+    buildListeners(*out, inputs.tls, previous, problems, problems);
     buildClusters(*out, inputs.tls, std::move(inputs.authorities), previous, problems);
   }
   return problems.any() ? nullptr : out;
@@ -176,10 +178,10 @@ std::shared_ptr<const Generation> refresh(const Previous& previous, const ApiSou
   config::Problems of_tls(previous->config.file);
   const TlsInput tls = readTls(previous->config.identity, api, of_tls, trust);
   config::Problems of_keys(previous->config.file);
-  const auto key_sets = readKeySets(previous->config.jwt, of_keys, trust);
-  if (of_keys.any() || !buildProviders(*out, key_sets, of_keys)) out->providers = previous->providers;
+  buildProviders(*out, readKeySets(previous->config.jwt, trust), previous->providers.get(), of_keys);
   auto authorities = readClusterAuthorities(previous->config.clusters, of_tls, trust);
-  if (tls.complete) buildListeners(*out, tls, previous, of_tls);
+  config::Problems of_bundles(previous->config.file);
+  if (tls.complete) buildListeners(*out, tls, previous, of_tls, of_bundles);
   if (tls.complete && !of_tls.any()) buildClusters(*out, tls, std::move(authorities), previous, of_tls);
   if (of_tls.any()) {
     out->clusters = previous->clusters;
@@ -199,7 +201,7 @@ std::shared_ptr<const Generation> refresh(const Previous& previous, const ApiSou
     out->spiffe_id = previous->spiffe_id;
     out->waits = previous->waits;
   }
-  for (const auto* part : {&of_policy, &of_tls, &of_keys}) {
+  for (const auto* part : {&of_policy, &of_tls, &of_bundles, &of_keys}) {
     for (const auto& text : part->texts()) problems.add(text);
   }
   return out;
@@ -210,9 +212,11 @@ std::shared_ptr<const Generation> refreshTls(const Previous& previous, const Api
   const auto out = std::make_shared<Generation>(*previous);
   const TlsInput tls = readTls(previous->config.identity, api, problems, trust);
   if (!tls.complete) return nullptr;
-  buildListeners(*out, tls, previous, problems);
-  buildClusters(*out, tls, previous->authorities, previous, problems);
-  return problems.any() ? nullptr : out;
+  config::Problems of_tls(previous->config.file);
+  buildListeners(*out, tls, previous, of_tls, problems);
+  buildClusters(*out, tls, previous->authorities, previous, of_tls);
+  for (const auto& text : of_tls.texts()) problems.add(text);
+  return of_tls.any() ? nullptr : out;
 }
 
 std::shared_ptr<const Generation> readAndBuild(const std::string& config_file, const Previous& previous,

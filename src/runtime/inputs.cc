@@ -26,30 +26,25 @@ Result<identity::TrustBundles::Sources> bundlesOf(const identity::IdentityConfig
     if (bundle.given()) out.erase(domain);
   }
   out.merge(named);
-  TRY(identity::addCrls(identity, trust, out));
+  identity::addCrls(identity, trust, out);
   return out;
 }
 
 std::string digestOf(const TlsInput& input) {
   base::Sha256Hasher hasher;
   hasher.update(input.certificate).update({"\0", 1}).update(input.key);
-  for (const auto& [domain, source] : input.bundles)
-    hasher.update({"\0", 1}).update(domain).update({"\0", 1}).update(identity::digestOf(source));
   const auto hash = hasher.finish();
   return std::string(base::view(hash));
 }
 
 }  // namespace
 
-std::map<std::string, std::string> readKeySets(const identity::JwtProviderConfigs& providers,
-                                               config::Problems& problems, base::FileTrust& trust) {
-  std::map<std::string, std::string> out;
+identity::KeySets readKeySets(const identity::JwtProviderConfigs& providers, base::FileTrust& trust) {
+  identity::KeySets out;
   for (const auto& [name, provider] : providers) {
     const std::string path = identity::currentFile(provider.keys, base::wallMicros() / 1'000'000);
     if (path.empty()) continue;  // its endpoint has not answered yet, or not for too long
-    auto read = trust.read(path);
-    if (read) out[name] = std::move(read).value();
-    else problems.add("authentication: provider `" + name + "`: " + read.error().message);
+    out.emplace(name, trust.read(path));
   }
   return out;
 }
@@ -177,7 +172,7 @@ Inputs readInputs(const std::string& config_file, const ApiSources& api, config:
   checkAuditKeys(out.config.audit, problems, trust);
   checkSinkFiles(out.config.sinks, problems, trust);
   out.tls = readTls(out.config.identity, api, problems, trust);
-  out.key_sets = readKeySets(out.config.jwt, problems, trust);
+  out.key_sets = readKeySets(out.config.jwt, trust);
   out.authorities = readClusterAuthorities(out.config.clusters, problems, trust);
   return out;
 }

@@ -37,8 +37,8 @@ struct TlsInput {
   std::string key;
   std::string missing;  ///< why the Workload API gives no SVID; "" if it does, or if files are used
   identity::TrustBundles::Sources bundles;
-  std::string digest;     ///< SHA-256 over all of them
-  bool complete = false;  ///< all could be read
+  std::string digest;     ///< SHA-256 of certificate and key
+  bool complete = false;  ///< all could be read, but for bundles that say why not
 };
 
 struct Inputs {
@@ -48,7 +48,7 @@ struct Inputs {
   std::vector<EngineInput> shadow;
   std::vector<std::string> shadow_problems;  ///< why it could not be read; does not block the rest
   TlsInput tls;
-  std::map<std::string, std::string> key_sets;     ///< of the providers of tokens, by name; those that are known
+  identity::KeySets key_sets;                      ///< of the providers of tokens; those that are known
   std::map<std::string, std::string> authorities;  ///< of clusters with `tls.ca`, by cluster; PEM
 };
 
@@ -63,9 +63,8 @@ std::vector<EngineInput> readEngines(const std::vector<engine::EngineConfig>& en
 /// Likewise for all engines of a configuration; problems of shadow engines go to `out.shadow_problems`.
 void readAllEngines(const config::Config& config, Inputs& out, config::Problems& problems, base::FileTrust& trust);
 
-/// Reads the keys of each provider of tokens, and reports what cannot be read.
-std::map<std::string, std::string> readKeySets(const identity::JwtProviderConfigs& providers,
-                                               config::Problems& problems, base::FileTrust& trust);
+/// Reads the keys of each provider of tokens, or why they cannot be read.
+identity::KeySets readKeySets(const identity::JwtProviderConfigs& providers, base::FileTrust& trust);
 
 /// Reads the authorities of each cluster with `tls.ca`, and reports what cannot be read.
 std::map<std::string, std::string> readClusterAuthorities(const std::vector<upstream::ClusterConfig>& clusters,

@@ -178,13 +178,13 @@ void checkCrls(const Generation& generation, Preflight& out) {
   if (!generation.bundles) return;
   const int64_t now = base::wallMicros() / 1'000'000;
   for (const auto& [domain, bundle] : generation.bundles->all()) {
-    if (bundle.revocations && !bundle.revocations->unused().empty())
-      out.warnings.push_back("identity: a CRL of " + domain + " is not used: " + bundle.revocations->unused());
-    if (!bundle.revocations || bundle.revocations->nextUpdate() == 0 || bundle.revocations->nextUpdate() > now)
+    if (bundle->revocations && !bundle->revocations->unused().empty())
+      out.warnings.push_back("identity: a CRL of " + domain + " is not used: " + bundle->revocations->unused());
+    if (!bundle->revocations || bundle->revocations->nextUpdate() == 0 || bundle->revocations->nextUpdate() > now)
       continue;
     out.warnings.push_back("identity: the CRL of " + domain + " is valid " +
-                           identity::validFor(bundle.revocations->nextUpdate(), now) +
-                           (bundle.crl_required ? ": callers are refused" : ": later revocations are not known"));
+                           identity::validFor(bundle->revocations->nextUpdate(), now) +
+                           (bundle->crl_required ? ": callers are refused" : ": later revocations are not known"));
   }
 }
 

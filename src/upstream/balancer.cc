@@ -10,19 +10,20 @@ constexpr int64_t kLookEvery = 50;     // milliseconds, for what only time or a 
 constexpr uint64_t kWhole = 1000;      // of a weight
 constexpr uint64_t kSpareShare = 140;  // percent: an own zone with 72 % of its endpoints still takes all
 
-Ring ringOf(const std::vector<Balancer::Member>& members) {
+std::shared_ptr<const Ring> ringOf(const std::vector<Balancer::Member>& members) {
   std::vector<std::string> names;
   std::vector<uint32_t> weights;
   for (const auto& member : members) {
     names.push_back(member.name);
     weights.push_back(member.weight);
   }
-  return Ring(names, weights);
+  return std::make_shared<const Ring>(names, weights);
 }
 
 }  // namespace
 
-Balancer::Balancer(const Options& options, std::vector<Member> members, EndpointStates& states, Panic panic)
+Balancer::Balancer(const Options& options, std::vector<Member> members, EndpointStates& states, Panic panic,
+                   const Balancer* before)
     : options_(options),
       members_(std::move(members)),
       states_(states),
@@ -31,7 +32,11 @@ Balancer::Balancer(const Options& options, std::vector<Member> members, Endpoint
       eligible_(members_.size(), true),
       weights_(members_.size(), 0),
       credit_(members_.size(), 0) {
-  if (options_.kind == Balance::kRingHash && !members_.empty()) ring_.emplace(ringOf(members_));
+  if (options_.kind != Balance::kRingHash || members_.empty()) return;
+  const bool same = before != nullptr && before->ring_ != nullptr &&
+                    std::equal(members_.begin(), members_.end(), before->members_.begin(), before->members_.end(),
+                               [](const Member& a, const Member& b) { return a.samePoints(b); });
+  ring_ = same ? before->ring_ : ringOf(members_);
 }
 
 void Balancer::look(int64_t now_millis) {
@@ -148,6 +153,12 @@ size_t Balancer::roundRobin() {
   }
   credit_[best] -= price_ = total;
   return best;
+}
+
+bool Balancer::takes(size_t endpoint, int64_t now_millis, bool& any) {
+  look(now_millis);
+  any = std::find(eligible_.begin(), eligible_.end(), true) != eligible_.end();
+  return !any || eligible_[endpoint];
 }
 
 size_t Balancer::other(size_t endpoint, int64_t now_millis) {

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <random>
 #include <string>
@@ -32,11 +33,14 @@ class Balancer {
     std::string name;  ///< for the ring
     uint32_t weight = 1;
     bool own_zone = false;
+    bool samePoints(const Member& other) const { return name == other.name && weight == other.weight; }
   };
   /// Called when panic begins or ends; `healthy` of `all` endpoints are healthy.
   using Panic = std::function<void(bool begins, size_t healthy, size_t all)>;
-  /// `states` outlives it, and has one state for each member. REQUIRES: no weight is 0.
-  Balancer(const Options& options, std::vector<Member> members, EndpointStates& states, Panic panic = nullptr);
+  /// `states` outlives it, and has one state for each member. `before` (may be null): the one that it replaces.
+  /// REQUIRES: no weight is 0.
+  Balancer(const Options& options, std::vector<Member> members, EndpointStates& states, Panic panic = nullptr,
+           const Balancer* before = nullptr);
 
   /// The endpoint for a new request. `key`: of kRingHash (ringKey()); nothing: chosen as by kLeastRequest. REQUIRES:
   /// there is one.
@@ -46,6 +50,8 @@ class Balancer {
   /// Another than `endpoint` if one is usable; else the same.
   size_t other(size_t endpoint, int64_t now_millis);
   bool panics() const { return panics_; }
+  /// It may get requests now. `any`: there is one that may; else all may.
+  bool takes(size_t endpoint, int64_t now_millis, bool& any);
 
  private:
   /// Those that may be taken now, of the own zone and of others.
@@ -79,7 +85,7 @@ class Balancer {
   std::vector<int64_t> credit_;              // of kRoundRobin
   int64_t price_ = 0;                        // likewise: what the last turn cost
   uint64_t phase_ = std::random_device{}();  // of inStep()
-  std::optional<Ring> ring_;
+  std::shared_ptr<const Ring> ring_;
   std::minstd_rand random_{std::random_device{}()};
 };
 

@@ -54,6 +54,7 @@ class Race::Runner final : public net::EventHandler, public net::Destroyable {
 Race::Race(net::EventLoop& loop, std::shared_ptr<const Endpoint> endpoint, base::Millis limit, Done done)
     : loop_(loop),
       endpoint_(std::move(endpoint)),
+      fallback_first_(endpoint_->health->prefers_fallback.load(std::memory_order_relaxed)),
       done_(std::move(done)),
       second_([this] { start(1); }),
       limit_([this] { finish(Error{"no connection within the connect timeout"}); }),
@@ -73,7 +74,7 @@ Race::~Race() {
 
 void Race::start(size_t which) {
   if (which == 1 && std::exchange(second_started_, true)) return;
-  const bool fallback = (which == 1) != endpoint_->health->prefers_fallback.load(std::memory_order_relaxed);
+  const bool fallback = (which == 1) != fallback_first_;
   auto socket = beginConnect(fallback ? *endpoint_->fallback : endpoint_->address);
   if (socket) runners_[which] = std::make_unique<Runner>(*this, loop_, which, socket.value());
   else failed(which, socket.error().message);
@@ -88,10 +89,7 @@ void Race::failed(size_t, const std::string& why) {
 }
 
 void Race::won(size_t which) {
-  if (which == 1) {
-    auto& prefers = endpoint_->health->prefers_fallback;
-    prefers.store(!prefers.load(std::memory_order_relaxed), std::memory_order_relaxed);
-  }
+  endpoint_->health->prefers_fallback.store((which == 1) != fallback_first_, std::memory_order_relaxed);
   finish(runners_[which]->socket());
 }
 

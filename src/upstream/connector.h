@@ -37,6 +37,7 @@ class Race {
   void finish(Result<Poco::Net::StreamSocket> socket);
   net::EventLoop& loop_;
   const std::shared_ptr<const Endpoint> endpoint_;
+  const bool fallback_first_;  // read once: other races may change what the endpoint prefers meanwhile
   Done done_;
   std::array<std::unique_ptr<Runner>, 2> runners_;
   bool second_started_ = false;

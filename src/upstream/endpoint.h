@@ -3,6 +3,7 @@
 
 #include <Poco/Net/SocketAddress.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
 #include <memory>
@@ -20,17 +21,27 @@ struct EndpointHealth {
   std::atomic<bool> healthy{true};            ///< as far as active health checks know
   std::atomic<bool> prefers_fallback{false};  ///< its fallback address was the first to connect last time
   std::atomic<int64_t> connections{0};
-  std::atomic<int64_t> requests{0};  ///< in flight
-  std::atomic<int64_t> failures{0};  ///< of exchanges and connections, ever
+  std::atomic<int64_t> requests{0};        ///< in flight
+  std::atomic<int64_t> failures{0};        ///< of exchanges and connections, ever
+  std::atomic<int64_t> latency_micros{0};  ///< of the heads of answers, a moving average; 0: none yet
   // Outlier detection; times in steady milliseconds. Written under EndpointStates' rules only.
   std::atomic<uint32_t> failed{0};     ///< exchanges in a row that failed
   std::atomic<uint32_t> broken{0};     ///< answers in a row that broke off
   std::atomic<uint32_t> ejections{0};  ///< that make the next one longer
   std::atomic<int64_t> ejected_until{0};
-  std::atomic<int64_t> forgive_at{0};   ///< when one ejection is forgotten, if it works till then
-  std::atomic<bool> on_trial{false};    ///< it was ejected, and has not proved itself since
-  std::atomic<bool> for_broken{false};  ///< it was ejected for answers that broke off: a whole one proves it
-  std::atomic<int64_t> trial_until{0};  ///< a request tries it out
+  std::atomic<int64_t> forgive_at{0};       ///< when one ejection is forgotten, if it works till then
+  std::atomic<bool> on_trial{false};        ///< it was ejected, and has not proved itself since
+  std::atomic<bool> for_broken{false};      ///< it was ejected for answers that broke off: a whole one proves it
+  std::atomic<bool> trial_answered{false};  ///< likewise: the answer to the trial has begun well
+  std::atomic<int64_t> trial_until{0};      ///< a request tries it out
+
+  /// The head of an answer took this long. Loops that get here at the same moment may lose one: it is an average.
+  void answered(int64_t micros) {
+    constexpr int64_t kShare = 16;  // how many answers it follows
+    const int64_t before = latency_micros.load(std::memory_order_relaxed);
+    const int64_t now = before == 0 ? micros : before + (micros - before) / kShare;
+    latency_micros.store(std::max<int64_t>(now, 1), std::memory_order_relaxed);
+  }
 };
 
 struct Endpoint {

@@ -38,14 +38,23 @@ bool EndpointStates::healthy(size_t endpoint, int64_t now_millis) const {
   return health.ejected_until.load(kRelaxed) <= now_millis && health.trial_until.load(kRelaxed) <= now_millis;
 }
 
-bool EndpointStates::claim(size_t endpoint, int64_t now_millis) {
+EndpointStates::Claim EndpointStates::claim(size_t endpoint, int64_t now_millis) {
   EndpointHealth& health = *states_[endpoint].health;
-  if (!health.on_trial.load(std::memory_order_relaxed) || outliers_.consecutive_failures == 0) return true;
-  if (health.ejected_until > now_millis) return true;  // taken for want of others
+  if (!health.on_trial.load(std::memory_order_relaxed) || outliers_.consecutive_failures == 0) return Claim::kNone;
+  if (health.ejected_until > now_millis) return Claim::kNone;  // taken for want of others
   int64_t until = health.trial_until;
-  if (until > now_millis) return false;
+  if (until > now_millis) return Claim::kTaken;
+  if (until != 0 && health.trial_answered.load(std::memory_order_relaxed)) {  // a stream that has not broken off
+    endTrial(endpoint, now_millis);
+    return Claim::kNone;
+  }
   ++changes_;
-  return health.trial_until.compare_exchange_strong(until, now_millis + kTrial);
+  return health.trial_until.compare_exchange_strong(until, now_millis + kTrial) ? Claim::kMade : Claim::kTaken;
+}
+
+void EndpointStates::disclaim(size_t endpoint) {
+  states_[endpoint].health->trial_until = 0;
+  ++changes_;
 }
 
 void EndpointStates::forgetSpeaks() {
@@ -64,11 +73,13 @@ void EndpointStates::began(size_t endpoint) {
   ++states_[endpoint].in_flight;
 }
 
-void EndpointStates::ended(size_t endpoint) {
-  State& state = states_[endpoint];
-  --state.in_flight;
-  // A trial that its caller gave up has shown nothing: another request may try.
-  if (state.in_flight == 0 && state.health->on_trial.load(std::memory_order_relaxed)) state.health->trial_until = 0;
+void EndpointStates::ended(size_t endpoint, int64_t now_millis, bool trial) {
+  --states_[endpoint].in_flight;
+  EndpointHealth& health = *states_[endpoint].health;
+  if (!trial || !health.on_trial.load(std::memory_order_relaxed) || health.ejected_until > now_millis) return;
+  // A trial that its caller gave up has shown nothing, unless its answer had begun: else another request may try.
+  if (health.trial_answered) endTrial(endpoint, now_millis);
+  else disclaim(endpoint);
 }
 
 void EndpointStates::trying(size_t endpoint, int64_t now_millis, int64_t limit) {
@@ -84,7 +95,7 @@ void EndpointStates::unreachable(size_t endpoint, int64_t now_millis, const std:
   state.resting_until = now_millis + rest;
   state.was_unreachable = true;
   ++changes_;
-  failed(endpoint, now_millis, why);
+  failed(endpoint, now_millis, why, true);
 }
 
 void EndpointStates::reached(size_t endpoint) {
@@ -104,23 +115,23 @@ void EndpointStates::endDoubt(size_t endpoint) {
   ++changes_;
 }
 
-void EndpointStates::failed(size_t endpoint, int64_t now_millis, const std::string& why) {
+void EndpointStates::failed(size_t endpoint, int64_t now_millis, const std::string& why, bool trial) {
   EndpointHealth& health = *states_[endpoint].health;
   health.failures.fetch_add(1, std::memory_order_relaxed);
   if (outliers_.consecutive_failures == 0 || health.ejected_until > now_millis) return;
   const uint32_t failures = ++health.failed;
   // One that was just given another chance is out again at once.
-  if (health.on_trial || failures >= outliers_.consecutive_failures) eject(endpoint, now_millis, failures, why);
+  if ((health.on_trial && trial) || failures >= outliers_.consecutive_failures)
+    eject(endpoint, now_millis, failures, why, false);
 }
 
-void EndpointStates::brokeOff(size_t endpoint, int64_t now_millis, const std::string& why) {
+void EndpointStates::brokeOff(size_t endpoint, int64_t now_millis, const std::string& why, bool trial) {
   EndpointHealth& health = *states_[endpoint].health;
   health.failures.fetch_add(1, std::memory_order_relaxed);
   if (outliers_.consecutive_failures == 0 || health.ejected_until > now_millis) return;
   const uint32_t failures = ++health.broken;
-  if (!health.on_trial && failures < outliers_.consecutive_failures) return;
-  health.for_broken = true;
-  eject(endpoint, now_millis, failures, why);
+  if ((health.on_trial && trial) || failures >= outliers_.consecutive_failures)
+    eject(endpoint, now_millis, failures, why, true);
 }
 
 size_t EndpointStates::ejectedNow(int64_t now_millis) const {
@@ -130,7 +141,8 @@ size_t EndpointStates::ejectedNow(int64_t now_millis) const {
 }
 
 // Loops may get here at the same moment: the worst is one more ejection than the limit, or a longer one.
-void EndpointStates::eject(size_t endpoint, int64_t now_millis, uint32_t failures, const std::string& why) {
+void EndpointStates::eject(size_t endpoint, int64_t now_millis, uint32_t failures, const std::string& why,
+                           bool for_broken) {
   const size_t most = states_.size() * static_cast<size_t>(outliers_.max_ejection_percent) / 100;
   EndpointHealth& health = *states_[endpoint].health;
   health.trial_until = 0;
@@ -140,6 +152,8 @@ void EndpointStates::eject(size_t endpoint, int64_t now_millis, uint32_t failure
   health.ejected_until = now_millis + length;
   health.forgive_at = now_millis + length + base;
   health.on_trial = true;
+  health.for_broken = for_broken;
+  health.trial_answered = false;
   health.failed = health.broken = 0;
   ++changes_;
   const std::string times = std::to_string(failures) + (failures == 1 ? " failure" : " failures in a row");
@@ -150,7 +164,7 @@ void EndpointStates::endTrial(size_t endpoint, int64_t now_millis) {
   EndpointHealth& health = *states_[endpoint].health;
   if (health.on_trial.exchange(false)) {
     health.trial_until = 0;
-    health.for_broken = false;
+    health.for_broken = health.trial_answered = false;
     ++changes_;
     if (changed_) changed_(endpoint, false, "it answers");
   }
@@ -161,20 +175,22 @@ void EndpointStates::endTrial(size_t endpoint, int64_t now_millis) {
   if (count > 0) health.ejections.compare_exchange_strong(count, count - 1);
 }
 
-void EndpointStates::succeeded(size_t endpoint, int64_t now_millis) {
+void EndpointStates::succeeded(size_t endpoint, int64_t now_millis, bool trial) {
   EndpointHealth& health = *states_[endpoint].health;
   constexpr auto kRelaxed = std::memory_order_relaxed;
   if (health.failed.load(kRelaxed) == 0 && health.ejections.load(kRelaxed) == 0) return;  // nearly always
   if (health.ejected_until > now_millis) return;  // of a request that began before
+  if (health.on_trial && !trial) return;
   health.failed = 0;
-  if (health.ejections > 0 && !health.for_broken) endTrial(endpoint, now_millis);
+  if (health.on_trial && health.for_broken) health.trial_answered = true;
+  else if (health.ejections > 0) endTrial(endpoint, now_millis);
 }
 
-void EndpointStates::completed(size_t endpoint, int64_t now_millis) {
+void EndpointStates::completed(size_t endpoint, int64_t now_millis, bool trial) {
   EndpointHealth& health = *states_[endpoint].health;
   constexpr auto kRelaxed = std::memory_order_relaxed;
   if (health.broken.load(kRelaxed) == 0 && !health.for_broken.load(kRelaxed)) return;
-  if (health.ejected_until > now_millis) return;
+  if (health.ejected_until > now_millis || (health.on_trial && !trial)) return;
   health.broken = 0;
   if (health.for_broken) endTrial(endpoint, now_millis);
 }

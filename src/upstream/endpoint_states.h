@@ -41,8 +41,15 @@ class EndpointStates {
   bool usable(size_t endpoint, int64_t now_millis) const {
     return reachable(endpoint, now_millis) && healthy(endpoint, now_millis);
   }
-  /// A request is about to go to it. False: it is on trial, and another request tries it out.
-  bool claim(size_t endpoint, int64_t now_millis);
+  enum class Claim : uint8_t {
+    kNone,   ///< it is not on trial
+    kMade,   ///< the request tries it out
+    kTaken,  ///< another request tries it out
+  };
+  /// A request is about to go to it.
+  Claim claim(size_t endpoint, int64_t now_millis);
+  /// The request that claimed it was not sent: another may try it out.
+  void disclaim(size_t endpoint);
   /// Since when it has been usable without a break; 0: always. Call regularly: the breaks are noticed here.
   int64_t usableSince(size_t endpoint, int64_t now_millis);
   uint32_t inFlight(size_t endpoint) const { return states_[endpoint].in_flight; }
@@ -52,7 +59,9 @@ class EndpointStates {
   void setSpeaks(size_t endpoint, Speaks speaks) { states_[endpoint].speaks = speaks; }
   void forgetSpeaks();
   void began(size_t endpoint);
-  void ended(size_t endpoint);
+  /// `trial`, here and below: of the exchange that claimed the endpoint. What others say, which may have begun before
+  /// the ejection, ends no trial.
+  void ended(size_t endpoint, int64_t now_millis, bool trial);
 
   /// A connection to it is tried, for at most `limit`. While it is not known whether an endpoint that rested is back,
   /// only this one tries it.
@@ -65,13 +74,13 @@ class EndpointStates {
   void doubt(size_t endpoint);
   void endDoubt(size_t endpoint);
   /// An exchange with it failed; `why` is for people: "503", "no answer in time".
-  void failed(size_t endpoint, int64_t now_millis, const std::string& why);
+  void failed(size_t endpoint, int64_t now_millis, const std::string& why, bool trial);
   /// An exchange with it was answered.
-  void succeeded(size_t endpoint, int64_t now_millis);
+  void succeeded(size_t endpoint, int64_t now_millis, bool trial);
   /// It broke an answer off, or has given a whole one. These are counted apart: an answer that begins well says nothing
   /// about its end.
-  void brokeOff(size_t endpoint, int64_t now_millis, const std::string& why);
-  void completed(size_t endpoint, int64_t now_millis);
+  void brokeOff(size_t endpoint, int64_t now_millis, const std::string& why, bool trial);
+  void completed(size_t endpoint, int64_t now_millis, bool trial);
 
  private:
   struct State {
@@ -86,7 +95,7 @@ class EndpointStates {
     std::shared_ptr<EndpointHealth> health;
   };
   size_t ejectedNow(int64_t now_millis) const;
-  void eject(size_t endpoint, int64_t now_millis, uint32_t failures, const std::string& why);
+  void eject(size_t endpoint, int64_t now_millis, uint32_t failures, const std::string& why, bool for_broken);
   void endTrial(size_t endpoint, int64_t now_millis);
 
   OutlierConfig outliers_;

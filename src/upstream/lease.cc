@@ -10,6 +10,7 @@ Lease& Lease::operator=(Lease&& other) noexcept {
     connection_ = std::exchange(other.connection_, nullptr);
     stream_ = std::exchange(other.stream_, nullptr);
     fresh_ = other.fresh_;
+    trial_ = other.trial_;
   }
   return *this;
 }
@@ -27,9 +28,11 @@ void Lease::release() {
   http::ClientStream* stream = std::exchange(stream_, nullptr);
   if (connection == nullptr) return;
   if (stream != nullptr) {
-    connection->ended();
+    connection->ended(trial_);
     --connection->load().requests;
     connection->codec().close(*stream);
+  } else if (trial_) {
+    connection->disclaim();
   }
   connection->pool_.giveBack(*connection);
 }
@@ -48,10 +51,13 @@ size_t Lease::heldBytes() const {
   return connection_->http2() ? stream_->heldBytes() : connection_->heldBytes();
 }
 void Lease::failed(const std::string& why) const {
-  connection_->failed(why);
+  connection_->failed(why, trial_);
+}
+void Lease::answered(int64_t micros) const {
+  connection_->where()->health->answered(micros);
 }
 void Lease::succeeded() const {
-  connection_->succeeded();
+  connection_->succeeded(trial_);
 }
 void Lease::lost(const std::string& why, bool connection) const {
   if (connection && std::exchange(connection_->counted, true)) return;
@@ -59,10 +65,10 @@ void Lease::lost(const std::string& why, bool connection) const {
 }
 void Lease::brokeOff(const std::string& why, bool connection) const {
   if (connection && std::exchange(connection_->counted, true)) return;
-  connection_->brokeOff(why);
+  connection_->brokeOff(why, trial_);
 }
 void Lease::completed() const {
-  connection_->completed();
+  connection_->completed(trial_);
 }
 void Lease::suspect() const {
   connection_->suspect();

@@ -18,11 +18,14 @@ class UpstreamConnection;
 class Lease {
  public:
   Lease() = default;
-  Lease(UpstreamConnection& connection, bool fresh) : connection_(&connection), fresh_(fresh) {}
+  /// `trial`: its exchange tries out an endpoint that was ejected.
+  Lease(UpstreamConnection& connection, bool fresh, bool trial)
+      : connection_(&connection), fresh_(fresh), trial_(trial) {}
   Lease(Lease&& other) noexcept
       : connection_(std::exchange(other.connection_, nullptr)),
         stream_(std::exchange(other.stream_, nullptr)),
-        fresh_(other.fresh_) {}
+        fresh_(other.fresh_),
+        trial_(other.trial_) {}
   Lease& operator=(Lease&& other) noexcept;
   ~Lease() { release(); }
   /// Begins the exchange. Once.
@@ -42,6 +45,8 @@ class Lease {
   size_t heldBytes() const;
   /// The exchange failed because of the endpoint (`why` is for people), or was answered: for outlier detection.
   void failed(const std::string& why) const;
+  /// The head of the answer came so long after the end of the request.
+  void answered(int64_t micros) const;
   void succeeded() const;
   /// The same where the exchange broke; `connection`: with its connection, which counts once for all exchanges on it.
   void lost(const std::string& why, bool connection) const;
@@ -61,6 +66,7 @@ class Lease {
   UpstreamConnection* connection_ = nullptr;
   http::ClientStream* stream_ = nullptr;
   bool fresh_ = false;
+  bool trial_ = false;
 };
 
 }  // namespace yett::upstream

@@ -2,6 +2,7 @@
 
 #include <Poco/Net/IPAddress.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "base/clock.h"
@@ -42,9 +43,11 @@ Link::~Link() = default;
 
 void Link::begin(const TlsConfig& tls, base::Millis limit) {
   if (where_->fallback) {
-    race_ = std::make_unique<Race>(loop_, where_, limit, [this, tls, limit](Result<Poco::Net::StreamSocket> socket) {
+    const int64_t until = loop_.nowMillis() + limit.count();
+    race_ = std::make_unique<Race>(loop_, where_, limit, [this, tls, until](Result<Poco::Net::StreamSocket> socket) {
       const auto race = std::move(race_);
-      if (socket) use(socket.value(), tls, limit);
+      const base::Millis left(std::max<int64_t>(1, until - loop_.nowMillis()));
+      if (socket) use(socket.value(), tls, left);
       else onClosed(socket.error().message);
     });
     return;

@@ -1,6 +1,7 @@
 #include "upstream/pool.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "base/check.h"
 #include "upstream/upstream_connection.h"
@@ -37,16 +38,37 @@ void Pool::acquire(PoolUser& user, const Wanted& wanted) {
   }
   const Speaks speaks = speaksFor(wanted.http2, wanted.websocket);
   const bool alone = speaks != Speaks::kHttp1 && wanted.alone;
-  size_t endpoint = balancer_->next(loop_.nowMillis(), wanted.key);
+  Waiter waiter{.user = &user,
+                .attempts_left = endpoints_->size() - 1,
+                .endpoint = 0,
+                .speaks = speaks,
+                .fresh = wanted.fresh || alone,
+                .alone = alone};
+  choose(waiter, wanted);
+  serve(waiter);
+}
+
+void Pool::choose(Waiter& waiter, const Wanted& wanted) {
+  const int64_t now = loop_.nowMillis();
+  size_t endpoint = balancer_->next(now, wanted.key);
   if (wanted.avoid != nullptr && wanted.avoid == (*endpoints_)[endpoint].get())
-    endpoint = balancer_->other(endpoint, loop_.nowMillis());
-  if (!states_.claim(endpoint, loop_.nowMillis())) endpoint = balancer_->other(endpoint, loop_.nowMillis());
-  serve({.user = &user,
-         .attempts_left = endpoints_->size() - 1,
-         .endpoint = endpoint,
-         .speaks = speaks,
-         .fresh = wanted.fresh || alone,
-         .alone = alone});
+    endpoint = balancer_->other(endpoint, now);
+  auto claim = states_.claim(endpoint, now);
+  if (claim == EndpointStates::Claim::kTaken) {
+    endpoint = balancer_->other(endpoint, now);
+    claim = states_.claim(endpoint, now);
+  }
+  waiter.endpoint = endpoint;
+  waiter.trial = claim == EndpointStates::Claim::kMade;
+}
+
+void Pool::leaveTrial(Waiter& waiter) {
+  if (std::exchange(waiter.trial, false) && waiter.endpoint < endpoints_->size()) states_.disclaim(waiter.endpoint);
+}
+
+void Pool::overflow(Waiter waiter, const std::string& why) {
+  leaveTrial(waiter);
+  waiter.user->onNoUpstream(why, kOverflow);
 }
 
 // REQUIRES: the waiter's endpoint is there.
@@ -58,6 +80,7 @@ void Pool::serve(Waiter waiter) {
   if (waiter.endpoint >= endpoints_->size()) {  // it has gone while the user waited
     if (endpoints_->empty()) return waiter.user->onNoUpstream("the cluster has no endpoints now", kUnreachable);
     waiter.endpoint = balancer_->next(loop_.nowMillis(), std::nullopt);
+    waiter.trial = false;
   }
   if (waiter.speaks == Speaks::kUnknown && !cluster_->tls)  // a reload has switched TLS off
     waiter.speaks = cluster_->config.protocol == Protocol::kHttp2 ? Speaks::kHttp2 : Speaks::kHttp1;
@@ -71,7 +94,7 @@ void Pool::serve(Waiter waiter) {
 
 void Pool::lend(const Waiter& waiter, UpstreamConnection& connection) {
   connection.wake();
-  waiter.user->onLease(Lease(connection, false));
+  waiter.user->onLease(Lease(connection, false, waiter.trial && connection.endpointIndex() == waiter.endpoint));
 }
 
 UpstreamConnection* Pool::restingAt(size_t endpoint) {
@@ -95,7 +118,7 @@ UpstreamConnection* Pool::sharedFor(size_t endpoint, bool connecting) const {
 
 void Pool::connect(Waiter waiter) {
   if (cluster_->load->pending >= cluster_->config.breakers.max_pending_requests)
-    return waiter.user->onNoUpstream("the cluster has reached its `max_pending_requests`", kOverflow);
+    return overflow(waiter, "the cluster has reached its `max_pending_requests`");
   // Users that wait for one endpoint share the connection that is being made for the first of them.
   const bool shares = expected(waiter) != Speaks::kHttp1 && !waiter.alone;
   if (UpstreamConnection* connection = shares ? sharedFor(waiter.endpoint, true) : nullptr)
@@ -104,10 +127,11 @@ void Pool::connect(Waiter waiter) {
   // Large heads may use some of the cluster's connections, not all.
   const auto most_alone = std::max<size_t>(8, static_cast<size_t>(cluster_->config.breakers.max_connections) / 16);
   if (waiter.alone && alone_ >= most_alone)
-    return waiter.user->onNoUpstream(
-        "the cluster has reached its limit of connections for heads over `max_request_head`", kOverflow);
-  if (!descriptors_.enter())
+    return overflow(waiter, "the cluster has reached its limit of connections for heads over `max_request_head`");
+  if (!descriptors_.enter()) {
+    leaveTrial(waiter);
     return waiter.user->onNoUpstream("the process has reached its limit of descriptors (RLIMIT_NOFILE)", kUnreachable);
+  }
   UpstreamConnection& made = makeConnection(waiter);
   made.await(waiter);
   made.connect();
@@ -126,10 +150,22 @@ UpstreamConnection& Pool::makeConnection(const Waiter& waiter) {
 }
 
 void Pool::serveFull(Waiter waiter) {
-  for (size_t i = 0; i < endpoints_->size(); ++i) {
+  leaveTrial(waiter);  // it goes to another endpoint, or nowhere
+  const int64_t now = loop_.nowMillis();
+  bool any = false;  // may get requests
+  std::vector<size_t> others;
+  for (size_t n = 0; n < endpoints_->size(); ++n) {
+    const size_t i = (waiter.endpoint + n) % endpoints_->size();
+    if (!balancer_->takes(i, now, any)) {
+      others.push_back(i);
+      continue;
+    }
     const Speaks speaks = waiter.speaks == Speaks::kUnknown ? states_.speaks(i) : waiter.speaks;
     if (speaks != Speaks::kHttp1 && !waiter.alone) {
-      if (UpstreamConnection* connection = sharedFor(i, true)) return connection->await(waiter);
+      if (UpstreamConnection* connection = sharedFor(i, true)) {
+        waiter.endpoint = i;
+        return connection->await(waiter);
+      }
       if (UpstreamConnection* connection = sharedFor(i, false)) return lend(waiter, *connection);
     }
     UpstreamConnection* resting = speaks == Speaks::kHttp2 ? nullptr : restingAt(i);
@@ -138,7 +174,13 @@ void Pool::serveFull(Waiter waiter) {
     resting->close();  // makes room
     return connect(waiter);
   }
-  waiter.user->onNoUpstream("the cluster has reached its `max_connections`", kOverflow);
+  for (const size_t i : others) {  // idle connections to endpoints that get nothing now
+    UpstreamConnection* resting = restingAt(i);
+    if (resting == nullptr) continue;
+    resting->close();
+    return connect(waiter);
+  }
+  overflow(waiter, "the cluster has reached its `max_connections`");
 }
 
 bool Pool::full() const {
@@ -149,6 +191,7 @@ void Pool::retry(Waiter waiter, const std::string& why, bool untrusted) {
   if (waiter.endpoint >= endpoints_->size()) return serve(waiter);  // it has gone: that says nothing about the others
   if (waiter.attempts_left == 0) return waiter.user->onNoUpstream(why, untrusted ? kUntrusted : kUnreachable);
   --waiter.attempts_left;
+  leaveTrial(waiter);
   waiter.endpoint = balancer_->after(waiter.endpoint, loop_.nowMillis());
   serve(waiter);
 }
@@ -156,7 +199,7 @@ void Pool::retry(Waiter waiter, const std::string& why, bool untrusted) {
 void Pool::cancel(PoolUser& user) {
   const auto it = waits_.find(&user);
   if (it == waits_.end()) return;
-  it->second->forget(user);
+  if (auto waiter = it->second->forget(user)) leaveTrial(*waiter);
   endWait(user);
 }
 

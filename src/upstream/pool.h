@@ -86,7 +86,13 @@ class Pool {
     Speaks speaks;    // kUnknown: whatever is negotiated
     bool fresh;
     bool alone;
+    bool trial = false;  // it tries its endpoint out
   };
+  /// Chooses an endpoint for it. REQUIRES: there is one.
+  void choose(Waiter& waiter, const Wanted& wanted);
+  /// It will not be sent to its endpoint.
+  void leaveTrial(Waiter& waiter);
+  void overflow(Waiter waiter, const std::string& why);
   Speaks expected(const Waiter& waiter) const;
   /// Uses an existing connection to its endpoint, else connect().
   void serve(Waiter waiter);
@@ -134,7 +140,7 @@ class Pool {
   std::shared_ptr<const Endpoints> endpoints_ = std::make_shared<const Endpoints>();
   std::vector<bool> untrusted_;  // endpoints that were told to be
   EndpointStates states_;
-  std::optional<Balancer> balancer_;
+  std::unique_ptr<Balancer> balancer_;
   bool retired_ = false;
 };
 

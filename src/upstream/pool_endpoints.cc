@@ -1,5 +1,6 @@
 // Pool: which endpoints there are, and what it does when they or the cluster's settings change.
 #include <algorithm>
+#include <utility>
 
 #include "http/limits.h"
 #include "net/event_loop.h"
@@ -57,13 +58,16 @@ void Pool::makeBalancer() {
     members.push_back({endpoint->name + " " + endpoint->address.toString(), endpoint->weight,
                        !config.own_zone.empty() && endpoint->zone == config.own_zone});
   }
-  const bool panics = balancer_ && balancer_->panics();
+  const auto before = std::exchange(balancer_, nullptr);
+  const bool panics = before && before->panics();
   const bool near = config.prefer_own_zone && config.balance != Balance::kRingHash;
-  balancer_.emplace(Balancer::Options{config.balance, config.panic_threshold, config.slow_start, near, panics},
-                    std::move(members), states_, [this](bool begins, size_t healthy, size_t all) {
-                      tell(begins ? Notice::kPanic : Notice::kPanicOver, SIZE_MAX,
-                           std::to_string(healthy) + " of " + std::to_string(all) + " endpoints are healthy");
-                    });
+  const auto tellPanic = [this](bool begins, size_t healthy, size_t all) {
+    tell(begins ? Notice::kPanic : Notice::kPanicOver, SIZE_MAX,
+         std::to_string(healthy) + " of " + std::to_string(all) + " endpoints are healthy");
+  };
+  balancer_ = std::make_unique<Balancer>(
+      Balancer::Options{config.balance, config.panic_threshold, config.slow_start, near, panics}, std::move(members),
+      states_, tellPanic, before.get());
 }
 
 // Takes the endpoints of now. Connections to those that are gone end once they are idle.

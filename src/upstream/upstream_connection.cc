@@ -1,5 +1,6 @@
 #include "upstream/upstream_connection.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "base/clock.h"
@@ -7,6 +8,7 @@
 namespace yett::upstream {
 
 static constexpr base::Millis kProbeAnswer{5000};
+static constexpr const char* kNoRequests = ": the service takes no requests";
 
 UpstreamConnection::UpstreamConnection(Pool& pool, net::EventLoop& loop, size_t endpoint, Speaks offers, Speaks expects)
     : Link(loop, (*pool.endpoints_)[endpoint], pool.cluster().tls, pool.limits_, offers, expects),
@@ -42,35 +44,45 @@ void UpstreamConnection::began() {
   where()->health->requests.fetch_add(1, std::memory_order_relaxed);
   if (endpoint_ != kGone) pool_.states_.began(endpoint_);
 }
-void UpstreamConnection::ended() {
+void UpstreamConnection::ended(bool trial) {
   where()->health->requests.fetch_sub(1, std::memory_order_relaxed);
-  if (endpoint_ != kGone) pool_.states_.ended(endpoint_);
+  if (endpoint_ != kGone) pool_.states_.ended(endpoint_, loop_.nowMillis(), trial);
 }
-void UpstreamConnection::failed(const std::string& why) {
-  if (endpoint_ != kGone) pool_.states_.failed(endpoint_, loop_.nowMillis(), why);
+void UpstreamConnection::failed(const std::string& why, bool trial) {
+  if (endpoint_ != kGone) pool_.states_.failed(endpoint_, loop_.nowMillis(), why, trial);
 }
-void UpstreamConnection::succeeded() {
-  if (endpoint_ != kGone) pool_.states_.succeeded(endpoint_, loop_.nowMillis());
+void UpstreamConnection::succeeded(bool trial) {
+  if (endpoint_ != kGone) pool_.states_.succeeded(endpoint_, loop_.nowMillis(), trial);
 }
 
-void UpstreamConnection::brokeOff(const std::string& why) {
-  if (endpoint_ != kGone) pool_.states_.brokeOff(endpoint_, loop_.nowMillis(), why);
+void UpstreamConnection::brokeOff(const std::string& why, bool trial) {
+  if (endpoint_ != kGone) pool_.states_.brokeOff(endpoint_, loop_.nowMillis(), why, trial);
 }
-void UpstreamConnection::completed() {
-  if (endpoint_ != kGone) pool_.states_.completed(endpoint_, loop_.nowMillis());
+void UpstreamConnection::completed(bool trial) {
+  if (endpoint_ != kGone) pool_.states_.completed(endpoint_, loop_.nowMillis(), trial);
+}
+
+void UpstreamConnection::disclaim() {
+  if (endpoint_ != kGone) pool_.states_.disclaim(endpoint_);
 }
 
 bool UpstreamConnection::takesWaiters() const {
   return !opened_ && !old() && waiting_.size() < limits_->streams;
 }
 
-void UpstreamConnection::forget(PoolUser& user) {
-  std::erase_if(waiting_, [&](const auto& waiter) { return waiter.user == &user; });
+std::optional<Pool::Waiter> UpstreamConnection::forget(PoolUser& user) {
+  const auto at =
+      std::find_if(waiting_.begin(), waiting_.end(), [&](const auto& waiter) { return waiter.user == &user; });
+  if (at == waiting_.end()) return std::nullopt;
+  const Pool::Waiter out = *at;
+  waiting_.erase(at);
+  return out;
 }
 
 size_t UpstreamConnection::onData(std::string_view bytes) {
   const size_t used = codec_->onBytes(bytes);
   if (!opened_ && isOpen() && codec_->ready()) opened();
+  else if (!opened_ && connection_ && !connection_->open()) passWaitingOn(kNoRequests);
   if (doubted_ && !codec_->probing()) endDoubt();
   return used;
 }
@@ -93,7 +105,8 @@ void UpstreamConnection::opened() {
   if (endpoint_ != kGone) pool_.states_.reached(endpoint_);
   pool_.settled(*this);
   codec_->onBatchEnd();
-  if (waiting_.empty()) return pool_.giveBack(*this);  // whoever wanted it has gone
+  if (!connection_->open()) return passWaitingOn(kNoRequests);  // it has said goodbye already
+  if (waiting_.empty()) return pool_.giveBack(*this);           // whoever wanted it has gone
   keepAlive();
   lendToWaiting();
 }
@@ -105,11 +118,23 @@ void UpstreamConnection::lendToWaiting() {
     const auto waiter = waiting_.front();
     waiting_.erase(waiting_.begin());
     pool_.endWait(*waiter.user);
-    if (codec_->room() > 0 && !old() && !resting_) waiter.user->onLease(Lease(*this, std::exchange(fresh, false)));
-    else if (fresh && !old() && !resting_) pool_.retry(waiter, endpoint() + ": the service takes no requests", false);
+    if (codec_->room() > 0 && !old() && !resting_)
+      waiter.user->onLease(Lease(*this, std::exchange(fresh, false), waiter.trial));
+    else if (fresh && !old() && !resting_) pool_.retry(waiter, endpoint() + kNoRequests, false);
     else pool_.serve(waiter);
   }
-  if (!resting_ && connection_->open() && codec_->idle()) end();  // old, or without room
+  if (!connection_->open()) return passWaitingOn(kNoRequests);
+  if (!resting_ && codec_->idle()) end();  // old, or without room
+}
+
+// They try other endpoints now: the end of this connection may take a while.
+void UpstreamConnection::passWaitingOn(const std::string& why) {
+  while (!waiting_.empty()) {
+    const auto waiter = waiting_.front();
+    waiting_.erase(waiting_.begin());
+    pool_.endWait(*waiter.user);
+    pool_.retry(waiter, endpoint() + why, untrusted());
+  }
 }
 
 void UpstreamConnection::suspect() {
@@ -139,6 +164,9 @@ void UpstreamConnection::onTimeout() {
   }
   if (resting_) return end();
   if (!opened_) return connection_->abort("no connection within the connect timeout");
+  const base::Millis silent(loop_.nowMillis() - codec_->heardAt());
+  const auto& interval = pool_.cluster().config.keep_alive;
+  if (silent < interval) return connection_->setTimeout(interval - silent);
   codec_->probe(true);
   if (!awaitAnswer()) keepAlive();
 }
@@ -187,17 +215,11 @@ void UpstreamConnection::onClosed(std::string_view why) {
   endDoubt();
   const bool unsettled = codec_ && !codec_->ready();
   const std::string text(!why.empty() ? why : unsettled ? "closed before its HTTP/2 settings came" : "closed");
-  const std::string reason = endpoint() + ": " + text;
   counted = counted || silent_;
   const bool was_open = std::exchange(opened_, true);  // so that no more users wait for it
   if ((!was_open || silent_) && endpoint_ != kGone) pool_.unreachable(endpoint_, text, untrusted());
   if (was_open) codec_->onPeerClosed(false, why);
-  while (!waiting_.empty()) {
-    const auto waiter = waiting_.front();
-    waiting_.erase(waiting_.begin());
-    pool_.endWait(*waiter.user);
-    pool_.retry(waiter, reason, untrusted());
-  }
+  passWaitingOn(": " + text);
   pool_.remove(*this);
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -33,7 +34,8 @@ class UpstreamConnection final : public Link {
   bool alone = false;
   /// Its loss has been counted as a failure of the endpoint.
   bool counted = false;
-  void forget(PoolUser& user);
+  /// It no longer waits; nothing: it did not.
+  std::optional<Pool::Waiter> forget(PoolUser& user);
   /// Not open yet, and not too many wait.
   bool takesWaiters() const;
   const std::string& endpoint() const { return where()->name; }
@@ -49,11 +51,12 @@ class UpstreamConnection final : public Link {
   /// The endpoint is there no more, or the settings have changed.
   bool old() const { return old_ || endpoint_ == kGone; }
   void began();
-  void ended();
-  void failed(const std::string& why);
-  void succeeded();
-  void brokeOff(const std::string& why);
-  void completed();
+  void ended(bool trial);
+  void failed(const std::string& why, bool trial);
+  void succeeded(bool trial);
+  void brokeOff(const std::string& why, bool trial);
+  void completed(bool trial);
+  void disclaim();
   ClusterLoad& load() { return *pool_.cluster().load; }
   /// Its service may be gone: probes it, and ends all in-flight exchanges if it does not answer within five seconds.
   void suspect();
@@ -87,6 +90,7 @@ class UpstreamConnection final : public Link {
   void keepAlive();
   void opened();
   void lendToWaiting();
+  void passWaitingOn(const std::string& why);
   bool awaitAnswer();
   void endDoubt();
   Pool& pool_;

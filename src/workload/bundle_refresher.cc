@@ -205,10 +205,10 @@ void BundleRefresher::refresh(const std::string& domain, const Endpoint& endpoin
   const int64_t now = base::wallMicros() / 1'000'000;
   if (done) {
     const int64_t sequence = std::max(identity::historyOf(config).sequence, sequenceOf(got.value()));
-    done = replace(identity::historyFile(config), identity::textOf({now, sequence}));
+    done = replace(identity::historyFile(config), identity::textOf(config, {now, sequence}));
   }
   const int64_t stale_in = endpoint.refreshed + config.max_stale.count() / 1000 + 1 - now;  // seconds
-  const bool stale = !done && before && stale_in <= 0;
+  const bool stale = !done && before && endpoint.refreshed != 0 && stale_in <= 0;
   if (stale) ::unlink(config.cache.c_str());
   std::string why = done ? "" : done.error().message;
   if (stale) why += ": its last answer is too old now, so its callers are refused";

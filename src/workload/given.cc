@@ -125,6 +125,7 @@ Status Given::takeBundles(const BundlesAnswer& answer) {
 Status Given::takeJwtBundles(const BundlesAnswer& answer) {
   ProblemList problems;
   merge(answer, jwt_bundles_, problems, keysOf);
+  jwt_known_ = true;
   return problems.outcome();
 }
 
@@ -144,6 +145,7 @@ identity::TrustBundles::Sources Given::bundles() const {
     if (source.text.empty()) source.text = kNoAuthorities;
     source.jwt_keys = keys;
   }
+  for (auto& [domain, source] : out) source.awaited = !jwt_known_;
   for (const auto& [domain, crl] : crls_) {
     if (const auto known = out.find(domain); known != out.end()) known->second.crl = crl;
   }

@@ -57,6 +57,7 @@ class Given {
   std::string default_;                             // of the ids: the first, until it is given no more
   Texts bundles_;
   Texts jwt_bundles_;
+  bool jwt_known_ = false;  // the agent has given some, or said that there are none
   Texts crls_;
 };
 

@@ -35,6 +35,7 @@ class OwnTokens::Fetch final : public rpc::CallEvents {
     if (all_.channel_ == nullptr) return;  // until there is a connection
     if (!all_.channel_->takesCalls()) return tell("the agent takes no more calls now"), retry();
     calling_ = true;
+    asked_for_ = all_.spiffe_id_;
     all_.loop_.schedule(late_, kPatience);
     answer_.clear();
     all_.channel_->call({"/SpiffeWorkloadAPI/FetchJWTSVID", "localhost", {{"workload.spiffe.io", "true"}}},
@@ -46,7 +47,8 @@ class OwnTokens::Fetch final : public rpc::CallEvents {
   void onDone(const rpc::GrpcStatus& status) override {
     calling_ = false;
     late_.cancel();
-    if (status.lost) return;  // begin() is called again once there is a connection
+    if (status.lost) return;                            // begin() is called again once there is a connection
+    if (asked_for_ != all_.spiffe_id_) return begin();  // the configuration names another one by now
     const std::string said = status.message.empty() ? "" : ": " + base::printable(status.message);
     const yett::Status done =
         status.code == rpc::GrpcCode::kOk ? take() : yett::Status(Error{rpc::nameOf(status.code) + said});
@@ -76,6 +78,7 @@ class OwnTokens::Fetch final : public rpc::CallEvents {
     if (svids.empty()) return Error{"the answer has no token"};
     const auto hints = TRY(identity::jwtHints(svids[0].token));
     if (hints.subject != svids[0].spiffe_id) return Error{"the token is of another subject than the answer says"};
+    if (!asked_for_.empty() && hints.subject != asked_for_) return Error{"the token is of another SPIFFE ID"};
     const int64_t left = hints.expires - nowSeconds();
     if (left <= 0) return Error{"the token has expired, or never does"};
     all_.keep(audience_, {std::make_shared<const std::string>(svids[0].token), hints.expires});
@@ -91,7 +94,8 @@ class OwnTokens::Fetch final : public rpc::CallEvents {
   BackOff back_off_{250, 15'000};
   std::string answer_;
   std::string why_;
-  int64_t rest_ = 0;  // milliseconds
+  std::string asked_for_;  // the SPIFFE ID
+  int64_t rest_ = 0;       // milliseconds
   bool wanted_ = false;
   bool calling_ = false;
 };
@@ -110,6 +114,7 @@ void OwnTokens::want(const std::vector<std::string>& audiences, const std::strin
     for (auto& [audience, fetch] : fetches_) fetch->begin();
   }
   const base::Lock lock(mutex_);
+  if (other) kept_.clear();  // no service may take Yett for whom it was
   for (const auto& audience : audiences) kept_.try_emplace(audience);
   std::erase_if(kept_, [&](const auto& one) {
     return std::find(audiences.begin(), audiences.end(), one.first) == audiences.end();

@@ -256,6 +256,10 @@ class Claims(unittest.TestCase):
             status, seen = self.get(y, "/open", who="frontend", **sent)
             self.assertNotIn("cn=a", seen)
             self.assertIn(f"uri={DOMAIN}/frontend\r\n", seen)
+            # That is what the service gets; policy knows all the same whom the forwarder stands before.
+            self.assertEqual(self.get(y, "/via", who="frontend", **sent)[0], 200)
+            self.assertEqual(self.get(y, "/via", who="frontend")[0], 403)
+            self.assertEqual(self.get(y, "/open", who="frontend", **{**sent, "X-Forwarded-Client-Cert": element + ';By="'})[0], 400)
 
 
 if __name__ == "__main__":

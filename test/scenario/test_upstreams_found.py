@@ -11,6 +11,7 @@ import time
 import unittest
 
 from dns_server import A, SRV, Dns
+from h2_peer import H2Service
 from harness import SLOW, Service, Yett, read_head, run, wait_for
 from test_upstreams import OPEN
 from test_upstream_tls import SHOP
@@ -163,6 +164,70 @@ class Found(unittest.TestCase):
         caller.join()
         self.assertEqual(got, [(200, b"")])
         self.assertEqual(self.endpoints(y)[0]["failures"], 0)
+
+    def test_a_service_that_says_goodbye_at_once_holds_nobody_up(self):
+        """As a gRPC server does that is shutting down: who waited for its settings waited for the end of the connection."""
+        def leaving(connection):
+            connection.sendall(frame(SETTINGS) + frame(7, payload=struct.pack(">II", 0, 0)))  # GOAWAY
+            with contextlib.suppress(OSError):
+                connection.settimeout(10 * SLOW)
+                while connection.recv(65536):
+                    pass
+                time.sleep(10 * SLOW)
+
+        def serve(connection, stream, headers, body):
+            connection.send_headers(stream, [(":status", "200")])
+            connection.respond(stream, b"ok")
+
+        y = self.yett(self.service(leaving).address, H2Service(serve).address, protocol="http2")
+        y.start()
+        for _ in range(4):
+            began = time.monotonic()
+            self.assertEqual(self.get(y), (200, b"ok"))
+            self.assertLess(time.monotonic() - began, 0.7 * SLOW)
+
+    def test_a_full_cluster_sends_nothing_to_an_ejected_endpoint(self):
+        """An idle connection to it was lent, because the cluster had no room for another."""
+        busy = threading.Event()
+
+        def good(connection):
+            while (got := read_head(connection)) is not None:
+                if got[0].startswith("GET /slow"):
+                    busy.set()
+                    time.sleep(1.5 * SLOW)
+                connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+
+        def bad(connection):
+            while read_head(connection) is not None:
+                connection.sendall(b"HTTP/1.1 500 No\r\nContent-Length: 2\r\n\r\nno")
+
+        y = self.yett(self.service(bad).address, self.service(good).address, balance="round_robin", outlier_detection={"consecutive_failures": 2},
+                      circuit_breakers={"max_connections": 2})
+        y.start()
+        for _ in range(6):
+            self.get(y)
+        self.assertTrue(self.endpoints(y)[0]["ejected"])
+        self.assertEqual([one["connections"] for one in self.endpoints(y)], [1, 1])
+        with contextlib.closing(http.client.HTTPConnection("127.0.0.1", y.port, timeout=30 * SLOW)) as slow:
+            slow.request("GET", "/slow")
+            self.assertTrue(busy.wait(10 * SLOW))
+            self.assertEqual(self.get(y), (200, b"ok"))
+            self.assertEqual(slow.getresponse().status, 200)
+
+    def test_answers_that_callers_can_provoke_keep_no_endpoint_in(self):
+        def bad(connection):
+            while (got := read_head(connection)) is not None:
+                status = "501 Not Implemented" if got[0].startswith("FOO") else "500 No"
+                connection.sendall(f"HTTP/1.1 {status}\r\nContent-Length: 0\r\n\r\n".encode())
+
+        y = self.yett(*(self.service(bad).address for _ in range(2)), balance="round_robin", outlier_detection={"consecutive_failures": 3})
+        y.start()
+        with contextlib.closing(http.client.HTTPConnection("127.0.0.1", y.port, timeout=30 * SLOW)) as connection:
+            for method in ("GET", "GET", "FOO", "FOO") * 3:
+                connection.request(method, "/")
+                connection.getresponse().read()
+        self.assertEqual(sum(one["ejected"] for one in self.endpoints(y)), 1)
+        self.assertGreater(self.endpoints(y)[0]["latency_micros"], 0)
 
     def test_a_service_without_room_gets_one_connection(self):
         def handle(connection):

@@ -124,6 +124,33 @@ class Agent(unittest.TestCase):
             wait_for("a token again", lambda: token() != b"503", 30)
             self.assertNotIn(first[:40], y.log() + json.dumps(y.query()))
 
+    def test_a_jwt_svid_whose_keys_are_not_here_yet(self):
+        """The agent is slow: that is not the caller's fault. 401 told it to throw its token away."""
+        key = ec.generate_private_key(ec.SECP256R1())
+        jwk = {**json.loads(jwt.algorithms.ECAlgorithm.to_jwk(key.public_key())), "kid": "k", "use": "jwt-svid"}
+        token = jwt.encode({"sub": "spiffe://example.org/batch", "aud": ["orders"], "exp": int(time.time() + 300)}, key, "ES256", {"kid": "k"})
+        stranger = jwt.encode({"sub": "spiffe://other.org/batch", "aud": ["orders"], "exp": int(time.time() + 300)}, key, "ES256", {"kid": "k"})
+        self.api.refuse("FetchJWTBundles", grpc.StatusCode.UNAVAILABLE, "not now")
+        self.api.start()
+        self.api.give_svid(self.authority.issue(), self.authority)
+        y = self.yett()
+        y.config["authentication"] = {"jwt_svid": {"audiences": ["orders"]}}
+        y.config["listeners"][0]["routes"] = [{"path": "/**", "cluster": "app", "jwt_svid": "required"}]
+        y.write_config()
+        y = self.serving(self.starting(y))
+        context = self.caller()
+
+        def status(bearer):
+            with context.wrap_socket(y.raw(), server_hostname="localhost") as s:
+                s.sendall(f"GET /hello HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {bearer}\r\n\r\n".encode())
+                return int(s.recv(4096)[9:12])
+
+        self.assertEqual((status(token), status(stranger)), (503, 401))
+        self.assertIn("the keys of its trust domain are not known yet", y.log() + json.dumps(y.query()))
+        self.api.give_jwt_bundles(**{"example.org": {"keys": [jwk]}})
+        wait_for("the keys", lambda: status(token) == 200, 20)
+        self.assertEqual(status(stranger), 401)
+
     def ready(self, y):
         status, text = y.admin("/readyz")
         return status, text

@@ -86,17 +86,19 @@ TEST_CASE("early look: denies only if no body could lead to an allow, and otherw
       const test::OwnedRequest request(said);
       policy::AttributeReader reader;
       policy::Decision early;
-      const policy::Body awaited{.awaited = true};
-      remembering->decide(asked(request, awaited), reader, early);
+      const policy::Body nothing{.awaited = true};
+      const policy::CheckRequest awaited = asked(request, nothing);
+      remembering->decide(awaited, reader, early);
       bool any = false;
       for (const auto& bytes : kBodies) {
         const policy::Body body{true, bytes};
+        const policy::CheckRequest whole = asked(request, body);
         policy::Decision after;
         policy::Decision alone;
-        remembering->decide(asked(request, body), reader, after);
+        remembering->decide(whole, reader, after);
         policy::Decision again;
-        remembering->decide(asked(request, awaited), reader, again);
-        fresh->decide(asked(request, body), reader, alone);
+        remembering->decide(awaited, reader, again);
+        fresh->decide(whole, reader, alone);
         INFO(text << "\nx-a: " << header << "\nbody: " << bytes);
         REQUIRE(after.allow == alone.allow);  // nothing of the early look was remembered
         REQUIRE(after.rule == alone.rule);
@@ -108,7 +110,7 @@ TEST_CASE("early look: denies only if no body could lead to an allow, and otherw
       if (!early.allow) {
         ++denied;
         CHECK(early.errors.find("not here yet") == std::string::npos);
-        remembering->decide(asked(request, awaited), reader, early);
+        remembering->decide(awaited, reader, early);
         CHECK(reader.readsJson(policy::Recording::plain()).find("body") == std::string::npos);
       } else {
         ++waited;

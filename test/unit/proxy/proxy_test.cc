@@ -157,7 +157,7 @@ TEST_CASE("routes: the first match by path, host and method") {
     head.method = method;
     head.host = host;
     head.target.path = path;
-    const auto* found = table.value().match(head);
+    const auto* found = table.value().match(head, {});
     return found != nullptr ? found->cluster : "none";
   };
   CHECK(route("POST", "x.example.org", "/api/x") == "a");
