@@ -219,7 +219,7 @@ authenticated = "authenticated"
 ---@field scheme? "https"|"http"
 ---@field protocol? "HTTP/1.1"|"HTTP/2"
 ---@field jwt? table<string, table<string, any>> tokens by the names of their providers, with their claims
----@field forwarder? boolean the caller is one of `trusted_forwarders`
+---@field forwarder? boolean|string[] the caller is one of `trusted_forwarders`; or all of these
 ---@field time? integer
 ---@field sets? table<string, string> headers that the decision must set, and their values
 ---@field expect any allowed, denied, rejected, denied.by_default, allowed "rule", denied "rule"

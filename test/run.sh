@@ -28,7 +28,8 @@ broken=()  # what failed, listed at the end
 second=()  # what failed once and passed the second time
 out=$(mktemp)
 again=$(mktemp)
-trap 'rm -f "$out" "$again"' EXIT
+beside=$(mktemp)
+trap 'rm -f "$out" "$again" "$beside"' EXIT
 ulimit -n 65536 2>/dev/null || ulimit -n "$(ulimit -Hn)"
 
 step() { # NAME: a headline with the time since the start
@@ -79,32 +80,29 @@ properties() { # the property tests at full length, on the optimised build
 unittests() { # PRESET SLOWNESS OUTPUT NAME...
   local preset=$1 slow=$2 into=$3
   shift 3
-  (cd test/scenario && PYTHONPATH=../interop YETT_TEST_BINARY="$PWD/../../build/$preset/yett" YETT_TEST_SLOW=$slow timeout "${YETT_TEST_TIMEOUT:-2400}" /usr/bin/python3 -W ignore -m unittest -v "$@") >"$into" 2>&1
+  (cd test/scenario && PYTHONPATH=../interop YETT_TEST_BINARY="$PWD/../../build/$preset/yett" YETT_TEST_SLOW=$slow timeout "${YETT_TEST_TIMEOUT:-2400}" /usr/bin/python3 -W ignore timed.py "$@") >"$into" 2>&1
 }
 
 failures() { # FILE LINES: what failed, cut. awk reads to the end: a closed pipe would end this script.
   awk -v most="$2" '/^==========/ { on = 1 } on && ++n <= most { print substr($0, 1, 2000) }' "$1"
 }
 
-scenarios() { # PRESET SLOWNESS MODULE...
-  local preset=$1 slow=$2
-  shift 2
-  step "scenarios ($preset): $*"
-  local ok=true
-  unittests "$preset" "$slow" "$out" "$@" || ok=false
-  grep -E '^  [0-9]|^test_.*ok$|^ok$' "$out" | grep -E '^  ' || true
-  $ok || failures "$out" 300
+judge() { # PRESET SLOWNESS OUTPUT OK: counts what unittests printed
+  local preset=$1 slow=$2 from=$3 ok=$4
+  grep -E '^  [0-9]|^test_.*ok$|^ok$' "$from" | grep -E '^  ' || true
+  grep -E '^seconds: ' "$from" | fold -s -w 116 | sed 's/^/   /' || true
+  $ok || failures "$from" 300
   local ran bad left names
-  ran=$(sed -n 's/^Ran \([0-9]*\) tests* in.*/\1/p' "$out" | tail -1)
-  names=$(sed -nE 's/^(FAIL|ERROR): [^(]*\(([^)]*)\).*/\2/p' "$out" | sort -u)
+  ran=$(sed -n 's/^Ran \([0-9]*\) tests* in.*/\1/p' "$from" | tail -1)
+  names=$(sed -nE 's/^(FAIL|ERROR): [^(]*\(([^)]*)\).*/\2/p' "$from" | sort -u)
   bad=$(wc -w <<<"$names")
   $ok || [ "$bad" -gt 0 ] || bad=1
   ran=${ran:-1}
-  left=$(sed -nE 's/^(OK|FAILED) \(.*skipped=([0-9]+).*/\2/p' "$out" | tail -1)
+  left=$(sed -nE 's/^(OK|FAILED) \(.*skipped=([0-9]+).*/\2/p' "$from" | tail -1)
   left=${left:-0}
   # Tests measure times, and this machine may be shared: one that failed runs a second time, alone, and is named at
   # the end. What a sanitizer reported is a fault at once.
-  if [ -n "$names" ] && [ "$bad" -le 5 ] && ! grep -qE 'Sanitizer|runtime error:' "$out"; then
+  if [ -n "$names" ] && [ "$bad" -le 5 ] && ! grep -qE 'Sanitizer|runtime error:' "$from"; then
     if unittests "$preset" "$slow" "$again" $names; then
       bad=0
       second+=("scenarios ($preset):" $names)
@@ -115,7 +113,29 @@ scenarios() { # PRESET SLOWNESS MODULE...
   pass $((ran - bad - left))
   [ "$bad" = 0 ] || fail "scenarios ($preset): ${names:-timed out or did not start}" "$bad"
   skipped=$((skipped + left))
-  echo "   $((ran - bad - left)) of $ran passed, $left skipped"
+  echo "   $preset: $((ran - bad - left)) of $ran passed, $left skipped"
+}
+
+scenarios() { # PRESET SLOWNESS MODULE...
+  local preset=$1 slow=$2 ok=true
+  shift 2
+  step "scenarios ($preset): $*"
+  unittests "$preset" "$slow" "$out" "$@" || ok=false
+  judge "$preset" "$slow" "$out" $ok
+}
+
+both() { # "PRESET SLOWNESS MODULE..." "PRESET SLOWNESS MODULE...": two lists of scenarios at the same time, since they
+  # mostly wait
+  local one two one_ok=true two_ok=true
+  read -ra one <<<"$1"
+  read -ra two <<<"$2"
+  step "at the same time: scenarios (${one[0]}): ${one[*]:2}; scenarios (${two[0]}): ${two[*]:2}"
+  unittests "${one[0]}" "${one[1]}" "$beside" "${one[@]:2}" &
+  local other=$!
+  unittests "${two[0]}" "${two[1]}" "$out" "${two[@]:2}" || two_ok=false
+  wait "$other" || one_ok=false
+  judge "${one[0]}" "${one[1]}" "$beside" $one_ok
+  judge "${two[0]}" "${two[1]}" "$out" $two_ok
 }
 
 install_packages $BUILD_PACKAGES $DEMO_PACKAGES $TEST_PACKAGES
@@ -133,7 +153,11 @@ if ! $quick; then
   check python3 test/check_tidy.py build/release
 fi
 properties
-scenarios release 1 test_tools test_metrics test_policy_tools test_language test_sandbox test_log_tools test_identity test_certificates test_revocation test_bundle_endpoint test_workload_api test_named_callers test_tokens test_claims test_documents test_trust test_proxy test_life test_reload test_stalls test_cli test_hostile test_holdup test_shares test_upstreams test_upstreams_found test_upstream_tls test_dns test_health test_rate_limits test_policy test_durability test_audit test_evidence test_evidence_found test_sink_proof test_hostile_log test_mutated_log test_http2 test_http2_found test_grpc test_websocket test_clients test_paths test_desync test_sinks test_chaos test_examples test_cost test_growth
+# Two lists at a time, since scenarios mostly wait; what measures times and memory runs alone.
+one="test_examples test_workload_api test_life test_certificates test_proxy test_bundle_endpoint test_tokens test_tokens_found test_revocation test_policy test_claims test_sandbox test_cli test_paths test_desync test_language test_documents test_tools test_reload test_identity test_policy_tools test_trust test_named_callers test_metrics test_log_tools"
+two="test_evidence test_sinks test_upstreams test_evidence_found test_durability test_http2 test_audit test_dns test_websocket test_health test_http2_found test_clients test_upstreams_found test_grpc test_hostile_log test_upstream_tls test_rate_limits test_mutated_log test_sink_proof"
+both "release 1 $one" "release 1 $two"
+scenarios release 1 test_stalls test_hostile test_holdup test_shares test_chaos test_cost test_growth
 step "cost of decisions and records (figures only; they fail no test)"
 build/release/test/yett_bench
 build/release/test/yett_micro_bench
@@ -144,11 +168,13 @@ python3 test/bench/jwt_speed.py build/release/test/yett_jwt_speed || true
 build dev
 unit dev
 if ! $quick; then
-  YETT_TEST_BODY=$((64 << 20)) YETT_TEST_CONNECTIONS=500 scenarios dev 4 test_tools test_policy_tools test_language test_sandbox test_log_tools test_identity test_certificates test_revocation test_bundle_endpoint test_workload_api test_named_callers test_tokens test_claims test_documents test_trust test_proxy test_life test_reload test_stalls test_cli test_hostile test_upstreams test_upstreams_found test_upstream_tls test_dns test_health test_rate_limits test_policy test_durability test_audit test_evidence test_evidence_found test_sink_proof test_hostile_log test_mutated_log test_http2 test_http2_found test_grpc test_websocket test_clients test_paths
-  # Only what runs several threads: the tools that read logs and policies have one, and floods meet one loop.
   build tsan
   unit tsan
-  YETT_TEST_BODY=$((32 << 20)) YETT_TEST_CONNECTIONS=300 scenarios tsan 5 test_proxy test_life test_reload test_stalls test_upstreams.Upstreams.test_a_storm_of_retries_is_bounded test_upstreams.Upstreams.test_an_endpoint_that_fails_is_ejected_and_comes_back test_policy test_durability test_audit test_dns test_upstream_tls test_upstreams_found test_health test_rate_limits test_http2 test_http2_found test_grpc test_websocket test_clients test_bundle_endpoint test_workload_api
+  # Only what runs several threads goes under TSan: the tools that read logs and policies have one, and floods meet one
+  # loop.
+  dev="test_tools test_policy_tools test_language test_sandbox test_log_tools test_identity test_certificates test_revocation test_bundle_endpoint test_workload_api test_named_callers test_tokens test_tokens_found test_claims test_documents test_trust test_proxy test_life test_reload test_stalls test_cli test_hostile test_upstreams test_upstreams_found test_upstream_tls test_dns test_health test_rate_limits test_policy test_durability test_audit test_evidence test_evidence_found test_sink_proof test_hostile_log test_mutated_log test_http2 test_http2_found test_grpc test_websocket test_clients test_paths"
+  tsan="test_proxy test_life test_reload test_stalls test_upstreams.Upstreams.test_a_storm_of_retries_is_bounded test_upstreams.Upstreams.test_an_endpoint_that_fails_is_ejected_and_comes_back test_policy test_durability test_audit test_dns test_upstream_tls test_upstreams_found test_tokens_found test_health test_rate_limits test_http2 test_http2_found test_grpc test_websocket test_clients test_bundle_endpoint test_workload_api"
+  YETT_TEST_BODY=$((32 << 20)) YETT_TEST_CONNECTIONS=300 both "dev 5 $dev" "tsan 6 $tsan"
 fi
 if $interop; then
   step "interop: peers from other registries; benchmark against other proxies (figures only; they fail no test)"

@@ -108,8 +108,12 @@ class Runner {
     const int64_t began = base::steadyNanos();
     evaluator_->decide(input.value()->request(), reader_, decision_);
     out.nanos = base::steadyNanos() - began;
-    out.passed = meets(test.expect, decision_);
-    if (!out.passed) out.failure = "expected " + test.expect.text() + ", got " + describe(decision_);
+    const auto* forwarded = input.value()->request().forwarded;
+    const std::string unread = decision_.allow && forwarded != nullptr ? forwarded->via_error : "";
+    out.passed = unread.empty() ? meets(test.expect, decision_) : test.expect.kind == Expectation::Kind::kRejected;
+    if (!out.passed)
+      out.failure = "expected " + test.expect.text() + ", got " + describe(decision_) +
+                    (unread.empty() ? "" : ", and then 400: " + unread);
     if (out.passed) out.failure = wrongHeader(test.sets, decision_.allow ? decision_.obligations : nullptr);
     out.passed = out.failure.empty();
     met_.emplace(decision_.engine, decision_.policy, decision_.rule);

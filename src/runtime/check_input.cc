@@ -106,6 +106,22 @@ bool isCallerField(std::string_view name) {
   return std::find(std::begin(kCallerFields), std::end(kCallerFields), name) != std::end(kCallerFields);
 }
 
+// Whether the caller is one, or all that a listener trusts.
+static Status readForwarder(const Value& value, Caller& caller) {
+  const bool list = value.type == Value::Type::kArray;
+  const bool texts = std::all_of(value.items.begin(), value.items.end(),
+                                 [](const Value& item) { return item.type == Value::Type::kString; });
+  if (value.type != Value::Type::kBool && (!list || !texts))
+    return Error{"`forwarder` is " + std::string(value.typeName()) +
+                 ", must be true, false, or a list of the SPIFFE IDs in `trusted_forwarders`"};
+  caller.forwarder = value.boolean;
+  for (const auto& item : value.items) {
+    caller.forwarders.push_back(item.text);
+    caller.forwarder = caller.forwarder || item.text == caller.principal;
+  }
+  return {};
+}
+
 Result<Caller> callerOf(const Value& value) {
   Caller caller;
   caller.principal = TRY(textField(value, "principal"));
@@ -115,9 +131,7 @@ Result<Caller> callerOf(const Value& value) {
   caller.scheme = TRY(textField(value, "scheme", caller.scheme));
   caller.protocol = TRY(textField(value, "protocol", caller.protocol));
   if (const Value* forwarder = value.find("forwarder")) {
-    if (forwarder->type != Value::Type::kBool)
-      return Error{"`forwarder` is " + std::string(forwarder->typeName()) + ", must be true or false"};
-    caller.forwarder = forwarder->boolean;
+    TRY(readForwarder(*forwarder, caller));
   }
   if (const Value* time = value.find("time")) {
     if (time->type != Value::Type::kInt)
@@ -171,7 +185,8 @@ Status CheckInput::take(std::string_view message, const Caller& caller, std::spa
   if (!rest.empty()) return Error{"there are bytes after the end of the request: is content-length missing?"};
   request::dropUntrusted(head_, {.forwarder = caller.forwarder}, owned);
   if (caller.forwarder) {
-    const std::string trusted[] = {caller.principal};
+    std::vector<std::string> trusted = caller.forwarders;
+    trusted.push_back(caller.principal);
     forwarded_ = request::readForwarded(head_.headers, trusted);
   }
   request::visibleHeaders(head_.headers, headers_);

@@ -24,6 +24,7 @@ struct Caller {
   std::string scheme = "https";                 ///< or http: no TLS
   std::string protocol = "HTTP/1.1";            ///< or HTTP/2
   bool forwarder = false;                       ///< one of `trusted_forwarders`
+  std::vector<std::string> forwarders = {};     ///< the others, as far as they are known
   std::vector<policy::NamedToken> tokens = {};  ///< as if they had been verified
   int64_t time_seconds = 0;                     ///< 0: now
 };

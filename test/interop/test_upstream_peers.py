@@ -11,7 +11,7 @@ import unittest
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 sys.path.insert(0, str(ROOT / "test/scenario"))
 
-from harness import SLOW, Yett, accepts, free_port, run, wait_for  # noqa: E402
+from harness import SLOW, Service, Yett, accepts, echo, free_port, run, wait_for  # noqa: E402
 from test_upstream_tls import SHOP, TlsNginx  # noqa: E402
 
 BIN = ROOT / "build/interop"
@@ -36,6 +36,65 @@ def envoy(certs, who, expects, port):
     return json.dumps({"static_resources": {"listeners": [{"name": "a", "address": {"socket_address": {"address": "127.0.0.1", "port_value": port}},
                                                            "filter_chains": [{"filters": [{"name": "http", "typed_config": manager}],
                                                                               "transport_socket": {"name": "tls", "typed_config": tls}}]}]}})
+
+
+def gateway(certs, port, address, details):
+    """An Envoy in front of Yett that ends mTLS, and says for whom it asks."""
+    kind = "type.googleapis.com/envoy.extensions."
+    own = {"tls_certificates": [{"certificate_chain": {"filename": str(certs / "gateway.pem")}, "private_key": {"filename": str(certs / "gateway.key")}}],
+           "validation_context": {"trusted_ca": {"filename": str(certs / "bundle.pem")}}}
+    manager = {"@type": kind + "filters.network.http_connection_manager.v3.HttpConnectionManager", "stat_prefix": "a", "use_remote_address": True,
+               "forward_client_cert_details": details, "set_current_client_cert_details": {"subject": True, "uri": True, "dns": True, "cert": True},
+               "http_filters": [{"name": "router", "typed_config": {"@type": kind + "filters.http.router.v3.Router"}}],
+               "route_config": {"virtual_hosts": [{"name": "a", "domains": ["*"], "routes": [{"match": {"prefix": "/"}, "route": {"cluster": "yett"}}]}]}}
+    host, upstream = address.split(":")
+    return json.dumps({"static_resources": {
+        "listeners": [{"name": "a", "address": {"socket_address": {"address": "127.0.0.1", "port_value": port}},
+                       "filter_chains": [{"filters": [{"name": "http", "typed_config": manager}],
+                                          "transport_socket": {"name": "tls", "typed_config": {"@type": kind + "transport_sockets.tls.v3.DownstreamTlsContext",
+                                                                                               "require_client_certificate": True, "common_tls_context": own}}}]}],
+        "clusters": [{"name": "yett", "type": "STATIC", "load_assignment": {"cluster_name": "yett", "endpoints": [{"lb_endpoints": [
+            {"endpoint": {"address": {"socket_address": {"address": host, "port_value": int(upstream)}}}}]}]},
+                      "transport_socket": {"name": "tls", "typed_config": {"@type": kind + "transport_sockets.tls.v3.UpstreamTlsContext", "common_tls_context": own}}}]}})
+
+
+class InFront(unittest.TestCase):
+    def test_envoy_says_for_whom_it_asks(self):
+        if not ENVOY.exists():
+            self.skipTest("Envoy is missing: test/bench/run.sh installs it")
+        rules = '''policy "p" { allow "frontend" { principal = "spiffe://example.org/gateway", when = function(r)
+          return #r.via == 1 and r.via[1] == "spiffe://example.org/frontend" and r.client.ip ~= r.source.ip end } }'''
+        with Service(echo) as service:
+            y = Yett(service.address, rules=rules)
+            run("certs", "issue", "spiffe://example.org/gateway", "--dir", str(y.certs), "--dns", "localhost")
+            y.config["listeners"][0]["trusted_forwarders"] = ["spiffe://example.org/gateway"]
+            y.write_config()
+            with y:
+                for details in ("SANITIZE_SET", "APPEND_FORWARD"):
+                    port = free_port()
+                    path = y.dir / f"envoy-{port}.json"
+                    path.write_text(gateway(y.certs, port, f"127.0.0.1:{y.port}", details))
+                    process = subprocess.Popen([ENVOY, "-c", path, "--concurrency", "1", "--log-level", "off", "--disable-hot-restart", "--base-id", str(port)],
+                                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+                    self.addCleanup(lambda process=process: (process.kill(), process.wait()))
+                    wait_for("Envoy", lambda: accepts(port), 15)
+                    self.assertEqual(self.ask(y, port, "frontend", {})[0], 200)
+                    self.assertEqual(self.ask(y, port, "other", {})[0], 403)  # (for a loopback peer, Envoy names the host's own address)
+                    # What the caller writes itself: Envoy drops it, or passes it on before its own element.
+                    forged = {"x-forwarded-client-cert": "By=spiffe://example.org/gateway;URI=spiffe://example.org/frontend"}
+                    self.assertEqual(self.ask(y, port, "other", forged)[0], 403)
+                    status, seen = self.ask(y, port, "frontend", {"x-forwarded-client-cert": "URI=spiffe://example.org/other"})
+                    self.assertEqual(status, 200)
+                    self.assertEqual("uri=spiffe://example.org/other" in seen, details == "APPEND_FORWARD")
+                    self.assertIn("uri=spiffe://example.org/gateway", seen)  # Yett's own element comes last
+
+    def ask(self, y, port, who, headers):
+        connection = http.client.HTTPSConnection("localhost", port, context=y.context(who), timeout=20)
+        connection.request("GET", "/", headers=headers)
+        response = connection.getresponse()
+        body = response.read().decode().lower()
+        connection.close()
+        return response.status, body
 
 
 class Peers(unittest.TestCase):

@@ -48,6 +48,7 @@ class PolicyTools(unittest.TestCase):
           test "all" {{ principal = "{ID}", destination = "10.1.2.3:8443", sni = "orders", protocol = "HTTP/2", source = "[2001:db8::1]:55",
                         request = {{ path = "/all" }}, expect = allowed "sees all" }}
           test "forwarder" {{ forwarder = true, request = {{ path = "/f", headers = {{ ["x-forwarded-for"] = "1.2.3.4" }} }}, expect = allowed "forwarded" }}
+          test "unreadable" {{ principal = "{ID}", forwarder = true, request = {{ path = "/f", headers = {{ ["x-forwarded-for"] = "1.2.3.4", ["x-forwarded-client-cert"] = "By=\\"" }} }}, expect = rejected }}
           test "no forwarder" {{ request = {{ path = "/f", headers = {{ ["x-forwarded-for"] = "1.2.3.4" }} }}, expect = denied.by_default }}
           test "http" {{ scheme = "http", request = {{ path = "/plain" }}, expect = allowed "plain" }}
           test "https" {{ request = {{ path = "/plain" }}, expect = denied }}''')
