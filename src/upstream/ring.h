@@ -12,8 +12,8 @@ namespace yett::upstream {
 
 class Ring {
  public:
-  /// Each endpoint has points on the ring by its name, as many as its weight demands: 160 for 1, and fewer for each unit
-  /// of weight where the heaviest has more than 16. The same in every process.
+  /// Each endpoint has points on the ring by its name, as many as its weight demands: 160 for 1, and fewer for each
+  /// unit of weight where the heaviest has more than 16. The same in every process.
   Ring(const std::vector<std::string>& names, const std::vector<uint32_t>& weights);
   /// The endpoint of a key, or the next on the ring that is usable. REQUIRES: there is an endpoint; if none is usable,
   /// the key's own.
