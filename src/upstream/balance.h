@@ -46,6 +46,8 @@ struct ClusterLoad {
   std::atomic<int64_t> connections{0};
   std::atomic<int64_t> pending{0};
   std::atomic<int64_t> requests{0};
+  std::atomic<int64_t> crowded_at{0};            ///< a request found no room for a connection; steady milliseconds
+  std::atomic<const void*> crowded_by{nullptr};  ///< the pool of its loop
 };
 
 }  // namespace yett::upstream

@@ -10,6 +10,8 @@ namespace yett::upstream {
 
 using enum PoolUser::Lack;
 
+static constexpr base::Millis kRelief{500};
+
 // kUnknown: the handshake decides, and may do so anew on each connection.
 Speaks Pool::speaksFor(bool http2, bool websocket) const {
   switch (cluster_->config.protocol) {
@@ -180,7 +182,24 @@ void Pool::serveFull(Waiter waiter) {
     resting->close();
     return connect(waiter);
   }
+  cluster_->load->crowded_at = now;
+  cluster_->load->crowded_by = this;
   overflow(waiter, "the cluster has reached its `max_connections`");
+}
+
+// All loops share `max_connections`, but each can use only its own connections.
+void Pool::relieve() {
+  if (std::all_of(idle_.begin(), idle_.end(), [](const auto& idle) { return idle.empty(); })) return;
+  loop_.schedule(relief_timer_, kRelief);
+  const ClusterLoad& load = *cluster_->load;
+  if (load.crowded_by == this || loop_.nowMillis() - load.crowded_at > 2 * kRelief.count() || !full()) return;
+  std::vector<UpstreamConnection*> spare;  // half of them, the oldest
+  for (auto& idle : idle_) {
+    const auto half = idle.begin() + static_cast<std::ptrdiff_t>((idle.size() + 1) / 2);
+    spare.insert(spare.end(), idle.begin(), half);
+    idle.erase(idle.begin(), half);
+  }
+  for (auto* connection : spare) connection->end();
 }
 
 bool Pool::full() const {
@@ -223,7 +242,11 @@ void Pool::giveBack(UpstreamConnection& connection) {
   if (connection.old()) return connection.end();
   if (codec.spent() || retired_ || connection.alone) return connection.close();
   connection.rest(cluster_->config.idle_timeout);
-  if (!connection.http2()) idle_[connection.endpointIndex()].push_back(&connection);
+  if (connection.http2()) return;
+  idle_[connection.endpointIndex()].push_back(&connection);
+  const ClusterLoad& load = *cluster_->load;
+  const bool crowded = load.connections * 4 >= cluster_->config.breakers.max_connections;
+  if (crowded && !relief_timer_.waiting()) loop_.schedule(relief_timer_, kRelief);
 }
 
 void Pool::closed(const UpstreamConnection& connection) {

@@ -119,6 +119,8 @@ class Pool {
   void endOld();
   Speaks speaksFor(bool http2, bool websocket) const;
   void makeBalancer();
+  /// Ends some of its idle connections if other loops need the room.
+  void relieve();
   void tell(Notice notice, size_t endpoint, const std::string& why) const;
   void remove(UpstreamConnection& connection);
 
@@ -142,6 +144,7 @@ class Pool {
   EndpointStates states_;
   std::unique_ptr<Balancer> balancer_;
   bool retired_ = false;
+  net::Timer relief_timer_{[this] { relieve(); }};
 };
 
 }  // namespace yett::upstream

@@ -82,7 +82,7 @@ std::optional<Pool::Waiter> UpstreamConnection::forget(PoolUser& user) {
 size_t UpstreamConnection::onData(std::string_view bytes) {
   const size_t used = codec_->onBytes(bytes);
   if (!opened_ && isOpen() && codec_->ready()) opened();
-  else if (!opened_ && connection_ && !connection_->open()) passWaitingOn(kNoRequests);
+  else if (!opened_ && connection_ && !connection_->open()) passWaitingOn(": it does not speak HTTP/2");
   if (doubted_ && !codec_->probing()) endDoubt();
   return used;
 }

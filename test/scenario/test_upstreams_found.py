@@ -1,4 +1,5 @@
 """Faults of the upstream side that a review has found, each as it was shown."""
+import concurrent.futures
 import contextlib
 import http.client
 import json
@@ -213,6 +214,37 @@ class Found(unittest.TestCase):
             self.assertTrue(busy.wait(10 * SLOW))
             self.assertEqual(self.get(y), (200, b"ok"))
             self.assertEqual(slow.getresponse().status, 200)
+
+    def test_workers_give_up_idle_connections_that_others_need(self):
+        """The idle connections of one worker held the limit of the cluster: requests of the others were 503 for 30 s."""
+        def serve(connection):
+            while read_head(connection) is not None:
+                time.sleep(0.1)
+                connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+
+        def status(caller):
+            caller.request("GET", "/")
+            response = caller.getresponse()
+            response.read()
+            return response.status
+
+        address = self.service(serve).address
+        for other in range(1, 8):
+            y = self.yett(address, circuit_breakers={"max_connections": 2})
+            y.config["workers"] = 2
+            y.write_config()
+            with y, contextlib.ExitStack() as stack:
+                callers = [stack.enter_context(contextlib.closing(http.client.HTTPConnection("127.0.0.1", y.port, timeout=30 * SLOW))) for _ in range(8)]
+                for caller in callers:
+                    caller.connect()
+                time.sleep(0.1 * SLOW)
+                with concurrent.futures.ThreadPoolExecutor(2) as pool:  # of the same worker, now and then
+                    self.assertEqual(list(pool.map(status, (callers[0], callers[other]))), [200, 200])
+                if all(status(caller) == 200 for caller in callers):
+                    continue
+                wait_for("room for everybody", lambda: [status(caller) for caller in callers] == [200] * 8, 6)
+                return
+        self.fail("no worker had both connections")
 
     def test_answers_that_callers_can_provoke_keep_no_endpoint_in(self):
         def bad(connection):
