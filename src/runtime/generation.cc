@@ -84,6 +84,7 @@ void buildListeners(Generation& out, const TlsInput& files, const Previous& prev
   out.bundles = shared;
   out.tls_digest = files.digest + shared->digest();
   if (out.providers) out.providers = std::make_shared<const identity::JwtProviders>(out.providers->with(shared));
+  out.own = std::make_shared<const identity::OwnSvid>(identity::OwnSvid{files.certificate, files.key});
   out.certificate_expires = 0;
   out.spiffe_id.clear();
   if (!files.certificate.empty()) {
@@ -152,6 +153,54 @@ void buildPolicies(Generation& out, Inputs& inputs, const Previous& previous, co
     problems.add("policy: its digest " + out.policy->digest() + " is not listed in `policy.pin`");
 }
 
+// Certificate, key and each bundle, as new as they can be used; the key and the certificate go together. False: nothing
+// of them can be used.
+bool renewListeners(Generation& out, TlsInput& tls, const Previous& previous, config::Problems& problems) {
+  const auto add = [&](const config::Problems& some) {
+    for (const auto& text : some.texts()) problems.add(text);
+  };
+  const std::string& file = previous->config.file;
+  config::Problems of_listeners(file);
+  config::Problems of_bundles(file);
+  if (tls.complete) buildListeners(out, tls, previous, of_listeners, of_bundles);
+  add(of_listeners);
+  if (tls.complete && !of_listeners.any()) return add(of_bundles), true;
+  if (!tls.bundles_known || previous->own == nullptr || !previous->waits.empty()) return false;
+  tls.take(*previous->own);
+  config::Problems again(file);
+  of_bundles = config::Problems(file);
+  buildListeners(out, tls, previous, again, of_bundles);
+  return add(of_bundles), !again.any();
+}
+
+// Likewise for clusters: one that cannot be built stays as it was.
+void renewClusters(Generation& out, const TlsInput& tls, std::map<std::string, std::string> authorities,
+                   const Previous& previous, config::Problems& problems) {
+  for (const auto& [name, text] : previous->authorities) authorities.try_emplace(name, text);
+  buildClusters(out, tls, std::move(authorities), previous, problems);
+  for (const auto& [name, cluster] : previous->clusters) out.clusters.try_emplace(name, cluster);
+}
+
+void keepTls(Generation& out, const Previous& previous) {
+  out.clusters = previous->clusters;
+  out.authorities = previous->authorities;
+  if (previous->bundles)
+    out.providers = std::make_shared<const identity::JwtProviders>(out.providers->with(previous->bundles));
+  out.listeners.clear();
+  for (const auto& [name, state] : previous->listeners) {
+    auto same = std::make_shared<proxy::ListenerState>(*state);
+    same->providers = out.providers;
+    out.listeners.emplace(name, std::move(same));
+  }
+  out.bundles = previous->bundles;
+  out.own = previous->own;
+  out.tls_digest = previous->tls_digest;
+  out.certificate_expires = previous->certificate_expires;
+  out.certificate_valid_from = previous->certificate_valid_from;
+  out.spiffe_id = previous->spiffe_id;
+  out.waits = previous->waits;
+}
+
 }  // namespace
 
 std::shared_ptr<const Generation> build(Inputs inputs, const Previous& previous, config::Problems& problems) {
@@ -175,33 +224,14 @@ std::shared_ptr<const Generation> refresh(const Previous& previous, const ApiSou
   readAllEngines(previous->config, inputs, of_policy, trust);
   buildPolicies(*out, inputs, previous, of_policy);
   if (of_policy.any()) out->policy = previous->policy;
-  config::Problems of_tls(previous->config.file);
-  const TlsInput tls = readTls(previous->config.identity, api, of_tls, trust);
   config::Problems of_keys(previous->config.file);
   buildProviders(*out, readKeySets(previous->config.jwt, trust), previous->providers.get(), of_keys);
+  config::Problems of_tls(previous->config.file);
+  TlsInput tls = readTls(previous->config.identity, api, of_tls, trust);
   auto authorities = readClusterAuthorities(previous->config.clusters, of_tls, trust);
-  config::Problems of_bundles(previous->config.file);
-  if (tls.complete) buildListeners(*out, tls, previous, of_tls, of_bundles);
-  if (tls.complete && !of_tls.any()) buildClusters(*out, tls, std::move(authorities), previous, of_tls);
-  if (of_tls.any()) {
-    out->clusters = previous->clusters;
-    out->authorities = previous->authorities;
-    if (previous->bundles)
-      out->providers = std::make_shared<const identity::JwtProviders>(out->providers->with(previous->bundles));
-    out->listeners.clear();
-    for (const auto& [name, state] : previous->listeners) {
-      auto same = std::make_shared<proxy::ListenerState>(*state);
-      same->providers = out->providers;
-      out->listeners.emplace(name, std::move(same));
-    }
-    out->bundles = previous->bundles;
-    out->tls_digest = previous->tls_digest;
-    out->certificate_expires = previous->certificate_expires;
-    out->certificate_valid_from = previous->certificate_valid_from;
-    out->spiffe_id = previous->spiffe_id;
-    out->waits = previous->waits;
-  }
-  for (const auto* part : {&of_policy, &of_tls, &of_bundles, &of_keys}) {
+  if (renewListeners(*out, tls, previous, of_tls)) renewClusters(*out, tls, std::move(authorities), previous, of_tls);
+  else keepTls(*out, previous);
+  for (const auto* part : {&of_policy, &of_tls, &of_keys}) {
     for (const auto& text : part->texts()) problems.add(text);
   }
   return out;
@@ -210,13 +240,10 @@ std::shared_ptr<const Generation> refresh(const Previous& previous, const ApiSou
 std::shared_ptr<const Generation> refreshTls(const Previous& previous, const ApiSources& api,
                                              config::Problems& problems, base::FileTrust& trust) {
   const auto out = std::make_shared<Generation>(*previous);
-  const TlsInput tls = readTls(previous->config.identity, api, problems, trust);
-  if (!tls.complete) return nullptr;
-  config::Problems of_tls(previous->config.file);
-  buildListeners(*out, tls, previous, of_tls, problems);
-  buildClusters(*out, tls, previous->authorities, previous, of_tls);
-  for (const auto& text : of_tls.texts()) problems.add(text);
-  return of_tls.any() ? nullptr : out;
+  TlsInput tls = readTls(previous->config.identity, api, problems, trust);
+  if (!renewListeners(*out, tls, previous, problems)) return nullptr;
+  renewClusters(*out, tls, previous->authorities, previous, problems);
+  return out;
 }
 
 std::shared_ptr<const Generation> readAndBuild(const std::string& config_file, const Previous& previous,

@@ -35,7 +35,8 @@ struct Generation {
   std::shared_ptr<const identity::TrustBundles> bundles;  ///< those in force; maybe empty
   int64_t certificate_expires = 0;     ///< the own certificate or one of its chain, seconds since 1970; 0: none
   int64_t certificate_valid_from = 0;  ///< likewise
-  std::string tls_digest;              ///< of certificate, key and bundles
+  std::shared_ptr<const identity::OwnSvid> own;  ///< certificate and key in force; null: none yet
+  std::string tls_digest;                        ///< of certificate, key and bundles
 };
 
 /// The previous generation; its parts are reused if their sources are unchanged. Null at the start.
@@ -47,13 +48,13 @@ using Previous = std::shared_ptr<const Generation>;
 std::shared_ptr<const Generation> build(Inputs inputs, const Previous& previous, config::Problems& problems);
 
 /// The generation with the configuration of `previous` and the current contents of its files: policies, shadow,
-/// certificates, bundles. A part with a problem stays as it was and does not hold back the others; each is reported.
+/// certificate, each bundle, the keys of each provider of tokens, the authorities of each cluster. A part with a problem
+/// stays as it was and does not hold back the others; each is reported.
 /// REQUIRES: `previous` is not null.
 std::shared_ptr<const Generation> refresh(const Previous& previous, const ApiSources& api, config::Problems& problems,
                                           base::FileTrust& trust);
 
-/// The generation with the configuration of `previous` and the certificates and bundles of now. Null: they have a
-/// problem. REQUIRES: `previous` is not null.
+/// The same for certificate and bundles alone. Null: nothing of them can be used. REQUIRES: `previous` is not null.
 std::shared_ptr<const Generation> refreshTls(const Previous& previous, const ApiSources& api,
                                              config::Problems& problems, base::FileTrust& trust);
 

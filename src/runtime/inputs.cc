@@ -30,14 +30,17 @@ Result<identity::TrustBundles::Sources> bundlesOf(const identity::IdentityConfig
   return out;
 }
 
-std::string digestOf(const TlsInput& input) {
-  base::Sha256Hasher hasher;
-  hasher.update(input.certificate).update({"\0", 1}).update(input.key);
-  const auto hash = hasher.finish();
-  return std::string(base::view(hash));
-}
-
 }  // namespace
+
+void TlsInput::take(const identity::OwnSvid& own) {
+  certificate = own.certificate;
+  key = own.key;
+  missing.clear();
+  base::Sha256Hasher hasher;
+  hasher.update(certificate).update({"\0", 1}).update(key);
+  const auto hash = hasher.finish();
+  digest = base::view(hash);
+}
 
 identity::KeySets readKeySets(const identity::JwtProviderConfigs& providers, base::FileTrust& trust) {
   identity::KeySets out;
@@ -59,17 +62,16 @@ TlsInput readTls(const identity::IdentityConfig& identity, const ApiSources& api
   auto svid = source != nullptr ? source->svid(identity.spiffe_id)
                                 : Result<identity::OwnSvid>(Error{"only `yett run` asks the Workload API"});
   if (svid) {
-    out.certificate = std::move(svid.value().certificate);
-    out.key = std::move(svid.value().key);
+    out.take(svid.value());
   } else if (by_api) {
     out.missing = svid.error().message;
   } else {
     problems.add("identity: " + svid.error().message);
   }
   auto bundles = bundlesOf(identity, by_api ? api : ApiSources(), trust);
+  out.bundles_known = bundles.ok();
   if (bundles) out.bundles = std::move(bundles).value();
   else problems.add("identity: " + bundles.error().message);
-  out.digest = digestOf(out);
   out.complete = problems.texts().size() == before;
   return out;
 }

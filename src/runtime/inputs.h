@@ -39,6 +39,9 @@ struct TlsInput {
   identity::TrustBundles::Sources bundles;
   std::string digest;     ///< SHA-256 of certificate and key
   bool complete = false;  ///< all could be read, but for bundles that say why not
+  bool bundles_known = false;
+  /// Uses this certificate and key instead.
+  void take(const identity::OwnSvid& own);
 };
 
 struct Inputs {

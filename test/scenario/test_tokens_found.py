@@ -63,6 +63,19 @@ class Found(unittest.TestCase):
             y.replace("own.pem", self.fresh_bundle())
             wait_for("the end of the callers", lambda: self.is_refused(y), 10)
 
+    def test_a_broken_certificate_holds_back_no_bundle(self):
+        for broken in ("certs/server.pem", "certs/server.key"):
+            y = self.yett()
+            y.replace("own.pem", (y.certs / "bundle.pem").read_text())
+            y.config["identity"]["trust_bundles"]["example.org"] = "own.pem"
+            y.write_config()
+            with y:
+                (y.dir / broken).write_text("nonsense")
+                wait_for("the refusal", lambda: "refused" in y.log(), 10)
+                self.assertFalse(self.is_refused(y))
+                y.replace("own.pem", self.fresh_bundle())
+                wait_for("the end of the callers", lambda: self.is_refused(y), 10)
+
     def test_keys_belong_to_their_url(self):
         """The keys of a staging provider vouched for production until its own came."""
         body = self.idp.jwks().encode()
