@@ -28,8 +28,8 @@ broken=()  # what failed, listed at the end
 second=()  # what failed once and passed the second time
 out=$(mktemp)
 again=$(mktemp)
-beside=$(mktemp)
-trap 'rm -f "$out" "$again" "$beside"' EXIT
+beside=$(mktemp -d)
+trap 'rm -rf "$out" "$again" "$beside"' EXIT
 ulimit -n 65536 2>/dev/null || ulimit -n "$(ulimit -Hn)"
 
 step() { # NAME: a headline with the time since the start
@@ -124,18 +124,23 @@ scenarios() { # PRESET SLOWNESS MODULE...
   judge "$preset" "$slow" "$out" $ok
 }
 
-both() { # "PRESET SLOWNESS MODULE..." "PRESET SLOWNESS MODULE...": two lists of scenarios at the same time, since they
-  # mostly wait
-  local one two one_ok=true two_ok=true
-  read -ra one <<<"$1"
-  read -ra two <<<"$2"
-  step "at the same time: scenarios (${one[0]}): ${one[*]:2}; scenarios (${two[0]}): ${two[*]:2}"
-  unittests "${one[0]}" "${one[1]}" "$beside" "${one[@]:2}" &
-  local other=$!
-  unittests "${two[0]}" "${two[1]}" "$out" "${two[@]:2}" || two_ok=false
-  wait "$other" || one_ok=false
-  judge "${one[0]}" "${one[1]}" "$beside" $one_ok
-  judge "${two[0]}" "${two[1]}" "$out" $two_ok
+together() { # "PRESET SLOWNESS MODULE..."...: lists of scenarios at the same time, since they mostly wait
+  local lists=() pids=() oks=() words n list
+  for list in "$@"; do
+    read -ra words <<<"$list"
+    step "at the same time: scenarios (${words[0]}): ${words[*]:2}"
+    n=${#lists[@]}
+    lists+=("$list")
+    unittests "${words[0]}" "${words[1]}" "$beside/$n" "${words[@]:2}" &
+    pids+=($!)
+  done
+  for n in "${!pids[@]}"; do
+    if wait "${pids[n]}"; then oks+=(true); else oks+=(false); fi
+  done
+  for n in "${!lists[@]}"; do
+    read -ra words <<<"${lists[n]}"
+    judge "${words[0]}" "${words[1]}" "$beside/$n" "${oks[n]}"
+  done
 }
 
 install_packages $BUILD_PACKAGES $DEMO_PACKAGES $TEST_PACKAGES
@@ -156,7 +161,7 @@ properties
 # Two lists at a time, since scenarios mostly wait; what measures times and memory runs alone.
 one="test_examples test_workload_api test_life test_certificates test_proxy test_bundle_endpoint test_tokens test_tokens_found test_revocation test_policy test_claims test_sandbox test_cli test_paths test_desync test_language test_documents test_tools test_reload test_identity test_policy_tools test_trust test_named_callers test_metrics test_log_tools"
 two="test_evidence test_sinks test_upstreams test_evidence_found test_durability test_http2 test_audit test_dns test_websocket test_health test_http2_found test_clients test_upstreams_found test_grpc test_hostile_log test_upstream_tls test_rate_limits test_mutated_log test_sink_proof"
-both "release 1 $one" "release 1 $two"
+together "release 1 $one" "release 1 $two"
 scenarios release 1 test_stalls test_hostile test_holdup test_shares test_chaos test_cost test_growth
 step "cost of decisions and records (figures only; they fail no test)"
 build/release/test/yett_bench
@@ -172,9 +177,11 @@ if ! $quick; then
   unit tsan
   # Only what runs several threads goes under TSan: the tools that read logs and policies have one, and floods meet one
   # loop.
-  dev="test_tools test_policy_tools test_language test_sandbox test_log_tools test_identity test_certificates test_revocation test_bundle_endpoint test_workload_api test_named_callers test_tokens test_tokens_found test_claims test_documents test_trust test_proxy test_life test_reload test_stalls test_cli test_hostile test_upstreams test_upstreams_found test_upstream_tls test_dns test_health test_rate_limits test_policy test_durability test_audit test_evidence test_evidence_found test_sink_proof test_hostile_log test_mutated_log test_http2 test_http2_found test_grpc test_websocket test_clients test_paths"
-  tsan="test_proxy test_life test_reload test_stalls test_upstreams.Upstreams.test_a_storm_of_retries_is_bounded test_upstreams.Upstreams.test_an_endpoint_that_fails_is_ejected_and_comes_back test_policy test_durability test_audit test_dns test_upstream_tls test_upstreams_found test_tokens_found test_health test_rate_limits test_http2 test_http2_found test_grpc test_websocket test_clients test_bundle_endpoint test_workload_api"
-  YETT_TEST_BODY=$((32 << 20)) YETT_TEST_CONNECTIONS=300 both "dev 5 $dev" "tsan 6 $tsan"
+  YETT_TEST_BODY=$((32 << 20)) YETT_TEST_CONNECTIONS=300 together \
+    "dev 5 test_life test_tools test_policy_tools test_language test_sandbox test_log_tools test_identity test_certificates test_revocation test_bundle_endpoint test_workload_api test_named_callers test_tokens test_tokens_found test_claims test_documents test_trust test_proxy test_reload test_cli" \
+    "dev 5 test_stalls test_hostile test_upstreams test_upstreams_found test_upstream_tls test_dns test_health test_rate_limits test_policy test_durability test_audit test_evidence test_evidence_found test_sink_proof test_hostile_log test_mutated_log test_http2 test_http2_found test_grpc test_websocket test_clients test_paths" \
+    "tsan 6 test_life test_proxy test_reload test_stalls test_policy test_durability test_audit test_clients test_tokens_found test_rate_limits" \
+    "tsan 6 test_workload_api test_bundle_endpoint test_upstreams.Upstreams.test_a_storm_of_retries_is_bounded test_upstreams.Upstreams.test_an_endpoint_that_fails_is_ejected_and_comes_back test_dns test_upstream_tls test_upstreams_found test_health test_http2 test_http2_found test_grpc test_websocket"
 fi
 if $interop; then
   step "interop: peers from other registries; benchmark against other proxies (figures only; they fail no test)"

@@ -257,9 +257,9 @@ bool Server::distribute(std::shared_ptr<const runtime::Generation> next, const S
     if (changes.policy) mine = loop.authorizer->swap(std::move(mine));
     if (changes.shadow) shadow = loop.authorizer->swapShadow(std::move(shadow));
     take(loop, *next, sockets);
+    loop.worker->reviewSessions(next->bundles, next->providers);  // first: what is decided again asks them
     if (changes.policy) loop.worker->onPolicy();
     else if (changes.tokens) loop.worker->subjects.recheckSoon();
-    loop.worker->reviewSessions(next->bundles, next->providers);
     loop.generation = number;
   };
   const std::string digest = next->policy->digest().substr(0, 12);

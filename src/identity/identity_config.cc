@@ -16,7 +16,7 @@ std::string historyFile(const BundleConfig& config) {
 // Whose answers they are: those of another endpoint say nothing.
 static std::string sourceOf(const BundleConfig& config) {
   constexpr size_t kDigits = 16;
-  return base::sha256Hex(config.endpoint + '\n' + config.endpoint_spiffe_id + '\n' + config.ca).substr(0, kDigits);
+  return base::sha256Hex(config.endpoint + '\n' + config.endpoint_spiffe_id).substr(0, kDigits);
 }
 
 BundleHistory historyOf(const BundleConfig& config) {
@@ -28,7 +28,8 @@ BundleHistory historyOf(const BundleConfig& config) {
   if (time.ec != std::errc() || time.ptr == end || *time.ptr != ' ') return {};
   const auto sequence = std::from_chars(time.ptr + 1, end, out.sequence);
   const std::string_view rest(sequence.ptr, static_cast<size_t>(end - sequence.ptr));
-  return sequence.ec == std::errc() && rest == " " + sourceOf(config) + "\n" ? out : BundleHistory();
+  const bool same = rest == "\n" || rest == " " + sourceOf(config) + "\n";  // earlier builds wrote no source
+  return sequence.ec == std::errc() && same ? out : BundleHistory();
 }
 
 std::string textOf(const BundleConfig& config, const BundleHistory& history) {

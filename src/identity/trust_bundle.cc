@@ -73,6 +73,7 @@ Result<std::shared_ptr<const TrustBundles::Bundle>> TrustBundles::read(const std
 void TrustBundles::add(const std::string& domain, const Source& source, std::shared_ptr<const Bundle> bundle) {
   naming_ = naming_ || isNamingAuthority(domain);
   if (source.awaited) awaited_.insert(domain);
+  more_awaited_ = more_awaited_ || (source.awaited && !source.text.empty());
   if (bundle) bundles_.emplace(domain, std::move(bundle));
 }
 
@@ -127,6 +128,10 @@ TrustBundles TrustBundles::renew(const Sources& sources, int64_t now, const Trus
   }
   out.digestAll();
   return out;
+}
+
+bool TrustBundles::awaits(std::string_view trust_domain) const {
+  return awaited_.contains(trust_domain) || (more_awaited_ && !bundles_.contains(trust_domain));
 }
 
 const TrustBundles::Bundle* TrustBundles::find(std::string_view trust_domain) const {

@@ -71,7 +71,7 @@ class TrustBundles {
   using Bundles = std::map<std::string, std::shared_ptr<const Bundle>, std::less<>>;
   const Bundles& all() const { return bundles_; }
   /// The keys of its JWT-SVIDs are not known yet.
-  bool awaits(std::string_view trust_domain) const { return awaited_.contains(trust_domain); }
+  bool awaits(std::string_view trust_domain) const;
   /// There are authorities of callers without a SPIFFE ID (named_principal.h): they stand beside the trust domains.
   bool hasNamingAuthority() const { return naming_; }
   /// SHA-256 (hex) over all domains and their certificates.
@@ -83,6 +83,7 @@ class TrustBundles {
   void digestAll();
   Bundles bundles_;
   std::set<std::string, std::less<>> awaited_;
+  bool more_awaited_ = false;  // who gives the keys may also know other domains
   std::string digest_;
   bool naming_ = false;
 };

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "base/sha256.h"
 #include "base/text.h"
 #include "identity/openssl_error.h"
 #include "identity/pem.h"
@@ -43,8 +44,19 @@ int64_t secondsOf(const ASN1_TIME* time) {
 
 }  // namespace
 
+std::string TlsClient::Source::digest() const {
+  base::Sha256Hasher hasher;
+  const auto add = [&](std::string_view part) { hasher.update(std::to_string(part.size())).update(":").update(part); };
+  for (const std::string* part : {&certificate_pem, &private_key_pem, &peer_name, &ca_pem, &key_log}) add(*part);
+  add(bundles ? bundles->digest() : "");
+  for (const auto& peer : peers) add(peer);
+  const auto hash = hasher.finish();
+  return std::string(base::view(hash));
+}
+
 Result<std::shared_ptr<const TlsClient>> TlsClient::create(const Source& source) {
   std::shared_ptr<TlsClient> out(new TlsClient);
+  out->digest_ = source.digest();
   out->bundles_ = source.bundles;
   out->peers_ = source.peers;
   out->peer_name_ = source.peer_name;

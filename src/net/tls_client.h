@@ -37,6 +37,8 @@ class TlsClient {
     std::string peer_name;
     std::string ca_pem;
     std::string key_log = {};  ///< file of the connections' keys (tls_key_log.h); "": none
+    /// SHA-256 (bytes) over all of them.
+    std::string digest() const;
   };
   /// Fails if something of it cannot be read or does not match.
   static Result<std::shared_ptr<const TlsClient>> create(const Source& source);
@@ -44,6 +46,8 @@ class TlsClient {
   TlsClient(const TlsClient&) = delete;
 
   SSL_CTX* native() const { return context_; }
+  /// Of its source: another with the same would accept the same.
+  const std::string& digest() const { return digest_; }
   /// Whether this may be the peer, at `now` (seconds since 1970). Errors name the peer and say what was expected.
   /// `chain` may be null.
   Result<ServicePeer> judge(X509* leaf, STACK_OF(X509) * chain, int64_t now) const;
@@ -62,6 +66,7 @@ class TlsClient {
   std::shared_ptr<const identity::TrustBundles> bundles_;
   std::vector<std::string> peers_;
   std::string peer_name_;
+  std::string digest_;
   mutable base::Mutex mutex_;
   mutable std::map<std::string, std::vector<SSL_SESSION*>> sessions_ YETT_GUARDED_BY(mutex_);
   mutable std::deque<std::string> order_ YETT_GUARDED_BY(mutex_);  // of its endpoints, as they came

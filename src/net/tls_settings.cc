@@ -67,4 +67,9 @@ Status useIdentity(SSL_CTX* context, const std::string& certificate_pem, const s
   return {};
 }
 
+Status checkIdentity(const std::string& certificate_pem, const std::string& private_key_pem) {
+  const std::unique_ptr<SSL_CTX, decltype(&SSL_CTX_free)> context(SSL_CTX_new(TLS_method()), SSL_CTX_free);
+  return useIdentity(context.get(), certificate_pem, private_key_pem);
+}
+
 }  // namespace yett::net

@@ -15,5 +15,7 @@ void useProtocols(SSL_CTX* context);
 /// The own certificate (leaf first, then intermediates) and its key. Fails if one of them cannot be read or they do not
 /// match.
 Status useIdentity(SSL_CTX* context, const std::string& certificate_pem, const std::string& private_key_pem);
+/// Whether useIdentity() would succeed.
+Status checkIdentity(const std::string& certificate_pem, const std::string& private_key_pem);
 
 }  // namespace yett::net

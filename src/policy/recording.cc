@@ -125,6 +125,13 @@ std::string Recording::queryInClear(std::string_view query) const {
     auto parsed = target::parseQuery(pair);
     const bool hidden = !parsed || (!parsed.value().empty() && masksQuery(parsed.value().front().first)) ||
                         pair.find(';') != std::string_view::npos || holdsJwt(pair);
+    const bool token = parsed && std::any_of(parsed.value().begin(), parsed.value().end(), [](const auto& one) {
+                         return holdsJwt(one.first) || holdsJwt(one.second);
+                       });
+    if (token) {
+      out += masked(pair);
+      continue;
+    }
     if (!hidden || equals == std::string_view::npos) out += hidden ? masked(pair) : std::string(pair);
     else out.append(pair.substr(0, equals + 1)).append(masked(pair.substr(equals + 1)));
   }

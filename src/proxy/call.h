@@ -74,7 +74,8 @@ struct Call {
   int64_t began_wall = 0;   ///< microseconds since 1970
   int64_t began_nanos = 0;
   int64_t decided_nanos = 0;  ///< when it was last decided; steady
-  uint64_t epoch = 0;         ///< of the worker, likewise
+  uint64_t policy_epoch = 0;  ///< the worker's, then
+  uint64_t other_epoch = 0;
 
   /// A WebSocket handshake that the route allows.
   bool opensWebSocket() const { return request.wants_websocket && route != nullptr && route->websocket; }

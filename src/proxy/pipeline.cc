@@ -111,13 +111,18 @@ bool isOfToken(Cause cause) {
   return cause == Cause::kTokenExpired || cause == Cause::kTokenRevoked;
 }
 
+void noteEpoch(Call& call, const Worker& worker) {
+  call.policy_epoch = worker.epoch().policy;
+  call.other_epoch = worker.epoch().other;
+}
+
 std::optional<authz::Answer> ask(Call& call, Worker& worker, bool early) {
   request::visibleHeaders(call.request.headers, call.headers);
   if (call.opensWebSocket()) call.headers.push_back({"upgrade", "websocket"});  // as the service will see it
   // Uses the current time after a wait: a body may take hours to arrive, and the certificate may expire meanwhile.
   const int64_t now = call.waited ? base::wallMicros() : call.began_wall;
   call.decided_nanos = call.waited ? base::steadyNanos() : call.began_nanos;
-  call.epoch = worker.epoch();
+  noteEpoch(call, worker);
   const policy::CheckRequest check = question(call, now, early);
   authz::Authorizer& authorizer = worker.authorizer;
   const Cause outdated_by = outdated(call, worker, check.time_seconds);
@@ -268,9 +273,10 @@ Next Pipeline::onRecord(Call& call, Worker& worker, authz::Pending pending) {
 
 std::optional<Ended> Pipeline::stillAllowed(Call& call, Worker& worker) {
   constexpr int64_t kLongWait = 1'000'000'000;  // nanoseconds; after a shorter wait the decision still holds
-  const bool same = call.epoch == worker.epoch();
+  const bool same_policy = call.policy_epoch == worker.epoch().policy;
+  const bool same = same_policy && call.other_epoch == worker.epoch().other;
   if (same && base::steadyNanos() - call.decided_nanos < kLongWait) return std::nullopt;
-  return recheck(call, worker, same ? Cause::kAllowedNoMore : Cause::kNewerPolicy);
+  return recheck(call, worker, same_policy ? Cause::kAllowedNoMore : Cause::kNewerPolicy);
 }
 
 std::optional<Ended> Pipeline::recheck(Call& call, Worker& worker, Cause cause) {
@@ -278,7 +284,7 @@ std::optional<Ended> Pipeline::recheck(Call& call, Worker& worker, Cause cause) 
   dropOwned(call, worker);
   const int64_t now = base::wallMicros();
   call.decided_nanos = base::steadyNanos();
-  call.epoch = worker.epoch();
+  noteEpoch(call, worker);
   const policy::CheckRequest check = question(call, now);
   const Cause outdated_by = outdated(call, worker, check.time_seconds);
   auto refusal = worker.authorizer.recheck({check, call.routeName(), call.session->peerText(), now, text(outdated_by),

@@ -61,7 +61,7 @@ void Worker::beat() {
 }
 
 void Worker::onPolicy() {
-  ++epoch_;
+  ++epoch_.policy;
   subjects.recheckAll(serve::Again::kPolicy);
   clock_state_ = authorizer.clockState(base::wallMicros() / 1'000'000);
   if (clock_state_ == 0) clock_timer_.cancel();
@@ -79,7 +79,7 @@ void Worker::reviewSessions(std::shared_ptr<const identity::TrustBundles> now,
                             std::shared_ptr<const identity::JwtProviders> providers) {
   bundles_ = std::move(now);
   providers_ = std::move(providers);
-  ++epoch_;
+  ++epoch_.other;
   registry.reviewAll();
 }
 

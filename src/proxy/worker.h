@@ -73,8 +73,14 @@ class Worker {
   const std::shared_ptr<const identity::TrustBundles>& bundles() const { return bundles_; }
   /// The providers of tokens in force; null before the first generation.
   const std::shared_ptr<const identity::JwtProviders>& providers() const { return providers_; }
-  /// Grows with each policy and generation: what was decided before is no longer known to hold.
-  uint64_t epoch() const { return epoch_; }
+  /// Each grows: with each policy, and with whatever else may change decisions. What was decided before is no longer
+  /// known to hold.
+  struct Epoch {
+    uint64_t policy = 1;
+    uint64_t other = 1;
+    bool operator==(const Epoch&) const = default;
+  };
+  const Epoch& epoch() const { return epoch_; }
   /// All records up to this ticket are on disk.
   void onDurable(uint64_t ticket);
 
@@ -110,7 +116,7 @@ class Worker {
   size_t busiest_ = 0;  // the most that were busy at once, since freeSpare() last looked
   std::shared_ptr<const identity::TrustBundles> bundles_;
   std::shared_ptr<const identity::JwtProviders> providers_;
-  uint64_t epoch_ = 1;
+  Epoch epoch_;
   net::Timer heartbeat_timer_{[this] { beat(); }};
   net::Timer spare_timer_{[this] { freeSpare(); }};
   net::Timer clock_timer_{[this] { watchClock(); }};

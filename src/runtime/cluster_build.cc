@@ -15,16 +15,15 @@ const std::string& textOf(const std::map<std::string, std::string>& texts, const
   return it == texts.end() ? none : it->second;
 }
 
-Result<std::shared_ptr<const net::TlsClient>> makeTls(const Generation& out, const upstream::ClusterConfig& config,
-                                                      const TlsInput& files) {
+net::TlsClient::Source tlsOf(const Generation& out, const upstream::ClusterConfig& config, const TlsInput& files) {
   const upstream::TlsConfig& tls = config.tls;
-  return net::TlsClient::create({.certificate_pem = tls.own_certificate ? files.certificate : "",
-                                 .private_key_pem = files.key,
-                                 .bundles = out.bundles,
-                                 .peers = tls.peers,
-                                 .peer_name = tls.peer_name,
-                                 .ca_pem = textOf(out.authorities, config.name),
-                                 .key_log = out.config.identity.unsafe_key_log});
+  return {.certificate_pem = tls.own_certificate ? files.certificate : "",
+          .private_key_pem = tls.own_certificate ? files.key : "",
+          .bundles = out.bundles,
+          .peers = tls.peers,
+          .peer_name = tls.peer_name,
+          .ca_pem = textOf(out.authorities, config.name),
+          .key_log = out.config.identity.unsafe_key_log};
 }
 
 }  // namespace
@@ -41,11 +40,9 @@ void buildClusters(Generation& out, const TlsInput& files, std::map<std::string,
     }
     std::shared_ptr<const net::TlsClient> tls;
     if (config.tls.on) {
-      const bool same = before != nullptr && before->tls && before->config.tls == config.tls &&
-                        previous->tls_digest == out.tls_digest &&
-                        textOf(previous->authorities, config.name) == textOf(out.authorities, config.name) &&
-                        previous->config.identity.unsafe_key_log == out.config.identity.unsafe_key_log;
-      auto made = same ? Result(before->tls) : makeTls(out, config, files);
+      const auto source = tlsOf(out, config, files);
+      const bool same = before != nullptr && before->tls && before->tls->digest() == source.digest();
+      auto made = same ? Result(before->tls) : net::TlsClient::create(source);
       if (!made) {
         problems.add("cluster `" + config.name + "`: tls: " + made.error().message);
         continue;

@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "identity/own_certificate.h"
 #include "net/tls_context.h"
+#include "net/tls_settings.h"
 #include "runtime/cluster_build.h"
 #include "runtime/policy_build.h"
 
@@ -95,6 +96,12 @@ void buildListeners(Generation& out, const TlsInput& files, const Previous& prev
       out.spiffe_id = own.value().spiffe_id;
     }
   }
+  const bool shown = std::any_of(out.config.listeners.begin(), out.config.listeners.end(),
+                                 [](const auto& listener) { return !listener.plaintext; });
+  if (!shown && !files.certificate.empty()) {  // a TLS context would say so
+    if (auto pair = net::checkIdentity(files.certificate, files.key); !pair)
+      problems.add("identity: " + pair.error().message);
+  }
   for (const auto& config : out.config.listeners) {
     auto state = std::make_shared<proxy::ListenerState>();
     state->config = config;
@@ -178,7 +185,11 @@ void renewClusters(Generation& out, const TlsInput& tls, std::map<std::string, s
                    const Previous& previous, config::Problems& problems) {
   for (const auto& [name, text] : previous->authorities) authorities.try_emplace(name, text);
   buildClusters(out, tls, std::move(authorities), previous, problems);
-  for (const auto& [name, cluster] : previous->clusters) out.clusters.try_emplace(name, cluster);
+  for (const auto& [name, cluster] : previous->clusters) {
+    const auto known = previous->authorities.find(name);
+    if (out.clusters.try_emplace(name, cluster).second && known != previous->authorities.end())
+      out.authorities[name] = known->second;
+  }
 }
 
 void keepTls(Generation& out, const Previous& previous) {

@@ -40,21 +40,22 @@ bool EndpointStates::healthy(size_t endpoint, int64_t now_millis) const {
 
 EndpointStates::Claim EndpointStates::claim(size_t endpoint, int64_t now_millis) {
   EndpointHealth& health = *states_[endpoint].health;
-  if (!health.on_trial.load(std::memory_order_relaxed) || outliers_.consecutive_failures == 0) return Claim::kNone;
-  if (health.ejected_until > now_millis) return Claim::kNone;  // taken for want of others
+  if (!health.on_trial.load(std::memory_order_relaxed) || outliers_.consecutive_failures == 0) return {};
+  if (health.ejected_until > now_millis) return {};  // taken for want of others
   int64_t until = health.trial_until;
-  if (until > now_millis) return Claim::kTaken;
+  if (until > now_millis) return {.taken = true};
   if (until != 0 && health.trial_answered.load(std::memory_order_relaxed)) {  // a stream that has not broken off
     endTrial(endpoint, now_millis);
-    return Claim::kNone;
+    return {};
   }
   ++changes_;
-  return health.trial_until.compare_exchange_strong(until, now_millis + kTrial) ? Claim::kMade : Claim::kTaken;
+  if (!health.trial_until.compare_exchange_strong(until, now_millis + kTrial)) return {.taken = true};
+  return {.trial = now_millis + kTrial};
 }
 
-void EndpointStates::disclaim(size_t endpoint) {
-  states_[endpoint].health->trial_until = 0;
+void EndpointStates::disclaim(size_t endpoint, int64_t trial) {
   ++changes_;
+  states_[endpoint].health->trial_until.compare_exchange_strong(trial, 0);
 }
 
 void EndpointStates::forgetSpeaks() {
@@ -73,13 +74,13 @@ void EndpointStates::began(size_t endpoint) {
   ++states_[endpoint].in_flight;
 }
 
-void EndpointStates::ended(size_t endpoint, int64_t now_millis, bool trial) {
+void EndpointStates::ended(size_t endpoint, int64_t now_millis, int64_t trial) {
   --states_[endpoint].in_flight;
   EndpointHealth& health = *states_[endpoint].health;
-  if (!trial || !health.on_trial.load(std::memory_order_relaxed) || health.ejected_until > now_millis) return;
+  if (!isTrial(health, trial)) return;
   // A trial that its caller gave up has shown nothing, unless its answer had begun: else another request may try.
   if (health.trial_answered) endTrial(endpoint, now_millis);
-  else disclaim(endpoint);
+  else disclaim(endpoint, trial);
 }
 
 void EndpointStates::trying(size_t endpoint, int64_t now_millis, int64_t limit) {
@@ -95,7 +96,7 @@ void EndpointStates::unreachable(size_t endpoint, int64_t now_millis, const std:
   state.resting_until = now_millis + rest;
   state.was_unreachable = true;
   ++changes_;
-  failed(endpoint, now_millis, why, true);
+  failed(endpoint, now_millis, why, state.health->trial_until);
 }
 
 void EndpointStates::reached(size_t endpoint) {
@@ -115,22 +116,22 @@ void EndpointStates::endDoubt(size_t endpoint) {
   ++changes_;
 }
 
-void EndpointStates::failed(size_t endpoint, int64_t now_millis, const std::string& why, bool trial) {
+void EndpointStates::failed(size_t endpoint, int64_t now_millis, const std::string& why, int64_t trial) {
   EndpointHealth& health = *states_[endpoint].health;
   health.failures.fetch_add(1, std::memory_order_relaxed);
   if (outliers_.consecutive_failures == 0 || health.ejected_until > now_millis) return;
   const uint32_t failures = ++health.failed;
   // One that was just given another chance is out again at once.
-  if ((health.on_trial && trial) || failures >= outliers_.consecutive_failures)
+  if (isTrial(health, trial) || failures >= outliers_.consecutive_failures)
     eject(endpoint, now_millis, failures, why, false);
 }
 
-void EndpointStates::brokeOff(size_t endpoint, int64_t now_millis, const std::string& why, bool trial) {
+void EndpointStates::brokeOff(size_t endpoint, int64_t now_millis, const std::string& why, int64_t trial) {
   EndpointHealth& health = *states_[endpoint].health;
   health.failures.fetch_add(1, std::memory_order_relaxed);
   if (outliers_.consecutive_failures == 0 || health.ejected_until > now_millis) return;
   const uint32_t failures = ++health.broken;
-  if ((health.on_trial && trial) || failures >= outliers_.consecutive_failures)
+  if (isTrial(health, trial) || failures >= outliers_.consecutive_failures)
     eject(endpoint, now_millis, failures, why, true);
 }
 
@@ -146,6 +147,7 @@ void EndpointStates::eject(size_t endpoint, int64_t now_millis, uint32_t failure
   const size_t most = states_.size() * static_cast<size_t>(outliers_.max_ejection_percent) / 100;
   EndpointHealth& health = *states_[endpoint].health;
   health.trial_until = 0;
+  health.trial_answered = false;
   if (ejectedNow(now_millis) >= most) return;
   const int64_t base = outliers_.base_ejection_time.count();
   const int64_t length = std::min(base * ++health.ejections, std::max(base, kLongestEjection));
@@ -153,7 +155,6 @@ void EndpointStates::eject(size_t endpoint, int64_t now_millis, uint32_t failure
   health.forgive_at = now_millis + length + base;
   health.on_trial = true;
   health.for_broken = for_broken;
-  health.trial_answered = false;
   health.failed = health.broken = 0;
   ++changes_;
   const std::string times = std::to_string(failures) + (failures == 1 ? " failure" : " failures in a row");
@@ -175,22 +176,22 @@ void EndpointStates::endTrial(size_t endpoint, int64_t now_millis) {
   if (count > 0) health.ejections.compare_exchange_strong(count, count - 1);
 }
 
-void EndpointStates::succeeded(size_t endpoint, int64_t now_millis, bool trial) {
+void EndpointStates::succeeded(size_t endpoint, int64_t now_millis, int64_t trial) {
   EndpointHealth& health = *states_[endpoint].health;
   constexpr auto kRelaxed = std::memory_order_relaxed;
   if (health.failed.load(kRelaxed) == 0 && health.ejections.load(kRelaxed) == 0) return;  // nearly always
   if (health.ejected_until > now_millis) return;  // of a request that began before
-  if (health.on_trial && !trial) return;
+  if (health.on_trial && !isTrial(health, trial)) return;
   health.failed = 0;
   if (health.on_trial && health.for_broken) health.trial_answered = true;
   else if (health.ejections > 0) endTrial(endpoint, now_millis);
 }
 
-void EndpointStates::completed(size_t endpoint, int64_t now_millis, bool trial) {
+void EndpointStates::completed(size_t endpoint, int64_t now_millis, int64_t trial) {
   EndpointHealth& health = *states_[endpoint].health;
   constexpr auto kRelaxed = std::memory_order_relaxed;
   if (health.broken.load(kRelaxed) == 0 && !health.for_broken.load(kRelaxed)) return;
-  if (health.ejected_until > now_millis || (health.on_trial && !trial)) return;
+  if (health.ejected_until > now_millis || (health.on_trial && !isTrial(health, trial))) return;
   health.broken = 0;
   if (health.for_broken) endTrial(endpoint, now_millis);
 }

@@ -41,15 +41,15 @@ class EndpointStates {
   bool usable(size_t endpoint, int64_t now_millis) const {
     return reachable(endpoint, now_millis) && healthy(endpoint, now_millis);
   }
-  enum class Claim : uint8_t {
-    kNone,   ///< it is not on trial
-    kMade,   ///< the request tries it out
-    kTaken,  ///< another request tries it out
+  struct Claim {
+    bool taken = false;  ///< another request tries it out
+    int64_t trial = 0;   ///< the request tries it out: until then; 0: it does not
+    bool operator==(const Claim&) const = default;
   };
   /// A request is about to go to it.
   Claim claim(size_t endpoint, int64_t now_millis);
-  /// The request that claimed it was not sent: another may try it out.
-  void disclaim(size_t endpoint);
+  /// The request that has this claim was not sent: another may try it out.
+  void disclaim(size_t endpoint, int64_t trial);
   /// Since when it has been usable without a break; 0: always. Call regularly: the breaks are noticed here.
   int64_t usableSince(size_t endpoint, int64_t now_millis);
   uint32_t inFlight(size_t endpoint) const { return states_[endpoint].in_flight; }
@@ -59,9 +59,9 @@ class EndpointStates {
   void setSpeaks(size_t endpoint, Speaks speaks) { states_[endpoint].speaks = speaks; }
   void forgetSpeaks();
   void began(size_t endpoint);
-  /// `trial`, here and below: of the exchange that claimed the endpoint. What others say, which may have begun before
-  /// the ejection, ends no trial.
-  void ended(size_t endpoint, int64_t now_millis, bool trial);
+  /// `trial`, here and below: the exchange's claim, or 0. What others say, which may have begun before the ejection, ends
+  /// no trial.
+  void ended(size_t endpoint, int64_t now_millis, int64_t trial);
 
   /// A connection to it is tried, for at most `limit`. While it is not known whether an endpoint that rested is back,
   /// only this one tries it.
@@ -74,13 +74,13 @@ class EndpointStates {
   void doubt(size_t endpoint);
   void endDoubt(size_t endpoint);
   /// An exchange with it failed; `why` is for people: "503", "no answer in time".
-  void failed(size_t endpoint, int64_t now_millis, const std::string& why, bool trial);
+  void failed(size_t endpoint, int64_t now_millis, const std::string& why, int64_t trial);
   /// An exchange with it was answered.
-  void succeeded(size_t endpoint, int64_t now_millis, bool trial);
+  void succeeded(size_t endpoint, int64_t now_millis, int64_t trial);
   /// It broke an answer off, or has given a whole one. These are counted apart: an answer that begins well says nothing
   /// about its end.
-  void brokeOff(size_t endpoint, int64_t now_millis, const std::string& why, bool trial);
-  void completed(size_t endpoint, int64_t now_millis, bool trial);
+  void brokeOff(size_t endpoint, int64_t now_millis, const std::string& why, int64_t trial);
+  void completed(size_t endpoint, int64_t now_millis, int64_t trial);
 
  private:
   struct State {
@@ -94,6 +94,9 @@ class EndpointStates {
     Speaks speaks = Speaks::kUnknown;
     std::shared_ptr<EndpointHealth> health;
   };
+  static bool isTrial(const EndpointHealth& health, int64_t trial) {
+    return trial != 0 && health.on_trial && health.trial_until == trial;
+  }
   size_t ejectedNow(int64_t now_millis) const;
   void eject(size_t endpoint, int64_t now_millis, uint32_t failures, const std::string& why, bool for_broken);
   void endTrial(size_t endpoint, int64_t now_millis);

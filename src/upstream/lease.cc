@@ -31,8 +31,8 @@ void Lease::release() {
     connection->ended(trial_);
     --connection->load().requests;
     connection->codec().close(*stream);
-  } else if (trial_) {
-    connection->disclaim();
+  } else if (trial_ != 0) {
+    connection->disclaim(trial_);
   }
   connection->pool_.giveBack(*connection);
 }
@@ -60,11 +60,11 @@ void Lease::succeeded() const {
   connection_->succeeded(trial_);
 }
 void Lease::lost(const std::string& why, bool connection) const {
-  if (connection && std::exchange(connection_->counted, true)) return;
+  if (connection && std::exchange(connection_->counted, true) && trial_ == 0) return;
   failed(why);
 }
 void Lease::brokeOff(const std::string& why, bool connection) const {
-  if (connection && std::exchange(connection_->counted, true)) return;
+  if (connection && std::exchange(connection_->counted, true) && trial_ == 0) return;
   connection_->brokeOff(why, trial_);
 }
 void Lease::completed() const {

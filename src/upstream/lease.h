@@ -1,6 +1,7 @@
 // The use of an upstream connection by one exchange.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <utility>
@@ -18,8 +19,8 @@ class UpstreamConnection;
 class Lease {
  public:
   Lease() = default;
-  /// `trial`: its exchange tries out an endpoint that was ejected.
-  Lease(UpstreamConnection& connection, bool fresh, bool trial)
+  /// `trial`: the claim of an exchange that tries out an endpoint which was ejected; 0: it does not.
+  Lease(UpstreamConnection& connection, bool fresh, int64_t trial)
       : connection_(&connection), fresh_(fresh), trial_(trial) {}
   Lease(Lease&& other) noexcept
       : connection_(std::exchange(other.connection_, nullptr)),
@@ -66,7 +67,7 @@ class Lease {
   UpstreamConnection* connection_ = nullptr;
   http::ClientStream* stream_ = nullptr;
   bool fresh_ = false;
-  bool trial_ = false;
+  int64_t trial_ = 0;
 };
 
 }  // namespace yett::upstream

@@ -56,16 +56,17 @@ void Pool::choose(Waiter& waiter, const Wanted& wanted) {
   if (wanted.avoid != nullptr && wanted.avoid == (*endpoints_)[endpoint].get())
     endpoint = balancer_->other(endpoint, now);
   auto claim = states_.claim(endpoint, now);
-  if (claim == EndpointStates::Claim::kTaken) {
+  if (claim.taken) {
     endpoint = balancer_->other(endpoint, now);
     claim = states_.claim(endpoint, now);
   }
   waiter.endpoint = endpoint;
-  waiter.trial = claim == EndpointStates::Claim::kMade;
+  waiter.trial = claim.trial;
 }
 
 void Pool::leaveTrial(Waiter& waiter) {
-  if (std::exchange(waiter.trial, false) && waiter.endpoint < endpoints_->size()) states_.disclaim(waiter.endpoint);
+  const int64_t trial = std::exchange(waiter.trial, 0);
+  if (trial != 0 && waiter.endpoint < endpoints_->size()) states_.disclaim(waiter.endpoint, trial);
 }
 
 void Pool::overflow(Waiter waiter, const std::string& why) {
@@ -82,7 +83,7 @@ void Pool::serve(Waiter waiter) {
   if (waiter.endpoint >= endpoints_->size()) {  // it has gone while the user waited
     if (endpoints_->empty()) return waiter.user->onNoUpstream("the cluster has no endpoints now", kUnreachable);
     waiter.endpoint = balancer_->next(loop_.nowMillis(), std::nullopt);
-    waiter.trial = false;
+    waiter.trial = 0;
   }
   if (waiter.speaks == Speaks::kUnknown && !cluster_->tls)  // a reload has switched TLS off
     waiter.speaks = cluster_->config.protocol == Protocol::kHttp2 ? Speaks::kHttp2 : Speaks::kHttp1;
@@ -96,7 +97,7 @@ void Pool::serve(Waiter waiter) {
 
 void Pool::lend(const Waiter& waiter, UpstreamConnection& connection) {
   connection.wake();
-  waiter.user->onLease(Lease(connection, false, waiter.trial && connection.endpointIndex() == waiter.endpoint));
+  waiter.user->onLease(Lease(connection, false, connection.endpointIndex() == waiter.endpoint ? waiter.trial : 0));
 }
 
 UpstreamConnection* Pool::restingAt(size_t endpoint) {
@@ -208,10 +209,11 @@ bool Pool::full() const {
 
 void Pool::retry(Waiter waiter, const std::string& why, bool untrusted) {
   if (waiter.endpoint >= endpoints_->size()) return serve(waiter);  // it has gone: that says nothing about the others
+  leaveTrial(waiter);
   if (waiter.attempts_left == 0) return waiter.user->onNoUpstream(why, untrusted ? kUntrusted : kUnreachable);
   --waiter.attempts_left;
-  leaveTrial(waiter);
   waiter.endpoint = balancer_->after(waiter.endpoint, loop_.nowMillis());
+  waiter.trial = states_.claim(waiter.endpoint, loop_.nowMillis()).trial;
   serve(waiter);
 }
 
@@ -244,9 +246,7 @@ void Pool::giveBack(UpstreamConnection& connection) {
   connection.rest(cluster_->config.idle_timeout);
   if (connection.http2()) return;
   idle_[connection.endpointIndex()].push_back(&connection);
-  const ClusterLoad& load = *cluster_->load;
-  const bool crowded = load.connections * 4 >= cluster_->config.breakers.max_connections;
-  if (crowded && !relief_timer_.waiting()) loop_.schedule(relief_timer_, kRelief);
+  if (!relief_timer_.waiting()) loop_.schedule(relief_timer_, kRelief);
 }
 
 void Pool::closed(const UpstreamConnection& connection) {

@@ -86,7 +86,7 @@ class Pool {
     Speaks speaks;    // kUnknown: whatever is negotiated
     bool fresh;
     bool alone;
-    bool trial = false;  // it tries its endpoint out
+    int64_t trial = 0;  // its claim, if it tries its endpoint out
   };
   /// Chooses an endpoint for it. REQUIRES: there is one.
   void choose(Waiter& waiter, const Wanted& wanted);

@@ -44,30 +44,30 @@ void UpstreamConnection::began() {
   where()->health->requests.fetch_add(1, std::memory_order_relaxed);
   if (endpoint_ != kGone) pool_.states_.began(endpoint_);
 }
-void UpstreamConnection::ended(bool trial) {
+void UpstreamConnection::ended(int64_t trial) {
   where()->health->requests.fetch_sub(1, std::memory_order_relaxed);
   if (endpoint_ != kGone) pool_.states_.ended(endpoint_, loop_.nowMillis(), trial);
 }
-void UpstreamConnection::failed(const std::string& why, bool trial) {
+void UpstreamConnection::failed(const std::string& why, int64_t trial) {
   if (endpoint_ != kGone) pool_.states_.failed(endpoint_, loop_.nowMillis(), why, trial);
 }
-void UpstreamConnection::succeeded(bool trial) {
+void UpstreamConnection::succeeded(int64_t trial) {
   if (endpoint_ != kGone) pool_.states_.succeeded(endpoint_, loop_.nowMillis(), trial);
 }
 
-void UpstreamConnection::brokeOff(const std::string& why, bool trial) {
+void UpstreamConnection::brokeOff(const std::string& why, int64_t trial) {
   if (endpoint_ != kGone) pool_.states_.brokeOff(endpoint_, loop_.nowMillis(), why, trial);
 }
-void UpstreamConnection::completed(bool trial) {
+void UpstreamConnection::completed(int64_t trial) {
   if (endpoint_ != kGone) pool_.states_.completed(endpoint_, loop_.nowMillis(), trial);
 }
 
-void UpstreamConnection::disclaim() {
-  if (endpoint_ != kGone) pool_.states_.disclaim(endpoint_);
+void UpstreamConnection::disclaim(int64_t trial) {
+  if (endpoint_ != kGone) pool_.states_.disclaim(endpoint_, trial);
 }
 
 bool UpstreamConnection::takesWaiters() const {
-  return !opened_ && !old() && waiting_.size() < limits_->streams;
+  return !opened_ && !old() && (codec_ == nullptr || isOpen()) && waiting_.size() < limits_->streams;
 }
 
 std::optional<Pool::Waiter> UpstreamConnection::forget(PoolUser& user) {
@@ -82,7 +82,6 @@ std::optional<Pool::Waiter> UpstreamConnection::forget(PoolUser& user) {
 size_t UpstreamConnection::onData(std::string_view bytes) {
   const size_t used = codec_->onBytes(bytes);
   if (!opened_ && isOpen() && codec_->ready()) opened();
-  else if (!opened_ && connection_ && !connection_->open()) passWaitingOn(": it does not speak HTTP/2");
   if (doubted_ && !codec_->probing()) endDoubt();
   return used;
 }
@@ -184,6 +183,7 @@ void UpstreamConnection::onDrained() {
 
 // Sending may close the last stream of a shared connection, long after its lease was given back.
 void UpstreamConnection::settle() {
+  if (!opened_ && connection_ && !connection_->open()) return passWaitingOn(": it has not begun to speak HTTP/2");
   if (opened_ && http2() && !resting_ && connection_->open() && codec_->idle()) pool_.giveBack(*this);
 }
 

@@ -51,12 +51,12 @@ class UpstreamConnection final : public Link {
   /// The endpoint is there no more, or the settings have changed.
   bool old() const { return old_ || endpoint_ == kGone; }
   void began();
-  void ended(bool trial);
-  void failed(const std::string& why, bool trial);
-  void succeeded(bool trial);
-  void brokeOff(const std::string& why, bool trial);
-  void completed(bool trial);
-  void disclaim();
+  void ended(int64_t trial);
+  void failed(const std::string& why, int64_t trial);
+  void succeeded(int64_t trial);
+  void brokeOff(const std::string& why, int64_t trial);
+  void completed(int64_t trial);
+  void disclaim(int64_t trial);
   ClusterLoad& load() { return *pool_.cluster().load; }
   /// Its service may be gone: probes it, and ends all in-flight exchanges if it does not answer within five seconds.
   void suspect();

@@ -133,6 +133,26 @@ class Found(unittest.TestCase):
                         pass
                 wait_for("the outcome", lambda: "the token's key or provider is gone" in json.dumps(y.query()), 10)
 
+    def test_a_policy_and_keys_that_change_together(self):
+        """What was under way was decided again with the old keys, and never again."""
+        with Service(stream) as service:
+            y = self.yett()
+            y.config["clusters"][0]["endpoints"] = [service.address]
+            y.write_config()
+            with y, y.raw_tls() as s:
+                s.sendall(f"GET /x HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {self.idp.token('e')}\r\n\r\n".encode())
+                self.assertIn(b"200 OK", s.recv(4096))
+                y.replace("keys.json", self.idp.jwks("e"))
+                y.replace("rules/test.lua", 'policy "other" { allow "all" { principal = anyone } }')
+                s.settimeout(10 * SLOW)
+                try:
+                    while s.recv(65536):
+                        pass
+                except ConnectionError:
+                    pass
+                wait_for("the outcome", lambda: "the token's key or provider is gone" in json.dumps(y.query()), 10)
+                self.assertEqual(y.log().count(" reloaded "), 1)
+
     def test_no_route_is_chosen_by_what_only_policy_and_tokens_may_set(self):
         y = self.yett(routes=[{"path": "/**", "headers": {"x-tier": "gold"}, "cluster": "gold"}, {"path": "/**", "cluster": "app"}])
         with Service(lambda connection: connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\ngold")) as gold:
@@ -191,6 +211,7 @@ class Found(unittest.TestCase):
         token = self.idp.token()
         with y:
             self.assertEqual(self.get(y, f"/x?t={token}", **{"X-User-Context": token})[0], 200)
+            self.assertEqual(self.get(y, f"/x?t={token.replace('.', '%2E')}", **{"X-User-Context": token})[0], 200)
             self.assertEqual(self.get(y, "/x?t=1", **{"X-User-Context": "plain"})[0], 200)
             records = json.dumps(y.query())
             self.assertIn('"plain"', records)

@@ -168,8 +168,10 @@ class Found(unittest.TestCase):
 
     def test_a_service_that_says_goodbye_at_once_holds_nobody_up(self):
         """As a gRPC server does that is shutting down: who waited for its settings waited for the end of the connection."""
+        words = [frame(SETTINGS) + frame(7, payload=struct.pack(">II", 0, 0))]  # GOAWAY
+
         def leaving(connection):
-            connection.sendall(frame(SETTINGS) + frame(7, payload=struct.pack(">II", 0, 0)))  # GOAWAY
+            connection.sendall(words[0])
             with contextlib.suppress(OSError):
                 connection.settimeout(10 * SLOW)
                 while connection.recv(65536):
@@ -182,10 +184,12 @@ class Found(unittest.TestCase):
 
         y = self.yett(self.service(leaving).address, H2Service(serve).address, protocol="http2")
         y.start()
-        for _ in range(4):
-            began = time.monotonic()
-            self.assertEqual(self.get(y), (200, b"ok"))
-            self.assertLess(time.monotonic() - began, 0.7 * SLOW)
+        for said in (words[0], b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n"):
+            words[0] = said
+            for _ in range(4):
+                began = time.monotonic()
+                self.assertEqual(self.get(y), (200, b"ok"))
+                self.assertLess(time.monotonic() - began, 0.7 * SLOW)
 
     def test_a_full_cluster_sends_nothing_to_an_ejected_endpoint(self):
         """An idle connection to it was lent, because the cluster had no room for another."""
@@ -330,6 +334,18 @@ class Found(unittest.TestCase):
                     pass
         time.sleep(0.2 * SLOW)
         self.assertIn("must prove who it is", y.access_log()[-1]["detail"])
+
+    def test_authorities_that_cannot_be_read_stay_refused(self):
+        """After another part had changed, they counted as taken."""
+        y = self.yett("127.0.0.1:1", tls={"peer_name": "shop.internal", "ca": "ca.pem"})
+        (y.dir / "ca.pem").write_text((y.certs / "bundle.pem").read_text())
+        y.start()
+        y.replace("ca.pem", "garbage")
+        wait_for("the refusal", lambda: "`ca`" in y.socket_get("/policies"), 10)
+        y.write_rules('policy "p" { allow "more" { principal = anyone } }')
+        wait_for("the policy", lambda: " reloaded " in y.log(), 10)
+        time.sleep(2.5 * SLOW)
+        self.assertIn("`ca`", y.socket_get("/policies"))
 
     def test_numbers_that_overflow(self):
         from test_cli import yett

@@ -145,7 +145,7 @@ class Agent(unittest.TestCase):
                 s.sendall(f"GET /hello HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {bearer}\r\n\r\n".encode())
                 return int(s.recv(4096)[9:12])
 
-        self.assertEqual((status(token), status(stranger)), (503, 401))
+        self.assertEqual((status(token), status(stranger)), (503, 503))
         self.assertIn("the keys of its trust domain are not known yet", y.log() + json.dumps(y.query()))
         self.api.give_jwt_bundles(**{"example.org": {"keys": [jwk]}})
         wait_for("the keys", lambda: status(token) == 200, 20)

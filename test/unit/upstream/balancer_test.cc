@@ -45,7 +45,7 @@ std::vector<double> shares(Balance kind, const std::vector<uint32_t>& weights, s
     states.began(endpoint);
     in_flight.push_back(endpoint);
     if (in_flight.size() < concurrent) continue;
-    states.ended(in_flight.front(), 0, false);
+    states.ended(in_flight.front(), 0, 0);
     in_flight.erase(in_flight.begin());
   }
   std::vector<double> out;
@@ -152,11 +152,11 @@ TEST_CASE("endpoints: failures in a row eject for a growing time, never more tha
   EndpointStates states(4, config, [&](size_t endpoint, bool out, const std::string& why) {
     told.push_back(std::to_string(endpoint) + (out ? " out " : " back ") + why);
   });
-  const auto fail = [&](size_t endpoint, int64_t now, int times, bool trial = false) {
+  const auto fail = [&](size_t endpoint, int64_t now, int times, int64_t trial = 0) {
     for (int i = 0; i < times; ++i) states.failed(endpoint, now, "status 503", trial);
   };
   fail(0, 0, 2);
-  states.succeeded(0, 0, false);
+  states.succeeded(0, 0, 0);
   fail(0, 0, 2);
   CHECK(states.usable(0, 0));
   fail(0, 0, 1);
@@ -165,19 +165,19 @@ TEST_CASE("endpoints: failures in a row eject for a growing time, never more tha
   CHECK(told == std::vector<std::string>{"0 out for 1s: 3 failures in a row, the last: status 503"});
   fail(1, 0, 3);
   fail(2, 0, 30);
-  CHECK(states.usable(2, 0));  // half of them are out already
-  fail(0, 1000, 1, true);      // another chance, and it fails again
+  CHECK(states.usable(2, 0));                     // half of them are out already
+  fail(0, 1000, 1, states.claim(0, 1000).trial);  // another chance, and it fails again
   CHECK_FALSE(states.usable(0, 2999));
   CHECK(states.usable(0, 3000));
-  states.succeeded(0, 2500, false);  // of a request from before: it is still out
+  states.succeeded(0, 2500, 0);  // of a request from before: it is still out
   CHECK_FALSE(states.usable(0, 2999));
   CHECK(told.back() != "0 back it answers");
-  states.succeeded(0, 3000, true);
+  states.succeeded(0, 3000, states.claim(0, 3000).trial);
   CHECK(told.back() == "0 back it answers");
-  states.succeeded(0, 4100, false);  // forgives one
+  states.succeeded(0, 4100, 0);  // forgives one
   fail(0, 5000, 3);
   CHECK(states.usable(0, 7000));
   EndpointStates never(1, {0, base::Millis(1000), 100}, nullptr);
-  for (int i = 0; i < 100; ++i) never.failed(0, 0, "x", false);
+  for (int i = 0; i < 100; ++i) never.failed(0, 0, "x", 0);
   CHECK(never.usable(0, 0));
 }

@@ -70,75 +70,81 @@ TEST_CASE("endpoints: a change keeps the objects of those that stay, and their h
 
 TEST_CASE("endpoints: loops share failures, and one request at a time tries an ejected endpoint") {
   const auto set = EndpointSet::create({{"10.0.0.1:80"}, {"10.0.0.2:80"}}, nullptr).value();
-  using Claim = EndpointStates::Claim;
   const upstream::OutlierConfig config{4, base::Millis(1000), 50};
   EndpointStates one(0, config, nullptr);
+  int64_t trial = 0;
   EndpointStates two(0, config, nullptr);
   for (auto* states : {&one, &two}) states->adopt(*set->now(), {SIZE_MAX, SIZE_MAX});
   for (int i = 0; i < 2; ++i) {
-    one.failed(0, 0, "x", false);
-    two.failed(0, 0, "x", false);
+    one.failed(0, 0, "x", 0);
+    two.failed(0, 0, "x", 0);
   }
   CHECK_FALSE(one.usable(0, 500));
   CHECK_FALSE(two.usable(0, 500));
   CHECK(one.usable(0, 1000));
-  CHECK(one.claim(0, 1000) == Claim::kMade);
+  trial = one.claim(0, 1000).trial;
+  CHECK(trial == 1000 + 10'000);
   one.began(0);
-  CHECK(two.claim(0, 1001) == Claim::kTaken);
+  CHECK(two.claim(0, 1001).taken);
   CHECK_FALSE(two.usable(0, 1001));
-  one.ended(0, 1001, true);  // given up: it has shown nothing
-  CHECK(two.claim(0, 1002) == Claim::kMade);
-  two.disclaim(0);  // its request was not sent
+  one.ended(0, 1001, trial);  // given up: it has shown nothing
+  trial = two.claim(0, 1002).trial;
+  CHECK(trial == 1002 + 10'000);
+  two.disclaim(0, trial);  // its request was not sent
   CHECK(one.usable(0, 1002));
-  CHECK(two.claim(0, 1002) == Claim::kMade);
+  trial = two.claim(0, 1002).trial;
+  CHECK(trial == 1002 + 10'000);
   two.began(0);
   one.began(0);  // one that another request began before the ejection says nothing
-  one.succeeded(0, 1003, false);
-  one.failed(0, 1003, "x", false);
-  one.ended(0, 1003, false);
-  CHECK(one.claim(0, 1003) == Claim::kTaken);
-  two.succeeded(0, 1003, true);
-  two.ended(0, 1003, true);
-  CHECK(one.claim(0, 1004) == Claim::kNone);
-  CHECK(two.claim(0, 1004) == Claim::kNone);
+  one.succeeded(0, 1003, 0);
+  one.failed(0, 1003, "x", 0);
+  one.ended(0, 1003, 0);
+  CHECK(one.claim(0, 1003).taken);
+  two.succeeded(0, 1003, trial);
+  two.ended(0, 1003, trial);
+  CHECK(one.claim(0, 1004) == EndpointStates::Claim{});
+  CHECK(two.claim(0, 1004) == EndpointStates::Claim{});
   // Broken answers: only a whole one ends the trial.
-  for (int i = 0; i < 4; ++i) one.brokeOff(0, 5000, "x", false);
+  for (int i = 0; i < 4; ++i) one.brokeOff(0, 5000, "x", 0);
   CHECK_FALSE(two.usable(0, 5001));
-  CHECK(two.claim(0, 7000) == Claim::kMade);
+  trial = two.claim(0, 7000).trial;
+  CHECK(trial == 7000 + 10'000);
   two.began(0);
-  two.succeeded(0, 7001, true);
-  CHECK(one.claim(0, 7002) == Claim::kTaken);
-  two.completed(0, 7003, true);
-  two.ended(0, 7003, true);
-  CHECK(one.claim(0, 7004) == Claim::kNone);
+  two.succeeded(0, 7001, trial);
+  CHECK(one.claim(0, 7002).taken);
+  two.completed(0, 7003, trial);
+  two.ended(0, 7003, trial);
+  CHECK(one.claim(0, 7004) == EndpointStates::Claim{});
 }
 
 TEST_CASE("endpoints: a stream proves an endpoint that broke answers off, though nobody waits for its end") {
-  using Claim = EndpointStates::Claim;
   const auto set = EndpointSet::create({{"10.0.0.1:80"}, {"10.0.0.2:80"}}, nullptr).value();
   EndpointStates states(0, {2, base::Millis(1000), 50}, nullptr);
+  int64_t trial = 0;
   states.adopt(*set->now(), {SIZE_MAX, SIZE_MAX});
   const auto eject = [&](int64_t now) {
-    states.brokeOff(0, now, "x", false);
-    states.brokeOff(0, now, "x", false);
+    states.brokeOff(0, now, "x", 0);
+    states.brokeOff(0, now, "x", 0);
     REQUIRE_FALSE(states.usable(0, now + 1));
   };
   eject(0);
-  CHECK(states.claim(0, 1000) == Claim::kMade);
+  trial = states.claim(0, 1000).trial;
+  CHECK(trial == 1000 + 10'000);
   states.began(0);
-  states.succeeded(0, 1001, true);
-  CHECK(states.claim(0, 5000) == Claim::kTaken);
-  states.ended(0, 6000, true);  // its caller has seen enough
-  CHECK(states.claim(0, 6001) == Claim::kNone);
+  states.succeeded(0, 1001, trial);
+  CHECK(states.claim(0, 5000).taken);
+  states.ended(0, 6000, trial);  // its caller has seen enough
+  CHECK(states.claim(0, 6001) == EndpointStates::Claim{});
   eject(10'000);
-  CHECK(states.claim(0, 13'000) == Claim::kMade);
+  trial = states.claim(0, 13'000).trial;
+  CHECK(trial == 13'000 + 10'000);
   states.began(0);
-  states.succeeded(0, 13'001, true);
-  CHECK(states.claim(0, 22'999) == Claim::kTaken);
-  CHECK(states.claim(0, 23'000) == Claim::kNone);  // it has lasted ten seconds
+  states.succeeded(0, 13'001, trial);
+  CHECK(states.claim(0, 22'999).taken);
+  CHECK(states.claim(0, 23'000) == EndpointStates::Claim{});  // it has lasted ten seconds
   // At the limit nothing is ejected, and nothing is remembered of why.
   EndpointStates alone(1, {2, base::Millis(1000), 50}, nullptr);
-  for (int i = 0; i < 9; ++i) alone.brokeOff(0, 0, "x", false);
+  for (int i = 0; i < 9; ++i) alone.brokeOff(0, 0, "x", 0);
   CHECK(alone.usable(0, 0));
 }
 
