@@ -48,8 +48,8 @@ using Previous = std::shared_ptr<const Generation>;
 std::shared_ptr<const Generation> build(Inputs inputs, const Previous& previous, config::Problems& problems);
 
 /// The generation with the configuration of `previous` and the current contents of its files: policies, shadow,
-/// certificate, each bundle, the keys of each provider of tokens, the authorities of each cluster. A part with a problem
-/// stays as it was and does not hold back the others; each is reported.
+/// certificate, each bundle, the keys of each provider of tokens, the authorities of each cluster. A part with a
+/// problem stays as it was and does not hold back the others; each is reported.
 /// REQUIRES: `previous` is not null.
 std::shared_ptr<const Generation> refresh(const Previous& previous, const ApiSources& api, config::Problems& problems,
                                           base::FileTrust& trust);

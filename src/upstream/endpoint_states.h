@@ -59,8 +59,8 @@ class EndpointStates {
   void setSpeaks(size_t endpoint, Speaks speaks) { states_[endpoint].speaks = speaks; }
   void forgetSpeaks();
   void began(size_t endpoint);
-  /// `trial`, here and below: the exchange's claim, or 0. What others say, which may have begun before the ejection, ends
-  /// no trial.
+  /// `trial`, here and below: the exchange's claim, or 0. What others say, which may have begun before the ejection,
+  /// ends no trial.
   void ended(size_t endpoint, int64_t now_millis, int64_t trial);
 
   /// A connection to it is tried, for at most `limit`. While it is not known whether an endpoint that rested is back,
