@@ -58,6 +58,18 @@ def wait_for(what, condition, seconds=5.0):
     raise AssertionError(f"timed out after {seconds * SLOW:.0f} s waiting for {what}")
 
 
+def wait_for_end(connection, seconds=10.0):
+    """Reads until the peer ends the connection, however much it sends before."""
+    end = time.monotonic() + seconds * SLOW
+    connection.settimeout(seconds * SLOW)
+    try:
+        while connection.recv(65536):
+            if time.monotonic() > end:
+                raise AssertionError(f"the connection has not ended after {seconds * SLOW:.0f} s")
+    except ConnectionError:
+        pass
+
+
 class Yett:
     """A folder with certificates, rules and configuration, and the yett process that runs on it."""
 

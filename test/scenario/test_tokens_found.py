@@ -12,7 +12,7 @@ import unittest
 
 import test_tokens
 from h2_peer import H2Service
-from harness import SLOW, Service, run, wait_for
+from harness import SLOW, Service, run, wait_for, wait_for_end
 from test_tokens import ISSUER, Idp, stream
 
 
@@ -125,12 +125,7 @@ class Found(unittest.TestCase):
                     y.write_config()
                     wait_for("the reload", lambda: " reloaded " in y.log(), 10)
                     y.replace("keys.json", self.idp.jwks("e"))
-                    s.settimeout(10 * SLOW)
-                    try:
-                        while s.recv(65536):
-                            pass
-                    except ConnectionError:
-                        pass
+                    wait_for_end(s)
                 wait_for("the outcome", lambda: "the token's key or provider is gone" in json.dumps(y.query()), 10)
 
     def test_a_policy_and_keys_that_change_together(self):
@@ -144,12 +139,7 @@ class Found(unittest.TestCase):
                 self.assertIn(b"200 OK", s.recv(4096))
                 y.replace("keys.json", self.idp.jwks("e"))
                 y.replace("rules/test.lua", 'policy "other" { allow "all" { principal = anyone } }')
-                s.settimeout(10 * SLOW)
-                try:
-                    while s.recv(65536):
-                        pass
-                except ConnectionError:
-                    pass
+                wait_for_end(s)
                 wait_for("the outcome", lambda: "the token's key or provider is gone" in json.dumps(y.query()), 10)
                 self.assertEqual(y.log().count(" reloaded "), 1)
 

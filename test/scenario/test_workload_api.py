@@ -77,6 +77,12 @@ class Agent(unittest.TestCase):
         except (OSError, ssl.SSLError) as error:
             return repr(error), None
 
+    def ready(self, y):
+        status, text = y.admin("/readyz")
+        return status, text
+
+
+class Tokens(Agent):
     def test_tokens_towards_a_cluster(self):
         """A JWT-SVID of Yett's own in place of what the caller sent; renewed at half its life; 503 where there is none."""
         key, asked = ec.generate_private_key(ec.SECP256R1()), []
@@ -150,10 +156,6 @@ class Agent(unittest.TestCase):
         self.api.give_jwt_bundles(**{"example.org": {"keys": [jwk]}})
         wait_for("the keys", lambda: status(token) == 200, 20)
         self.assertEqual(status(stranger), 401)
-
-    def ready(self, y):
-        status, text = y.admin("/readyz")
-        return status, text
 
 
 class Waiting(Agent):
