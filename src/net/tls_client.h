@@ -46,7 +46,7 @@ class TlsClient {
   TlsClient(const TlsClient&) = delete;
 
   SSL_CTX* native() const { return context_; }
-  /// Of its source: another with the same would accept the same.
+  /// The digest of its source. Two clients with the same digest accept the same services.
   const std::string& digest() const { return digest_; }
   /// Whether this may be the peer, at `now` (seconds since 1970). Errors name the peer and say what was expected.
   /// `chain` may be null.

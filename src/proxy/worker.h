@@ -73,8 +73,8 @@ class Worker {
   const std::shared_ptr<const identity::TrustBundles>& bundles() const { return bundles_; }
   /// The providers of tokens in force; null before the first generation.
   const std::shared_ptr<const identity::JwtProviders>& providers() const { return providers_; }
-  /// Each grows: with each policy, and with whatever else may change decisions. What was decided before is no longer
-  /// known to hold.
+  /// `policy` grows with each policy, `other` with each generation and each step of the clock. A decision of an older
+  /// epoch may no longer hold.
   struct Epoch {
     uint64_t policy = 1;
     uint64_t other = 1;

@@ -55,7 +55,7 @@ std::string objectionTo(const std::string& domain, const Bundle& bundle, const B
   return why.empty() ? unusedCrl(domain, bundle, before) : why;
 }
 
-// What is refused keeps what it had, if there was a generation before; `problems` says why.
+// A provider whose key set is refused keeps the keys that it has in `before`; `problems` says why.
 void buildProviders(Generation& out, const identity::KeySets& key_sets, const identity::JwtProviders* before,
                     config::Problems& problems) {
   std::vector<std::string> refused;
@@ -160,8 +160,8 @@ void buildPolicies(Generation& out, Inputs& inputs, const Previous& previous, co
     problems.add("policy: its digest " + out.policy->digest() + " is not listed in `policy.pin`");
 }
 
-// Certificate, key and each bundle, as new as they can be used; the key and the certificate go together. False: nothing
-// of them can be used.
+// Takes the new certificate with its key, and each new bundle, where they can be used, and else keeps those in force.
+// False: none can be used.
 bool renewListeners(Generation& out, TlsInput& tls, const Previous& previous, config::Problems& problems) {
   const auto add = [&](const config::Problems& some) {
     for (const auto& text : some.texts()) problems.add(text);

@@ -50,7 +50,7 @@ class Balancer {
   /// Another than `endpoint` if one is usable; else the same.
   size_t other(size_t endpoint, int64_t now_millis);
   bool panics() const { return panics_; }
-  /// It may get requests now. `any`: there is one that may; else all may.
+  /// Whether this endpoint may get requests now. Sets `any`: whether one may; if none may, all do.
   bool takes(size_t endpoint, int64_t now_millis, bool& any);
 
  private:

@@ -90,7 +90,7 @@ class Pool {
   };
   /// Chooses an endpoint for it. REQUIRES: there is one.
   void choose(Waiter& waiter, const Wanted& wanted);
-  /// It will not be sent to its endpoint.
+  /// Gives up its claim, because it will not be sent to its endpoint.
   void leaveTrial(Waiter& waiter);
   void overflow(Waiter waiter, const std::string& why);
   Speaks expected(const Waiter& waiter) const;
