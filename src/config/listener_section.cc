@@ -133,7 +133,7 @@ void readRoute(ObjectReader& in, const Config& known, proxy::RouteConfig& out) {
       if (std::any_of(set.begin(), set.end(),
                       [&](const auto& one) { return request::isNamed(name, std::array<std::string, 1>{one.first}); }))
         in.problem("headers", "`" + base::printable(name) + "` is one that only a token of `" + provider +
-                                  "` may set: routes are chosen before");
+                                  "` may set, and routes are chosen before tokens are read");
     }
     out.headers[name] = value;
   });
