@@ -49,6 +49,10 @@ std::string brokenness(const std::string& path) {
   return v.value().broken;
 }
 
+bool has(std::string_view text, std::string_view part) {
+  return text.find(part) != std::string_view::npos;
+}
+
 void sql(const std::string& path, const std::string& text) {
   auto db = store::Database::open(path, store::Database::Mode::kWrite);
   REQUIRE(db.ok());
@@ -243,7 +247,7 @@ TEST_CASE("audit: whatever is changed in a block is found, at its record") {
     const std::string broken = brokenness(path);
     INFO(broken);
     // One wrong hash in 256 has the right first byte by chance; then the mismatch is found later.
-    CHECK((broken.find(c.found) != std::string::npos || broken.find("its content was changed") != std::string::npos));
+    CHECK((has(broken, c.found) || has(broken, "its content was changed")));
     const std::string other = otherVerifier(path);
     INFO(other);
     if (!other.empty()) CHECK((other.starts_with("BROKEN") && recordIn(other) == recordIn(broken)));
@@ -343,7 +347,9 @@ TEST_CASE("audit: whatever is changed around the blocks is found") {
     test::runSql(path, c.sql);
     const std::string broken = brokenness(path);
     INFO(broken);
-    CHECK(broken.find(c.found) != std::string::npos);
+    // As above: a wrong hash may be found later than at its own record.
+    CHECK(
+        (has(broken, c.found) || (has(c.found, "its content was changed") && has(broken, "its content was changed"))));
     const std::string other = otherVerifier(path);
     INFO(other);
     // The independent verifier does not check filters, the schema and rows outside the chain.

@@ -112,7 +112,11 @@ TEST_CASE("checkpoints: an attacker with the file but not the key cannot write a
     auto update =
         db.prepare("UPDATE rare SET bytes = ? WHERE seq = (SELECT min(seq) FROM rare WHERE kind = 4)").value();
     REQUIRE(update.bindBlob(1, bytes).run().ok());
-    CHECK(s.verify().broken.find("its content was changed") != std::string::npos);
+    // One wrong hash in 256 has the right first byte by chance; then the signature does not match it.
+    const std::string broken = s.verify().broken;
+    INFO(broken);
+    CHECK((broken.find("its content was changed") != std::string::npos ||
+           broken.find("its signature is invalid") != std::string::npos));
   }
   SECTION("a whole log rewritten with the attacker's key") {
     for (const char* suffix : {"", "-wal", "-shm", ".lock"}) std::remove((s.path + suffix).c_str());
