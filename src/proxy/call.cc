@@ -12,7 +12,6 @@ void Call::clear() {
   split_cluster = nullptr;
   asked_tokens.clear();
   cookies.clear();
-  used_tokens.clear();
   tokens.clear();
   token_headers.clear();
   if (may_forward) forwarded = {};

@@ -32,14 +32,6 @@ struct WebSocketCall {
 };
 using CallKind = std::variant<PlainCall, GrpcCall, WebSocketCall>;
 
-/// A token that was accepted, without itself.
-struct UsedToken {
-  std::string provider;
-  std::string settings;  ///< digest
-  std::string key;       ///< digest
-  std::string subject;
-};
-
 /// Belongs to its exchange.
 struct Call {
   Session* session = nullptr;
@@ -47,14 +39,13 @@ struct Call {
   std::shared_ptr<const ListenerState> listener;
   std::shared_ptr<const identity::Principal> principal;  ///< set by the stage `authenticate`
   CallKind kind;
-  const Route* route = nullptr;        ///< of `listener`; null: none matches
-  RouteTable::Tokens asked_tokens;     ///< providers, and whether their token is required
-  Cause token_refusal = Cause::kNone;  ///< set by the stage `tokens`
-  std::string token_why;               ///< likewise: why
-  int64_t tokens_until = INT64_MAX;    ///< when the first of the tokens ends, in seconds since 1970
-  std::deque<std::string> cookies;     ///< fields without the tokens in them
-  std::vector<UsedToken> used_tokens;
-  std::vector<policy::NamedToken> tokens;                          ///< the same, as policy reads them
+  const Route* route = nullptr;            ///< of `listener`; null: none matches
+  RouteTable::Tokens asked_tokens;         ///< providers, and whether their token is required
+  Cause token_refusal = Cause::kNone;      ///< set by the stage `tokens`
+  std::string token_why;                   ///< likewise: why
+  int64_t tokens_until = INT64_MAX;        ///< when the first of the tokens ends, in seconds since 1970
+  std::deque<std::string> cookies;         ///< fields without the tokens in them
+  std::vector<policy::NamedToken> tokens;  ///< verified by the providers of `listener`
   std::vector<std::pair<std::string, std::string>> token_headers;  ///< that tell the service of them
   bool forwarder = false;                      ///< the caller is one of the listener's trusted forwarders
   bool may_forward = false;                    ///< the listener has some, and the caller shows a certificate

@@ -99,7 +99,7 @@ void dropOwned(Call& call, const Worker& worker) {
 // Why the caller's certificate or token is no longer valid, whatever policy says; kNone if they are.
 Cause outdated(const Call& call, const Worker& worker, int64_t now_seconds) {
   if (now_seconds >= call.tokens_until) return Cause::kTokenExpired;
-  if (!call.used_tokens.empty() && !stillVerified(call, worker.providers().get())) return Cause::kTokenRevoked;
+  if (!stillVerified(call, worker.providers().get())) return Cause::kTokenRevoked;
   if (call.session->connection().principal()->anonymous()) return Cause::kNone;
   const int64_t until = call.session->trustedUntil(now_seconds);
   if (until == 0) return Cause::kCertificateUntrusted;

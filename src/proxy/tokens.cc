@@ -198,6 +198,12 @@ Status addHeaders(Call& call, const identity::JwtProviderConfig& config, const p
 
 }  // namespace
 
+// The end of a token is its signature, and others than verified tokens are never keys: they differ there.
+size_t TokenMemory::Hash::operator()(std::string_view key) const {
+  constexpr size_t kEnd = 64;
+  return std::hash<std::string_view>()(key.substr(key.size() - std::min(key.size(), kEnd)));
+}
+
 TokenMemory::Outcome TokenMemory::verify(const identity::JwtProvider& provider, std::string_view name,
                                          std::string_view token, int64_t now) {
   key_.assign(name).append(1, '\n').append(token);
@@ -254,7 +260,6 @@ static void verifyAll(Call& call, TokenMemory& memory, int64_t now_seconds) {
     if (!done.token) return refuse(call, Cause::kTokenInvalid, provider_name, done.refusal.why);
     const identity::VerifiedJwt& verified = done.token->verified();
     call.tokens_until = std::min(call.tokens_until, verified.expires + provider->rules.clock_skew);
-    call.used_tokens.push_back({provider_name, provider->settings, verified.key_digest, verified.subject});
     call.tokens.push_back({provider_name, done.token});
     if (done.principal != nullptr && call.principal->anonymous()) call.principal = done.principal;
     if (!provider->config.forward) drop(sent.one, call.cookies);
@@ -286,10 +291,14 @@ void dropTokensFromTrailers(Call& call, const identity::JwtProviders* newest) {
 }
 
 bool stillVerified(const Call& call, const identity::JwtProviders* providers) {
-  return std::all_of(call.used_tokens.begin(), call.used_tokens.end(), [&](const UsedToken& used) {
-    const auto* provider = providers != nullptr ? providers->find(used.provider) : nullptr;
-    return provider != nullptr && provider->settings == used.settings &&
-           identity::hasKey(*provider, used.key, used.subject);
+  const identity::JwtProviders* before = call.listener->providers.get();  // those that verified them
+  if (providers == before) return true;
+  return std::all_of(call.tokens.begin(), call.tokens.end(), [&](const policy::NamedToken& one) {
+    const auto* then = before->find(one.provider);
+    const auto* now = providers != nullptr ? providers->find(one.provider) : nullptr;
+    const identity::VerifiedJwt& verified = one.token->verified();
+    return now != nullptr && now->settings == then->settings &&
+           identity::hasKey(*now, verified.key_digest, verified.subject);
   });
 }
 

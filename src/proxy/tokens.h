@@ -35,7 +35,10 @@ class TokenMemory {
     std::shared_ptr<const policy::Token> token;
     std::shared_ptr<const identity::Principal> principal;
   };
-  using Entries = std::unordered_map<std::string, Entry>;
+  struct Hash {
+    size_t operator()(std::string_view key) const;
+  };
+  using Entries = std::unordered_map<std::string, Entry, Hash>;
   void keep(const std::string& key, Entry entry);
   std::string key_;
   Entries young_;  // older ones that were used move back here
@@ -52,8 +55,8 @@ void checkTokens(Call& call, TokenMemory& memory, int64_t now_seconds);
 /// `newest`: the providers now; may be null.
 void dropTokensFromTrailers(Call& call, const identity::JwtProviders* newest);
 
-/// Whether the tokens that the call used would be accepted by these providers: same settings, and the key is still
-/// there. Null: there are none.
+/// Whether the call's tokens would be accepted by these providers: same settings, and the key is still there. Null:
+/// there are none.
 bool stillVerified(const Call& call, const identity::JwtProviders* providers);
 
 /// What a 401 asks for: `why` is that of a token that is not valid, "" if there was none.
