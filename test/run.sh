@@ -159,7 +159,7 @@ if ! $quick; then
 fi
 properties
 # Two lists at a time, since scenarios mostly wait; what measures times and memory runs alone.
-one="test_examples test_workload_api test_life test_certificates test_proxy test_bundle_endpoint test_tokens test_tokens_found test_revocation test_policy test_claims test_sandbox test_cli test_paths test_desync test_language test_documents test_tools test_reload test_identity test_policy_tools test_trust test_named_callers test_metrics test_log_tools"
+one="test_examples test_workload_api test_life test_certificates test_proxy test_bundle_endpoint test_tokens test_tokens_found test_tokens_edges test_revocation test_policy test_claims test_sandbox test_cli test_paths test_desync test_language test_documents test_tools test_reload test_identity test_policy_tools test_trust test_named_callers test_metrics test_log_tools"
 two="test_evidence test_sinks test_upstreams test_evidence_found test_durability test_http2 test_audit test_dns test_websocket test_health test_http2_found test_clients test_upstreams_found test_grpc test_hostile_log test_upstream_tls test_rate_limits test_mutated_log test_sink_proof"
 together "release 1 $one" "release 1 $two"
 scenarios release 1 test_stalls test_hostile test_holdup test_shares test_chaos test_cost test_growth
@@ -178,9 +178,9 @@ if ! $quick; then
   # Only what runs several threads goes under TSan: the tools that read logs and policies have one, and floods meet one
   # loop.
   YETT_TEST_BODY=$((32 << 20)) YETT_TEST_CONNECTIONS=300 together \
-    "dev 5 test_life test_tools test_policy_tools test_language test_sandbox test_log_tools test_identity test_certificates test_revocation test_bundle_endpoint test_workload_api test_named_callers test_tokens test_tokens_found test_claims test_documents test_trust test_proxy test_reload test_cli" \
+    "dev 5 test_life test_tools test_policy_tools test_language test_sandbox test_log_tools test_identity test_certificates test_revocation test_bundle_endpoint test_workload_api test_named_callers test_tokens test_tokens_found test_tokens_edges test_claims test_documents test_trust test_proxy test_reload test_cli" \
     "dev 5 test_stalls test_hostile test_upstreams test_upstreams_found test_upstream_tls test_dns test_health test_rate_limits test_policy test_durability test_audit test_evidence test_evidence_found test_sink_proof test_hostile_log test_mutated_log test_http2 test_http2_found test_grpc test_websocket test_clients test_paths" \
-    "tsan 6 test_life test_proxy test_reload test_stalls test_policy test_durability test_audit test_clients test_tokens_found test_rate_limits" \
+    "tsan 6 test_life test_proxy test_reload test_stalls test_policy test_durability test_audit test_clients test_tokens_found test_tokens_edges test_rate_limits" \
     "tsan 6 test_workload_api test_bundle_endpoint test_upstreams.Upstreams.test_a_storm_of_retries_is_bounded test_upstreams.Upstreams.test_an_endpoint_that_fails_is_ejected_and_comes_back test_dns test_upstream_tls test_upstreams_found test_health test_http2 test_http2_found test_grpc test_websocket"
 fi
 if $interop; then

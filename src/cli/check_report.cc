@@ -9,6 +9,7 @@
 #include "config/config.h"
 #include "net/tls_context.h"
 #include "policy/policy_set.h"
+#include "policy/token.h"
 #include "proxy/listener_config.h"
 #include "upstream/cluster.h"
 
@@ -79,13 +80,24 @@ std::string clustersText(const proxy::RouteConfig& route) {
   return base::joined(out, ", ");
 }
 
+// ", with a token of corp"; "" if the route asks for none.
+std::string tokensText(const proxy::RouteConfig& route) {
+  std::string out;
+  for (const auto& [provider, required] : route.jwt) {
+    out += (out.empty() ? ", with " : " and ") + std::string(required ? "a " : "perhaps a ");
+    out += provider == policy::kSvidProvider ? "JWT-SVID" : "token of " + provider;
+  }
+  return out;
+}
+
 std::string listenersOf(const config::Config& config) {
   std::string out = "listeners\n";
   for (const auto& listener : config.listeners) {
     out += "  " + listener.name + "  " + listener.address + ", " + securityOf(listener) + ", " +
            nameOf(listener.protocol) + "\n";
     Block routes;
-    for (const auto& route : listener.routes) routes.add("  " + routeText(route), "-> " + clustersText(route));
+    for (const auto& route : listener.routes)
+      routes.add("  " + routeText(route), "-> " + clustersText(route) + tokensText(route));
     std::string lines = routes.text("");
     out += lines.substr(std::min<size_t>(1, lines.size()));
   }

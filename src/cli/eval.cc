@@ -3,6 +3,7 @@
 #include <iostream>
 #include <iterator>
 #include <memory>
+#include <span>
 
 #include "base/file.h"
 #include "base/json.h"
@@ -26,16 +27,16 @@ Result<std::string> readAll(const std::string& file) {
   return std::string(std::istreambuf_iterator<char>(std::cin), {});
 }
 
-Result<std::unique_ptr<runtime::CheckInput>> inputOf(const EvalOptions& options, const policy::PolicySet& set) {
+Result<std::unique_ptr<runtime::CheckInput>> inputOf(const EvalOptions& options, std::span<const std::string> owned) {
   if (options.request.empty() == options.http.empty()) return Error{"give either --request or --http"};
   if (!options.http.empty()) {
     const std::string message = TRY(readAll(options.http));
-    return runtime::CheckInput::fromHttp(message, options.caller, set.ownedHeaders());
+    return runtime::CheckInput::fromHttp(message, options.caller, owned);
   }
   const std::string text = TRY(readAll(options.request));
   auto parsed = json::parse(text, true);
   if (!parsed) return std::move(parsed).error().within(options.request);
-  return runtime::CheckInput::fromJson(parsed.value(), set.ownedHeaders());
+  return runtime::CheckInput::fromJson(parsed.value(), owned);
 }
 
 void printJson(const policy::Decision& d, const std::string& reads, const std::vector<policy::RuleTrace>& traces) {
@@ -84,11 +85,11 @@ void printText(const policy::Decision& d, const std::string& reads, const std::v
 int eval(const EvalOptions& options) {
   config::Problems problems(options.policy.config);
   base::FileTrust trust(base::FileTrust::Mode::kWarn);
-  std::vector<PolicyFolder> folders;
-  const auto set = loadSelection(options.policy, folders, problems, trust);
+  Selected selected;
+  const auto set = loadSelection(options.policy, selected, problems, trust);
   reportDoubts(trust);
   if (problems.any()) return reportProblems(problems);
-  const auto input = inputOf(options, *set);
+  const auto input = inputOf(options, selected.ownedHeaders(*set));
   auto evaluator = policy::PolicyEvaluator::create(set);
   if (!input || !evaluator) {
     std::cerr << "yett: " << (!input ? input.error() : evaluator.error()).message << "\n";

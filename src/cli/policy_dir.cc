@@ -43,18 +43,20 @@ std::string nameOf(const std::string& directory, const std::vector<engine::Engin
 
 std::shared_ptr<const policy::PolicySet> loadPolicyDir(const std::string& directory, config::Problems& problems,
                                                        base::FileTrust& trust) {
-  std::vector<PolicyFolder> folders;
-  return loadSelection({"", {directory}}, folders, problems, trust);
+  Selected selected;
+  return loadSelection({"", {directory}}, selected, problems, trust);
 }
 
 namespace {
 
 // The engines that a selection stands for.
 std::vector<engine::EngineConfig> enginesOf(const PolicySelection& selection, policy::Budget& budget,
+                                            std::optional<identity::JwtProviderConfigs>& providers,
                                             config::Problems& problems, base::FileTrust& trust) {
   if (selection.directories.empty()) {
     auto config = config::readConfig(selection.config, problems, trust);
     budget = config.budget;
+    providers = std::move(config.jwt);
     return std::move(config.engines);
   }
   std::vector<engine::EngineConfig> out;
@@ -78,12 +80,20 @@ std::vector<PolicyFolder> foldersOf(const std::vector<engine::EngineConfig>& eng
 
 }  // namespace
 
-std::shared_ptr<const policy::PolicySet> loadSelection(const PolicySelection& selection,
-                                                       std::vector<PolicyFolder>& folders, config::Problems& problems,
-                                                       base::FileTrust& trust) {
+std::vector<std::string> Selected::ownedHeaders(const policy::PolicySet& set) const {
+  std::vector<std::string> out = set.ownedHeaders();
+  if (!providers) return out;
+  for (const auto& [name, provider] : *providers) {
+    for (const auto& [header, text] : provider.headers) out.push_back(header);
+  }
+  return out;
+}
+
+std::shared_ptr<const policy::PolicySet> loadSelection(const PolicySelection& selection, Selected& selected,
+                                                       config::Problems& problems, base::FileTrust& trust) {
   policy::Budget budget;
-  const auto engines = enginesOf(selection, budget, problems, trust);
-  folders = foldersOf(engines);
+  const auto engines = enginesOf(selection, budget, selected.providers, problems, trust);
+  selected.folders = foldersOf(engines);
   return problems.any() ? nullptr : runtime::loadPolicy(engines, budget, problems, trust);
 }
 
@@ -91,8 +101,9 @@ std::string fingerprintOf(const PolicySelection& selection) {
   config::Problems ignored(selection.config);
   base::FileTrust trust(base::FileTrust::Mode::kWarn);
   policy::Budget budget;
+  std::optional<identity::JwtProviderConfigs> providers;
   std::string out;
-  for (const auto& folder : foldersOf(enginesOf(selection, budget, ignored, trust))) {
+  for (const auto& folder : foldersOf(enginesOf(selection, budget, providers, ignored, trust))) {
     const auto source = policy::PolicySource::read(folder.path, trust);
     out += folder.engine + folder.path + (source ? source.value().digest : source.error().message);
   }

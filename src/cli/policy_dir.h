@@ -3,11 +3,13 @@
 
 #include <CLI/CLI.hpp>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "base/file_trust.h"
 #include "config/object_reader.h"
+#include "identity/jwt_provider.h"
 #include "policy/policy_set.h"
 
 namespace yett::cli {
@@ -29,11 +31,19 @@ struct PolicyFolder {
   std::string path;
 };
 
+/// What a selection stands for, beside its rules.
+struct Selected {
+  std::vector<PolicyFolder> folders;                      ///< with policy files, in the order of the set's engines
+  std::optional<identity::JwtProviderConfigs> providers;  ///< nothing: there is no configuration that says
+
+  /// Headers that policy never sees as the caller sent them: those that rules set, and those of the providers.
+  std::vector<std::string> ownedHeaders(const policy::PolicySet& set) const;
+};
+
 /// Loads the policy set with the engines, roles and budget that the configuration gives it, or with an engine for each
-/// directory. `folders` gets those with policy files, in the order of the set's engines. Null on problems.
-std::shared_ptr<const policy::PolicySet> loadSelection(const PolicySelection& selection,
-                                                       std::vector<PolicyFolder>& folders, config::Problems& problems,
-                                                       base::FileTrust& trust);
+/// directory. Null on problems.
+std::shared_ptr<const policy::PolicySet> loadSelection(const PolicySelection& selection, Selected& selected,
+                                                       config::Problems& problems, base::FileTrust& trust);
 
 /// Changes with every file that a selection stands for.
 std::string fingerprintOf(const PolicySelection& selection);

@@ -11,15 +11,18 @@
 #include <tuple>
 
 #include "base/clock.h"
+#include "base/json.h"
 #include "base/text.h"
 #include "cli/command.h"
 #include "cli/policy_dir.h"
 #include "cli/terminal.h"
 #include "cli/test_report.h"
 #include "config/object_reader.h"
+#include "identity/jwt_provider.h"
 #include "lua/engine.h"
 #include "lua/evaluator.h"
 #include "lua/tests.h"
+#include "policy/token.h"
 #include "runtime/check_input.h"
 
 namespace yett::cli {
@@ -90,8 +93,9 @@ int nearestRule(const std::vector<policy::RuleTrace>& traces, const Expectation&
 // Runs tests one after the other with one evaluator, as a worker would.
 class Runner {
  public:
-  Runner(std::shared_ptr<const policy::PolicySet> set, std::unique_ptr<policy::PolicyEvaluator> evaluator, bool explain)
-      : set_(std::move(set)), explain_(explain), evaluator_(std::move(evaluator)) {}
+  Runner(std::shared_ptr<const policy::PolicySet> set, std::vector<std::string> owned,
+         std::unique_ptr<policy::PolicyEvaluator> evaluator, bool explain)
+      : set_(std::move(set)), owned_(std::move(owned)), explain_(explain), evaluator_(std::move(evaluator)) {}
 
   TestResult run(const lua::PolicyTest& test) {
     TestResult out{test.name, test.file, test.line};
@@ -134,12 +138,13 @@ class Runner {
 
  private:
   Result<std::unique_ptr<runtime::CheckInput>> inputOf(const lua::PolicyTest& test) const {
-    if (test.http.empty()) return runtime::CheckInput::fromJson(test.request, set_->ownedHeaders());
+    if (test.http.empty()) return runtime::CheckInput::fromJson(test.request, owned_);
     const runtime::Caller caller = TRY(runtime::callerOf(test.request));
-    return runtime::CheckInput::fromHttp(test.http, caller, set_->ownedHeaders());
+    return runtime::CheckInput::fromHttp(test.http, caller, owned_);
   }
 
   std::shared_ptr<const policy::PolicySet> set_;
+  const std::vector<std::string> owned_;  // headers
   const bool explain_;
   std::unique_ptr<policy::PolicyEvaluator> evaluator_;
   policy::AttributeReader reader_;
@@ -170,7 +175,8 @@ struct FolderTest {
 };
 
 Result<TestReport> reportOf(const std::string& directory, const std::shared_ptr<const policy::PolicySet>& set,
-                            const std::vector<FolderTest>& tests, bool coverage, bool explain) {
+                            std::vector<std::string> owned, const std::vector<FolderTest>& tests, bool coverage,
+                            bool explain) {
   auto evaluator = TRY(policy::PolicyEvaluator::create(set));
   std::vector<Lines> all(set->engines().size());
   std::vector<Lines> ran(all.size());
@@ -180,7 +186,7 @@ Result<TestReport> reportOf(const std::string& directory, const std::shared_ptr<
     all[i] = lua->codeLines();
     lua->watchLines([&mine = ran[i]](const char* file, int line) { mine.emplace(file, line); });
   }
-  Runner runner(set, std::move(evaluator), explain);
+  Runner runner(set, std::move(owned), std::move(evaluator), explain);
   TestReport report;
   report.directory = directory;
   const int64_t began = base::steadyNanos();
@@ -204,6 +210,7 @@ void print(const TestOptions& options, const TestReport& report) {
 // What a policy and its tests are made of.
 struct Loaded {
   std::shared_ptr<const policy::PolicySet> set;
+  std::vector<std::string> owned;  // headers
   std::vector<FolderTest> tests;
   size_t left_out = 0;
 };
@@ -228,11 +235,28 @@ void checkNames(const policy::PolicySet& set, const std::vector<FolderTest>& tes
   }
 }
 
+// A provider in `jwt` that the configuration does not have: there is never such a token.
+void checkProviders(const identity::JwtProviderConfigs& configured, const std::vector<FolderTest>& tests,
+                    config::Problems& problems) {
+  std::vector<std::string_view> known = {policy::kSvidProvider};
+  for (const auto& [name, provider] : configured) known.push_back(name);
+  for (const auto& [folder, test] : tests) {
+    const json::Value* jwt = test.request.find("jwt");
+    if (jwt == nullptr) continue;
+    for (const auto& [name, claims] : jwt->fields) {
+      if (std::find(known.begin(), known.end(), name) != known.end()) continue;
+      problems.add("test " + test.file + ":" + std::to_string(test.line) + ": `" + base::printable(test.name) +
+                   "` has a token of `" + base::printable(name) + "`, a provider that the configuration does not have" +
+                   base::didYouMean(name, known));
+    }
+  }
+}
+
 Loaded load(const TestOptions& options, config::Problems& problems, base::FileTrust& trust) {
   Loaded out;
-  std::vector<PolicyFolder> folders;
-  out.set = loadSelection(options.policy, folders, problems, trust);
-  for (const auto& folder : folders) {
+  Selected selected;
+  out.set = loadSelection(options.policy, selected, problems, trust);
+  for (const auto& folder : selected.folders) {
     const auto source = policy::PolicySource::read(folder.path, trust);
     if (!source) continue;
     std::vector<std::string> texts;
@@ -243,6 +267,8 @@ Loaded load(const TestOptions& options, config::Problems& problems, base::FileTr
     for (const auto& text : texts) problems.add("test " + text);
   }
   if (out.set) checkNames(*out.set, out.tests, problems);
+  if (out.set) out.owned = selected.ownedHeaders(*out.set);
+  if (selected.providers) checkProviders(*selected.providers, out.tests, problems);
   if (problems.any() || !out.tests.empty()) return out;
   const auto& named = options.policy.directories;
   problems.add(out.left_out > 0 ? "--run " + options.run + ": no test has such a name"
@@ -259,7 +285,7 @@ int runOnce(const TestOptions& options) {
   if (problems.any()) return reportProblems(problems);
   const std::string name =
       options.policy.directories.empty() ? options.policy.config : base::joined(options.policy.directories, " ");
-  auto made = reportOf(name, loaded.set, loaded.tests, options.coverage, options.explain);
+  auto made = reportOf(name, loaded.set, loaded.owned, loaded.tests, options.coverage, options.explain);
   if (!made) {
     std::cerr << "yett: " << made.error().message << "\n";
     return 2;
@@ -313,7 +339,7 @@ TestReport testsOf(const std::string& directory, const std::shared_ptr<const pol
   std::vector<FolderTest> tests;
   for (auto& test : lua::loadTests(source.value(), problems)) tests.push_back({directory, std::move(test)});
   if (!problems.empty() || tests.empty()) return {};
-  auto report = reportOf(directory, set, tests, true, false);
+  auto report = reportOf(directory, set, set->ownedHeaders(), tests, true, false);
   return report ? std::move(report).value() : TestReport{};
 }
 

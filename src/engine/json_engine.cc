@@ -138,7 +138,13 @@ class FileReader {
       return out.absent = true;
     const Value* regex = value.find("re");
     if (regex == nullptr || value.fields.size() != 1 || regex->type != Value::Type::kString)
-      return wrongType(value, field, "a string, { \"re\": \"...\" }, { \"absent\": true }, or a list of these"), false;
+      return wrongType(
+                 value, field,
+                 field.ends_with("claim")
+                     ? "a string, a whole number, true, false, { \"re\": \"...\" }, { \"absent\": true }, or a list "
+                       "of these"
+                     : "a string, { \"re\": \"...\" }, { \"absent\": true }, or a list of these"),
+             false;
     auto compiled = target::Regex::compile(regex->text);
     if (!compiled) return fail(value, compiled.error().message), false;
     out.regex = std::move(compiled).value();

@@ -27,7 +27,9 @@ struct Parts {
 
 Result<json::Value> objectOf(std::string_view text, const char* what) {
   auto value = json::parse(text, false, kDepth);
-  if (!value) return Error{std::string(what) + " is not JSON, or repeats a name"};
+  if (!value)
+    return Error{std::string(what) +
+                 " is not JSON, repeats a name, is nested too deeply or has a number that is too large"};
   if (value.value().type != Type::kObject) return Error{std::string(what) + " is not a JSON object"};
   return value;
 }

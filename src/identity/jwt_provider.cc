@@ -62,8 +62,9 @@ JwtProviders JwtProviders::create(const JwtProviderConfigs& configs, const KeySe
       out.providers_.emplace(name, std::move(provider).value());
       continue;
     }
-    refused.push_back("provider `" + name + "`: " + config.keys.file + config.keys.endpoint + ": " +
-                      provider.error().message);
+    const std::string where = config.keys.file + config.keys.endpoint + ": ";
+    const std::string& why = provider.error().message;
+    refused.push_back("provider `" + name + "`: " + (why.starts_with(where) ? "" : where) + why);
     const JwtProvider* kept = before != nullptr ? before->find(name) : nullptr;
     if (kept == nullptr || kept->settings != digestOf(config)) continue;
     JwtProvider same = *kept;

@@ -90,8 +90,10 @@ class FieldReader {
   void readKeyed() {
     eachName(" = { [\"x-name\"] = \"value\" }", [&](const std::string& key) {
       std::vector<rule::FieldValue> values;
-      if (!fieldValues(L_, lua_gettop(L_), values, field_.ends_with("claim")))
-        return fail("must give a string or a list of strings for each name");
+      const bool claim = field_.ends_with("claim");
+      if (!fieldValues(L_, lua_gettop(L_), values, claim))
+        return fail(claim ? "must give a string, a whole number, true or false, or a list of these for each name"
+                          : "must give a string or a list of strings for each name");
       if (auto ok = rule::addKeyedMatcher(rule_, field_, key, std::move(values)); !ok) fail(ok.error().message);
     });
   }

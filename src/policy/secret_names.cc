@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <string>
 
+#include "base/base64.h"
 #include "base/text.h"
 
 namespace yett::policy {
@@ -64,21 +65,38 @@ bool looksLikeCredential(std::string_view text) {
 
 }  // namespace
 
+namespace {
+
+bool isBase64Url(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
+}
+
+// Whether it is base64url of what begins like a JSON object with a member, also after blanks.
+bool isJoseHeader(std::string_view part) {
+  constexpr std::string_view kBlanks = " \t\r\n";
+  constexpr size_t kMost = 64;
+  const auto bytes = base::fromBase64(part.substr(0, std::min(part.size(), kMost) / 4 * 4), base::Base64::kUrl);
+  if (!bytes) return false;
+  std::string_view json = bytes.value();
+  json.remove_prefix(std::min(json.find_first_not_of(kBlanks), json.size()));
+  if (json.empty()) return part.size() >= kMost;  // so many blanks
+  if (json[0] != '{') return false;
+  const auto member = json.find_first_not_of(kBlanks, 1);
+  return member == std::string_view::npos ? part.size() >= kMost : json[member] == '"';
+}
+
+}  // namespace
+
 bool holdsJwt(std::string_view text) {
-  constexpr std::string_view kStart = "eyJ";  // {" in base64url
-  const auto part = [&](size_t& at) {
-    const size_t begin = at;
-    const auto fits = [](char c) {
-      return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
-    };
-    while (at < text.size() && fits(text[at])) ++at;
-    return at > begin;
-  };
-  const auto dot = [&](size_t& at) { return at < text.size() && text[at] == '.' && ++at > 0; };
-  for (size_t found = text.find(kStart); found != std::string_view::npos;) {
-    size_t at = found;
-    if (part(at) && dot(at) && part(at) && dot(at) && part(at)) return true;
-    found = text.find(kStart, std::max(at, found + 1));
+  constexpr std::string_view kStart = "eyJ";  // {" in base64url, wherever it stands
+  for (size_t dot = text.find('.'); dot != std::string_view::npos; dot = text.find('.', dot + 1)) {
+    size_t begin = dot;
+    while (begin > 0 && isBase64Url(text[begin - 1])) --begin;
+    size_t end = dot + 1;
+    while (end < text.size() && isBase64Url(text[end])) ++end;
+    if (end == text.size() || text[end] != '.') continue;
+    const auto header = text.substr(begin, dot - begin);
+    if (header.find(kStart) != std::string_view::npos || isJoseHeader(header)) return true;
   }
   return false;
 }

@@ -79,6 +79,11 @@ TokenPart partOf(const Node& node) {
 Result<std::shared_ptr<const Token>> Token::create(identity::VerifiedJwt verified) {
   std::shared_ptr<Token> out(new Token(std::move(verified)));
   TRY(out->document_.parse(out->verified_.claims, Document::Limits{}));
+  for (const char* name : {"iss", "sub", "aud", "exp", "nbf"}) {
+    const auto how = find(out->document_.root(), name, true).how;
+    if (how == Found::How::kOtherSpelling || how == Found::How::kTwoSpellings)
+      return Error{"`" + std::string(name) + "` stands there in another spelling, which some services read"};
+  }
   for (const auto& audience : out->verified_.audiences) {
     Node& node = out->audience_nodes_.emplace_back();
     node.kind = Node::Kind::kString;

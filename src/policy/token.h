@@ -26,7 +26,7 @@ struct TokenPart {
 /// Immutable; any thread.
 class Token {
  public:
-  /// Errors: the claims are not what Document::parse() accepts.
+  /// Errors: the claims are not what Document::parse() accepts, or have a registered one in another spelling.
   static Result<std::shared_ptr<const Token>> create(identity::VerifiedJwt verified);
   Token(const Token&) = delete;
 

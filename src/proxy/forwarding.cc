@@ -96,6 +96,7 @@ bool Forwarding::addOwnToken(const upstream::ClusterConfig& config) {
   for (const auto& field : kept_.annotations.added().fields()) {
     if (request::isNamed(field.name, std::array<std::string, 1>{config.token_header})) return true;
   }
+  if (call_.request.method == "TRACE") return true;  // its answer would show the token to the caller (RFC 9110 9.3.8)
   const auto token = worker_.own_token ? worker_.own_token(config.token_audience) : nullptr;
   if (token == nullptr) return false;
   kept_.own_token = (config.token_header == "authorization" ? "Bearer " : "") + *token;

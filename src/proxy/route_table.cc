@@ -59,9 +59,12 @@ bool RouteTable::allowsWebSocket() const {
   return std::any_of(routes_.begin(), routes_.end(), [](const Route& route) { return route.websocket; });
 }
 
+// `fold`: also if some services would take the request for one of the route: case of the path, and HEAD for GET.
 static bool fits(const Route& route, const http::RequestHead& head, const RouteTable::Owned& owned, bool fold) {
-  const bool method = route.methods.empty() ||
-                      std::find(route.methods.begin(), route.methods.end(), head.method) != route.methods.end();
+  const bool method =
+      route.methods.empty() || std::any_of(route.methods.begin(), route.methods.end(), [&](const auto& one) {
+        return one == head.method || (fold && one == "GET" && head.method == "HEAD");
+      });
   const bool host = route.hosts.empty() || std::any_of(route.hosts.begin(), route.hosts.end(),
                                                        [&](const auto& h) { return h.matches(head.host); });
   const bool headers = std::all_of(route.headers.begin(), route.headers.end(), [&](const auto& wanted) {

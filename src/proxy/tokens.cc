@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "http/header_map.h"
 #include "identity/principal_id.h"
+#include "policy/secret_names.h"
 #include "policy/token_header.h"
 #include "proxy/call.h"
 #include "request/headers.h"
@@ -140,6 +141,8 @@ Found tokensOf(Call& call, std::string_view provider, const identity::JwtProvide
       std::string_view token = field.value;
       if (place.cookie) findInCookies(field, place.name, out);
       else if (named[0] != "authorization" || bearer(field.value, token)) out.add({&field, token, {}});
+      // In another scheme, or without one, where some services would read it.
+      else if (policy::holdsJwt(field.value)) out.add({&field, {}, {}}), out.add({&field, {}, {}});
     }
     if (out.count == 1 && ownerOf(call, place, out.one.token, hints) != provider) continue;
     if (all.count == 0) all.one = out.one;
@@ -249,7 +252,8 @@ static void verifyAll(Call& call, TokenMemory& memory, int64_t now_seconds) {
     const auto sent = tokensOf(call, name, provider->config, hints);
     if (sent.count == 0 && !required) continue;
     if (sent.count == 0) return refuse(call, Cause::kTokenMissing, provider_name, "there is none");
-    if (sent.count > 1) return refuse(call, Cause::kTokenInvalid, provider_name, "there are several");
+    if (sent.count > 1)
+      return refuse(call, Cause::kTokenInvalid, provider_name, "there are several, or one that is not sent plainly");
     if (provider->keys->empty() && !provider->bundles) {
       if (memory.key_wanted) memory.key_wanted(provider_name);
       return refuse(call, Cause::kTokenKeys, provider_name, "the keys of the provider are not known yet");

@@ -13,6 +13,11 @@ using policy::AttrValue;
 using policy::Node;
 using Type = AttrValue::Type;
 
+// Claims whose text is a list of words: RFC 8693 4.2, and the name that Microsoft gives it.
+bool isScope(std::string_view claim) {
+  return claim.ends_with(".scope") || claim.ends_with(".scp");
+}
+
 // One value against those that the rule wants.
 class ClaimMatch {
  public:
@@ -24,15 +29,20 @@ class ClaimMatch {
   bool flag(bool value) { return compare(value ? "true" : "false", Type::kFlag); }
   void doubt() { any_.doubt(); }
 
+  // A deny also counts words between other blanks, as some services read them.
   bool words(std::string_view scope) {
-    const auto all = base::split(scope, ' ');
-    return std::any_of(all.begin(), all.end(),
-                       [&](std::string_view word) { return !stopped_ && !word.empty() && text(word); });
+    const std::string_view blanks = loose_ ? " \t\r\n\v\f" : " ";
+    while (!stopped_ && !scope.empty()) {
+      const auto end = std::min(scope.find_first_of(blanks), scope.size());
+      if (end > 0 && text(scope.substr(0, end))) return true;
+      scope.remove_prefix(std::min(end + 1, scope.size()));
+    }
+    return false;
   }
 
   bool element(const Node& node) {
     switch (node.kind) {
-      case Node::Kind::kString: return text(node.string());
+      case Node::Kind::kString: return text(node.string()) || (loose_ && isScope(matcher_.key) && words(node.string()));
       case Node::Kind::kInteger: return number(node.integer);
       case Node::Kind::kBool: return flag(node.flag);
       default: doubt(); return false;  // nothing that a rule can name
@@ -60,11 +70,6 @@ class ClaimMatch {
   const bool loose_;
   bool stopped_ = false;
 };
-
-// Claims whose text is a list of words: RFC 8693 4.2, and the name that Microsoft gives it.
-bool isScope(std::string_view claim) {
-  return claim.ends_with(".scope") || claim.ends_with(".scp");
-}
 
 }  // namespace
 

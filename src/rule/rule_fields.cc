@@ -209,6 +209,11 @@ Status addKeyedMatcher(Rule& rule, std::string_view field, std::string_view key,
                    " can match nothing: it is not a valid field value (RFC 9110 5.5)"};
     if (!claim && value.type != policy::AttrValue::Type::kText)
       return Error{quoted(key) + ": " + value.text + " is not a string"};
+    constexpr size_t kDigits = 16;  // of 2^53-1
+    const std::string_view digits = std::string_view(value.text).substr(value.text.starts_with('-') ? 1 : 0);
+    if (value.type == policy::AttrValue::Type::kNumber &&
+        (digits.size() > kDigits || (digits.size() == kDigits && digits > "9007199254740991")))
+      return Error{quoted(key) + ": " + value.text + " is beyond 2^53-1, which parsers read differently"};
     matcher.values.push_back({std::move(value.text), value.type, std::move(value.regex), value.absent});
   }
   (header ? to.headers : claim ? to.claims : to.queries).push_back(std::move(matcher));

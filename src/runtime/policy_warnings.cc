@@ -65,6 +65,12 @@ std::vector<std::string> policyWarnings(const Generation& generation) {
         if (neverSeen(header) || (family && !kept(config, header)))
           out.push_back(at + "wants the header `" + base::printable(header) +
                         "`, which Yett removes from every request (docs/http.md)");
+        for (const auto& [provider, jwt] : config.jwt) {
+          if (jwt.headers.contains(header))
+            out.push_back(at + "wants the header `" + base::printable(header) + "`, which only a token of `" +
+                          base::printable(provider) +
+                          "` sets, after policy: policy never sees it; match the claim instead");
+        }
       }
     }
     if (bodies || std::string_view(engine.rules->type()) != "lua") continue;

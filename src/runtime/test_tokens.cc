@@ -66,6 +66,8 @@ Result<policy::NamedToken> tokenOf(const std::string& provider, Value claims, in
   const Value* expires = claims.find("exp");
   if (expires != nullptr && expires->type != Type::kInt) return Error{"`exp` must be whole seconds since 1970"};
   verified.expires = expires != nullptr ? expires->integer : now + kHour;
+  if (verified.expires <= now)
+    return Error{"`exp` is over at the time of the request: such a token never reaches policy, Yett answers 401"};
   if (provider == policy::kSvidProvider) {
     const auto id = TRY(identity::SpiffeId::parse(verified.subject));
     if (id.path().empty()) return Error{"`sub` must be the SPIFFE ID of a workload"};

@@ -148,8 +148,8 @@ void BundleRefresher::hurry(const std::string& domain) {
   constexpr int64_t kLeastWait = 10'000;  // milliseconds
   const base::Lock lock(mutex_);
   const auto known = endpoints_.find(domain);
-  if (known == endpoints_.end() || steadyMillis() - hurried_ < kLeastWait) return;
-  hurried_ = steadyMillis();
+  if (known == endpoints_.end() || steadyMillis() - known->second.hurried < kLeastWait) return;
+  known->second.hurried = steadyMillis();
   known->second.due = 0;
   hurry_ = true;
   changed_.notifyAll();

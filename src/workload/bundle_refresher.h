@@ -33,8 +33,8 @@ class BundleRefresher {
   /// needed.
   void follow(const std::map<std::string, identity::BundleConfig>& bundles);
 
-  /// Asks this endpoint now, but at most once in ten seconds for all: somebody wants keys that are not known. Any
-  /// thread; waits for nothing but a mutex.
+  /// Asks this endpoint now, but at most once in ten seconds: somebody wants keys that are not known. Any thread; waits
+  /// for nothing but a mutex.
   void hurry(const std::string& domain);
 
   /// Ends the thread. False: it still waits for an endpoint.
@@ -53,6 +53,7 @@ class BundleRefresher {
     identity::BundleConfig authority;  // for https_spiffe: the bundle that vouches for the server
     std::shared_ptr<Attempt> hanging;  // an attempt that was given up
     int64_t due = 0;                   // steady milliseconds
+    int64_t hurried = -1'000'000;      // steady milliseconds
     BackOff back_off{1000, 60'000};
     int64_t refreshed = 0;
     std::string why;
@@ -68,7 +69,6 @@ class BundleRefresher {
   bool stopping_ YETT_GUARDED_BY(mutex_) = false;
   bool running_ YETT_GUARDED_BY(mutex_) = false;
   bool hurry_ YETT_GUARDED_BY(mutex_) = false;
-  int64_t hurried_ YETT_GUARDED_BY(mutex_) = -1'000'000;                                      // steady milliseconds
   const std::shared_ptr<std::atomic<int>> attempts_ = std::make_shared<std::atomic<int>>(0);  // threads that fetch
   std::thread thread_;
 };

@@ -101,10 +101,10 @@ class Tokens(Agent):
             y = self.serving(self.starting(y))
             context = self.caller()
 
-            def token():
+            def token(method=b"GET"):
                 """The one that the service got, or the status."""
                 with context.wrap_socket(y.raw(), server_hostname="localhost") as s:
-                    s.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\nAuthorization: Basic callers\r\nConnection: close\r\n\r\n")
+                    s.sendall(method + b" / HTTP/1.1\r\nHost: localhost\r\nAuthorization: Basic callers\r\nConnection: close\r\n\r\n")
                     data = b""
                     while piece := s.recv(65536):
                         data += piece
@@ -118,6 +118,7 @@ class Tokens(Agent):
             self.api.jwt_svid = answer
             wait_for("a token", lambda: token() != b"503", 20)
             first = token()
+            self.assertEqual(token(b"TRACE"), b"200")  # the caller would read it in the answer
             self.assertEqual(asked[0][0], ["spiffe://example.org/app"])
             self.assertEqual(jwt.decode(first, options={"verify_signature": False})["aud"], ["spiffe://example.org/app"])
             wait_for("the next", lambda: token() != first, 10 * SLOW)

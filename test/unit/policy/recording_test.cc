@@ -1,8 +1,10 @@
 // Of values that are too long, the record keeps the size, the first bytes and a digest.
 #include "policy/recording.h"
 
+#include <algorithm>
 #include <catch2/catch.hpp>
 
+#include "base/base64.h"
 #include "base/sha256.h"
 #include "policy/attribute_reader.h"
 #include "policy/recorded.h"
@@ -62,6 +64,30 @@ TEST_CASE("recording: what is recorded of a request has a maximum size, whatever
     CHECK(recorded.find(policy::Attr::kHeader, "x-0") != nullptr);
     CHECK(recorded.find(policy::Attr::kHeader, "x-249") == nullptr);
     CHECK(recorded.find(policy::Attr::kQueryList, "k") == nullptr);
+  }
+}
+
+TEST_CASE("recording: a token is known by its form, wherever it stands and however its header is written") {
+  const auto token = [](std::string_view header, const std::string& rest) {
+    std::string out = base::toBase64(header);
+    out.resize(out.find_last_not_of('=') + 1);
+    std::replace(out.begin(), out.end(), '+', '-');
+    std::replace(out.begin(), out.end(), '/', '_');
+    return out + rest;
+  };
+  for (const char* header :
+       {R"({"alg":"RS256"})", R"({ "alg": "RS256" })", "{\n  \"alg\": \"RS256\"}", "\t\r\n {\"alg\":\"none\"}"}) {
+    INFO(header);
+    CHECK(policy::holdsJwt(token(header, ".eyJzdWIiOiJqYW5lIn0.c2lnbmF0dXJl")));
+    CHECK(policy::holdsJwt("a=b; t=\"" + token(header, ".eyJzdWIiOiJqYW5lIn0.") + "\""));   // without a signature
+    CHECK(policy::holdsJwt("https://a.example/?t=" + token(header, "..aXY.dGV4dA.dGFn")));  // encrypted: RFC 7516
+  }
+  CHECK(policy::holdsJwt(token(std::string(100, ' ') + R"({"alg":"RS256"})", ".e30.c2ln")));
+  CHECK(policy::holdsJwt("prefix-eyJhbGciOiJSUzI1NiJ9.e30.c2ln"));
+  for (const char* text : {"", ".", "..", "a.b.c", "orders.example.org", "10.0.0.1", "eyJhbGciOiJSUzI1NiJ9",
+                           "eyJhbGc.e30", "1.2.3.4.5", "v1.2.3", "com.example.Service/Method"}) {
+    INFO(text);
+    CHECK_FALSE(policy::holdsJwt(text));
   }
 }
 
