@@ -441,7 +441,7 @@ TEST_CASE("audit: tasks for the writer do not wait until the current batch is co
   std::this_thread::sleep_for(std::chrono::milliseconds(50));  // it is in the middle of the batch
   const auto began = std::chrono::steady_clock::now();
   CHECK(writer->runOnChain([](audit::ChainWriter&) { return Status(); }).ok());
-  CHECK(std::chrono::steady_clock::now() - began < std::chrono::milliseconds(700));
+  CHECK(std::chrono::steady_clock::now() - began < std::chrono::seconds(10));  // not a minute
   CHECK(audit::Reader::open(dir.path("yett.db")).value().range().value().second > 1);
 }
 
