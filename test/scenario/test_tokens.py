@@ -54,6 +54,38 @@ class Idp:
         return jwt.encode(claims, key or self.keys[kid][0], algorithm=alg or self.keys[kid][1], headers={"kid": kid, **(header or {})})
 
 
+class KeyServer:
+    """Serves texts by path over https, once a yett's certificates are there; 404 for other paths."""
+
+    def __init__(self, texts):
+        self.texts, self.asked = texts, []
+        outer = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_GET(self):
+                outer.asked.append(self.path)
+                body = outer.texts.get(self.path, "").encode()
+                self.send_response(200 if body else 404)
+                self.send_header("content-length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *_):
+                pass
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server.handle_error = lambda *_: None
+        self.url = f"https://localhost:{self.server.server_address[1]}"
+
+    def start(self, y, test):
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(y.certs / "server.pem", y.certs / "server.key")
+        self.server.socket = context.wrap_socket(self.server.socket, server_side=True, do_handshake_on_connect=False)
+        threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True).start()
+        test.addCleanup(self.server.server_close)
+        test.addCleanup(self.server.shutdown)
+
+
 class Tokens(unittest.TestCase):
     def setUp(self):
         self.idp = Idp()

@@ -1,7 +1,5 @@
 """What a fourth review of tokens found: keys that another provider's callers held back, tokens in forms that only the service reads, and tools that said something else."""
-import http.server
 import json
-import ssl
 import subprocess
 import threading
 import time
@@ -9,7 +7,7 @@ import unittest
 
 import test_tokens
 from harness import BINARY, SLOW, environment, wait_for
-from test_tokens import ISSUER
+from test_tokens import ISSUER, KeyServer
 
 
 def tool(*args):
@@ -24,34 +22,13 @@ class Edges(unittest.TestCase):
     get = test_tokens.Tokens.get
 
     def test_callers_of_one_provider_do_not_hold_back_the_keys_of_another(self):
-        sets, asked = {"/a": self.idp.jwks(), "/b": self.idp.jwks("e")}, []
-
-        class Handler(http.server.BaseHTTPRequestHandler):
-            def do_GET(self):
-                asked.append(self.path)
-                body = sets[self.path].encode()
-                self.send_response(200)
-                self.send_header("content-length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
-
-            def log_message(self, *_):
-                pass
-
-        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        server.handle_error = lambda *_: None
-        url = f"https://localhost:{server.server_address[1]}"
+        keys = KeyServer({"/a": self.idp.jwks(), "/b": self.idp.jwks("e")})
         y = self.yett()
         both = {"issuer": ISSUER, "audiences": ["orders"], "algorithms": ["RS256", "ES256"], "ca": "certs/bundle.pem", "refresh_interval": "1h"}
-        y.config["authentication"]["jwt"] = {"a": {**both, "jwks": url + "/a"}, "b": {**both, "jwks": url + "/b"}}
+        y.config["authentication"]["jwt"] = {"a": {**both, "jwks": keys.url + "/a"}, "b": {**both, "jwks": keys.url + "/b"}}
         y.config["listeners"][0]["routes"] = [{"path": f"/{name}/**", "cluster": "app", "jwt": {name: "required"}} for name in "ab"]
         y.write_config()
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(y.certs / "server.pem", y.certs / "server.key")
-        server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
-        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
-        self.addCleanup(server.server_close)
-        self.addCleanup(server.shutdown)
+        keys.start(y, self)
         with y:
             wait_for("the keys", lambda: [self.get(y, f"/{name}/x", self.idp.token())[0] for name in "ab"] == [200, 200], 30)
             over = threading.Event()
@@ -65,8 +42,8 @@ class Edges(unittest.TestCase):
             flooding.start()
             try:
                 time.sleep(10.5)  # `b` was asked for its first keys, and may be asked again
-                wait_for("a fetch for the flood", lambda: asked.count("/a") > 1, 15 * SLOW)
-                sets["/b"] = self.idp.jwks()
+                wait_for("a fetch for the flood", lambda: keys.asked.count("/a") > 1, 15 * SLOW)
+                keys.texts["/b"] = self.idp.jwks()
                 began = time.monotonic()
                 wait_for("the new key", lambda: self.get(y, "/b/x", self.idp.token("e"))[0] == 200, 20 * SLOW)
                 self.assertLess(time.monotonic() - began, 8 * SLOW)

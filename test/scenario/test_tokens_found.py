@@ -1,5 +1,4 @@
 """Faults of tokens, bundles and routes that a review has found, each as it was shown."""
-import http.server
 import json
 import pathlib
 import shutil
@@ -13,7 +12,7 @@ import unittest
 import test_tokens
 from h2_peer import H2Service
 from harness import SLOW, Service, run, wait_for, wait_for_end
-from test_tokens import ISSUER, Idp, stream
+from test_tokens import ISSUER, Idp, KeyServer, stream
 
 
 class Found(unittest.TestCase):
@@ -78,35 +77,16 @@ class Found(unittest.TestCase):
 
     def test_keys_belong_to_their_url(self):
         """The keys of a staging provider vouched for production until its own came."""
-        body = self.idp.jwks().encode()
-
-        class Handler(http.server.BaseHTTPRequestHandler):
-            def do_GET(self):
-                self.send_response(200 if self.path == "/staging" else 404)
-                self.send_header("content-length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
-
-            def log_message(self, *_):
-                pass
-
-        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        server.handle_error = lambda *_: None
-        port = server.server_address[1]
-        y = self.yett(jwks=f"https://localhost:{port}/staging", ca="certs/bundle.pem", refresh_interval="1h")
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(y.certs / "server.pem", y.certs / "server.key")
-        server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
-        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
-        self.addCleanup(server.server_close)
-        self.addCleanup(server.shutdown)
+        keys = KeyServer({"/staging": self.idp.jwks()})
+        y = self.yett(jwks=keys.url + "/staging", ca="certs/bundle.pem", refresh_interval="1h")
+        keys.start(y, self)
         self.addCleanup(lambda: y.stop(expect=None))
         y.start()
         wait_for("the keys", lambda: self.get(y, "/x", self.idp.token())[0] == 200, 30)
         y.stop()
         y.start()
         self.assertEqual(self.get(y, "/x", self.idp.token())[0], 200)  # kept over a restart
-        y.config["authentication"]["jwt"]["corp"]["jwks"] = f"https://localhost:{port}/production"
+        y.config["authentication"]["jwt"]["corp"]["jwks"] = keys.url + "/production"
         y.write_config()
         wait_for("the end of the other keys", lambda: self.get(y, "/x", self.idp.token())[0] == 503, 10)
 
